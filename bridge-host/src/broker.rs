@@ -1,0 +1,148 @@
+//! The three traits every broker serves, and the values that cross them. What
+//! a retry or a dead letter is decided on stays out: that is `delivery`.
+
+pub mod embedded;
+
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+
+use crate::message::{Message, MessageId, TopicPattern};
+
+/// Where messages come from and go to.
+#[async_trait]
+pub trait Broker: Send + Sync {
+    /// What this broker can do: plain data, the same for its lifetime.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Joins the group named in `spec`, creating it where it does not exist.
+    async fn subscribe(&self, spec: SubscribeSpec) -> Result<Box<dyn Subscription>, BrokerError>;
+
+    /// Returns once the message is durable, or confirmed by the broker. An
+    /// `id` that was seen within the deduplication window is not kept twice.
+    async fn publish(
+        &self,
+        message: Message,
+        id: Option<MessageId>,
+    ) -> Result<Published, BrokerError>;
+}
+
+/// A place in a group: its messages come here one by one.
+#[async_trait]
+pub trait Subscription: Send {
+    /// Waits for the next message. Cancel-safe; not calling it is the
+    /// back-pressure.
+    async fn next(&mut self) -> Result<Incoming, BrokerError>;
+}
+
+/// The right to say what became of one message. Dropped unsettled, it means
+/// redelivery, without counting an attempt.
+#[async_trait]
+pub trait Receipt: Send {
+    /// Keeps the message from being given to another for this much longer.
+    async fn extend(&mut self, lease: Duration) -> Result<(), BrokerError>;
+
+    /// Settles the message. A dead letter is durable when this returns.
+    async fn settle(self: Box<Self>, settlement: Settlement) -> Result<(), BrokerError>;
+}
+
+/// What a broker can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// A message survives a restart of the broker, and is delivered at least once.
+    pub durable: bool,
+    /// [`Settlement::Retry`] waits in the broker, attempts counted across restarts.
+    pub delayed_retry: bool,
+    /// The broker keeps dead letters itself.
+    pub dead_letters: bool,
+    /// [`SubscribeSpec::ordered`] can be honoured.
+    pub ordered: bool,
+}
+
+/// What a subscription asks of its broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscribeSpec {
+    /// The group: subscriptions of one name share its messages.
+    pub name: String,
+    /// A message on a topic that any of these selects is delivered.
+    pub topics: Vec<TopicPattern>,
+    /// Nothing overtakes: while one message waits for its retry, so do those
+    /// behind it.
+    pub ordered: bool,
+}
+
+/// A message on its way through one subscription.
+pub struct Incoming {
+    /// The message itself.
+    pub message: Message,
+    /// The same on every attempt and after a restart.
+    pub id: MessageId,
+    /// Counts from 1, across restarts.
+    pub attempt: u32,
+    /// When the broker took it.
+    pub published: SystemTime,
+    /// To settle it with.
+    pub receipt: Box<dyn Receipt>,
+}
+
+/// What became of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// Its exchange ended well.
+    Delivered,
+    /// A component chose to do nothing with it.
+    Filtered,
+    /// To be delivered again after this time, one attempt more on its count.
+    Retry(Duration),
+    /// Given up, and kept for someone to look at.
+    DeadLetter(DeadLetter),
+}
+
+/// Why a delivery was given up.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct DeadLetter {
+    /// One line.
+    pub reason: String,
+    /// The status of the last exchange, where there was one.
+    pub status: Option<u16>,
+    /// How many attempts were made, this one included.
+    pub attempts: u32,
+    /// The guest's backtrace after a trap.
+    pub backtrace: Option<String>,
+}
+
+/// What became of a message published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The id given, or the one made for it.
+    pub id: MessageId,
+    /// It was there already, and was not kept again.
+    pub duplicate: bool,
+}
+
+/// Why a broker did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BrokerError {
+    /// The request itself is at fault; it will never work.
+    #[error("{0}")]
+    Refused(String),
+    /// The message is larger than the broker takes; both in bytes.
+    #[error(
+        "a message has at most {max} bytes here, this one has {size}: raise `max_message_size`, or send a reference to the data"
+    )]
+    TooLarge {
+        /// Of this message: data, metadata, topic and content-type.
+        size: u64,
+        /// As configured.
+        max: u64,
+    },
+    /// No room; it may work once there is some.
+    #[error("no room for more messages: {0}")]
+    Full(String),
+    /// The broker cannot be reached, or its storage failed; it may work later.
+    #[error("{0}")]
+    Unavailable(String),
+    /// No answer in time.
+    #[error("the broker did not answer in time")]
+    Timeout,
+}

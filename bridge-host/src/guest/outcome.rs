@@ -1,0 +1,79 @@
+//! What a call of a component showed: its result, and the exchanges and
+//! messages that it made on the way. Plain data; `delivery` judges it.
+
+use std::time::Duration;
+
+use crate::message::{Message, MessageId};
+
+/// One attempt: the message for a component's `handle`.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The message itself.
+    pub message: Message,
+    /// Sent to endpoints as `webhook-id`.
+    pub id: MessageId,
+    /// The component is stopped after this time.
+    pub timeout: Duration,
+}
+
+/// All that an attempt showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// What `handle` returned, or why it did not.
+    pub result: CallResult,
+    /// In the order in which the component began them.
+    pub exchanges: Vec<Exchange>,
+    /// How many messages it sent through `wasi:messaging/producer`.
+    pub sent: u32,
+}
+
+/// The end of a call of `handle`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallResult {
+    /// It returned ok.
+    Ok,
+    /// It returned `error.timeout`.
+    Timeout,
+    /// It returned `error.connection`.
+    Connection(String),
+    /// It returned `error.other`.
+    Other(String),
+    /// It did not return: its instance is gone.
+    Failed(Failure),
+}
+
+/// Why a component did not return.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// It trapped.
+    #[error("the component trapped: {message}")]
+    Trap {
+        /// The engine's word for it.
+        message: String,
+        /// Innermost frame first.
+        backtrace: Option<String>,
+    },
+    /// It had not returned after the time of the attempt.
+    #[error("the component did not return within {0:?}")]
+    OutOfTime(Duration),
+    /// It computed for longer than one call may.
+    #[error("the component computed for more than {0:?} in one call")]
+    OutOfCompute(Duration),
+    /// It wanted more memory than it may have, in bytes.
+    #[error("the component wanted more than its {0} bytes of memory")]
+    OutOfMemory(u64),
+    /// It could not be instantiated.
+    #[error("the component could not be started: {0}")]
+    Start(String),
+}
+
+/// One HTTP request that a component made, and what came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// The status of the response, or why there was none.
+    pub result: Result<u16, String>,
+    /// The response's `Retry-After`, in both its forms, counted from its arrival.
+    pub retry_after: Option<Duration>,
+    /// From the request to the response's head.
+    pub took: Duration,
+}

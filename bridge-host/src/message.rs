@@ -1,0 +1,45 @@
+//! A message, its identity and its topic: the words every room above speaks.
+//! No I/O, no broker and no component here.
+
+mod id;
+mod topic;
+
+pub use id::{IdError, MessageId};
+pub use topic::{PatternError, TopicError, TopicPattern, check_topic};
+
+use bytes::Bytes;
+
+/// Some bytes on a topic, and what is known about them
+/// (`wasi:messaging/types.message`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Dot-separated words, without wildcards; see [`check_topic`].
+    pub topic: String,
+    /// The media type of `data`, where it is known.
+    pub content_type: Option<String>,
+    /// Keys are unique, and keep the order in which they came.
+    pub metadata: Vec<(String, String)>,
+    /// The payload. Nothing is assumed of it.
+    pub data: Bytes,
+}
+
+impl Message {
+    /// A message with neither content-type nor metadata.
+    pub fn new(topic: impl Into<String>, data: impl Into<Bytes>) -> Self {
+        Self {
+            topic: topic.into(),
+            content_type: None,
+            metadata: Vec::new(),
+            data: data.into(),
+        }
+    }
+
+    /// Sets the value of a key, overwriting the one it has.
+    pub fn add_metadata(&mut self, key: impl Into<String>, value: impl Into<String>) {
+        let key = key.into();
+        match self.metadata.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, known)) => *known = value.into(),
+            None => self.metadata.push((key, value.into())),
+        }
+    }
+}

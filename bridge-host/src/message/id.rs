@@ -1,0 +1,97 @@
+//! The identity of a message: the same on every attempt and after a restart,
+//! sent to endpoints as `webhook-id`.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// 1 to [`MessageId::MAX_LEN`] visible ASCII characters, so that it can stand
+/// in an HTTP header as it is. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MessageId(Arc<str>);
+
+/// Why a text is no [`MessageId`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// Nothing there.
+    #[error("a message id cannot be empty")]
+    Empty,
+    /// Its length, in bytes.
+    #[error(
+        "a message id has at most {} characters, this one has {0}",
+        MessageId::MAX_LEN
+    )]
+    TooLong(usize),
+    /// The first character that is not visible ASCII.
+    #[error("a message id is made of visible ASCII characters, this one has {0:?}")]
+    Character(char),
+}
+
+impl MessageId {
+    /// The longest id, in bytes.
+    pub const MAX_LEN: usize = 256;
+
+    /// Checks and takes an id that a publisher or a broker gave.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        match text.chars().find(|c| !c.is_ascii_graphic()) {
+            _ if text.is_empty() => Err(IdError::Empty),
+            _ if text.len() > Self::MAX_LEN => Err(IdError::TooLong(text.len())),
+            Some(c) => Err(IdError::Character(c)),
+            None => Ok(Self(text.into())),
+        }
+    }
+
+    /// A new id: `msg_`, the time in milliseconds, and 80 random bits, so that
+    /// ids sort by age.
+    pub fn generate() -> Self {
+        let millis = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_millis());
+        let mut random = [0; 10];
+        getrandom::fill(&mut random).expect("the operating system gives random bytes");
+        let random = random
+            .iter()
+            .fold(0u128, |n, byte| n << 8 | u128::from(*byte));
+        Self(format!("msg_{millis:012x}{random:020x}").into())
+    }
+
+    /// The id of the `n`th message that a component made while it handled this
+    /// one: a repeated attempt repeats it.
+    pub fn child(&self, n: u32) -> Self {
+        Self(format!("{}.{n}", self.0).into())
+    }
+
+    /// The text of it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_visible_ascii() {
+        assert_eq!(MessageId::parse(""), Err(IdError::Empty));
+        assert_eq!(MessageId::parse("a b"), Err(IdError::Character(' ')));
+        assert_eq!(
+            MessageId::parse(&"x".repeat(257)),
+            Err(IdError::TooLong(257))
+        );
+        assert_eq!(MessageId::parse("evt_1").unwrap().as_str(), "evt_1");
+    }
+
+    #[test]
+    fn generated_ids_are_legal_and_differ() {
+        let (a, b) = (MessageId::generate(), MessageId::generate());
+        assert_ne!(a, b);
+        assert_eq!(MessageId::parse(a.as_str()), Ok(a));
+    }
+}

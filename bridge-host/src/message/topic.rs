@@ -1,0 +1,139 @@
+//! Topics and the patterns that select them, alike on every broker: words
+//! between dots, `*` for one word, `>` for one word or more at the end.
+
+use std::fmt;
+
+/// The longest topic or pattern, in bytes.
+const MAX_LEN: usize = 1024;
+
+/// Why a message cannot be sent on a topic.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TopicError {
+    /// No text at all.
+    #[error("a topic cannot be empty")]
+    Empty,
+    /// Its length, in bytes.
+    #[error("a topic has at most {MAX_LEN} bytes, this one has {0}")]
+    TooLong(usize),
+    /// Two dots in a row, or one at an end.
+    #[error("topic {0:?} has an empty word: write something between its dots")]
+    EmptyWord(String),
+    /// A control character, newlines and NUL included.
+    #[error("topic {0:?} has a control character")]
+    Control(String),
+    /// `*` or `>` where a word should be.
+    #[error("topic {0:?} has a wildcard: messages are published on one topic, not on a pattern")]
+    Wildcard(String),
+}
+
+/// Why a text is no [`TopicPattern`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PatternError {
+    /// A fault that a topic could have too.
+    #[error(transparent)]
+    Topic(#[from] TopicError),
+    /// `>` before the last word.
+    #[error("pattern {0:?} has `>` before its end: it stands for all the words that remain")]
+    RestNotLast(String),
+}
+
+/// Whether a message may be published on this topic: 1 to 1024 bytes, words
+/// between dots, none of them empty or a wildcard, no control characters.
+/// Slashes, spaces and letters of any script are welcome.
+pub fn check_topic(topic: &str) -> Result<(), TopicError> {
+    check_words(topic)?;
+    match topic.split('.').any(|word| word == "*" || word == ">") {
+        true => Err(TopicError::Wildcard(topic.into())),
+        false => Ok(()),
+    }
+}
+
+fn check_words(text: &str) -> Result<(), TopicError> {
+    match text {
+        "" => Err(TopicError::Empty),
+        _ if text.len() > MAX_LEN => Err(TopicError::TooLong(text.len())),
+        _ if text.chars().any(char::is_control) => Err(TopicError::Control(text.into())),
+        _ if text.split('.').any(str::is_empty) => Err(TopicError::EmptyWord(text.into())),
+        _ => Ok(()),
+    }
+}
+
+/// Which topics a subscription receives: `orders.*` has `orders.new`,
+/// `orders.>` has `orders.new.eu` too.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TopicPattern(String);
+
+impl TopicPattern {
+    /// Checks and takes a pattern. A topic is a pattern that selects itself.
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        check_words(text)?;
+        let mut words = text.split('.').rev();
+        words.next();
+        match words.any(|word| word == ">") {
+            true => Err(PatternError::RestNotLast(text.into())),
+            false => Ok(Self(text.into())),
+        }
+    }
+
+    /// Whether the pattern selects the topic.
+    pub fn matches(&self, topic: &str) -> bool {
+        let mut words = topic.split('.');
+        for expected in self.0.split('.') {
+            match (expected, words.next()) {
+                (">", Some(_)) => return true,
+                ("*", Some(_)) => {}
+                (expected, Some(word)) if expected == word => {}
+                _ => return false,
+            }
+        }
+        words.next().is_none()
+    }
+
+    /// The text of it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TopicPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(pattern: &str, topic: &str, expected: bool) {
+        let pattern = TopicPattern::parse(pattern).unwrap();
+        assert_eq!(pattern.matches(topic), expected, "{pattern} on {topic}");
+    }
+
+    #[test]
+    fn wildcards() {
+        check("orders.new", "orders.new", true);
+        check("orders.new", "orders.new.eu", false);
+        check("orders.*", "orders.new", true);
+        check("orders.*", "orders", false);
+        check("orders.*", "orders.new.eu", false);
+        check("*.new", "orders.new", true);
+        check("orders.>", "orders.new.eu", true);
+        check("orders.>", "orders", false);
+        check(">", "anything at/all", true);
+    }
+
+    #[test]
+    fn faults() {
+        assert_eq!(check_topic(""), Err(TopicError::Empty));
+        assert_eq!(
+            check_topic("a..b"),
+            Err(TopicError::EmptyWord("a..b".into()))
+        );
+        assert_eq!(check_topic("a\n"), Err(TopicError::Control("a\n".into())));
+        assert_eq!(check_topic("a.*"), Err(TopicError::Wildcard("a.*".into())));
+        assert_eq!(check_topic("a/b c.ü"), Ok(()));
+        assert!(TopicPattern::parse("a.>.b").is_err());
+    }
+}
