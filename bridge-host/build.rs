@@ -1,0 +1,20 @@
+//! Builds the adapter, so that the binary can carry it: `adapter.wasm` in
+//! `OUT_DIR`.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for folder in ["adapter", "wit", "xtask/componentize/src"] {
+        println!("cargo::rerun-if-changed={}", root.join(folder).display());
+    }
+    println!("cargo::rerun-if-env-changed={}", componentize::CARGO);
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    // TARGET/PROFILE/build/NAME/out: guests have a folder beside the profiles,
+    // where the cargo that runs this holds no lock, shared by all profiles.
+    let target = out.ancestors().nth(4).unwrap_or(&out).join("guests");
+    let component = componentize::build("forward", &root, &target)?;
+    std::fs::write(out.join("adapter.wasm"), component)?;
+    Ok(())
+}

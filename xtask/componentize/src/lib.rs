@@ -1,0 +1,123 @@
+//! Builds a crate of this workspace for WebAssembly and encodes it as a
+//! component. Which crates, and where the result goes, is the caller's.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// A shell-like command, split at spaces, that stands in for `cargo` when it
+/// builds guests, such as `/usr/bin/cargo -Zbuild-std=std,panic_abort`. When
+/// it is set, rustup is not asked for the target.
+pub const CARGO: &str = "BRIDGE_GUEST_CARGO";
+
+/// Variables of an outer cargo that mislead the nested one: meant for another
+/// target, or pointing at a job server that is not its own.
+const OUTER: [&str; 8] = [
+    "RUSTFLAGS",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "RUSTC_WRAPPER",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "CARGO_MAKEFLAGS",
+    "MAKEFLAGS",
+    "CARGO_BUILD_TARGET",
+    "CARGO_TARGET_DIR",
+];
+
+/// Why there is no component.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The command could not be run at all.
+    #[error("cannot run `{0}`: {1}")]
+    Command(String, io::Error),
+    /// Rustup was asked for the target, in vain.
+    #[error(
+        "the target {TARGET} is not installed and `rustup target add {TARGET}` failed: run it where \
+         rustup's server answers, or set {CARGO} to a cargo that can build for it"
+    )]
+    Target,
+    /// Cargo has said why.
+    #[error("`{0}` failed: its own words are above")]
+    Build(String),
+    /// Cargo was content, but the file is not there.
+    #[error("cannot read {0}: {1}")]
+    Module(PathBuf, io::Error),
+    /// The module is not made for a world.
+    #[error("{0} cannot be encoded as a component: {1}")]
+    Encode(String, String),
+}
+
+/// The component made of `package`, a `cdylib` member of the workspace at
+/// `root`. `target` is a folder that no running cargo has locked.
+pub fn build(package: &str, root: &Path, target: &Path) -> Result<Vec<u8>, Error> {
+    let module = compile(package, root, target)?;
+    let bytes = std::fs::read(&module).map_err(|e| Error::Module(module, e))?;
+    wit_component::ComponentEncoder::default()
+        .validate(true)
+        .module(&bytes)
+        .and_then(|mut encoder| encoder.encode())
+        .map_err(|e| Error::Encode(package.into(), format!("{e:#}")))
+}
+
+fn compile(package: &str, root: &Path, target: &Path) -> Result<PathBuf, Error> {
+    let mut command = match std::env::var(CARGO) {
+        Ok(words) if !words.trim().is_empty() => {
+            let mut words = words.split_whitespace();
+            let mut command = Command::new(words.next().unwrap_or("cargo"));
+            command.args(words);
+            command
+        }
+        _ => {
+            ensure_target(root)?;
+            Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        }
+    };
+    command
+        .current_dir(root)
+        .args(["build", "--target", TARGET, "--profile", "guest"])
+        .args(["-p", package, "--target-dir"])
+        .arg(target);
+    for name in OUTER {
+        command.env_remove(name);
+    }
+    match run(&mut command)? {
+        true => Ok(target
+            .join(TARGET)
+            .join("guest")
+            .join(format!("{}.wasm", package.replace('-', "_")))),
+        false => Err(Error::Build(format!("{command:?}"))),
+    }
+}
+
+fn ensure_target(root: &Path) -> Result<(), Error> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let installed = Command::new(rustc)
+        .current_dir(root)
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .output()
+        .is_ok_and(|output| {
+            let folder = String::from_utf8_lossy(&output.stdout);
+            output.status.success() && Path::new(folder.trim()).is_dir()
+        });
+    if installed {
+        return Ok(());
+    }
+    eprintln!("the target {TARGET} is missing: running `rustup target add {TARGET}`");
+    let mut rustup = Command::new("rustup");
+    rustup.current_dir(root).args(["target", "add", TARGET]);
+    match run(&mut rustup) {
+        Ok(true) => Ok(()),
+        _ => Err(Error::Target),
+    }
+}
+
+/// Whether the command ended well. Its output goes to standard error: the
+/// standard output of a build script is read by cargo.
+fn run(command: &mut Command) -> Result<bool, Error> {
+    let status = command
+        .stdout(io::stderr())
+        .status()
+        .map_err(|e| Error::Command(format!("{command:?}"), e))?;
+    Ok(status.success())
+}
