@@ -1,11 +1,26 @@
 //! Components at work: the one room that names wasmtime. It tells what a call
 //! showed, and judges nothing.
 
+mod budget;
+mod cache;
+mod component;
+pub mod contract;
+mod engine;
+mod http;
+mod instance;
+mod linker;
+mod messaging;
 mod outcome;
+mod pool;
 mod settings;
+mod state;
+mod stdio;
 
+pub use engine::{Runtime, RuntimeError};
 pub use outcome::{Call, CallResult, Exchange, Failure, Outcome};
+pub use component::Component;
 pub use settings::Limits;
+pub use state::{Connections, Environment};
 
 use async_trait::async_trait;
 

@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use sha2::{Digest, Sha256};
+
 /// 1 to [`MessageId::MAX_LEN`] visible ASCII characters, so that it can stand
 /// in an HTTP header as it is. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,10 +19,7 @@ pub enum IdError {
     #[error("a message id cannot be empty")]
     Empty,
     /// Its length, in bytes.
-    #[error(
-        "a message id has at most {} characters, this one has {0}",
-        MessageId::MAX_LEN
-    )]
+    #[error("a message id has at most {max} characters, this one has {0}", max = MessageId::MAX_LEN)]
     TooLong(usize),
     /// The first character that is not visible ASCII.
     #[error("a message id is made of visible ASCII characters, this one has {0:?}")]
@@ -55,10 +54,21 @@ impl MessageId {
         Self(format!("msg_{millis:012x}{random:020x}").into())
     }
 
+    /// The id of nothing: for places that have a message only at times.
+    pub fn idle() -> Self {
+        Self("-".into())
+    }
+
     /// The id of the `n`th message that a component made while it handled this
-    /// one: a repeated attempt repeats it.
+    /// one: a repeated attempt repeats it. Where that would be too long, a
+    /// digest stands for the end of this one.
     pub fn child(&self, n: u32) -> Self {
-        Self(format!("{}.{n}", self.0).into())
+        let child = format!("{}.{n}", self.0);
+        if child.len() <= Self::MAX_LEN {
+            return Self(child.into());
+        }
+        let digest = Sha256::digest(self.0.as_bytes());
+        Self(format!("{}~{digest:x}.{n}", &self.0[..Self::MAX_LEN / 2]).into())
     }
 
     /// The text of it.
@@ -86,6 +96,15 @@ mod tests {
             Err(IdError::TooLong(257))
         );
         assert_eq!(MessageId::parse("evt_1").unwrap().as_str(), "evt_1");
+    }
+
+    #[test]
+    fn children_are_legal_and_differ() {
+        let long = MessageId::parse(&"x".repeat(256)).unwrap();
+        let (first, second) = (long.child(1), long.child(2));
+        assert_ne!(first, second);
+        assert_eq!(MessageId::parse(first.as_str()), Ok(first));
+        assert_eq!(MessageId::parse("a").unwrap().child(3).as_str(), "a.3");
     }
 
     #[test]

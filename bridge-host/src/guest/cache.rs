@@ -1,0 +1,71 @@
+//! Compiled components on disk: a component of 18 MB compiles for many
+//! seconds, and loads in milliseconds. The one place with `unsafe` in it.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// A folder of compiled components, named by what they were made from and by
+/// the engine that made them.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    folder: PathBuf,
+}
+
+impl Cache {
+    /// A cache in this folder, made where there is none, for the user alone.
+    pub fn open(folder: &Path) -> io::Result<Self> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder)?;
+        Ok(Self {
+            folder: folder.into(),
+        })
+    }
+
+    /// The component compiled earlier from these bytes, if there is one.
+    pub fn load(&self, engine: &Engine, bytes: &[u8]) -> Option<Component> {
+        let path = self.path(engine, bytes);
+        if !path.exists() {
+            return None;
+        }
+        // SAFETY: `deserialize_file` runs the file as machine code, so it must
+        // be one that `serialize` made. The folder is writable by this user
+        // alone, the name binds the file to the component and to the engine's
+        // version and settings, and files appear under their name whole.
+        match unsafe { Component::deserialize_file(engine, &path) } {
+            Ok(component) => Some(component),
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "a cached component is unusable and is made anew");
+                None
+            }
+        }
+    }
+
+    /// Keeps a compiled component. It is written beside its place and moved
+    /// there, so that a reader never sees half of it.
+    pub fn store(&self, engine: &Engine, bytes: &[u8], component: &Component) -> io::Result<()> {
+        let compiled = component.serialize().map_err(io::Error::other)?;
+        let path = self.path(engine, bytes);
+        let beside = path.with_extension(format!("{}.part", std::process::id()));
+        let mut file = fs::File::create(&beside)?;
+        file.write_all(&compiled)?;
+        file.sync_all()?;
+        fs::rename(beside, path)
+    }
+
+    fn path(&self, engine: &Engine, bytes: &[u8]) -> PathBuf {
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        let digest = Sha256::digest(bytes);
+        self.folder
+            .join(format!("{digest:x}-{:016x}.cwasm", hasher.finish()))
+    }
+}

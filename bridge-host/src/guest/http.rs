@@ -1,0 +1,112 @@
+//! The hook at which every request of a component leaves its store: on to the
+//! one client, and into the record of the call.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use super::outcome::Exchange;
+use super::state::{Environment, Exchanges};
+use crate::http::{Allow, Client, HttpError, Options, ResponseBody, retry_after};
+
+/// Sends the requests of one store.
+pub(super) struct Hooks {
+    client: Arc<Client<WasiBody>>,
+    allow: Arc<Allow>,
+    pub(super) exchanges: Exchanges,
+}
+
+type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
+type Sent = Result<(Response<WasiBody>, Io), Error>;
+
+/// What a request may take that sets no times itself.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
+
+impl Hooks {
+    pub(super) fn new(environment: &Environment) -> Self {
+        Self {
+            client: environment.client.clone(),
+            allow: environment.allow.clone(),
+            exchanges: Exchanges::default(),
+        }
+    }
+
+    fn options(&self, asked: Option<RequestOptions>) -> Options {
+        let asked = asked.unwrap_or_default();
+        Options {
+            connect_timeout: asked.connect_timeout.unwrap_or(DEFAULT_TIMEOUT),
+            first_byte_timeout: asked.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT),
+            between_bytes_timeout: asked.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT),
+            allow: self.allow.clone(),
+        }
+    }
+}
+
+impl WasiHttpHooks for Hooks {
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _: Io,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        let options = self.options(options);
+        let client = self.client.clone();
+        let record = Record::begin(&self.exchanges);
+        Box::new(async move {
+            let answer = client.send(request, &options).await;
+            record.end(&answer);
+            let response = answer.map_err(lower)?;
+            let response = response.map(|body| body.map_err(lower).boxed_unsync());
+            Ok((response, Box::new(async { Ok(()) }) as Io))
+        })
+    }
+}
+
+/// The place of one exchange in the record of the call.
+struct Record {
+    exchanges: Exchanges,
+    place: usize,
+    began: Instant,
+}
+
+impl Record {
+    fn begin(exchanges: &Exchanges) -> Self {
+        let mut list = exchanges.lock().unwrap_or_else(|e| e.into_inner());
+        list.push(Exchange {
+            result: Err("not answered".into()),
+            retry_after: None,
+            took: Duration::ZERO,
+        });
+        Self {
+            place: list.len() - 1,
+            exchanges: exchanges.clone(),
+            began: Instant::now(),
+        }
+    }
+
+    fn end(self, answer: &Result<Response<ResponseBody>, HttpError>) {
+        let (result, retry_after) = match answer {
+            Ok(response) => (
+                Ok(response.status().as_u16()),
+                retry_after(response.headers(), SystemTime::now()),
+            ),
+            Err(error) => (Err(error.to_string()), None),
+        };
+        let mut list = self.exchanges.lock().unwrap_or_else(|e| e.into_inner());
+        list[self.place] = Exchange {
+            result,
+            retry_after,
+            took: self.began.elapsed(),
+        };
+    }
+}
+
+/// A failure of ours in the words of wasi:http.
+fn lower(error: HttpError) -> Error {
+    match error {
+        _ => Error::InternalError(Some(error.to_string())),
+    }
+}

@@ -1,0 +1,25 @@
+//! All that a component may import: wasi:messaging and wasi:http of ours,
+//! wasi:config, and the whole of wasi:cli with nothing granted behind it.
+
+use wasmtime::component::{HasData, Linker};
+use wasmtime::{Engine, Result};
+
+use super::messaging;
+use super::state::State;
+
+/// The accessor of what is in [`State`] itself.
+pub(super) struct HasState;
+
+impl HasData for HasState {
+    type Data<'a> = &'a mut State;
+}
+
+/// A linker with every interface of the host.
+pub(super) fn linker(engine: &Engine) -> Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    wasmtime_wasi_config::add_to_linker(&mut linker, State::config)?;
+    messaging::add_to_linker(&mut linker)?;
+    Ok(linker)
+}

@@ -1,0 +1,185 @@
+//! The host's side of `wasi:messaging@0.2.0-draft`: clients are connections,
+//! messages keep their id, and what is sent is durable before `send` returns.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use wasmtime::Result;
+use wasmtime::component::{HasData, Linker, Resource};
+
+use super::linker::HasState;
+use super::state::State;
+use crate::broker::{Broker, BrokerError};
+use crate::message::{Message, MessageId};
+
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "wasi:messaging/messaging@0.2.0-draft",
+        imports: {
+            "wasi:messaging/producer.send": async | trappable,
+            default: trappable,
+        },
+        exports: { default: async },
+        with: {
+            "wasi:messaging/types.message": super::HeldMessage,
+            "wasi:messaging/types.client": super::HeldClient,
+        },
+    });
+}
+
+use bindings::wasi::messaging::{producer, types};
+pub(super) use bindings::{Messaging, MessagingPre};
+pub(super) use types::Error;
+
+/// The metadata entry that holds a message's id. It is the host's: what a
+/// component adds under this key is not kept, so that copying all metadata
+/// from one message to another does not make two of one identity.
+pub(super) const ID_KEY: &str = "webhook-id";
+
+const TYPES: &str = "wasi:messaging/types@0.2.0-draft";
+
+/// Behind a component's `message`.
+pub struct HeldMessage {
+    pub(super) message: Message,
+    pub(super) id: MessageId,
+}
+
+/// Behind a component's `client`.
+pub struct HeldClient(Arc<dyn Broker>);
+
+pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
+    fn get(state: &mut State) -> <HasState as HasData>::Data<'_> {
+        state
+    }
+    types::add_to_linker::<State, HasState>(linker, get)?;
+    producer::add_to_linker::<State, HasState>(linker, get)?;
+    linker.allow_shadowing(true);
+    // In place of the generated function: this one hands the bytes over as
+    // they are, instead of as a copy.
+    linker.instance(TYPES)?.func_wrap(
+        "[method]message.data",
+        |store, (message,): (Resource<HeldMessage>,)| {
+            let data: Bytes = store.data().table.get(&message)?.message.data.clone();
+            Ok((data,))
+        },
+    )?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+impl types::Host for &mut State {}
+
+impl types::HostClient for &mut State {
+    fn connect(&mut self, name: String) -> Result<Result<Resource<HeldClient>, Error>> {
+        let Some(broker) = self.connections.get(&name) else {
+            let mut known: Vec<_> = self.connections.keys().map(String::as_str).collect();
+            known.sort_unstable();
+            let known = known.join(", ");
+            return Ok(Err(Error::Connection(format!(
+                "no connection is named {name:?}; the config has {known}"
+            ))));
+        };
+        let client = HeldClient(broker.clone());
+        Ok(Ok(self.table.push(client)?))
+    }
+
+    fn drop(&mut self, client: Resource<HeldClient>) -> Result<()> {
+        self.table.delete(client)?;
+        Ok(())
+    }
+}
+
+impl types::HostMessage for &mut State {
+    fn new(&mut self, topic: String, data: Vec<u8>) -> Result<Resource<HeldMessage>> {
+        let id = self.call.next_id();
+        let message = Message::new(topic, data);
+        Ok(self.table.push(HeldMessage { message, id })?)
+    }
+
+    fn topic(&mut self, this: Resource<HeldMessage>) -> Result<String> {
+        Ok(self.table.get(&this)?.message.topic.clone())
+    }
+
+    fn set_topic(&mut self, this: Resource<HeldMessage>, topic: String) -> Result<()> {
+        self.table.get_mut(&this)?.message.topic = topic;
+        Ok(())
+    }
+
+    fn content_type(&mut self, this: Resource<HeldMessage>) -> Result<Option<String>> {
+        Ok(self.table.get(&this)?.message.content_type.clone())
+    }
+
+    fn set_content_type(&mut self, this: Resource<HeldMessage>, value: String) -> Result<()> {
+        self.table.get_mut(&this)?.message.content_type = Some(value);
+        Ok(())
+    }
+
+    fn data(&mut self, this: Resource<HeldMessage>) -> Result<Vec<u8>> {
+        Ok(self.table.get(&this)?.message.data.to_vec())
+    }
+
+    fn set_data(&mut self, this: Resource<HeldMessage>, data: Vec<u8>) -> Result<()> {
+        self.table.get_mut(&this)?.message.data = data.into();
+        Ok(())
+    }
+
+    fn metadata(&mut self, this: Resource<HeldMessage>) -> Result<Option<Vec<(String, String)>>> {
+        let HeldMessage { message, id } = self.table.get(&this)?;
+        let mut metadata = Vec::with_capacity(message.metadata.len() + 1);
+        metadata.extend(message.metadata.iter().cloned());
+        metadata.push((ID_KEY.into(), id.as_str().into()));
+        Ok(Some(metadata))
+    }
+
+    fn add_metadata(
+        &mut self,
+        this: Resource<HeldMessage>,
+        key: String,
+        value: String,
+    ) -> Result<()> {
+        let held = self.table.get_mut(&this)?;
+        if key != ID_KEY {
+            held.message.add_metadata(key, value);
+        }
+        Ok(())
+    }
+
+    fn drop(&mut self, message: Resource<HeldMessage>) -> Result<()> {
+        self.table.delete(message)?;
+        Ok(())
+    }
+}
+
+impl producer::Host for &mut State {
+    async fn send(
+        &mut self,
+        client: Resource<HeldClient>,
+        message: Resource<HeldMessage>,
+    ) -> Result<Result<(), Error>> {
+        let HeldClient(broker) = self.table.delete(client)?;
+        let HeldMessage { message, mut id } = self.table.delete(message)?;
+        // Sent on as it came it is another message: under the id of the one
+        // it came from, a broker would take it for a duplicate.
+        if id == self.call.id {
+            id = self.call.next_id();
+        }
+        let sent = broker.publish(message, Some(id)).await;
+        self.call.sent += u32::from(sent.is_ok());
+        Ok(sent.map(drop).map_err(Error::from))
+    }
+}
+
+impl From<BrokerError> for Error {
+    fn from(error: BrokerError) -> Self {
+        match error {
+            BrokerError::Timeout => Self::Timeout,
+            BrokerError::Unavailable(_) | BrokerError::Full(_) => {
+                Self::Connection(error.to_string())
+            }
+            BrokerError::Refused(_) | BrokerError::TooLarge { .. } => {
+                Self::Other(error.to_string())
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What a store holds: the environment a component is given, and the record
+//! of the call under way.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
+use wasmtime_wasi_http::{WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use super::budget::{Budget, Limiter};
+use super::http::Hooks;
+use super::outcome::Exchange;
+use super::settings::Limits;
+use super::stdio::LogStream;
+use crate::broker::Broker;
+use crate::http::{Allow, Client};
+use crate::message::MessageId;
+
+/// The brokers that `client.connect` opens, by connection name.
+pub type Connections = HashMap<String, Arc<dyn Broker>>;
+
+/// What one subscription's components are given.
+#[derive(Clone)]
+pub struct Environment {
+    /// What `wasi:config/store` answers.
+    pub settings: BTreeMap<String, String>,
+    /// What `client.connect` opens.
+    pub connections: Arc<Connections>,
+    /// What sends their HTTP requests.
+    pub client: Arc<Client<WasiBody>>,
+    /// Whom these may reach.
+    pub allow: Arc<Allow>,
+    /// What they may use.
+    pub limits: Limits,
+}
+
+/// Room in an instance's header tables: a message may have 256 KiB of
+/// metadata, and a table counts more than its text.
+const FIELDS_LIMIT: usize = 2 << 20;
+
+/// The data of one store.
+pub(super) struct State {
+    pub(super) table: ResourceTable,
+    pub(super) limiter: Limiter,
+    pub(super) connections: Arc<Connections>,
+    pub(super) call: CallState,
+    pub(super) hooks: Hooks,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    config: Arc<WasiConfigVariables>,
+}
+
+/// The call under way.
+pub(super) struct CallState {
+    /// The message that the call is for.
+    pub(super) id: MessageId,
+    /// Messages that the component made so far; numbers their ids.
+    pub(super) made: u32,
+    /// Messages that it sent so far.
+    pub(super) sent: u32,
+    /// Ticks in which it was found computing.
+    pub(super) ticks: u32,
+    /// Exchanges that it began so far.
+    pub(super) exchanges: Exchanges,
+}
+
+/// Shared with the tasks that carry the exchanges out.
+pub(super) type Exchanges = Arc<Mutex<Vec<Exchange>>>;
+
+impl CallState {
+    pub(super) fn new(id: MessageId) -> Self {
+        Self {
+            id,
+            made: 0,
+            sent: 0,
+            ticks: 0,
+            exchanges: Exchanges::default(),
+        }
+    }
+
+    /// The id of the next message that the component makes.
+    pub(super) fn next_id(&mut self) -> MessageId {
+        self.made += 1;
+        self.id.child(self.made)
+    }
+}
+
+impl State {
+    pub(super) fn new(
+        name: &str,
+        environment: &Environment,
+        config: Arc<WasiConfigVariables>,
+        budget: Arc<Budget>,
+    ) -> Self {
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(FIELDS_LIMIT);
+        Self {
+            table: ResourceTable::new(),
+            limiter: Limiter::new(budget, environment.limits.memory),
+            connections: environment.connections.clone(),
+            call: CallState::new(MessageId::idle()),
+            hooks: Hooks::new(environment),
+            wasi: bare_wasi(name),
+            http,
+            config,
+        }
+    }
+
+    pub(super) fn config(&mut self) -> WasiConfig<'_> {
+        WasiConfig::new(&self.config)
+    }
+}
+
+/// Every interface of wasi:cli, and nothing behind it: no arguments, no
+/// environment, no files, no network; what is printed goes to the log.
+fn bare_wasi(name: &str) -> WasiCtx {
+    WasiCtx::builder()
+        .stdout(LogStream::new(name, "stdout"))
+        .stderr(LogStream::new(name, "stderr"))
+        .allow_tcp(false)
+        .allow_udp(false)
+        .build()
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            ctx: &mut self.http,
+            table: &mut self.table,
+            hooks: &mut self.hooks,
+        }
+    }
+}
