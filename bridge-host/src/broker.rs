@@ -44,6 +44,24 @@ pub trait Receipt: Send {
 
     /// Settles the message. A dead letter is durable when this returns.
     async fn settle(self: Box<Self>, settlement: Settlement) -> Result<(), BrokerError>;
+
+    /// As [`Receipt::settle`], but a failure may bring the receipt back, the
+    /// message still leased, so that it can be tried again. A broker that does
+    /// not write this gives the message up for redelivery at once.
+    async fn try_settle(self: Box<Self>, settlement: Settlement) -> Result<(), Unsettled> {
+        self.settle(settlement).await.map_err(|error| Unsettled {
+            error,
+            receipt: None,
+        })
+    }
+}
+
+/// A message that was not settled.
+pub struct Unsettled {
+    /// Why not.
+    pub error: BrokerError,
+    /// To try again with, where the broker keeps the message leased.
+    pub receipt: Option<Box<dyn Receipt>>,
 }
 
 /// What a broker can do.

@@ -1,6 +1,67 @@
 //! One message through one subscription: attempt, verdict, settlement. The
 //! only room that chooses between ack, retry and dead letter.
 
+mod attempt;
+mod backoff;
+mod decide;
+mod jitter;
+mod limit;
+mod log;
 mod policy;
+mod run;
+mod settle;
+mod stats;
+mod workers;
 
+pub use backoff::schedule;
+pub use decide::decide;
 pub use policy::{Policy, Retry};
+pub use stats::{Counters, Histogram, Stats};
+pub use workers::Workers;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::broker::Subscription;
+use crate::guest::Handle;
+
+/// The delivery of one subscription's messages.
+pub struct Delivery {
+    /// The subscription's name, for the log.
+    pub name: String,
+    /// How often, how long and how many at once.
+    pub policy: Policy,
+    /// What the messages are handed to.
+    pub handler: Arc<dyn Handle>,
+    /// Where the attempts run.
+    pub workers: Workers,
+    /// Where it is counted what became of them.
+    pub stats: Arc<Stats>,
+}
+
+/// How a delivery ended at shutdown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Deliveries under way at the shutdown that were settled since.
+    pub finished: u64,
+    /// Those that were not: the broker delivers them again.
+    pub given_back: u64,
+    /// From the shutdown to the end.
+    pub took: Duration,
+}
+
+impl Delivery {
+    /// Delivers until `shutdown` completes. Then it takes in no more, waits
+    /// up to `drain` for what is under way and gives back the rest; no message
+    /// becomes a dead letter because of it. Dropped before its end, it stops
+    /// at once, and gives back all that is under way.
+    pub async fn run(
+        self,
+        subscription: Box<dyn Subscription>,
+        shutdown: impl Future<Output = ()>,
+        drain: Duration,
+    ) -> Summary {
+        let engine = run::Engine::new(self, jitter::Jitter::random());
+        engine.run(subscription, shutdown, drain).await
+    }
+}

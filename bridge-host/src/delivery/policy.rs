@@ -13,6 +13,16 @@ pub struct Policy {
     pub retry: Retry,
 }
 
+impl Policy {
+    /// One attempt at a time: nothing may overtake, which the broker is asked
+    /// to see to ([`SubscribeSpec::ordered`]).
+    ///
+    /// [`SubscribeSpec::ordered`]: crate::broker::SubscribeSpec::ordered
+    pub fn ordered(&self) -> bool {
+        self.max_in_flight <= 1
+    }
+}
+
 /// Exponential backoff with full jitter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retry {
