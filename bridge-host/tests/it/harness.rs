@@ -1,0 +1,30 @@
+//! What the tests stand on: the real bridge as a process, and a real HTTP
+//! server for it to call.
+
+mod bridge;
+mod client;
+mod endpoint;
+mod guests;
+
+pub use bridge::{Bridge, Ledger};
+pub use client::{Answer, request};
+pub use endpoint::{Endpoint, Received, Reply};
+pub use guests::guest;
+
+use std::time::{Duration, Instant};
+
+/// Longer than anything here takes on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks again and again until there is an answer; panics with `what` when
+/// there is none for too long.
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(began.elapsed() < PATIENCE, "waited too long for {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -1,0 +1,179 @@
+//! The real bridge, as a process with a folder of its own.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use tempfile::TempDir;
+
+use super::{Answer, request, until};
+
+/// A running bridge. Killed when dropped.
+pub struct Bridge {
+    pub intake: SocketAddr,
+    pub folder: Arc<TempDir>,
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+/// The ledger of one subscription.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+pub struct Ledger {
+    pub name: String,
+    pub accepted: u64,
+    pub delivered: u64,
+    pub filtered: u64,
+    pub dead_lettered: u64,
+    pub pending: u64,
+}
+
+impl Ledger {
+    /// Whether every accepted message is somewhere.
+    pub fn balances(&self) -> bool {
+        self.accepted == self.delivered + self.filtered + self.dead_lettered + self.pending
+    }
+}
+
+/// The binary under test.
+pub fn binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_bridge-host"))
+}
+
+impl Bridge {
+    /// Starts `bridge-host run` with this config, on a free port.
+    pub async fn start(config: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = format!(
+            "intake = {{ address = \"127.0.0.1:0\" }}\nlog = {{ format = \"json\", level = \"debug\" }}\n\
+             guests = {{ cache = {:?} }}\n{config}",
+            cache().display().to_string()
+        );
+        std::fs::write(folder.path().join("bridge.toml"), config).expect("a file");
+        Self::start_in(Arc::new(folder)).await
+    }
+
+    /// Starts it again in a folder that has a config.
+    pub async fn start_in(folder: Arc<TempDir>) -> Self {
+        let child = Command::new(binary())
+            .args(["run", "bridge.toml"])
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the bridge starts");
+        Self::attach(child, folder).await
+    }
+
+    /// Takes over a bridge that was just started.
+    pub async fn attach(mut child: Child, folder: Arc<TempDir>) -> Self {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let kept = log.clone();
+        let stderr = BufReader::new(child.stderr.take().expect("stderr"));
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                kept.lock().expect("no panic").push(line);
+            }
+        });
+        let stdout = BufReader::new(child.stdout.take().expect("stdout"));
+        let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                if let Some(address) = intake(&line) {
+                    let _ = sender.send(address);
+                }
+            }
+        });
+        let Some(intake) = receiver.recv().await else {
+            let status = child.wait().expect("a status");
+            let log = log.lock().expect("no panic").join("\n");
+            panic!("the bridge did not start: {status}\n{log}");
+        };
+        Self {
+            intake,
+            folder,
+            child,
+            log,
+        }
+    }
+
+    /// Publishes a message.
+    pub async fn publish(&self, topic: &str, headers: &[(&str, &str)], data: impl Into<Bytes>) -> Answer {
+        request(self.intake, "POST", &format!("/topics/{topic}"), headers, data)
+            .await
+            .expect("an answer")
+    }
+
+    /// Publishes a message that must be accepted, and tells its id.
+    pub async fn accept(&self, topic: &str, headers: &[(&str, &str)], data: impl Into<Bytes>) -> String {
+        let answer = self.publish(topic, headers, data).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        answer.json()["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// The ledger of a subscription.
+    pub async fn ledger(&self, name: &str) -> Ledger {
+        let answer = request(self.intake, "GET", "/ledger", &[], "").await.expect("an answer");
+        let all = answer.json()["subscriptions"].clone();
+        let all: Vec<Ledger> = serde_json::from_value(all).expect("ledgers");
+        all.into_iter().find(|ledger| ledger.name == name).expect("the subscription")
+    }
+
+    /// The ledger of a subscription, once it is as wanted.
+    pub async fn ledger_when(&self, name: &str, wanted: impl Fn(&Ledger) -> bool) -> Ledger {
+        until("the ledger", || async {
+            let ledger = self.ledger(name).await;
+            wanted(&ledger).then_some(ledger)
+        })
+        .await
+    }
+
+    /// What it logged so far, a line an event.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().expect("no panic").clone()
+    }
+
+    /// SIGKILL: nothing is drained.
+    pub fn kill(mut self) -> Arc<TempDir> {
+        self.child.kill().expect("a process");
+        self.child.wait().expect("a status");
+        self.folder.clone()
+    }
+
+    /// SIGTERM, and how it ended.
+    pub fn stop(mut self) -> (ExitStatus, Arc<TempDir>) {
+        self.signal("TERM");
+        (self.child.wait().expect("a status"), self.folder.clone())
+    }
+
+    /// Sends a signal by name.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([format!("-{name}"), self.child.id().to_string()])
+            .status()
+            .expect("kill");
+        assert!(sent.success());
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The address in a line of `run`'s that tells it.
+fn intake(line: &str) -> Option<SocketAddr> {
+    let (_, url) = line.split_once("http://")?;
+    line.trim_start().starts_with("intake").then_some(())?;
+    url.split('/').next()?.parse().ok()
+}
+
+/// Compiled components are kept between runs of the tests.
+fn cache() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled")
+}
