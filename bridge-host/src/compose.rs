@@ -1,0 +1,217 @@
+//! Components made into one: the one room that names wac. Each part's
+//! incoming-handler is the next part's; everything else that they import
+//! stays an import, shared by all of them.
+
+mod error;
+mod fit;
+
+pub use error::ComposeError;
+
+use wac_graph::types::{Package, SubtypeChecker, are_semver_compatible};
+use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
+
+use crate::guest::contract::{Contract, HANDLER};
+
+/// The adapter: the component in which a chain ends that goes to HTTP.
+pub const ADAPTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/adapter.wasm"));
+
+/// One component of a chain.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// The file it came from, for errors.
+    pub name: &'a str,
+    /// The component itself.
+    pub bytes: &'a [u8],
+}
+
+impl Part<'_> {
+    /// The adapter, as the last part of a chain.
+    pub const ADAPTER: Self = Part {
+        name: "the built-in adapter",
+        bytes: ADAPTER,
+    };
+}
+
+/// Makes one component of a chain's parts, given in the order in which a
+/// message meets them. The last one must not pass messages on.
+pub fn compose(parts: &[Part<'_>]) -> Result<Vec<u8>, ComposeError> {
+    compose_as(parts, Ending::Complete)
+}
+
+/// As [`compose`], where the last part passes messages on to whatever the
+/// result will be composed with.
+pub fn compose_open(parts: &[Part<'_>]) -> Result<Vec<u8>, ComposeError> {
+    compose_as(parts, Ending::Open)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Complete,
+    Open,
+}
+
+fn compose_as(parts: &[Part<'_>], ending: Ending) -> Result<Vec<u8>, ComposeError> {
+    let contracts = parts
+        .iter()
+        .map(|part| Contract::read(part.name, part.bytes))
+        .collect::<Result<Vec<_>, _>>()?;
+    fit::check_each(&contracts)?;
+    check_order(&contracts, ending)?;
+    fit::check_all(&contracts)?;
+    if let [only] = parts {
+        return Ok(only.bytes.to_vec());
+    }
+    let names = || parts.iter().map(|part| part.name.to_owned()).collect();
+    let bytes = encode(parts).map_err(|reason| ComposeError::Graph {
+        parts: names(),
+        reason,
+    })?;
+    check_result(&bytes, ending).map_err(|reason| ComposeError::Result {
+        parts: names(),
+        reason,
+    })?;
+    Ok(bytes)
+}
+
+/// Every part takes messages, and passes them on if and only if something follows.
+fn check_order(contracts: &[Contract], ending: Ending) -> Result<(), ComposeError> {
+    let Some(last) = contracts.last() else {
+        return Err(ComposeError::Empty);
+    };
+    for pair in contracts.windows(2) {
+        if !pair[0].passes_on() {
+            return Err(ComposeError::PassesNothingOn {
+                file: pair[0].file.clone(),
+                next: pair[1].file.clone(),
+            });
+        }
+    }
+    if ending == Ending::Complete && last.passes_on() {
+        return Err(ComposeError::NothingFollows {
+            file: last.file.clone(),
+        });
+    }
+    Ok(())
+}
+
+/// Puts all parts into one graph, last first, and writes it out.
+fn encode(parts: &[Part<'_>]) -> Result<Vec<u8>, String> {
+    let mut graph = CompositionGraph::new();
+    let mut packages: Vec<PackageId> = Vec::with_capacity(parts.len());
+    for (index, part) in parts.iter().enumerate() {
+        // A component that comes twice in a chain is carried once.
+        let before = parts[..index].iter().position(|p| p.bytes == part.bytes);
+        packages.push(match before {
+            Some(before) => packages[before],
+            None => register(&mut graph, index, part)?,
+        });
+    }
+    let mut next: Option<(PackageId, NodeId)> = None;
+    for package in packages.into_iter().rev() {
+        let instance = graph.instantiate(package);
+        if let Some((plug, plug_instance)) = next {
+            for (export, import) in matching(&graph, plug, package) {
+                let export = graph
+                    .alias_instance_export(plug_instance, &export)
+                    .map_err(|error| chain_of(&error))?;
+                graph
+                    .set_instantiation_argument(instance, &import, export)
+                    .map_err(|error| chain_of(&error))?;
+            }
+        }
+        next = Some((package, instance));
+    }
+    if let Some((first, instance)) = next {
+        export_all(&mut graph, first, instance)?;
+    }
+    let options = EncodeOptions {
+        // What the parts contain is validated when it is compiled, and the
+        // frame around them when the result is read.
+        validate: false,
+        ..EncodeOptions::default()
+    };
+    graph.encode(options).map_err(|error| chain_of(&error))
+}
+
+fn register(
+    graph: &mut CompositionGraph,
+    index: usize,
+    part: &Part<'_>,
+) -> Result<PackageId, String> {
+    let name = format!("bridge:part{index}");
+    let package = Package::from_bytes(&name, None, part.bytes, graph.types_mut())
+        .map_err(|error| format!("{}: {error:#}", part.name))?;
+    graph
+        .register_package(package)
+        .map_err(|error| chain_of(&error))
+}
+
+/// The exports of `plug` that fill imports of `socket`, both by name: those
+/// that `wac plug` would take.
+fn matching(graph: &CompositionGraph, plug: PackageId, socket: PackageId) -> Vec<(String, String)> {
+    let types = graph.types();
+    let exports = &types[graph[plug].ty()].exports;
+    let imports = &types[graph[socket].ty()].imports;
+    let mut cache = Default::default();
+    let mut checker = SubtypeChecker::new(&mut cache);
+    let mut found = Vec::new();
+    for (export, has) in exports {
+        let exact = imports.get_key_value(export);
+        let import = exact.or_else(|| {
+            imports
+                .iter()
+                .find(|(import, _)| are_semver_compatible(export, import))
+        });
+        let Some((import, wants)) = import else {
+            continue;
+        };
+        // The one that makes a chain is passed in any case, so that what
+        // does not fit is an error and not an import left open.
+        if export == HANDLER || checker.is_subtype(*has, types, *wants, types).is_ok() {
+            found.push((export.clone(), import.clone()));
+        }
+    }
+    found
+}
+
+fn export_all(
+    graph: &mut CompositionGraph,
+    package: PackageId,
+    instance: NodeId,
+) -> Result<(), String> {
+    let exports = graph.types()[graph[package].ty()].exports.keys();
+    for name in exports.cloned().collect::<Vec<_>>() {
+        let export = graph
+            .alias_instance_export(instance, &name)
+            .map_err(|error| chain_of(&error))?;
+        graph
+            .export(export, &name)
+            .map_err(|error| chain_of(&error))?;
+    }
+    Ok(())
+}
+
+/// The result is a component of the shape that was meant: a wrong direction
+/// in a graph is not always an error of it.
+fn check_result(bytes: &[u8], ending: Ending) -> Result<(), String> {
+    let result = Contract::read("the result", bytes).map_err(|error| error.to_string())?;
+    if result.export(HANDLER).is_none() {
+        return Err(format!("it does not export {HANDLER}"));
+    }
+    if ending == Ending::Complete && result.passes_on() {
+        return Err(format!("it still imports {HANDLER}"));
+    }
+    Ok(())
+}
+
+/// An error and what caused it, in one line.
+fn chain_of(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,185 @@
+//! Why a component cannot be used, told to someone who did not make it: what
+//! was found, what is wanted, how to mend it.
+
+use std::fmt;
+
+use super::compare::Difference;
+
+/// Why a component is not what it is configured as.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ContractError {
+    /// No bytes at all.
+    #[error("{file} is empty; a WebAssembly component is wanted")]
+    Empty {
+        /// The file.
+        file: String,
+    },
+    /// Something else.
+    #[error(
+        "{file} is not WebAssembly: it does not begin with `\\0asm`; \
+         name the component itself, not its source, text form or archive"
+    )]
+    NotWasm {
+        /// The file.
+        file: String,
+    },
+    /// A core module.
+    #[error(
+        "{file} is a core WebAssembly module, not a component; \
+         make it one with `wasm-tools component new {file} -o component.wasm`, \
+         or build it for the target wasm32-wasip2"
+    )]
+    CoreModule {
+        /// The file.
+        file: String,
+    },
+    /// Interfaces without code.
+    #[error(
+        "{file} is a WIT package, that is interfaces without code; \
+         name a component that was made from it"
+    )]
+    WitPackage {
+        /// The file.
+        file: String,
+    },
+    /// It breaks off, or is made of something we do not know.
+    #[error(
+        "{file} cannot be read as a WebAssembly component: {reason}; \
+         build it again, or see whether it was copied whole"
+    )]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// The decoder's word for it.
+        reason: String,
+    },
+    /// Nothing that takes messages.
+    #[error(
+        "{file} does not handle messages: it exports {}, \
+         and wasi:messaging/incoming-handler@0.2.0-draft is wanted; \
+         build it for a world that exports that interface",
+        list(exports)
+    )]
+    NoHandler {
+        /// The file.
+        file: String,
+        /// What it exports.
+        exports: Vec<String>,
+    },
+    /// A component that answers HTTP requests.
+    #[error(
+        "{file} is an HTTP handler: it exports {interface}, which this version of bridge-host \
+         does not take yet; run it behind an HTTP server and give its URL as `to`, \
+         or name a component that exports wasi:messaging/incoming-handler@0.2.0-draft"
+    )]
+    HttpHandler {
+        /// The file.
+        file: String,
+        /// The interface.
+        interface: String,
+    },
+    /// A component with an `async` handle.
+    #[error(
+        "{file} handles messages asynchronously: it exports {interface} with `handle: async func`, \
+         which this version of bridge-host does not take yet; \
+         export wasi:messaging/incoming-handler@0.2.0-draft, whose `handle` is a plain func"
+    )]
+    AsyncHandler {
+        /// The file.
+        file: String,
+        /// The interface.
+        interface: String,
+    },
+    /// Made from the newest draft of wasi:messaging.
+    #[error(
+        "{file} is made from the newest draft of wasi:messaging, which has the name and version of the \
+         published 0.2.0-draft and another shape: there `handle` takes `message: message`, `send` \
+         takes a borrowed client and a topic, and there is no `subscribe`; \
+         build it from the published shape, which is in wit/deps/messaging of bridge-host's source"
+    )]
+    NewestDraft {
+        /// The file.
+        file: String,
+    },
+    /// Another version of wasi:messaging.
+    #[error(
+        "{file} uses {found}, and this bridge-host knows wasi:messaging of version 0.2.0-draft \
+         with the interfaces types, producer and incoming-handler; \
+         build it from wit/deps/messaging of bridge-host's source"
+    )]
+    OtherVersion {
+        /// The file.
+        file: String,
+        /// The interface.
+        found: String,
+    },
+    /// The right interfaces with other functions in them.
+    #[error(
+        "{file} is not made for the published wasi:messaging@0.2.0-draft:{}\n  \
+         the names of parameters count; \
+         build it from wit/deps/messaging of bridge-host's source",
+        lines(faults)
+    )]
+    Mismatch {
+        /// The file.
+        file: String,
+        /// All that differs.
+        faults: Vec<Fault>,
+    },
+    /// A middleware by itself.
+    #[error(
+        "{file} passes messages on: it imports wasi:messaging/incoming-handler@0.2.0-draft, \
+         and nothing follows it; give it in `chain`, where the adapter follows, \
+         or make it complete with `bridge-host compose {file} -o complete.wasm`"
+    )]
+    Incomplete {
+        /// The file.
+        file: String,
+    },
+}
+
+/// The side of a component on which an interface is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// What it asks for.
+    Import,
+    /// What it offers.
+    Export,
+}
+
+/// One place where a component departs from the contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Imported or exported.
+    pub direction: Direction,
+    /// The interface's full name.
+    pub interface: String,
+    /// What differs.
+    pub difference: Difference,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = match self.direction {
+            Direction::Import => "import",
+            Direction::Export => "export",
+        };
+        let Self {
+            interface,
+            difference,
+            ..
+        } = self;
+        write!(f, "{word} {interface}, {difference}")
+    }
+}
+
+fn lines(faults: &[Fault]) -> String {
+    faults.iter().map(|fault| format!("\n  {fault}")).collect()
+}
+
+fn list(names: &[String]) -> String {
+    match names {
+        [] => "nothing".into(),
+        names => names.join(", "),
+    }
+}

@@ -1,0 +1,85 @@
+//! The published contract, `wasi:messaging@0.2.0-draft`, as interfaces to
+//! compare with, read from wit/; and the signs of the newest draft, which has
+//! the same name and version and another shape.
+
+use std::sync::LazyLock;
+
+use wit_parser::{Resolve, SourceMap};
+
+use super::interface::Interface;
+
+/// The interface of messages, clients and errors.
+pub const TYPES: &str = "wasi:messaging/types@0.2.0-draft";
+/// The interface of sending.
+pub const PRODUCER: &str = "wasi:messaging/producer@0.2.0-draft";
+/// The interface of receiving.
+pub const HANDLER: &str = "wasi:messaging/incoming-handler@0.2.0-draft";
+
+const SOURCES: [(&str, &str); 3] = [
+    (
+        "types.wit",
+        include_str!("../../../../wit/deps/messaging/types.wit"),
+    ),
+    (
+        "producer.wit",
+        include_str!("../../../../wit/deps/messaging/producer.wit"),
+    ),
+    (
+        "incoming-handler.wit",
+        include_str!("../../../../wit/deps/messaging/incoming-handler.wit"),
+    ),
+];
+
+static STANDARD: LazyLock<Vec<Interface>> = LazyLock::new(|| {
+    let mut sources = SourceMap::new();
+    for (name, text) in SOURCES {
+        sources.push_str(name, text);
+    }
+    let group = sources
+        .parse()
+        .map_err(|(_, error)| error)
+        .expect("the files of wit/ are compiled in, and a test reads them");
+    let mut resolve = Resolve::default();
+    let package = resolve
+        .push_group(group)
+        .expect("the files of wit/ are compiled in, and a test reads them");
+    let interfaces = &resolve.packages[package].interfaces;
+    interfaces
+        .values()
+        .map(|id| {
+            let name = resolve.id_of(*id).unwrap_or_default();
+            Interface::from_wit(&resolve, name, *id)
+        })
+        .collect()
+});
+
+/// The published interface of that full name.
+pub fn standard(name: &str) -> Option<&'static Interface> {
+    STANDARD.iter().find(|interface| interface.name == name)
+}
+
+/// Whether an interface of wasi:messaging is of the newest draft. A component
+/// carries only what it uses, so that one sign must do.
+pub fn is_newest_draft(interface: &Interface) -> bool {
+    let params = |name: &str| interface.function(name).map(|f| f.params.as_slice());
+    match interface.name.as_str() {
+        "wasi:messaging/request-reply@0.2.0-draft" => true,
+        TYPES => {
+            let new = ["set-metadata", "remove-metadata"];
+            new.iter()
+                .any(|name| params(&format!("[method]message.{name}")).is_some())
+                || params("[method]client.disconnect").is_some()
+                || params("[constructor]message").is_some_and(|params| params.len() == 1)
+                || interface
+                    .definition("error")
+                    .is_some_and(|error| error.contains("permission-denied"))
+        }
+        PRODUCER => params("send").is_some_and(|params| params.len() == 3),
+        HANDLER => {
+            let handle = params("handle").unwrap_or_default();
+            let renamed = handle.first().is_some_and(|(name, _)| name == "message");
+            renamed && params("subscribe").is_none()
+        }
+        _ => false,
+    }
+}
