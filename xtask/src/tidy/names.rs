@@ -1,0 +1,145 @@
+//! Who may name what: crates and words that belong to one room of the host.
+
+use super::Breach;
+use super::source::{Source, lines_naming};
+
+/// Words that may only stand in the code under certain paths of the host.
+struct Owned {
+    /// Each as in [`lines_naming`].
+    words: &'static [&'static str],
+    /// Beginnings of paths below `bridge-host/src`.
+    owners: &'static [&'static str],
+    /// The rule, as it is printed.
+    rule: &'static str,
+}
+
+const OWNED: &[Owned] = &[
+    Owned {
+        words: &["Settlement::"],
+        owners: &["delivery", "broker"],
+        rule: "only `delivery` chooses between ack, retry and dead letter (`broker` carries it out)",
+    },
+    Owned {
+        words: &["wasmtime", "wasmtime_"],
+        owners: &["guest"],
+        rule: "only `guest` names wasmtime",
+    },
+    Owned {
+        words: &["wac_"],
+        owners: &["compose"],
+        rule: "only `compose` names wac",
+    },
+    Owned {
+        words: &["rusqlite"],
+        owners: &["broker/embedded"],
+        rule: "only `broker/embedded` names rusqlite",
+    },
+    Owned {
+        words: &["async_nats"],
+        owners: &["broker/nats", "broker/jetstream"],
+        rule: "only the NATS brokers name async_nats",
+    },
+    Owned {
+        words: &["rdkafka"],
+        owners: &["broker/kafka"],
+        rule: "only `broker/kafka` names rdkafka",
+    },
+    Owned {
+        words: &["lapin"],
+        owners: &["broker/amqp"],
+        rule: "only `broker/amqp` names lapin",
+    },
+    Owned {
+        words: &["rumqttc"],
+        owners: &["broker/mqtt"],
+        rule: "only `broker/mqtt` names rumqttc",
+    },
+    Owned {
+        words: &["fred"],
+        owners: &["broker/redis"],
+        rule: "only `broker/redis` names fred",
+    },
+    Owned {
+        words: &["env::var", "env::vars", "env::var_os", "env::vars_os"],
+        owners: &["config/load.rs"],
+        rule: "only `config/load.rs` reads the environment",
+    },
+];
+
+/// What a room that only sends once would not have a name for.
+const REPEATING: &[&str] = &["retry", "retries", "attempts", "backoff"];
+
+/// The breaches of one file.
+pub fn check(source: &Source) -> Vec<Breach> {
+    let Some(inside) = source.in_host() else {
+        return Vec::new();
+    };
+    let owned = OWNED
+        .iter()
+        .filter(|owned| !owned.owners.iter().any(|owner| is_under(inside, owner)))
+        .flat_map(|owned| named(source, owned.words, owned.rule));
+    let repeating = match source.room() {
+        Some("http") => named(source, REPEATING, "`http` sends once: it never retries"),
+        _ => Vec::new(),
+    };
+    owned.chain(repeating).collect()
+}
+
+fn named(source: &Source, words: &[&str], rule: &'static str) -> Vec<Breach> {
+    words
+        .iter()
+        .flat_map(|word| lines_naming(source.product(), word))
+        .map(|line| Breach::new(source, line, rule))
+        .collect()
+}
+
+/// `broker/nats` owns `broker/nats.rs` and `broker/nats/…`, not `broker/natsu.rs`.
+fn is_under(path: &str, owner: &str) -> bool {
+    path.strip_prefix(owner)
+        .is_some_and(|rest| rest.is_empty() || rest == ".rs" || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(path: &str, text: &str) -> Vec<usize> {
+        let path = format!("bridge-host/src/{path}");
+        let breaches = check(&Source::new(path, text));
+        breaches.iter().map(|breach| breach.line).collect()
+    }
+
+    #[test]
+    fn a_crate_stays_in_its_room() {
+        let text = "//! x\nuse rusqlite::Connection;";
+        assert_eq!(lines("delivery/decide.rs", text), [2]);
+        assert_eq!(lines("broker/open.rs", text), [2]);
+        assert!(lines("broker/embedded/store.rs", text).is_empty());
+        assert!(lines("broker/embedded.rs", text).is_empty());
+        assert_eq!(lines("host.rs", "use wasmtime_wasi::p2;"), [1]);
+        assert!(lines("guest/engine.rs", "use wasmtime::Engine;").is_empty());
+        assert_eq!(lines("guest/engine.rs", "use wac_graph::types;"), [1]);
+    }
+
+    #[test]
+    fn only_delivery_settles() {
+        let text = "receipt.settle(Settlement::Filtered)";
+        assert_eq!(lines("guest/call.rs", text), [1]);
+        assert!(lines("delivery/settle.rs", text).is_empty());
+        assert!(lines("guest/call.rs", "// Settlement::Filtered").is_empty());
+    }
+
+    #[test]
+    fn only_load_reads_the_environment() {
+        assert_eq!(lines("cli/run.rs", "std::env::var_os(\"X\")"), [1]);
+        assert!(lines("config/load.rs", "std::env::var(\"X\")").is_empty());
+        assert!(lines("cli/run.rs", "std::env::temp_dir()").is_empty());
+    }
+
+    #[test]
+    fn http_sends_once() {
+        assert_eq!(lines("http/client.rs", "for left in 0..attempts {}"), [1]);
+        assert!(lines("http/client.rs", "let retry_after = 1;").is_empty());
+        assert!(lines("delivery/run.rs", "for left in 0..attempts {}").is_empty());
+    }
+}

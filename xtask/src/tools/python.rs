@@ -1,0 +1,86 @@
+//! componentize-py in a virtual environment of its own (target/tools/python),
+//! and the middleware in Python that it makes: a component by a stranger.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::need;
+use crate::workspace::{self, say};
+use crate::{Result, guests};
+
+const PACKAGE: &str = "componentize-py==0.25.1";
+
+/// The middleware's source, and the world it is made for.
+const SOURCE: &str = "bridge-host/tests/guests/python-middleware";
+const WORLD: &str = "middleware";
+
+/// Installs the tool where it is missing, and builds what is out of date.
+pub fn ensure(root: &Path) -> Result {
+    let environment = root.join("target/tools/python");
+    let tool = environment.join("bin/componentize-py");
+    let version = workspace::output(Command::new(&tool).arg("--version"));
+    if !version.is_ok_and(|text| text.trim() == PACKAGE.replace("==", " ")) {
+        install(&environment)?;
+    }
+    let component = guests::folder(root).join("python-middleware.wasm");
+    let inputs = [&root.join(SOURCE), &root.join("wit"), &tool];
+    match is_newer(&component, &inputs) {
+        true => Ok(()),
+        false => build(root, &tool, &component),
+    }
+}
+
+fn install(environment: &Path) -> Result {
+    let remedy = "the tests need Python 3 with venv and pip (Debian: apt-get install python3-venv)";
+    need("python3", &["-c", "import venv, ensurepip"], remedy)?;
+    say(&format!(
+        "installing {PACKAGE} to target/tools/python: once"
+    ));
+    workspace::run(
+        Command::new("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(environment),
+    )?;
+    workspace::run(Command::new(environment.join("bin/python")).args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        PACKAGE,
+    ]))
+}
+
+fn build(root: &Path, tool: &Path, component: &Path) -> Result {
+    say("building target/guests/python-middleware.wasm: 10 to 20 seconds");
+    let unwritable = |e| format!("cannot write target/guests: {e}");
+    fs::create_dir_all(guests::folder(root)).map_err(unwritable)?;
+    // Into place in one step: a build that was stopped leaves nothing that looks whole.
+    let half = component.with_extension("half");
+    workspace::run(
+        Command::new(tool)
+            .current_dir(root)
+            .args(["-d", "wit", "-w", WORLD, "--quiet", "componentize", "app"])
+            .args(["--python-path", SOURCE, "--output"])
+            .arg(&half),
+    )?;
+    fs::rename(&half, component).map_err(unwritable)
+}
+
+/// Whether a file is newer than every file under these paths.
+fn is_newer(file: &Path, inputs: &[&std::path::PathBuf]) -> bool {
+    let Ok(made) = fs::metadata(file).and_then(|meta| meta.modified()) else {
+        return false;
+    };
+    inputs.iter().all(|input| is_older(input, made))
+}
+
+fn is_older(path: &Path, than: std::time::SystemTime) -> bool {
+    match fs::read_dir(path) {
+        Ok(entries) => entries.flatten().all(|entry| is_older(&entry.path(), than)),
+        Err(_) => fs::metadata(path)
+            .and_then(|meta| meta.modified())
+            .is_ok_and(|changed| changed <= than),
+    }
+}

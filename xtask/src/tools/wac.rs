@@ -1,0 +1,35 @@
+//! The `wac` command line, with which users compose: target/tools/bin/wac.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::Result;
+use crate::workspace::{self, say};
+
+const VERSION: &str = "0.12.0";
+
+/// Installs it where it is missing or of another version.
+pub fn ensure(root: &Path) -> Result {
+    let tools = root.join("target/tools");
+    let there = workspace::output(Command::new(tools.join("bin/wac")).arg("--version"));
+    if there.is_ok_and(|text| text.split_whitespace().any(|word| word == VERSION)) {
+        return Ok(());
+    }
+    say(&format!(
+        "installing wac-cli {VERSION} to target/tools: once, 5 to 8 minutes"
+    ));
+    let mut install = workspace::cargo(root);
+    install
+        .args([
+            "install",
+            "wac-cli",
+            "--version",
+            VERSION,
+            "--locked",
+            "--root",
+        ])
+        .arg(&tools)
+        .arg("--target-dir")
+        .arg(tools.join("build"));
+    workspace::run(&mut install)
+}
