@@ -10,7 +10,7 @@ pub use error::ComposeError;
 use wac_graph::types::{Package, SubtypeChecker, are_semver_compatible};
 use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
 
-use crate::guest::contract::{Contract, HANDLER};
+use crate::guest::contract::{Contract, ContractError, HANDLER};
 
 /// The adapter: the component in which a chain ends that goes to HTTP.
 pub const ADAPTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/adapter.wasm"));
@@ -38,6 +38,11 @@ pub fn compose(parts: &[Part<'_>]) -> Result<Vec<u8>, ComposeError> {
     compose_as(parts, Ending::Complete)
 }
 
+/// As [`compose`], with the adapter after a last part that passes messages on.
+pub fn compose_to_http(parts: &[Part<'_>]) -> Result<Vec<u8>, ComposeError> {
+    compose_as(parts, Ending::Adapter)
+}
+
 /// As [`compose`], where the last part passes messages on to whatever the
 /// result will be composed with.
 pub fn compose_open(parts: &[Part<'_>]) -> Result<Vec<u8>, ComposeError> {
@@ -47,22 +52,25 @@ pub fn compose_open(parts: &[Part<'_>]) -> Result<Vec<u8>, ComposeError> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ending {
     Complete,
+    Adapter,
     Open,
 }
 
 fn compose_as(parts: &[Part<'_>], ending: Ending) -> Result<Vec<u8>, ComposeError> {
-    let contracts = parts
-        .iter()
-        .map(|part| Contract::read(part.name, part.bytes))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut parts = parts.to_vec();
+    let mut contracts = parts.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    if ending == Ending::Adapter && contracts.last().is_some_and(Contract::passes_on) {
+        parts.push(Part::ADAPTER);
+        contracts.push(read(&Part::ADAPTER)?);
+    }
     fit::check_each(&contracts)?;
     check_order(&contracts, ending)?;
     fit::check_all(&contracts)?;
-    if let [only] = parts {
+    if let [only] = parts[..] {
         return Ok(only.bytes.to_vec());
     }
     let names = || parts.iter().map(|part| part.name.to_owned()).collect();
-    let bytes = encode(parts).map_err(|reason| ComposeError::Graph {
+    let bytes = encode(&parts).map_err(|reason| ComposeError::Graph {
         parts: names(),
         reason,
     })?;
@@ -71,6 +79,10 @@ fn compose_as(parts: &[Part<'_>], ending: Ending) -> Result<Vec<u8>, ComposeErro
         reason,
     })?;
     Ok(bytes)
+}
+
+fn read(part: &Part<'_>) -> Result<Contract, ContractError> {
+    Contract::read(part.name, part.bytes)
 }
 
 /// Every part takes messages, and passes them on if and only if something follows.
@@ -86,7 +98,7 @@ fn check_order(contracts: &[Contract], ending: Ending) -> Result<(), ComposeErro
             });
         }
     }
-    if ending == Ending::Complete && last.passes_on() {
+    if ending != Ending::Open && last.passes_on() {
         return Err(ComposeError::NothingFollows {
             file: last.file.clone(),
         });
@@ -198,7 +210,7 @@ fn check_result(bytes: &[u8], ending: Ending) -> Result<(), String> {
     if result.export(HANDLER).is_none() {
         return Err(format!("it does not export {HANDLER}"));
     }
-    if ending == Ending::Complete && result.passes_on() {
+    if ending != Ending::Open && result.passes_on() {
         return Err(format!("it still imports {HANDLER}"));
     }
     Ok(())

@@ -2,6 +2,7 @@
 //! rooms, from the top floor down; each imports only from those below it.
 
 pub mod broker;
+pub mod compose;
 pub mod delivery;
 pub mod guest;
 pub mod http;

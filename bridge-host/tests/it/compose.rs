@@ -1,0 +1,178 @@
+//! Chains made into one component: what comes of parts that fit, and the
+//! words for those that do not.
+
+use bridge_host::compose::{ComposeError, Part, compose, compose_open, compose_to_http};
+use bridge_host::guest::contract::{Contract, HANDLER, Handler, TYPES};
+
+use crate::contract::dummy::{END, MIDDLEWARE, NEWEST, component, published};
+use crate::harness::guest;
+
+fn part<'a>(name: &'a str, bytes: &'a [u8]) -> Part<'a> {
+    Part { name, bytes }
+}
+
+fn refused(parts: &[Part<'_>]) -> String {
+    let error = compose(parts).expect_err("parts that do not fit");
+    assert!(!matches!(error, ComposeError::Graph { .. }), "{error}");
+    error.to_string()
+}
+
+#[test]
+fn the_example_becomes_one_component() {
+    let filter = std::fs::read(guest("filter")).unwrap();
+    let enrich = std::fs::read(guest("enrich")).unwrap();
+    let parts = [part("filter.wasm", &filter), part("enrich.wasm", &enrich)];
+    let whole = compose_to_http(&parts).unwrap();
+    let contract = Contract::read("whole", &whole).unwrap();
+    let handler = Handler {
+        passes_on: false,
+        produces: false,
+        requests: true,
+    };
+    assert_eq!(contract.complete(), Ok(handler));
+    let count = |name: &str| contract.imports.iter().filter(|i| i.name == name).count();
+    assert_eq!(count(TYPES), 1);
+    assert_eq!(count("wasi:config/store@0.2.0-rc.1"), 1);
+    assert_eq!(contract.exports.len(), 1);
+
+    let open = compose_open(&parts).unwrap();
+    let again = [part("open.wasm", &open), Part::ADAPTER];
+    let contract = Contract::read("again", &compose(&again).unwrap()).unwrap();
+    assert_eq!(contract.complete(), Ok(handler));
+}
+
+#[test]
+fn a_component_twice_is_carried_once() {
+    let bytes = component(&published(), MIDDLEWARE);
+    let end = component(&published(), END);
+    let once = compose(&[part("a", &bytes), part("end", &end)]).unwrap();
+    let thrice = [
+        part("a", &bytes),
+        part("b", &bytes),
+        part("c", &bytes),
+        part("end", &end),
+    ];
+    let thrice = compose(&thrice).unwrap();
+    assert!(
+        thrice.len() < once.len() + bytes.len(),
+        "{} and {}",
+        thrice.len(),
+        once.len()
+    );
+    assert!(
+        Contract::read("thrice", &thrice)
+            .unwrap()
+            .complete()
+            .is_ok()
+    );
+}
+
+#[test]
+fn one_part_is_itself() {
+    let end = component(&published(), END);
+    assert_eq!(compose(&[part("end", &end)]).unwrap(), end);
+    assert_eq!(compose_to_http(&[part("end", &end)]).unwrap(), end);
+    assert_eq!(compose(&[]), Err(ComposeError::Empty));
+}
+
+#[test]
+fn a_chain_ends_where_it_must() {
+    let middleware = component(&published(), MIDDLEWARE);
+    let end = component(&published(), END);
+    let error = refused(&[part("end.wasm", &end), part("next.wasm", &middleware)]);
+    assert!(error.starts_with("end.wasm ends the chain"), "{error}");
+    assert!(
+        error.contains("next.wasm after it would never get a message"),
+        "{error}"
+    );
+    let error = refused(&[part("a.wasm", &middleware), part("b.wasm", &middleware)]);
+    assert!(
+        error.starts_with("b.wasm is the last of the chain and passes messages on"),
+        "{error}"
+    );
+}
+
+#[test]
+fn neighbours_that_do_not_fit_are_named() {
+    let middleware = component(&published(), MIDDLEWARE);
+    let renamed = published().replace("ms: message", "message: message");
+    let renamed = component(&renamed, END);
+    let error = refused(&[
+        part("filter.wasm", &middleware),
+        part("mine.wasm", &renamed),
+    ]);
+    for words in [
+        "filter.wasm and mine.wasm do not fit",
+        "`handle`: filter.wasm has `func(ms: message) -> result<_, error>`",
+        "mine.wasm has `func(message: message) -> result<_, error>`",
+        "mine.wasm departs from the published contract",
+    ] {
+        assert!(error.contains(words), "{words:?} is not in: {error}");
+    }
+}
+
+#[test]
+fn a_part_that_takes_no_messages_is_named() {
+    let items = "import wasi:messaging/incoming-handler@0.2.0-draft;";
+    let caller = component(&published(), items);
+    let error = refused(&[part("caller.wasm", &caller), Part::ADAPTER]);
+    assert!(
+        error.starts_with("caller.wasm does not handle messages"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_parts_share_must_be_the_same() {
+    let middleware = component(
+        &published(),
+        &format!("import wasi:messaging/producer@0.2.0-draft;{MIDDLEWARE}"),
+    );
+    let other = published().replace("c: client", "client: client");
+    let end = component(
+        &other,
+        &format!("import wasi:messaging/producer@0.2.0-draft;{END}"),
+    );
+    let error = refused(&[part("a.wasm", &middleware), part("b.wasm", &end)]);
+    for words in [
+        "both import wasi:messaging/producer@0.2.0-draft",
+        "`send`: a.wasm has `func(c: client, m: message)",
+        "b.wasm has `func(client: client, m: message)",
+        "b.wasm departs",
+    ] {
+        assert!(error.contains(words), "{words:?} is not in: {error}");
+    }
+}
+
+#[test]
+fn another_error_in_one_part_is_named() {
+    let middleware = component(&published(), MIDDLEWARE);
+    let other = component(
+        &published().replace("other(string)", "strange(string)"),
+        END,
+    );
+    let error = refused(&[part("a.wasm", &middleware), part("b.wasm", &other)]);
+    assert!(error.contains("strange(string)"), "{error}");
+    assert!(
+        error.contains("both import wasi:messaging/types@0.2.0-draft"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_newest_draft_does_not_fit() {
+    let middleware = component(&published(), MIDDLEWARE);
+    let newest = component(NEWEST, END);
+    let error = refused(&[part("a.wasm", &middleware), part("b.wasm", &newest)]);
+    assert!(
+        error.starts_with("b.wasm is made from the newest draft"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_adapter_is_a_complete_handler() {
+    let contract = Contract::read("adapter", Part::ADAPTER.bytes).unwrap();
+    assert!(contract.complete().is_ok_and(|handler| handler.requests));
+    assert!(contract.import(HANDLER).is_none());
+}

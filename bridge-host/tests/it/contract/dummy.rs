@@ -1,0 +1,61 @@
+//! Components without sense, made from WIT text: the right and the wrong
+//! shapes that no crate of this repository has.
+
+use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
+use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
+
+/// The newest draft of the messaging package: same name, same version.
+pub const NEWEST: &str = include_str!("newest.wit");
+
+/// A world in front of an end: it receives and passes on.
+pub const MIDDLEWARE: &str = "
+    import wasi:messaging/incoming-handler@0.2.0-draft;
+    export wasi:messaging/incoming-handler@0.2.0-draft;
+";
+
+/// A world that only receives.
+pub const END: &str = "export wasi:messaging/incoming-handler@0.2.0-draft;";
+
+/// The published messaging package, as this repository has it.
+pub fn published() -> String {
+    let files = [
+        include_str!("../../../../wit/deps/messaging/types.wit"),
+        include_str!("../../../../wit/deps/messaging/producer.wit"),
+        include_str!("../../../../wit/deps/messaging/incoming-handler.wit"),
+    ];
+    let package = "package wasi:messaging@0.2.0-draft;";
+    files.iter().fold(package.to_owned(), |text, file| {
+        text + &file.replace(package, "")
+    })
+}
+
+/// A component of a world with these items, over this messaging package.
+pub fn component(messaging: &str, items: &str) -> Vec<u8> {
+    over(&[messaging], items)
+}
+
+/// As [`component`], over any packages.
+pub fn over(packages: &[&str], items: &str) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    for package in packages {
+        resolve.push_str("dummy.wit", package).expect("WIT");
+    }
+    let text = format!("package test:dummy; world dummy {{ {items} }}");
+    let package = resolve.push_str("world.wit", &text).expect("WIT");
+    let world = resolve.select_world(&[package], None).expect("one world");
+    let abi = ManglingAndAbi::Legacy(LiftLowerAbi::Sync);
+    let mut module = dummy_module(&resolve, world, abi);
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("metadata");
+    let mut encoder = ComponentEncoder::default()
+        .validate(true)
+        .module(&module)
+        .expect("a module");
+    encoder.encode().expect("a component")
+}
+
+/// The WIT package itself, encoded.
+pub fn package(text: &str) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    let package = resolve.push_str("dummy.wit", text).expect("WIT");
+    wit_component::encode(&resolve, package).expect("a package")
+}
