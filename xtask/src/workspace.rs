@@ -22,7 +22,8 @@ pub fn say(text: &str) {
 /// The cargo that runs this, in the workspace.
 pub fn cargo(root: &Path) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root);
+    // Everything here is found under target/.
+    cargo.current_dir(root).env_remove("CARGO_TARGET_DIR");
     cargo
 }
 

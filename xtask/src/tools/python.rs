@@ -56,13 +56,20 @@ fn build(root: &Path, tool: &Path, component: &Path) -> Result {
     say("building target/guests/python-middleware.wasm: 10 to 20 seconds");
     let unwritable = |e| format!("cannot write target/guests: {e}");
     fs::create_dir_all(guests::folder(root)).map_err(unwritable)?;
+    // A copy, because Python leaves its bytecode beside what it reads.
+    let app = root.join("target/tools/python-middleware");
+    fs::create_dir_all(&app)
+        .and_then(|()| fs::copy(root.join(SOURCE).join("app.py"), app.join("app.py")))
+        .map_err(|e| format!("cannot copy {SOURCE}/app.py: {e}"))?;
     // Into place in one step: a build that was stopped leaves nothing that looks whole.
     let half = component.with_extension("half");
     workspace::run(
         Command::new(tool)
             .current_dir(root)
             .args(["-d", "wit", "-w", WORLD, "--quiet", "componentize", "app"])
-            .args(["--python-path", SOURCE, "--output"])
+            .args(["--python-path"])
+            .arg(&app)
+            .arg("--output")
             .arg(&half),
     )?;
     fs::rename(&half, component).map_err(unwritable)

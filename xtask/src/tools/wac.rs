@@ -28,8 +28,6 @@ pub fn ensure(root: &Path) -> Result {
             "--locked",
             "--root",
         ])
-        .arg(&tools)
-        .arg("--target-dir")
-        .arg(tools.join("build"));
+        .arg(&tools);
     workspace::run(&mut install)
 }
