@@ -1,0 +1,184 @@
+//! What a config comes to, for people.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::view::{Broker, Limits, Policy, To, View};
+
+/// What the built-in component is called.
+const ADAPTER: &str = "the adapter";
+
+pub(super) fn show(file: &Path, view: &View) -> String {
+    let mut lines = Lines::default();
+    lines.title(&format!("{} is sound", file.display()));
+    process(&mut lines, view);
+    for connection in &view.connections {
+        lines.title(&format!("connection {}", connection.name));
+        broker(&mut lines, connection);
+    }
+    for subscription in &view.subscriptions {
+        lines.title(&format!("subscription {}", subscription.name));
+        policy(&mut lines, subscription);
+        schedule(&mut lines, subscription);
+    }
+    if view.subscriptions.is_empty() {
+        lines.title("no subscriptions: messages are taken, and delivered to nobody");
+    }
+    lines.0
+}
+
+/// Titles, and below them names with their values.
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn title(&mut self, title: &str) {
+        if !self.0.is_empty() {
+            self.0.push('\n');
+        }
+        self.0.push_str(title);
+        self.0.push('\n');
+    }
+
+    fn line(&mut self, name: &str, value: &str) {
+        // Writing to a String does not fail.
+        _ = writeln!(self.0, "  {name:<13} {value}");
+    }
+}
+
+fn process(lines: &mut Lines, view: &View) {
+    let intake = &view.intake;
+    let token = if intake.token { "with" } else { "without" };
+    let address = &intake.address;
+    lines.line(
+        "intake",
+        &format!("{address}, {token} a token, into {}", intake.into),
+    );
+    lines.line(
+        "components",
+        &format!("{} in all; compiled in {}", view.guest_memory, view.cache),
+    );
+    lines.line("shutdown", &format!("drains for {} at most", view.drain));
+}
+
+fn broker(lines: &mut Lines, broker: &Broker) {
+    lines.line("type", &format!("{}, in {}", broker.r#type, broker.path));
+    let kept = format!(
+        "settled ones for {}, at most {} of all",
+        broker.max_age, broker.max_size
+    );
+    lines.line("keeps", &kept);
+    lines.line(
+        "duplicates",
+        &format!("known for {}", broker.deduplication_window),
+    );
+    lines.line("a message", &format!("{} at most", broker.max_message_size));
+}
+
+fn policy(lines: &mut Lines, policy: &Policy) {
+    lines.line("from", &policy.from);
+    let topics = policy.topics.as_ref().map(|topics| topics.join(", "));
+    lines.line(
+        "topics",
+        topics.as_deref().unwrap_or("those its component asks for"),
+    );
+    let parts = policy
+        .parts
+        .iter()
+        .map(|part| part.as_deref().unwrap_or(ADAPTER));
+    lines.line("through", &parts.collect::<Vec<_>>().join(" > "));
+    if let Some(endpoint) = &policy.to {
+        to(lines, endpoint);
+    }
+    for (key, value) in &policy.settings {
+        lines.line("setting", &format!("{key} = {value}"));
+    }
+    lines.line("may reach", &reach(policy));
+    lines.line("limits", &limits(&policy.limits));
+    let order = if policy.max_in_flight == 1 {
+        ", in order"
+    } else {
+        ""
+    };
+    lines.line(
+        "in flight",
+        &format!("{} at most{order}", policy.max_in_flight),
+    );
+    lines.line("timeout", &format!("{} an attempt", policy.timeout));
+}
+
+fn to(lines: &mut Lines, to: &To) {
+    lines.line("to", &format!("{} {}", to.method, to.url));
+    lines.line(
+        "envelope",
+        &format!("{}; an exchange has {}", to.envelope, to.timeout),
+    );
+    for name in &to.headers {
+        lines.line("header", &format!("{name}: ***"));
+    }
+    for (name, statuses) in [
+        ("delivered on", &to.successful_on),
+        ("again on", &to.retry_on),
+        ("given up on", &to.dead_letter_on),
+    ] {
+        lines.line(
+            name,
+            if statuses.is_empty() {
+                "nothing"
+            } else {
+                statuses
+            },
+        );
+    }
+}
+
+fn reach(policy: &Policy) -> String {
+    let endpoint = policy.to.as_ref().map(|_| "its endpoint");
+    let listed = policy.reaches.iter().map(String::as_str);
+    let all: Vec<_> = endpoint.into_iter().chain(listed).collect();
+    match all.is_empty() {
+        true => "nothing".into(),
+        false => all.join(", "),
+    }
+}
+
+fn limits(limits: &Limits) -> String {
+    let instances = match limits.fresh {
+        true => "a new one for each message".into(),
+        false => format!("replaced after {} calls", limits.recycle_after),
+    };
+    let Limits {
+        memory, compute, ..
+    } = limits;
+    format!("an instance has {memory}, computes for {compute} a call, {instances}")
+}
+
+fn schedule(lines: &mut Lines, policy: &Policy) {
+    if policy.waits.is_empty() {
+        lines.line("attempts", "1: a delivery that fails once is a dead letter");
+        return;
+    }
+    let attempts = policy.max_attempts;
+    let longest = &policy.longest;
+    lines.line(
+        "attempts",
+        &format!("{attempts}, then a dead letter; at most {longest} of waiting"),
+    );
+    lines
+        .0
+        .push_str("\n  attempt       longest wait before it    all waits so far\n");
+    for wait in &policy.waits {
+        let attempt = match wait.first_attempt == wait.last_attempt {
+            true => wait.first_attempt.to_string(),
+            false => format!("{}-{}", wait.first_attempt, wait.last_attempt),
+        };
+        _ = writeln!(
+            lines.0,
+            "  {attempt:<13} {:<25} {}",
+            wait.longest, wait.in_all
+        );
+    }
+    lines.0.push_str(
+        "  A wait is chosen at random from nothing to its longest: half of it, on average.\n  A Retry-After makes it longer, up to `retry.max`.\n",
+    );
+}

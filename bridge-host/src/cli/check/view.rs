@@ -1,0 +1,227 @@
+//! What a config comes to, as plain data: for `--json`, and for those who
+//! read it.
+
+use std::time::Duration;
+
+use mapping::Verdict;
+use serde::Serialize;
+
+use crate::config::{Config, Connection, Endpoint, Parts, Subscription, show_duration, show_size};
+use crate::delivery;
+
+/// A config, defaults and all, secrets left out.
+#[derive(Serialize)]
+pub(super) struct View {
+    pub(super) intake: Intake,
+    pub(super) guest_memory: String,
+    pub(super) cache: String,
+    pub(super) drain: String,
+    pub(super) connections: Vec<Broker>,
+    pub(super) subscriptions: Vec<Policy>,
+}
+
+/// The HTTP intake.
+#[derive(Serialize)]
+pub(super) struct Intake {
+    pub(super) address: String,
+    pub(super) token: bool,
+    pub(super) into: String,
+}
+
+/// A connection.
+#[derive(Serialize)]
+pub(super) struct Broker {
+    pub(super) name: String,
+    pub(super) r#type: &'static str,
+    pub(super) path: String,
+    pub(super) max_age: String,
+    pub(super) max_size: String,
+    pub(super) deduplication_window: String,
+    pub(super) max_message_size: String,
+}
+
+/// The effective policy of a subscription.
+#[derive(Serialize)]
+pub(super) struct Policy {
+    pub(super) name: String,
+    pub(super) from: String,
+    /// `None`: what the component's `subscribe` returns.
+    pub(super) topics: Option<Vec<String>>,
+    /// In the order in which a message meets them; the adapter is `None`.
+    pub(super) parts: Vec<Option<String>>,
+    pub(super) to: Option<To>,
+    pub(super) max_in_flight: usize,
+    pub(super) timeout: String,
+    pub(super) settings: Vec<(String, String)>,
+    pub(super) reaches: Vec<String>,
+    pub(super) limits: Limits,
+    pub(super) max_attempts: u32,
+    /// The longest waits; when the last was reached, it stays so.
+    pub(super) waits: Vec<Wait>,
+    /// The longest time from the first attempt to the last, attempts apart.
+    pub(super) longest: String,
+}
+
+/// An endpoint.
+#[derive(Serialize)]
+pub(super) struct To {
+    pub(super) method: String,
+    pub(super) url: String,
+    pub(super) envelope: String,
+    pub(super) timeout: String,
+    pub(super) headers: Vec<String>,
+    pub(super) successful_on: String,
+    pub(super) retry_on: String,
+    pub(super) dead_letter_on: String,
+}
+
+/// What one instance may use.
+#[derive(Serialize)]
+pub(super) struct Limits {
+    pub(super) memory: String,
+    pub(super) compute: String,
+    pub(super) fresh: bool,
+    pub(super) recycle_after: u32,
+}
+
+/// The wait before these attempts.
+#[derive(Serialize)]
+pub(super) struct Wait {
+    pub(super) first_attempt: u32,
+    pub(super) last_attempt: u32,
+    pub(super) longest: String,
+    /// All waits up to the last of these attempts.
+    pub(super) in_all: String,
+}
+
+impl View {
+    pub(super) fn of(config: &Config) -> Self {
+        Self {
+            intake: Intake {
+                address: config.intake.address.to_string(),
+                token: config.intake.token.is_some(),
+                into: config.intake.into.clone(),
+            },
+            guest_memory: show_size(config.guests.memory),
+            cache: config.guests.cache.display().to_string(),
+            drain: show_duration(config.drain),
+            connections: config.connections.iter().map(broker).collect(),
+            subscriptions: config.subscriptions.iter().map(policy).collect(),
+        }
+    }
+}
+
+fn broker((name, Connection::Embedded(settings)): (&String, &Connection)) -> Broker {
+    Broker {
+        name: name.clone(),
+        r#type: "embedded",
+        path: settings.path.display().to_string(),
+        max_age: show_duration(settings.retention.max_age),
+        max_size: show_size(settings.retention.max_size),
+        deduplication_window: show_duration(settings.deduplication_window),
+        max_message_size: show_size(settings.max_message_size),
+    }
+}
+
+fn policy(subscription: &Subscription) -> Policy {
+    let retry = &subscription.policy.retry;
+    let topics = subscription.topics.as_ref();
+    let settings = subscription.settings.iter();
+    let waits = waits(&subscription.policy);
+    let longest = waits.last().map_or("0s", |wait| &wait.in_all).to_string();
+    Policy {
+        name: subscription.name.clone(),
+        from: subscription.from.clone(),
+        topics: topics.map(|topics| topics.iter().map(ToString::to_string).collect()),
+        parts: parts(subscription),
+        to: subscription.endpoint.as_ref().map(to),
+        max_in_flight: subscription.policy.max_in_flight,
+        timeout: show_duration(subscription.policy.timeout),
+        settings: settings
+            .map(|(key, text)| (key.clone(), text.shown().into()))
+            .collect(),
+        reaches: subscription.allow.clone(),
+        limits: Limits {
+            memory: show_size(subscription.limits.memory),
+            compute: show_duration(subscription.limits.compute),
+            fresh: subscription.limits.fresh,
+            recycle_after: subscription.limits.recycle_after,
+        },
+        max_attempts: retry.max_attempts,
+        waits,
+        longest,
+    }
+}
+
+fn parts(subscription: &Subscription) -> Vec<Option<String>> {
+    let files = subscription.parts.files().iter();
+    let adapter = match subscription.parts {
+        Parts::Adapter => true,
+        Parts::Chain(_) => subscription.endpoint.is_some(),
+        Parts::Component(_) => false,
+    };
+    files
+        .map(|file| Some(file.display().to_string()))
+        .chain(adapter.then_some(None))
+        .collect()
+}
+
+fn to(endpoint: &Endpoint) -> To {
+    let settings = &endpoint.settings;
+    let statuses = |wanted| statuses(|status| settings.verdict(status) == wanted);
+    To {
+        method: format!("{:?}", settings.method).to_uppercase(),
+        url: endpoint.shown.clone(),
+        envelope: format!("{:?}", settings.envelope).to_lowercase(),
+        timeout: show_duration(settings.timeout),
+        headers: endpoint
+            .headers
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect(),
+        successful_on: statuses(Verdict::Success),
+        retry_on: statuses(Verdict::Retry),
+        dead_letter_on: statuses(Verdict::DeadLetter),
+    }
+}
+
+/// The statuses for which something holds, as a user would list them.
+fn statuses(holds: impl Fn(u16) -> bool) -> String {
+    let mut ranges: Vec<(u16, u16)> = Vec::new();
+    for status in (200..600).filter(|status| holds(*status)) {
+        match ranges.last_mut() {
+            // A range ends with its class, so that a whole class is seen.
+            Some((_, last)) if *last + 1 == status && status % 100 != 0 => *last = status,
+            _ => ranges.push((status, status)),
+        }
+    }
+    let shown = |(first, last): &(u16, u16)| match (first % 100, last % 100) {
+        (0, 99) => format!("{}xx", first / 100),
+        _ if first == last => first.to_string(),
+        _ => format!("{first}-{last}"),
+    };
+    ranges.iter().map(shown).collect::<Vec<_>>().join(", ")
+}
+
+/// The schedule, in which attempts with the same wait are told as one once the
+/// longest wait is reached.
+fn waits(policy: &delivery::Policy) -> Vec<Wait> {
+    let retry = &policy.retry;
+    let mut waits = Vec::new();
+    let mut in_all = Duration::ZERO;
+    for (attempt, longest) in (2..).zip(delivery::schedule(retry)) {
+        let capped = longest >= retry.max;
+        let last_attempt = if capped { retry.max_attempts } else { attempt };
+        in_all = in_all.saturating_add(longest.saturating_mul(last_attempt - attempt + 1));
+        waits.push(Wait {
+            first_attempt: attempt,
+            last_attempt,
+            longest: show_duration(longest),
+            in_all: show_duration(in_all),
+        });
+        if capped {
+            break;
+        }
+    }
+    waits
+}

@@ -1,0 +1,188 @@
+//! How errors look, for all commands: the only place that renders them. On
+//! standard error; in colour where that is a terminal.
+
+use std::error::Error;
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+
+use crate::config::{Environment, Fault, Place, ProcessEnvironment};
+
+/// Something did not work.
+const FAILED: u8 = 1;
+/// The config has faults (`EX_CONFIG`).
+const BAD_CONFIG: u8 = 78;
+
+/// Shows what did not work, and why, down to the first cause.
+pub(super) fn failure(error: &dyn Error) -> ExitCode {
+    eprint!("{}", Style::of_stderr().failure(error));
+    ExitCode::from(FAILED)
+}
+
+/// Shows the faults of a config, all of them.
+pub(super) fn faults(faults: &[Fault]) -> ExitCode {
+    eprint!("{}", Style::of_stderr().faults(faults));
+    bad_config()
+}
+
+/// What a config with faults ends in, when they were shown otherwise.
+pub(super) fn bad_config() -> ExitCode {
+    ExitCode::from(BAD_CONFIG)
+}
+
+/// In colour, or plain.
+struct Style {
+    colour: bool,
+}
+
+impl Style {
+    fn of_stderr() -> Self {
+        let unwanted = ProcessEnvironment
+            .variable("NO_COLOR")
+            .is_some_and(|value| !value.is_empty());
+        Self {
+            colour: io::stderr().is_terminal() && !unwanted,
+        }
+    }
+
+    fn failure(&self, error: &dyn Error) -> String {
+        let mut text = self.headline(&error.to_string());
+        let mut above = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            let told = error.to_string();
+            // Some errors have their cause's text in their own.
+            if !above.contains(&told) {
+                text.push_str(&self.note("because", &told, ""));
+            }
+            above = told;
+            cause = error.source();
+        }
+        text
+    }
+
+    fn faults(&self, faults: &[Fault]) -> String {
+        let mut text = String::new();
+        for fault in faults {
+            text.push_str(&self.fault(fault));
+            text.push('\n');
+        }
+        let count = match faults.len() {
+            1 => "1 fault".into(),
+            many => format!("{many} faults"),
+        };
+        text + &self.headline(&format!("the config has {count}"))
+    }
+
+    fn fault(&self, fault: &Fault) -> String {
+        let (what, details) = match fault.what.split_once('\n') {
+            Some((what, details)) => (what, Some(details)),
+            None => (fault.what.as_str(), None),
+        };
+        let mut text = self.headline(what);
+        let margin = match &fault.place {
+            Some(place) => {
+                text.push_str(&self.excerpt(place));
+                " ".repeat(place.line.to_string().len() + 1)
+            }
+            None => " ".into(),
+        };
+        for detail in details.into_iter().flat_map(str::lines) {
+            text.push_str(&format!("{margin}{} {detail}\n", self.blue("|")));
+        }
+        if let Some(help) = &fault.help {
+            text.push_str(&self.note("help", help, &margin));
+        }
+        text
+    }
+
+    /// The line with a caret below the place.
+    fn excerpt(&self, place: &Place) -> String {
+        let number = place.line.to_string();
+        let margin = " ".repeat(number.len());
+        let bar = self.blue("|");
+        format!(
+            "{margin}{} {}:{}:{}\n{margin} {bar}\n{} {bar} {}\n{margin} {bar} {}{}\n",
+            self.blue("-->"),
+            place.file,
+            place.line,
+            place.column,
+            self.blue(&number),
+            place.shown,
+            " ".repeat(place.indent),
+            self.red(&"^".repeat(place.width)),
+        )
+    }
+
+    fn headline(&self, what: &str) -> String {
+        format!("{}: {what}\n", self.red("error"))
+    }
+
+    fn note(&self, kind: &str, told: &str, margin: &str) -> String {
+        let sign = if margin.is_empty() { " " } else { "=" };
+        let under = format!("\n{margin}   ");
+        let told = told.replace('\n', &under);
+        format!("{margin}{} {kind}: {told}\n", self.blue(sign))
+    }
+
+    fn red(&self, text: &str) -> String {
+        self.paint("1;31", text)
+    }
+
+    fn blue(&self, text: &str) -> String {
+        self.paint("1;34", text)
+    }
+
+    fn paint(&self, code: &str, text: &str) -> String {
+        match self.colour {
+            true => format!("\x1b[{code}m{text}\x1b[0m"),
+            false => text.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot start")]
+    struct Outer(#[source] Inner);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the disk is full")]
+    struct Inner;
+
+    const PLAIN: Style = Style { colour: false };
+
+    #[test]
+    fn causes_follow() {
+        assert_eq!(
+            PLAIN.failure(&Outer(Inner)),
+            "error: cannot start\n  because: the disk is full\n"
+        );
+    }
+
+    #[test]
+    fn a_fault_shows_its_line() {
+        let place = Place {
+            line: 12,
+            column: 5,
+            file: "bridge.toml".into(),
+            shown: "a = 7".into(),
+            indent: 4,
+            width: 1,
+        };
+        let fault = Fault::new(Some(place), "`a` is a text\n  not 7", Some("quote it"));
+        let expected = "error: `a` is a text
+  --> bridge.toml:12:5
+   |
+12 | a = 7
+   |     ^
+   |   not 7
+   = help: quote it
+";
+        assert_eq!(PLAIN.fault(&fault), expected);
+        let colourful = Style { colour: true }.fault(&fault);
+        assert!(colourful.contains("\x1b[1;31m^\x1b[0m"), "{colourful}");
+    }
+}

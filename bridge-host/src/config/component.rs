@@ -1,0 +1,96 @@
+//! Whether a file is a component, told from its first bytes. What it exports
+//! stays out: that is seen when it is loaded.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use super::value::Value;
+
+/// What all binary WebAssembly begins with.
+const MAGIC: &[u8] = b"\0asm";
+/// What follows in a core module, and in a component.
+const MODULE: &[u8] = &[1, 0, 0, 0];
+const COMPONENT: &[u8] = &[0x0d, 0, 1, 0];
+
+/// What a file turned out to be, and what to do about it.
+type Found = (String, String);
+
+/// Takes note of a fault unless the file is a component.
+pub(super) fn check(value: &Value<'_>, path: &Path) -> Option<()> {
+    look(path)
+        .map_err(|(what, help)| value.fault(what, help))
+        .ok()
+}
+
+fn look(path: &Path) -> Result<(), Found> {
+    let shown = path.display();
+    let start = start_of(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => (
+            format!("there is no file {shown}"),
+            "paths begin at the folder of the config file".into(),
+        ),
+        _ => (
+            format!("cannot read {shown}: {error}"),
+            "it has to be a component that this user may read".into(),
+        ),
+    })?;
+    match start.strip_prefix(MAGIC) {
+        Some(version) if version.starts_with(COMPONENT) => Ok(()),
+        Some(version) => Err(wrong_version(path, version)),
+        None => Err(no_wasm(path, &start)),
+    }
+}
+
+fn start_of(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    File::open(path)?.take(64).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+fn wrong_version(path: &Path, version: &[u8]) -> Found {
+    let shown = path.display();
+    match version.starts_with(MODULE) {
+        true => (
+            format!("{shown} is a core WebAssembly module, not a component"),
+            format!(
+                "build it for wasm32-wasip2, or run: wasm-tools component new {shown} -o OUT.wasm"
+            ),
+        ),
+        false => (
+            format!("{shown} is WebAssembly of a version that is not known here"),
+            "build it with tools of WASI 0.2".into(),
+        ),
+    }
+}
+
+fn no_wasm(path: &Path, start: &[u8]) -> Found {
+    let shown = path.display();
+    let text = String::from_utf8_lossy(start);
+    let text = text.trim_start();
+    if start.is_empty() {
+        let help = "build it again: something wrote no more than its name".into();
+        return (format!("{shown} is empty"), help);
+    }
+    if text.starts_with("(component") || text.starts_with("(module") || text.starts_with(";;") {
+        return (
+            format!("{shown} is WebAssembly text, not a component"),
+            format!("run: wasm-tools parse {shown} -o OUT.wasm"),
+        );
+    }
+    if text.starts_with("package ") {
+        return (
+            format!("{shown} is a description for wac or WIT, not a component"),
+            format!("run: wac compose {shown} -o OUT.wasm"),
+        );
+    }
+    let what = match std::str::from_utf8(start) {
+        Ok(_) => "a text file",
+        Err(error) if error.error_len().is_none() => "a text file",
+        Err(_) => "some other file",
+    };
+    (
+        format!("{shown} is {what}, not a component"),
+        "name the .wasm file that the build of a component made".into(),
+    )
+}

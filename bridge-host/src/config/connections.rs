@@ -1,0 +1,133 @@
+//! The sections `[connections.NAME]`: one table for all of them, and the one
+//! match on `type`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::section::{Reader, Section};
+use super::suggest::did_you_mean;
+use super::value::Value;
+use super::{Connection, EMBEDDED};
+use crate::broker::embedded::{Retention, Settings};
+
+/// What this version connects to.
+const TYPES: [&str; 1] = ["embedded"];
+
+/// All connections by name; `None` for those with a fault in their type.
+pub(super) fn read(
+    reader: &Reader<'_>,
+    value: Option<Value<'_>>,
+) -> BTreeMap<String, Option<Connection>> {
+    let standard = Settings {
+        path: reader.folder.join(Settings::default().path),
+        ..Settings::default()
+    };
+    let embedded = Some(Connection::Embedded(standard.clone()));
+    let mut connections = BTreeMap::from([(EMBEDDED.to_string(), embedded)]);
+    let mut folders = BTreeMap::new();
+    let entries = value.and_then(|value| value.section("[connections]"));
+    for entry in entries.map(Section::take_all).unwrap_or_default() {
+        let connection = connection(&entry, &standard);
+        if let Some(Connection::Embedded(settings)) = &connection {
+            own_folder(&entry, &settings.path, &mut folders);
+        }
+        connections.insert(entry.key.clone(), connection);
+    }
+    if !folders.values().any(|name| name == EMBEDDED)
+        && let Some(name) = folders.get(&standard.path)
+    {
+        reader.push(super::Fault::new(
+            None,
+            format!("the connections `{name}` and `{EMBEDDED}` have the same folder"),
+            Some(format!("give `{name}` a `path` of its own")),
+        ));
+    }
+    connections
+}
+
+/// Leaves out what was faulty: the config is not used then.
+pub(super) fn sound(
+    connections: BTreeMap<String, Option<Connection>>,
+) -> BTreeMap<String, Connection> {
+    let sound = |(name, connection): (_, Option<_>)| connection.map(|it| (name, it));
+    connections.into_iter().filter_map(sound).collect()
+}
+
+fn connection(entry: &Value<'_>, standard: &Settings) -> Option<Connection> {
+    let name = format!("[connections.{}]", entry.key);
+    let mut section = entry.section(&name)?;
+    match section.take("type") {
+        Some(kind) => known_type(&kind)?,
+        None if entry.key == EMBEDDED => {}
+        None => {
+            section.missing("type", format!("this version has {}", types()));
+            return None;
+        }
+    }
+    Some(Connection::Embedded(embedded(section, entry, standard)))
+}
+
+fn known_type(value: &Value<'_>) -> Option<()> {
+    let text = value.text()?;
+    if TYPES.contains(&text.expose()) {
+        return Some(());
+    }
+    let help = did_you_mean(text.expose(), &TYPES)
+        .unwrap_or_else(|| format!("this version has {}", types()));
+    value.fault(format!("`{}` is no type of connection", text.shown()), help);
+    None
+}
+
+fn types() -> String {
+    super::suggest::list(TYPES)
+}
+
+fn embedded(mut section: Section<'_>, entry: &Value<'_>, standard: &Settings) -> Settings {
+    let mut settings = standard.clone();
+    match section.take("path") {
+        Some(value) => settings.path = value.path().unwrap_or(settings.path),
+        None if entry.key == EMBEDDED => {}
+        None => section.missing("path", "an embedded broker has a folder: path = \"…\""),
+    }
+    if let Some(value) = section.take("retention") {
+        settings.retention = retention(&value, settings.retention);
+    }
+    if let Some(window) = section
+        .take("deduplication_window")
+        .and_then(|it| it.duration())
+    {
+        settings.deduplication_window = window;
+    }
+    if let Some(size) = section.take("max_message_size").and_then(|it| it.size()) {
+        settings.max_message_size = size;
+    }
+    section.finish();
+    settings
+}
+
+fn retention(value: &Value<'_>, mut retention: Retention) -> Retention {
+    let Some(mut section) = value.section("`retention`") else {
+        return retention;
+    };
+    if let Some(age) = section.take("max_age").and_then(|it| it.duration()) {
+        retention.max_age = age;
+    }
+    if let Some(size) = section.take("max_size").and_then(|it| it.size()) {
+        retention.max_size = size;
+    }
+    section.finish();
+    retention
+}
+
+/// No two brokers keep their files in one folder.
+fn own_folder(entry: &Value<'_>, path: &std::path::Path, folders: &mut BTreeMap<PathBuf, String>) {
+    let path: PathBuf = path.components().collect();
+    if let Some(other) = folders.get(&path) {
+        entry.reader.fault(
+            entry.key_span.clone(),
+            format!("`{}` and `{other}` have the same folder", entry.key),
+            "give each a `path` of its own",
+        );
+    }
+    folders.insert(path, entry.key.clone());
+}

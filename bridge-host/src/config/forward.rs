@@ -1,0 +1,74 @@
+//! The config of `bridge-host forward`: one subscription and no file.
+
+use std::collections::BTreeMap;
+
+use super::load::{Environment, default_cache};
+use super::{
+    Config, Connection, DRAIN, EMBEDDED, Endpoint, Fault, GUEST_MEMORY, Guests, Log, Parts,
+    Subscription, Text,
+};
+use crate::message::TopicPattern;
+use crate::{broker, delivery, guest, ingest};
+
+impl Config {
+    /// Everything at its default, and one subscription named `forward`.
+    pub fn forward(
+        topics: &[String],
+        url: &str,
+        environment: &dyn Environment,
+    ) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let mut read = Vec::new();
+        for topic in topics {
+            match TopicPattern::parse(topic) {
+                Ok(pattern) => read.push(pattern),
+                Err(error) => {
+                    let help = "such as 'orders.new', 'orders.*', 'orders.>', in quotes";
+                    faults.push(Fault::new(None, error.to_string(), Some(help)));
+                }
+            }
+        }
+        let shown = super::mask::hide_user_info(url);
+        let endpoint = Endpoint::of(&Text::hidden(url, shown));
+        match endpoint {
+            Ok(endpoint) if faults.is_empty() => {
+                Ok(Self::with(forward(read, endpoint), environment))
+            }
+            Ok(_) => Err(faults),
+            Err(what) => {
+                faults.push(Fault::new(None, what, None::<String>));
+                Err(faults)
+            }
+        }
+    }
+
+    fn with(subscription: Subscription, environment: &dyn Environment) -> Self {
+        let embedded = Connection::Embedded(broker::embedded::Settings::default());
+        Self {
+            intake: ingest::Settings::default(),
+            log: Log::default(),
+            guests: Guests {
+                memory: GUEST_MEMORY,
+                cache: default_cache(environment),
+            },
+            drain: DRAIN,
+            connections: BTreeMap::from([(EMBEDDED.into(), embedded)]),
+            subscriptions: vec![subscription],
+        }
+    }
+}
+
+fn forward(topics: Vec<TopicPattern>, endpoint: Endpoint) -> Subscription {
+    Subscription {
+        name: "forward".into(),
+        from: EMBEDDED.into(),
+        topics: Some(topics),
+        parts: Parts::Adapter,
+        endpoint: Some(endpoint),
+        policy: delivery::Policy::default(),
+        settings: Vec::new(),
+        allow: Vec::new(),
+        limits: guest::Limits::default(),
+        places: BTreeMap::new(),
+    }
+}

@@ -1,0 +1,50 @@
+//! How to deliver: `max_in_flight`, `timeout`, `retry`.
+
+use super::section::Section;
+use super::value::Value;
+use crate::delivery::{Policy, Retry};
+
+/// Reads the delivery policy of a subscription.
+pub(super) fn read(section: &mut Section<'_>) -> Policy {
+    let mut policy = Policy::default();
+    if let Some(count) = section.take("max_in_flight").and_then(|it| it.count()) {
+        policy.max_in_flight = count as usize;
+    }
+    if let Some(timeout) = section.take("timeout").and_then(|it| it.duration()) {
+        policy.timeout = timeout;
+    }
+    if let Some(value) = section.take("retry") {
+        retry(&value, &mut policy.retry);
+    }
+    policy
+}
+
+fn retry(value: &Value<'_>, retry: &mut Retry) {
+    let Some(mut section) = value.section("`retry`") else {
+        return;
+    };
+    if let Some(count) = section.take("max_attempts").and_then(|it| it.count()) {
+        retry.max_attempts = count;
+    }
+    let initial = section.take("initial");
+    let max = section.take("max");
+    let read = |value: &Option<Value<'_>>| value.as_ref().map(|it| it.duration());
+    let (initial_read, max_read) = (read(&initial), read(&max));
+    section.finish();
+    if initial_read == Some(None) || max_read == Some(None) {
+        return;
+    }
+    retry.initial = initial_read.flatten().unwrap_or(retry.initial);
+    retry.max = max_read.flatten().unwrap_or(retry.max);
+    if let Some(value) = initial.or(max).filter(|_| retry.initial > retry.max) {
+        let show = super::show_duration;
+        value.fault(
+            format!(
+                "the first wait, {}, is longer than the longest, {}",
+                show(retry.initial),
+                show(retry.max)
+            ),
+            "`initial` is at most `max`",
+        );
+    }
+}

@@ -1,0 +1,47 @@
+//! The sections of a config file, and what has to fit between them.
+
+use toml::de::DeTable;
+
+use super::load::Inspect;
+use super::section::{Reader, Section};
+use super::{Config, connections, process, subscriptions};
+
+/// Reads everything; faults go to the reader. Only without any is the result
+/// what the user wrote.
+pub(super) fn read<'a>(
+    reader: &'a Reader<'a>,
+    table: &'a DeTable<'a>,
+    inspect: Inspect<'_>,
+) -> Config {
+    let mut top = Section::new(reader, "the config", 0..0, table);
+    let connections = connections::read(reader, top.take("connections"));
+    let names = Names(connections.keys().map(String::as_str).collect());
+    let guests = process::guests(reader, top.take("guests"));
+    let config = Config {
+        intake: process::intake(top.take("intake"), &names),
+        log: process::log(top.take("log")),
+        drain: process::shutdown(top.take("shutdown")),
+        subscriptions: subscriptions::read(top.take("subscriptions"), &names, &guests, inspect),
+        guests,
+        connections: connections::sound(connections),
+    };
+    top.finish();
+    config
+}
+
+/// The names of all connections, faulty ones included.
+pub(super) struct Names<'a>(Vec<&'a str>);
+
+impl Names<'_> {
+    /// Reads the name of a connection that there is.
+    pub(super) fn known(&self, value: &super::value::Value<'_>) -> Option<String> {
+        let text = value.text()?;
+        if self.0.contains(&text.expose()) {
+            return Some(text.expose().into());
+        }
+        let help = super::suggest::did_you_mean(text.expose(), &self.0)
+            .unwrap_or_else(|| format!("there is {}", super::suggest::list(&self.0)));
+        value.fault(format!("there is no connection `{}`", text.shown()), help);
+        None
+    }
+}

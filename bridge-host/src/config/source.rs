@@ -1,0 +1,136 @@
+//! The text of a config file, and its lines as they may be shown.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::fault::Place;
+
+/// A line longer than this is shown around its place only.
+const LONGEST_SHOWN: usize = 140;
+
+/// A file's text, and which parts of it are never shown.
+pub(super) struct Source<'t> {
+    file: Arc<str>,
+    text: &'t str,
+    masks: Vec<Range<usize>>,
+}
+
+impl<'t> Source<'t> {
+    /// A file of this name; of the parts in `masks` only asterisks are shown.
+    pub(super) fn new(file: &str, text: &'t str, mut masks: Vec<Range<usize>>) -> Self {
+        masks.sort_by_key(|mask| mask.start);
+        Self {
+            file: file.into(),
+            text,
+            masks,
+        }
+    }
+
+    /// The place of these bytes.
+    pub(super) fn place(&self, span: Range<usize>) -> Place {
+        let at = self.boundary(span.start);
+        let start = self.text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+        let end = self.text[at..]
+            .find('\n')
+            .map_or(self.text.len(), |newline| at + newline);
+        let until = self.boundary(span.end).clamp(at, end);
+        let (shown, indent, width) = window(
+            self.show(start..at),
+            self.show(at..until),
+            self.show(until..end),
+        );
+        Place {
+            line: self.text[..start].matches('\n').count() + 1,
+            column: self.text[start..at].chars().count() + 1,
+            file: self.file.clone(),
+            shown: shown.into(),
+            indent,
+            width,
+        }
+    }
+
+    /// The part of the text, fit for a terminal, masked parts as asterisks.
+    fn show(&self, span: Range<usize>) -> String {
+        let mut shown = String::new();
+        let mut at = span.start;
+        for mask in &self.masks {
+            let from = self.boundary(mask.start).clamp(at, span.end);
+            let to = self.boundary(mask.end).clamp(at, span.end);
+            if from < to {
+                shown.push_str(&self.text[at..from]);
+                shown.push_str("***");
+                at = to;
+            }
+        }
+        shown.push_str(&self.text[at..span.end]);
+        plain(&shown)
+    }
+
+    /// The nearest place, from there on backwards, where a character begins.
+    fn boundary(&self, at: usize) -> usize {
+        self.text.floor_char_boundary(at)
+    }
+}
+
+/// The text without anything that could move a terminal's cursor.
+fn plain(text: &str) -> String {
+    text.trim_end_matches('\r')
+        .replace('\t', " ")
+        .replace(char::is_control, "\u{fffd}")
+}
+
+/// A line of its parts before, at and after the place; the place's indent and
+/// width.
+fn window(before: String, at: String, after: String) -> (String, usize, usize) {
+    let (indent, width) = (before.chars().count(), at.chars().count());
+    let line = format!("{before}{at}{after}");
+    let line = line.trim_end();
+    let length = line.chars().count();
+    if length <= LONGEST_SHOWN {
+        return (line.into(), indent, width.max(1));
+    }
+    let start = indent.saturating_sub(LONGEST_SHOWN / 4);
+    let mut shown: String = line.chars().skip(start).take(LONGEST_SHOWN).collect();
+    let mut indent = indent - start;
+    if start > 0 {
+        shown.insert(0, '…');
+        indent += 1;
+    }
+    if length > start + LONGEST_SHOWN {
+        shown.push('…');
+    }
+    let width = width.clamp(1, LONGEST_SHOWN - LONGEST_SHOWN / 4);
+    (shown, indent, width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_lines_and_columns() {
+        let text = "a = 1\nü = 2\n";
+        let source = Source::new("f", text, Vec::new());
+        let at = text.find('2').unwrap();
+        let place = source.place(at..at + 1);
+        assert_eq!((place.line, place.column, &*place.shown), (2, 5, "ü = 2"));
+        let end = source.place(text.len()..text.len());
+        assert_eq!((end.line, end.column, end.width), (3, 1, 1));
+    }
+
+    #[test]
+    fn masked_parts_are_asterisks_and_the_caret_stays_right() {
+        let source = Source::new("f", "a = \"secret\", b = 1", vec![5..11]);
+        let place = source.place(14..15);
+        assert_eq!(&*place.shown, "a = \"***\", b = 1");
+        assert_eq!((place.column, place.indent), (15, 11));
+    }
+
+    #[test]
+    fn long_lines_are_cut() {
+        let text = format!("{}X{}", "a".repeat(500), "b".repeat(500));
+        let place = Source::new("f", &text, Vec::new()).place(500..501);
+        assert_eq!(place.shown.chars().nth(place.indent), Some('X'));
+        assert!(place.shown.chars().count() <= LONGEST_SHOWN + 2);
+    }
+}

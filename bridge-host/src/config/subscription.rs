@@ -1,0 +1,75 @@
+//! One subscription as the rooms below take it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::endpoint::Endpoint;
+use super::fault::Place;
+use super::text::Text;
+use crate::delivery::Policy;
+use crate::guest::Limits;
+use crate::message::TopicPattern;
+
+/// Topics, components, endpoint, and how to deliver.
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    /// Unique; letters, digits, `-`, `_` and `.`.
+    pub name: String,
+    /// The name of a connection that there is.
+    pub from: String,
+    /// `None` leaves it to what the component's `subscribe` returns.
+    pub topics: Option<Vec<TopicPattern>>,
+    /// What a message goes through.
+    pub parts: Parts,
+    /// Who receives; `None` only for components that need nobody.
+    pub endpoint: Option<Endpoint>,
+    /// How often, how long, how many at once.
+    pub policy: Policy,
+    /// What components read through `wasi:config/store`, the endpoint's
+    /// settings apart.
+    pub settings: Vec<(String, Text)>,
+    /// Which hosts and networks components may reach, the endpoint apart.
+    pub allow: Vec<String>,
+    /// What one instance may use.
+    pub limits: Limits,
+    pub(super) places: BTreeMap<String, Place>,
+}
+
+/// The components of a subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parts {
+    /// The built-in adapter alone.
+    Adapter,
+    /// Components in front of the adapter, the first one first.
+    Chain(Vec<PathBuf>),
+    /// One component, made whole elsewhere.
+    Component(PathBuf),
+}
+
+impl Parts {
+    /// The files of components.
+    pub fn files(&self) -> &[PathBuf] {
+        match self {
+            Self::Adapter => &[],
+            Self::Chain(files) => files,
+            Self::Component(file) => std::slice::from_ref(file),
+        }
+    }
+}
+
+impl Subscription {
+    /// What its components read through `wasi:config/store`: the endpoint's
+    /// settings, then the user's own. With secrets in it.
+    pub fn pairs(&self) -> Vec<(String, String)> {
+        let endpoint = self.endpoint.iter().flat_map(Endpoint::pairs);
+        let own = self.settings.iter();
+        let own = own.map(|(key, value)| (key.clone(), value.expose().to_string()));
+        endpoint.chain(own).collect()
+    }
+
+    /// Where a key of it stands in the file, or else its name: `topics`, `to`,
+    /// `component`, `chain`, and `chain.0` for the chain's first component.
+    pub fn place(&self, key: &str) -> Option<&Place> {
+        self.places.get(key).or_else(|| self.places.get("name"))
+    }
+}

@@ -1,0 +1,166 @@
+//! The tables `[[subscriptions]]`.
+
+use std::collections::BTreeMap;
+
+use toml::de::DeValue;
+
+use super::load::Inspect;
+use super::parts::{Places, parts};
+use super::read::Names;
+use super::section::Section;
+use super::value::Value;
+use super::{EMBEDDED, Endpoint, Guests, Parts, Place, Subscription, endpoint, grants, policy};
+use crate::message::TopicPattern;
+
+const TOPICS_HELP: &str =
+    "a list of patterns: topics = [\"orders.>\"]; * is one word, > is all that follow";
+
+/// All subscriptions that are well written, in the order of the file.
+pub(super) fn read(
+    value: Option<Value<'_>>,
+    names: &Names<'_>,
+    guests: &Guests,
+    inspect: Inspect<'_>,
+) -> Vec<Subscription> {
+    let Some(value) = value else {
+        return Vec::new();
+    };
+    let reader = value.reader;
+    let DeValue::Array(items) = value.value else {
+        value.fault(
+            "`subscriptions` is a list of tables",
+            "write [[subscriptions]], in two pairs of brackets, above each of them",
+        );
+        return Vec::new();
+    };
+    let mut seen = BTreeMap::new();
+    let mut all = Vec::new();
+    for item in items.iter() {
+        let DeValue::Table(table) = item.get_ref() else {
+            let help = "write [[subscriptions]] above each of them";
+            reader.fault(item.span(), "a subscription is a table", help);
+            continue;
+        };
+        let before = reader.faults_so_far();
+        let section = Section::new(reader, "the subscription", item.span(), table);
+        let subscription = subscription(section, names, guests, &mut seen);
+        let Some(subscription) = subscription.filter(|_| reader.faults_so_far() == before) else {
+            continue;
+        };
+        for fault in inspect(guests, &subscription) {
+            reader.push(fault);
+        }
+        all.push(subscription);
+    }
+    all
+}
+
+fn subscription(
+    mut section: Section<'_>,
+    names: &Names<'_>,
+    guests: &Guests,
+    seen: &mut BTreeMap<String, Place>,
+) -> Option<Subscription> {
+    let mut places = Places::new(&section);
+    let name = name(&mut section, &mut places, seen);
+    let from = match section.take("from") {
+        Some(value) => names.known(&value),
+        None => Some(EMBEDDED.into()),
+    };
+    let parts = parts(&mut section, &mut places);
+    let topics = topics(&mut section, &mut places, parts.as_ref());
+    let endpoint = endpoint(&mut section, &mut places, parts.as_ref());
+    let policy = policy::read(&mut section);
+    let settings = grants::settings(section.take("settings"));
+    let allow = grants::allow(section.take("allow"));
+    let limits = grants::limits(section.take("limits"), guests);
+    section.finish();
+    Some(Subscription {
+        name: name?,
+        from: from?,
+        topics,
+        parts: parts?,
+        endpoint,
+        policy,
+        settings,
+        allow,
+        limits,
+        places: places.into_found(),
+    })
+}
+
+fn name(
+    section: &mut Section<'_>,
+    places: &mut Places<'_>,
+    seen: &mut BTreeMap<String, Place>,
+) -> Option<String> {
+    let Some(value) = section.take("name") else {
+        let help = "name it: name = \"orders\"; its place in the queue is kept under that";
+        section.missing("name", help);
+        return None;
+    };
+    places.note("name", &value);
+    let text = value.text()?;
+    let name = text.expose();
+    let legal = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if name.is_empty() || !name.chars().all(legal) {
+        value.fault(
+            format!("`{}` is no name for a subscription", text.shown()),
+            "a name is made of letters, digits, `-`, `_` and `.`",
+        );
+        return None;
+    }
+    if let Some(first) = seen.get(name) {
+        value.fault(
+            format!(
+                "there is a subscription `{}` already, on line {}",
+                text.shown(),
+                first.line
+            ),
+            "each needs a name of its own: its place in the queue is kept under that",
+        );
+        return None;
+    }
+    seen.insert(name.into(), section.reader.source.place(value.span.clone()));
+    Some(name.into())
+}
+
+fn topics(
+    section: &mut Section<'_>,
+    places: &mut Places<'_>,
+    parts: Option<&Parts>,
+) -> Option<Vec<TopicPattern>> {
+    let Some(value) = section.take("topics") else {
+        if parts == Some(&Parts::Adapter) {
+            section.missing("topics", TOPICS_HELP);
+        }
+        return None;
+    };
+    places.note("topics", &value);
+    let mut topics = Vec::new();
+    for item in value.list(TOPICS_HELP)? {
+        let Some(text) = item.text() else { continue };
+        let pattern = TopicPattern::parse(text.expose());
+        topics.extend(item.checked(
+            &text,
+            pattern,
+            "such as \"orders.new\", \"orders.*\", \"orders.>\"",
+        ));
+    }
+    Some(topics)
+}
+
+fn endpoint(
+    section: &mut Section<'_>,
+    places: &mut Places<'_>,
+    parts: Option<&Parts>,
+) -> Option<Endpoint> {
+    if let Some(value) = section.take("to") {
+        places.note("to", &value);
+        return endpoint::read(&value);
+    }
+    if parts == Some(&Parts::Adapter) {
+        section.missing("to", "name the endpoint: to = \"https://…\"");
+    }
+    None
+}

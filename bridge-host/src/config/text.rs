@@ -1,0 +1,230 @@
+//! Texts of a config: `${NAME}` and `${NAME:default}` replaced from the
+//! environment, and what may be shown of the result.
+
+use super::load::Environment;
+
+/// A text, what it stands for and what may be shown of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Text {
+    value: String,
+    shown: String,
+}
+
+impl Text {
+    /// A text that is shown as it is.
+    pub fn plain(value: impl Into<String>) -> Self {
+        let value = value.into();
+        Self {
+            shown: value.clone(),
+            value,
+        }
+    }
+
+    /// A text of which only this is shown.
+    pub(super) fn hidden(value: impl Into<String>, shown: impl Into<String>) -> Self {
+        Self {
+            value: value.into(),
+            shown: shown.into(),
+        }
+    }
+
+    /// What the text stands for: for use, not for showing.
+    pub fn expose(&self) -> &str {
+        &self.value
+    }
+
+    /// The text as the user wrote it: `${NAME}` where it came from the
+    /// environment.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// A message with the value, or parts of it in quotes, made one that may
+    /// be shown.
+    pub(super) fn hide_in(&self, message: &str) -> String {
+        if self.value == self.shown || self.value.is_empty() {
+            return message.into();
+        }
+        let escaped = format!("{:?}", self.value);
+        let message = message.replace(&self.value, &self.shown);
+        let hide = |(n, part): (usize, &str)| {
+            let quoted = n % 2 == 1 && !part.is_empty();
+            match quoted && escaped.contains(part) {
+                true => "***".to_string(),
+                false => part.to_string(),
+            }
+        };
+        let parts: Vec<_> = message.split('"').enumerate().map(hide).collect();
+        parts.join("\"")
+    }
+}
+
+impl std::fmt::Debug for Text {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.shown.fmt(f)
+    }
+}
+
+/// Why a text could not be completed: what was found, and the remedy.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct TextFault {
+    pub(super) what: String,
+    pub(super) help: String,
+}
+
+impl TextFault {
+    fn new(what: String, help: String) -> Self {
+        Self { what, help }
+    }
+}
+
+/// Replaces every `${NAME}`, and `$$` by one dollar.
+pub(super) fn expand(written: &str, environment: &dyn Environment) -> Result<Text, TextFault> {
+    let mut value = String::new();
+    let mut rest = written;
+    let mut from_outside = false;
+    while let Some(dollar) = rest.find('$') {
+        value.push_str(&rest[..dollar]);
+        let after = &rest[dollar + 1..];
+        rest = match after.chars().next() {
+            Some('$') => {
+                value.push('$');
+                &after[1..]
+            }
+            Some('{') => {
+                from_outside = true;
+                let (replaced, rest) = replace(&after[1..], environment)?;
+                value.push_str(&replaced);
+                rest
+            }
+            Some(letter) if letter.is_ascii_alphabetic() || letter == '_' => {
+                return Err(bare(after));
+            }
+            _ => {
+                value.push('$');
+                after
+            }
+        };
+    }
+    value.push_str(rest);
+    Ok(match from_outside {
+        true => Text::hidden(value, written),
+        false => Text::plain(value),
+    })
+}
+
+/// Replaces one reference, of which `${` is gone already.
+fn replace<'a>(
+    text: &'a str,
+    environment: &dyn Environment,
+) -> Result<(String, &'a str), TextFault> {
+    let Some((reference, rest)) = text.split_once('}') else {
+        return Err(TextFault::new(
+            "`${` without its `}`".into(),
+            "write `${NAME}` or `${NAME:default}`, and `$$` for a dollar".into(),
+        ));
+    };
+    let (name, default) = match reference.split_once(':') {
+        Some((name, default)) => (name, Some(default)),
+        None => (reference, None),
+    };
+    if !is_name(name) {
+        return Err(TextFault::new(
+            format!("`${{{name}}}` is not the name of a variable"),
+            "names have letters, digits and `_`: `${NAME}` or `${NAME:default}`".into(),
+        ));
+    }
+    let found = environment.variable(name);
+    match (found, default) {
+        (Some(value), Some(default)) if value.is_empty() => Ok((default.into(), rest)),
+        (Some(value), _) => Ok((value, rest)),
+        (None, Some(default)) => Ok((default.into(), rest)),
+        (None, None) => Err(TextFault::new(
+            format!("the environment variable `{name}` is not set"),
+            format!("set it, or give a default: `${{{name}:default}}`"),
+        )),
+    }
+}
+
+fn bare(after: &str) -> TextFault {
+    let end = after
+        .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .unwrap_or(after.len());
+    let name = &after[..end];
+    TextFault::new(
+        format!("`${name}` is not replaced by anything"),
+        format!("write `${{{name}}}` for the variable, or `$${name}` for a dollar"),
+    )
+}
+
+fn is_name(name: &str) -> bool {
+    let starts_well = !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty();
+    starts_well && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// Whether a text is nothing but a reference, after a word at most: `${TOKEN}`,
+/// `Bearer ${TOKEN}`. One like that tells no secret.
+pub(super) fn is_reference(written: &str) -> bool {
+    let reference = match written.split_once(' ') {
+        Some((word, rest)) if word.chars().all(|c| c.is_ascii_alphabetic()) => rest,
+        _ => written,
+    };
+    reference
+        .strip_prefix("${")
+        .and_then(|rest| rest.strip_suffix('}'))
+        .is_some_and(is_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn try_expand(written: &str) -> Result<Text, TextFault> {
+        let environment = BTreeMap::from([
+            ("A".to_string(), "one".to_string()),
+            ("EMPTY".into(), String::new()),
+        ]);
+        expand(written, &environment)
+    }
+
+    #[test]
+    fn references_are_replaced() {
+        for (written, value) in [
+            ("x", "x"),
+            ("${A}-${A}", "one-one"),
+            ("${B:two}", "two"),
+            ("${EMPTY:two}", "two"),
+            ("${EMPTY}", ""),
+            ("${B:a:b}", "a:b"),
+            ("$$A $${A} 5$ ^a$", "$A ${A} 5$ ^a$"),
+            ("€${A}€", "€one€"),
+        ] {
+            assert_eq!(try_expand(written).unwrap().expose(), value, "{written}");
+        }
+    }
+
+    #[test]
+    fn what_came_from_outside_is_not_shown() {
+        let text = try_expand("x ${A}").unwrap();
+        assert_eq!(
+            (text.shown(), format!("{text:?}").as_str()),
+            ("x ${A}", "\"x ${A}\"")
+        );
+        assert_eq!(text.hide_in("no `x one` here"), "no `x ${A}` here");
+        assert_eq!(text.hide_in("the word \"one\""), "the word \"***\"");
+    }
+
+    #[test]
+    fn faults() {
+        for (written, what) in [
+            ("${B}", "the environment variable `B` is not set"),
+            ("${", "`${` without its `}`"),
+            ("${a-b}", "`${a-b}` is not the name of a variable"),
+            ("$A.", "`$A` is not replaced by anything"),
+        ] {
+            assert_eq!(try_expand(written).unwrap_err().what, what);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Durations and sizes as users write and read them: `500ms`, `64MiB`.
+
+use std::time::Duration;
+
+/// No duration is longer, so that sums of them stay within what clocks have.
+const LONGEST: Duration = Duration::from_secs(3650 * 24 * 3600);
+/// No size is larger.
+const LARGEST: u64 = 1 << 60;
+
+const DURATIONS: [(&str, u64); 5] = [
+    ("ms", 1),
+    ("s", 1000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 86_400_000),
+];
+
+const SIZES: [(&str, u64); 9] = [
+    ("b", 1),
+    ("kib", 1 << 10),
+    ("mib", 1 << 20),
+    ("gib", 1 << 30),
+    ("tib", 1 << 40),
+    ("kb", 1_000),
+    ("mb", 1_000_000),
+    ("gb", 1_000_000_000),
+    ("tb", 1_000_000_000_000),
+];
+
+/// What a duration looks like, for those who wrote something else.
+pub(super) const DURATION_HELP: &str =
+    "a whole number and one of ms, s, m, h, d: \"500ms\", \"30s\", \"1h\"";
+/// What a size looks like, for those who wrote something else.
+pub(super) const SIZE_HELP: &str = "a whole number and one of KiB, MiB, GiB, kB, MB, GB: \"64MiB\", \"10GB\"; \"1024\" is in bytes";
+
+/// Reads a duration; `None` where it is none, or more than ten years.
+pub(super) fn duration(text: &str) -> Option<Duration> {
+    let (number, unit) = split(text)?;
+    let (_, millis) = DURATIONS.iter().find(|(name, _)| *name == unit)?;
+    let duration = Duration::from_millis(number.checked_mul(*millis)?);
+    (duration <= LONGEST).then_some(duration)
+}
+
+/// Reads a size in bytes; `None` where it is none, or too large for any disk.
+pub(super) fn size(text: &str) -> Option<u64> {
+    let (number, unit) = split(text)?;
+    let unit = match unit {
+        "" => "b".into(),
+        unit => unit.to_ascii_lowercase(),
+    };
+    let (_, bytes) = SIZES.iter().find(|(name, _)| *name == unit)?;
+    let size = number.checked_mul(*bytes)?;
+    (size <= LARGEST).then_some(size)
+}
+
+fn split(text: &str) -> Option<(u64, &str)> {
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    Some((text[..digits].parse().ok()?, text[digits..].trim_start()))
+}
+
+/// A duration as a reader likes it: at most two units, `8m 32s`.
+pub fn show_duration(duration: Duration) -> String {
+    let mut millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let mut parts = Vec::new();
+    for (unit, size) in DURATIONS.iter().rev() {
+        let count = millis / size;
+        if count > 0 && parts.len() < 2 {
+            parts.push(format!("{count}{unit}"));
+            millis %= size;
+        } else if !parts.is_empty() {
+            break;
+        }
+    }
+    match parts.is_empty() {
+        true => "0s".into(),
+        false => parts.join(" "),
+    }
+}
+
+/// A size as a reader likes it: `64MiB` where it is whole, else in bytes.
+pub fn show_size(bytes: u64) -> String {
+    let units = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    units
+        .iter()
+        .find(|(_, shift)| bytes > 0 && bytes.trailing_zeros() >= *shift)
+        .map_or(format!("{bytes} bytes"), |(unit, shift)| {
+            format!("{}{unit}", bytes >> shift)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
+        assert_eq!(duration("1d"), Some(Duration::from_secs(86_400)));
+        assert_eq!(duration("5 m"), Some(Duration::from_secs(300)));
+        for wrong in [
+            "",
+            "30",
+            "s",
+            "-1s",
+            "1.5h",
+            "1w",
+            "4000d",
+            "99999999999999999999s",
+        ] {
+            assert_eq!(duration(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(size("64MiB"), Some(64 << 20));
+        assert_eq!(size("10GB"), Some(10_000_000_000));
+        assert_eq!(size("1024"), Some(1024));
+        assert_eq!(size("1kb"), Some(1000));
+        for wrong in ["", "MiB", "1.5GiB", "1 PiB", "99999999TiB", "-1"] {
+            assert_eq!(size(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn shown_as_written() {
+        assert_eq!(show_duration(Duration::from_millis(512_500)), "8m 32s");
+        assert_eq!(show_duration(Duration::from_millis(1500)), "1s 500ms");
+        assert_eq!(show_duration(Duration::from_secs(3600)), "1h");
+        assert_eq!(show_duration(Duration::from_secs(3601)), "1h");
+        assert_eq!(show_duration(Duration::ZERO), "0s");
+        assert_eq!(show_size(64 << 20), "64MiB");
+        assert_eq!(show_size(1000), "1000 bytes");
+    }
+}

@@ -1,0 +1,251 @@
+//! One value of a config, read as what it should be. A value of another kind
+//! is a fault that says how to write it.
+
+use std::fmt::Display;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::fault::Fault;
+use super::section::{Reader, Section};
+use super::suggest::{did_you_mean, list};
+use super::text::{Text, expand};
+use super::units::{self, DURATION_HELP, SIZE_HELP};
+
+/// A key's value, or an element of a list.
+pub(super) struct Value<'a> {
+    pub(super) reader: &'a Reader<'a>,
+    pub(super) key: String,
+    pub(super) key_span: Range<usize>,
+    pub(super) span: Range<usize>,
+    pub(super) value: &'a DeValue<'a>,
+}
+
+impl<'a> Value<'a> {
+    /// Takes note of a fault of this value.
+    pub(super) fn fault(&self, what: impl Into<String>, help: impl Into<String>) {
+        self.reader.fault(self.span.clone(), what, help);
+    }
+
+    /// Takes note of a fault that tells its remedy itself.
+    pub(super) fn told(&self, what: impl Into<String>) {
+        let place = self.reader.source.place(self.span.clone());
+        self.reader
+            .push(Fault::new(Some(place), what, None::<String>));
+    }
+
+    /// Takes note that the value is of another kind than `wanted`.
+    pub(super) fn wrong_kind(&self, wanted: &str, help: impl Into<String>) {
+        let found = match self.value {
+            DeValue::String(_) => "a text",
+            DeValue::Integer(_) | DeValue::Float(_) => "a bare number",
+            DeValue::Boolean(_) => "a truth value",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        self.fault(format!("`{}` is {wanted}, not {found}", self.key), help);
+    }
+
+    /// A text, its references replaced.
+    pub(super) fn text(&self) -> Option<Text> {
+        match self.value {
+            DeValue::String(written) => self.expand(written),
+            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => {
+                self.wrong_kind("a text", "put it in quotes");
+                None
+            }
+            _ => {
+                self.wrong_kind("a text", format!("write {} = \"…\"", self.key));
+                None
+            }
+        }
+    }
+
+    fn expand(&self, written: &str) -> Option<Text> {
+        expand(written, self.reader.environment)
+            .map_err(|fault| self.fault(fault.what, fault.help))
+            .ok()
+    }
+
+    /// A text, or `{ file = "…" }` with the text in it, the newline at its end
+    /// left out.
+    pub(super) fn secret_text(&self) -> Option<Text> {
+        if !matches!(self.value, DeValue::Table(_)) {
+            return self.text();
+        }
+        let mut section = self.section(&format!("`{}`", self.key))?;
+        let Some(value) = section.take("file") else {
+            section.missing("file", "write \"…\", \"${NAME}\" or { file = \"path\" }");
+            return None;
+        };
+        section.finish();
+        let path = value.path()?;
+        match std::fs::read_to_string(&path) {
+            Ok(text) => {
+                let text = text.strip_suffix('\n').unwrap_or(&text);
+                let text = text.strip_suffix('\r').unwrap_or(text);
+                let shown = format!("{{ file = {:?} }}", path.display().to_string());
+                Some(Text::hidden(text, shown))
+            }
+            Err(error) => {
+                let what = format!("cannot read {}: {error}", path.display());
+                value.fault(
+                    what,
+                    "it has to be a file of UTF-8 text with the secret in it",
+                );
+                None
+            }
+        }
+    }
+
+    /// A path; a relative one begins at the folder of the config file.
+    pub(super) fn path(&self) -> Option<PathBuf> {
+        let text = self.text()?;
+        match text.expose() {
+            "" => {
+                self.fault(format!("`{}` is empty", self.key), "name a file or folder");
+                None
+            }
+            path if path.starts_with("~/") => {
+                let help = format!("write \"${{HOME}}{}\"", &path[1..]);
+                self.fault("`~` is not replaced in a config", help);
+                None
+            }
+            path => Some(self.reader.folder.join(path)),
+        }
+    }
+
+    /// One of a few words.
+    pub(super) fn one_of<T: Copy>(&self, choices: &[(&str, T)]) -> Option<T> {
+        let text = self.text()?;
+        let found = choices.iter().find(|(word, _)| *word == text.expose());
+        if found.is_none() {
+            let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
+            let help = did_you_mean(text.expose(), &words)
+                .unwrap_or_else(|| format!("it is one of {}", list(&words)));
+            self.fault(format!("`{}` cannot be `{}`", self.key, text.shown()), help);
+        }
+        found.map(|(_, choice)| *choice)
+    }
+
+    /// True or false.
+    pub(super) fn flag(&self) -> Option<bool> {
+        if let DeValue::Boolean(flag) = self.value {
+            return Some(*flag);
+        }
+        self.wrong_kind("true or false", "write true or false, without quotes");
+        None
+    }
+
+    /// A whole number from 1 on.
+    pub(super) fn count(&self) -> Option<u32> {
+        let DeValue::Integer(number) = self.value else {
+            self.wrong_kind("a whole number", format!("write {} = 1 or more", self.key));
+            return None;
+        };
+        let count = u32::from_str_radix(number.as_str(), number.radix()).ok();
+        let count = count.filter(|count| *count > 0);
+        if count.is_none() {
+            self.fault(
+                format!("`{}` cannot be {number}", self.key),
+                format!("it is a whole number from 1 to {}", u32::MAX),
+            );
+        }
+        count
+    }
+
+    /// A duration of more than nothing.
+    pub(super) fn duration(&self) -> Option<Duration> {
+        let duration = self.measure("a duration", "s", DURATION_HELP, units::duration)?;
+        self.more_than_nothing(duration, Duration::ZERO)
+    }
+
+    /// A size of more than nothing, in bytes.
+    pub(super) fn size(&self) -> Option<u64> {
+        let size = self.measure("a size", "MiB", SIZE_HELP, units::size)?;
+        self.more_than_nothing(size, 0)
+    }
+
+    fn measure<T>(
+        &self,
+        kind: &str,
+        unit: &str,
+        help: &str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        if let DeValue::Integer(number) = self.value {
+            let help = format!("give it a unit, in quotes, such as \"{number}{unit}\"");
+            self.wrong_kind(kind, help);
+            return None;
+        }
+        if !matches!(self.value, DeValue::String(_)) {
+            self.wrong_kind(kind, help);
+            return None;
+        }
+        let text = self.text()?;
+        let read = read(text.expose());
+        if read.is_none() {
+            self.fault(format!("`{}` is no {}", text.shown(), &kind[2..]), help);
+        }
+        read
+    }
+
+    fn more_than_nothing<T: PartialEq>(&self, found: T, nothing: T) -> Option<T> {
+        if found != nothing {
+            return Some(found);
+        }
+        let what = format!("`{}` is nothing at all", self.key);
+        self.fault(what, "it has to be more than 0");
+        None
+    }
+
+    /// The elements of a list, which is not empty.
+    pub(super) fn list(&self, help: &str) -> Option<Vec<Value<'a>>> {
+        let DeValue::Array(items) = self.value else {
+            self.wrong_kind("a list", help);
+            return None;
+        };
+        if items.is_empty() {
+            self.fault(format!("`{}` is an empty list", self.key), help);
+            return None;
+        }
+        let item = |item: &'a toml::Spanned<DeValue<'a>>| Value {
+            reader: self.reader,
+            key: self.key.clone(),
+            key_span: self.key_span.clone(),
+            span: item.span(),
+            value: item.get_ref(),
+        };
+        Some(items.iter().map(item).collect())
+    }
+
+    /// A table, of this name in messages.
+    pub(super) fn section(&self, name: &str) -> Option<Section<'a>> {
+        let DeValue::Table(table) = self.value else {
+            let help = format!("write {} = {{ … }}", self.key);
+            self.wrong_kind("a table", help);
+            return None;
+        };
+        Some(Section::new(
+            self.reader,
+            name,
+            self.key_span.clone(),
+            table,
+        ))
+    }
+
+    /// What a check made of the value; its error becomes a fault.
+    pub(super) fn checked<T, E: Display>(
+        &self,
+        text: &Text,
+        result: Result<T, E>,
+        help: &str,
+    ) -> Option<T> {
+        result
+            .map_err(|error| self.fault(text.hide_in(&error.to_string()), help))
+            .ok()
+    }
+}
