@@ -5,12 +5,14 @@
 mod compare;
 mod error;
 mod interface;
+mod reach;
 mod standard;
 mod text;
 
 pub use compare::{Difference, differences};
 pub use error::{ContractError, Direction, Fault};
 pub use interface::{Function, Interface, TypeDefinition};
+pub use reach::Reach;
 pub use standard::{HANDLER, PRODUCER, TYPES, is_newest_draft, standard};
 
 use wit_parser::decoding::{DecodedWasm, decode};

@@ -1,0 +1,67 @@
+//! `bridge-host compose`: a chain as one component, for anything that takes
+//! components.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::{output, report};
+use crate::compose::{ComposeError, Part, compose_open, compose_to_http};
+
+/// Make one component of several, as the config's `chain` does
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The components, in the order in which a message meets them
+    #[arg(required = true, value_name = "COMPONENT")]
+    components: Vec<PathBuf>,
+    /// The file to write; - for standard output
+    #[arg(short, long, value_name = "OUT")]
+    output: PathBuf,
+    /// Leave a last component that passes messages on without the built-in
+    /// adapter after it; the result does so in turn
+    #[arg(long)]
+    no_adapter: bool,
+}
+
+/// Why nothing was composed.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("cannot read {}: {}", .0.display(), .1)]
+    Read(PathBuf, std::io::Error),
+    #[error(transparent)]
+    Compose(#[from] ComposeError),
+    #[error(transparent)]
+    Output(#[from] output::OutputError),
+}
+
+pub(super) fn run(args: &Args) -> ExitCode {
+    match compose(args) {
+        Ok(size) => {
+            eprintln!("{}: one component of {size} bytes", args.output.display());
+            ExitCode::SUCCESS
+        }
+        Err(error) => report::failure(&error),
+    }
+}
+
+fn compose(args: &Args) -> Result<usize, Error> {
+    let files = args
+        .components
+        .iter()
+        .map(|path| read(path))
+        .collect::<Result<Vec<_>, _>>()?;
+    let parts: Vec<Part<'_>> = files
+        .iter()
+        .map(|(name, bytes)| Part { name, bytes })
+        .collect();
+    let whole = match args.no_adapter {
+        true => compose_open(&parts)?,
+        false => compose_to_http(&parts)?,
+    };
+    output::write(&args.output, &whole)?;
+    Ok(whole.len())
+}
+
+fn read(path: &Path) -> Result<(String, Vec<u8>), Error> {
+    let bytes = std::fs::read(path).map_err(|error| Error::Read(path.into(), error))?;
+    Ok((path.display().to_string(), bytes))
+}

@@ -1,0 +1,53 @@
+//! `bridge-host inspect`: what a component is, what it may be used as, what
+//! it can reach. Read from its bytes; nothing is compiled or run.
+
+mod facts;
+mod text;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::{output, report};
+use crate::guest::contract::ContractError;
+use facts::Facts;
+
+/// Tell what a component is, what it may be used as, and what it can reach
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The component
+    component: PathBuf,
+    /// As JSON, with all functions
+    #[arg(long)]
+    json: bool,
+}
+
+/// Why there is nothing to tell.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("cannot read {}: {}", .0.display(), .1)]
+    Read(PathBuf, std::io::Error),
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+    #[error(transparent)]
+    Output(#[from] output::OutputError),
+}
+
+pub(super) fn run(args: &Args) -> ExitCode {
+    let shown = facts(args).and_then(|facts| {
+        let text = match args.json {
+            true => format!("{:#}\n", serde_json::json!(facts)),
+            false => text::Text(&facts).to_string(),
+        };
+        Ok(output::text(&text)?)
+    });
+    match shown {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => report::failure(&error),
+    }
+}
+
+fn facts(args: &Args) -> Result<Facts, Error> {
+    let path = &args.component;
+    let bytes = std::fs::read(path).map_err(|error| Error::Read(path.clone(), error))?;
+    Ok(Facts::of(&path.display().to_string(), &bytes)?)
+}

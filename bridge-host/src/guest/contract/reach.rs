@@ -1,0 +1,143 @@
+//! What a component may reach of the world through an import, as this host
+//! grants it. Kept in step with what `guest` links.
+
+use serde::Serialize;
+
+use super::interface::Interface;
+use super::standard::{HANDLER, PRODUCER, standard};
+
+/// What lies behind an import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reach {
+    /// Messages that it is given, and makes.
+    Messages,
+    /// The component that follows it in a chain.
+    Next,
+    /// Connections of the config, to send messages.
+    Producing,
+    /// HTTP, to the hosts that the config allows.
+    Http,
+    /// The settings of its subscription.
+    Settings,
+    /// The time, and waiting.
+    Clocks,
+    /// Random numbers.
+    Random,
+    /// The log, through standard output and standard error.
+    Log,
+    /// Streams and readiness: nothing without what they belong to.
+    Streams,
+    /// Linked, so that the component starts, with nothing behind it.
+    Nothing,
+    /// Not in this host: the component does not start.
+    Unknown,
+}
+
+impl Reach {
+    /// All of them, in the order in which they are told.
+    pub const ALL: [Self; 11] = [
+        Self::Messages,
+        Self::Next,
+        Self::Producing,
+        Self::Http,
+        Self::Settings,
+        Self::Clocks,
+        Self::Random,
+        Self::Log,
+        Self::Streams,
+        Self::Nothing,
+        Self::Unknown,
+    ];
+
+    /// What lies behind this import.
+    pub fn of(import: &Interface) -> Self {
+        if let Some(standard) = standard(&import.name) {
+            return match standard.name.as_str() {
+                HANDLER => Self::Next,
+                PRODUCER => Self::Producing,
+                _ => Self::Messages,
+            };
+        }
+        let Some((path, version)) = import.name.split_once('@') else {
+            return Self::Unknown;
+        };
+        if path.starts_with("wasi:config/") {
+            return match version.starts_with("0.2.0-rc.") {
+                true => Self::Settings,
+                false => Self::Unknown,
+            };
+        }
+        match version.starts_with("0.2.") {
+            true => Self::of_wasi(path),
+            false => Self::Unknown,
+        }
+    }
+
+    /// Of wasi 0.2.
+    fn of_wasi(path: &str) -> Self {
+        let Some((package, interface)) = path.split_once('/') else {
+            return Self::Unknown;
+        };
+        match (package, interface) {
+            ("wasi:http", "types" | "outgoing-handler") => Self::Http,
+            ("wasi:clocks", _) => Self::Clocks,
+            ("wasi:random", _) => Self::Random,
+            ("wasi:cli", "stdout" | "stderr") => Self::Log,
+            ("wasi:io", _) => Self::Streams,
+            ("wasi:cli" | "wasi:filesystem" | "wasi:sockets", _) => Self::Nothing,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Messages => "messages",
+            Self::Next => "the next component of its chain",
+            Self::Producing => "the connections of the config, to send messages",
+            Self::Http => "HTTP, where the config allows it",
+            Self::Settings => "the settings of its subscription",
+            Self::Clocks => "the time",
+            Self::Random => "random numbers",
+            Self::Log => "the log, through stdout and stderr",
+            Self::Streams => "streams of the above",
+            Self::Nothing => "linked, nothing granted",
+            Self::Unknown => "not in this host: the component will not start",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reach(name: &str) -> Reach {
+        Reach::of(&Interface {
+            name: name.into(),
+            functions: Vec::new(),
+            types: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn what_lies_behind_an_import() {
+        for (name, wanted) in [
+            ("wasi:messaging/types@0.2.0-draft", Reach::Messages),
+            ("wasi:messaging/types@0.3.0", Reach::Unknown),
+            ("wasi:messaging/incoming-handler@0.2.0-draft", Reach::Next),
+            ("wasi:messaging/producer@0.2.0-draft", Reach::Producing),
+            ("wasi:http/outgoing-handler@0.2.9", Reach::Http),
+            ("wasi:http/handler@0.3.0", Reach::Unknown),
+            ("wasi:config/store@0.2.0-rc.1", Reach::Settings),
+            ("wasi:config/store@0.3.0", Reach::Unknown),
+            ("wasi:clocks/wall-clock@0.2.3", Reach::Clocks),
+            ("wasi:cli/stderr@0.2.3", Reach::Log),
+            ("wasi:cli/terminal-stdin@0.2.3", Reach::Nothing),
+            ("wasi:sockets/tcp@0.2.9", Reach::Nothing),
+            ("acme:shop/prices", Reach::Unknown),
+        ] {
+            assert_eq!(reach(name), wanted, "{name}");
+        }
+    }
+}
