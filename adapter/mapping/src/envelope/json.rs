@@ -1,0 +1,202 @@
+//! The json envelope: one object with all of the message in it. Whether `data`
+//! holds JSON or text is told by the content-type alone: see docs/envelopes.md.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::{DecodeError, is_static};
+use crate::settings::Settings;
+use crate::{Header, Message, header};
+
+/// Copied into headers, where tracing tools look for them.
+const TRACE: [&str; 3] = ["traceparent", "tracestate", "baggage"];
+
+/// Media types of text that do not begin with `text/`.
+const TEXT: [&str; 5] = [
+    "application/javascript",
+    "application/x-ndjson",
+    "application/x-www-form-urlencoded",
+    "application/xml",
+    "application/yaml",
+];
+
+/// Content-type and body; the other headers are added to `headers`.
+pub fn encode(
+    settings: &Settings,
+    message: Message,
+    headers: &mut Vec<Header>,
+) -> (String, Vec<u8>) {
+    let mut body = Vec::with_capacity(message.data.len() + message.data.len() / 2 + 256);
+    body.extend_from_slice(b"{\"topic\":");
+    add_text(&mut body, &message.topic);
+    if let Some(content_type) = &message.content_type {
+        body.extend_from_slice(b",\"content-type\":");
+        add_text(&mut body, content_type);
+    }
+    body.extend_from_slice(b",\"metadata\":{");
+    let mut comma = false;
+    for (key, value) in message.metadata {
+        if key == header::ID {
+            header::add_value(headers, key, value);
+            continue;
+        }
+        if comma {
+            body.push(b',');
+        }
+        comma = true;
+        add_text(&mut body, &key);
+        body.push(b':');
+        add_text(&mut body, &value);
+        if TRACE.contains(&&*key) && !is_static(settings, &key) && header::is_legal_value(&value) {
+            headers.push((key, value.into_bytes()));
+        }
+    }
+    body.push(b'}');
+    add_data(&mut body, message.content_type.as_deref(), &message.data);
+    body.push(b'}');
+    ("application/json".into(), body)
+}
+
+fn add_data(body: &mut Vec<u8>, content_type: Option<&str>, data: &[u8]) {
+    let kind = Kind::of(content_type);
+    if kind == Kind::Json && serde_json::from_slice::<&RawValue>(data).is_ok() {
+        body.extend_from_slice(b",\"data\":");
+        body.extend_from_slice(data);
+        return;
+    }
+    match std::str::from_utf8(data) {
+        Ok(text) if kind == Kind::Text => {
+            body.extend_from_slice(b",\"data\":");
+            add_text(body, text);
+        }
+        _ => {
+            body.extend_from_slice(b",\"data_base64\":\"");
+            body.extend_from_slice(BASE64.encode(data).as_bytes());
+            body.push(b'"');
+        }
+    }
+}
+
+fn add_text(body: &mut Vec<u8>, text: &str) {
+    serde_json::to_writer(body, text).expect("text is always written to memory");
+}
+
+/// What `data` is, by its content-type.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Json,
+    Text,
+    Bytes,
+}
+
+impl Kind {
+    fn of(content_type: Option<&str>) -> Self {
+        let Some(content_type) = content_type else {
+            return Self::Text;
+        };
+        let lower = content_type.to_ascii_lowercase();
+        let (essence, parameters) = lower.split_once(';').unwrap_or((&lower, ""));
+        let essence = essence.trim_end();
+        let utf8 = parameters.replace(['"', ' '], "");
+        if matches!(essence, "application/json" | "text/json") || essence.ends_with("+json") {
+            Self::Json
+        } else if essence.starts_with("text/")
+            || essence.ends_with("+xml")
+            || TEXT.contains(&essence)
+            || utf8.split(';').any(|p| p == "charset=utf-8")
+        {
+            Self::Text
+        } else {
+            Self::Bytes
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Body<'a> {
+    topic: String,
+    #[serde(rename = "content-type")]
+    content_type: Option<String>,
+    #[serde(default)]
+    metadata: Pairs,
+    #[serde(borrow, default, deserialize_with = "even_null")]
+    data: Option<&'a RawValue>,
+    data_base64: Option<String>,
+}
+
+/// `null` is data like any other JSON.
+fn even_null<'a, D: Deserializer<'a>>(from: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
+}
+
+/// The message, from all that was received.
+pub fn decode<'a>(
+    headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    body: &[u8],
+) -> Result<Message, DecodeError> {
+    let read: Body = serde_json::from_slice(body)?;
+    let data = match (read.data, read.data_base64) {
+        (Some(data), None) if Kind::of(read.content_type.as_deref()) == Kind::Json => {
+            with_edges(body, data).to_vec()
+        }
+        (Some(text), None) => serde_json::from_str::<String>(text.get())?.into_bytes(),
+        (None, Some(encoded)) => BASE64.decode(encoded)?,
+        _ => {
+            let fault = "it must have one of `data` and `data_base64`";
+            return Err(serde_json::Error::custom(fault).into());
+        }
+    };
+    let mut metadata = read.metadata.0;
+    for (name, value) in headers {
+        if let (header::ID, id) = header::read_value(&name.to_ascii_lowercase(), value) {
+            metadata.push((header::ID.into(), id));
+        }
+    }
+    Ok(Message {
+        topic: read.topic,
+        content_type: read.content_type,
+        metadata,
+        data,
+    })
+}
+
+/// The value with the white space around it, which a publisher may have
+/// signed, and which a JSON parser leaves out.
+fn with_edges<'a>(body: &'a [u8], value: &'a RawValue) -> &'a [u8] {
+    let start = value.get().as_ptr().addr() - body.as_ptr().addr();
+    let (before, rest) = body.split_at(start);
+    let after = &rest[value.get().len()..];
+    let is_edge = |b: &&u8| b" \t\r\n".contains(*b);
+    let left = before.iter().rev().take_while(is_edge).count();
+    let right = after.iter().take_while(is_edge).count();
+    &body[start - left..start + value.get().len() + right]
+}
+
+/// An object's members, in order.
+#[derive(Default)]
+struct Pairs(Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Pairs;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object whose values are strings")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Pairs, M::Error> {
+                let mut pairs = Pairs::default();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.0.push(pair);
+                }
+                Ok(pairs)
+            }
+        }
+        from.deserialize_map(Members)
+    }
+}

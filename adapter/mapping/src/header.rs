@@ -1,0 +1,19 @@
+//! Texts as headers, reversibly: any key as a name, any value as a value. The
+//! rules are in docs/envelopes.md. Which keys there are is the envelope's.
+
+mod name;
+mod value;
+
+pub use name::{is_plain_name_byte, is_reserved, is_unheard, to_key, to_name, to_unlike_name};
+pub use value::{add_value, is_legal_value, is_value_byte, read_value};
+
+/// The media type of the body.
+pub const CONTENT_TYPE: &str = "content-type";
+/// The length of the body.
+pub const CONTENT_LENGTH: &str = "content-length";
+/// The topic of the message.
+pub const TOPIC: &str = "message-topic";
+/// The keys that have upper-case letters.
+pub const KEYS: &str = "message-keys";
+/// The message's id; also the key under which the metadata has it.
+pub const ID: &str = "webhook-id";

@@ -1,0 +1,57 @@
+//! Headers that the user adds to every request. Their values may be secret.
+
+use super::SettingsError;
+use crate::header;
+
+/// Why a header cannot be added to every request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HeaderFault {
+    /// Not a name that goes through every HTTP stack.
+    #[error("is no header name: use letters, digits and any of - _ . ! # $ & ' + ^ ` | ~")]
+    Name,
+    /// Written by the adapter or by the host.
+    #[error("cannot be set: the bridge or the connection decides that header")]
+    Reserved,
+    /// Two spellings of one name.
+    #[error("is there twice: the case of letters makes no difference in a header name")]
+    Twice,
+    /// The value has a character that no header carries.
+    #[error(
+        "has a value with a character, at byte {0}, that a header cannot carry: visible ASCII, with \
+         spaces and tabs between, is allowed"
+    )]
+    Value(usize),
+    /// The value begins or ends with a space or a tab.
+    #[error("has a value that begins or ends with a space or a tab: remove it")]
+    Edge,
+}
+
+/// Checks and adds one header.
+pub fn add(
+    headers: &mut Vec<(String, String)>,
+    written: &str,
+    value: &str,
+) -> Result<(), SettingsError> {
+    let name = written.to_ascii_lowercase();
+    let illegal = value
+        .bytes()
+        .position(|b| !header::is_value_byte(b) && b != b' ' && b != b'\t');
+    let fault = if name.is_empty() || !name.bytes().all(header::is_plain_name_byte) {
+        HeaderFault::Name
+    } else if name != header::CONTENT_TYPE && header::is_reserved(&name) {
+        HeaderFault::Reserved
+    } else if headers.iter().any(|(known, _)| *known == name) {
+        HeaderFault::Twice
+    } else if let Some(at) = illegal {
+        HeaderFault::Value(at)
+    } else if !header::is_legal_value(value) {
+        HeaderFault::Edge
+    } else {
+        headers.push((name, value.into()));
+        return Ok(());
+    };
+    Err(SettingsError::Header {
+        name: written.into(),
+        fault,
+    })
+}
