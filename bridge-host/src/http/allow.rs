@@ -1,0 +1,209 @@
+//! What a component may reach: its endpoint, and what the user lists. Hosts
+//! are checked before anything is resolved, addresses before anything is sent.
+
+mod address;
+mod entry;
+
+pub use entry::AllowError;
+
+use std::net::IpAddr;
+
+use http::Uri;
+
+use entry::{Entry, Place};
+
+use super::HttpError;
+use super::target::host_of;
+
+/// An allow list. Empty, it lets nothing through.
+///
+/// An entry is a host name, `*.suffix`, an IP address or a CIDR block, each
+/// with a `:port` where only that one is meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Allow {
+    endpoints: Vec<Entry>,
+    listed: Vec<Entry>,
+}
+
+impl Allow {
+    /// Reads the entries; all the faulty ones are reported.
+    pub fn parse(entries: &[String]) -> Result<Self, Vec<AllowError>> {
+        let mut faults = Vec::new();
+        let listed = entries
+            .iter()
+            .filter_map(|text| text.parse().map_err(|fault| faults.push(fault)).ok())
+            .collect();
+        match faults.is_empty() {
+            true => Ok(Self {
+                endpoints: Vec::new(),
+                listed,
+            }),
+            false => Err(faults),
+        }
+    }
+
+    /// Adds an endpoint: its host, on its port, may be at any address, since
+    /// the operator wrote it.
+    pub fn with_endpoint(mut self, url: &Uri) -> Self {
+        if let Some(authority) = url.authority() {
+            let usual = if url.scheme_str() == Some("https") {
+                443
+            } else {
+                80
+            };
+            let port = authority.port_u16().unwrap_or(usual);
+            self.endpoints
+                .push(Entry::endpoint(host_of(authority), port));
+        }
+        self
+    }
+
+    /// Whether a request for this host may be made at all.
+    pub(super) fn check_host(&self, host: &str, port: u16) -> Result<(), HttpError> {
+        let host = host.strip_suffix('.').unwrap_or(host);
+        let mut entries = self.endpoints.iter().chain(&self.listed);
+        match entries.any(|entry| entry.has_port(port) && entry.names(host)) {
+            true => Ok(()),
+            false => Err(HttpError::HostNotAllowed {
+                host: host.into(),
+                port,
+            }),
+        }
+    }
+
+    /// Whether the host, which passed [`Allow::check_host`], may be reached at
+    /// this address.
+    pub(super) fn check_address(
+        &self,
+        host: &str,
+        port: u16,
+        address: IpAddr,
+    ) -> Result<(), HttpError> {
+        let host = host.strip_suffix('.').unwrap_or(host);
+        let address = address::unmapped(address);
+        let permitted = match address::Reach::of(address) {
+            address::Reach::Public => true,
+            address::Reach::Private => {
+                self.is_endpoint(host, port) || self.lists(host, port, address)
+            }
+            // A name that leads here is an attack more often than a wish, even
+            // when it is the endpoint's: these addresses are written out.
+            address::Reach::Metadata => self.writes_out(port, address),
+        };
+        match permitted {
+            true => Ok(()),
+            false => Err(HttpError::AddressNotAllowed {
+                host: host.into(),
+                address,
+            }),
+        }
+    }
+
+    fn is_endpoint(&self, host: &str, port: u16) -> bool {
+        let mut endpoints = self.endpoints.iter();
+        endpoints.any(|endpoint| endpoint.has_port(port) && endpoint.names(host))
+    }
+
+    fn lists(&self, host: &str, port: u16, address: IpAddr) -> bool {
+        let mut listed = self.listed.iter().filter(|entry| entry.has_port(port));
+        listed.any(|entry| match &entry.place {
+            Place::Network(network) => network.contains(address),
+            Place::Name(name) => name == "localhost" && entry.names(host) && address.is_loopback(),
+            Place::Suffix(_) => false,
+        })
+    }
+
+    fn writes_out(&self, port: u16, address: IpAddr) -> bool {
+        let mut entries = self.endpoints.iter().chain(&self.listed);
+        entries.any(|entry| match &entry.place {
+            Place::Network(network) => {
+                entry.has_port(port)
+                    && network.contains(address)
+                    && address::Reach::of(network.first()) == address::Reach::Metadata
+            }
+            Place::Name(_) | Place::Suffix(_) => false,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allow(endpoint: &str, entries: &[&str]) -> Allow {
+        let entries: Vec<_> = entries.iter().map(|entry| entry.to_string()).collect();
+        Allow::parse(&entries)
+            .unwrap()
+            .with_endpoint(&endpoint.parse().unwrap())
+    }
+
+    fn reaches(allow: &Allow, host: &str, port: u16, address: &str) -> bool {
+        allow.check_host(host, port).is_ok()
+            && allow
+                .check_address(host, port, address.parse().unwrap())
+                .is_ok()
+    }
+
+    #[test]
+    fn the_endpoint_may_be_anywhere_but_only_itself() {
+        let allow = allow("http://shop.internal:9000/hooks", &[]);
+        assert!(reaches(&allow, "Shop.internal", 9000, "10.0.0.1"));
+        assert!(reaches(&allow, "shop.internal.", 9000, "::ffff:127.0.0.1"));
+        assert!(!reaches(&allow, "shop.internal", 9001, "10.0.0.1"));
+        assert!(!reaches(&allow, "other.internal", 9000, "1.1.1.1"));
+        assert!(!reaches(&allow, "shop.internal", 9000, "169.254.169.254"));
+    }
+
+    #[test]
+    fn a_listed_name_must_be_public() {
+        let allow = allow("https://a.example", &["*.b.example", "c.example:8443"]);
+        assert!(reaches(&allow, "x.b.example", 443, "1.1.1.1"));
+        assert!(reaches(&allow, "x.y.B.example", 80, "2606:4700::1111"));
+        assert!(!reaches(&allow, "b.example", 443, "1.1.1.1"));
+        assert!(!reaches(&allow, "xb.example", 443, "1.1.1.1"));
+        assert!(!reaches(&allow, "x.b.example", 443, "127.0.0.1"));
+        assert!(!reaches(&allow, "x.b.example", 443, "::ffff:10.0.0.1"));
+        assert!(reaches(&allow, "c.example", 8443, "1.1.1.1"));
+        assert!(!reaches(&allow, "c.example", 443, "1.1.1.1"));
+    }
+
+    #[test]
+    fn networks_open_the_addresses_in_them() {
+        let allow = allow("https://a.example", &["db.example", "10.0.0.0/8:5432"]);
+        assert!(reaches(&allow, "10.1.2.3", 5432, "10.1.2.3"));
+        assert!(reaches(&allow, "db.example", 5432, "10.1.2.3"));
+        assert!(!reaches(&allow, "db.example", 80, "10.1.2.3"));
+        assert!(!reaches(&allow, "db.example", 5432, "192.168.0.1"));
+    }
+
+    #[test]
+    fn localhost_is_loopback_only() {
+        let allow = allow("https://a.example", &["localhost:9000"]);
+        assert!(reaches(&allow, "localhost", 9000, "127.0.0.1"));
+        assert!(reaches(&allow, "localhost", 9000, "::1"));
+        assert!(!reaches(&allow, "localhost", 9000, "10.0.0.1"));
+        assert!(!reaches(&allow, "127.0.0.1", 9000, "127.0.0.1"));
+    }
+
+    #[test]
+    fn metadata_addresses_are_written_out() {
+        let wide = allow("https://a.example", &["0.0.0.0/0", "::/0"]);
+        assert!(reaches(&wide, "10.0.0.1", 80, "10.0.0.1"));
+        for address in ["169.254.169.254", "fe80::1", "fd00:ec2::254"] {
+            assert!(!reaches(&wide, address, 80, address), "{address}");
+        }
+        let listed = allow("http://[fe80::1]/", &["169.254.0.0/16"]);
+        assert!(reaches(&listed, "169.254.169.254", 80, "169.254.169.254"));
+        assert!(reaches(&listed, "fe80::1", 80, "fe80::1"));
+        assert!(!reaches(&listed, "fe80::2", 80, "fe80::2"));
+    }
+
+    #[test]
+    fn nothing_is_allowed_by_default() {
+        let refused = Allow::default().check_host("a.example", 443);
+        assert_eq!(
+            refused.unwrap_err().to_string(),
+            "a.example:443 is neither the endpoint nor on the allow list: add \"a.example\" to `allow` if the component may reach it"
+        );
+    }
+}

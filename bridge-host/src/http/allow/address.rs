@@ -1,0 +1,218 @@
+//! Addresses and blocks of them: which are public, which lead to a cloud's
+//! secrets.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// A CIDR block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Network {
+    first: IpAddr,
+    length: u8,
+}
+
+impl Network {
+    /// The block of this length that the address is in, unless there is none.
+    pub fn new(address: IpAddr, length: u8) -> Option<Self> {
+        let first = match address {
+            IpAddr::V4(address) if length <= 32 => {
+                IpAddr::V4((u32::from(address) & mask(length, 32) as u32).into())
+            }
+            IpAddr::V6(address) if length <= 128 => {
+                IpAddr::V6((u128::from(address) & mask(length, 128)).into())
+            }
+            _ => return None,
+        };
+        Some(Self { first, length })
+    }
+
+    /// The block of one address.
+    pub fn single(address: IpAddr) -> Self {
+        let length = if address.is_ipv4() { 32 } else { 128 };
+        Self {
+            first: address,
+            length,
+        }
+    }
+
+    /// The lowest address in it.
+    pub fn first(&self) -> IpAddr {
+        self.first
+    }
+
+    /// Whether the address is in it; it is unmapped already.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        Self::new(address, self.length).is_some_and(|own| own.first == self.first)
+            && address.is_ipv4() == self.first.is_ipv4()
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.first, self.length)
+    }
+}
+
+fn mask(length: u8, width: u8) -> u128 {
+    match width - length {
+        128 => 0,
+        free => u128::MAX << free,
+    }
+}
+
+/// The IPv4 address that an IPv6 one stands for, where it does.
+pub(super) fn unmapped(address: IpAddr) -> IpAddr {
+    address.to_canonical()
+}
+
+/// Who can be behind an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Anybody on the internet.
+    Public,
+    /// This machine, its neighbours, nobody.
+    Private,
+    /// The machine's own link, where clouds hand out credentials.
+    Metadata,
+}
+
+impl Reach {
+    /// Of an address that is unmapped already.
+    pub fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => Self::of_v4(address),
+            IpAddr::V6(address) => Self::of_v6(address),
+        }
+    }
+
+    fn of_v4(address: Ipv4Addr) -> Self {
+        match address.octets() {
+            // 100.100.100.200 is Alibaba's; the others use link-local.
+            [169, 254, ..] | [100, 100, 100, 200] => Self::Metadata,
+            // This network, private, shared, loopback.
+            [0 | 10 | 127, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => {
+                Self::Private
+            }
+            // Protocol assignments, documentation, benchmarks.
+            [192, 0, 0 | 2, _] | [198, 18..=19, ..] | [198, 51, 100, _] | [203, 0, 113, _] => {
+                Self::Private
+            }
+            // Multicast, reserved, broadcast.
+            [224..=255, ..] => Self::Private,
+            _ => Self::Public,
+        }
+    }
+
+    fn of_v6(address: Ipv6Addr) -> Self {
+        let embedded = |high: u16, low: u16| {
+            let [a, b] = high.to_be_bytes();
+            let [c, d] = low.to_be_bytes();
+            Self::of_v4(Ipv4Addr::new(a, b, c, d))
+        };
+        match address.segments() {
+            [0xfe80..=0xfebf, ..] => Self::Metadata,
+            // Amazon's and Google's.
+            [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254] => {
+                Self::Metadata
+            }
+            // NAT64 and 6to4 lead to the IPv4 address within.
+            [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => embedded(high, low),
+            // Teredo and other assignments, documentation.
+            [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => {
+                Self::Private
+            }
+            // All that is given out for the internet.
+            [0x2000..=0x3fff, ..] => Self::Public,
+            _ => Self::Private,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(reach: Reach, addresses: &[&str]) {
+        for text in addresses {
+            let address = unmapped(text.parse().unwrap());
+            assert_eq!(Reach::of(address), reach, "{text}");
+        }
+    }
+
+    #[test]
+    fn who_is_behind_an_address() {
+        check(
+            Reach::Public,
+            &[
+                "1.1.1.1",
+                "172.32.0.1",
+                "100.128.0.1",
+                "2606:4700::1",
+                "::ffff:8.8.8.8",
+            ],
+        );
+        check(
+            Reach::Public,
+            &[
+                "64:ff9b::808:808",
+                "2002:808:808::1",
+                "2001:4860:4860::8888",
+            ],
+        );
+        check(
+            Reach::Private,
+            &[
+                "0.0.0.0",
+                "10.0.0.1",
+                "127.0.0.1",
+                "172.16.0.1",
+                "192.168.1.1",
+                "100.64.0.1",
+            ],
+        );
+        check(
+            Reach::Private,
+            &[
+                "224.0.0.1",
+                "255.255.255.255",
+                "::",
+                "::1",
+                "fc00::1",
+                "ff02::1",
+                "::127.0.0.1",
+            ],
+        );
+        check(
+            Reach::Private,
+            &[
+                "::ffff:127.0.0.1",
+                "64:ff9b::7f00:1",
+                "2002:a00:1::",
+                "2001::1",
+                "2001:db8::1",
+            ],
+        );
+        check(
+            Reach::Metadata,
+            &[
+                "169.254.169.254",
+                "fe80::1",
+                "fd00:ec2::254",
+                "::ffff:169.254.0.1",
+                "64:ff9b::a9fe:a9fe",
+            ],
+        );
+    }
+
+    #[test]
+    fn blocks() {
+        let all = Network::new("::".parse().unwrap(), 0).unwrap();
+        assert!(all.contains("ffff::".parse().unwrap()));
+        assert!(!all.contains("1.1.1.1".parse().unwrap()));
+        let ten = Network::new("10.9.8.7".parse().unwrap(), 8).unwrap();
+        assert_eq!(ten.to_string(), "10.0.0.0/8");
+        assert!(!ten.contains("11.0.0.0".parse().unwrap()));
+        assert_eq!(Network::new("1.1.1.1".parse().unwrap(), 33), None);
+    }
+}

@@ -1,0 +1,55 @@
+//! TLS: which certificates are trusted, and the protocols offered.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::TlsConnector;
+
+use super::{Settings, SettingsError};
+
+/// What HTTP/2 is called in ALPN.
+pub(super) const H2: &[u8] = b"h2";
+
+/// Reads the system's certificates and the extra ones. A system without any is
+/// no fault: plain HTTP needs none.
+pub(super) fn connector(settings: &Settings) -> Result<TlsConnector, SettingsError> {
+    let mut roots = RootCertStore::empty();
+    let system = rustls_native_certs::load_native_certs();
+    for error in &system.errors {
+        tracing::warn!(%error, "some of the system's certificates cannot be read");
+    }
+    roots.add_parsable_certificates(system.certs);
+    if let Some(path) = &settings.ca_file {
+        add_file(&mut roots, path)?;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring serves the default versions of TLS")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![H2.to_vec(), b"http/1.1".to_vec()];
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), SettingsError> {
+    let fault = |reason: String| SettingsError::CaFile {
+        path: path.into(),
+        reason,
+    };
+    let certificates = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| fault(error.to_string()))?;
+    if certificates.is_empty() {
+        return Err(SettingsError::NoCertificate(path.into()));
+    }
+    for certificate in certificates {
+        roots
+            .add(certificate)
+            .map_err(|error| fault(error.to_string()))?;
+    }
+    Ok(())
+}

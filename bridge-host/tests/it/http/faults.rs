@@ -1,0 +1,137 @@
+//! How exchanges fail, each in its own way.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bridge_host::http::{Client, HttpError, Settings};
+use bytes::Bytes;
+use http::Request;
+use http_body_util::BodyExt;
+use hyper::body::Frame;
+use tokio::net::TcpListener;
+
+use super::server::{self, Server};
+use super::{client, exchange, options, post};
+
+#[tokio::test]
+async fn nobody_listens() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let result = exchange(&client(), &format!("http://{address}/")).await;
+    assert_eq!(result, Err(HttpError::ConnectRefused(address)));
+}
+
+#[tokio::test]
+async fn the_name_does_not_exist() {
+    let error = exchange(&client(), "http://nowhere.invalid/")
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, HttpError::Dns { host, .. } if host == "nowhere.invalid"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn the_handshake_takes_too_long() {
+    // It accepts, and says nothing.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    let mut options = options(&url);
+    options.connect_timeout = Duration::from_millis(50);
+    let error = post(&client(), &url, &options).await.err().unwrap();
+    assert!(matches!(error, HttpError::ConnectTimeout { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn no_response_in_time() {
+    let url = server::raw(|stream| async move {
+        std::future::pending::<()>().await;
+        drop(stream);
+    })
+    .await;
+    let mut options = options(&url);
+    options.first_byte_timeout = Duration::from_millis(50);
+    let error = post(&client(), &url, &options).await.err().unwrap();
+    assert_eq!(
+        error,
+        HttpError::ResponseTimeout(options.first_byte_timeout)
+    );
+}
+
+#[tokio::test]
+async fn the_body_stalls() {
+    let url = server::raw(|mut stream| async move {
+        server::write(
+            &mut stream,
+            "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf",
+        )
+        .await;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let mut options = options(&url);
+    options.between_bytes_timeout = Some(Duration::from_millis(50));
+    let response = post(&client(), &url, &options).await.unwrap();
+    let error = response.into_body().collect().await.unwrap_err();
+    assert_eq!(error, HttpError::BodyTimeout(Duration::from_millis(50)));
+}
+
+#[tokio::test]
+async fn it_closes_before_and_within_the_response() {
+    let url = server::raw(|stream| async move { drop(stream) }).await;
+    let error = exchange(&client(), &url).await.unwrap_err();
+    assert!(matches!(error, HttpError::Closed(_)), "{error}");
+
+    let url = server::raw(|mut stream| async move {
+        server::write(
+            &mut stream,
+            "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf",
+        )
+        .await;
+    })
+    .await;
+    let error = exchange(&client(), &url).await.unwrap_err();
+    assert!(matches!(error, HttpError::Closed(_)), "{error}");
+}
+
+#[tokio::test]
+async fn it_does_not_speak_http() {
+    let url = server::raw(|mut stream| async move {
+        server::write(&mut stream, "220 mail.example ESMTP\r\n\r\n").await;
+    })
+    .await;
+    let error = exchange(&client(), &url).await.unwrap_err();
+    assert!(matches!(error, HttpError::Protocol(_)), "{error}");
+}
+
+/// A request's body that fails in its middle.
+struct Failing(u8);
+
+impl hyper::body::Body for Failing {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.0 += 1;
+        Poll::Ready(Some(match self.0 {
+            1 => Ok(Frame::data("half".into())),
+            _ => Err(std::io::Error::other("the disk is gone")),
+        }))
+    }
+}
+
+#[tokio::test]
+async fn the_body_of_the_request_fails() {
+    let server = Server::start(None).await;
+    let client = Client::new(&Settings::default()).unwrap();
+    let request = Request::post(server.url()).body(Failing(0)).unwrap();
+    let result = client.send(request, &options(&server.url())).await;
+    let error = result.err().unwrap();
+    assert!(matches!(&error, HttpError::Body(_)), "{error:?}");
+}
