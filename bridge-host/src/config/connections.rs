@@ -2,7 +2,7 @@
 //! match on `type`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use super::section::{Reader, Section};
 use super::suggest::did_you_mean;
@@ -24,23 +24,21 @@ pub(super) fn read(
     };
     let embedded = Some(Connection::Embedded(standard.clone()));
     let mut connections = BTreeMap::from([(EMBEDDED.to_string(), embedded)]);
-    let mut folders = BTreeMap::new();
     let entries = value.and_then(|value| value.section("[connections]"));
-    for entry in entries.map(Section::take_all).unwrap_or_default() {
+    let entries = entries.map(Section::take_all).unwrap_or_default();
+    let mut folders = BTreeMap::new();
+    if !entries.iter().any(|entry| entry.key == EMBEDDED) {
+        folders.insert(plain(&standard.path), EMBEDDED.to_string());
+    }
+    for entry in entries {
+        let before = reader.faults_so_far();
         let connection = connection(&entry, &standard);
-        if let Some(Connection::Embedded(settings)) = &connection {
+        if let Some(Connection::Embedded(settings)) = &connection
+            && reader.faults_so_far() == before
+        {
             own_folder(&entry, &settings.path, &mut folders);
         }
         connections.insert(entry.key.clone(), connection);
-    }
-    if !folders.values().any(|name| name == EMBEDDED)
-        && let Some(name) = folders.get(&standard.path)
-    {
-        reader.push(super::Fault::new(
-            None,
-            format!("the connections `{name}` and `{EMBEDDED}` have the same folder"),
-            Some(format!("give `{name}` a `path` of its own")),
-        ));
     }
     connections
 }
@@ -120,14 +118,18 @@ fn retention(value: &Value<'_>, mut retention: Retention) -> Retention {
 }
 
 /// No two brokers keep their files in one folder.
-fn own_folder(entry: &Value<'_>, path: &std::path::Path, folders: &mut BTreeMap<PathBuf, String>) {
-    let path: PathBuf = path.components().collect();
-    if let Some(other) = folders.get(&path) {
+fn own_folder(entry: &Value<'_>, path: &Path, folders: &mut BTreeMap<PathBuf, String>) {
+    if let Some(other) = folders.insert(plain(path), entry.key.clone()) {
         entry.reader.fault(
             entry.key_span.clone(),
-            format!("`{}` and `{other}` have the same folder", entry.key),
+            format!("`{}` has the same folder as `{other}`", entry.key),
             "give each a `path` of its own",
         );
     }
-    folders.insert(path, entry.key.clone());
+}
+
+/// The path without its `.`, so that the same folder looks the same.
+fn plain(path: &Path) -> PathBuf {
+    let parts = path.components();
+    parts.filter(|part| *part != Component::CurDir).collect()
 }

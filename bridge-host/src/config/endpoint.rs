@@ -1,7 +1,9 @@
 //! Who receives: `to`, as a URL or as a table. What its keys mean is told by
 //! `mapping`, as it is to the adapter.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 
 use http::Uri;
 use toml::de::DeValue;
@@ -12,6 +14,7 @@ use super::text::Text;
 use super::value::Value;
 use crate::http::Secret;
 
+const URL: &str = "to.url";
 const HEADERS: &str = "to.headers.";
 const STATUS_HELP: &str = "a list of statuses: [200, \"2xx\", \"300-304\"]";
 
@@ -41,7 +44,7 @@ impl Endpoint {
     /// An endpoint of this URL with nothing else set.
     pub(super) fn of(url: &Text) -> Result<Self, String> {
         let mut draft = Draft::default();
-        draft.plain.push(("to.url".into(), url.clone()));
+        draft.plain.push((URL.into(), url.clone()));
         draft.finish().map_err(|mut faults| faults.remove(0).1)
     }
 
@@ -52,46 +55,6 @@ impl Endpoint {
             (key, value.expose().to_string())
         });
         self.plain.iter().cloned().chain(headers)
-    }
-}
-
-/// What was read of an endpoint so far.
-#[derive(Default)]
-struct Draft {
-    plain: Vec<(String, Text)>,
-    headers: Vec<(String, Secret)>,
-}
-
-impl Draft {
-    /// Faults come with the key that has them.
-    fn finish(self) -> Result<Endpoint, Vec<(String, String)>> {
-        let plain = self.plain.iter();
-        let plain = plain.map(|(key, text)| (key.clone(), text.expose().to_string()));
-        let headers = self.headers.iter();
-        let headers =
-            headers.map(|(name, value)| (format!("{HEADERS}{name}"), value.expose().into()));
-        let settings = mapping::Settings::from_pairs(plain.clone().chain(headers));
-        let settings = settings.map_err(|errors| {
-            let told = |error: mapping::SettingsError| {
-                let text = self.plain.iter().find(|(key, _)| *key == error.key());
-                let told = error.to_string();
-                let told = text.map_or(told.clone(), |(_, text)| text.hide_in(&told));
-                (error.key(), told)
-            };
-            errors.into_iter().map(told).collect::<Vec<_>>()
-        })?;
-        let url = self.plain.iter().find(|(key, _)| key == "to.url");
-        let parsed = url.and_then(|(_, url)| url.expose().parse().ok().zip(Some(url)));
-        let Some((uri, url)) = parsed else {
-            return Err(vec![("to.url".into(), "to.url is no URL".into())]);
-        };
-        Ok(Endpoint {
-            url: uri,
-            shown: url.shown().into(),
-            plain: plain.collect(),
-            headers: self.headers,
-            settings,
-        })
     }
 }
 
@@ -113,7 +76,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<Endpoint> {
 }
 
 fn read_table(mut section: Section<'_>) -> Option<Endpoint> {
-    if let Some(component) = section.take("component") {
+    if let Some(component) = section.peek("component") {
         component.reader.fault(
             component.key_span.clone(),
             "an HTTP handler component as the endpoint is not in this version",
@@ -124,67 +87,107 @@ fn read_table(mut section: Section<'_>) -> Option<Endpoint> {
     let reader = section.reader;
     let before = reader.faults_so_far();
     let begins = section.span.clone();
-    let mut spans = Vec::new();
     let mut draft = Draft::default();
     for key in ["url", "method", "envelope", "timeout"] {
-        let Some(value) = section.take(key) else {
-            continue;
-        };
-        let text = value.text();
-        note(&mut draft.plain, &mut spans, &value, text);
-    }
-    for key in ["successful_on", "retry_on", "dead_letter_on"] {
-        let Some(value) = section.take(key) else {
-            continue;
-        };
-        let text = statuses(&value);
-        note(&mut draft.plain, &mut spans, &value, text);
-    }
-    if let Some(value) = section.take("headers") {
-        for header in value.section("`headers`").map(Section::take_all)? {
-            spans.push((format!("{HEADERS}{}", header.key), header.span.clone()));
-            let text = header.secret_text();
-            draft
-                .headers
-                .extend(text.map(|text| (header.key, Secret::new(text.expose()))));
+        if let Some(value) = section.take(key) {
+            draft.add(&value, value.text());
         }
     }
+    for key in ["successful_on", "retry_on", "dead_letter_on"] {
+        if let Some(value) = section.take(key) {
+            draft.add(&value, statuses(&value));
+        }
+    }
+    if let Some(headers) = section.take("headers") {
+        draft.add_headers(&headers);
+    }
     section.finish();
-    let unread = |key: &str| {
-        let read = draft.plain.iter().any(|(name, _)| name == key);
-        !read && spans.iter().any(|(name, _)| name == key)
+    let place = |key: &str| {
+        let span = draft.spans.get(key).unwrap_or(&begins);
+        Some(reader.source.place(span.clone()))
     };
-    let url_unread = unread("to.url");
-    let faults = match draft.finish() {
-        Ok(endpoint) if reader.faults_so_far() == before => return Some(endpoint),
-        Ok(_) => Vec::new(),
-        Err(faults) => faults,
-    };
-    // A URL that could not be read has its fault already.
-    for (key, what) in faults
-        .into_iter()
-        .filter(|(key, _)| !(url_unread && key == "to.url"))
-    {
-        let span = spans.iter().find(|(name, _)| *name == key);
-        let span = span.map_or(begins.clone(), |(_, span)| span.clone());
-        reader.push(Fault::new(
-            Some(reader.source.place(span)),
-            what,
-            None::<String>,
-        ));
+    match draft.finish() {
+        Ok(endpoint) => return (reader.faults_so_far() == before).then_some(endpoint),
+        Err(faults) => {
+            for (key, what) in faults {
+                // What could not be read has its fault already.
+                if !draft.unread.contains(&key) {
+                    reader.push(Fault::new(place(&key), what, None::<String>));
+                }
+            }
+        }
     }
     None
 }
 
-fn note(
-    plain: &mut Vec<(String, Text)>,
-    spans: &mut Vec<(String, std::ops::Range<usize>)>,
-    value: &Value<'_>,
-    text: Option<Text>,
-) {
-    let key = format!("to.{}", value.key);
-    spans.push((key.clone(), value.span.clone()));
-    plain.extend(text.map(|text| (key, text)));
+/// What was read of an endpoint so far; its keys begin with `to.`.
+#[derive(Default)]
+struct Draft {
+    plain: Vec<(String, Text)>,
+    headers: Vec<(String, Secret)>,
+    /// Where the values stand.
+    spans: BTreeMap<String, Range<usize>>,
+    /// The keys whose values could not be read.
+    unread: Vec<String>,
+}
+
+impl Draft {
+    fn add(&mut self, value: &Value<'_>, text: Option<Text>) {
+        let key = format!("to.{}", value.key);
+        self.spans.insert(key.clone(), value.span.clone());
+        match text {
+            Some(text) => self.plain.push((key, text)),
+            None => self.unread.push(key),
+        }
+    }
+
+    fn add_headers(&mut self, value: &Value<'_>) {
+        let headers = value.section("`headers`").map(Section::take_all);
+        for header in headers.unwrap_or_default() {
+            let key = format!("{HEADERS}{}", header.key);
+            self.spans.insert(key, header.span.clone());
+            if let Some(text) = header.secret_text() {
+                let secret = Secret::new(text.expose());
+                self.headers.push((header.key, secret));
+            }
+        }
+    }
+
+    /// Faults come with the key that has them.
+    fn finish(&self) -> Result<Endpoint, Vec<(String, String)>> {
+        let plain = self.plain.iter();
+        let plain = plain.map(|(key, text)| (key.clone(), text.expose().to_string()));
+        let headers = self.headers.iter();
+        let headers =
+            headers.map(|(name, value)| (format!("{HEADERS}{name}"), value.expose().into()));
+        let settings =
+            mapping::Settings::from_pairs(plain.clone().chain(headers)).map_err(|errors| {
+                errors
+                    .iter()
+                    .map(|error| self.told(error))
+                    .collect::<Vec<_>>()
+            })?;
+        let url = self.plain.iter().find(|(key, _)| key == URL);
+        let parsed = url.and_then(|(_, url)| url.expose().parse().ok().zip(Some(url)));
+        let Some((uri, url)) = parsed else {
+            return Err(vec![(URL.into(), "to.url is no URL".into())]);
+        };
+        Ok(Endpoint {
+            url: uri,
+            shown: url.shown().into(),
+            plain: plain.collect(),
+            headers: self.headers.clone(),
+            settings,
+        })
+    }
+
+    /// A fault of `mapping`, without what came from the environment.
+    fn told(&self, error: &mapping::SettingsError) -> (String, String) {
+        let (key, told) = (error.key(), error.to_string());
+        let text = self.plain.iter().find(|(name, _)| *name == key);
+        let told = text.map_or(told.clone(), |(_, text)| text.hide_in(&told));
+        (key, told)
+    }
 }
 
 /// A list of statuses, as the adapter reads it: `200,2xx,300-304`.

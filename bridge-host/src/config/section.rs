@@ -107,6 +107,11 @@ impl<'a> Section<'a> {
     /// Takes a key, which is known from now on.
     pub(super) fn take(&mut self, key: &'static str) -> Option<Value<'a>> {
         self.known.push(key);
+        self.peek(key)
+    }
+
+    /// Looks for a key that is understood, and not to be recommended.
+    pub(super) fn peek(&self, key: &str) -> Option<Value<'a>> {
         let (written, value) = self.table.get_key_value(key)?;
         Some(self.value(written, value))
     }

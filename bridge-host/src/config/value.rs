@@ -197,7 +197,7 @@ impl<'a> Value<'a> {
         if found != nothing {
             return Some(found);
         }
-        let what = format!("`{}` is nothing at all", self.key);
+        let what = format!("`{}` cannot be nothing", self.key);
         self.fault(what, "it has to be more than 0");
         None
     }

@@ -1,0 +1,122 @@
+//! `bridge-host check` on configs of every kind: each beside its expected
+//! report in `tests/config`. `BLESS=1` writes the reports anew.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config")
+}
+
+/// Runs `bridge-host check` with no environment but this.
+fn check(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_bridge-host"))
+        .arg("check")
+        .args(arguments)
+        .current_dir(folder())
+        .env_clear()
+        .envs(environment.iter().copied())
+        .output()
+        .expect("the binary under test runs")
+}
+
+/// All that was shown, and the exit code.
+fn report(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("reports are UTF-8");
+    let code = output.status.code().expect("it ends by itself");
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    format!("{stdout}{stderr}exit {code}\n")
+}
+
+fn cases() -> Vec<String> {
+    let entries = fs::read_dir(folder()).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.filter(|name| name.ends_with(".toml")).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn every_config_has_its_report() {
+    let bless = std::env::var_os("BLESS").is_some();
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let found = report(&check(&[&case], &[]));
+        let file = folder().join(&case).with_extension("expected");
+        if bless {
+            fs::write(&file, &found).unwrap();
+        }
+        let expected = fs::read_to_string(&file).unwrap_or_default();
+        if found != expected {
+            wrong.push(format!("{case}: expected\n{expected}\nfound\n{found}"));
+        }
+    }
+    assert!(cases().len() >= 25);
+    assert!(
+        wrong.is_empty(),
+        "{}\nBLESS=1 accepts them",
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn no_report_has_a_secret() {
+    for case in cases() {
+        for arguments in [vec![&*case], vec!["--json", &case]] {
+            let found = report(&check(&arguments, &[("INTAKE_TOKEN", "s3cret token")]));
+            assert!(!found.contains("s3cret"), "{found}");
+        }
+    }
+}
+
+#[test]
+fn variables_are_taken_and_not_shown() {
+    let environment = [
+        ("INTAKE_TOKEN", "abc"),
+        ("HOOK_URL", "https://s3cret.example"),
+        ("HOOK_TOKEN", "s3cret"),
+    ];
+    let output = check(&["19-unset-variable.toml"], &environment);
+    let found = report(&output);
+    assert!(output.status.success(), "{found}");
+    assert!(found.contains("POST ${HOOK_URL}/orders"), "{found}");
+    assert!(!found.contains("s3cret"), "{found}");
+
+    let wrong = [
+        ("INTAKE_TOKEN", "abc"),
+        ("HOOK_URL", "s3cret"),
+        ("HOOK_TOKEN", "s3cret\n"),
+    ];
+    let found = report(&check(&["19-unset-variable.toml"], &wrong));
+    assert!(found.contains("the config has 2 faults"), "{found}");
+    assert!(!found.contains("s3cret"), "{found}");
+}
+
+#[test]
+fn a_config_that_is_not_there() {
+    let found = report(&check(&["none.toml"], &[]));
+    assert!(
+        found.starts_with("error: cannot read the config none.toml"),
+        "{found}"
+    );
+    assert!(found.ends_with("exit 78\n"), "{found}");
+    assert_eq!(check(&["--none"], &[]).status.code(), Some(2));
+}
+
+#[test]
+fn machines_read_json() {
+    let read = |case: &str| -> serde_json::Value {
+        serde_json::from_slice(&check(&["--json", case], &[]).stdout).unwrap()
+    };
+    let faulty = read("35-several-in-one.toml");
+    assert_eq!(faulty["sound"], false);
+    assert_eq!(faulty["faults"][0]["line"], 2);
+    assert_eq!(faulty["faults"].as_array().unwrap().len(), 8);
+
+    let sound = read("36-sound.toml");
+    assert_eq!(sound["sound"], true);
+    let orders = &sound["config"]["subscriptions"][0];
+    assert_eq!(orders["to"]["successful_on"], "2xx, 409");
+    assert_eq!(orders["waits"][5]["last_attempt"], 8);
+}
