@@ -1,6 +1,158 @@
 //! The embedded broker: durable queues in one SQLite file, for those who have
-//! no broker yet.
+//! no broker yet. What becomes of a failed delivery is decided in `delivery`.
+//!
+//! One thread writes and commits in groups ([`writer`]); what it commits is
+//! read ahead by each subscription on a connection of its own ([`fetch`]) into
+//! a short list in memory ([`feed`]). A message is fanned out when it is
+//! published: one row for each subscription that its topic matches, in the
+//! same transaction.
 
+mod dead_letters;
+mod error;
+mod feed;
+mod fetch;
+mod inspector;
+mod join;
+mod ledger;
+mod publish;
+mod queue;
+mod receipt;
+mod retention;
 mod settings;
+mod settle;
+mod shared;
+mod store;
+mod subscription;
+mod writer;
 
+pub use dead_letters::{KeptDeadLetter, Which};
+pub use error::StoreError;
+pub use inspector::Inspector;
+pub use ledger::Ledger;
 pub use settings::{Retention, Settings};
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+
+use super::{Broker, BrokerError, Capabilities, Published, SubscribeSpec, Subscription};
+use crate::message::{Message, MessageId};
+use join::Join;
+use publish::{Limits, Publish};
+use queue::Command;
+use shared::Shared;
+use subscription::Member;
+
+/// A broker in this process, its messages in one folder. Only one process may
+/// have a folder open as a broker; [`Inspector`] may look at it meanwhile.
+pub struct Embedded {
+    shared: Arc<Shared>,
+    path: PathBuf,
+    limits: Limits,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Embedded {
+    /// Opens the folder, making it where there is none. Blocks on the disk.
+    pub fn open(settings: Settings) -> Result<Self, StoreError> {
+        let lock = store::lock_folder(&settings.path)?;
+        let conn = store::open_or_create(&settings.path)?;
+        let shared = Arc::new(Shared::new(settings.path.clone()));
+        let path = settings.path.clone();
+        let limits = Limits::new(&settings);
+        let writer = writer::spawn(conn, lock, Arc::clone(&shared), settings)?;
+        Ok(Self {
+            shared,
+            path,
+            limits,
+            writer: Mutex::new(Some(writer)),
+        })
+    }
+
+    /// What became of every message, subscription by subscription.
+    pub async fn ledgers(&self) -> Result<Vec<Ledger>, BrokerError> {
+        let path = self.path.clone();
+        let read = move || Inspector::open(&path)?.ledgers();
+        match tokio::task::spawn_blocking(read).await {
+            Ok(Ok(ledgers)) => Ok(ledgers),
+            Ok(Err(error)) => Err(BrokerError::Unavailable(error.to_string())),
+            Err(_) => Err(shared::closed()),
+        }
+    }
+
+    /// Stops taking messages and settlements, writes those that it took, and
+    /// gives up the folder. Dropping does the same, blocking.
+    pub async fn close(&self) {
+        self.shared.close();
+        let writer = lock(&self.writer).take();
+        if let Some(writer) = writer {
+            // A panic there was reported by its thread already.
+            let _ = tokio::task::spawn_blocking(move || writer.join()).await;
+        }
+    }
+
+    async fn ask<T>(
+        &self,
+        command: Command,
+        answer: oneshot::Receiver<Result<T, BrokerError>>,
+    ) -> Result<T, BrokerError> {
+        self.shared.queue.push(command)?;
+        answer.await.unwrap_or_else(|_| Err(shared::closed()))
+    }
+}
+
+#[async_trait]
+impl Broker for Embedded {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            durable: true,
+            delayed_retry: true,
+            dead_letters: true,
+            ordered: true,
+        }
+    }
+
+    /// A new subscription starts with every message that is still kept and
+    /// matches. One that exists keeps its place and its pending messages; when
+    /// its topics changed, the new ones count from now on.
+    async fn subscribe(&self, spec: SubscribeSpec) -> Result<Box<dyn Subscription>, BrokerError> {
+        self.shared.check()?;
+        let (reply, answer) = oneshot::channel();
+        let membership = self
+            .ask(Command::Join(Join { spec, reply }), answer)
+            .await?;
+        let shared = Arc::clone(&self.shared);
+        Ok(Box::new(Member::new(shared, membership)))
+    }
+
+    async fn publish(
+        &self,
+        message: Message,
+        id: Option<MessageId>,
+    ) -> Result<Published, BrokerError> {
+        self.shared.check()?;
+        let checked = self.limits.check(&message)?;
+        let room = self.shared.queue.room(checked.size).await?;
+        let (reply, answer) = oneshot::channel();
+        let publish = Publish::new(message, id, checked, room, reply);
+        self.ask(Command::Publish(publish), answer).await
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        self.shared.close();
+        if let Some(writer) = lock(&self.writer).take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+/// What these locks guard is whole between statements, so a panic elsewhere
+/// does not spoil it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,180 @@
+//! Dead letters as they are kept: read, put back, dropped. They come about in
+//! `settle`.
+
+use std::time::SystemTime;
+
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::fetch::parse_metadata;
+use super::store::{now_ms, time};
+use crate::broker::DeadLetter;
+use crate::message::Message;
+
+/// A delivery that was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptDeadLetter {
+    /// Its number in this store.
+    pub id: i64,
+    /// The subscription that gave it up.
+    pub subscription: String,
+    /// The id of its message.
+    pub message_id: String,
+    /// When the message was published.
+    pub published: SystemTime,
+    /// When it was given up.
+    pub at: SystemTime,
+    /// Why.
+    pub letter: DeadLetter,
+    /// The size of the message: data, metadata, topic and content-type.
+    pub size: u64,
+    /// The message. In a list its data is left out, as it may be large.
+    pub message: Message,
+}
+
+/// Which dead letters are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Every one there is.
+    All,
+    /// Those of one subscription.
+    Subscription(String),
+    /// The one with this number.
+    Id(i64),
+}
+
+impl Which {
+    /// As parameters of [`IS_MEANT`].
+    fn parameters(&self) -> (Option<&str>, Option<i64>) {
+        match self {
+            Self::All => (None, None),
+            Self::Subscription(name) => (Some(name), None),
+            Self::Id(id) => (None, Some(*id)),
+        }
+    }
+}
+
+macro_rules! select {
+    ($columns:literal, $data:literal, $rest:literal) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            $data,
+            " FROM dead_letters l JOIN subscriptions s ON s.sub = l.sub
+              JOIN messages m ON m.seq = l.seq
+              WHERE (?1 IS NULL OR s.name = ?1) AND (?2 IS NULL OR l.id = ?2) ",
+            $rest
+        )
+    };
+}
+macro_rules! select_all {
+    ($data:literal, $rest:literal) => {
+        select!(
+            "l.id, s.name, m.id, m.published_at, l.at, l.reason, l.status, l.attempts,
+             l.backtrace, m.size, m.topic, m.content_type, m.metadata, ",
+            $data,
+            $rest
+        )
+    };
+}
+
+/// At most `limit` of those after the number `after`.
+pub(super) fn list(
+    conn: &Connection,
+    which: &Which,
+    after: i64,
+    limit: usize,
+) -> rusqlite::Result<Vec<KeptDeadLetter>> {
+    let (name, id) = which.parameters();
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut select =
+        conn.prepare_cached(select_all!("x''", "AND l.id > ?3 ORDER BY l.id LIMIT ?4"))?;
+    select
+        .query_map(params![name, id, after, limit], read)?
+        .collect()
+}
+
+pub(super) fn show(conn: &Connection, id: i64) -> rusqlite::Result<Option<KeptDeadLetter>> {
+    let mut select = conn.prepare_cached(select_all!("m.data", ""))?;
+    select.query_row(params![None::<&str>, id], read).optional()
+}
+
+/// The numbers of all that are meant.
+pub(super) fn ids(conn: &Connection, which: &Which) -> rusqlite::Result<Vec<i64>> {
+    let (name, id) = which.parameters();
+    let mut select = conn.prepare_cached(select!("l.id", "", "ORDER BY l.id"))?;
+    select
+        .query_map(params![name, id], |row| row.get(0))?
+        .collect()
+}
+
+/// Makes them pending; those that are gone already are left out.
+pub(super) fn replay(conn: &Connection, ids: &[i64]) -> rusqlite::Result<u64> {
+    // Parked, and due: so the bridge finds them wherever it has read to.
+    let mut back = conn.prepare_cached(
+        "INSERT INTO deliveries (sub, seq, attempts, due)
+             SELECT sub, seq, 0, ?2 FROM dead_letters WHERE id = ?1",
+    )?;
+    let mut count = conn.prepare_cached(
+        "UPDATE subscriptions SET dead_lettered = dead_lettered - 1
+             WHERE sub = (SELECT sub FROM dead_letters WHERE id = ?1)",
+    )?;
+    let now = now_ms().max(1);
+    let mut replayed = 0;
+    for id in ids {
+        if back.execute([*id, now])? > 0 {
+            count.execute([*id])?;
+            remove(conn, *id)?;
+            replayed += 1;
+        }
+    }
+    Ok(replayed)
+}
+
+/// Forgets them; those that are gone already are left out.
+pub(super) fn drop(conn: &Connection, ids: &[i64]) -> rusqlite::Result<u64> {
+    let mut count = conn.prepare_cached(
+        "UPDATE subscriptions SET dropped = dropped + 1
+             WHERE sub = (SELECT sub FROM dead_letters WHERE id = ?1)",
+    )?;
+    let mut dropped = 0;
+    for id in ids {
+        if count.execute([*id])? > 0 {
+            remove(conn, *id)?;
+            dropped += 1;
+        }
+    }
+    Ok(dropped)
+}
+
+fn remove(conn: &Connection, id: i64) -> rusqlite::Result<usize> {
+    conn.prepare_cached("DELETE FROM dead_letters WHERE id = ?1")?
+        .execute([id])
+}
+
+fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<KeptDeadLetter> {
+    let metadata: Option<String> = row.get(12)?;
+    let metadata = parse_metadata(metadata.as_deref()).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(12, Type::Text, Box::new(error))
+    })?;
+    Ok(KeptDeadLetter {
+        id: row.get(0)?,
+        subscription: row.get(1)?,
+        message_id: row.get(2)?,
+        published: time(row.get(3)?),
+        at: time(row.get(4)?),
+        letter: DeadLetter {
+            reason: row.get(5)?,
+            status: row.get(6)?,
+            attempts: row.get(7)?,
+            backtrace: row.get(8)?,
+        },
+        size: row.get(9)?,
+        message: Message {
+            topic: row.get(10)?,
+            content_type: row.get(11)?,
+            metadata,
+            data: row.get::<_, Vec<u8>>(13)?.into(),
+        },
+    })
+}

@@ -1,0 +1,290 @@
+//! One subscription in memory: a short list read ahead, and which messages
+//! are out. All of its `Subscription` objects in this process share it. Pure
+//! bookkeeping: what is read comes from `fetch`, what is written from `writer`.
+
+use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::fetch::{Fetched, Plan, Row};
+use super::lock;
+use crate::broker::BrokerError;
+
+/// The most that is read ahead.
+const AHEAD_COUNT: usize = 128;
+const AHEAD_BYTES: u64 = 8 << 20;
+/// Acknowledgements on their way to the disk. With more, nothing is given:
+/// on a full disk this is what bounds them.
+const MAX_SETTLING: usize = 8192;
+/// Waits are looked at again after this long, should the clock be set.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+pub(super) struct Feed {
+    pub(super) sub: i64,
+    /// Something came, was settled, or failed: look again.
+    pub(super) changed: Notify,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    ordered: bool,
+    members: usize,
+    ready: VecDeque<Row>,
+    ready_bytes: u64,
+    /// Read ahead, given, or settled but not yet on the disk.
+    out: HashSet<i64>,
+    /// Those of `out` that came back, to be read again.
+    wanted: BTreeSet<i64>,
+    /// Fresh rows up to here were seen.
+    cursor: i64,
+    /// There may be rows beyond the cursor.
+    fresh: bool,
+    /// When the first parked row that is not out is due, as far as is known.
+    next_due: Option<i64>,
+    fetching: bool,
+    /// Changes when the cursor goes back: what is being read then is void.
+    epoch: u64,
+    in_flight: usize,
+    settling: usize,
+    failure: Option<BrokerError>,
+}
+
+/// What one who asks for a message is told.
+pub(super) struct Step {
+    pub(super) row: Option<Row>,
+    /// To be read now, on a thread that may block.
+    pub(super) fetch: Option<Plan>,
+    /// How long to wait at most for a change.
+    pub(super) wait: Duration,
+}
+
+impl Feed {
+    pub(super) fn new(sub: i64) -> Self {
+        Self {
+            sub,
+            changed: Notify::new(),
+            state: Mutex::default(),
+        }
+    }
+
+    /// The next message, and what to read meanwhile.
+    pub(super) fn step(&self, now: i64) -> Result<Step, BrokerError> {
+        let mut state = lock(&self.state);
+        if let Some(failure) = state.failure.take() {
+            return Err(failure);
+        }
+        let row = state.give(now);
+        Ok(Step {
+            fetch: state.plan(now),
+            wait: state.wait(now),
+            row,
+        })
+    }
+
+    /// What a plan found. `None` where reading failed.
+    pub(super) fn fetched(&self, plan: Plan, result: Result<Fetched, BrokerError>) {
+        lock(&self.state).take_in(plan, result);
+        self.changed.notify_waiters();
+    }
+
+    /// A member joins; with another one there, it has to want the same order.
+    pub(super) fn join(&self, ordered: bool) {
+        let mut state = lock(&self.state);
+        state.members += 1;
+        if state.members == 1 {
+            state.ordered = ordered;
+            state.rewind();
+        }
+    }
+
+    /// The last one to leave takes what was read ahead along.
+    pub(super) fn leave(&self) {
+        let mut state = lock(&self.state);
+        state.members -= 1;
+        if state.members == 0 {
+            state.rewind();
+        }
+    }
+
+    pub(super) fn has_members(&self) -> bool {
+        lock(&self.state).members > 0
+    }
+
+    /// A message was published to it.
+    pub(super) fn arrived(&self) {
+        lock(&self.state).fresh = true;
+        self.changed.notify_waiters();
+    }
+
+    /// Another process may have put dead letters back.
+    pub(super) fn changed_elsewhere(&self) {
+        let mut state = lock(&self.state);
+        state.next_due = Some(0);
+        if state.ordered {
+            state.rewind();
+        }
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// An acknowledgement was queued: its place in flight is free.
+    pub(super) fn settling(&self) {
+        let mut state = lock(&self.state);
+        state.in_flight -= 1;
+        state.settling += 1;
+        let ordered = state.ordered;
+        drop(state);
+        if ordered {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Its row is gone. `awaited`: its place in flight was kept until now.
+    pub(super) fn settled(&self, seq: i64, awaited: bool) {
+        let mut state = lock(&self.state);
+        state.out.remove(&seq);
+        state.free(awaited);
+        let notify = state.ordered || state.settling == MAX_SETTLING - 1;
+        drop(state);
+        if notify {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// It waits for its retry until `due`.
+    pub(super) fn parked(&self, seq: i64, due: i64) {
+        let mut state = lock(&self.state);
+        state.free(true);
+        if state.ordered {
+            state.wanted.insert(seq);
+        } else {
+            state.out.remove(&seq);
+            state.due_at(Some(due));
+        }
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// Its settlement could not be written.
+    pub(super) fn not_settled(&self, seq: i64, awaited: bool) {
+        let mut state = lock(&self.state);
+        state.free(awaited);
+        state.wanted.insert(seq);
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// Its receipt was dropped: as if it had not been given.
+    pub(super) fn given_back(&self, seq: i64) {
+        self.not_settled(seq, true);
+    }
+}
+
+impl State {
+    fn free(&mut self, awaited: bool) {
+        match awaited {
+            true => self.in_flight -= 1,
+            false => self.settling -= 1,
+        }
+    }
+
+    fn due_at(&mut self, due: Option<i64>) {
+        self.next_due = match (self.next_due, due) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+    }
+
+    fn give(&mut self, now: i64) -> Option<Row> {
+        let front = self.ready.front()?;
+        let its_turn = self.in_flight == 0 && self.wanted.is_empty() && front.due <= now;
+        if self.settling >= MAX_SETTLING || (self.ordered && !its_turn) {
+            return None;
+        }
+        let row = self.ready.pop_front()?;
+        self.ready_bytes -= row.weight;
+        self.in_flight += 1;
+        Some(row)
+    }
+
+    fn plan(&mut self, now: i64) -> Option<Plan> {
+        let due = !self.ordered && self.next_due.is_some_and(|due| due <= now);
+        let something = self.fresh || due || !self.wanted.is_empty();
+        let low = self.ready.len() < AHEAD_COUNT / 2 && self.ready_bytes < AHEAD_BYTES / 2;
+        // In order, the one that came back is read before all others.
+        let room = low || (self.ordered && !self.wanted.is_empty());
+        if self.fetching || !something || !room {
+            return None;
+        }
+        self.fetching = true;
+        self.fresh = false;
+        self.next_due = None;
+        Some(Plan {
+            epoch: self.epoch,
+            ordered: self.ordered,
+            cursor: self.cursor,
+            now,
+            wanted: self.wanted.iter().copied().take(AHEAD_COUNT).collect(),
+            out: self.out.clone(),
+            count: (AHEAD_COUNT.saturating_sub(self.ready.len())).max(1),
+            bytes: AHEAD_BYTES.saturating_sub(self.ready_bytes),
+        })
+    }
+
+    fn wait(&self, now: i64) -> Duration {
+        let due = match self.ordered {
+            true => self.ready.front().map(|row| row.due),
+            false => self.next_due,
+        };
+        // What is due already waits for something else: a change will come.
+        match due {
+            Some(due) if due > now => Duration::from_millis((due - now) as u64).min(LONGEST_WAIT),
+            _ => LONGEST_WAIT,
+        }
+    }
+
+    fn take_in(&mut self, plan: Plan, result: Result<Fetched, BrokerError>) {
+        self.fetching = false;
+        let fetched = match result {
+            Ok(fetched) if plan.epoch == self.epoch => fetched,
+            result => {
+                self.fresh = true;
+                self.due_at(Some(0));
+                self.failure = result.err();
+                return;
+            }
+        };
+        for seq in &fetched.wanted_gone {
+            self.wanted.remove(seq);
+            self.out.remove(seq);
+        }
+        for row in fetched.wanted.into_iter().rev() {
+            self.wanted.remove(&row.seq);
+            self.ready_bytes += row.weight;
+            self.ready.push_front(row);
+        }
+        for row in fetched.rows {
+            self.out.insert(row.seq);
+            self.ready_bytes += row.weight;
+            self.ready.push_back(row);
+        }
+        self.cursor = fetched.cursor;
+        self.fresh |= fetched.more;
+        self.due_at(fetched.next_due);
+    }
+
+    /// Forgets what was read ahead, and reads from the start again.
+    fn rewind(&mut self) {
+        for row in self.ready.drain(..) {
+            self.out.remove(&row.seq);
+        }
+        self.ready_bytes = 0;
+        self.cursor = 0;
+        self.fresh = true;
+        self.next_due = Some(0);
+        self.epoch += 1;
+    }
+}

@@ -1,0 +1,272 @@
+//! Reads a batch for a feed, on a connection of its own: first what came back,
+//! then retries that are due (at most half, so that fresh messages never wait
+//! behind them), then fresh ones.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use bytes::Bytes;
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::{lock, store};
+use crate::broker::BrokerError;
+use crate::message::{Message, MessageId};
+
+/// A delivery, read.
+pub(super) struct Row {
+    pub(super) seq: i64,
+    pub(super) attempts: u32,
+    pub(super) due: i64,
+    pub(super) id: MessageId,
+    pub(super) published_at: i64,
+    pub(super) message: Message,
+    /// What it counts for while it is read ahead.
+    pub(super) weight: u64,
+}
+
+/// What to read.
+pub(super) struct Plan {
+    pub(super) epoch: u64,
+    pub(super) ordered: bool,
+    pub(super) cursor: i64,
+    pub(super) now: i64,
+    pub(super) wanted: Vec<i64>,
+    /// Taken before reading began: what leaves it later was committed later,
+    /// and may be read here as it was before.
+    pub(super) out: HashSet<i64>,
+    pub(super) count: usize,
+    pub(super) bytes: u64,
+}
+
+/// What was read.
+pub(super) struct Fetched {
+    pub(super) wanted: Vec<Row>,
+    /// Settled meanwhile.
+    pub(super) wanted_gone: Vec<i64>,
+    pub(super) rows: Vec<Row>,
+    pub(super) cursor: i64,
+    /// Reading stopped because enough was read.
+    pub(super) more: bool,
+    pub(super) next_due: Option<i64>,
+}
+
+/// `m` comes second, so that its row is read for those deliveries only that
+/// are looked at; SQLite reads `data` only when it is asked for.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT d.seq, d.attempts, d.due, m.id, m.published_at, m.size, m.topic,
+                 m.content_type, m.metadata, m.data FROM deliveries d ",
+            $rest
+        )
+    };
+}
+const WANTED: &str =
+    select!("CROSS JOIN messages m ON m.seq = d.seq WHERE d.sub = ?1 AND d.seq = ?2");
+const DUE: &str = select!(
+    "INDEXED BY parked CROSS JOIN messages m ON m.seq = d.seq
+     WHERE d.sub = ?1 AND d.due > 0 AND d.due <= ?2 ORDER BY d.due"
+);
+const FRESH: &str = select!(
+    "CROSS JOIN messages m ON m.seq = d.seq
+     WHERE d.sub = ?1 AND d.seq > ?2 AND d.due = 0 ORDER BY d.seq"
+);
+const IN_ORDER: &str = select!(
+    "CROSS JOIN messages m ON m.seq = d.seq
+     WHERE d.sub = ?1 AND d.seq > ?2 ORDER BY d.seq"
+);
+const NEXT_DUE: &str =
+    "SELECT min(due) FROM deliveries INDEXED BY parked WHERE sub = ?1 AND due > 0 AND due > ?2";
+
+/// A subscription's read connection, opened when it is first used.
+pub(super) struct Reader {
+    folder: PathBuf,
+    conn: Mutex<Option<Connection>>,
+}
+
+impl Reader {
+    pub(super) fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            conn: Mutex::new(None),
+        }
+    }
+
+    /// Reads what the plan says. Blocks on the disk.
+    pub(super) fn fetch(&self, sub: i64, plan: &Plan) -> Result<Fetched, BrokerError> {
+        let mut conn = lock(&self.conn);
+        let open = match conn.take() {
+            Some(open) => open,
+            None => store::open_existing(&self.folder)
+                .map_err(|error| BrokerError::Unavailable(error.to_string()))?,
+        };
+        let open = conn.insert(open);
+        fetch(open, sub, plan).map_err(|error| {
+            BrokerError::Unavailable(format!(
+                "the embedded broker in {} could not be read: {error}",
+                self.folder.display()
+            ))
+        })
+    }
+}
+
+fn fetch(conn: &Connection, sub: i64, plan: &Plan) -> rusqlite::Result<Fetched> {
+    let mut budget = Budget {
+        count: plan.count,
+        bytes: plan.bytes,
+        any: false,
+    };
+    let mut fetched = Fetched {
+        wanted: Vec::new(),
+        wanted_gone: Vec::new(),
+        rows: Vec::new(),
+        cursor: plan.cursor,
+        more: true,
+        next_due: None,
+    };
+    read_wanted(conn, sub, plan, &mut budget, &mut fetched)?;
+    if plan.ordered {
+        read_on(conn, IN_ORDER, sub, plan, &mut budget, &mut fetched)?;
+    } else {
+        read_due(conn, sub, plan, &mut budget, &mut fetched)?;
+        read_on(conn, FRESH, sub, plan, &mut budget, &mut fetched)?;
+    }
+    Ok(fetched)
+}
+
+fn read_wanted(
+    conn: &Connection,
+    sub: i64,
+    plan: &Plan,
+    budget: &mut Budget,
+    fetched: &mut Fetched,
+) -> rusqlite::Result<()> {
+    let mut select = conn.prepare_cached(WANTED)?;
+    for seq in &plan.wanted {
+        let row = select.query_row([sub, *seq], |row| match budget.takes(weight(row)?) {
+            true => read(row).map(Some),
+            false => Ok(None),
+        });
+        match row.optional()? {
+            Some(Some(row)) => fetched.wanted.push(row),
+            Some(None) => break,
+            None => fetched.wanted_gone.push(*seq),
+        }
+    }
+    Ok(())
+}
+
+fn read_due(
+    conn: &Connection,
+    sub: i64,
+    plan: &Plan,
+    budget: &mut Budget,
+    fetched: &mut Fetched,
+) -> rusqlite::Result<()> {
+    let mut half = Budget {
+        count: budget.count.div_ceil(2),
+        bytes: budget.bytes / 2,
+        any: budget.any,
+    };
+    let mut select = conn.prepare_cached(DUE)?;
+    let mut rows = select.query([sub, plan.now])?;
+    while let Some(row) = rows.next()? {
+        if plan.out.contains(&row.get(0)?) {
+            continue;
+        }
+        let weight = weight(row)?;
+        if !half.takes(weight) {
+            fetched.next_due = Some(plan.now);
+            return Ok(());
+        }
+        budget.takes(weight);
+        fetched.rows.push(read(row)?);
+    }
+    let mut next = conn.prepare_cached(NEXT_DUE)?;
+    fetched.next_due = next.query_row([sub, plan.now], |row| row.get(0))?;
+    Ok(())
+}
+
+fn read_on(
+    conn: &Connection,
+    sql: &str,
+    sub: i64,
+    plan: &Plan,
+    budget: &mut Budget,
+    fetched: &mut Fetched,
+) -> rusqlite::Result<()> {
+    let mut select = conn.prepare_cached(sql)?;
+    let mut rows = select.query([sub, plan.cursor])?;
+    while let Some(row) = rows.next()? {
+        let seq = row.get(0)?;
+        if !plan.out.contains(&seq) {
+            if !budget.takes(weight(row)?) {
+                return Ok(());
+            }
+            fetched.rows.push(read(row)?);
+        }
+        fetched.cursor = seq;
+    }
+    fetched.more = false;
+    Ok(())
+}
+
+/// What may still be read. One message may always, however large.
+struct Budget {
+    count: usize,
+    bytes: u64,
+    any: bool,
+}
+
+impl Budget {
+    fn takes(&mut self, weight: u64) -> bool {
+        if self.any && (self.count == 0 || self.bytes < weight) {
+            return false;
+        }
+        self.any = true;
+        self.count = self.count.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(weight);
+        true
+    }
+}
+
+fn weight(row: &rusqlite::Row<'_>) -> rusqlite::Result<u64> {
+    row.get(5)
+}
+
+fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+    let id: String = row.get(3)?;
+    let metadata: Option<String> = row.get(8)?;
+    // The Vec has exactly the data's length, so that Bytes takes it as it is.
+    let data: Vec<u8> = row.get(9)?;
+    Ok(Row {
+        seq: row.get(0)?,
+        attempts: row.get(1)?,
+        due: row.get(2)?,
+        id: MessageId::parse(&id).map_err(|error| damaged(3, error))?,
+        published_at: row.get(4)?,
+        message: Message {
+            topic: row.get(6)?,
+            content_type: row.get(7)?,
+            metadata: parse_metadata(metadata.as_deref()).map_err(|error| damaged(8, error))?,
+            data: Bytes::from(data),
+        },
+        weight: weight(row)?,
+    })
+}
+
+/// The metadata as it is kept.
+pub(super) fn parse_metadata(
+    json: Option<&str>,
+) -> Result<Vec<(String, String)>, serde_json::Error> {
+    json.map_or(Ok(Vec::new()), serde_json::from_str)
+}
+
+fn damaged(
+    column: usize,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+}

@@ -1,0 +1,109 @@
+//! The store as another process may use it while the bridge runs: ledgers and
+//! dead letters. It takes no lock, and the running bridge notices what it does.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::dead_letters::{self, KeptDeadLetter, Which};
+use super::error::StoreError;
+use super::ledger::{self, Ledger};
+use super::store;
+
+/// So many dead letters are moved at once, so that the bridge can write between.
+const STEP: usize = 500;
+
+/// Looks into the store of an embedded broker. Its functions block on the disk.
+pub struct Inspector {
+    conn: Connection,
+    file: PathBuf,
+}
+
+impl Inspector {
+    /// Opens the store in a folder; none is made where there is none.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        Ok(Self {
+            conn: store::open_existing(folder)?,
+            file: store::file(folder),
+        })
+    }
+
+    /// What became of every message, subscription by subscription.
+    pub fn ledgers(&self) -> Result<Vec<Ledger>, StoreError> {
+        ledger::read(&self.conn).map_err(store::failed(&self.file))
+    }
+
+    /// Dead letters, oldest first: at most `limit` of those after the number
+    /// `after`, so that many can be listed page by page.
+    pub fn dead_letters(
+        &self,
+        which: &Which,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<KeptDeadLetter>, StoreError> {
+        self.check(which)?;
+        dead_letters::list(&self.conn, which, after, limit).map_err(store::failed(&self.file))
+    }
+
+    /// One dead letter, with its message.
+    pub fn dead_letter(&self, id: i64) -> Result<KeptDeadLetter, StoreError> {
+        dead_letters::show(&self.conn, id)
+            .map_err(store::failed(&self.file))?
+            .ok_or(StoreError::NoDeadLetter(id))
+    }
+
+    /// Makes dead letters pending again, due at once, their attempts counted
+    /// from 1. Says how many.
+    pub fn replay(&self, which: &Which) -> Result<u64, StoreError> {
+        self.in_steps(which, dead_letters::replay)
+    }
+
+    /// Forgets dead letters; retention removes their messages. They stay
+    /// counted as dead-lettered, and as dropped. Says how many.
+    pub fn drop_dead_letters(&self, which: &Which) -> Result<u64, StoreError> {
+        self.in_steps(which, dead_letters::drop)
+    }
+
+    /// Those that are there now, and no later ones: a replayed one may come back.
+    fn in_steps(
+        &self,
+        which: &Which,
+        step: fn(&Connection, &[i64]) -> rusqlite::Result<u64>,
+    ) -> Result<u64, StoreError> {
+        self.check(which)?;
+        let mut ids = dead_letters::ids(&self.conn, which).map_err(store::failed(&self.file))?;
+        let mut done = 0;
+        while !ids.is_empty() {
+            let next: Vec<i64> = ids.drain(..ids.len().min(STEP)).collect();
+            let moved = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate)
+                .and_then(|tx| {
+                    let moved = step(&tx, &next)?;
+                    tx.commit()?;
+                    Ok(moved)
+                });
+            done += moved.map_err(store::failed(&self.file))?;
+        }
+        Ok(done)
+    }
+
+    fn check(&self, which: &Which) -> Result<(), StoreError> {
+        match which {
+            Which::All => Ok(()),
+            Which::Id(id) => self.dead_letter(*id).map(drop),
+            Which::Subscription(name) => {
+                let known: Vec<String> = self
+                    .ledgers()?
+                    .into_iter()
+                    .map(|l| l.subscription)
+                    .collect();
+                match known.contains(name) {
+                    true => Ok(()),
+                    false => Err(StoreError::NoSubscription {
+                        name: name.clone(),
+                        known: known.join(", "),
+                    }),
+                }
+            }
+        }
+    }
+}

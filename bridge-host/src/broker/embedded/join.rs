@@ -1,0 +1,137 @@
+//! Joining a subscription: its row, made or found, and its place in memory.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, params};
+use tokio::sync::oneshot;
+
+use super::feed::Feed;
+use crate::broker::{BrokerError, SubscribeSpec};
+use crate::message::TopicPattern;
+
+pub(super) struct Join {
+    pub(super) spec: SubscribeSpec,
+    pub(super) reply: oneshot::Sender<Result<Membership, BrokerError>>,
+}
+
+/// Keeps a feed's count of members right.
+pub(super) struct Membership(Arc<Feed>);
+
+impl Membership {
+    pub(super) fn new(feed: Arc<Feed>, ordered: bool) -> Self {
+        feed.join(ordered);
+        Self(feed)
+    }
+
+    pub(super) fn feed(&self) -> &Arc<Feed> {
+        &self.0
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+/// A subscription, as publishing needs to know it. Those that nobody joined in
+/// this process are here too: their messages wait for them.
+pub(super) struct Route {
+    pub(super) sub: i64,
+    pub(super) name: String,
+    topics: Vec<TopicPattern>,
+    ordered: bool,
+    pub(super) feed: Option<Arc<Feed>>,
+}
+
+impl Route {
+    pub(super) fn matches(&self, topic: &str) -> bool {
+        self.topics.iter().any(|pattern| pattern.matches(topic))
+    }
+
+    /// Two members of one subscription have to agree on what it is.
+    pub(super) fn check(&self, spec: &SubscribeSpec) -> Result<(), BrokerError> {
+        let joined = self.feed.as_ref().is_some_and(|feed| feed.has_members());
+        if joined && (self.topics != spec.topics || self.ordered != spec.ordered) {
+            return Err(BrokerError::Refused(format!(
+                "subscription {:?} is open already, with other topics or another order: give this one another name",
+                self.name
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// All subscriptions there are.
+pub(super) fn routes(conn: &Connection) -> rusqlite::Result<Vec<Route>> {
+    let mut select = conn.prepare_cached("SELECT sub, name, topics, ordered FROM subscriptions")?;
+    let routes = select.query_map([], |row| {
+        let topics: String = row.get(2)?;
+        // What is no pattern matches nothing: only patterns were written.
+        let topics: Vec<String> = serde_json::from_str(&topics).unwrap_or_default();
+        Ok(Route {
+            sub: row.get(0)?,
+            name: row.get(1)?,
+            topics: topics
+                .iter()
+                .filter_map(|text| TopicPattern::parse(text).ok())
+                .collect(),
+            ordered: row.get(3)?,
+            feed: None,
+        })
+    })?;
+    routes.collect()
+}
+
+/// Writes the subscription. A new one gets every message that is kept and
+/// matches.
+pub(super) fn save(conn: &Connection, spec: &SubscribeSpec) -> rusqlite::Result<Route> {
+    let topics: Vec<&str> = spec.topics.iter().map(TopicPattern::as_str).collect();
+    let topics = serde_json::to_string(&topics).expect("strings are always JSON");
+    let changed = conn.execute(
+        "UPDATE subscriptions SET topics = ?2, ordered = ?3 WHERE name = ?1",
+        params![spec.name, topics, spec.ordered],
+    )?;
+    if changed == 0 {
+        conn.execute(
+            "INSERT INTO subscriptions (name, topics, ordered) VALUES (?1, ?2, ?3)",
+            params![spec.name, topics, spec.ordered],
+        )?;
+    }
+    let sub = conn.query_row(
+        "SELECT sub FROM subscriptions WHERE name = ?1",
+        [&spec.name],
+        |row| row.get(0),
+    )?;
+    let route = Route {
+        sub,
+        name: spec.name.clone(),
+        topics: spec.topics.clone(),
+        ordered: spec.ordered,
+        feed: None,
+    };
+    if changed == 0 {
+        catch_up(conn, &route)?;
+    }
+    Ok(route)
+}
+
+fn catch_up(conn: &Connection, route: &Route) -> rusqlite::Result<()> {
+    let mut select = conn.prepare("SELECT seq, topic FROM messages ORDER BY seq")?;
+    let mut insert =
+        conn.prepare("INSERT INTO deliveries (sub, seq, attempts, due) VALUES (?1, ?2, 0, 0)")?;
+    let mut rows = select.query([])?;
+    let mut accepted = 0i64;
+    while let Some(row) = rows.next()? {
+        let topic = row.get_ref(1)?.as_str()?;
+        if route.matches(topic) {
+            insert.execute([route.sub, row.get(0)?])?;
+            accepted += 1;
+        }
+    }
+    conn.execute(
+        "UPDATE subscriptions SET accepted = ?2 WHERE sub = ?1",
+        [route.sub, accepted],
+    )?;
+    Ok(())
+}

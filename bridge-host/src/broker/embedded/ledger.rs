@@ -1,0 +1,78 @@
+//! The ledger: for each subscription, what it accepted and what became of it.
+
+use rusqlite::{Connection, params};
+
+/// What became of the messages of one subscription.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Ledger {
+    /// The name of the subscription.
+    pub subscription: String,
+    /// Messages that matched its topics.
+    pub accepted: u64,
+    /// Their exchange ended well.
+    pub delivered: u64,
+    /// A component chose to do nothing with them.
+    pub filtered: u64,
+    /// Given up; a replayed one is pending again, a dropped one still counts.
+    pub dead_lettered: u64,
+    /// Those of the dead letters that were dropped since.
+    pub dropped: u64,
+    /// Neither, yet. Counted from the rows that wait, not from the figures
+    /// above, so that [`Ledger::is_balanced`] is a real check.
+    pub pending: u64,
+}
+
+impl Ledger {
+    /// Whether nothing is missing: accepted = delivered + filtered +
+    /// dead-lettered + pending.
+    pub fn is_balanced(&self) -> bool {
+        self.accepted == self.delivered + self.filtered + self.dead_lettered + self.pending
+    }
+}
+
+/// What one group adds to a subscription's counters.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) accepted: i64,
+    pub(super) delivered: i64,
+    pub(super) filtered: i64,
+    pub(super) dead_lettered: i64,
+}
+
+impl Tally {
+    pub(super) fn write(&self, conn: &Connection, sub: i64) -> rusqlite::Result<()> {
+        let mut update = conn.prepare_cached(
+            "UPDATE subscriptions SET accepted = accepted + ?2, delivered = delivered + ?3,
+                 filtered = filtered + ?4, dead_lettered = dead_lettered + ?5 WHERE sub = ?1",
+        )?;
+        update.execute(params![
+            sub,
+            self.accepted,
+            self.delivered,
+            self.filtered,
+            self.dead_lettered,
+        ])?;
+        Ok(())
+    }
+}
+
+/// All ledgers, of one moment, by name.
+pub(super) fn read(conn: &Connection) -> rusqlite::Result<Vec<Ledger>> {
+    let mut select = conn.prepare_cached(
+        "SELECT name, accepted, delivered, filtered, dead_lettered, dropped,
+             (SELECT count(*) FROM deliveries d WHERE d.sub = s.sub)
+         FROM subscriptions s ORDER BY name",
+    )?;
+    let ledgers = select.query_map([], |row| {
+        Ok(Ledger {
+            subscription: row.get(0)?,
+            accepted: row.get(1)?,
+            delivered: row.get(2)?,
+            filtered: row.get(3)?,
+            dead_lettered: row.get(4)?,
+            dropped: row.get(5)?,
+            pending: row.get(6)?,
+        })
+    })?;
+    ledgers.collect()
+}

@@ -1,0 +1,147 @@
+//! A message on its way in: what is refused before it is queued, and its rows.
+
+use bytes::Bytes;
+use rusqlite::{Connection, params};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::settings::Settings;
+use crate::broker::{BrokerError, Published};
+use crate::message::{Message, MessageId, check_topic};
+
+/// The most metadata one message may have, in bytes.
+const MAX_METADATA: usize = 256 << 10;
+/// SQLite takes rows of up to 1,000,000,000 bytes.
+const MAX_ROW: u64 = 1_000_000_000 - (1 << 20);
+
+pub(super) struct Limits {
+    max_message_size: u64,
+}
+
+/// What was found out while checking.
+pub(super) struct Checked {
+    metadata: Option<String>,
+    pub(super) size: u64,
+}
+
+impl Limits {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self {
+            max_message_size: settings.max_message_size.min(MAX_ROW),
+        }
+    }
+
+    pub(super) fn check(&self, message: &Message) -> Result<Checked, BrokerError> {
+        check_topic(&message.topic).map_err(|error| BrokerError::Refused(error.to_string()))?;
+        let metadata: usize = message
+            .metadata
+            .iter()
+            .map(|(k, v)| k.len() + v.len())
+            .sum();
+        if metadata > MAX_METADATA {
+            return Err(BrokerError::Refused(format!(
+                "a message has at most {MAX_METADATA} bytes of metadata, this one has {metadata} in {} entries: put some of it into the data",
+                message.metadata.len()
+            )));
+        }
+        let content_type = message.content_type.as_ref().map_or(0, String::len);
+        let size = (message.data.len() + metadata + message.topic.len() + content_type) as u64;
+        if size > self.max_message_size {
+            return Err(BrokerError::TooLarge {
+                size,
+                max: self.max_message_size,
+            });
+        }
+        let metadata = match message.metadata.is_empty() {
+            true => None,
+            false => Some(
+                serde_json::to_string(&message.metadata).expect("pairs of strings are always JSON"),
+            ),
+        };
+        Ok(Checked { metadata, size })
+    }
+}
+
+pub(super) struct Publish {
+    id: MessageId,
+    /// An id made here has never been seen before, and needs no remembering.
+    id_given: bool,
+    topic: String,
+    content_type: Option<String>,
+    metadata: Option<String>,
+    data: Bytes,
+    size: u64,
+    reply: oneshot::Sender<Result<Published, BrokerError>>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Publish {
+    pub(super) fn new(
+        message: Message,
+        id: Option<MessageId>,
+        checked: Checked,
+        room: OwnedSemaphorePermit,
+        reply: oneshot::Sender<Result<Published, BrokerError>>,
+    ) -> Self {
+        Self {
+            id_given: id.is_some(),
+            id: id.unwrap_or_else(MessageId::generate),
+            topic: message.topic,
+            content_type: message.content_type,
+            metadata: checked.metadata,
+            data: message.data,
+            size: checked.size,
+            reply,
+            _room: room,
+        }
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    pub(super) fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// Whether its id was seen after `window_start`; remembers it otherwise.
+    pub(super) fn is_duplicate(
+        &self,
+        conn: &Connection,
+        now: i64,
+        window_start: i64,
+    ) -> rusqlite::Result<bool> {
+        if !self.id_given {
+            return Ok(false);
+        }
+        let mut remember = conn.prepare_cached(
+            "INSERT INTO recent_ids (id, at) VALUES (?1, ?2)
+             ON CONFLICT (id) DO UPDATE SET at = ?2 WHERE at <= ?3",
+        )?;
+        Ok(remember.execute(params![self.id.as_str(), now, window_start])? == 0)
+    }
+
+    /// Writes the message, and says which `seq` it has.
+    pub(super) fn insert(&self, conn: &Connection, now: i64) -> rusqlite::Result<i64> {
+        let mut insert = conn.prepare_cached(
+            "INSERT INTO messages (id, topic, content_type, metadata, published_at, size, data)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?;
+        insert.insert(params![
+            self.id.as_str(),
+            self.topic,
+            self.content_type,
+            self.metadata,
+            now,
+            self.size as i64,
+            &self.data[..],
+        ])
+    }
+
+    pub(super) fn answer(self, result: Result<bool, BrokerError>) {
+        let id = self.id;
+        // A publisher that went away meanwhile does not mind.
+        let _ = self
+            .reply
+            .send(result.map(|duplicate| Published { id, duplicate }));
+    }
+}

@@ -1,0 +1,188 @@
+//! The way to the writer: a queue bounded in bytes, which lets bare
+//! acknowledgements gather for a moment and hands over all the rest at once.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::join::Join;
+use super::lock;
+use super::publish::Publish;
+use super::settle::Settle;
+use super::shared::closed;
+use crate::broker::BrokerError;
+
+/// What publishers may have queued, in KiB; each message weighs [`BASE`] too,
+/// so that small ones are bounded in number.
+const ROOM: u32 = 64 << 10;
+const BASE: u64 = 16;
+/// The most that goes into one transaction.
+const GROUP_COUNT: usize = 1024;
+const GROUP_BYTES: u64 = 16 << 20;
+const GROUP_SETTLES: usize = 4096;
+/// How long acknowledgements wait for company: an fsync costs about 3 ms, so
+/// this keeps them to a fraction of the disk's time.
+const GATHER: Duration = Duration::from_millis(10);
+
+pub(super) enum Command {
+    Publish(Publish),
+    Settle(Settle),
+    Join(Join),
+}
+
+/// What the writer does in one go.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub(super) publishes: Vec<Publish>,
+    pub(super) settles: Vec<Settle>,
+    pub(super) joins: Vec<Join>,
+    /// Closed, and this was the last of it.
+    pub(super) last: bool,
+}
+
+pub(super) struct Queue {
+    waiting: Mutex<Waiting>,
+    wake: Condvar,
+    room: Arc<Semaphore>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    publishes: VecDeque<Publish>,
+    settles: VecDeque<Settle>,
+    joins: VecDeque<Join>,
+    /// Settlements that someone waits for.
+    awaited: usize,
+    /// When the first of the settlements came.
+    since: Option<Instant>,
+    writer_sleeps: bool,
+    closed: bool,
+}
+
+impl Queue {
+    pub(super) fn new() -> Self {
+        Self {
+            waiting: Mutex::default(),
+            wake: Condvar::new(),
+            room: Arc::new(Semaphore::new(ROOM as usize)),
+        }
+    }
+
+    /// Waits for room for a message of this size.
+    pub(super) async fn room(&self, size: u64) -> Result<OwnedSemaphorePermit, BrokerError> {
+        let weight = u32::try_from(BASE + size / 1024).map_or(ROOM, |weight| weight.min(ROOM));
+        let room = Arc::clone(&self.room).acquire_many_owned(weight).await;
+        room.map_err(|_| closed())
+    }
+
+    pub(super) fn push(&self, command: Command) -> Result<(), BrokerError> {
+        let mut waiting = lock(&self.waiting);
+        if waiting.closed {
+            return Err(closed());
+        }
+        let wakes = waiting.add(command);
+        if wakes && waiting.writer_sleeps {
+            self.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    /// The next group; an empty one after `idle`.
+    pub(super) fn next(&self, idle: Duration) -> Batch {
+        let until = Instant::now() + idle;
+        let mut waiting = lock(&self.waiting);
+        loop {
+            let now = Instant::now();
+            let ready_at = waiting.ready_at(now).map_or(until, |at| at.min(until));
+            if ready_at <= now {
+                return waiting.take();
+            }
+            waiting.writer_sleeps = true;
+            let (back, _) = self
+                .wake
+                .wait_timeout(waiting, ready_at - now)
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            waiting = back;
+            waiting.writer_sleeps = false;
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        lock(&self.waiting).closed
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        let waiting = lock(&self.waiting);
+        waiting.publishes.is_empty() && waiting.settles.is_empty() && waiting.joins.is_empty()
+    }
+
+    /// Takes no more; what is queued is still handed over.
+    pub(super) fn close(&self) {
+        lock(&self.waiting).closed = true;
+        self.room.close();
+        self.wake.notify_one();
+    }
+
+    /// Drops what is queued: nobody is there to do it.
+    pub(super) fn abandon(&self) {
+        self.close();
+        let dropped = std::mem::take(&mut *lock(&self.waiting));
+        lock(&self.waiting).closed = true;
+        drop(dropped);
+    }
+}
+
+impl Waiting {
+    /// Whether a sleeping writer has to look.
+    fn add(&mut self, command: Command) -> bool {
+        match command {
+            Command::Publish(publish) => self.publishes.push_back(publish),
+            Command::Join(join) => self.joins.push_back(join),
+            Command::Settle(settle) => {
+                let awaited = settle.reply.is_some();
+                self.awaited += usize::from(awaited);
+                self.settles.push_back(settle);
+                self.since.get_or_insert_with(Instant::now);
+                let count = self.settles.len();
+                return awaited || count == 1 || count == GROUP_SETTLES;
+            }
+        }
+        true
+    }
+
+    /// When there is a group to take; `None` while nothing is queued.
+    fn ready_at(&self, now: Instant) -> Option<Instant> {
+        let urgent = !self.publishes.is_empty()
+            || !self.joins.is_empty()
+            || self.awaited > 0
+            || self.closed
+            || self.settles.len() >= GROUP_SETTLES;
+        match urgent {
+            true => Some(now),
+            false => self.since.map(|since| since + GATHER),
+        }
+    }
+
+    fn take(&mut self) -> Batch {
+        let mut batch = Batch::default();
+        let mut bytes = 0;
+        while bytes < GROUP_BYTES && batch.publishes.len() < GROUP_COUNT {
+            let Some(publish) = self.publishes.pop_front() else {
+                break;
+            };
+            bytes += publish.size();
+            batch.publishes.push(publish);
+        }
+        let count = self.settles.len().min(GROUP_SETTLES);
+        batch.settles.extend(self.settles.drain(..count));
+        batch.joins.extend(self.joins.drain(..));
+        self.awaited -= batch.settles.iter().filter(|s| s.reply.is_some()).count();
+        if self.settles.is_empty() {
+            self.since = None;
+        }
+        batch.last = self.closed && self.publishes.is_empty() && self.settles.is_empty();
+        batch
+    }
+}

@@ -1,0 +1,161 @@
+//! Removes messages that nobody waits for any more, oldest first, in steps
+//! short enough to go between two groups of the writer.
+
+use rusqlite::Connection;
+
+use super::settings::Retention;
+use super::store::millis;
+
+/// What one step looks at, and removes, at most. Removing reads the pages.
+const STEP_ROWS: usize = 2048;
+const STEP_BYTES: u64 = 32 << 20;
+/// What one publish at the limit of size looks at, at most.
+const SEARCH_STEPS: usize = 8;
+
+pub(super) struct Retainer {
+    settings: Retention,
+    deduplication_window: i64,
+    /// Messages up to here were looked at in this round.
+    after: i64,
+    /// The same for messages published at the limit of size.
+    searched: i64,
+    /// None of all messages was settled when last looked at.
+    none_settled: bool,
+}
+
+/// What a step did.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Removed {
+    pub(super) bytes: u64,
+    /// There is more to look at.
+    pub(super) more: bool,
+    reached: i64,
+}
+
+impl Retainer {
+    pub(super) fn new(settings: Retention, deduplication_window: i64) -> Self {
+        Self {
+            settings,
+            deduplication_window,
+            after: 0,
+            searched: 0,
+            none_settled: false,
+        }
+    }
+
+    /// Before this, an id is forgotten.
+    pub(super) fn window_start(&self, now: i64) -> i64 {
+        now.saturating_sub(self.deduplication_window)
+    }
+
+    /// How much has to go before `size` more fits beside `kept`.
+    pub(super) fn excess(&self, kept: u64, size: u64) -> u64 {
+        (kept + size).saturating_sub(self.settings.max_size)
+    }
+
+    pub(super) fn max_size(&self) -> u64 {
+        self.settings.max_size
+    }
+
+    /// Messages were settled: searching may pay again.
+    pub(super) fn look_again(&mut self) {
+        self.none_settled = false;
+    }
+
+    /// What was removed is there again.
+    pub(super) fn undone(&mut self) {
+        self.searched = 0;
+        self.none_settled = false;
+    }
+
+    /// One step of the round that removes what is too old, and what is too
+    /// much of `kept` bytes. Starts a new round after the last step.
+    pub(super) fn step(
+        &mut self,
+        conn: &Connection,
+        now: i64,
+        kept: u64,
+    ) -> rusqlite::Result<Removed> {
+        let cutoff = now.saturating_sub(millis(self.settings.max_age));
+        let excess = self.excess(kept, 0);
+        let goes = |published_at: i64, gone: u64| published_at < cutoff || gone < excess;
+        let removed = remove_settled(conn, self.after, goes)?;
+        let mut forget = conn.prepare_cached(
+            "DELETE FROM recent_ids WHERE id IN
+                 (SELECT id FROM recent_ids WHERE at <= ?1 ORDER BY at LIMIT ?2)",
+        )?;
+        let window_start = self.window_start(now);
+        let forgotten = forget.execute([window_start, STEP_ROWS as i64])?;
+        Ok(Removed {
+            more: removed.more || forgotten == STEP_ROWS,
+            ..removed
+        })
+    }
+
+    /// The step is on the disk.
+    pub(super) fn stepped(&mut self, removed: Removed) {
+        self.after = if removed.more { removed.reached } else { 0 };
+    }
+
+    /// Removes the oldest settled messages until `excess` bytes are gone, and
+    /// says how many are. Searches on where the last search ended.
+    pub(super) fn make_room(&mut self, conn: &Connection, excess: u64) -> rusqlite::Result<u64> {
+        let mut gone = 0;
+        for _ in 0..SEARCH_STEPS {
+            if gone >= excess || self.none_settled {
+                break;
+            }
+            let from_start = self.searched == 0;
+            let missing = excess - gone;
+            let removed = remove_settled(conn, self.searched, |_, gone| gone < missing)?;
+            gone += removed.bytes;
+            self.searched = removed.reached;
+            if !removed.more && gone < excess {
+                self.searched = 0;
+                self.none_settled = from_start && removed.bytes == 0;
+            }
+        }
+        Ok(gone)
+    }
+}
+
+/// Looks at messages after `after` while `goes` (when it was published, how
+/// much is gone) holds, and removes those that nobody waits for.
+fn remove_settled(
+    conn: &Connection,
+    after: i64,
+    goes: impl Fn(i64, u64) -> bool,
+) -> rusqlite::Result<Removed> {
+    let mut select = conn.prepare_cached(
+        "SELECT seq, size, published_at,
+             EXISTS (SELECT 1 FROM subscriptions s CROSS JOIN deliveries d
+                     ON d.sub = s.sub AND d.seq = m.seq)
+             OR EXISTS (SELECT 1 FROM dead_letters l WHERE l.seq = m.seq)
+         FROM messages m WHERE seq > ?1 ORDER BY seq",
+    )?;
+    let mut delete = conn.prepare_cached("DELETE FROM messages WHERE seq = ?1")?;
+    let (mut settled, mut removed) = (Vec::new(), Removed::default());
+    removed.reached = after;
+    let mut looked_at = 0;
+    let mut rows = select.query([after])?;
+    while let Some(row) = rows.next()? {
+        if !goes(row.get(2)?, removed.bytes) {
+            break;
+        }
+        if looked_at == STEP_ROWS || removed.bytes >= STEP_BYTES {
+            removed.more = true;
+            break;
+        }
+        looked_at += 1;
+        removed.reached = row.get(0)?;
+        if !row.get::<_, bool>(3)? {
+            settled.push(removed.reached);
+            removed.bytes += row.get::<_, u64>(1)?;
+        }
+    }
+    drop(rows);
+    for seq in settled {
+        delete.execute([seq])?;
+    }
+    Ok(removed)
+}

@@ -1,0 +1,107 @@
+//! What became of a delivery, written down: its row goes, is parked for a
+//! retry, or becomes a dead letter.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, params};
+use tokio::sync::oneshot;
+
+use super::feed::Feed;
+use super::ledger::Tally;
+use super::store::millis;
+use crate::broker::{BrokerError, DeadLetter, Settlement};
+
+pub(super) struct Settle {
+    pub(super) feed: Arc<Feed>,
+    pub(super) seq: i64,
+    pub(super) settlement: Settlement,
+    /// Someone waits for it to be durable.
+    pub(super) reply: Option<oneshot::Sender<Result<(), BrokerError>>>,
+}
+
+impl Settle {
+    /// Writes it. A delivery that is gone already is left so: the settlement of
+    /// a second, overlapping attempt changes nothing.
+    pub(super) fn apply(
+        &self,
+        conn: &Connection,
+        now: i64,
+        tally: &mut Tally,
+    ) -> rusqlite::Result<()> {
+        match &self.settlement {
+            Settlement::Delivered => tally.delivered += self.remove(conn)?,
+            Settlement::Filtered => tally.filtered += self.remove(conn)?,
+            Settlement::Retry(_) => self.park(conn, now)?,
+            Settlement::DeadLetter(letter) => {
+                let removed = self.remove(conn)?;
+                if removed > 0 {
+                    self.bury(conn, now, letter)?;
+                }
+                tally.dead_lettered += removed;
+            }
+        }
+        Ok(())
+    }
+
+    fn remove(&self, conn: &Connection) -> rusqlite::Result<i64> {
+        let mut delete =
+            conn.prepare_cached("DELETE FROM deliveries WHERE sub = ?1 AND seq = ?2")?;
+        Ok(delete.execute([self.feed.sub, self.seq])? as i64)
+    }
+
+    fn park(&self, conn: &Connection, now: i64) -> rusqlite::Result<()> {
+        let mut update = conn.prepare_cached(
+            "UPDATE deliveries SET attempts = attempts + 1, due = ?3 WHERE sub = ?1 AND seq = ?2",
+        )?;
+        update.execute([self.feed.sub, self.seq, self.due(now)])?;
+        Ok(())
+    }
+
+    fn bury(&self, conn: &Connection, now: i64, letter: &DeadLetter) -> rusqlite::Result<()> {
+        let mut insert = conn.prepare_cached(
+            "INSERT INTO dead_letters (sub, seq, at, reason, status, attempts, backtrace)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?;
+        insert.execute(params![
+            self.feed.sub,
+            self.seq,
+            now,
+            letter.reason,
+            letter.status,
+            letter.attempts,
+            letter.backtrace,
+        ])?;
+        Ok(())
+    }
+
+    /// When the message may be given again.
+    fn due(&self, now: i64) -> i64 {
+        match self.settlement {
+            Settlement::Retry(after) => now.saturating_add(millis(after)).max(1),
+            _ => 0,
+        }
+    }
+
+    /// It is durable.
+    pub(super) fn done(self, now: i64) {
+        match self.settlement {
+            Settlement::Retry(_) => self.feed.parked(self.seq, self.due(now)),
+            Settlement::DeadLetter(_) => self.feed.settled(self.seq, true),
+            Settlement::Delivered | Settlement::Filtered => self.feed.settled(self.seq, false),
+        }
+        self.answer(Ok(()));
+    }
+
+    /// It cannot be written: the message comes again.
+    pub(super) fn failed(self, error: BrokerError) {
+        let awaited = self.reply.is_some();
+        self.feed.not_settled(self.seq, awaited);
+        self.answer(Err(error));
+    }
+
+    fn answer(self, result: Result<(), BrokerError>) {
+        if let Some(reply) = self.reply {
+            let _ = reply.send(result);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What the broker, its writer, its subscriptions and its receipts share: the
+//! queue to the writer, and whether the store can still be trusted.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use super::feed::Feed;
+use super::lock;
+use super::queue::Queue;
+use crate::broker::BrokerError;
+
+pub(super) struct Shared {
+    pub(super) queue: Queue,
+    pub(super) folder: PathBuf,
+    /// Why nothing is taken or given any more.
+    poison: OnceLock<String>,
+    feeds: Mutex<Vec<Arc<Feed>>>,
+}
+
+impl Shared {
+    pub(super) fn new(folder: PathBuf) -> Self {
+        Self {
+            queue: Queue::new(),
+            folder,
+            poison: OnceLock::new(),
+            feeds: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Whether the store failed, or was closed.
+    pub(super) fn check(&self) -> Result<(), BrokerError> {
+        match self.poison.get() {
+            Some(text) => Err(BrokerError::Unavailable(text.clone())),
+            None if self.queue.is_closed() => Err(closed()),
+            None => Ok(()),
+        }
+    }
+
+    /// After a failed sync nobody knows what the disk has: no more is taken,
+    /// nothing more is given, until a restart reads what is there.
+    pub(super) fn poison(&self, why: &str) {
+        let text = format!(
+            "the embedded broker in {} stopped, as its storage failed: {why}. Look after the disk, then start the bridge again",
+            self.folder.display()
+        );
+        if self.poison.set(text.clone()).is_ok() {
+            tracing::error!("{text}");
+        }
+        self.wake_feeds();
+    }
+
+    pub(super) fn is_poisoned(&self) -> bool {
+        self.poison.get().is_some()
+    }
+
+    pub(super) fn add_feed(&self, feed: Arc<Feed>) {
+        lock(&self.feeds).push(feed);
+    }
+
+    /// Another process changed the database.
+    pub(super) fn changed_elsewhere(&self) {
+        for feed in lock(&self.feeds).iter() {
+            feed.changed_elsewhere();
+        }
+    }
+
+    pub(super) fn close(&self) {
+        self.queue.close();
+        self.wake_feeds();
+    }
+
+    fn wake_feeds(&self) {
+        for feed in lock(&self.feeds).iter() {
+            feed.changed.notify_waiters();
+        }
+    }
+}
+
+/// The answer once the broker is closed.
+pub(super) fn closed() -> BrokerError {
+    BrokerError::Unavailable("the embedded broker is closed".into())
+}

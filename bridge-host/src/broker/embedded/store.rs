@@ -1,0 +1,194 @@
+//! The file on disk: folder, lock, schema, and how its connections are set.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::StoreError;
+
+/// The format that this version writes, kept in `user_version`.
+const VERSION: i64 = 1;
+/// How long a connection waits for another process to finish its commit.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// `size` stands before `data`, so that retention reads it without the data.
+const SCHEMA: &str = "
+CREATE TABLE messages (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    content_type TEXT,
+    metadata TEXT,
+    published_at INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    data BLOB NOT NULL
+) STRICT;
+CREATE TABLE totals (one INTEGER PRIMARY KEY CHECK (one = 1), size INTEGER NOT NULL) STRICT;
+INSERT INTO totals VALUES (1, 0);
+CREATE TABLE recent_ids (id TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX recent_ids_at ON recent_ids (at);
+CREATE TABLE subscriptions (
+    sub INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    topics TEXT NOT NULL,
+    ordered INTEGER NOT NULL,
+    accepted INTEGER NOT NULL DEFAULT 0,
+    delivered INTEGER NOT NULL DEFAULT 0,
+    filtered INTEGER NOT NULL DEFAULT 0,
+    dead_lettered INTEGER NOT NULL DEFAULT 0,
+    dropped INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE deliveries (
+    sub INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    PRIMARY KEY (sub, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX parked ON deliveries (sub, due) WHERE due > 0;
+CREATE TABLE dead_letters (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    sub INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    status INTEGER,
+    attempts INTEGER NOT NULL,
+    backtrace TEXT
+) STRICT;
+CREATE INDEX dead_letters_sub ON dead_letters (sub);
+CREATE INDEX dead_letters_seq ON dead_letters (seq);
+";
+
+/// Where the messages are.
+pub(super) fn file(folder: &Path) -> PathBuf {
+    folder.join("bridge.db")
+}
+
+/// Makes the folder where there is none, and takes it for this process until
+/// the file returned is dropped.
+pub(super) fn lock_folder(folder: &Path) -> Result<File, StoreError> {
+    let failed = |source| StoreError::Folder {
+        path: folder.into(),
+        source,
+    };
+    if !folder.is_dir() {
+        fs::create_dir_all(folder).map_err(failed)?;
+        sync_parent(folder).map_err(failed)?;
+    }
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(folder.join("bridge.lock"))
+        .map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(folder.into())),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// Makes a new folder's name durable.
+fn sync_parent(folder: &Path) -> std::io::Result<()> {
+    match folder.parent() {
+        Some(parent) if cfg!(unix) && !parent.as_os_str().is_empty() => {
+            File::open(parent)?.sync_all()
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Opens the database for writing, with its tables.
+pub(super) fn open_or_create(folder: &Path) -> Result<Connection, StoreError> {
+    let path = file(folder);
+    let conn = connect(&path, OpenFlags::SQLITE_OPEN_CREATE)?;
+    create(&conn).map_err(failed(&path))?;
+    check_version(&conn, &path)?;
+    Ok(conn)
+}
+
+/// Opens a database that is there.
+pub(super) fn open_existing(folder: &Path) -> Result<Connection, StoreError> {
+    let path = file(folder);
+    if !path.is_file() {
+        return Err(StoreError::Missing(folder.into()));
+    }
+    let conn = connect(&path, OpenFlags::empty())?;
+    check_version(&conn, &path)?;
+    Ok(conn)
+}
+
+/// Gives an SQLite error the file that it is about.
+pub(super) fn failed(path: &Path) -> impl Fn(rusqlite::Error) -> StoreError {
+    move |source| StoreError::Sqlite {
+        path: path.into(),
+        source,
+    }
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let flags = flags | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).map_err(failed(path))?;
+    set_up(&conn).map_err(failed(path))?;
+    Ok(conn)
+}
+
+fn set_up(conn: &Connection) -> rusqlite::Result<()> {
+    conn.busy_timeout(BUSY)?;
+    conn.set_prepared_statement_cache_capacity(64);
+    conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    // FULL: a commit returns once it is on the disk. The writer checkpoints by
+    // itself, as SQLite's own way would hide a failed sync.
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.query_row("PRAGMA wal_autocheckpoint = 0", [], |_| Ok(()))?;
+    conn.query_row("PRAGMA journal_size_limit = 67108864", [], |_| Ok(()))?;
+    conn.pragma_update(None, "temp_store", "MEMORY")
+}
+
+fn create(conn: &Connection) -> rusqlite::Result<()> {
+    let empty: bool = conn.query_row(
+        "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)",
+        [],
+        |row| row.get(0),
+    )?;
+    if empty {
+        conn.execute_batch(&format!(
+            "BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT"
+        ))?;
+    }
+    Ok(())
+}
+
+fn check_version(conn: &Connection, path: &Path) -> Result<(), StoreError> {
+    let found: i64 = conn
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(failed(path))?;
+    match found {
+        VERSION => Ok(()),
+        found if found > VERSION => Err(StoreError::Newer {
+            path: path.into(),
+            found,
+            known: VERSION,
+        }),
+        _ => Err(StoreError::Foreign(path.into())),
+    }
+}
+
+/// The time, as it is kept: milliseconds since 1970.
+pub(super) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, millis)
+}
+
+/// A duration as it is kept; one too long for that is as long as can be.
+pub(super) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A time that was kept.
+pub(super) fn time(ms: i64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}

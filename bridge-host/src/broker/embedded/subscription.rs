@@ -1,0 +1,75 @@
+//! A place in a subscription: takes from the feed, and has it filled.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::feed::Feed;
+use super::fetch::{Plan, Reader, Row};
+use super::join::Membership;
+use super::receipt::EmbeddedReceipt;
+use super::shared::Shared;
+use super::store::{now_ms, time};
+use crate::broker::{BrokerError, Incoming, Subscription};
+
+pub(super) struct Member {
+    shared: Arc<Shared>,
+    reader: Arc<Reader>,
+    membership: Membership,
+}
+
+impl Member {
+    pub(super) fn new(shared: Arc<Shared>, membership: Membership) -> Self {
+        Self {
+            reader: Arc::new(Reader::new(shared.folder.clone())),
+            shared,
+            membership,
+        }
+    }
+
+    fn feed(&self) -> &Arc<Feed> {
+        self.membership.feed()
+    }
+
+    /// Goes on when the asking future is dropped: what it reads is shared.
+    fn fetch(&self, plan: Plan) {
+        let (reader, feed) = (Arc::clone(&self.reader), Arc::clone(self.feed()));
+        tokio::task::spawn_blocking(move || {
+            let result = reader.fetch(feed.sub, &plan);
+            feed.fetched(plan, result);
+        });
+    }
+
+    fn incoming(&self, row: Row) -> Incoming {
+        let (shared, feed) = (Arc::clone(&self.shared), Arc::clone(self.feed()));
+        Incoming {
+            message: row.message,
+            id: row.id,
+            attempt: row.attempts.saturating_add(1),
+            published: time(row.published_at),
+            receipt: Box::new(EmbeddedReceipt::new(shared, feed, row.seq)),
+        }
+    }
+}
+
+#[async_trait]
+impl Subscription for Member {
+    async fn next(&mut self) -> Result<Incoming, BrokerError> {
+        loop {
+            self.shared.check()?;
+            let mut changed = std::pin::pin!(self.feed().changed.notified());
+            changed.as_mut().enable();
+            let step = self.feed().step(now_ms())?;
+            if let Some(plan) = step.fetch {
+                self.fetch(plan);
+            }
+            if let Some(row) = step.row {
+                return Ok(self.incoming(row));
+            }
+            // A millisecond more, as times are kept in whole ones.
+            let wait = step.wait + Duration::from_millis(1);
+            let _ = tokio::time::timeout(wait, changed).await;
+        }
+    }
+}

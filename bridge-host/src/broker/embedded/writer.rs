@@ -1,0 +1,202 @@
+//! The one thread that writes: takes a group from the queue, commits it, and
+//! only then answers.
+
+mod group;
+mod upkeep;
+
+use std::fs::File;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::error::{Fault, StoreError};
+use super::feed::Feed;
+use super::join::{self, Join, Membership};
+use super::queue::Batch;
+use super::retention::Retainer;
+use super::settings::Settings;
+use super::settle::Settle;
+use super::shared::{Shared, closed};
+use super::store::{failed, file, millis};
+use crate::broker::{BrokerError, SubscribeSpec};
+use group::Books;
+use upkeep::Upkeep;
+
+/// When settlements that could not be written are tried again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+pub(super) struct Writer {
+    conn: Connection,
+    /// Held for as long as anything is written.
+    _lock: File,
+    shared: Arc<Shared>,
+    books: Books,
+    upkeep: Upkeep,
+    /// Settlements that found no room on the disk; as many as are in flight,
+    /// and as acknowledgements a feed lets out.
+    backlog: Vec<Settle>,
+    again_at: Instant,
+}
+
+/// Starts the thread.
+pub(super) fn spawn(
+    conn: Connection,
+    lock: File,
+    shared: Arc<Shared>,
+    settings: Settings,
+) -> Result<JoinHandle<()>, StoreError> {
+    let path = file(&settings.path);
+    let routes = join::routes(&conn).map_err(failed(&path))?;
+    let kept = conn.query_row("SELECT size FROM totals", [], |row| row.get(0));
+    let upkeep = Upkeep::new(&conn).map_err(failed(&path))?;
+    let window = millis(settings.deduplication_window);
+    let books = Books {
+        routes,
+        retainer: Retainer::new(settings.retention, window),
+        kept: kept.map_err(failed(&path))?,
+    };
+    let writer = Writer {
+        conn,
+        _lock: lock,
+        shared,
+        books,
+        upkeep,
+        backlog: Vec::new(),
+        again_at: Instant::now(),
+    };
+    let thread = std::thread::Builder::new().name("embedded-writer".into());
+    thread
+        .spawn(move || writer.run())
+        .map_err(|source| StoreError::Folder {
+            path: settings.path,
+            source,
+        })
+}
+
+impl Writer {
+    fn run(mut self) {
+        let _end = End(Arc::clone(&self.shared));
+        loop {
+            let batch = self.shared.queue.next(self.idle());
+            let last = batch.last;
+            if self.shared.is_poisoned() {
+                self.refuse(batch);
+            } else {
+                self.work(batch, last);
+                self.upkeep();
+            }
+            if last {
+                break;
+            }
+        }
+        for settle in std::mem::take(&mut self.backlog) {
+            settle.failed(closed());
+        }
+    }
+
+    /// How long the queue may stay empty before there is something else to do.
+    fn idle(&self) -> Duration {
+        let now = Instant::now();
+        let upkeep = self.upkeep.next_at();
+        let next = match self.backlog.is_empty() {
+            true => upkeep,
+            false => upkeep.min(self.again_at),
+        };
+        next.saturating_duration_since(now)
+    }
+
+    fn work(&mut self, batch: Batch, last: bool) {
+        for join in batch.joins {
+            self.join(join);
+        }
+        self.backlog.extend(batch.settles);
+        let settles = match last || Instant::now() >= self.again_at {
+            true => std::mem::take(&mut self.backlog),
+            false => Vec::new(),
+        };
+        if !batch.publishes.is_empty() || !settles.is_empty() {
+            self.write(batch.publishes, settles);
+        }
+    }
+
+    fn refuse(&mut self, batch: Batch) {
+        let error = self.shared.check().err().unwrap_or_else(closed);
+        for publish in batch.publishes {
+            publish.answer(Err(error.clone()));
+        }
+        self.backlog.extend(batch.settles);
+        for settle in std::mem::take(&mut self.backlog) {
+            settle.failed(error.clone());
+        }
+        for join in batch.joins {
+            let _ = join.reply.send(Err(error.clone()));
+        }
+    }
+
+    fn join(&mut self, join: Join) {
+        let result = self.try_join(&join.spec);
+        // With nobody there any more, the membership ends as it is dropped.
+        let _ = join.reply.send(result);
+    }
+
+    fn try_join(&mut self, spec: &SubscribeSpec) -> Result<Membership, BrokerError> {
+        if spec.topics.is_empty() {
+            return Err(BrokerError::Refused(format!(
+                "subscription {:?} has no topics: name at least one",
+                spec.name
+            )));
+        }
+        let routes = &mut self.books.routes;
+        let known = routes.iter().position(|route| route.name == spec.name);
+        if let Some(known) = known {
+            routes[known].check(spec)?;
+        }
+        let saved = in_transaction(&self.conn, |conn| join::save(conn, spec));
+        let mut route = saved.map_err(|error| self.fault(&error).for_caller())?;
+        let old = known.map(|known| self.books.routes.swap_remove(known));
+        let feed = old.and_then(|old| old.feed).unwrap_or_else(|| {
+            let feed = Arc::new(Feed::new(route.sub));
+            self.shared.add_feed(Arc::clone(&feed));
+            feed
+        });
+        route.feed = Some(Arc::clone(&feed));
+        self.books.routes.push(route);
+        Ok(Membership::new(feed, spec.ordered))
+    }
+
+    /// What a failure means; one that leaves the disk in doubt stops the broker.
+    fn fault(&self, error: &rusqlite::Error) -> Fault {
+        let fault = Fault::of(error);
+        if let Fault::Fatal(why) = &fault {
+            self.shared.poison(why);
+        }
+        fault
+    }
+}
+
+/// Runs `work` in a transaction, which is undone where it fails.
+fn in_transaction<T>(
+    conn: &Connection,
+    work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
+    let done = work(&tx)?;
+    tx.commit()?;
+    Ok(done)
+}
+
+/// However the thread ends, nobody waits for it in vain.
+struct End(Arc<Shared>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0
+                .poison("its writer failed, which is a fault of this program");
+        }
+        self.0.queue.abandon();
+        self.0.close();
+    }
+}

@@ -1,0 +1,215 @@
+//! A group of messages and settlements: written as one transaction; where that
+//! fails, taken apart, so that one that cannot be written fails alone.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use rusqlite::Connection;
+
+use super::{AGAIN, Writer, in_transaction};
+use crate::broker::BrokerError;
+use crate::broker::embedded::error::Fault;
+use crate::broker::embedded::join::Route;
+use crate::broker::embedded::ledger::Tally;
+use crate::broker::embedded::publish::Publish;
+use crate::broker::embedded::retention::Retainer;
+use crate::broker::embedded::settle::Settle;
+use crate::broker::embedded::store::now_ms;
+
+/// What the writer knows of the store without asking it.
+pub(super) struct Books {
+    pub(super) routes: Vec<Route>,
+    pub(super) retainer: Retainer,
+    /// All messages together, in bytes.
+    pub(super) kept: u64,
+}
+
+/// A group that is on the disk.
+struct Done {
+    now: i64,
+    verdicts: Vec<Verdict>,
+    kept: u64,
+    /// Which routes have something new.
+    reached: Vec<bool>,
+}
+
+enum Verdict {
+    Kept,
+    Duplicate,
+    NoRoom,
+}
+
+impl Writer {
+    pub(super) fn write(&mut self, publishes: Vec<Publish>, settles: Vec<Settle>) {
+        let books = &mut self.books;
+        let written = in_transaction(&self.conn, |conn| books.apply(conn, &publishes, &settles));
+        match written {
+            Ok(done) => self.answer(done, publishes, settles),
+            Err(error) => {
+                self.books.retainer.undone();
+                match self.fault(&error) {
+                    fault @ Fault::Fatal(_) => fail(publishes, settles, &fault),
+                    fault => self.write_apart(publishes, settles, fault),
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, done: Done, publishes: Vec<Publish>, settles: Vec<Settle>) {
+        self.upkeep.wrote(&publishes, settles.len());
+        self.books.kept = done.kept;
+        for settle in settles {
+            settle.done(done.now);
+        }
+        let routes = self.books.routes.iter().zip(done.reached);
+        for feed in routes.filter_map(|(route, reached)| route.feed.as_ref().filter(|_| reached)) {
+            feed.arrived();
+        }
+        for (publish, verdict) in publishes.into_iter().zip(done.verdicts) {
+            publish.answer(match verdict {
+                Verdict::Kept => Ok(false),
+                Verdict::Duplicate => Ok(true),
+                Verdict::NoRoom => Err(self.no_room()),
+            });
+        }
+    }
+
+    /// The group failed as a whole, and nothing of it is written.
+    fn write_apart(&mut self, mut publishes: Vec<Publish>, settles: Vec<Settle>, fault: Fault) {
+        let several = publishes.len() + settles.len() > 1;
+        let passes = matches!(fault, Fault::Full(_) | Fault::Busy(_));
+        if passes && publishes.is_empty() {
+            return self.put_off(settles);
+        }
+        if !several {
+            return fail(publishes, settles, &fault);
+        }
+        if publishes.is_empty() {
+            for settle in settles {
+                self.write_more(Vec::new(), vec![settle]);
+            }
+            return;
+        }
+        if !settles.is_empty() {
+            self.write_more(Vec::new(), settles);
+        }
+        for publish in publishes.drain(..) {
+            self.write_more(vec![publish], Vec::new());
+        }
+    }
+
+    fn write_more(&mut self, publishes: Vec<Publish>, settles: Vec<Settle>) {
+        match self.shared.is_poisoned() {
+            true => fail(publishes, settles, &Fault::Fatal("see the log".into())),
+            false => self.write(publishes, settles),
+        }
+    }
+
+    /// Keeps settlements until there is room. What the WAL holds may make some.
+    fn put_off(&mut self, settles: Vec<Settle>) {
+        self.backlog.extend(settles);
+        self.again_at = Instant::now() + AGAIN;
+        self.checkpoint();
+    }
+
+    fn no_room(&self) -> BrokerError {
+        BrokerError::Full(format!(
+            "{} of at most {} bytes are kept, and none of them is settled: let subscriptions catch up, replay or drop dead letters, or raise the retention's `max_size`",
+            self.books.kept,
+            self.books.retainer.max_size()
+        ))
+    }
+}
+
+fn fail(publishes: Vec<Publish>, settles: Vec<Settle>, fault: &Fault) {
+    for publish in publishes {
+        publish.answer(Err(fault.for_caller()));
+    }
+    for settle in settles {
+        settle.failed(fault.for_caller());
+    }
+}
+
+impl Books {
+    fn apply(
+        &mut self,
+        conn: &Connection,
+        publishes: &[Publish],
+        settles: &[Settle],
+    ) -> rusqlite::Result<Done> {
+        let mut tallies: HashMap<i64, Tally> = HashMap::new();
+        let mut done = Done {
+            now: now_ms(),
+            verdicts: Vec::with_capacity(publishes.len()),
+            kept: self.kept,
+            reached: vec![false; self.routes.len()],
+        };
+        for settle in settles {
+            let tally = tallies.entry(settle.feed.sub).or_default();
+            settle.apply(conn, done.now, tally)?;
+            self.retainer.look_again();
+        }
+        for publish in publishes {
+            let verdict = self.publish(conn, publish, &mut done, &mut tallies)?;
+            done.verdicts.push(verdict);
+        }
+        for (sub, tally) in tallies {
+            tally.write(conn, sub)?;
+        }
+        if done.kept != self.kept {
+            save_kept(conn, done.kept)?;
+        }
+        Ok(done)
+    }
+
+    fn publish(
+        &mut self,
+        conn: &Connection,
+        publish: &Publish,
+        done: &mut Done,
+        tallies: &mut HashMap<i64, Tally>,
+    ) -> rusqlite::Result<Verdict> {
+        let excess = self.retainer.excess(done.kept, publish.size());
+        if excess > 0 {
+            let gone = self.retainer.make_room(conn, excess)?;
+            done.kept -= gone;
+            if gone < excess {
+                return Ok(Verdict::NoRoom);
+            }
+        }
+        let window_start = self.retainer.window_start(done.now);
+        if publish.is_duplicate(conn, done.now, window_start)? {
+            return Ok(Verdict::Duplicate);
+        }
+        let seq = publish.insert(conn, done.now)?;
+        done.kept += publish.size();
+        let mut matched = false;
+        for (route, reached) in self.routes.iter().zip(&mut done.reached) {
+            if route.matches(publish.topic()) {
+                deliver(conn, route.sub, seq)?;
+                tallies.entry(route.sub).or_default().accepted += 1;
+                *reached = true;
+                matched = true;
+            }
+        }
+        if !matched {
+            self.retainer.look_again();
+        }
+        Ok(Verdict::Kept)
+    }
+}
+
+fn deliver(conn: &Connection, sub: i64, seq: i64) -> rusqlite::Result<()> {
+    let mut insert = conn
+        .prepare_cached("INSERT INTO deliveries (sub, seq, attempts, due) VALUES (?1, ?2, 0, 0)")?;
+    insert.execute([sub, seq])?;
+    Ok(())
+}
+
+/// Keeps the sum of all sizes beside the messages, as adding it up at each
+/// start would read them all.
+pub(super) fn save_kept(conn: &Connection, kept: u64) -> rusqlite::Result<()> {
+    let mut update = conn.prepare_cached("UPDATE totals SET size = ?1")?;
+    update.execute([kept as i64])?;
+    Ok(())
+}
