@@ -68,7 +68,7 @@ fn rust(source: &Source, breaches: &mut Vec<Breach>) {
                 .map(|line| Breach::new(source, *line, "nothing unfinished")),
         );
     }
-    for line in long_functions(&source.code) {
+    for line in long_functions(source.product()) {
         breaches.push(Breach::new(
             source,
             line,

@@ -1,0 +1,107 @@
+//! Processes of the demo: each ends with it, whatever happens.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::Result;
+
+/// A process with its output in a file. Killed when dropped.
+pub struct Running {
+    name: &'static str,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Running {
+    /// Starts the command; what it prints goes to `log`.
+    pub fn start(name: &'static str, command: &mut Command, log: &Path) -> Result<Self> {
+        let open = || File::options().create(true).append(true).open(log);
+        let unwritable = |e| format!("cannot write {}: {e}", log.display());
+        command
+            .stdin(Stdio::null())
+            .stdout(open().map_err(unwritable)?)
+            .stderr(open().map_err(unwritable)?);
+        let child = command
+            .spawn()
+            .map_err(|e| format!("cannot start `{name}`: {e}"))?;
+        Ok(Self {
+            name,
+            child,
+            log: log.to_path_buf(),
+        })
+    }
+
+    /// Fails when it has ended.
+    pub fn must_run(&mut self) -> Result {
+        match self.child.try_wait() {
+            Ok(None) => Ok(()),
+            Ok(Some(status)) => Err(self.ended(&status.to_string())),
+            Err(e) => Err(format!("cannot look after `{}`: {e}", self.name)),
+        }
+    }
+
+    /// Whether it has ended, which must be well.
+    pub fn has_ended_well(&mut self) -> Result<bool> {
+        match self.child.try_wait() {
+            Ok(None) => Ok(false),
+            Ok(Some(status)) if status.success() => Ok(true),
+            Ok(Some(status)) => Err(self.ended(&status.to_string())),
+            Err(e) => Err(format!("cannot look after `{}`: {e}", self.name)),
+        }
+    }
+
+    /// SIGKILL: it has no chance to say goodbye.
+    pub fn kill(&mut self) {
+        // Either fails only where the process is gone already.
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+
+    /// Asks it to end (SIGTERM), and waits for that.
+    pub fn stop(&mut self) -> Result {
+        let id = self.child.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &id]).status();
+        if !asked.is_ok_and(|status| status.success()) {
+            return Err(format!("cannot stop `{}`", self.name));
+        }
+        match self.child.wait() {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(self.ended(&status.to_string())),
+            Err(e) => Err(format!("cannot wait for `{}`: {e}", self.name)),
+        }
+    }
+
+    fn ended(&self, status: &str) -> String {
+        let words = fs::read_to_string(&self.log).unwrap_or_default();
+        let last: Vec<&str> = words.lines().rev().take(20).collect();
+        let last: Vec<&str> = last.into_iter().rev().collect();
+        format!(
+            "`{}` ended ({status}). Its last words:\n{}",
+            self.name,
+            last.join("\n")
+        )
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The binary, run in the demo's folder.
+pub fn command(binary: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(binary);
+    command.current_dir(folder);
+    command
+}
+
+/// A loopback address that nobody listens on now, and that a process started
+/// again can have once more.
+pub fn free_address() -> Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .map_err(|e| format!("no free port: {e}"))
+}
