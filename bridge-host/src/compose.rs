@@ -63,9 +63,9 @@ fn compose_as(parts: &[Part<'_>], ending: Ending) -> Result<Vec<u8>, ComposeErro
         parts.push(Part::ADAPTER);
         contracts.push(read(&Part::ADAPTER)?);
     }
-    fit::check_each(&contracts)?;
+    fit::check_kinds(&contracts)?;
     check_order(&contracts, ending)?;
-    fit::check_all(&contracts)?;
+    fit::check_shapes(&contracts)?;
     if let [only] = parts[..] {
         return Ok(only.bytes.to_vec());
     }

@@ -1,6 +1,6 @@
 //! Why components do not make one, told to someone who has only their files.
 
-use crate::guest::contract::{ContractError, Difference};
+use crate::guest::contract::{ContractError, Difference, HANDLER};
 
 /// Why a chain cannot be composed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +35,7 @@ pub enum ComposeError {
     },
     /// A part's import is not the next one's export.
     #[error(
-        "{caller} and {callee} do not fit: {caller} imports {interface} as {callee} does not \
+        "{caller} and {callee} do not fit: {caller} imports {HANDLER} as {callee} does not \
          export it:{}\n  {}",
         lines(differences, caller, callee),
         remedy(departs)
@@ -45,12 +45,10 @@ pub enum ComposeError {
         caller: String,
         /// The next part, which is called.
         callee: String,
-        /// The interface between them.
-        interface: String,
         /// All that differs, seen from the caller.
         differences: Vec<Difference>,
         /// Those of the two that depart from the published contract.
-        departs: Vec<String>,
+        departs: Box<[String]>,
     },
     /// Two parts want something else of the host under one name.
     #[error(
@@ -69,7 +67,7 @@ pub enum ComposeError {
         /// All that differs, seen from the earlier part.
         differences: Vec<Difference>,
         /// Those of the two that depart from the published contract.
-        departs: Vec<String>,
+        departs: Box<[String]>,
     },
     /// What nothing above foresaw.
     #[error(

@@ -4,8 +4,9 @@
 use super::error::ComposeError;
 use crate::guest::contract::{Contract, Difference, HANDLER, Interface, differences, standard};
 
-/// Each part is a component that handles messages, as the published contract has it.
-pub(super) fn check_each(contracts: &[Contract]) -> Result<(), ComposeError> {
+/// Each part handles messages, in whatever shape, but not the newest draft's:
+/// what is wrong with such a part is not that it does not fit.
+pub(super) fn check_kinds(contracts: &[Contract]) -> Result<(), ComposeError> {
     for contract in contracts {
         if let Some(error) = contract.newest_draft() {
             return Err(error.into());
@@ -17,8 +18,9 @@ pub(super) fn check_each(contracts: &[Contract]) -> Result<(), ComposeError> {
     Ok(())
 }
 
-/// Finds the first place where two parts do not fit.
-pub(super) fn check_all(contracts: &[Contract]) -> Result<(), ComposeError> {
+/// Finds the first place where two parts do not fit, or else one that departs
+/// from the published contract together with its neighbours.
+pub(super) fn check_shapes(contracts: &[Contract]) -> Result<(), ComposeError> {
     for pair in contracts.windows(2) {
         check_neighbours(&pair[0], &pair[1])?;
     }
@@ -26,6 +28,9 @@ pub(super) fn check_all(contracts: &[Contract]) -> Result<(), ComposeError> {
         for one in &contracts[..index] {
             check_shared(one, other)?;
         }
+    }
+    for contract in contracts {
+        contract.handler()?;
     }
     Ok(())
 }
@@ -42,7 +47,6 @@ fn check_neighbours(caller: &Contract, callee: &Contract) -> Result<(), ComposeE
     Err(ComposeError::Misfit {
         caller: caller.file.clone(),
         callee: callee.file.clone(),
-        interface: HANDLER.into(),
         differences,
         departs: departing(departs),
     })
@@ -72,7 +76,7 @@ fn check_shared(one: &Contract, other: &Contract) -> Result<(), ComposeError> {
 }
 
 /// The files of those whose interface is not the published one.
-fn departing(sides: [(&Contract, &Interface, bool); 2]) -> Vec<String> {
+fn departing(sides: [(&Contract, &Interface, bool); 2]) -> Box<[String]> {
     let departs = |(contract, interface, whole): (&Contract, &Interface, bool)| {
         let wanted = standard(&interface.name)?;
         (!differences(interface, wanted, whole).is_empty()).then(|| contract.file.clone())

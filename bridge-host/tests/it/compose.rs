@@ -1,6 +1,8 @@
 //! Chains made into one component: what comes of parts that fit, and the
 //! words for those that do not.
 
+mod commands;
+
 use bridge_host::compose::{ComposeError, Part, compose, compose_open, compose_to_http};
 use bridge_host::guest::contract::{Contract, HANDLER, Handler, TYPES};
 
@@ -118,6 +120,23 @@ fn a_part_that_takes_no_messages_is_named() {
     let error = refused(&[part("caller.wasm", &caller), Part::ADAPTER]);
     assert!(
         error.starts_with("caller.wasm does not handle messages"),
+        "{error}"
+    );
+}
+
+#[test]
+fn parts_that_depart_together_are_named_too() {
+    let renamed = published().replace("ms: message", "message: message");
+    let middleware = component(&renamed, MIDDLEWARE);
+    let end = component(&renamed, END);
+    let error = refused(&[part("a.wasm", &middleware), part("b.wasm", &end)]);
+    assert!(
+        error.starts_with("a.wasm is not made for the published"),
+        "{error}"
+    );
+    let error = refused(&[part("b.wasm", &end)]);
+    assert!(
+        error.starts_with("b.wasm is not made for the published"),
         "{error}"
     );
 }

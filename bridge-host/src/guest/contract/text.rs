@@ -52,13 +52,20 @@ fn base(resolve: &Resolve, id: TypeId) -> &TypeDef {
     }
 }
 
+/// By its name, if it is of a kind that must have one. A name for any other
+/// type is a shorthand that components may leave out.
 fn named(resolve: &Resolve, id: TypeId) -> String {
     let def = base(resolve, id);
     match (&def.name, &def.kind) {
-        // A name for a plain type is the plain type.
-        (_, TypeDefKind::Type(target)) => ty(resolve, target),
-        (Some(name), _) => name.clone(),
-        (None, kind) => structure(resolve, kind),
+        (
+            Some(name),
+            TypeDefKind::Record(_)
+            | TypeDefKind::Variant(_)
+            | TypeDefKind::Enum(_)
+            | TypeDefKind::Flags(_)
+            | TypeDefKind::Resource,
+        ) => name.clone(),
+        (_, kind) => structure(resolve, kind),
     }
 }
 
@@ -117,4 +124,53 @@ fn structure(resolve: &Resolve, kind: &TypeDefKind) -> String {
 fn block(word: &str, items: impl Iterator<Item = String>) -> String {
     let items: Vec<String> = items.collect();
     format!("{word} {{ {} }}", items.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_has_its_words() {
+        let mut resolve = Resolve::default();
+        let package = resolve
+            .push_str(
+                "a.wit",
+                "package a:b; interface base { resource r; type n = u8; record p { x: n } }
+                 interface c {
+                    use base.{r as renamed, p};
+                    type alias = list<renamed>;
+                    record record-of { a: option<p>, b: borrow<renamed> }
+                    variant variant-of { one, two(result<u8>) }
+                    enum enum-of { one, two }
+                    flags flags-of { one, two }
+                    f: func(a: alias, b: tuple<char, bool>, c: result<_, p>) -> result<u8, s64>;
+                    g: async func(a: future<f32>, b: stream, c: future) -> result;
+                 }",
+            )
+            .expect("WIT");
+        let found = resolve.packages[package].interfaces["c"];
+        let found = super::super::Interface::from_wit(&resolve, "c".into(), found);
+        let definitions: Vec<_> = found.types.iter().map(|t| t.definition.as_str()).collect();
+        assert_eq!(
+            definitions,
+            [
+                "use a:b/base.{r}",
+                "use a:b/base.{p}",
+                "list<r>",
+                "record { a: option<p>, b: borrow<r> }",
+                "variant { one, two(result<u8>) }",
+                "enum { one, two }",
+                "flags { one, two }",
+            ]
+        );
+        let signatures: Vec<_> = found.functions.iter().map(|f| f.signature()).collect();
+        assert_eq!(
+            signatures,
+            [
+                "func(a: list<r>, b: tuple<char, bool>, c: result<_, p>) -> result<u8, s64>",
+                "async func(a: future<f32>, b: stream, c: future) -> result",
+            ]
+        );
+    }
 }
