@@ -4,6 +4,8 @@ mod inspect;
 mod show;
 mod view;
 
+pub(super) use inspect::inspect;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -25,7 +27,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
-    let config = config::load(&args.config, &ProcessEnvironment, &inspect::inspect);
+    let config = config::load(&args.config, &ProcessEnvironment, &inspect);
     match (config, args.json) {
         (Ok(config), true) => sound_json(&config),
         (Ok(config), false) => {

@@ -70,7 +70,7 @@ impl Style {
             1 => "1 fault".into(),
             many => format!("{many} faults"),
         };
-        text + &self.headline(&format!("the config has {count}"))
+        text + &self.headline(&format!("{count} found"))
     }
 
     fn fault(&self, fault: &Fault) -> String {

@@ -46,7 +46,7 @@ pub(super) fn allow(value: Option<Value<'_>>) -> Vec<String> {
             Ok(_) => all.push(entry),
             Err(errors) => {
                 for error in errors {
-                    item.fault(text.hide_in(&error.to_string()), ALLOW_HELP);
+                    item.told(text.hide_in(&error.to_string()));
                 }
             }
         }

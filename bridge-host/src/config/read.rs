@@ -4,7 +4,7 @@ use toml::de::DeTable;
 
 use super::load::Inspect;
 use super::section::{Reader, Section};
-use super::{Config, connections, process, subscriptions};
+use super::{Config, Connection, connections, process, subscriptions};
 
 /// Reads everything; faults go to the reader. Only without any is the result
 /// what the user wrote.
@@ -17,7 +17,7 @@ pub(super) fn read<'a>(
     let connections = connections::read(reader, top.take("connections"));
     let names = Names(connections.keys().map(String::as_str).collect());
     let guests = process::guests(reader, top.take("guests"));
-    let config = Config {
+    let mut config = Config {
         intake: process::intake(top.take("intake"), &names),
         log: process::log(top.take("log")),
         drain: process::shutdown(top.take("shutdown")),
@@ -26,6 +26,10 @@ pub(super) fn read<'a>(
         connections: connections::sound(connections),
     };
     top.finish();
+    if let Some(Connection::Embedded(broker)) = config.connections.get(&config.intake.into) {
+        // What the broker would refuse is not read to its end.
+        config.intake.max_body = broker.max_message_size;
+    }
     config
 }
 

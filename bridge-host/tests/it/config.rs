@@ -89,7 +89,7 @@ fn variables_are_taken_and_not_shown() {
         ("HOOK_TOKEN", "s3cret\n"),
     ];
     let found = report(&check(&["19-unset-variable.toml"], &wrong));
-    assert!(found.contains("the config has 2 faults"), "{found}");
+    assert!(found.contains("2 faults found"), "{found}");
     assert!(!found.contains("s3cret"), "{found}");
 }
 
@@ -119,4 +119,15 @@ fn machines_read_json() {
     let orders = &sound["config"]["subscriptions"][0];
     assert_eq!(orders["to"]["successful_on"], "2xx, 409");
     assert_eq!(orders["waits"][5]["last_attempt"], 8);
+}
+
+#[test]
+fn the_example_of_the_documentation_is_sound() {
+    let text = include_str!("../../../docs/configuration.md");
+    let example = text.split("```toml\n").nth(1).unwrap();
+    let example = example.split("```").next().unwrap();
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("documented.toml");
+    fs::write(&file, example).unwrap();
+    let found = report(&check(&[file.to_str().unwrap()], &[]));
+    assert!(found.ends_with("exit 0\n"), "{found}");
 }

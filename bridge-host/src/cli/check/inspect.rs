@@ -7,7 +7,7 @@ use crate::config::{Fault, Guests, Parts, Subscription};
 use crate::host::composition;
 
 /// The faults of a subscription's components.
-pub(super) fn inspect(_: &Guests, subscription: &Subscription) -> Vec<Fault> {
+pub(in crate::cli) fn inspect(_: &Guests, subscription: &Subscription) -> Vec<Fault> {
     let Err(error) = composition(subscription) else {
         return Vec::new();
     };
