@@ -14,6 +14,9 @@ pub struct Settings {
     pub token: Option<Secret>,
     /// The connection that messages are published to.
     pub into: String,
+    /// The most data that one message may have, in bytes. The broker's own
+    /// limit holds too.
+    pub max_body: u64,
 }
 
 impl Default for Settings {
@@ -22,6 +25,7 @@ impl Default for Settings {
             address: (Ipv4Addr::LOCALHOST, 8484).into(),
             token: None,
             into: "embedded".into(),
+            max_body: 64 << 20,
         }
     }
 }

@@ -1,0 +1,104 @@
+//! What publishers are told, as JSON.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::{Either, Full};
+use serde_json::{Value, json};
+
+use super::batch::Answers;
+use crate::broker::{BrokerError, Published};
+
+/// All at once, or a line for each line of a batch.
+pub(super) type Reply = Response<Either<Full<Bytes>, Answers>>;
+
+/// Why a message was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub status: StatusCode,
+    pub reason: String,
+}
+
+impl Refusal {
+    pub fn new(status: StatusCode, reason: impl Into<String>) -> Self {
+        Self {
+            status,
+            reason: reason.into(),
+        }
+    }
+
+    pub fn bad_request(reason: impl ToString) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, reason.to_string())
+    }
+
+    /// More bytes than one message may have.
+    pub fn too_large(max: u64) -> Self {
+        let reason = format!(
+            "a message has at most {max} bytes of data here: raise `max_message_size`, or send a reference to the data"
+        );
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
+    }
+
+    /// The whole answer.
+    pub fn reply(self) -> Reply {
+        let status = self.status;
+        let mut reply = reply(status, &json!({ "error": self.reason }));
+        let headers = reply.headers_mut();
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if matches!(status.as_u16(), 503 | 507) {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        reply
+    }
+
+    /// The answer to one line of a batch. The status is that which the message
+    /// alone would have been answered with.
+    pub fn line(&self, number: u64) -> Bytes {
+        line(&json!({
+            "error": self.reason,
+            "status": self.status.as_u16(),
+            "line": number,
+        }))
+    }
+}
+
+impl From<BrokerError> for Refusal {
+    fn from(error: BrokerError) -> Self {
+        let status = match &error {
+            BrokerError::Refused(_) => StatusCode::BAD_REQUEST,
+            BrokerError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            BrokerError::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
+            BrokerError::Unavailable(_) | BrokerError::Timeout => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+/// The answer to a message that is durable.
+pub(super) fn accepted(published: &Published) -> Reply {
+    reply(StatusCode::ACCEPTED, &value(published))
+}
+
+/// The same, to one line of a batch.
+pub(super) fn accepted_line(published: &Published) -> Bytes {
+    line(&value(published))
+}
+
+fn value(published: &Published) -> Value {
+    json!({ "id": published.id.as_str(), "duplicate": published.duplicate })
+}
+
+fn line(value: &Value) -> Bytes {
+    format!("{value}\n").into()
+}
+
+fn reply(status: StatusCode, value: &Value) -> Reply {
+    let mut reply = Response::new(Either::Left(Full::from(line(value))));
+    *reply.status_mut() = status;
+    reply
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    reply
+}

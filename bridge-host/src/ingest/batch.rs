@@ -1,0 +1,240 @@
+//! `POST /batch`: a message a line, an answer a line, in order. The messages
+//! are published side by side, so that the broker can commit them in groups.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes, BytesMut};
+use http::StatusCode;
+use http_body::{Body, Frame};
+use hyper::body::Incoming;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinHandle;
+
+use super::answer::{Refusal, accepted_line};
+use super::body::{self, Budget, Held};
+use super::line;
+use crate::broker::Broker;
+
+/// Messages of one batch that are published at once.
+const CONCURRENT: usize = 256;
+/// Lines of one batch. All their answers can wait here, so that a publisher
+/// which reads none before it has sent everything is served too.
+const MAX_LINES: u64 = 10_000;
+/// Around the data: topic, metadata, names.
+const AROUND: u64 = 1 << 20;
+
+/// The answers to a batch, as they come.
+pub(super) struct Answers {
+    waiting: mpsc::Receiver<JoinHandle<Bytes>>,
+    first: Option<JoinHandle<Bytes>>,
+}
+
+/// Starts to read the batch and to publish what it has.
+pub(super) fn publish(body: Incoming, broker: Arc<dyn Broker>, budget: Budget) -> Answers {
+    let capacity = usize::try_from(MAX_LINES).expect("some thousands fit everywhere") + 2;
+    let (answers, waiting) = mpsc::channel(capacity);
+    tokio::spawn(read(Lines::new(body, budget), broker, answers));
+    Answers {
+        waiting,
+        first: None,
+    }
+}
+
+/// Reads line by line; an error of the reading itself is the last answer.
+async fn read(mut lines: Lines, broker: Arc<dyn Broker>, answers: mpsc::Sender<JoinHandle<Bytes>>) {
+    let slots = Arc::new(Semaphore::new(CONCURRENT));
+    let max = lines.budget.max;
+    loop {
+        let answer = match lines.next().await {
+            Ok(None) => return,
+            Ok(Some(Line { number, text })) => {
+                let slot = slots.clone().acquire_owned().await;
+                let broker = broker.clone();
+                tokio::spawn(async move {
+                    let _slot = slot;
+                    match text {
+                        Ok((text, _held)) => publish_line(&*broker, max, number, &text).await,
+                        Err(refusal) => refusal.line(number),
+                    }
+                })
+            }
+            Err(refusal) => {
+                let last = refusal.line(lines.number + 1);
+                let _ = answers.send(tokio::spawn(async { last })).await;
+                return;
+            }
+        };
+        // The publisher is gone; what it sent and was not answered may be
+        // published all the same.
+        if answers.send(answer).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn publish_line(broker: &dyn Broker, max: u64, number: u64, text: &[u8]) -> Bytes {
+    let result = match line::read(text) {
+        Ok((message, _)) if message.data.len() as u64 > max => Err(Refusal::too_large(max)),
+        Ok((message, id)) => broker.publish(message, id).await.map_err(Refusal::from),
+        Err(refusal) => Err(refusal),
+    };
+    match result {
+        Ok(published) => accepted_line(&published),
+        Err(refusal) => refusal.line(number),
+    }
+}
+
+/// One line of the batch, or why it cannot be read.
+struct Line {
+    number: u64,
+    text: Result<(Bytes, Held), Refusal>,
+}
+
+/// Parts a body into lines.
+struct Lines {
+    body: Incoming,
+    budget: Budget,
+    /// The longest line.
+    max: u64,
+    buffer: BytesMut,
+    /// So much of the buffer has no newline.
+    searched: usize,
+    held: Option<Held>,
+    /// Of the last line.
+    number: u64,
+    /// The line under way is too long: the rest of it is dropped.
+    skipping: bool,
+    ended: bool,
+}
+
+impl Lines {
+    fn new(body: Incoming, budget: Budget) -> Self {
+        Self {
+            body,
+            max: budget.max.saturating_mul(4) / 3 + AROUND,
+            budget,
+            buffer: BytesMut::new(),
+            searched: 0,
+            held: None,
+            number: 0,
+            skipping: false,
+            ended: false,
+        }
+    }
+
+    /// The next line that is not blank.
+    async fn next(&mut self) -> Result<Option<Line>, Refusal> {
+        loop {
+            while let Some((text, held)) = self.cut() {
+                self.number += 1;
+                if self.number > MAX_LINES {
+                    self.number -= 1;
+                    return Err(too_many());
+                }
+                let number = self.number;
+                if std::mem::take(&mut self.skipping) {
+                    let text = Err(Refusal::too_large(self.budget.max));
+                    return Ok(Some(Line { number, text }));
+                }
+                if !text.trim_ascii().is_empty() {
+                    let text = Ok((text, held));
+                    return Ok(Some(Line { number, text }));
+                }
+            }
+            if self.ended {
+                return Ok(None);
+            }
+            self.fill().await?;
+        }
+    }
+
+    /// Takes a whole line from the buffer; the last one needs no newline.
+    fn cut(&mut self) -> Option<(Bytes, Held)> {
+        let unsearched = &self.buffer[self.searched..];
+        let newline = unsearched.iter().position(|byte| *byte == b'\n');
+        let length = match newline {
+            Some(at) => self.searched + at,
+            None if self.ended && (self.skipping || !self.buffer.is_empty()) => self.buffer.len(),
+            None => {
+                self.searched = self.buffer.len();
+                return None;
+            }
+        };
+        self.searched = 0;
+        let text = self.buffer.split_to(length).freeze();
+        if newline.is_some() {
+            self.buffer.advance(1);
+        }
+        let whole = self.held.take()?;
+        let (held, rest) = whole.part(text.len() as u64);
+        self.held = Some(rest);
+        Some((text, held))
+    }
+
+    /// Reads more into the buffer.
+    async fn fill(&mut self) -> Result<(), Refusal> {
+        let Some(data) = body::next(&mut self.body).await? else {
+            self.ended = true;
+            return Ok(());
+        };
+        if self.buffer.len() as u64 > self.max {
+            self.skipping = true;
+            self.buffer.clear();
+            self.searched = 0;
+        }
+        self.buffer.extend_from_slice(&data);
+        let size = self.buffer.len() as u64;
+        match &mut self.held {
+            Some(held) if held.has_any() => self.budget.grow(held, size),
+            _ => {
+                self.held = Some(self.budget.hold(size).await?);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn too_many() -> Refusal {
+    let reason = format!("a batch has at most {MAX_LINES} lines: send the rest in another");
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
+}
+
+impl Body for Answers {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    /// All the answers that are there, as one frame.
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let this = &mut *self;
+        let mut ready = BytesMut::new();
+        let ended = loop {
+            let first = match &mut this.first {
+                Some(first) => first,
+                none => match this.waiting.poll_recv(cx) {
+                    Poll::Ready(Some(next)) => none.insert(next),
+                    Poll::Ready(None) => break true,
+                    Poll::Pending => break false,
+                },
+            };
+            match Pin::new(first).poll(cx) {
+                Poll::Ready(Ok(answer)) => ready.extend_from_slice(&answer),
+                // Publishing panicked. Nothing true can be said of this line
+                // and the lines behind it would be taken for it: stop.
+                Poll::Ready(Err(_)) => break true,
+                Poll::Pending => break false,
+            }
+            this.first = None;
+        };
+        match (ready.is_empty(), ended) {
+            (false, _) => Poll::Ready(Some(Ok(Frame::data(ready.freeze())))),
+            (true, true) => Poll::Ready(None),
+            (true, false) => Poll::Pending,
+        }
+    }
+}

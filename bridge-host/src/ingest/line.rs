@@ -1,0 +1,120 @@
+//! A message from one line of a batch: what the json envelope has, and an
+//! `id`.
+
+use bytes::Bytes;
+use mapping::Envelope;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use super::answer::Refusal;
+use crate::message::{Message, MessageId, check_topic};
+
+/// What the envelope leaves to us.
+#[derive(Deserialize)]
+struct Line<'a> {
+    id: Option<String>,
+    #[serde(rename = "content-type")]
+    content_type: Option<String>,
+    #[serde(borrow, default, deserialize_with = "even_null")]
+    data: Option<&'a RawValue>,
+}
+
+/// `null` is data like any other JSON.
+fn even_null<'a, D: Deserializer<'a>>(from: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
+}
+
+/// Reads one line.
+pub(super) fn read(text: &[u8]) -> Result<(Message, Option<MessageId>), Refusal> {
+    let fault = |error| Refusal::bad_request(format!("this line is no message: {error}"));
+    let line: Line = serde_json::from_slice(text).map_err(fault)?;
+    let id = line.id.as_deref().map(MessageId::parse).transpose();
+    let id = id.map_err(Refusal::bad_request)?;
+    // An object, an array or a number can only be JSON: no need to say so.
+    let is_json = |data: &&RawValue| !data.get().starts_with('"');
+    let read = match line.content_type.is_none() && line.data.as_ref().is_some_and(is_json) {
+        true => mapping::decode(Envelope::Json, [], &with_json_type(text)),
+        false => mapping::decode(Envelope::Json, [], text),
+    };
+    let read = read.map_err(Refusal::bad_request)?;
+    check_topic(&read.topic).map_err(Refusal::bad_request)?;
+    let mut message = Message::new(read.topic, Bytes::from(read.data));
+    message.content_type = read.content_type;
+    for (key, value) in read.metadata {
+        message.add_metadata(key, value);
+    }
+    Ok((message, id))
+}
+
+/// The same object, its content-type said. It is known to be an object without
+/// one.
+fn with_json_type(text: &[u8]) -> Vec<u8> {
+    const TYPE: &[u8] = br#"{"content-type":"application/json","#;
+    let members = text
+        .iter()
+        .position(|byte| *byte == b'{')
+        .map_or(0, |at| at + 1);
+    [TYPE, &text[members..]].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(line: &str, content_type: Option<&str>, data: &[u8]) {
+        let (message, _) = read(line.as_bytes()).unwrap();
+        assert_eq!(message.topic, "t");
+        assert_eq!(message.content_type.as_deref(), content_type);
+        assert_eq!(message.data, data);
+    }
+
+    #[test]
+    fn data_in_its_forms() {
+        check(r#"{"topic":"t","data":"text"}"#, None, b"text");
+        let json = Some("application/json");
+        check(
+            r#" {"topic":"t","data":{"n": 1.0}}"#,
+            json,
+            br#"{"n": 1.0}"#,
+        );
+        check(r#"{"data":null,"topic":"t"}"#, json, b"null");
+        check(
+            r#"{"topic":"t","content-type":"application/json","data":"x"}"#,
+            json,
+            br#""x""#,
+        );
+        check(
+            r#"{"topic":"t","content-type":"image/png","data_base64":"AP8="}"#,
+            Some("image/png"),
+            &[0, 255],
+        );
+    }
+
+    #[test]
+    fn ids_and_metadata() {
+        let line = r#"{"topic":"t","id":"i","metadata":{"k":"v"},"data":""}"#;
+        let (message, id) = read(line.as_bytes()).unwrap();
+        assert_eq!(id.unwrap().as_str(), "i");
+        assert_eq!(message.metadata, [("k".to_owned(), "v".to_owned())]);
+    }
+
+    #[test]
+    fn faults() {
+        for line in [
+            "",
+            "[]",
+            "nonsense",
+            "{}",
+            r#"{"topic":"t"}"#,
+            r#"{"topic":"","data":""}"#,
+            r#"{"topic":"a..b","data":""}"#,
+            r#"{"topic":"t","data":"","data_base64":""}"#,
+            r#"{"topic":"t","data_base64":"%"}"#,
+            r#"{"topic":"t","data":"","id":"a b"}"#,
+            r#"{"topic":"t","data":"","id":7}"#,
+        ] {
+            assert_eq!(read(line.as_bytes()).unwrap_err().status, 400, "{line}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Many messages in one request.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use bridge_host::ingest::Settings;
+
+use super::running::Running;
+
+#[tokio::test]
+async fn an_answer_for_each_line_in_order() {
+    let bridge = Running::start().await;
+    let lines = concat!(
+        r#"{"topic":"t","id":"a","data":"text"}"#,
+        "\n\n",
+        r#"{"topic":"t","id":"b","data":{"n":1.0}}"#,
+        "\r\n",
+        r#"{"topic":"t..t","data":""}"#,
+        "\nnonsense\n",
+        r#"{"topic":"t","id":"a","data":"again"}"#,
+        "\n",
+        r#"{"topic":"t","id":"c","metadata":{"K":"v"},"content-type":"image/png","data_base64":"AP8="}"#,
+    );
+    let reply = bridge.post("/batch").send(lines).await;
+    assert_eq!(reply.status, 200);
+    let answers = reply.lines();
+    assert_eq!(answers.len(), 6, "{answers:?}");
+    assert_eq!(answers[0], json!({ "id": "a", "duplicate": false }));
+    assert_eq!(answers[1], json!({ "id": "b", "duplicate": false }));
+    assert_eq!(
+        (&answers[2]["line"], &answers[2]["status"]),
+        (&json!(4), &json!(400))
+    );
+    assert!(answers[2]["error"].as_str().unwrap().contains("empty word"));
+    assert_eq!(
+        (&answers[3]["line"], &answers[3]["status"]),
+        (&json!(5), &json!(400))
+    );
+    assert_eq!(answers[4], json!({ "id": "a", "duplicate": true }));
+    assert_eq!(answers[5], json!({ "id": "c", "duplicate": false }));
+
+    let mut taken = Vec::new();
+    for _ in 0..3 {
+        taken.push(bridge.next().await);
+    }
+    taken.sort_by(|a, b| a.id.cmp(&b.id));
+    assert_eq!(taken[0].message.data, "text");
+    assert_eq!(taken[1].message.data, r#"{"n":1.0}"#);
+    assert_eq!(
+        taken[1].message.content_type.as_deref(),
+        Some("application/json")
+    );
+    assert_eq!(taken[2].message.data, &[0, 255][..]);
+    assert_eq!(taken[2].message.metadata, [("K".into(), "v".into())]);
+}
+
+#[tokio::test]
+async fn thousands_of_lines_in_chunks_that_part_them_anywhere() {
+    let bridge = Running::start().await;
+    let mut lines = String::new();
+    for n in 0..5_000 {
+        writeln!(lines, r#"{{"topic":"t","id":"m{n}","data":{n}}}"#).unwrap();
+    }
+    let chunks = lines.into_bytes().chunks(777).map(<[u8]>::to_vec).collect();
+    let reply = bridge.post("/batch").send_chunked(chunks).await;
+    let answers = reply.lines();
+    assert_eq!(answers.len(), 5_000);
+    for (n, answer) in answers.iter().enumerate() {
+        assert_eq!(answer["id"], format!("m{n}"));
+    }
+}
+
+#[tokio::test]
+async fn too_many_lines_and_too_long_ones() {
+    let bridge = Running::start_with(Settings {
+        max_body: 1000,
+        ..Settings::default()
+    })
+    .await;
+    let long = format!(r#"{{"topic":"t","data":"{}"}}"#, "x".repeat(3 << 20));
+    let short = r#"{"topic":"t","id":"s","data":"x"}"#;
+    let reply = bridge
+        .post("/batch")
+        .send(format!("{long}\n{short}\n{long}"));
+    let answers = reply.await.lines();
+    assert_eq!(answers.len(), 3, "{answers:?}");
+    assert_eq!(
+        (&answers[0]["status"], &answers[0]["line"]),
+        (&json!(413), &json!(1))
+    );
+    assert_eq!(answers[1]["id"], "s");
+    assert_eq!(
+        (&answers[2]["status"], &answers[2]["line"]),
+        (&json!(413), &json!(3))
+    );
+
+    let data = format!(r#"{{"topic":"t","data":"{}"}}"#, "x".repeat(1001));
+    let answers = bridge.post("/batch").send(data).await.lines();
+    assert_eq!(answers[0]["status"], 413, "{answers:?}");
+
+    let many = "nonsense\n".repeat(10_001);
+    let answers = bridge.post("/batch").send(many).await.lines();
+    assert_eq!(answers.len(), 10_001);
+    assert_eq!(answers[10_000]["line"], 10_001);
+    assert_eq!(answers[10_000]["status"], 413);
+}

@@ -1,0 +1,104 @@
+//! What is not taken, and what the publisher is told.
+
+use http::Method;
+
+use bridge_host::http::Secret;
+use bridge_host::ingest::Settings;
+
+use super::running::{Reply, Running};
+
+#[track_caller]
+fn check(reply: &Reply, status: u16, says: &str) {
+    assert_eq!(reply.status, status, "{reply:?}");
+    let json = reply.json();
+    let error = json["error"].as_str().unwrap();
+    assert!(error.contains(says), "{error}");
+}
+
+#[tokio::test]
+async fn topics_and_ids_that_cannot_be() {
+    let bridge = Running::start().await;
+    let post = async |path: &str| bridge.post(path).send("x").await;
+    check(&post("/topics/").await, 400, "a topic cannot be empty");
+    check(&post("/topics/a..b").await, 400, "has an empty word");
+    check(&post("/topics/a.%3E").await, 400, "has a wildcard");
+    check(&post("/topics/a%0Ab").await, 400, "control character");
+    check(&post("/topics/a%FF").await, 400, "percent-encoded UTF-8");
+    let long = format!("/topics/{}", "x".repeat(1025));
+    check(&post(&long).await, 400, "at most 1024 bytes");
+    let reply = bridge
+        .post("/topics/t")
+        .header("webhook-id", "a b")
+        .send("x");
+    check(&reply.await, 400, "webhook-id: a message id is made of");
+}
+
+#[tokio::test]
+async fn paths_and_methods_that_are_not() {
+    let bridge = Running::start().await;
+    check(&bridge.post("/").send("").await, 404, "/topics/{topic}");
+    check(
+        &bridge.post("/topics").send("").await,
+        404,
+        "/topics/{topic}",
+    );
+    let get = bridge.request(Method::GET, "/topics/t").send("");
+    check(&get.await, 405, "POST only");
+    check(&bridge.post("/ledger").send("").await, 405, "GET only");
+}
+
+#[tokio::test]
+async fn more_than_a_message_may_have() {
+    let bridge = Running::start_with(Settings {
+        max_body: 1000,
+        ..Settings::default()
+    })
+    .await;
+    assert_eq!(
+        bridge.post("/topics/t").send(vec![0; 1000]).await.status,
+        202
+    );
+    let announced = bridge.post("/topics/t").send(vec![0; 1001]).await;
+    check(&announced, 413, "at most 1000 bytes");
+    let chunked = bridge
+        .post("/topics/t")
+        .send_chunked(vec![vec![0; 600]; 2])
+        .await;
+    check(&chunked, 413, "at most 1000 bytes");
+    let far_more = bridge.post("/topics/t").send(vec![0; 4 << 20]).await;
+    check(&far_more, 413, "at most 1000 bytes");
+}
+
+#[tokio::test]
+async fn a_token_when_there_is_one() {
+    let bridge = Running::start_with(Settings {
+        token: Some(Secret::new("open sesame")),
+        ..Settings::default()
+    })
+    .await;
+    let with = async |method: Method, path: &str, header: &str| {
+        let request = bridge.request(method, path);
+        request.header("authorization", header).send("").await
+    };
+    for wrong in [
+        "",
+        "Bearer",
+        "Bearer open",
+        "Basic open sesame",
+        "open sesame",
+    ] {
+        let reply = with(Method::POST, "/topics/t", wrong).await;
+        check(&reply, 401, "authorization: Bearer");
+        assert_eq!(reply.headers["www-authenticate"], "Bearer");
+    }
+    let without = bridge.request(Method::GET, "/ledger").send("").await;
+    check(&without, 401, "authorization: Bearer");
+    let probe = bridge.request(Method::GET, "/healthz").send("").await;
+    assert_eq!(probe.status, 200);
+
+    let right = "bearer open sesame";
+    assert_eq!(with(Method::POST, "/topics/t", right).await.status, 202);
+    assert_eq!(with(Method::GET, "/ledger", right).await.status, 200);
+    // The token is the connection's, and no metadata.
+    assert_eq!(bridge.next().await.message.metadata, []);
+}

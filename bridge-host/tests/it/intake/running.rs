@@ -1,0 +1,225 @@
+//! A running intake: its broker, its operator's side, and a client for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use hyper::body::Frame;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use bridge_host::admin::{Admin, Ledger};
+use bridge_host::broker::embedded::{self, Embedded};
+use bridge_host::broker::{Broker, Incoming, Settlement, SubscribeSpec, Subscription};
+use bridge_host::http::{Allow, Client, Options, Settings};
+use bridge_host::ingest;
+use bridge_host::message::TopicPattern;
+
+pub type Body = UnsyncBoxBody<Bytes, std::convert::Infallible>;
+
+/// An intake in this process, until it is dropped or stopped.
+pub struct Running {
+    pub admin: Arc<Admin>,
+    url: String,
+    client: Client<Body>,
+    subscription: Mutex<Box<dyn Subscription>>,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<()>,
+    _folder: TempDir,
+}
+
+struct Books;
+
+#[async_trait]
+impl Ledger for Books {
+    async fn read(&self) -> Result<Value, String> {
+        Ok(json!({ "books": "balanced" }))
+    }
+}
+
+impl Running {
+    pub async fn start() -> Self {
+        Self::start_with(ingest::Settings::default()).await
+    }
+
+    pub async fn start_with(settings: ingest::Settings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let broker = Embedded::open(embedded::Settings {
+            path: folder.path().into(),
+            ..embedded::Settings::default()
+        });
+        let broker = Arc::new(broker.unwrap());
+        let spec = SubscribeSpec {
+            name: "all".into(),
+            topics: vec![TopicPattern::parse(">").unwrap()],
+            ordered: false,
+        };
+        let subscription = Mutex::new(broker.subscribe(spec).await.unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let admin = Arc::new(Admin::new(Books));
+        admin.set_ready(true);
+        let (stop, stopped) = oneshot::channel();
+        let served = tokio::spawn(ingest::serve(
+            listener,
+            broker,
+            settings,
+            admin.clone(),
+            async move {
+                let _ = stopped.await;
+            },
+        ));
+        Self {
+            admin,
+            url,
+            client: Client::new(&Settings::default()).unwrap(),
+            subscription,
+            stop,
+            served,
+            _folder: folder,
+        }
+    }
+
+    /// The next message, settled.
+    pub async fn next(&self) -> Incoming {
+        let mut subscription = self.subscription.lock().await;
+        let mut incoming = subscription.next().await.unwrap();
+        let receipt = std::mem::replace(&mut incoming.receipt, Box::new(Settled));
+        receipt.settle(Settlement::Delivered).await.unwrap();
+        incoming
+    }
+
+    pub fn post(&self, path: &str) -> Post {
+        self.request(Method::POST, path)
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> Post {
+        let url = format!("{}{path}", self.url);
+        let request = Request::builder().method(method).uri(&url);
+        Post {
+            request: request.body(()).unwrap(),
+            client: self.client.clone(),
+        }
+    }
+
+    /// Returns when the listener has ended.
+    pub fn stop(self) -> impl Future<Output = ()> {
+        self.stop.send(()).unwrap();
+        async move { self.served.await.unwrap() }
+    }
+}
+
+/// In place of a receipt that is used up.
+struct Settled;
+
+#[async_trait]
+impl bridge_host::broker::Receipt for Settled {
+    async fn extend(&mut self, _: Duration) -> Result<(), bridge_host::broker::BrokerError> {
+        Ok(())
+    }
+
+    async fn settle(
+        self: Box<Self>,
+        _: Settlement,
+    ) -> Result<(), bridge_host::broker::BrokerError> {
+        Ok(())
+    }
+}
+
+/// A request in the making.
+pub struct Post {
+    request: Request<()>,
+    client: Client<Body>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: http::HeaderMap,
+    pub body: Bytes,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// Each line of the body.
+    pub fn lines(&self) -> Vec<Value> {
+        let lines = self.body.split(|byte| *byte == b'\n');
+        lines
+            .filter(|line| !line.is_empty())
+            .map(|line| serde_json::from_slice(line).unwrap())
+            .collect()
+    }
+}
+
+impl Post {
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        let value = HeaderValue::from_bytes(value.as_ref()).unwrap();
+        self.request.headers_mut().insert(name, value);
+        self
+    }
+
+    pub fn send(self, data: impl Into<Bytes>) -> impl Future<Output = Reply> {
+        self.send_body(Full::new(data.into()).boxed_unsync())
+    }
+
+    pub fn send_chunked(self, chunks: Vec<Vec<u8>>) -> impl Future<Output = Reply> {
+        let (body, sender) = channel();
+        tokio::spawn(async move {
+            for chunk in chunks {
+                sender.send(chunk.into()).await.unwrap();
+            }
+        });
+        self.send_body(body)
+    }
+
+    pub async fn send_body(self, body: Body) -> Reply {
+        let limit = Duration::from_secs(60);
+        let options = Options {
+            connect_timeout: limit,
+            first_byte_timeout: limit,
+            between_bytes_timeout: Some(limit),
+            allow: Arc::new(Allow::default().with_endpoint(self.request.uri())),
+        };
+        let request = self.request.map(|()| body);
+        let response = self.client.send(request, &options).await.unwrap();
+        let (head, body) = response.into_parts();
+        Reply {
+            status: head.status,
+            headers: head.headers,
+            body: body.collect().await.unwrap().to_bytes(),
+        }
+    }
+}
+
+/// A body of unknown length, and the way to feed it.
+pub fn channel() -> (Body, mpsc::Sender<Bytes>) {
+    let (sender, receiver) = mpsc::channel(1);
+    (Fed(receiver).boxed_unsync(), sender)
+}
+
+struct Fed(mpsc::Receiver<Bytes>);
+
+impl hyper::body::Body for Fed {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.0
+            .poll_recv(cx)
+            .map(|data| data.map(|data| Ok(Frame::data(data))))
+    }
+}
