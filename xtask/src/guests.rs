@@ -24,7 +24,7 @@ pub fn build(root: &Path, packages: &[String]) -> Result {
         packages.join(", ")
     ));
     for package in packages {
-        let component = componentize::build(package, root, &root.join("target"))
+        let component = componentize::build(package, root, &folder(root))
             .map_err(|e| format!("{package}: {e}"))?;
         let path = folder(root).join(format!("{package}.wasm"));
         let news = match keep(&path, &component)? {

@@ -1,14 +1,23 @@
 //! `cargo xtask test`: everything, on a machine that had Rust and nothing
 //! else. A test never skips: what it needs is brought here.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::workspace::{self, say};
 use crate::{Result, guests, tools};
 
+/// How many tests ended how.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+}
+
 /// Builds the components, brings the tools, and runs the tests whose names
-/// hold `filter`.
+/// hold `filter`. The last line is the sum of all test binaries.
 pub fn run(root: &Path, filter: Option<&str>) -> Result {
     let began = Instant::now();
     let packages = workspace::guests(root)?;
@@ -16,17 +25,69 @@ pub fn run(root: &Path, filter: Option<&str>) -> Result {
     tools::ensure(root)?;
     say("building and running the tests: wasmtime takes minutes the first time");
     let mut test = workspace::cargo(root);
-    test.arg("test");
+    test.args(["test", "--no-fail-fast"]);
     workspace::native(&mut test, &packages);
     test.args(filter);
-    let result = workspace::run(&mut test);
-    let seconds = began.elapsed().as_secs();
-    let which = filter.map_or("every test".into(), |filter| {
-        format!("every test named *{filter}*")
-    });
-    match result {
-        Ok(()) => say(&format!("{which} passed, in {seconds} s")),
-        Err(_) => say(&format!("some tests failed, in {seconds} s")),
+    let (tally, succeeded) = counted(&mut test)?;
+    say(&format!(
+        "tests ended after {} s",
+        began.elapsed().as_secs()
+    ));
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    match (succeeded, tally.passed) {
+        (false, _) => Err("not every test passed: what failed is told above".into()),
+        (true, 0) => Err("no test has such a name".into()),
+        (true, _) => Ok(()),
     }
-    result
+}
+
+/// Shows what the tests print, and counts; and whether cargo was content.
+fn counted(test: &mut Command) -> Result<(Tally, bool)> {
+    let failed = |e: std::io::Error| format!("cannot run the tests: {e}");
+    let mut child = test.stdout(Stdio::piped()).spawn().map_err(failed)?;
+    let mut tally = Tally::default();
+    let output = child.stdout.take().expect("it was asked to be piped");
+    for line in BufReader::new(output).split(b'\n') {
+        let line = line.map_err(failed)?;
+        let line = String::from_utf8_lossy(&line);
+        println!("{line}");
+        tally.add(&line);
+    }
+    let status = child.wait().map_err(failed)?;
+    Ok((tally, status.success()))
+}
+
+impl Tally {
+    /// Takes the closing line of a test binary; any other changes nothing.
+    fn add(&mut self, line: &str) {
+        let Some(counts) = line.strip_prefix("test result: ") else {
+            return;
+        };
+        let count = |of: &str| {
+            let before = counts.split(of).next()?;
+            before.trim_end().rsplit(' ').next()?.parse::<u64>().ok()
+        };
+        self.passed += count(" passed").unwrap_or(0);
+        self.failed += count(" failed").unwrap_or(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closing_lines_are_summed() {
+        let mut tally = Tally::default();
+        tally.add("running 2 tests");
+        tally.add("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.04s");
+        tally.add("test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out");
+        assert_eq!(
+            tally,
+            Tally {
+                passed: 15,
+                failed: 2
+            }
+        );
+    }
 }
