@@ -16,12 +16,13 @@ struct Enrich;
 
 impl Guest for Enrich {
     fn handle(ms: Message) -> Result<(), Error> {
-        let value = serde_json::from_slice(&ms.data()).ok();
-        match (ms.topic().strip_suffix(".batch"), value) {
-            (Some(topic), Some(Value::Object(mut batch))) if batch["items"].is_array() => {
-                split(&ms, topic, batch["items"].take())
-            }
-            (_, value) => pass_on(ms, value),
+        let value: Option<Value> = serde_json::from_slice(&ms.data()).ok();
+        let items = value
+            .as_ref()
+            .and_then(|value| value.get("items")?.as_array());
+        match (ms.topic().strip_suffix(".batch"), items) {
+            (Some(topic), Some(items)) => split(&ms, topic, items),
+            _ => pass_on(ms, value),
         }
     }
 
@@ -32,9 +33,9 @@ impl Guest for Enrich {
 
 /// Passes each item on as a message of its own. One that fails keeps none of
 /// the others back; the batch is tried again if that may help any of them.
-fn split(batch: &Message, topic: &str, items: Value) -> Result<(), Error> {
+fn split(batch: &Message, topic: &str, items: &[Value]) -> Result<(), Error> {
     let mut worst = Ok(());
-    for item in items.as_array().into_iter().flatten() {
+    for item in items {
         let ms = Message::new(topic, item.to_string().as_bytes());
         ms.set_content_type("application/json");
         for (key, value) in batch.metadata().unwrap_or_default() {

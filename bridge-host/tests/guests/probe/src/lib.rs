@@ -34,6 +34,7 @@ impl Guest for Probe {
             "other" => Err(Error::Other(text)),
             "trap" => panic!("{text}"),
             "loop" => spin(),
+            "sleepless" => ask(&ms),
             "hoard" => hoard(),
             "echo" => echo(&ms),
             "send-many" => send_many(&ms, &text),
@@ -61,6 +62,13 @@ impl Guest for Probe {
 fn spin() -> Result<(), Error> {
     loop {
         black_box(());
+    }
+}
+
+/// Calls the host, again and again.
+fn ask(ms: &Message) -> Result<(), Error> {
+    loop {
+        black_box(ms.topic());
     }
 }
 

@@ -1,0 +1,178 @@
+//! The examples as they are in the repository, their configs included: only
+//! the endpoint and the folder of the components are replaced.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::harness::{Bridge, Endpoint, binary, guest};
+
+const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The config of an example, with this endpoint.
+fn config(example: &str, endpoint: &Endpoint) -> String {
+    let path = root().join("examples").join(example).join("bridge.toml");
+    let text = std::fs::read_to_string(path).expect("the example's config");
+    let guests = guest("filter").parent().expect("a folder").join("");
+    text.replace("http://127.0.0.1:9000/", &endpoint.url("/"))
+        .replace("../../target/guests/", guests.to_str().expect("a path"))
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().expect("the tool runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forward() {
+    let endpoint = Endpoint::accepting().await;
+    let bridge = Bridge::start(&config("forward", &endpoint)).await;
+    let id = bridge.accept("orders.new", &JSON, r#"{"id": 1}"#).await;
+    let received = endpoint.wait_for(1).await.remove(0);
+    assert_eq!((received.path.as_str(), received.id()), ("/orders", id));
+    assert_eq!(received.body, r#"{"id": 1}"#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filter_enrich_by_its_chain() {
+    let endpoint = Endpoint::accepting().await;
+    filter_enrich(&config("filter-enrich", &endpoint), &endpoint).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filter_enrich_by_the_compose_command() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let whole = folder.path().join("orders.wasm");
+    run(Command::new(binary())
+        .arg("compose")
+        .args([guest("filter"), guest("enrich")])
+        .arg("-o")
+        .arg(&whole));
+    filter_enrich_as(&whole).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filter_enrich_by_wac() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (whole, adapter) = (
+        folder.path().join("orders.wasm"),
+        folder.path().join("adapter.wasm"),
+    );
+    run(Command::new(binary()).args(["adapter", "-o"]).arg(&adapter));
+    let mut wac = Command::new(root().join("target/tools/bin/wac"));
+    wac.arg("compose")
+        .arg(root().join("examples/filter-enrich/compose.wac"))
+        .arg("-o")
+        .arg(&whole);
+    for (package, file) in [
+        ("bridge:adapter", &adapter),
+        ("example:filter", &guest("filter")),
+        ("example:enrich", &guest("enrich")),
+    ] {
+        wac.args(["--dep", &format!("{package}={}", file.display())]);
+    }
+    run(&mut wac);
+    filter_enrich_as(&whole).await;
+}
+
+/// With the composition in a file, in place of the chain.
+async fn filter_enrich_as(whole: &Path) {
+    let endpoint = Endpoint::accepting().await;
+    let config = config("filter-enrich", &endpoint);
+    let with_file = |line: &str| match line.starts_with("chain") {
+        true => format!("component = {whole:?}\n"),
+        false => format!("{line}\n"),
+    };
+    let config: String = config.lines().map(with_file).collect();
+    assert!(config.contains("component"), "{config}");
+    filter_enrich(&config, &endpoint).await;
+}
+
+/// However it was composed: one order changed, one dropped, one split.
+async fn filter_enrich(config: &str, endpoint: &Endpoint) {
+    let bridge = Bridge::start(config).await;
+    let large = bridge
+        .accept("orders.new", &JSON, r#"{"id": 1, "amount": 250}"#)
+        .await;
+    bridge
+        .accept("orders.new", &JSON, r#"{"id": 2, "amount": 5}"#)
+        .await;
+    let batch = r#"{"items": [{"id": 3}, {"id": 4, "currency": "CHF"}]}"#;
+    let batch = bridge
+        .accept("orders.batch", &[JSON[0], ("x-shop", "7")], batch)
+        .await;
+    bridge
+        .accept("orders.note", &[("content-type", "text/plain")], "no JSON")
+        .await;
+
+    let ledger = bridge
+        .ledger_when("orders", |ledger| {
+            ledger.delivered == 4 && ledger.filtered == 1
+        })
+        .await;
+    assert!(ledger.balances(), "{ledger:?}");
+
+    let mut received: Vec<_> = endpoint
+        .received()
+        .into_iter()
+        .map(|one| {
+            assert_eq!(one.header("enriched-by"), "enrich");
+            let body = String::from_utf8(one.body.to_vec()).expect("text");
+            let topic = one.header("message-topic").to_owned();
+            (topic, body, one.id(), one.header("x-shop").to_owned())
+        })
+        .collect();
+    received.sort();
+    let row = |topic: &str, body: &str, id: Option<String>, shop: &str| {
+        (topic.to_owned(), body.to_owned(), id, shop.to_owned())
+    };
+    let wanted = [
+        row(
+            "orders",
+            r#"{"id":3,"currency":"EUR"}"#,
+            Some(format!("{batch}.1")),
+            "7",
+        ),
+        row(
+            "orders",
+            r#"{"id":4,"currency":"CHF"}"#,
+            Some(format!("{batch}.2")),
+            "7",
+        ),
+        row(
+            "orders.new",
+            r#"{"id":1,"amount":250,"currency":"EUR"}"#,
+            Some(large),
+            "",
+        ),
+        row("orders.note", "no JSON", None, ""),
+    ];
+    assert_eq!(received.len(), wanted.len(), "{received:?}");
+    for ((topic, body, id, shop), wanted) in received.into_iter().zip(wanted) {
+        let id = wanted.2.is_some().then_some(id);
+        assert_eq!((topic, body, id, shop), wanted);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn producer() {
+    let endpoint = Endpoint::accepting().await;
+    let bridge = Bridge::start(&config("producer", &endpoint)).await;
+    let headers = [("content-type", "text/plain"), ("x-from", "a test")];
+    let id = bridge.accept("events.greeting", &headers, "hello").await;
+    let received = endpoint.wait_for(1).await.remove(0);
+    assert_eq!(received.path, "/summaries");
+    assert_eq!(received.header("message-topic"), "summaries.event");
+    assert_eq!(received.id(), format!("{id}.1"));
+    let summary: serde_json::Value = serde_json::from_slice(&received.body).expect("JSON");
+    assert_eq!(summary["topic"], "events.greeting");
+    assert_eq!(summary["content-type"], "text/plain");
+    assert_eq!(summary["bytes"], 5);
+    bridge
+        .ledger_when("summarise", |ledger| ledger.delivered == 1)
+        .await;
+}
