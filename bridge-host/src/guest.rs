@@ -16,9 +16,9 @@ mod settings;
 mod state;
 mod stdio;
 
+pub use component::Component;
 pub use engine::{Runtime, RuntimeError};
 pub use outcome::{Call, CallResult, Exchange, Failure, Outcome};
-pub use component::Component;
 pub use settings::Limits;
 pub use state::{Connections, Environment};
 

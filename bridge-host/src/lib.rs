@@ -1,9 +1,21 @@
 //! Carries messages from brokers through WebAssembly components to HTTP. The
 //! rooms, from the top floor down; each imports only from those below it.
 
-pub mod broker;
-pub mod compose;
+pub mod cli;
+
+pub mod host;
+
+pub mod config;
+
+pub mod admin;
+pub mod ingest;
+
 pub mod delivery;
+
+pub mod compose;
 pub mod guest;
+
+pub mod broker;
 pub mod http;
+
 pub mod message;

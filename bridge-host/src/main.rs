@@ -1,3 +1,7 @@
-//! The command line.
+//! The command line tool: all of it is in `cli`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    bridge_host::cli::main()
+}

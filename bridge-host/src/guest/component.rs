@@ -8,12 +8,11 @@ use wasmtime::Result;
 use wasmtime::component::InstancePre;
 
 use super::Handle;
-use super::budget::Budget;
 use super::instance::{Instance, Mould};
 use super::messaging::MessagingPre;
 use super::outcome::{Call, CallResult, Failure, Outcome};
 use super::pool::{Lease, Pool, Taken};
-use super::state::{Environment, State};
+use super::state::{Environment, Shared, State};
 
 /// A component that is ready to handle messages, in as many instances as are
 /// called at once.
@@ -27,16 +26,16 @@ impl Component {
         name: &str,
         ready: InstancePre<State>,
         environment: Environment,
-        budget: Arc<Budget>,
+        shared: Shared,
     ) -> Result<Self> {
         Ok(Self {
-            pool: Pool::new(budget.clone()),
+            pool: Pool::new(shared.budget.clone()),
             mould: Mould {
                 name: name.into(),
                 ready: MessagingPre::new(ready)?,
                 config: Arc::new(environment.settings.clone().into_iter().collect()),
                 environment,
-                budget,
+                shared,
             },
         })
     }

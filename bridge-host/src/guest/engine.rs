@@ -11,7 +11,8 @@ use super::budget::Budget;
 use super::cache::Cache;
 use super::component::Component;
 use super::linker;
-use super::state::{Environment, State};
+use super::state::{Environment, Shared, State};
+use crate::http::{self, Client};
 
 /// How often a computing component is looked at: it yields to its neighbours
 /// then, and is stopped once its time is over.
@@ -31,6 +32,9 @@ pub enum RuntimeError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The HTTP client cannot be set up.
+    #[error(transparent)]
+    Client(#[from] http::SettingsError),
     /// The bytes are no component that this engine can run.
     #[error("{name} cannot be compiled: {reason}")]
     Compile {
@@ -54,13 +58,14 @@ pub struct Runtime {
     engine: Engine,
     linker: Linker<State>,
     cache: Cache,
-    budget: Arc<Budget>,
+    shared: Shared,
 }
 
 impl Runtime {
-    /// A runtime that keeps compiled components in `cache`, and gives all
-    /// instances together `memory` bytes.
-    pub fn new(cache: &Path, memory: u64) -> Result<Self, RuntimeError> {
+    /// A runtime that keeps compiled components in `cache`, gives all
+    /// instances together `memory` bytes, and sends their requests as `http`
+    /// has it.
+    pub fn new(cache: &Path, memory: u64, http: &http::Settings) -> Result<Self, RuntimeError> {
         let engine = Engine::new(&config()).map_err(|e| RuntimeError::Engine(format!("{e:#}")))?;
         let linker = linker::linker(&engine).map_err(|e| RuntimeError::Engine(format!("{e:#}")))?;
         let cache = Cache::open(cache).map_err(|source| RuntimeError::Cache {
@@ -72,7 +77,10 @@ impl Runtime {
             engine,
             linker,
             cache,
-            budget: Arc::new(Budget::new(memory)),
+            shared: Shared {
+                budget: Arc::new(Budget::new(memory)),
+                client: Client::new(http)?,
+            },
         })
     }
 
@@ -92,7 +100,7 @@ impl Runtime {
             reason: format!("{e:#}"),
         };
         let ready = self.linker.instantiate_pre(&component).map_err(link)?;
-        Component::new(name, ready, environment, self.budget.clone()).map_err(link)
+        Component::new(name, ready, environment, self.shared.clone()).map_err(link)
     }
 
     fn compile(

@@ -9,12 +9,12 @@ use http_body_util::BodyExt;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::outcome::Exchange;
-use super::state::{Environment, Exchanges};
+use super::state::Exchanges;
 use crate::http::{Allow, Client, HttpError, Options, ResponseBody, retry_after};
 
 /// Sends the requests of one store.
 pub(super) struct Hooks {
-    client: Arc<Client<WasiBody>>,
+    client: Client<WasiBody>,
     allow: Arc<Allow>,
     pub(super) exchanges: Exchanges,
 }
@@ -26,10 +26,10 @@ type Sent = Result<(Response<WasiBody>, Io), Error>;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 
 impl Hooks {
-    pub(super) fn new(environment: &Environment) -> Self {
+    pub(super) fn new(client: Client<WasiBody>, allow: Arc<Allow>) -> Self {
         Self {
-            client: environment.client.clone(),
-            allow: environment.allow.clone(),
+            client,
+            allow,
             exchanges: Exchanges::default(),
         }
     }
@@ -39,7 +39,7 @@ impl Hooks {
         Options {
             connect_timeout: asked.connect_timeout.unwrap_or(DEFAULT_TIMEOUT),
             first_byte_timeout: asked.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT),
-            between_bytes_timeout: asked.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT),
+            between_bytes_timeout: asked.between_bytes_timeout.or(Some(DEFAULT_TIMEOUT)),
             allow: self.allow.clone(),
         }
     }
@@ -87,7 +87,7 @@ impl Record {
         }
     }
 
-    fn end(self, answer: &Result<Response<ResponseBody>, HttpError>) {
+    fn end(self, answer: &Result<Response<ResponseBody<WasiBody>>, HttpError>) {
         let (result, retry_after) = match answer {
             Ok(response) => (
                 Ok(response.status().as_u16()),
@@ -104,9 +104,25 @@ impl Record {
     }
 }
 
-/// A failure of ours in the words of wasi:http.
+/// A failure of ours in the words of wasi:http. What it has no room for is in
+/// the record of the call.
 fn lower(error: HttpError) -> Error {
     match error {
-        _ => Error::InternalError(Some(error.to_string())),
+        HttpError::Request(_) => Error::HttpRequestUriInvalid,
+        HttpError::HostNotAllowed { .. } => Error::HttpRequestDenied,
+        HttpError::AddressNotAllowed { .. } => Error::DestinationIpProhibited,
+        HttpError::Dns { reason, .. } => Error::DnsError {
+            rcode: Some(reason),
+            info_code: None,
+        },
+        HttpError::ConnectRefused(_) => Error::ConnectionRefused,
+        HttpError::Connect { .. } => Error::DestinationUnavailable,
+        HttpError::ConnectTimeout { .. } => Error::ConnectionTimeout,
+        HttpError::Tls { .. } => Error::TlsProtocolError,
+        HttpError::Closed(_) => Error::ConnectionTerminated,
+        HttpError::ResponseTimeout(_) => Error::HttpResponseTimeout,
+        HttpError::BodyTimeout(_) => Error::ConnectionReadTimeout,
+        HttpError::Protocol(_) => Error::HttpProtocolError,
+        HttpError::Body(why) => Error::InternalError(Some(why)),
     }
 }

@@ -7,12 +7,11 @@ use std::time::Duration;
 use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
 use wasmtime_wasi_config::WasiConfigVariables;
 
-use super::budget::Budget;
 use super::engine::TICK;
 use super::messaging::{Error, HeldMessage, ID_KEY, Messaging, MessagingPre};
 use super::outcome::{CallResult, Failure, Outcome};
 use super::settings::Limits;
-use super::state::{CallState, Environment, State};
+use super::state::{CallState, Environment, Shared, State};
 use crate::message::{Message, MessageId};
 
 /// What every instance of one component is made from.
@@ -21,7 +20,7 @@ pub(super) struct Mould {
     pub(super) ready: MessagingPre<State>,
     pub(super) environment: Environment,
     pub(super) config: Arc<WasiConfigVariables>,
-    pub(super) budget: Arc<Budget>,
+    pub(super) shared: Shared,
 }
 
 /// An instance that is not in a call.
@@ -58,8 +57,8 @@ impl Mould {
     }
 
     fn store(&self) -> Store<State> {
-        let (config, budget) = (self.config.clone(), self.budget.clone());
-        let state = State::new(&self.name, &self.environment, config, budget);
+        let config = self.config.clone();
+        let state = State::new(&self.name, &self.environment, config, &self.shared);
         let mut store = Store::new(self.ready.engine(), state);
         store.limiter(|state| &mut state.limiter);
         let most = self.limits().compute.div_duration_f64(TICK).ceil() as u32;

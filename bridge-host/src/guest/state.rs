@@ -28,12 +28,17 @@ pub struct Environment {
     pub settings: BTreeMap<String, String>,
     /// What `client.connect` opens.
     pub connections: Arc<Connections>,
-    /// What sends their HTTP requests.
-    pub client: Arc<Client<WasiBody>>,
     /// Whom these may reach.
     pub allow: Arc<Allow>,
     /// What they may use.
     pub limits: Limits,
+}
+
+/// What all components of the process share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) budget: Arc<Budget>,
+    pub(super) client: Client<WasiBody>,
 }
 
 /// Room in an instance's header tables: a message may have 256 KiB of
@@ -92,16 +97,16 @@ impl State {
         name: &str,
         environment: &Environment,
         config: Arc<WasiConfigVariables>,
-        budget: Arc<Budget>,
+        shared: &Shared,
     ) -> Self {
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(FIELDS_LIMIT);
         Self {
             table: ResourceTable::new(),
-            limiter: Limiter::new(budget, environment.limits.memory),
+            limiter: Limiter::new(shared.budget.clone(), environment.limits.memory),
             connections: environment.connections.clone(),
             call: CallState::new(MessageId::idle()),
-            hooks: Hooks::new(environment),
+            hooks: Hooks::new(shared.client.clone(), environment.allow.clone()),
             wasi: bare_wasi(name),
             http,
             config,

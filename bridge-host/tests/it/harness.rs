@@ -3,11 +3,13 @@
 
 mod bridge;
 mod client;
+mod dead_letters;
 mod endpoint;
 mod guests;
 
-pub use bridge::{Bridge, Ledger};
+pub use bridge::{Bridge, Ledger, binary};
 pub use client::{Answer, request};
+pub use dead_letters::Letter;
 pub use endpoint::{Endpoint, Received, Reply};
 pub use guests::guest;
 

@@ -101,14 +101,30 @@ impl Bridge {
     }
 
     /// Publishes a message.
-    pub async fn publish(&self, topic: &str, headers: &[(&str, &str)], data: impl Into<Bytes>) -> Answer {
-        request(self.intake, "POST", &format!("/topics/{topic}"), headers, data)
-            .await
-            .expect("an answer")
+    pub async fn publish(
+        &self,
+        topic: &str,
+        headers: &[(&str, &str)],
+        data: impl Into<Bytes>,
+    ) -> Answer {
+        request(
+            self.intake,
+            "POST",
+            &format!("/topics/{topic}"),
+            headers,
+            data,
+        )
+        .await
+        .expect("an answer")
     }
 
     /// Publishes a message that must be accepted, and tells its id.
-    pub async fn accept(&self, topic: &str, headers: &[(&str, &str)], data: impl Into<Bytes>) -> String {
+    pub async fn accept(
+        &self,
+        topic: &str,
+        headers: &[(&str, &str)],
+        data: impl Into<Bytes>,
+    ) -> String {
         let answer = self.publish(topic, headers, data).await;
         assert_eq!(answer.status, 202, "{answer:?}");
         answer.json()["id"].as_str().expect("an id").to_owned()
@@ -116,10 +132,14 @@ impl Bridge {
 
     /// The ledger of a subscription.
     pub async fn ledger(&self, name: &str) -> Ledger {
-        let answer = request(self.intake, "GET", "/ledger", &[], "").await.expect("an answer");
+        let answer = request(self.intake, "GET", "/ledger", &[], "")
+            .await
+            .expect("an answer");
         let all = answer.json()["subscriptions"].clone();
         let all: Vec<Ledger> = serde_json::from_value(all).expect("ledgers");
-        all.into_iter().find(|ledger| ledger.name == name).expect("the subscription")
+        all.into_iter()
+            .find(|ledger| ledger.name == name)
+            .expect("the subscription")
     }
 
     /// The ledger of a subscription, once it is as wanted.

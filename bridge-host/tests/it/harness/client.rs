@@ -41,9 +41,16 @@ pub async fn request(
         request = request.header(*name, *value);
     }
     let request = request.body(Full::new(body.into())).expect("a request");
-    let response = sender.send_request(request).await.map_err(std::io::Error::other)?;
+    let response = sender
+        .send_request(request)
+        .await
+        .map_err(std::io::Error::other)?;
     let status = response.status().as_u16();
-    let body = response.into_body().collect().await.map_err(std::io::Error::other)?;
+    let body = response
+        .into_body()
+        .collect()
+        .await
+        .map_err(std::io::Error::other)?;
     Ok(Answer {
         status,
         body: body.to_bytes(),

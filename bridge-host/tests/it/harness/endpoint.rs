@@ -27,7 +27,9 @@ pub struct Received {
 impl Received {
     /// A header's value; empty where there is none.
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().expect("text"))
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().expect("text"))
     }
 
     /// Its `webhook-id`.
@@ -76,9 +78,7 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// Answers every request with `reply`, which sees it and how many came before.
-    pub async fn start(
-        reply: impl Fn(&Received, usize) -> Reply + Send + Sync + 'static,
-    ) -> Self {
+    pub async fn start(reply: impl Fn(&Received, usize) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let endpoint = Self {
             address: listener.local_addr().expect("an address"),

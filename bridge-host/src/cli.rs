@@ -1,0 +1,50 @@
+//! The command line: which command, with which arguments, and what its end
+//! tells the shell. A command is a file; what it does is in the rooms below.
+
+mod adapter;
+mod check;
+mod compose;
+mod deadletters;
+mod forward;
+mod inspect;
+mod log;
+mod output;
+mod report;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Carries messages to HTTP, through WebAssembly components.
+#[derive(Parser)]
+#[command(name = "bridge-host", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Forward(forward::Args),
+    Run(run::Args),
+    Check(check::Args),
+    Compose(compose::Args),
+    Inspect(inspect::Args),
+    Adapter(adapter::Args),
+    Deadletters(deadletters::Args),
+}
+
+/// Runs the command that the process was started with. Exit 0: done, 1: it
+/// failed, 2: no such usage, 78: the config has faults.
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Forward(args) => forward::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Compose(args) => compose::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Adapter(args) => adapter::run(&args),
+        Command::Deadletters(args) => deadletters::run(&args),
+    }
+}

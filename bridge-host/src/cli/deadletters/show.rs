@@ -1,0 +1,130 @@
+//! Dead letters as text and as JSON.
+
+use std::time::SystemTime;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::broker::embedded::KeptDeadLetter;
+
+/// A list, printed as it is read.
+pub(super) struct List {
+    json: bool,
+    printed: u64,
+}
+
+impl List {
+    pub(super) fn new(json: bool) -> Self {
+        Self { json, printed: 0 }
+    }
+
+    pub(super) fn line(&mut self, letter: &KeptDeadLetter) {
+        match (self.json, self.printed) {
+            (true, 0) => print!("[{}", value(letter)),
+            (true, _) => print!(",\n{}", value(letter)),
+            (false, _) => println!("{}", line(letter)),
+        }
+        self.printed += 1;
+    }
+
+    pub(super) fn end(&self) {
+        match (self.json, self.printed) {
+            (true, 0) => println!("[]"),
+            (true, _) => println!("]"),
+            (false, 0) => println!("no dead letters"),
+            (false, count) => println!(
+                "{count} in all; `deadletters show N` has the whole of one, `deadletters replay N` delivers it again"
+            ),
+        }
+    }
+}
+
+fn line(letter: &KeptDeadLetter) -> String {
+    let reason = letter.letter.reason.lines().next().unwrap_or_default();
+    format!(
+        "{:>6}  {}  {}  {}  {}  {reason}",
+        letter.id,
+        date(letter.at),
+        letter.subscription,
+        letter.message.topic,
+        letter.message_id,
+    )
+}
+
+/// One dead letter, with everything.
+pub(super) fn whole(letter: &KeptDeadLetter, json: bool) -> String {
+    if json {
+        let mut value = value(letter);
+        value["metadata"] = metadata(letter);
+        value["content-type"] = json!(letter.message.content_type);
+        match std::str::from_utf8(&letter.message.data) {
+            Ok(text) => value["data"] = text.into(),
+            Err(_) => value["data_base64"] = STANDARD.encode(&letter.message.data).into(),
+        }
+        return format!("{value}\n");
+    }
+    let mut text = String::new();
+    let mut row = |name: &str, value: &str| text.push_str(&format!("{name:14}{value}\n"));
+    row("letter", &letter.id.to_string());
+    row("subscription", &letter.subscription);
+    row("id", &letter.message_id);
+    row("topic", &letter.message.topic);
+    row("reason", &letter.letter.reason);
+    if let Some(status) = letter.letter.status {
+        row("status", &status.to_string());
+    }
+    row("attempts", &letter.letter.attempts.to_string());
+    row("published", &date(letter.published));
+    row("given up", &date(letter.at));
+    if let Some(kind) = &letter.message.content_type {
+        row("content-type", kind);
+    }
+    for (key, value) in &letter.message.metadata {
+        row("metadata", &format!("{key}: {value}"));
+    }
+    if let Some(backtrace) = &letter.letter.backtrace {
+        text.push_str(&format!("\n{}\n", backtrace.trim_end()));
+    }
+    text + &data(&letter.message.data)
+}
+
+fn data(data: &[u8]) -> String {
+    match std::str::from_utf8(data) {
+        Ok("") => "\nno data\n".into(),
+        Ok(text) => format!("\n{text}\n"),
+        Err(_) => format!(
+            "\n{} bytes that are no text; --json has them as base64\n",
+            data.len()
+        ),
+    }
+}
+
+fn value(letter: &KeptDeadLetter) -> Value {
+    json!({
+        "letter": letter.id,
+        "subscription": letter.subscription,
+        "id": letter.message_id,
+        "topic": letter.message.topic,
+        "reason": letter.letter.reason,
+        "status": letter.letter.status,
+        "attempts": letter.letter.attempts,
+        "backtrace": letter.letter.backtrace,
+        "published": date(letter.published),
+        "at": date(letter.at),
+        "size": letter.size,
+    })
+}
+
+fn metadata(letter: &KeptDeadLetter) -> Value {
+    let pairs = letter.message.metadata.iter();
+    pairs
+        .map(|(key, value)| (key.clone(), Value::from(value.as_str())))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+/// As RFC 3339 has it.
+fn date(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(time).to_string()
+}

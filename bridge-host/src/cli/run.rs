@@ -1,0 +1,117 @@
+//! `bridge-host run`: the bridge, until it is told to stop.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{check, log, report};
+use crate::config::{self, Config, Parts, ProcessEnvironment, Subscription};
+use crate::host::{Host, HostError};
+
+/// Run the bridge that a config describes, until SIGINT or SIGTERM
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The config file
+    #[arg(default_value = config::DEFAULT_FILE)]
+    config: PathBuf,
+}
+
+pub(super) fn run(args: &Args) -> ExitCode {
+    match config::load(&args.config, &ProcessEnvironment, &check::inspect) {
+        Ok(config) => start(&config),
+        Err(faults) => report::faults(&faults),
+    }
+}
+
+/// Runs the bridge, and tells how it ended.
+pub(super) fn start(config: &Config) -> ExitCode {
+    log::start(config.log);
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return report::failure(&error),
+    };
+    match runtime.block_on(serve(config)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => report::failure(&error),
+    }
+}
+
+async fn serve(config: &Config) -> Result<(), HostError> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(HostError::Signal)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(HostError::Signal)?;
+    let host = Host::bind(config).await?;
+    print!("{}", banner(config, &host));
+    host.run(async move {
+        let which = tokio::select! {
+            _ = interrupt.recv() => "SIGINT",
+            _ = terminate.recv() => "SIGTERM",
+        };
+        tracing::info!(
+            signal = which,
+            "draining, then stopping; once more to stop at once"
+        );
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            // Whatever is not settled is delivered again after the next start.
+            std::process::exit(1);
+        });
+    })
+    .await;
+    Ok(())
+}
+
+/// What runs, for whoever started it.
+fn banner(config: &Config, host: &Host) -> String {
+    let mut text = format!("bridge-host {}\n", env!("CARGO_PKG_VERSION"));
+    let width = config.subscriptions.iter().map(|one| one.name.len()).max();
+    let width = width.unwrap_or_default().max("intake".len());
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        text,
+        "  {:width$}  POST http://{}/topics/{{topic}}",
+        "intake",
+        host.address()
+    );
+    for subscription in &config.subscriptions {
+        let _ = writeln!(
+            text,
+            "  {:width$}  {}",
+            subscription.name,
+            way(subscription)
+        );
+    }
+    text
+}
+
+/// The way of a message through one subscription.
+fn way(subscription: &Subscription) -> String {
+    let topics = match &subscription.topics {
+        Some(topics) => {
+            let topics: Vec<_> = topics.iter().map(|topic| topic.as_str()).collect();
+            topics.join(", ")
+        }
+        None => "the component's topics".into(),
+    };
+    let file = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        name.to_string_lossy().into_owned()
+    };
+    let mut way = vec![topics];
+    match &subscription.parts {
+        Parts::Adapter => {}
+        Parts::Chain(files) => way.extend(files.iter().map(file)),
+        Parts::Component(component) => way.push(file(component)),
+    }
+    way.extend(
+        subscription
+            .endpoint
+            .iter()
+            .map(|endpoint| endpoint.shown.clone()),
+    );
+    way.join(" -> ")
+}

@@ -1,0 +1,125 @@
+//! The bridge as a whole: configuration becomes brokers, components and
+//! listeners; they run until told to stop; what is in flight is drained.
+
+mod composition;
+mod error;
+mod ledger;
+mod subscription;
+
+pub use composition::composition;
+pub use error::{HostError, SubscriptionError};
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use subscription::Ready;
+
+use crate::admin::Admin;
+use crate::broker::Broker;
+use crate::broker::embedded::Embedded;
+use crate::config::{Config, Connection};
+use crate::delivery::Workers;
+use crate::guest::{Connections, Runtime};
+use crate::{http, ingest};
+
+/// A bridge that has all that it needs, and has not begun.
+pub struct Host {
+    listener: TcpListener,
+    address: SocketAddr,
+    intake: ingest::Settings,
+    brokers: Vec<Arc<Embedded>>,
+    into: Arc<dyn Broker>,
+    subscriptions: Vec<subscription::Ready>,
+    drain: Duration,
+}
+
+impl Host {
+    /// Opens the brokers, loads the components, binds the listener: whatever
+    /// can fail, fails here.
+    pub async fn bind(config: &Config) -> Result<Self, HostError> {
+        let mut brokers = Vec::new();
+        let mut connections = Connections::new();
+        for (name, Connection::Embedded(settings)) in &config.connections {
+            let broker = Embedded::open(settings.clone());
+            let broker = Arc::new(broker.map_err(|source| HostError::Connection {
+                name: name.clone(),
+                source,
+            })?);
+            connections.insert(name.clone(), broker.clone());
+            brokers.push(broker);
+        }
+        let connections = Arc::new(connections);
+        let runtime = Runtime::new(
+            &config.guests.cache,
+            config.guests.memory,
+            &http::Settings::default(),
+        )?;
+        let workers = Workers::current();
+        let mut subscriptions = Vec::new();
+        for each in &config.subscriptions {
+            let broker = &*connections[&each.from];
+            let ready = subscription::prepare(each, &runtime, &connections, broker, &workers);
+            subscriptions.push(ready.await.map_err(|source| HostError::Subscription {
+                name: each.name.clone(),
+                source,
+            })?);
+        }
+        let address = config.intake.address;
+        let listen = |source| HostError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        Ok(Self {
+            address: listener.local_addr().map_err(listen)?,
+            listener,
+            into: connections[&config.intake.into].clone(),
+            intake: config.intake.clone(),
+            brokers,
+            subscriptions,
+            drain: config.drain,
+        })
+    }
+
+    /// Where the intake listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Runs until `shutdown` completes, then drains: intake first, then what
+    /// is in flight, then the brokers.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let (stop, stopped) = watch::channel(false);
+        let admin = Admin::new(ledger::View::new(&self.brokers, &self.subscriptions));
+        let admin = Arc::new(admin);
+        let mut deliveries = JoinSet::new();
+        for Ready { delivery, source } in self.subscriptions {
+            let stopped = wait(stopped.clone());
+            deliveries.spawn(delivery.run(source, stopped, self.drain));
+        }
+        let intake = ingest::serve(
+            self.listener,
+            self.into,
+            self.intake,
+            admin.clone(),
+            wait(stopped),
+        );
+        let intake = tokio::spawn(intake);
+        admin.set_ready(true);
+        shutdown.await;
+        admin.set_ready(false);
+        stop.send_replace(true);
+        let _ = intake.await;
+        while deliveries.join_next().await.is_some() {}
+        for broker in self.brokers {
+            broker.close().await;
+        }
+    }
+}
+
+async fn wait(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone, and the host with it.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}

@@ -1,0 +1,97 @@
+//! One subscription made ready: its component loaded, its topics known, its
+//! place at the broker taken.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::composition::composition;
+use super::error::SubscriptionError;
+use crate::broker::{self, Broker, SubscribeSpec};
+use crate::config::Subscription;
+use crate::delivery::{Delivery, Stats, Workers};
+use crate::guest::{CallResult, Component, Connections, Environment, Runtime};
+use crate::http::Allow;
+use crate::message::TopicPattern;
+
+/// How long a component's `subscribe` may take.
+const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A subscription that only has to be started.
+pub(super) struct Ready {
+    pub(super) delivery: Delivery,
+    pub(super) source: Box<dyn broker::Subscription>,
+}
+
+/// Loads the component of a subscription, and joins its group at the broker.
+pub(super) async fn prepare(
+    subscription: &Subscription,
+    runtime: &Runtime,
+    connections: &Arc<Connections>,
+    broker: &dyn Broker,
+    workers: &Workers,
+) -> Result<Ready, SubscriptionError> {
+    let component = load(subscription, runtime, connections)?;
+    let topics = match &subscription.topics {
+        Some(topics) => topics.clone(),
+        None => asked_for(&component).await?,
+    };
+    let spec = SubscribeSpec {
+        name: subscription.name.clone(),
+        topics,
+        ordered: subscription.policy.ordered(),
+    };
+    Ok(Ready {
+        source: broker.subscribe(spec).await?,
+        delivery: Delivery {
+            name: subscription.name.clone(),
+            policy: subscription.policy.clone(),
+            handler: Arc::new(component),
+            workers: workers.clone(),
+            stats: Arc::new(Stats::default()),
+        },
+    })
+}
+
+fn load(
+    subscription: &Subscription,
+    runtime: &Runtime,
+    connections: &Arc<Connections>,
+) -> Result<Component, SubscriptionError> {
+    let bytes = composition(subscription)?;
+    let mut allow = Allow::parse(&subscription.allow).map_err(SubscriptionError::Allow)?;
+    if let Some(endpoint) = &subscription.endpoint {
+        allow = allow.with_endpoint(&endpoint.url);
+    }
+    let environment = Environment {
+        settings: subscription.pairs().into_iter().collect(),
+        connections: connections.clone(),
+        allow: Arc::new(allow),
+        limits: subscription.limits.clone(),
+    };
+    Ok(runtime.load(&subscription.name, &bytes, environment)?)
+}
+
+/// The topics that the component asks for by its `subscribe`.
+async fn asked_for(component: &Component) -> Result<Vec<TopicPattern>, SubscriptionError> {
+    let topics = match component.subscribe(SUBSCRIBE_TIMEOUT).await {
+        Ok(topics) => topics,
+        Err(result) => return Err(SubscriptionError::NoTopics(describe(result))),
+    };
+    if topics.is_empty() {
+        return Err(SubscriptionError::NoTopics("returns none".into()));
+    }
+    let parse = |topic: String| {
+        TopicPattern::parse(&topic).map_err(|source| SubscriptionError::Topic { topic, source })
+    };
+    topics.into_iter().map(parse).collect()
+}
+
+fn describe(result: CallResult) -> String {
+    match result {
+        CallResult::Ok => "returns none".into(),
+        CallResult::Timeout => "returns the error timeout".into(),
+        CallResult::Connection(why) => format!("returns the error connection: {why}"),
+        CallResult::Other(why) => format!("returns the error other: {why}"),
+        CallResult::Failed(failure) => format!("does not return: {failure}"),
+    }
+}
