@@ -53,9 +53,11 @@ pub enum EndpointError {
 impl Endpoint {
     /// Reads a URL.
     pub fn parse(url: &str) -> Result<Self, EndpointError> {
-        let (scheme, rest) = match url.split_once("://") {
-            Some((s, rest)) if s.eq_ignore_ascii_case("https") => (Scheme::Https, rest),
-            Some((s, rest)) if s.eq_ignore_ascii_case("http") => (Scheme::Http, rest),
+        let (scheme, rest) = url.split_once(':').ok_or(EndpointError::Scheme)?;
+        let rest = rest.strip_prefix("//").ok_or(EndpointError::Scheme)?;
+        let scheme = match scheme {
+            _ if scheme.eq_ignore_ascii_case("https") => Scheme::Https,
+            _ if scheme.eq_ignore_ascii_case("http") => Scheme::Http,
             _ => return Err(EndpointError::Scheme),
         };
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());

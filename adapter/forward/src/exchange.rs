@@ -1,0 +1,182 @@
+//! One request and its response, over wasi:http. The body goes out as fast as
+//! the host takes it, and a response that comes early ends it.
+
+use crate::failure;
+use crate::wasi::http::outgoing_handler;
+use crate::wasi::http::types::{
+    Fields, FutureIncomingResponse, IncomingResponse, Method, OutgoingBody, OutgoingRequest,
+    RequestOptions, Scheme,
+};
+use crate::wasi::io::poll::poll;
+use crate::wasi::io::streams::OutputStream;
+use mapping::{Failed, Request, Settings, Transport};
+
+/// The most that is written at once, and the first that is sent of any body
+/// before the host knows of the request.
+const CHUNK: usize = 1 << 20;
+
+/// The most that is read of a response, for the text of an error.
+const EXCERPT: u64 = 1024;
+
+/// Sends the request and judges what came back.
+pub fn run(settings: &Settings, request: Request) -> Result<(), Failed> {
+    let outgoing = head(settings, &request)?;
+    let body = outgoing
+        .body()
+        .map_err(|()| broken("no body to write to"))?;
+    let stream = body.write().map_err(|()| broken("no stream to write to"))?;
+    let mut upload = Upload {
+        rest: &request.body,
+        stream,
+        body,
+    };
+    // A body that the host takes at once is complete before it starts.
+    upload
+        .write()
+        .map_err(|Closed| broken("the body's stream closed"))?;
+    let (upload, options) = (upload.end_if_done(settings)?, options(settings));
+    let response = outgoing_handler::handle(outgoing, Some(options))
+        .map_err(|code| failure::name(settings, code))?;
+    let whole = match upload {
+        Some(upload) => upload.run(settings, &response)?,
+        None => true,
+    };
+    let answer = await_head(settings, &response)?;
+    judge(settings, &answer, whole)
+}
+
+fn head(settings: &Settings, request: &Request) -> Result<OutgoingRequest, Failed> {
+    let headers = Fields::from_list(&request.headers)
+        .map_err(|_| Failed::Other("the host refused the headers that the message makes".into()))?;
+    let outgoing = OutgoingRequest::new(headers);
+    let endpoint = &settings.endpoint;
+    let set = outgoing
+        .set_method(&match settings.method {
+            mapping::Method::Post => Method::Post,
+            mapping::Method::Put => Method::Put,
+            mapping::Method::Patch => Method::Patch,
+            mapping::Method::Delete => Method::Delete,
+            mapping::Method::Get => Method::Get,
+        })
+        .and_then(|()| {
+            outgoing.set_scheme(Some(&match endpoint.scheme {
+                mapping::Scheme::Http => Scheme::Http,
+                mapping::Scheme::Https => Scheme::Https,
+            }))
+        })
+        .and_then(|()| outgoing.set_authority(Some(&endpoint.authority)))
+        .and_then(|()| outgoing.set_path_with_query(Some(&endpoint.path_with_query)));
+    match set {
+        Ok(()) => Ok(outgoing),
+        Err(()) => Err(settings.failed(Transport::HttpRequestUriInvalid, None)),
+    }
+}
+
+/// A host without one of these timeouts has its own.
+fn options(settings: &Settings) -> RequestOptions {
+    let options = RequestOptions::new();
+    let nanos = u64::try_from(settings.timeout.as_nanos()).unwrap_or(u64::MAX);
+    _ = options.set_connect_timeout(Some(nanos));
+    _ = options.set_first_byte_timeout(Some(nanos));
+    _ = options.set_between_bytes_timeout(Some(nanos));
+    options
+}
+
+/// The rest of a body on its way out. Fields are in the order in which the
+/// host wants them dropped.
+struct Upload<'a> {
+    rest: &'a [u8],
+    stream: OutputStream,
+    body: OutgoingBody,
+}
+
+/// Nobody takes more of the body.
+struct Closed;
+
+impl<'a> Upload<'a> {
+    /// Writes what the host takes without waiting.
+    fn write(&mut self) -> Result<(), Closed> {
+        while !self.rest.is_empty() {
+            let room = self.stream.check_write().map_err(|_| Closed)?;
+            let room = usize::try_from(room).unwrap_or(CHUNK).min(CHUNK);
+            if room == 0 {
+                break;
+            }
+            let (now, later) = self.rest.split_at(room.min(self.rest.len()));
+            self.stream.write(now).map_err(|_| Closed)?;
+            self.rest = later;
+        }
+        Ok(())
+    }
+
+    /// Ends a body of which all is written, and gives any other back.
+    fn end_if_done(self, settings: &Settings) -> Result<Option<Self>, Failed> {
+        if !self.rest.is_empty() {
+            return Ok(Some(self));
+        }
+        drop(self.stream);
+        OutgoingBody::finish(self.body, None).map_err(|code| failure::name(settings, code))?;
+        Ok(None)
+    }
+
+    /// Writes all of it; whether it came so far before the response did.
+    fn run(
+        mut self,
+        settings: &Settings,
+        response: &FutureIncomingResponse,
+    ) -> Result<bool, Failed> {
+        let (ready, answered) = (self.stream.subscribe(), response.subscribe());
+        while !self.rest.is_empty() {
+            if poll(&[&ready, &answered]).contains(&1) || self.write().is_err() {
+                return Ok(false);
+            }
+        }
+        drop(ready);
+        self.end_if_done(settings).map(|_| true)
+    }
+}
+
+fn await_head(
+    settings: &Settings,
+    response: &FutureIncomingResponse,
+) -> Result<IncomingResponse, Failed> {
+    response.subscribe().block();
+    match response.get() {
+        Some(Ok(Ok(answer))) => Ok(answer),
+        Some(Ok(Err(code))) => Err(failure::name(settings, code)),
+        _ => Err(broken("the host lost the response")),
+    }
+}
+
+fn judge(settings: &Settings, answer: &IncomingResponse, whole: bool) -> Result<(), Failed> {
+    let status = answer.status();
+    match settings.judge(status, b"") {
+        Ok(()) if whole => Ok(()),
+        Ok(()) => Err(broken(
+            "the endpoint answered before it had all of the message",
+        )),
+        Err(_) => settings.judge(status, &excerpt(answer)),
+    }
+}
+
+/// What the response says, where it is quick to say it.
+fn excerpt(answer: &IncomingResponse) -> Vec<u8> {
+    let Ok(body) = answer.consume() else {
+        return Vec::new();
+    };
+    let Ok(stream) = body.stream() else {
+        return Vec::new();
+    };
+    let mut read = Vec::new();
+    while let Ok(mut more) = stream.blocking_read(EXCERPT - read.len() as u64) {
+        read.append(&mut more);
+        if read.len() as u64 >= EXCERPT {
+            break;
+        }
+    }
+    read
+}
+
+fn broken(what: &str) -> Failed {
+    Failed::Connection(what.into())
+}
