@@ -87,7 +87,11 @@ impl Style {
             None => " ".into(),
         };
         for detail in details.into_iter().flat_map(str::lines) {
-            text.push_str(&format!("{margin}{} {detail}\n", self.blue("|")));
+            text.push_str(&format!(
+                "{margin}{} {}\n",
+                self.blue("|"),
+                harmless(detail)
+            ));
         }
         if let Some(help) = &fault.help {
             text.push_str(&self.note("help", help, &margin));
@@ -114,13 +118,13 @@ impl Style {
     }
 
     fn headline(&self, what: &str) -> String {
-        format!("{}: {what}\n", self.red("error"))
+        format!("{}: {}\n", self.red("error"), harmless(what))
     }
 
     fn note(&self, kind: &str, told: &str, margin: &str) -> String {
         let sign = if margin.is_empty() { " " } else { "=" };
         let under = format!("\n{margin}   ");
-        let told = told.replace('\n', &under);
+        let told = harmless(told).replace('\n', &under);
         format!("{margin}{} {kind}: {told}\n", self.blue(sign))
     }
 
@@ -138,6 +142,12 @@ impl Style {
             false => text.into(),
         }
     }
+}
+
+/// A text that may hold what others wrote, without what would move a
+/// terminal's cursor.
+fn harmless(text: &str) -> String {
+    text.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ fn known_type(value: &Value<'_>) -> Option<()> {
     }
     let help = did_you_mean(text.expose(), &TYPES)
         .unwrap_or_else(|| format!("this version has {}", types()));
-    value.fault(format!("`{}` is no type of connection", text.shown()), help);
+    value.fault(format!("{} is no type of connection", text.quoted()), help);
     None
 }
 

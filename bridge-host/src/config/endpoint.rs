@@ -198,7 +198,7 @@ fn statuses(value: &Value<'_>) -> Option<Text> {
             DeValue::Integer(number) => all.push(number.to_string()),
             DeValue::String(_) => all.push(item.text()?.expose().into()),
             _ => {
-                item.wrong_kind("a list of statuses", STATUS_HELP);
+                item.wrong_kind("a status", STATUS_HELP);
                 return None;
             }
         }

@@ -54,7 +54,7 @@ fn socket_address(value: &Value<'_>) -> Option<SocketAddr> {
     let parsed = text
         .expose()
         .parse()
-        .map_err(|_| format!("`{}` is no address to listen on", text.shown()));
+        .map_err(|_| format!("{} is no address to listen on", text.quoted()));
     let help = "an IP address and a port: \"127.0.0.1:8484\", \"[::1]:8484\", \"0.0.0.0:8484\"";
     value.checked(&text, parsed, help)
 }

@@ -45,7 +45,7 @@ impl Names<'_> {
         }
         let help = super::suggest::did_you_mean(text.expose(), &self.0)
             .unwrap_or_else(|| format!("there is {}", super::suggest::list(&self.0)));
-        value.fault(format!("there is no connection `{}`", text.shown()), help);
+        value.fault(format!("there is no connection {}", text.quoted()), help);
         None
     }
 }

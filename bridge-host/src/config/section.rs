@@ -13,6 +13,7 @@ use super::fault::{Fault, Place};
 use super::load::Environment;
 use super::source::Source;
 use super::suggest::did_you_mean;
+use super::text::quote;
 use super::value::Value;
 
 /// What reading needs beside the text, and the faults found so far.
@@ -166,7 +167,7 @@ impl<'a> Section<'a> {
                 .unwrap_or_else(|| format!("it may have: {}", self.known.join(", ")));
             self.reader.fault(
                 key.span(),
-                format!("`{written}` is not a key of {}", self.name),
+                format!("{} is not a key of {}", quote(written), self.name),
                 help,
             );
         }

@@ -120,7 +120,11 @@ mod tests {
 
     #[test]
     fn masked_parts_are_asterisks_and_the_caret_stays_right() {
-        let source = Source::new("f", "a = \"secret\", b = 1", vec![5..11]);
+        let source = Source::new(
+            "f",
+            "a = \"secret\", b = 1",
+            std::iter::once(5..11).collect(),
+        );
         let place = source.place(14..15);
         assert_eq!(&*place.shown, "a = \"***\", b = 1");
         assert_eq!((place.column, place.indent), (15, 11));

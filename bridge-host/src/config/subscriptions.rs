@@ -105,7 +105,7 @@ fn name(
     let legal = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.is_empty() || !name.chars().all(legal) {
         value.fault(
-            format!("`{}` is no name for a subscription", text.shown()),
+            format!("{} is no name for a subscription", text.quoted()),
             "a name is made of letters, digits, `-`, `_` and `.`",
         );
         return None;
@@ -113,8 +113,8 @@ fn name(
     if let Some(first) = seen.get(name) {
         value.fault(
             format!(
-                "there is a subscription `{}` already, on line {}",
-                text.shown(),
+                "there is a subscription {} already, on line {}",
+                text.quoted(),
                 first.line
             ),
             "each needs a name of its own: its place in the queue is kept under that",

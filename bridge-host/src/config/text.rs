@@ -39,6 +39,12 @@ impl Text {
         &self.shown
     }
 
+    /// The text as the user wrote it, for a message: in one line, and not all
+    /// of a long one.
+    pub(super) fn quoted(&self) -> String {
+        quote(&self.shown)
+    }
+
     /// A message with the value, or parts of it in quotes, made one that may
     /// be shown.
     pub(super) fn hide_in(&self, message: &str) -> String {
@@ -63,6 +69,26 @@ impl std::fmt::Debug for Text {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.shown.fmt(f)
     }
+}
+
+/// How much of a text is quoted in a message, in characters.
+const LONGEST_QUOTED: usize = 60;
+
+/// A text in backticks, without anything that could break a line.
+pub(super) fn quote(text: &str) -> String {
+    let mut quoted = String::from("`");
+    for (n, c) in text.chars().enumerate() {
+        match c {
+            _ if n == LONGEST_QUOTED => {
+                quoted.push('…');
+                break;
+            }
+            c if c.is_control() => quoted.extend(c.escape_default()),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('`');
+    quoted
 }
 
 /// Why a text could not be completed: what was found, and the remedy.
@@ -214,6 +240,12 @@ mod tests {
         );
         assert_eq!(text.hide_in("no `x one` here"), "no `x ${A}` here");
         assert_eq!(text.hide_in("the word \"one\""), "the word \"***\"");
+    }
+
+    #[test]
+    fn quoted_texts_stay_in_their_line() {
+        assert_eq!(quote("a\n\u{1b}[31m\"b\""), "`a\\n\\u{1b}[31m\"b\"`");
+        assert_eq!(quote(&"x".repeat(100)).chars().count(), LONGEST_QUOTED + 3);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use toml::de::DeValue;
 use super::fault::Fault;
 use super::section::{Reader, Section};
 use super::suggest::{did_you_mean, list};
-use super::text::{Text, expand};
+use super::text::{Text, expand, quote};
 use super::units::{self, DURATION_HELP, SIZE_HELP};
 
 /// A key's value, or an element of a list.
@@ -46,7 +46,10 @@ impl<'a> Value<'a> {
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
-        self.fault(format!("`{}` is {wanted}, not {found}", self.key), help);
+        self.fault(
+            format!("{} is {wanted}, not {found}", quote(&self.key)),
+            help,
+        );
     }
 
     /// A text, its references replaced.
@@ -58,7 +61,7 @@ impl<'a> Value<'a> {
                 None
             }
             _ => {
-                self.wrong_kind("a text", format!("write {} = \"…\"", self.key));
+                self.wrong_kind("a text", "write \"…\"");
                 None
             }
         }
@@ -126,7 +129,7 @@ impl<'a> Value<'a> {
             let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
             let help = did_you_mean(text.expose(), &words)
                 .unwrap_or_else(|| format!("it is one of {}", list(&words)));
-            self.fault(format!("`{}` cannot be `{}`", self.key, text.shown()), help);
+            self.fault(format!("`{}` cannot be {}", self.key, text.quoted()), help);
         }
         found.map(|(_, choice)| *choice)
     }
@@ -188,7 +191,7 @@ impl<'a> Value<'a> {
         let text = self.text()?;
         let read = read(text.expose());
         if read.is_none() {
-            self.fault(format!("`{}` is no {}", text.shown(), &kind[2..]), help);
+            self.fault(format!("{} is no {}", text.quoted(), &kind[2..]), help);
         }
         read
     }
@@ -212,14 +215,14 @@ impl<'a> Value<'a> {
             self.fault(format!("`{}` is an empty list", self.key), help);
             return None;
         }
-        let item = |item: &'a toml::Spanned<DeValue<'a>>| Value {
+        let item = |(n, item): (usize, &'a toml::Spanned<DeValue<'a>>)| Value {
             reader: self.reader,
-            key: self.key.clone(),
+            key: format!("{}[{n}]", self.key),
             key_span: self.key_span.clone(),
             span: item.span(),
             value: item.get_ref(),
         };
-        Some(items.iter().map(item).collect())
+        Some(items.iter().enumerate().map(item).collect())
     }
 
     /// A table, of this name in messages.

@@ -1,9 +1,13 @@
 //! `bridge-host check` on configs of every kind: each beside its expected
 //! report in `tests/config`. `BLESS=1` writes the reports anew.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
+
+use bridge_host::config::{Config, Connection, EMBEDDED, Fault, Parts, load};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config")
@@ -130,4 +134,84 @@ fn the_example_of_the_documentation_is_sound() {
     fs::write(&file, example).unwrap();
     let found = report(&check(&[file.to_str().unwrap()], &[]));
     assert!(found.ends_with("exit 0\n"), "{found}");
+}
+
+fn read(case: &str) -> Result<Config, Vec<Fault>> {
+    let variables = [("CURRENCY", "CHF"), ("HOME", "/home-of-someone")];
+    let variables: BTreeMap<_, _> = variables
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_string()))
+        .collect();
+    load(&folder().join(case), &variables, &|_, _| Vec::new())
+}
+
+#[test]
+fn rooms_get_what_the_user_wrote() {
+    let config = read("36-sound.toml").unwrap();
+    assert_eq!(config.intake.token.as_ref().unwrap().expose(), "s3cret");
+    assert_eq!(config.guests.cache, folder().join("cache"));
+    let Connection::Embedded(embedded) = &config.connections[EMBEDDED];
+    assert_eq!(embedded.path, folder().join("bridge-data"));
+
+    let orders = &config.subscriptions[0];
+    assert_eq!(orders.parts, Parts::Adapter);
+    assert_eq!(orders.policy.retry.max, Duration::from_secs(20));
+    assert_eq!(orders.limits.memory, 64 << 20);
+    let pairs = orders.pairs();
+    let pairs: Vec<_> = pairs
+        .iter()
+        .map(|(key, value)| (&**key, &**value))
+        .collect();
+    assert_eq!(
+        pairs,
+        [
+            ("to.url", "https://shop.example/hooks/orders"),
+            ("to.method", "PUT"),
+            ("to.envelope", "json"),
+            ("to.successful_on", "2xx,409"),
+            ("to.retry_on", "404"),
+            ("to.headers.authorization", "Bearer s3cret"),
+            ("minimum", "100"),
+            ("currency", "CHF"),
+            ("api_key", "s3cret"),
+        ]
+    );
+    let shown = format!("{config:?}");
+    assert!(
+        !shown.contains("s3cret") && !shown.contains("CHF"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn later_faults_find_their_line() {
+    let config = read("36-sound.toml").unwrap();
+    let orders = &config.subscriptions[0];
+    let line = |key| orders.place(key).map(|place| place.line);
+    assert_eq!(line("topics"), Some(9));
+    assert_eq!(line("chain.0"), line("name"));
+
+    let faulty = |_: &_, one: &bridge_host::config::Subscription| {
+        vec![Fault::new(
+            one.place("to").cloned(),
+            "nobody is there",
+            None::<String>,
+        )]
+    };
+    let faults = load(&folder().join("36-sound.toml"), &BTreeMap::new(), &faulty).unwrap_err();
+    assert_eq!(faults[0].place.as_ref().unwrap().line, 17);
+}
+
+#[test]
+fn two_arguments_are_a_config() {
+    let none = BTreeMap::new();
+    let config = Config::forward(&["orders.>".into()], "http://h/x?key=$A", &none).unwrap();
+    let only = &config.subscriptions[0];
+    assert_eq!(
+        only.pairs(),
+        [("to.url".to_string(), "http://h/x?key=$A".to_string())]
+    );
+    assert!(only.place("to").is_none());
+    let faults = Config::forward(&["a..b".into(), "".into()], "h/x", &none).unwrap_err();
+    assert_eq!(faults.len(), 3);
 }
