@@ -12,7 +12,9 @@ async fn a_message_becomes_a_post() {
     .await;
 
     let headers = [("content-type", "application/json"), ("x-customer", "7")];
-    let id = bridge.accept("orders.new", &headers, r#"{"amount":1}"#).await;
+    let id = bridge
+        .accept("orders.new", &headers, r#"{"amount":1}"#)
+        .await;
 
     let received = endpoint.wait_for(1).await.remove(0);
     assert_eq!(received.method, "POST");
@@ -23,7 +25,9 @@ async fn a_message_becomes_a_post() {
     assert_eq!(received.header("x-customer"), "7");
     assert_eq!(&received.body[..], br#"{"amount":1}"#);
 
-    let ledger = bridge.ledger_when("orders", |ledger| ledger.delivered == 1).await;
+    let ledger = bridge
+        .ledger_when("orders", |ledger| ledger.delivered == 1)
+        .await;
     assert!(ledger.balances(), "{ledger:?}");
     let (status, _) = bridge.stop();
     assert!(status.success(), "{status}");

@@ -7,7 +7,7 @@ mod dead_letters;
 mod endpoint;
 mod guests;
 
-pub use bridge::{Bridge, Ledger, binary};
+pub use bridge::{Bridge, binary};
 pub use client::{Answer, request};
 pub use dead_letters::Letter;
 pub use endpoint::{Endpoint, Received, Reply};

@@ -3,4 +3,17 @@
 
 mod harness;
 
+mod compose;
+mod config;
+mod content;
+mod contract;
+mod contract_calls;
+mod crashes;
+mod embedded;
+mod examples;
 mod forward;
+mod guests_of_others;
+mod http;
+mod intake;
+mod limits;
+mod retries;

@@ -1,0 +1,48 @@
+//! The bridge's form: its delivery engine, its pool of instances, the adapter.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bridge_host::broker::Subscription;
+use bridge_host::compose::ADAPTER;
+use bridge_host::delivery::{Delivery, Policy, Stats, Workers};
+use bridge_host::guest::{Component, Environment, Limits, Runtime};
+use bridge_host::http::{Allow, Settings};
+
+use crate::IN_FLIGHT;
+
+/// The adapter, ready to post to a URL.
+pub fn adapter(url: &str) -> Arc<Component> {
+    let cache = std::env::temp_dir().join("bridge-host-bench");
+    let runtime = Runtime::new(&cache, 4 << 30, &Settings::default()).expect("a runtime");
+    let environment = Environment {
+        settings: BTreeMap::from([("to.url".into(), url.into())]),
+        connections: Arc::default(),
+        allow: Arc::new(Allow::default().with_endpoint(&url.parse().expect("a URL"))),
+        limits: Limits::default(),
+    };
+    let component = runtime.load("adapter", ADAPTER, environment);
+    Arc::new(component.expect("the adapter"))
+}
+
+/// Forwards until `done`.
+pub async fn forward(
+    subscription: Box<dyn Subscription>,
+    handler: Arc<Component>,
+    workers: Workers,
+    done: impl Future<Output = ()>,
+) {
+    let delivery = Delivery {
+        name: "bench".into(),
+        policy: Policy {
+            max_in_flight: IN_FLIGHT,
+            ..Policy::default()
+        },
+        handler,
+        workers,
+        stats: Arc::new(Stats::default()),
+    };
+    let summary = delivery.run(subscription, done, Duration::from_secs(10)).await;
+    assert_eq!(summary.given_back, 0);
+}

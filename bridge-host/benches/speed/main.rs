@@ -1,0 +1,41 @@
+//! The bridge against a plain native forwarder, alternating in one run: ratios
+//! of messages a second and of CPU a message. `cargo xtask bench` runs it.
+
+mod bridge;
+mod measure;
+mod memory;
+mod native;
+mod receiver;
+mod report;
+mod store;
+
+use std::time::Duration;
+
+/// What one round carries.
+pub const BODY: usize = 1024;
+/// Attempts under way at once, on both sides.
+pub const IN_FLIGHT: usize = 64;
+
+fn main() {
+    let mut args = std::env::args().skip(1);
+    match args.next().as_deref() {
+        Some("receiver") => receiver::run(args.next().expect("a delay in milliseconds")),
+        _ => compare(),
+    }
+}
+
+fn compare() {
+    let rounds = 7;
+    println!("{BODY} bytes, {IN_FLIGHT} in flight, {rounds} rounds of each, alternating\n");
+    for (delay, messages) in [(Duration::ZERO, 30_000), (Duration::from_millis(1), 20_000)] {
+        let receiver = receiver::Receiver::start(delay);
+        let title = format!("endpoint that takes {delay:?}");
+        let url = receiver.url();
+        report::show(&format!("{title}, queue in memory"), rounds, |form| {
+            memory::round(form, &url, messages)
+        });
+        report::show(&format!("{title}, embedded broker"), rounds, |form| {
+            store::round(form, &url, messages)
+        });
+    }
+}

@@ -1,0 +1,81 @@
+//! A queue in memory: what is left is the engine, the wasm step and HTTP.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use bridge_host::broker::{BrokerError, Incoming, Receipt, Settlement, Subscription};
+use bridge_host::message::{Message, MessageId};
+use tokio::sync::Notify;
+
+use crate::BODY;
+use crate::measure::{Form, Round};
+
+/// The message that all rounds carry.
+pub fn message() -> Message {
+    let mut message = Message::new("orders.new", vec![b'x'; BODY]);
+    message.content_type = Some("application/json".into());
+    message.add_metadata("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    message.add_metadata("x-tenant", "acme");
+    message
+}
+
+struct Queue {
+    message: Message,
+    left: usize,
+    books: Arc<Books>,
+}
+
+struct Books {
+    unsettled: AtomicUsize,
+    all: Notify,
+}
+
+#[async_trait]
+impl Subscription for Queue {
+    async fn next(&mut self) -> Result<Incoming, BrokerError> {
+        if self.left == 0 {
+            return std::future::pending().await;
+        }
+        self.left -= 1;
+        Ok(Incoming {
+            message: self.message.clone(),
+            id: MessageId::parse("msg_0192f3577b34da6a3ce929d0e0e4736").expect("an id"),
+            attempt: 1,
+            published: SystemTime::now(),
+            receipt: Box::new(Slip(self.books.clone())),
+        })
+    }
+}
+
+struct Slip(Arc<Books>);
+
+#[async_trait]
+impl Receipt for Slip {
+    async fn extend(&mut self, _: Duration) -> Result<(), BrokerError> {
+        Ok(())
+    }
+
+    async fn settle(self: Box<Self>, settlement: Settlement) -> Result<(), BrokerError> {
+        assert_eq!(settlement, Settlement::Delivered);
+        if self.0.unsettled.fetch_sub(1, Relaxed) == 1 {
+            self.0.all.notify_one();
+        }
+        Ok(())
+    }
+}
+
+/// One round.
+pub fn round(form: Form, url: &str, messages: usize) -> Round {
+    let books = Arc::new(Books {
+        unsettled: AtomicUsize::new(messages),
+        all: Notify::new(),
+    });
+    let queue = Box::new(Queue {
+        message: message(),
+        left: messages,
+        books: books.clone(),
+    });
+    crate::report::run(form, url, messages, queue, async move { books.all.notified().await })
+}

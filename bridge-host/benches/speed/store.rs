@@ -1,0 +1,55 @@
+//! The embedded broker: durable messages, read, forwarded and settled.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bridge_host::broker::embedded::{Embedded, Settings};
+use bridge_host::broker::{Broker, SubscribeSpec, Subscription};
+use bridge_host::message::TopicPattern;
+
+use crate::measure::{Form, Round};
+use crate::{memory, report};
+
+const NAME: &str = "bench";
+
+/// One round, on a store of its own that was filled before.
+pub fn round(form: Form, url: &str, messages: usize) -> Round {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = Settings {
+        path: folder.path().into(),
+        ..Settings::default()
+    };
+    let broker = Arc::new(Embedded::open(settings).expect("a broker"));
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let subscription = runtime.block_on(fill(&broker, messages));
+    let books = broker.clone();
+    report::run(form, url, messages, subscription, async move {
+        while books.ledgers().await.expect("a ledger")[0].pending > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+}
+
+async fn fill(broker: &Arc<Embedded>, messages: usize) -> Box<dyn Subscription> {
+    let spec = SubscribeSpec {
+        name: NAME.into(),
+        topics: vec![TopicPattern::parse("orders.>").expect("a pattern")],
+        ordered: false,
+    };
+    let subscription = broker.subscribe(spec).await.expect("a subscription");
+    let publishers: Vec<_> = (0..256)
+        .map(|publisher| {
+            let broker = broker.clone();
+            tokio::spawn(async move {
+                for _ in (publisher..messages).step_by(256) {
+                    let published = broker.publish(memory::message(), None).await;
+                    published.expect("durable");
+                }
+            })
+        })
+        .collect();
+    for publisher in publishers {
+        publisher.await.expect("no panic");
+    }
+    subscription
+}

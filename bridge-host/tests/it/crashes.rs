@@ -1,0 +1,171 @@
+//! What the bridge goes through and what becomes of its messages: SIGKILL in
+//! the middle, SIGKILL while publishing, SIGTERM, a disk that is full.
+
+use std::collections::{HashMap, HashSet};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::harness::{Bridge, Endpoint, Received, Reply, binary, request, until};
+
+fn config(endpoint: &Endpoint) -> String {
+    format!(
+        "[[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\nto = {:?}\n\
+         retry = {{ max_attempts = 100, initial = \"10ms\", max = \"100ms\" }}\n",
+        endpoint.url("/")
+    )
+}
+
+/// How often each id arrived.
+fn counts(received: &[Received]) -> HashMap<String, usize> {
+    let mut counts = HashMap::new();
+    for one in received {
+        *counts.entry(one.id()).or_default() += 1;
+    }
+    counts
+}
+
+/// Publishes messages of these numbers in one batch; those that got a yes.
+async fn batch(bridge: &Bridge, numbers: std::ops::Range<usize>) -> HashSet<String> {
+    let lines: String = numbers
+        .map(|n| format!("{{\"topic\":\"load\",\"id\":\"load-{n}\",\"data\":\"message {n}\"}}\n"))
+        .collect();
+    let Ok(answer) = request(bridge.intake, "POST", "/batch", &[], lines).await else {
+        return HashSet::new();
+    };
+    answer
+        .body
+        .split(|&byte| byte == b'\n')
+        .filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok())
+        .filter_map(|line| Some(line["id"].as_str()?.to_owned()))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_in_the_middle_of_ten_thousand() {
+    const MESSAGES: usize = 10_000;
+    let endpoint = Endpoint::accepting().await;
+    let mut bridge = Bridge::start(&config(&endpoint)).await;
+    let accepted = batch(&bridge, 0..MESSAGES).await;
+    assert_eq!(accepted.len(), MESSAGES);
+    for part in 1..=3 {
+        endpoint.wait_for(MESSAGES * part / 4).await;
+        bridge = Bridge::start_in(bridge.kill()).await;
+    }
+    let ledger = bridge.ledger_when("all", |ledger| ledger.pending == 0).await;
+    assert!(ledger.balances(), "{ledger:?}");
+    assert_eq!(ledger.delivered as usize, MESSAGES, "{ledger:?}");
+    let counts = counts(&endpoint.received());
+    let missing: Vec<_> = accepted.iter().filter(|id| !counts.contains_key(*id)).collect();
+    assert!(missing.is_empty(), "lost: {missing:?}");
+    let duplicates: usize = counts.values().map(|count| count - 1).sum();
+    println!("killed three times in {MESSAGES} messages: 0 lost, {duplicates} duplicates");
+    // What repeats is what was in flight, and what was settled but not yet on disk.
+    assert!(duplicates < MESSAGES / 4, "{duplicates} duplicates");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_while_publishing() {
+    let endpoint = Endpoint::accepting().await;
+    let bridge = Arc::new(Bridge::start(&config(&endpoint)).await);
+    let publishers: Vec<_> = (0..8)
+        .map(|publisher| {
+            let bridge = bridge.clone();
+            tokio::spawn(async move {
+                let mut accepted = HashSet::new();
+                for n in 0.. {
+                    let id = format!("p{publisher}-{n}");
+                    let headers = [("webhook-id", id.as_str())];
+                    match request(bridge.intake, "POST", "/topics/load", &headers, "x").await {
+                        Ok(answer) if answer.status == 202 => accepted.insert(id),
+                        _ => break,
+                    };
+                }
+                accepted
+            })
+        })
+        .collect();
+    endpoint.wait_for(500).await;
+    bridge.signal("KILL");
+    let mut accepted = HashSet::new();
+    for publisher in publishers {
+        accepted.extend(publisher.await.expect("no panic"));
+    }
+    let bridge = Bridge::start_in(bridge.folder.clone()).await;
+    let ledger = bridge.ledger_when("all", |ledger| ledger.pending == 0).await;
+    assert!(ledger.balances(), "{ledger:?}");
+    let counts = counts(&endpoint.received());
+    let missing: Vec<_> = accepted.iter().filter(|id| !counts.contains_key(*id)).collect();
+    assert!(missing.is_empty(), "{} of {} lost: {missing:?}", missing.len(), accepted.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_drains_and_gives_the_rest_back() {
+    let endpoint = Endpoint::start(|received, _| {
+        let slow = received.body == "slow";
+        Reply::status(204).after(Duration::from_secs(if slow { 3600 } else { 0 }))
+    })
+    .await;
+    let config = config(&endpoint) + "[shutdown]\ndrain = \"500ms\"\n";
+    let bridge = Bridge::start(&config).await;
+    bridge.accept("load", &[], "slow").await;
+    bridge.accept("load", &[], "quick").await;
+    endpoint.wait_for(2).await;
+    let (status, folder) = bridge.stop();
+    assert!(status.success(), "{status}");
+
+    let bridge = Bridge::start_in(folder).await;
+    let received = endpoint.wait_for(3).await;
+    assert_eq!(received[2].body, "slow");
+    let ledger = bridge.ledger("all").await;
+    assert_eq!((ledger.dead_lettered, ledger.delivered, ledger.pending), (0, 1, 1), "{ledger:?}");
+    assert!(ledger.balances(), "{ledger:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk() {
+    let endpoint = Endpoint::accepting().await;
+    let folder = Arc::new(tempfile::tempdir().expect("a folder"));
+    std::fs::create_dir(folder.path().join("bridge-data")).expect("a folder");
+    let config = format!("intake = {{ address = \"127.0.0.1:0\" }}\n{}", config(&endpoint));
+    std::fs::write(folder.path().join("bridge.toml"), config).expect("a file");
+    // A small disk of its own, in a mount namespace that ends with the bridge.
+    let script = "mount -t tmpfs -o size=24m none bridge-data \
+                  && head -c 8m /dev/zero > bridge-data/ballast \
+                  && exec \"$0\" run bridge.toml";
+    let child = Command::new("unshare")
+        .args(["--map-root-user", "--mount", "sh", "-c", script])
+        .arg(binary())
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("unshare, of util-linux, gives the bridge a small disk");
+    let ballast = format!("/proc/{}/root{}/bridge-data/ballast", child.id(), folder.path().display());
+    let bridge = Bridge::attach(child, folder).await;
+
+    let mut accepted = HashSet::new();
+    let refused = loop {
+        let answer = bridge.publish("load", &[], vec![b'x'; 256 << 10]).await;
+        match answer.status {
+            202 => accepted.insert(answer.json()["id"].as_str().expect("an id").to_owned()),
+            _ => break answer,
+        };
+        assert!(accepted.len() < 1000, "a disk of 24 MiB has room for 250 MiB");
+    };
+    assert!([503, 507].contains(&refused.status), "{refused:?}");
+    std::fs::remove_file(ballast).expect("the ballast");
+    let id = until("room again", || async {
+        let answer = bridge.publish("load", &[], "room again").await;
+        let id = || answer.json()["id"].as_str().expect("an id").to_owned();
+        (answer.status == 202).then(id)
+    })
+    .await;
+    accepted.insert(id);
+    let ledger = bridge.ledger_when("all", |ledger| ledger.pending == 0).await;
+    assert!(ledger.balances(), "{ledger:?}");
+    assert_eq!(ledger.delivered as usize, accepted.len(), "{ledger:?}");
+    let counts = counts(&endpoint.received());
+    assert!(accepted.iter().all(|id| counts.contains_key(id)));
+}

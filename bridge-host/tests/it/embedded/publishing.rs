@@ -1,0 +1,172 @@
+//! What is taken, what is refused, and how long it is kept.
+
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use bridge_host::broker::embedded::{Embedded, Settings};
+use bridge_host::broker::{Broker, BrokerError, Settlement};
+use bridge_host::message::{Message, MessageId};
+
+use super::support::{Folder, ledger, letter, next, publish, spec, text, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_seen_again_is_kept_once() {
+    let folder = Folder::new();
+    let broker = Arc::new(folder.open());
+    let mut s = broker.subscribe(spec("s", &[">"])).await.unwrap();
+    let id = MessageId::parse("evt_1").unwrap();
+    let mut tasks = Vec::new();
+    for _ in 0..20 {
+        let (broker, id) = (Arc::clone(&broker), id.clone());
+        tasks.push(tokio::spawn(async move {
+            let message = Message::new("t", "1".as_bytes());
+            broker.publish(message, Some(id)).await.unwrap().duplicate
+        }));
+    }
+    let mut kept = 0;
+    for task in tasks {
+        kept += u32::from(!task.await.unwrap());
+    }
+    assert_eq!(kept, 1);
+    assert_eq!(next(&mut s).await.id, id);
+    assert_eq!(ledger(&broker, "s").await.accepted, 1);
+    drop((s, broker));
+
+    let window = Duration::from_millis(1);
+    let settings = Settings {
+        deduplication_window: window,
+        ..folder.settings()
+    };
+    let broker = Embedded::open(settings).unwrap();
+    tokio::time::sleep(2 * window).await;
+    let message = Message::new("t", "1".as_bytes());
+    assert!(!broker.publish(message, Some(id)).await.unwrap().duplicate);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_kept_is_refused() {
+    let folder = Folder::new();
+    let broker = Embedded::open(Settings {
+        max_message_size: 1000,
+        ..folder.settings()
+    })
+    .unwrap();
+    let mut s = broker.subscribe(spec("s", &[">"])).await.unwrap();
+    let wild = broker.publish(Message::new("a.*", ""), None).await;
+    assert!(matches!(wild, Err(BrokerError::Refused(text)) if text.contains("wildcard")));
+    let large = broker.publish(Message::new("a", vec![0; 1000]), None).await;
+    let size = BrokerError::TooLarge {
+        size: 1001,
+        max: 1000,
+    };
+    assert_eq!(large, Err(size));
+    let mut wordy = Message::new("a", "");
+    wordy.add_metadata("k", "x".repeat(300 << 10));
+    let wordy = broker.publish(wordy, None).await;
+    assert!(matches!(wordy, Err(BrokerError::Refused(text)) if text.contains("262144")));
+    broker.publish(Message::new("a", ""), None).await.unwrap();
+    assert_eq!(next(&mut s).await.message.data.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_messages_and_much_metadata_arrive_whole() {
+    let folder = Folder::new();
+    let broker = folder.open();
+    let mut s = broker.subscribe(spec("s", &[">"])).await.unwrap();
+    let data: Vec<u8> = (0..(64usize << 20) - 20_000)
+        .map(|n| (n * 31) as u8)
+        .collect();
+    let mut message = Message::new("a/b c.ü", data);
+    for n in 0..1000 {
+        message.add_metadata(format!("key {n}\n"), format!("ü\0{n}"));
+    }
+    broker.publish(message.clone(), None).await.unwrap();
+    publish(&broker, "t", "small").await;
+    let incoming = next(&mut s).await;
+    assert!(incoming.message == message);
+    assert_eq!(text(&next(&mut s).await), "small");
+}
+
+/// Settled messages go at the limit of size; the ones waited for stay, and
+/// then no more is taken until some of them are settled.
+#[tokio::test(flavor = "multi_thread")]
+async fn at_the_limit_of_size_only_settled_messages_go() {
+    let folder = Folder::new();
+    let mut settings = folder.settings();
+    settings.retention.max_size = 100_000;
+    let broker = Embedded::open(settings).unwrap();
+    let mut s = broker.subscribe(spec("s", &["a"])).await.unwrap();
+    let message = |topic| Message::new(topic, vec![b'x'; 999]);
+    for _ in 0..50 {
+        broker.publish(message("a"), None).await.unwrap();
+    }
+    for _ in 0..200 {
+        broker.publish(message("b"), None).await.unwrap();
+    }
+    for _ in 0..50 {
+        broker.publish(message("a"), None).await.unwrap();
+    }
+    let full = broker.publish(message("b"), None).await;
+    assert!(matches!(full, Err(BrokerError::Full(text)) if text.contains("max_size")));
+    let id = MessageId::parse("evt_1").unwrap();
+    let given = broker.publish(message("a"), Some(id.clone())).await;
+    assert!(matches!(given, Err(BrokerError::Full(_))));
+    let incoming = next(&mut s).await;
+    incoming.receipt.settle(letter("kept")).await.unwrap();
+    let full = broker.publish(message("a"), None).await;
+    assert!(
+        matches!(full, Err(BrokerError::Full(_))),
+        "a dead letter stays"
+    );
+    let incoming = next(&mut s).await;
+    incoming
+        .receipt
+        .settle(Settlement::Delivered)
+        .await
+        .unwrap();
+    until(&broker, "s", |l| l.delivered == 1).await;
+    let published = broker.publish(message("a"), Some(id)).await.unwrap();
+    assert!(!published.duplicate, "what was refused was not remembered");
+    assert_eq!(ledger(&broker, "s").await.accepted, 101);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settled_messages_go_when_they_are_old() {
+    let folder = Folder::new();
+    let broker = folder.open();
+    let mut s = broker.subscribe(spec("s", &["a"])).await.unwrap();
+    for n in 0..5000 {
+        let topic = if n % 100 == 0 { "a" } else { "b" };
+        publish(&broker, topic, "x").await;
+    }
+    next(&mut s)
+        .await
+        .receipt
+        .settle(letter("no"))
+        .await
+        .unwrap();
+    drop((s, broker));
+    let mut settings = folder.settings();
+    settings.retention.max_age = Duration::ZERO;
+    let broker = Embedded::open(settings).unwrap();
+    let conn = rusqlite::Connection::open(folder.0.join("bridge.db")).unwrap();
+    let count = || -> u32 {
+        conn.query_row("SELECT count(*) FROM messages", [], |row| row.get(0))
+            .unwrap()
+    };
+    let start = Instant::now();
+    while count() != 50 {
+        assert!(start.elapsed() < Duration::from_secs(20), "{}", count());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(ledger(&broker, "s").await.pending, 49);
+    let kept: u64 = conn
+        .query_row(
+            "SELECT size = (SELECT sum(size) FROM messages) FROM totals",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(kept, 1, "the sum is that of what is there");
+}

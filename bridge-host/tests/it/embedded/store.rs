@@ -1,0 +1,111 @@
+//! Dead letters and ledgers, looked at from outside; opening and closing.
+
+use bridge_host::broker::embedded::{Embedded, Inspector, StoreError, Which};
+use bridge_host::broker::{Broker, BrokerError, Settlement};
+use bridge_host::message::Message;
+
+use super::support::{Folder, ledger, letter, next, publish, spec, text, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_are_kept_shown_replayed_and_dropped() {
+    let folder = Folder::new();
+    let broker = folder.open();
+    let mut s = broker.subscribe(spec("s", &[">"])).await.unwrap();
+    let mut ids = Vec::new();
+    for n in 0..3 {
+        ids.push(publish(&broker, "t", &n.to_string()).await.to_string());
+        let incoming = next(&mut s).await;
+        incoming
+            .receipt
+            .settle(letter("no one there"))
+            .await
+            .unwrap();
+    }
+    let other = folder.inspect();
+    let one = Which::Subscription("s".into());
+    let listed = other.dead_letters(&one, 0, 2).unwrap();
+    assert_eq!(listed.len(), 2);
+    let shown = other.dead_letter(listed[1].id).unwrap();
+    assert_eq!(
+        (shown.message_id, &shown.message.data[..]),
+        (ids[1].clone(), &b"1"[..])
+    );
+    assert_eq!(Settlement::DeadLetter(shown.letter), letter("no one there"));
+    let rest = other.dead_letters(&Which::All, listed[1].id, 100).unwrap();
+    assert_eq!(rest[0].message_id, ids[2]);
+    let nobody = other.dead_letters(&Which::Subscription("nobody".into()), 0, 9);
+    assert!(matches!(nobody, Err(StoreError::NoSubscription { .. })));
+
+    assert_eq!(
+        other.drop_dead_letters(&Which::Id(listed[0].id)).unwrap(),
+        1
+    );
+    assert!(matches!(
+        other.dead_letter(listed[0].id),
+        Err(StoreError::NoDeadLetter(_))
+    ));
+    let dropped = ledger(&broker, "s").await;
+    assert_eq!(
+        (dropped.dead_lettered, dropped.dropped, dropped.pending),
+        (3, 1, 0)
+    );
+
+    assert_eq!(other.replay(&one).unwrap(), 2);
+    let replayed = [next(&mut s).await, next(&mut s).await];
+    assert_eq!(replayed.each_ref().map(text), ["1", "2"]);
+    for incoming in replayed {
+        assert_eq!(incoming.attempt, 1);
+        let delivered = Settlement::Delivered;
+        incoming.receipt.settle(delivered).await.unwrap();
+    }
+    let end = until(&broker, "s", |l| l.pending == 0).await;
+    assert_eq!((end.delivered, end.dead_lettered, end.dropped), (2, 1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_broker_a_folder() {
+    let folder = Folder::new();
+    assert!(matches!(
+        Inspector::open(&folder.0),
+        Err(StoreError::Missing(_))
+    ));
+    let broker = folder.open();
+    let second = Embedded::open(folder.settings());
+    let error = second.err().expect("the folder is taken").to_string();
+    assert!(error.contains(folder.0.to_str().unwrap()), "{error}");
+    broker.close().await;
+    drop(folder.open());
+    let closed = broker.publish(Message::new("t", ""), None).await;
+    assert!(matches!(closed, Err(BrokerError::Unavailable(_))));
+
+    folder.sql("PRAGMA user_version = 9");
+    assert!(matches!(
+        Embedded::open(folder.settings()),
+        Err(StoreError::Newer {
+            found: 9,
+            known: 1,
+            ..
+        })
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_writes_what_was_settled_and_ends_waiting() {
+    let folder = Folder::new();
+    let broker = folder.open();
+    let mut s = broker.subscribe(spec("s", &[">"])).await.unwrap();
+    publish(&broker, "t", "1").await;
+    let incoming = next(&mut s).await;
+    incoming
+        .receipt
+        .settle(Settlement::Delivered)
+        .await
+        .unwrap();
+    let waiting = tokio::spawn(async move { s.next().await.map(|i| i.id) });
+    broker.close().await;
+    assert!(matches!(
+        waiting.await.unwrap(),
+        Err(BrokerError::Unavailable(_))
+    ));
+    assert_eq!(folder.inspect().ledgers().unwrap()[0].delivered, 1);
+}

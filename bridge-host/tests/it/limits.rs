@@ -1,0 +1,69 @@
+//! Components that trap, loop or hoard are stopped, end in their own dead
+//! letters, and leave their neighbours alone.
+
+use crate::harness::{Bridge, Endpoint, guest};
+
+async fn bridge(more: &str) -> (Bridge, Endpoint) {
+    let endpoint = Endpoint::accepting().await;
+    let config = format!(
+        "[[subscriptions]]\nname = \"probe\"\ntopics = [\"probe.>\"]\ncomponent = {:?}\n\
+         retry = {{ max_attempts = 2, initial = \"1ms\", max = \"2ms\" }}\n{more}\n\
+         [[subscriptions]]\nname = \"healthy\"\ntopics = [\"healthy\"]\nto = {:?}\n",
+        guest("probe"),
+        endpoint.url("/"),
+    );
+    (Bridge::start(&config).await, endpoint)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loop_is_stopped() {
+    let (bridge, endpoint) = bridge("limits = { compute = \"200ms\" }").await;
+    let id = bridge.accept("probe.loop", &[], "").await;
+    bridge.accept("healthy", &[], "still here").await;
+    endpoint.wait_for(1).await;
+    let letter = bridge.dead_letter(&id).await;
+    assert_eq!(letter.attempts, 2);
+    assert!(letter.reason.contains("computed for more than 200ms"), "{}", letter.reason);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_ends_at_its_timeout() {
+    let (bridge, _) = bridge("timeout = \"300ms\"\nlimits = { compute = \"1h\" }").await;
+    let id = bridge.accept("probe.loop", &[], "").await;
+    let letter = bridge.dead_letter(&id).await;
+    assert!(letter.reason.contains("did not return within 300ms"), "{}", letter.reason);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hoard_is_stopped() {
+    let (bridge, endpoint) = bridge("limits = { memory = \"16MiB\" }").await;
+    let id = bridge.accept("probe.hoard", &[], "").await;
+    bridge.accept("healthy", &[], "still here").await;
+    endpoint.wait_for(1).await;
+    let letter = bridge.dead_letter(&id).await;
+    assert!(letter.reason.contains("memory"), "{}", letter.reason);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instances_are_reused_unless_told_otherwise() {
+    for (limits, expected) in [("", "2"), ("limits = { fresh = true }", "1"), ("limits = { recycle_after = 1 }", "1")] {
+        let (bridge, _) = bridge(limits).await;
+        let first = bridge.accept("probe.state", &[], "").await;
+        bridge.dead_letter(&first).await;
+        let second = bridge.accept("probe.state", &[], "").await;
+        let letter = bridge.dead_letter(&second).await;
+        assert!(letter.reason.ends_with(expected), "{limits}: {}", letter.reason);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trap_takes_its_instance_with_it() {
+    let (bridge, _) = bridge("max_in_flight = 1").await;
+    let first = bridge.accept("probe.state", &[], "").await;
+    bridge.dead_letter(&first).await;
+    let trap = bridge.accept("probe.trap", &[], "boom").await;
+    bridge.dead_letter(&trap).await;
+    let after = bridge.accept("probe.state", &[], "").await;
+    let letter = bridge.dead_letter(&after).await;
+    assert!(letter.reason.ends_with('1'), "a new instance: {}", letter.reason);
+}
