@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for folder in ["adapter", "wit", "xtask/componentize/src"] {
-        println!("cargo::rerun-if-changed={}", root.join(folder).display());
+    for source in ["adapter", "wit", "Cargo.toml", "Cargo.lock"] {
+        println!("cargo::rerun-if-changed={}", root.join(source).display());
     }
     println!("cargo::rerun-if-env-changed={}", componentize::CARGO);
     let out = PathBuf::from(std::env::var("OUT_DIR")?);

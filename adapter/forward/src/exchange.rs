@@ -2,6 +2,7 @@
 //! the host takes it, and a response that comes early ends it.
 
 use crate::failure;
+use crate::wasi::clocks::monotonic_clock::subscribe_duration;
 use crate::wasi::http::outgoing_handler;
 use crate::wasi::http::types::{
     Fields, FutureIncomingResponse, IncomingResponse, Method, OutgoingBody, OutgoingRequest,
@@ -11,12 +12,14 @@ use crate::wasi::io::poll::poll;
 use crate::wasi::io::streams::OutputStream;
 use mapping::{Failed, Request, Settings, Transport};
 
-/// The most that is written at once, and the first that is sent of any body
-/// before the host knows of the request.
+/// The most that is written at once.
 const CHUNK: usize = 1 << 20;
 
 /// The most that is read of a response, for the text of an error.
-const EXCERPT: u64 = 1024;
+const EXCERPT: usize = 1024;
+
+/// How long that may take, in nanoseconds: a status is enough to go by.
+const PATIENCE: u64 = 200_000_000;
 
 /// Sends the request and judges what came back.
 pub fn run(settings: &Settings, request: Request) -> Result<(), Failed> {
@@ -159,19 +162,20 @@ fn judge(settings: &Settings, answer: &IncomingResponse, whole: bool) -> Result<
     }
 }
 
-/// What the response says, where it is quick to say it.
+/// What the response says, as far as it does so at once.
 fn excerpt(answer: &IncomingResponse) -> Vec<u8> {
+    let mut read = Vec::new();
     let Ok(body) = answer.consume() else {
-        return Vec::new();
+        return read;
     };
     let Ok(stream) = body.stream() else {
-        return Vec::new();
+        return read;
     };
-    let mut read = Vec::new();
-    while let Ok(mut more) = stream.blocking_read(EXCERPT - read.len() as u64) {
-        read.append(&mut more);
-        if read.len() as u64 >= EXCERPT {
-            break;
+    let (ready, late) = (stream.subscribe(), subscribe_duration(PATIENCE));
+    while read.len() < EXCERPT && poll(&[&ready, &late]).contains(&0) {
+        match stream.read((EXCERPT - read.len()) as u64) {
+            Ok(mut more) => read.append(&mut more),
+            Err(_) => break,
         }
     }
     read

@@ -7,9 +7,9 @@ use std::process::Command;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// A shell-like command, split at spaces, that stands in for `cargo` when it
-/// builds guests, such as `/usr/bin/cargo -Zbuild-std=std,panic_abort`. When
-/// it is set, rustup is not asked for the target.
+/// The variable that replaces `cargo` for guests by words of your own, in which
+/// case rustup is not asked for the target. Where its server is out of reach:
+/// `env RUSTC_BOOTSTRAP=1 /usr/bin/cargo -Zbuild-std=std,panic_abort`.
 pub const CARGO: &str = "BRIDGE_GUEST_CARGO";
 
 /// Variables of an outer cargo that mislead the nested one: meant for another
@@ -61,18 +61,7 @@ pub fn build(package: &str, root: &Path, target: &Path) -> Result<Vec<u8>, Error
 }
 
 fn compile(package: &str, root: &Path, target: &Path) -> Result<PathBuf, Error> {
-    let mut command = match std::env::var(CARGO) {
-        Ok(words) if !words.trim().is_empty() => {
-            let mut words = words.split_whitespace();
-            let mut command = Command::new(words.next().unwrap_or("cargo"));
-            command.args(words);
-            command
-        }
-        _ => {
-            ensure_target(root)?;
-            Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        }
-    };
+    let mut command = cargo(root)?;
     command
         .current_dir(root)
         .args(["build", "--target", TARGET, "--profile", "guest"])
@@ -86,8 +75,22 @@ fn compile(package: &str, root: &Path, target: &Path) -> Result<PathBuf, Error> 
             .join(TARGET)
             .join("guest")
             .join(format!("{}.wasm", package.replace('-', "_")))),
-        false => Err(Error::Build(format!("{command:?}"))),
+        false => Err(Error::Build(words(&command))),
     }
+}
+
+fn cargo(root: &Path) -> Result<Command, Error> {
+    let own = std::env::var(CARGO).unwrap_or_default();
+    let mut words = own.split_whitespace();
+    let Some(program) = words.next() else {
+        ensure_target(root)?;
+        let known = std::env::var_os("CARGO");
+        return Ok(Command::new(known.unwrap_or_else(|| "cargo".into())));
+    };
+    let mut command = Command::new(program);
+    // The outer cargo's compiler need not be this one's.
+    command.args(words).env_remove("RUSTC");
+    Ok(command)
 }
 
 fn ensure_target(root: &Path) -> Result<(), Error> {
@@ -118,6 +121,13 @@ fn run(command: &mut Command) -> Result<bool, Error> {
     let status = command
         .stdout(io::stderr())
         .status()
-        .map_err(|e| Error::Command(format!("{command:?}"), e))?;
+        .map_err(|e| Error::Command(words(command), e))?;
     Ok(status.success())
+}
+
+/// The command as one would type it.
+fn words(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+    words.join(" ")
 }

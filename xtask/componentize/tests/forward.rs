@@ -28,7 +28,7 @@ fn the_adapter_is_small_and_asks_for_little() {
     assert_eq!(
         imports,
         [
-            "wasi:clocks/monotonic-clock@0.2.0", // the type `duration`
+            "wasi:clocks/monotonic-clock@0.2.0", // `wasi:http` has its durations from it
             "wasi:config/store@0.2.0-rc.1",
             "wasi:http/outgoing-handler@0.2.0",
             "wasi:http/types@0.2.0",
