@@ -2,6 +2,7 @@
 //! it says, and that what it took is there.
 
 mod batch;
+mod command;
 mod refusals;
 mod running;
 

@@ -26,8 +26,7 @@ pub type Body = UnsyncBoxBody<Bytes, std::convert::Infallible>;
 /// An intake in this process, until it is dropped or stopped.
 pub struct Running {
     pub admin: Arc<Admin>,
-    url: String,
-    client: Client<Body>,
+    outside: Outside,
     subscription: Mutex<Box<dyn Subscription>>,
     stop: oneshot::Sender<()>,
     served: JoinHandle<()>,
@@ -49,6 +48,11 @@ impl Running {
     }
 
     pub async fn start_with(settings: ingest::Settings) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_on(listener, settings).await
+    }
+
+    pub async fn start_on(listener: TcpListener, settings: ingest::Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let broker = Embedded::open(embedded::Settings {
             path: folder.path().into(),
@@ -61,7 +65,6 @@ impl Running {
             ordered: false,
         };
         let subscription = Mutex::new(broker.subscribe(spec).await.unwrap());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let admin = Arc::new(Admin::new(Books));
         admin.set_ready(true);
@@ -77,8 +80,7 @@ impl Running {
         ));
         Self {
             admin,
-            url,
-            client: Client::new(&Settings::default()).unwrap(),
+            outside: Outside::new(&url),
             subscription,
             stop,
             served,
@@ -95,6 +97,39 @@ impl Running {
         incoming
     }
 
+    pub fn url(&self) -> &str {
+        &self.outside.url
+    }
+
+    pub fn post(&self, path: &str) -> Post {
+        self.outside.post(path)
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> Post {
+        self.outside.request(method, path)
+    }
+
+    /// Returns when the listener has ended.
+    pub fn stop(self) -> impl Future<Output = ()> {
+        self.stop.send(()).unwrap();
+        async move { self.served.await.unwrap() }
+    }
+}
+
+/// A client for any server.
+pub struct Outside {
+    url: String,
+    client: Client<Body>,
+}
+
+impl Outside {
+    pub fn new(url: &str) -> Self {
+        Self {
+            url: url.into(),
+            client: Client::new(&Settings::default()).unwrap(),
+        }
+    }
+
     pub fn post(&self, path: &str) -> Post {
         self.request(Method::POST, path)
     }
@@ -106,12 +141,6 @@ impl Running {
             request: request.body(()).unwrap(),
             client: self.client.clone(),
         }
-    }
-
-    /// Returns when the listener has ended.
-    pub fn stop(self) -> impl Future<Output = ()> {
-        self.stop.send(()).unwrap();
-        async move { self.served.await.unwrap() }
     }
 }
 

@@ -1,0 +1,136 @@
+//! Lines of a batch: made of data, or completed where a publisher left
+//! something out.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::message::MessageId;
+
+/// A message as the intake's `/batch` takes it, without a newline.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// Counts from 1, in what was read.
+    pub number: u64,
+    pub text: String,
+}
+
+/// What messages made of plain data have besides it.
+#[derive(Clone, Debug)]
+pub(super) struct Template {
+    pub topic: String,
+    pub content_type: Option<String>,
+    pub metadata: Vec<(String, String)>,
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    id: &'a str,
+    topic: &'a str,
+    #[serde(rename = "content-type", skip_serializing_if = "Option::is_none")]
+    content_type: Option<&'a str>,
+    #[serde(serialize_with = "as_object")]
+    metadata: &'a [(String, String)],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_base64: Option<String>,
+}
+
+fn as_object<S: Serializer>(pairs: &&[(String, String)], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(pairs.iter().map(|(key, value)| (key, value)))
+}
+
+impl Template {
+    /// The line that carries this data.
+    pub fn line(&self, number: u64, id: &MessageId, data: &[u8]) -> Line {
+        // With a content-type, `data` could mean JSON; base64 is never mistaken.
+        let text = match self.content_type {
+            None => std::str::from_utf8(data).ok(),
+            Some(_) => None,
+        };
+        let message = Message {
+            id: id.as_str(),
+            topic: &self.topic,
+            content_type: self.content_type.as_deref(),
+            metadata: &self.metadata,
+            data: text,
+            data_base64: text.is_none().then(|| STANDARD.encode(data)),
+        };
+        let text = serde_json::to_string(&message).expect("texts and lists are always JSON");
+        Line { number, text }
+    }
+}
+
+/// What is looked at in a line that is a message already.
+#[derive(Deserialize)]
+struct Known {
+    id: Option<serde::de::IgnoredAny>,
+    topic: Option<serde::de::IgnoredAny>,
+}
+
+/// Gives a line the id and the topic that it does not have: the id here, so
+/// that sending it again makes no second message of it.
+pub(super) fn complete(number: u64, text: &str, topic: Option<&str>) -> Result<Line, String> {
+    let known: Known =
+        serde_json::from_str(text).map_err(|error| format!("this line is no message: {error}"))?;
+    let members = text.trim_start().strip_prefix('{').unwrap_or_default();
+    let mut line = String::with_capacity(text.len() + 64);
+    line.push('{');
+    if known.id.is_none() {
+        line.push_str(&format!("\"id\":\"{}\",", MessageId::generate()));
+    }
+    if let (None, Some(topic)) = (&known.topic, topic) {
+        line.push_str(&format!("\"topic\":{},", serde_json::json!(topic)));
+    }
+    if members.trim_start().starts_with('}') {
+        return Err("this line has no `data`".into());
+    }
+    line.push_str(members);
+    Ok(Line { number, text: line })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_data() {
+        let id = MessageId::parse("i").unwrap();
+        let mut template = Template {
+            topic: "t".into(),
+            content_type: None,
+            metadata: vec![("k".into(), "v".into())],
+        };
+        let line = |template: &Template, data: &[u8]| template.line(1, &id, data).text;
+        assert_eq!(
+            line(&template, b"a\nb"),
+            r#"{"id":"i","topic":"t","metadata":{"k":"v"},"data":"a\nb"}"#
+        );
+        assert_eq!(
+            line(&template, &[0, 255]),
+            r#"{"id":"i","topic":"t","metadata":{"k":"v"},"data_base64":"AP8="}"#
+        );
+        template.content_type = Some("application/json".into());
+        assert_eq!(
+            line(&template, b"{}"),
+            r#"{"id":"i","topic":"t","content-type":"application/json","metadata":{"k":"v"},"data_base64":"e30="}"#
+        );
+    }
+
+    #[test]
+    fn lines_completed() {
+        let complete = |text, topic| complete(7, text, topic).map(|line| line.text);
+        let whole = r#"{"id":"i","topic":"t","data":1.0}"#;
+        assert_eq!(complete(whole, Some("u")).unwrap(), whole);
+        assert_eq!(
+            complete(r#" {"id":"i","data":""}"#, Some("u")).unwrap(),
+            r#"{"topic":"u","id":"i","data":""}"#
+        );
+        let line = complete(r#"{"topic":"t","data":""}"#, None).unwrap();
+        assert!(line.starts_with(r#"{"id":"msg_"#), "{line}");
+        for wrong in ["", "x", "[]", "{}", "7"] {
+            assert!(complete(wrong, None).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The listener: reads each request, shows and records it, answers as told.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::behaviour::Behaviour;
+use super::counts::Counts;
+use super::record::Recorder;
+use super::view::{self, View};
+use super::{Args, Error, show};
+
+/// A message with a thousand entries of metadata must arrive.
+const MAX_HEADERS: usize = 2048;
+/// The head of a request, in bytes.
+const MAX_HEAD: usize = 1 << 20;
+
+/// What requests are shown as.
+enum Shown {
+    Nothing,
+    Line,
+    Whole,
+    Json,
+}
+
+struct Endpoint {
+    behaviour: Behaviour,
+    recorder: Recorder,
+    shown: Shown,
+    counts: Mutex<Counts>,
+}
+
+/// Serves until SIGINT or SIGTERM, then tells how much arrived.
+pub(super) async fn serve(args: Args) -> Result<(), Error> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Start)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Start)?;
+    let seed = RandomState::new().hash_one(());
+    let endpoint = Arc::new(Endpoint {
+        behaviour: Behaviour::new(&args, seed),
+        shown: Shown::of(&args),
+        recorder: Recorder::open(args.log, args.save)?,
+        counts: Mutex::default(),
+    });
+    let refused = |error| Error::Listen(args.address, error);
+    let listener = TcpListener::bind(args.address).await.map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    // Not on standard output: that is for what arrives.
+    eprintln!("listening on http://{address}; Ctrl-C ends it");
+    let mut stopped = pin!(async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    });
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => _ = tokio::spawn(serve_one(stream, endpoint.clone())),
+                Err(error) => eprintln!("cannot accept a connection: {error}"),
+            },
+            () = &mut stopped => break,
+        }
+    }
+    eprintln!("{}", endpoint.counts());
+    Ok(())
+}
+
+async fn serve_one(stream: TcpStream, endpoint: Arc<Endpoint>) {
+    // An answer is small, and must not wait for an acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(|request| {
+        let endpoint = endpoint.clone();
+        async move { endpoint.answer(request).await }
+    });
+    // How a connection ends is the client's business.
+    let _ = http1::Builder::new()
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+impl Endpoint {
+    async fn answer(&self, request: Request<Incoming>) -> hyper::Result<Response<Empty<Bytes>>> {
+        let (head, body) = request.into_parts();
+        let body = body.collect().await?.to_bytes();
+        let answer = self.behaviour.next();
+        if !answer.after.is_zero() {
+            tokio::time::sleep(answer.after).await;
+        }
+        self.show(&head.headers, &body, answer.status);
+        let mut response = Response::new(Empty::new());
+        *response.status_mut() = answer.status;
+        if let Some(seconds) = answer.retry_after {
+            let headers = response.headers_mut();
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        Ok(response)
+    }
+
+    fn show(&self, headers: &HeaderMap, body: &Bytes, status: StatusCode) {
+        let id = headers.get(view::ID).and_then(|id| id.to_str().ok());
+        let number = {
+            let mut counts = self.counts();
+            counts.add(status, id, body.len());
+            counts.requests()
+        };
+        self.recorder.save(id, number, body);
+        if matches!(self.shown, Shown::Nothing) && !self.recorder.logs() {
+            return;
+        }
+        let (view, at) = (View::of(headers, body), SystemTime::now());
+        if self.recorder.logs() {
+            self.recorder.log(show::record(&view, status, body, at));
+        }
+        let mut text = match self.shown {
+            Shown::Nothing => return,
+            Shown::Json => show::record(&view, status, body, at),
+            Shown::Line | Shown::Whole => show::line(&view, status, body, at),
+        };
+        text.push('\n');
+        if matches!(self.shown, Shown::Whole)
+            && let Some(message) = view::message(headers, body)
+        {
+            text.push_str(&show::whole(&message));
+        }
+        // A reader that went away is no reason to refuse messages.
+        let _ = io::stdout().lock().write_all(text.as_bytes());
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shown {
+    fn of(args: &Args) -> Self {
+        match args {
+            _ if args.quiet => Self::Nothing,
+            _ if args.json => Self::Json,
+            _ if args.body => Self::Whole,
+            _ => Self::Line,
+        }
+    }
+}

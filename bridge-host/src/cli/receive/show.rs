@@ -1,0 +1,134 @@
+//! A request as a line: for people, for machines, and whole.
+
+use std::fmt::Write;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::StatusCode;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::view::View;
+use crate::config::show_size;
+
+/// So much of a body is shown in a line.
+const SHOWN: usize = 60;
+
+/// One line for people.
+pub(super) fn line(view: &View<'_>, status: StatusCode, body: &Bytes, at: SystemTime) -> String {
+    let or_dash = |text: Option<&str>| text.map_or_else(|| "-".into(), plain);
+    format!(
+        "{} {} {} {} {} {} {}",
+        clock(at),
+        status.as_u16(),
+        or_dash(view.id.as_deref()),
+        or_dash(view.topic.as_deref()),
+        or_dash(view.content_type.as_deref()),
+        show_size(body.len() as u64),
+        beginning(body),
+    )
+}
+
+/// One line for machines.
+pub(super) fn record(view: &View<'_>, status: StatusCode, body: &Bytes, at: SystemTime) -> String {
+    let hash = Sha256::digest(body)
+        .iter()
+        .fold(String::new(), |mut hex, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
+    let record = json!({
+        "id": view.id,
+        "topic": view.topic,
+        "content-type": view.content_type,
+        "status": status.as_u16(),
+        "length": body.len(),
+        "sha256": hash,
+        "at": since(at).as_secs_f64(),
+    });
+    record.to_string()
+}
+
+/// The whole message, indented below its line.
+pub(super) fn whole(message: &mapping::Message) -> String {
+    let mut text = String::new();
+    for (key, value) in &message.metadata {
+        let _ = writeln!(text, "    {}: {}", plain(key), plain(value));
+    }
+    match std::str::from_utf8(&message.data) {
+        Ok(data) => data.lines().for_each(|line| {
+            let _ = writeln!(text, "  | {}", plain(line));
+        }),
+        Err(_) => {
+            let size = show_size(message.data.len() as u64);
+            let _ = writeln!(text, "  | {size} that are not text");
+        }
+    }
+    text
+}
+
+/// The time of day, UTC.
+fn clock(at: SystemTime) -> String {
+    let since = since(at);
+    let seconds = since.as_secs() % 86_400;
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    let millis = since.subsec_millis();
+    format!("{hours:02}:{minutes:02}:{:02}.{millis:03}Z", seconds % 60)
+}
+
+fn since(at: SystemTime) -> Duration {
+    at.duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+fn beginning(body: &Bytes) -> String {
+    // Four bytes a character at most.
+    let start = &body[..body.len().min(SHOWN * 4)];
+    let text = String::from_utf8_lossy(start);
+    let mut shown = plain(&text.chars().take(SHOWN).collect::<String>());
+    if shown.len() < body.len() && text.chars().count() > SHOWN {
+        shown.push('…');
+    }
+    shown
+}
+
+/// What a stranger sent must not steer the terminal.
+fn plain(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\n' | '\r' | '\t' => ' ',
+            c if c.is_control() => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view() -> View<'static> {
+        View {
+            id: Some("msg_1".into()),
+            topic: Some("orders.new".into()),
+            content_type: None,
+        }
+    }
+
+    #[test]
+    fn lines() {
+        let at = UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
+        let ok = StatusCode::NO_CONTENT;
+        let line = line(&view(), ok, &Bytes::from_static(b"a\x1b[2J\nb"), at);
+        assert!(
+            line.starts_with("22:13:20.123Z 204 msg_1 orders.new - "),
+            "{line}"
+        );
+        assert!(line.ends_with(" a\u{fffd}[2J b"), "{line}");
+        let record = record(&view(), ok, &Bytes::new(), at);
+        let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+        assert_eq!(record["length"], 0);
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(record["sha256"], empty);
+    }
+}

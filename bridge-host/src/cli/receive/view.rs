@@ -1,0 +1,101 @@
+//! A request as the message that it carries, in either envelope.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use mapping::{Envelope, Message};
+
+/// Says the topic in the raw envelope; what has it not may be in the other.
+const TOPIC: &str = "message-topic";
+/// Says the id in both.
+pub(super) const ID: &str = "webhook-id";
+
+/// What is known of a request at a glance.
+pub(super) struct View<'a> {
+    pub id: Option<Cow<'a, str>>,
+    pub topic: Option<String>,
+    pub content_type: Option<Cow<'a, str>>,
+}
+
+impl<'a> View<'a> {
+    /// Reads no more of the body than it must.
+    pub fn of(headers: &'a HeaderMap, body: &Bytes) -> Self {
+        let text = |name: &str| Some(String::from_utf8_lossy(headers.get(name)?.as_bytes()));
+        let content_type = text(CONTENT_TYPE.as_str());
+        let topic = match headers.get(TOPIC) {
+            Some(value) => {
+                let told = [(TOPIC, value.as_bytes())];
+                let message = mapping::decode(Envelope::Raw, told, &[]);
+                message.ok().map(|message| message.topic)
+            }
+            // A value that is not plain text has its name marked: decode all.
+            None => message(headers, body).map(|message| message.topic),
+        };
+        Self {
+            id: text(ID),
+            topic: topic.filter(|topic| !topic.is_empty()),
+            content_type,
+        }
+    }
+}
+
+/// The whole message, where it is one.
+pub(super) fn message(headers: &HeaderMap, body: &Bytes) -> Option<Message> {
+    let told = || {
+        let pairs = headers.iter();
+        pairs.map(|(name, value)| (name.as_str(), value.as_bytes()))
+    };
+    let raw = mapping::decode(Envelope::Raw, told(), &[]).ok()?;
+    let is_json = raw.content_type.as_deref() == Some("application/json");
+    if raw.topic.is_empty() && is_json {
+        let message = mapping::decode(Envelope::Json, told(), body);
+        if let Ok(message) = message {
+            return Some(message);
+        }
+    }
+    Some(Message {
+        data: body.to_vec(),
+        ..raw
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(request: &mapping::Request) -> HeaderMap {
+        let pairs = request.headers.iter();
+        pairs
+            .map(|(name, value)| (name.parse().unwrap(), value.as_slice().try_into().unwrap()))
+            .collect::<HeaderMap>()
+    }
+
+    #[test]
+    fn both_envelopes_are_seen() {
+        for (envelope, topic) in [("raw", "a.b"), ("json", "a.b"), ("raw", "ü"), ("json", "ü")] {
+            let pairs = [("to.url", "http://h"), ("to.envelope", envelope)];
+            let settings = mapping::Settings::from_pairs(pairs).unwrap();
+            let sent = Message {
+                topic: topic.into(),
+                content_type: Some("text/plain".into()),
+                metadata: vec![(ID.into(), "i".into())],
+                data: b"data".to_vec(),
+            };
+            let request = mapping::encode(&settings, sent.clone());
+            let (headers, body) = (headers(&request), Bytes::from(request.body));
+            let view = View::of(&headers, &body);
+            assert_eq!(view.topic.as_deref(), Some(topic), "{envelope}");
+            assert_eq!(view.id.as_deref(), Some("i"));
+            assert_eq!(message(&headers, &body), Some(sent));
+        }
+    }
+
+    #[test]
+    fn strangers_have_no_topic() {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, "application/json".parse().unwrap())]);
+        let view = View::of(&headers, &Bytes::from_static(b"{\"a\":1}"));
+        assert_eq!((view.topic, view.id), (None, None));
+    }
+}

@@ -1,0 +1,235 @@
+//! `bridge-host publish` and `bridge-host receive`, as processes.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::running::{Outside, Running};
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bridge-host"));
+    command.args(arguments);
+    command.stdin(Stdio::piped());
+    command.stdout(Stdio::piped());
+    command.stderr(Stdio::piped());
+    command
+}
+
+/// Runs a command to its end, beside the intake in this process.
+async fn run(arguments: &[&str], input: &str) -> Output {
+    let mut child = command(arguments).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    let output = tokio::task::spawn_blocking(move || {
+        // One that reads no input may have closed it.
+        let _ = stdin.write_all(input.as_bytes());
+        drop(stdin);
+        child.wait_with_output().unwrap()
+    });
+    output.await.unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[tokio::test]
+async fn one_message_is_published_and_its_id_told() {
+    let bridge = Running::start().await;
+    let told = ["publish", "orders.new", "--to", bridge.url()];
+    let more = ["--content-type", "application/json", "--metadata", "k=v=w"];
+    let output = run(&[&told[..], &more].concat(), "{\"n\": 1.0}\n").await;
+    assert!(output.status.success(), "{output:?}");
+
+    let incoming = bridge.next().await;
+    assert_eq!(incoming.message.data, "{\"n\": 1.0}\n");
+    assert_eq!(
+        incoming.message.content_type.as_deref(),
+        Some("application/json")
+    );
+    assert_eq!(incoming.message.metadata, [("k".into(), "v=w".into())]);
+    assert_eq!(text(&output.stdout).trim(), incoming.id.as_str());
+
+    let again = ["publish", "t", "data", "--id", "once", "--to", bridge.url()];
+    assert_eq!(text(&run(&again, "").await.stdout), "once\n");
+    assert_eq!(text(&run(&again, "").await.stdout), "once (a duplicate)\n");
+}
+
+#[tokio::test]
+async fn every_line_that_is_not_published_is_named() {
+    let bridge = Running::start().await;
+    let lines = "{\"data\":\"a\"}\nnonsense\n\n{\"topic\":\"a..b\",\"data\":\"\"}\n{\"topic\":\"u\",\"data\":[1]}";
+    let told = [
+        "publish",
+        "t",
+        "--ndjson",
+        "-",
+        "--json",
+        "--to",
+        bridge.url(),
+    ];
+    let output = run(&told, lines).await;
+    assert_eq!(output.status.code(), Some(1));
+    let errors = text(&output.stderr);
+    assert!(
+        errors.contains("line 2: this line is no message"),
+        "{errors}"
+    );
+    assert!(
+        errors.contains("line 4: topic \"a..b\" has an empty word"),
+        "{errors}"
+    );
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&summary["accepted"], &summary["failed"]),
+        (&json!(2), &json!(2))
+    );
+    let mut topics = [
+        bridge.next().await.message.topic,
+        bridge.next().await.message.topic,
+    ];
+    topics.sort();
+    assert_eq!(topics, ["t", "u"]);
+}
+
+#[tokio::test]
+async fn without_a_bridge_it_tells_how_to_start_one() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let output = run(&["publish", "t", "data", "--to", &url], "").await;
+    assert_eq!(output.status.code(), Some(1));
+    let errors = text(&output.stderr);
+    assert!(
+        errors.contains("no bridge listens") && errors.contains("bridge-host run"),
+        "{errors}"
+    );
+}
+
+#[tokio::test]
+async fn it_waits_for_a_bridge_and_doubles_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let lines: String = (0..500).map(|n| format!("{n}\n")).collect();
+    let publish = tokio::spawn(async move {
+        let told = [
+            "publish",
+            "t",
+            "--ndjson",
+            "-",
+            "--raw-lines",
+            "--wait",
+            "--to",
+            &url,
+        ];
+        run(&told, &lines).await
+    });
+    // Somebody answers who is no bridge yet, and goes away.
+    drop(listener.accept().await.unwrap());
+    let bridge = Running::start_on(listener, Default::default()).await;
+    let output = publish.await.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let mut seen = Vec::new();
+    for _ in 0..500 {
+        let data = bridge.next().await.message.data;
+        seen.push(text(&data).parse::<u32>().unwrap());
+    }
+    seen.sort_unstable();
+    assert!(seen.iter().copied().eq(0..500));
+}
+
+/// A running `bridge-host receive`, and where.
+struct Receiver {
+    child: Child,
+    errors: BufReader<std::process::ChildStderr>,
+    url: String,
+}
+
+impl Receiver {
+    fn start(arguments: &[&str]) -> Self {
+        let told = ["receive", "--address", "127.0.0.1:0"];
+        let mut child = command(&[&told[..], arguments].concat()).spawn().unwrap();
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        errors.read_line(&mut line).unwrap();
+        let url = line
+            .strip_prefix("listening on ")
+            .and_then(|rest| rest.split(';').next());
+        let url = url.unwrap_or_else(|| panic!("{line}")).to_owned();
+        Self { child, errors, url }
+    }
+
+    /// SIGTERM; returns what it showed, and its last words.
+    fn stop(mut self) -> (String, String) {
+        let id = self.child.id().to_string();
+        let killed = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(killed.unwrap().success());
+        let (mut shown, mut words) = (String::new(), String::new());
+        let mut out = self.child.stdout.take().unwrap();
+        out.read_to_string(&mut shown).unwrap();
+        self.errors.read_to_string(&mut words).unwrap();
+        assert!(self.child.wait().unwrap().success());
+        (shown, words)
+    }
+}
+
+#[tokio::test]
+async fn what_arrives_is_shown_and_logged() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.ndjson");
+    let bodies = folder.path().join("bodies");
+    let receiver = Receiver::start(&[
+        "--fail-first",
+        "1",
+        "--retry-after",
+        "2s",
+        "--log",
+        log.to_str().unwrap(),
+        "--save",
+        bodies.to_str().unwrap(),
+    ]);
+    let outside = Outside::new(&receiver.url);
+    let mut replies = Vec::new();
+    for _ in 0..3 {
+        let post = outside
+            .post("/hooks")
+            .header("webhook-id", "evt_1")
+            .header("message-topic", "orders.new");
+        replies.push(post.send("hello").await);
+    }
+    let statuses: Vec<_> = replies.iter().map(|reply| reply.status.as_u16()).collect();
+    assert_eq!(statuses, [503, 204, 204]);
+    assert_eq!(replies[0].headers["retry-after"], "2");
+
+    let mut post = outside.post("/hooks");
+    for n in 0..1_000 {
+        post = post.header(&format!("key-{n}"), "x".repeat(900));
+    }
+    assert_eq!(post.send("").await.status, 204);
+
+    let (shown, words) = receiver.stop();
+    let lines: Vec<_> = shown.lines().collect();
+    assert_eq!(lines.len(), 4, "{shown}");
+    assert!(
+        lines[0].ends_with(" 503 evt_1 orders.new - 5 bytes hello"),
+        "{shown}"
+    );
+    assert!(words.contains("4 requests: 3 accepted"), "{words}");
+    assert!(words.contains("1 of them duplicates; 1 failed"), "{words}");
+
+    let log = std::fs::read_to_string(log).unwrap();
+    let first: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
+    let hash = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+    assert_eq!(first["sha256"], hash);
+    assert_eq!(
+        (&first["status"], &first["length"]),
+        (&json!(503), &json!(5))
+    );
+    assert_eq!(
+        (&first["id"], &first["topic"]),
+        (&json!("evt_1"), &json!("orders.new"))
+    );
+    assert_eq!(std::fs::read(bodies.join("evt_1")).unwrap(), b"hello");
+}
