@@ -10,6 +10,8 @@ mod log;
 mod policy;
 mod run;
 mod settle;
+#[cfg(test)]
+mod simulation;
 mod stats;
 mod workers;
 

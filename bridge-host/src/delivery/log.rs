@@ -97,3 +97,94 @@ pub(super) fn drained(subscription: &str, summary: &super::Summary) {
         "drained"
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::broker::DeadLetter;
+    use crate::guest::{CallResult, Exchange};
+
+    /// What was logged so far.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(tell: impl FnOnce()) -> String {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::DEBUG)
+            .with_ansi(false)
+            .without_time()
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, tell);
+        let bytes = lines.0.lock().unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    #[track_caller]
+    fn check(attempt: u32, settlement: Settlement, expected: &str) {
+        let story = Story {
+            subscription: "orders",
+            id: MessageId::parse("m-1").unwrap(),
+            topic: "orders.new".into(),
+            attempt,
+        };
+        let outcome = Outcome {
+            result: CallResult::Connection("no answer".into()),
+            exchanges: vec![Exchange {
+                result: Ok(503),
+                retry_after: None,
+                took: Duration::ZERO,
+            }],
+            sent: 0,
+        };
+        let took = Duration::from_millis(7);
+        let line = logged(|| story.verdict(&outcome, took, &settlement));
+        assert_eq!(line.trim(), expected);
+    }
+
+    #[test]
+    fn every_line_has_the_whole_story() {
+        let dead = Settlement::DeadLetter(DeadLetter {
+            reason: "gave up after 4 attempts: no answer".into(),
+            status: Some(503),
+            attempts: 4,
+            backtrace: None,
+        });
+        check(
+            1,
+            Settlement::Delivered,
+            r#"DEBUG delivery: subscription="orders" id="m-1" topic="orders.new" attempt=1 status=503 took=7ms verdict="delivered""#,
+        );
+        check(
+            2,
+            Settlement::Retry(Duration::from_secs(1)),
+            r#"INFO delivery: subscription="orders" id="m-1" topic="orders.new" attempt=2 status=503 took=7ms verdict="retry" wait=1s reason=no answer"#,
+        );
+        check(
+            3,
+            Settlement::Retry(Duration::from_secs(1)),
+            r#"WARN delivery: subscription="orders" id="m-1" topic="orders.new" attempt=3 status=503 took=7ms verdict="retry" wait=1s reason=no answer"#,
+        );
+        check(
+            4,
+            dead,
+            r#"WARN delivery: subscription="orders" id="m-1" topic="orders.new" attempt=4 status=503 took=7ms verdict="dead letter" reason="gave up after 4 attempts: no answer""#,
+        );
+    }
+}

@@ -1,0 +1,95 @@
+//! Deliveries simulated on a clock that jumps, without wasm and without
+//! disks: a model of a broker, a scripted handler, random schedules with
+//! faults, shutdowns and crashes, and cases that matter by themselves.
+
+mod cases;
+mod lease;
+mod model;
+mod random;
+mod schedule;
+mod script;
+mod shutdown;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::jitter::Jitter;
+use super::run::Engine;
+use super::{Delivery, Policy, Retry, Stats, Summary, Workers};
+use model::Model;
+use script::Script;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MILLI: Duration = Duration::from_millis(1);
+
+/// A policy with these, and a timeout of 30 seconds.
+fn policy(max_in_flight: usize, max_attempts: u32, initial: Duration) -> Policy {
+    Policy {
+        max_in_flight,
+        timeout: 30 * SECOND,
+        retry: Retry {
+            max_attempts,
+            initial,
+            max: 3600 * SECOND,
+        },
+    }
+}
+
+/// An engine at work.
+struct Running {
+    stats: Arc<Stats>,
+    shutdown: watch::Sender<bool>,
+    task: JoinHandle<Summary>,
+}
+
+impl Running {
+    fn start(model: &Arc<Model>, script: &Arc<Script>, policy: &Policy, drain: Duration) -> Self {
+        let workers = Workers::current();
+        Self::start_on(workers, model, script, policy, drain)
+    }
+
+    fn start_on(
+        workers: Workers,
+        model: &Arc<Model>,
+        script: &Arc<Script>,
+        policy: &Policy,
+        drain: Duration,
+    ) -> Self {
+        let stats = Arc::new(Stats::default());
+        let delivery = Delivery {
+            name: "simulated".into(),
+            policy: policy.clone(),
+            handler: script.clone(),
+            workers,
+            stats: stats.clone(),
+        };
+        let (shutdown, mut signal) = watch::channel(false);
+        let engine = Engine::new(delivery, Jitter::seeded(script.seed()));
+        let subscription = model.subscribe();
+        let task = tokio::spawn(async move {
+            let signal = async move { drop(signal.wait_for(|on| *on).await) };
+            engine.run(subscription, signal, drain).await
+        });
+        Self {
+            stats,
+            shutdown,
+            task,
+        }
+    }
+
+    /// An orderly end.
+    async fn shut_down(self) -> Summary {
+        self.shutdown.send_replace(true);
+        self.task.await.unwrap()
+    }
+
+    /// The end of a process that is killed.
+    async fn crash(self, model: &Model) {
+        self.task.abort();
+        let _ = self.task.await;
+        model.forget_leases().await;
+    }
+}

@@ -1,0 +1,178 @@
+//! Single cases: poison, panics, hanging handlers, leases, brokers that fail.
+
+use std::sync::Arc;
+
+use tokio::runtime::Builder;
+use tokio::time::{Instant, sleep};
+
+use super::model::{Faults, Model, State};
+use super::script::{Nature, Script};
+use super::{MILLI, Running, SECOND, policy};
+use crate::broker::DeadLetter;
+use crate::delivery::{Policy, Workers};
+
+/// One message of this nature, followed to its end.
+async fn one(nature: Nature, policy: &Policy, faults: Faults) -> (State, Arc<Script>, Running) {
+    let script = Script::new(1);
+    let model = Model::new(&script, policy, faults);
+    script.tell(model.publish(), nature);
+    let running = Running::start(&model, &script, policy, SECOND);
+    model.all_final().await;
+    (model.states().remove(0), script, running)
+}
+
+fn dead(state: State) -> DeadLetter {
+    match state {
+        State::Dead(letter) => letter,
+        other => panic!("{other:?} is no dead letter"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn poison_blocks_nobody() {
+    let script = Script::new(1);
+    let policy = policy(4, 12, 60 * SECOND);
+    let model = Model::new(&script, &policy, Faults::default());
+    for n in 0..220 {
+        let nature = match n {
+            0..10 => Nature::Busy(MILLI),
+            10..20 => Nature::Panics,
+            _ => Nature::Ok(10 * MILLI),
+        };
+        script.tell(model.publish(), nature);
+    }
+    let begun = Instant::now();
+    let running = Running::start(&model, &script, &policy, SECOND);
+    model
+        .until(|states| states[20..].iter().all(State::is_final))
+        .await;
+    // 200 messages, 10 ms each, four at once, and the broker's own pauses.
+    assert!(begun.elapsed() < 4 * SECOND, "{:?}", begun.elapsed());
+    assert!(!model.states()[..20].iter().any(State::is_final));
+    model.all_final().await;
+    let stats = running.stats.counters();
+    assert_eq!((stats.delivered, stats.dead_lettered), (200, 20));
+    assert_eq!(stats.retried, 20 * 11);
+    assert_eq!(stats.attempts, 200 + 20 * 12);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_overtakes_in_order() {
+    let script = Script::new(1);
+    let policy = policy(1, 12, SECOND);
+    let model = Model::new(&script, &policy, Faults::default());
+    let (first, second) = (model.publish(), model.publish());
+    script.tell(first.clone(), Nature::Busy(MILLI));
+    script.tell(second.clone(), Nature::Ok(MILLI));
+    let _running = Running::start(&model, &script, &policy, SECOND);
+    model.all_final().await;
+    let called = script.called();
+    assert_eq!((called.len(), script.most_active()), (13, 1));
+    assert!(called[..12].iter().all(|id| *id == first));
+    assert_eq!(called[12], second);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_counts_as_a_trap() {
+    let policy = policy(4, 2, MILLI);
+    let (state, script, _) = one(Nature::Panics, &policy, Faults::default()).await;
+    let expected = "gave up after 2 attempts: the component trapped: \
+                    the host panicked: as the script has it";
+    assert_eq!(dead(state).reason, expected);
+    assert_eq!(script.calls(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_hangs_is_stopped() {
+    let begun = Instant::now();
+    let policy = policy(4, 1, MILLI);
+    let (state, script, _) = one(Nature::Hangs, &policy, Faults::default()).await;
+    let expected = "gave up after 1 attempt: the component did not return within 30s";
+    assert_eq!(dead(state).reason, expected);
+    assert_eq!(script.active(), 0);
+    assert!(begun.elapsed() >= 31 * SECOND && begun.elapsed() < 32 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_attempt_keeps_its_lease() {
+    let mut policy = policy(4, 12, MILLI);
+    policy.timeout = 600 * SECOND;
+    let (state, script, running) = one(Nature::Ok(500 * SECOND), &policy, Faults::default()).await;
+    assert_eq!((state, script.calls()), (State::Delivered, 1));
+    sleep(SECOND).await;
+    let took = running.stats.attempt.quantile(0.5).unwrap();
+    assert!(took >= 500 * SECOND && took < 563 * SECOND, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limitless_timeout_is_none() {
+    let mut policy = policy(4, 12, MILLI);
+    policy.timeout = std::time::Duration::MAX;
+    let nature = Nature::Ok(100_000 * SECOND);
+    let (state, ..) = one(nature, &policy, Faults::default()).await;
+    assert_eq!(state, State::Delivered);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_broker_is_asked_again() {
+    let faults = |first_settles| Faults {
+        first_settles,
+        keeps: true,
+        ..Faults::default()
+    };
+    for (nature, calls) in [(Nature::Ok(MILLI), 1), (Nature::Never, 1)] {
+        let (state, script, running) = one(nature, &policy(4, 12, MILLI), faults(4)).await;
+        assert!(state.is_final());
+        assert_eq!(script.calls(), calls);
+        sleep(SECOND).await;
+        assert_eq!(running.stats.counters().given_back, 0);
+    }
+    let (state, script, running) = one(Nature::Ok(MILLI), &policy(4, 12, MILLI), faults(7)).await;
+    assert_eq!((state, script.calls()), (State::Delivered, 2));
+    sleep(SECOND).await;
+    assert_eq!(running.stats.counters().given_back, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_broker_is_not_asked_for_more() {
+    let script = Script::new(1);
+    let policy = policy(2, 12, MILLI);
+    let faults = Faults {
+        first_settles: 8,
+        keeps: true,
+        ..Faults::default()
+    };
+    let model = Model::new(&script, &policy, faults);
+    for _ in 0..10 {
+        script.tell(model.publish(), Nature::Ok(MILLI));
+    }
+    let _running = Running::start(&model, &script, &policy, SECOND);
+    sleep(5 * SECOND).await;
+    assert_eq!(script.calls(), 2);
+    model.all_final().await;
+    assert_eq!(script.calls(), 10);
+}
+
+#[test]
+fn attempts_spread_over_the_workers() {
+    let runtime = || {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(1).enable_time().build().unwrap()
+    };
+    let (first, second, main) = (runtime(), runtime(), runtime());
+    let workers = Workers::new(first.handle().clone(), vec![second.handle().clone()]);
+    let script = Script::new(1);
+    let policy = policy(16, 12, MILLI);
+    let model = Model::new(&script, &policy, Faults::default());
+    for _ in 0..500 {
+        script.tell(model.publish(), Nature::Ok(MILLI));
+    }
+    let summary = main.block_on(async {
+        let running = Running::start_on(workers, &model, &script, &policy, 60 * SECOND);
+        model.all_final().await;
+        running.shut_down().await
+    });
+    assert_eq!((script.calls(), summary.given_back), (500, 0));
+    assert!(script.most_active() <= 16);
+    assert_eq!(script.threads(), 2);
+}

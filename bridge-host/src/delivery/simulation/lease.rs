@@ -1,0 +1,139 @@
+//! The model's receipts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::{Instant, sleep};
+
+use super::model::{Inner, Model, State};
+use super::script::Rule;
+use crate::broker::{BrokerError, Receipt, Settlement, Unsettled};
+
+/// The right to settle one message, for as long as it has its token.
+pub(super) struct Lease {
+    model: Arc<Model>,
+    index: usize,
+    token: u64,
+    attempt: u32,
+}
+
+/// What chance does to a settlement.
+enum Fate {
+    Settled,
+    Fails,
+    AnswerLost,
+}
+
+impl Lease {
+    pub(super) fn new(model: Arc<Model>, index: usize, token: u64, attempt: u32) -> Self {
+        Self {
+            model,
+            index,
+            token,
+            attempt,
+        }
+    }
+
+    fn is_current(&self, state: &State) -> bool {
+        matches!(state, State::Leased { token, .. } if *token == self.token)
+    }
+
+    fn fate(&self) -> Fate {
+        let inner = &mut *self.model.lock();
+        if inner.faults.first_settles > 0 {
+            inner.faults.first_settles -= 1;
+            return Fate::Fails;
+        }
+        match inner.random.below(100) {
+            n if n < inner.faults.settle => Fate::Fails,
+            n if n < inner.faults.settle + inner.faults.answer => Fate::AnswerLost,
+            _ => Fate::Settled,
+        }
+    }
+
+    /// Does as told, unless the lease ran out meanwhile.
+    fn apply(&self, settlement: Settlement) {
+        let policy = &self.model.policy;
+        let mut inner = self.model.lock();
+        let overlaps = inner.faults.extend > 0;
+        let Inner { entries, wrong, .. } = &mut *inner;
+        let entry = &mut entries[self.index];
+        let rule = Rule {
+            attempt: self.attempt,
+            retry: &policy.retry,
+            timeout: policy.timeout,
+            overlaps,
+        };
+        if !self.is_current(&entry.state) {
+            return;
+        }
+        wrong.extend(self.model.script.check(&entry.id, &settlement, &rule));
+        entry.state = match settlement {
+            Settlement::Delivered => State::Delivered,
+            Settlement::Filtered => State::Filtered,
+            Settlement::DeadLetter(letter) => State::Dead(letter),
+            Settlement::Retry(wait) => {
+                entry.attempt += 1;
+                let until = Instant::now() + wait;
+                State::Parked { until }
+            }
+        };
+        self.model.touch();
+    }
+}
+
+#[async_trait]
+impl Receipt for Lease {
+    async fn extend(&mut self, lease: Duration) -> Result<(), BrokerError> {
+        let inner = &mut *self.model.lock();
+        if inner.random.chance(inner.faults.extend) {
+            return Err(BrokerError::Timeout);
+        }
+        let state = &mut inner.entries[self.index].state;
+        if self.is_current(state) {
+            let until = Instant::now() + lease;
+            *state = State::Leased {
+                token: self.token,
+                until,
+            };
+        }
+        Ok(())
+    }
+
+    async fn settle(self: Box<Self>, settlement: Settlement) -> Result<(), BrokerError> {
+        let settled = self.try_settle(settlement).await;
+        settled.map_err(|unsettled| unsettled.error)
+    }
+
+    async fn try_settle(self: Box<Self>, settlement: Settlement) -> Result<(), Unsettled> {
+        let pause = self.model.lock().random.millis(0, 5);
+        sleep(pause).await;
+        let error = match self.fate() {
+            Fate::Settled => {
+                self.apply(settlement);
+                return Ok(());
+            }
+            Fate::AnswerLost => {
+                self.apply(settlement);
+                BrokerError::Timeout
+            }
+            Fate::Fails => BrokerError::Full("as chance has it".into()),
+        };
+        let keeps = self.model.lock().faults.keeps;
+        let receipt = keeps.then_some(self as Box<dyn Receipt>);
+        Err(Unsettled { error, receipt })
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let mut inner = self.model.lock();
+        inner.held -= 1;
+        let state = &mut inner.entries[self.index].state;
+        if self.is_current(state) {
+            *state = State::Ready;
+            self.model.touch();
+        }
+    }
+}

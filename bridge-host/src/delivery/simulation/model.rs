@@ -1,0 +1,246 @@
+//! What a broker promises, in memory: leases, parked retries, order,
+//! redelivery of what is not settled. Its faults are as chance has them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::SECOND;
+use super::lease::Lease;
+use super::random::Random;
+use super::script::Script;
+use crate::broker::{BrokerError, DeadLetter, Incoming, Subscription};
+use crate::delivery::Policy;
+use crate::message::{Message, MessageId};
+
+/// How long a message is leased at first, and a given one anew.
+pub(super) const LEASE: Duration = Duration::from_secs(30);
+
+/// Where a message is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Ready,
+    Leased { token: u64, until: Instant },
+    Parked { until: Instant },
+    Delivered,
+    Filtered,
+    Dead(DeadLetter),
+}
+
+impl State {
+    pub(super) fn is_final(&self) -> bool {
+        matches!(self, Self::Delivered | Self::Filtered | Self::Dead(_))
+    }
+
+    /// When it can be taken, where that is known.
+    fn due(&self, now: Instant) -> Option<Instant> {
+        match self {
+            Self::Ready => Some(now),
+            Self::Leased { until, .. } | Self::Parked { until } => Some(*until),
+            _ => None,
+        }
+    }
+}
+
+/// How often in a hundred something fails.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Faults {
+    pub(super) next: u64,
+    pub(super) settle: u64,
+    /// Settled, but the answer does not come.
+    pub(super) answer: u64,
+    pub(super) extend: u64,
+    /// A settlement that failed keeps its lease.
+    pub(super) keeps: bool,
+    /// So many settlements fail first.
+    pub(super) first_settles: u32,
+}
+
+pub(super) struct Entry {
+    pub(super) id: MessageId,
+    pub(super) state: State,
+    /// Of the delivery to come, or under way.
+    pub(super) attempt: u32,
+}
+
+pub(super) struct Inner {
+    pub(super) entries: Vec<Entry>,
+    pub(super) random: Random,
+    pub(super) faults: Faults,
+    /// Receipts that are held.
+    pub(super) held: usize,
+    /// What should not have happened: a panic would end only its own task.
+    pub(super) wrong: Vec<String>,
+    tokens: u64,
+}
+
+/// The broker, with one subscription.
+pub(super) struct Model {
+    inner: Mutex<Inner>,
+    /// Something may be due.
+    due: Notify,
+    /// Anything changed.
+    changed: watch::Sender<()>,
+    pub(super) policy: Policy,
+    pub(super) script: Arc<Script>,
+}
+
+impl Model {
+    pub(super) fn new(script: &Arc<Script>, policy: &Policy, faults: Faults) -> Arc<Self> {
+        Arc::new(Self {
+            inner: Mutex::new(Inner {
+                entries: Vec::new(),
+                random: Random::new(!script.seed()),
+                faults,
+                held: 0,
+                wrong: Vec::new(),
+                tokens: 0,
+            }),
+            due: Notify::new(),
+            changed: watch::Sender::default(),
+            policy: policy.clone(),
+            script: script.clone(),
+        })
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts one more message at the end.
+    pub(super) fn publish(&self) -> MessageId {
+        let mut inner = self.lock();
+        let id = MessageId::parse(&format!("m-{}", inner.entries.len())).unwrap();
+        inner.entries.push(Entry {
+            id: id.clone(),
+            state: State::Ready,
+            attempt: 1,
+        });
+        self.touch();
+        id
+    }
+
+    /// Counts from 0, as the messages were published.
+    pub(super) fn place_of(&self, id: &MessageId) -> Option<usize> {
+        self.lock().entries.iter().position(|entry| entry.id == *id)
+    }
+
+    /// Wakes whoever waits for a change.
+    pub(super) fn touch(&self) {
+        self.due.notify_one();
+        self.changed.send_replace(());
+    }
+
+    pub(super) fn subscribe(self: &Arc<Self>) -> Box<dyn Subscription> {
+        Box::new(Subscribed(self.clone()))
+    }
+
+    /// Where all messages are.
+    pub(super) fn states(&self) -> Vec<State> {
+        let inner = self.lock();
+        let states = inner.entries.iter().map(|entry| entry.state.clone());
+        states.collect()
+    }
+
+    /// Waits until this holds of all messages.
+    pub(super) async fn until(&self, mut holds: impl FnMut(&[State]) -> bool) {
+        let mut changes = self.changed.subscribe();
+        let all = async {
+            while !holds(&self.states()) {
+                assert_eq!(self.lock().wrong, [""; 0]);
+                changes.changed().await.unwrap();
+            }
+        };
+        let month = 30 * 24 * 3600 * SECOND;
+        if tokio::time::timeout(month, all).await.is_err() {
+            panic!("stuck: {:?}", self.states());
+        }
+    }
+
+    /// Waits until no message is pending.
+    pub(super) async fn all_final(&self) {
+        self.until(|states| states.iter().all(State::is_final))
+            .await;
+    }
+
+    /// Starts anew after a crash of the other side.
+    pub(super) async fn forget_leases(&self) {
+        while self.lock().held > 0 {
+            tokio::task::yield_now().await;
+        }
+        for entry in &mut self.lock().entries {
+            if matches!(entry.state, State::Leased { .. }) {
+                entry.state = State::Ready;
+            }
+        }
+        self.touch();
+    }
+
+    /// The next message that is due, or when to look again.
+    fn take(self: &Arc<Self>) -> Result<Incoming, Option<Instant>> {
+        let ordered = self.policy.ordered();
+        let mut inner = self.lock();
+        if inner.held >= self.policy.max_in_flight {
+            let wrong = "a message is fetched without a place for it";
+            inner.wrong.push(wrong.into());
+        }
+        let now = Instant::now();
+        let pending = inner.entries.iter().enumerate();
+        let mut pending = pending.filter_map(|(index, entry)| Some((index, entry.state.due(now)?)));
+        let (index, due) = match ordered {
+            true => pending.next(),
+            false => pending.min_by_key(|(index, due)| (*due > now, *due.max(&now), *index)),
+        }
+        .ok_or(None)?;
+        if due > now {
+            return Err(Some(due));
+        }
+        inner.tokens += 1;
+        inner.held += 1;
+        let token = inner.tokens;
+        let entry = &mut inner.entries[index];
+        let until = now + LEASE;
+        entry.state = State::Leased { token, until };
+        let lease = Lease::new(self.clone(), index, token, entry.attempt);
+        Ok(Incoming {
+            message: Message::new("orders.new", "secret data"),
+            id: entry.id.clone(),
+            attempt: entry.attempt,
+            published: SystemTime::now(),
+            receipt: Box::new(lease),
+        })
+    }
+}
+
+struct Subscribed(Arc<Model>);
+
+#[async_trait]
+impl Subscription for Subscribed {
+    async fn next(&mut self) -> Result<Incoming, BrokerError> {
+        loop {
+            let (fails, pause) = {
+                let inner = &mut *self.0.lock();
+                let fails = inner.random.chance(inner.faults.next);
+                let pause = inner.random.chance(20).then(|| inner.random.millis(1, 20));
+                (fails, pause)
+            };
+            if let Some(pause) = pause {
+                sleep(pause).await;
+            }
+            if fails {
+                return Err(BrokerError::Unavailable("as chance has it".into()));
+            }
+            let again = match self.0.take() {
+                Ok(incoming) => return Ok(incoming),
+                Err(again) => again.unwrap_or(Instant::now() + 3600 * SECOND),
+            };
+            tokio::select! {
+                () = sleep_until(again) => {}
+                () = self.0.due.notified() => {}
+            }
+        }
+    }
+}

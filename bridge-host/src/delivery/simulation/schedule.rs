@@ -1,0 +1,109 @@
+//! Thousands of random schedules, and what must hold in every one of them.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Builder;
+use tokio::time::sleep;
+
+use super::model::{Faults, Model};
+use super::random::Random;
+use super::script::Script;
+use super::{MILLI, Running, SECOND};
+use crate::delivery::{Policy, Retry};
+
+const SCHEDULES: u64 = 3000;
+
+#[test]
+fn random_schedules_lose_nothing() {
+    for seed in 0..SCHEDULES {
+        let run = || {
+            let runtime = Builder::new_current_thread()
+                .enable_time()
+                .start_paused(true)
+                .build();
+            runtime.unwrap().block_on(simulate(seed));
+        };
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
+            eprintln!("the schedule of seed {seed} failed");
+            resume_unwind(panic);
+        }
+    }
+}
+
+/// One schedule: messages come at odd times, the engine is shut down or
+/// killed at odd times, and at last left to its work.
+async fn simulate(seed: u64) {
+    let mut random = Random::new(seed.wrapping_mul(3));
+    let policy = random_policy(&mut random);
+    let faults = random_faults(&mut random);
+    let script = Script::new(seed);
+    let model = Model::new(&script, &policy, faults);
+    let publisher = tokio::spawn(publish(model.clone(), random.clone()));
+    for _ in 0..random.below(4) {
+        let drain = random.millis(0, 10_000);
+        let running = Running::start(&model, &script, &policy, drain);
+        sleep(random.millis(0, 60_000)).await;
+        match random.chance(50) {
+            true => check_shutdown(running, &model, &script, drain).await,
+            false => running.crash(&model).await,
+        }
+    }
+    publisher.await.unwrap();
+    let running = Running::start(&model, &script, &policy, SECOND);
+    model.all_final().await;
+    check_shutdown(running, &model, &script, SECOND).await;
+    assert!(script.most_active() <= policy.max_in_flight);
+    assert_eq!(model.lock().wrong, [""; 0]);
+    let places = script.called().into_iter().map(|id| model.place_of(&id));
+    assert!(!policy.ordered() || places.is_sorted(), "overtaken");
+}
+
+async fn publish(model: Arc<Model>, mut random: Random) {
+    for _ in 0..random.between(1, 40) {
+        if random.chance(30) {
+            sleep(random.millis(1, 10_000)).await;
+        }
+        model.publish();
+    }
+}
+
+async fn check_shutdown(running: Running, model: &Model, script: &Script, drain: Duration) {
+    let stats = running.stats.clone();
+    let calls = script.calls();
+    let under_way = stats.counters().in_flight;
+    let summary = running.shut_down().await;
+    assert_eq!(summary.finished + summary.given_back, under_way);
+    assert!(summary.took <= drain + 2 * MILLI, "{summary:?}");
+    assert_eq!((model.lock().held, script.active()), (0, 0));
+    assert_eq!(stats.counters().in_flight, 0);
+    let begun = script.calls() - calls;
+    assert!(begun as u64 <= under_way, "intake went on");
+}
+
+fn random_policy(random: &mut Random) -> Policy {
+    Policy {
+        max_in_flight: random.pick(&[1, 1, 2, 3, 8, 64]),
+        timeout: random.pick(&[100 * MILLI, SECOND, 30 * SECOND, 600 * SECOND]),
+        retry: Retry {
+            max_attempts: random.between(1, 6) as u32,
+            initial: random.millis(0, 2000),
+            max: random.millis(0, 30_000),
+        },
+    }
+}
+
+fn random_faults(random: &mut Random) -> Faults {
+    if random.chance(30) {
+        return Faults::default();
+    }
+    Faults {
+        next: random.pick(&[0, 2, 10]),
+        settle: random.pick(&[0, 5, 30]),
+        answer: random.pick(&[0, 5]),
+        extend: random.pick(&[0, 0, 50]),
+        keeps: random.chance(70),
+        first_settles: 0,
+    }
+}

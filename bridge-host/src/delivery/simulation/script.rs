@@ -1,0 +1,275 @@
+//! A handler that follows a script, and remembers what it showed: the witness
+//! that settlements are checked against.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::{Instant, sleep};
+
+use super::random::Random;
+use super::{MILLI, SECOND};
+use crate::broker::Settlement;
+use crate::delivery::Retry;
+use crate::guest::{Call, CallResult, Exchange, Failure, Handle, Outcome};
+use crate::message::MessageId;
+
+/// How a message is handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Nature {
+    /// Ok after this time.
+    Ok(Duration),
+    /// An exchange that may be made again, after this time.
+    Busy(Duration),
+    /// Never works.
+    Never,
+    /// Never returns.
+    Hangs,
+    /// The handler itself panics.
+    Panics,
+    /// Any of these, as chance has it, sometimes after a long time.
+    Flaky,
+}
+
+/// What a call showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    Delivered,
+    Filtered,
+    Passing,
+    Final,
+    /// It was dropped before its end, after this time.
+    Cut(Duration),
+}
+
+/// The handler: a nature for each message, flaky where none is told.
+pub(super) struct Script {
+    seed: u64,
+    random: Mutex<Random>,
+    natures: Mutex<HashMap<MessageId, Nature>>,
+    shown: Mutex<HashMap<MessageId, Vec<Shown>>>,
+    threads: Mutex<HashSet<ThreadId>>,
+    calls: Mutex<Vec<MessageId>>,
+    active: AtomicUsize,
+    most_active: AtomicUsize,
+}
+
+impl Script {
+    pub(super) fn new(seed: u64) -> Arc<Self> {
+        Arc::new(Self {
+            seed,
+            random: Mutex::new(Random::new(seed)),
+            natures: Mutex::default(),
+            shown: Mutex::default(),
+            threads: Mutex::default(),
+            calls: Mutex::default(),
+            active: AtomicUsize::new(0),
+            most_active: AtomicUsize::new(0),
+        })
+    }
+
+    pub(super) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// From now on this message has this nature.
+    pub(super) fn tell(&self, id: MessageId, nature: Nature) {
+        self.natures.lock().unwrap().insert(id, nature);
+    }
+
+    pub(super) fn calls(&self) -> usize {
+        self.calls.lock().unwrap().len()
+    }
+
+    /// Which messages the calls were for, in their order.
+    pub(super) fn called(&self) -> Vec<MessageId> {
+        self.calls.lock().unwrap().clone()
+    }
+
+    pub(super) fn active(&self) -> usize {
+        self.active.load(SeqCst)
+    }
+
+    pub(super) fn most_active(&self) -> usize {
+        self.most_active.load(SeqCst)
+    }
+
+    /// How many threads the calls were made on.
+    pub(super) fn threads(&self) -> usize {
+        self.threads.lock().unwrap().len()
+    }
+
+    /// What is wrong, unless the last call for this message, or any where
+    /// leases may overlap, showed what the settlement says.
+    pub(super) fn check(
+        &self,
+        id: &MessageId,
+        settlement: &Settlement,
+        rule: &Rule,
+    ) -> Option<String> {
+        let shown = self.shown.lock().unwrap();
+        let shown = shown.get(id).map_or(&[][..], Vec::as_slice);
+        let last = shown.len().saturating_sub(1);
+        let witnesses = if rule.overlaps { shown } else { &shown[last..] };
+        let right = witnesses
+            .iter()
+            .any(|shown| rule.allows(*shown, settlement));
+        (!right).then(|| format!("{id} settled as {settlement:?} by {rule:?} after {shown:?}"))
+    }
+
+    /// Takes time, and shows something.
+    async fn act(&self, nature: Nature) -> Outcome {
+        match nature {
+            Nature::Ok(time) => {
+                sleep(time).await;
+                outcome(CallResult::Ok, Some(200))
+            }
+            Nature::Busy(time) => {
+                sleep(time).await;
+                outcome(CallResult::Connection("503".into()), Some(503))
+            }
+            Nature::Never => outcome(CallResult::Other("410".into()), Some(410)),
+            Nature::Hangs => std::future::pending().await,
+            Nature::Panics => panic!("as the script has it"),
+            Nature::Flaky => {
+                let (time, outcome) = flaky(&mut self.random.lock().unwrap());
+                sleep(time).await;
+                outcome.unwrap_or_else(|| panic!("as chance has it"))
+            }
+        }
+    }
+}
+
+/// What a settlement is checked by.
+#[derive(Debug)]
+pub(super) struct Rule<'a> {
+    pub(super) attempt: u32,
+    pub(super) retry: &'a Retry,
+    pub(super) timeout: Duration,
+    pub(super) overlaps: bool,
+}
+
+impl Rule<'_> {
+    fn allows(&self, shown: Shown, settlement: &Settlement) -> bool {
+        let failed = match shown {
+            Shown::Passing => true,
+            // Cut by its timeout; a shutdown would cut it earlier.
+            Shown::Cut(after) => after >= self.timeout,
+            _ => false,
+        };
+        let exhausted = self.attempt >= self.retry.max_attempts;
+        match settlement {
+            Settlement::Delivered => shown == Shown::Delivered,
+            Settlement::Filtered => shown == Shown::Filtered,
+            Settlement::Retry(wait) => failed && !exhausted && *wait <= self.retry.max,
+            Settlement::DeadLetter(letter) => {
+                let given_up = shown == Shown::Final || failed && exhausted;
+                given_up && letter.attempts == self.attempt
+            }
+        }
+    }
+}
+
+fn outcome(result: CallResult, status: Option<u16>) -> Outcome {
+    let exchange = |status| Exchange {
+        result: Ok(status),
+        retry_after: None,
+        took: MILLI,
+    };
+    Outcome {
+        result,
+        exchanges: status.map(exchange).into_iter().collect(),
+        sent: 0,
+    }
+}
+
+/// Some time and some outcome; nothing is a panic.
+fn flaky(random: &mut Random) -> (Duration, Option<Outcome>) {
+    let time = match random.below(20) {
+        0..10 => Duration::ZERO,
+        10..18 => random.millis(1, 200),
+        18 => random.millis(1000, 90_000),
+        _ => 3600 * SECOND,
+    };
+    let outcome = match random.below(20) {
+        0..8 => outcome(CallResult::Ok, Some(200)),
+        8 => Outcome {
+            sent: 1,
+            ..outcome(CallResult::Ok, None)
+        },
+        9 => outcome(CallResult::Ok, None),
+        10..12 => outcome(CallResult::Timeout, None),
+        12..15 => {
+            let mut busy = outcome(CallResult::Connection("503".into()), Some(503));
+            let asked = random.chance(30).then(|| random.millis(0, 20_000));
+            busy.exchanges[0].retry_after = asked;
+            busy
+        }
+        15 => outcome(CallResult::Other("no".into()), Some(410)),
+        16..19 => outcome(CallResult::Failed(failure(random)), None),
+        _ => return (time, None),
+    };
+    (time, Some(outcome))
+}
+
+fn failure(random: &mut Random) -> Failure {
+    match random.below(4) {
+        0 => Failure::Trap {
+            message: "unreachable".into(),
+            backtrace: Some("0: f".into()),
+        },
+        1 => Failure::OutOfCompute(SECOND),
+        2 => Failure::OutOfMemory(1),
+        _ => Failure::Start("no".into()),
+    }
+}
+
+/// A call under way, told of when it ends.
+struct Witness<'a> {
+    script: &'a Script,
+    id: MessageId,
+    began: Instant,
+    shown: Option<Shown>,
+}
+
+impl Drop for Witness<'_> {
+    fn drop(&mut self) {
+        let shown = match self.shown {
+            Some(shown) => shown,
+            None if thread::panicking() => Shown::Passing,
+            None => Shown::Cut(self.began.elapsed()),
+        };
+        let mut all = self.script.shown.lock().unwrap();
+        all.entry(self.id.clone()).or_default().push(shown);
+        self.script.active.fetch_sub(1, SeqCst);
+    }
+}
+
+#[async_trait]
+impl Handle for Script {
+    async fn handle(&self, call: Call) -> Outcome {
+        self.calls.lock().unwrap().push(call.id.clone());
+        let active = self.active.fetch_add(1, SeqCst) + 1;
+        self.most_active.fetch_max(active, SeqCst);
+        self.threads.lock().unwrap().insert(thread::current().id());
+        let told = self.natures.lock().unwrap().get(&call.id).copied();
+        let mut witness = Witness {
+            script: self,
+            id: call.id,
+            began: Instant::now(),
+            shown: None,
+        };
+        let outcome = self.act(told.unwrap_or(Nature::Flaky)).await;
+        let gone = outcome.exchanges.is_empty() && outcome.sent == 0;
+        witness.shown = Some(match &outcome.result {
+            CallResult::Ok if gone => Shown::Filtered,
+            CallResult::Ok => Shown::Delivered,
+            CallResult::Other(_) => Shown::Final,
+            _ => Shown::Passing,
+        });
+        outcome
+    }
+}
