@@ -44,6 +44,12 @@ pub enum StoreError {
     /// A database, but not one of ours.
     #[error("{} is a database of something else: name another `path`", .0.display())]
     Foreign(PathBuf),
+    /// SQLite cannot share memory between processes there.
+    #[error(
+        "{} cannot be written ahead, as on most network file systems: name a `path` on a local disk",
+        .0.display()
+    )]
+    NoWal(PathBuf),
     /// SQLite failed.
     #[error("{}: {source}", path.display())]
     Sqlite {

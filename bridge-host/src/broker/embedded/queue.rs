@@ -25,6 +25,8 @@ const GROUP_SETTLES: usize = 4096;
 /// How long acknowledgements wait for company: an fsync costs about 3 ms, so
 /// this keeps them to a fraction of the disk's time.
 const GATHER: Duration = Duration::from_millis(10);
+/// The longest that a message waits for others.
+const LONGEST_HOLD: Duration = Duration::from_millis(1);
 
 pub(super) enum Command {
     Publish(Publish),
@@ -53,6 +55,10 @@ struct Waiting {
     publishes: VecDeque<Publish>,
     settles: VecDeque<Settle>,
     joins: VecDeque<Join>,
+    /// How many publishers were there at the last commit, and until when all
+    /// of them are waited for.
+    expected: usize,
+    expected_until: Option<Instant>,
     /// Settlements that someone waits for.
     awaited: usize,
     /// When the first of the settlements came.
@@ -109,6 +115,16 @@ impl Queue {
         }
     }
 
+    /// A group of so many messages took that long. Their publishers, answered
+    /// next, will be back at once with others, if ever: waiting for them for a
+    /// fraction of that time keeps them in one group with those queued
+    /// meanwhile, instead of two that take turns at the disk.
+    pub(super) fn committed(&self, publishes: usize, took: Duration) {
+        let mut waiting = lock(&self.waiting);
+        waiting.expected = publishes + waiting.publishes.len();
+        waiting.expected_until = Some(Instant::now() + (took / 8).min(LONGEST_HOLD));
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         lock(&self.waiting).closed
     }
@@ -138,7 +154,11 @@ impl Waiting {
     /// Whether a sleeping writer has to look.
     fn add(&mut self, command: Command) -> bool {
         match command {
-            Command::Publish(publish) => self.publishes.push_back(publish),
+            Command::Publish(publish) => {
+                self.publishes.push_back(publish);
+                let count = self.publishes.len();
+                return count == 1 || count >= self.expected || self.held_until().is_none();
+            }
             Command::Join(join) => self.joins.push_back(join),
             Command::Settle(settle) => {
                 let awaited = settle.reply.is_some();
@@ -152,16 +172,29 @@ impl Waiting {
         true
     }
 
+    /// Until when messages wait for those of other publishers.
+    fn held_until(&self) -> Option<Instant> {
+        match self.publishes.len() < self.expected.min(GROUP_COUNT) {
+            true => self.expected_until.filter(|until| *until > Instant::now()),
+            false => None,
+        }
+    }
+
     /// When there is a group to take; `None` while nothing is queued.
     fn ready_at(&self, now: Instant) -> Option<Instant> {
-        let urgent = !self.publishes.is_empty()
-            || !self.joins.is_empty()
+        let urgent = !self.joins.is_empty()
             || self.awaited > 0
             || self.closed
             || self.settles.len() >= GROUP_SETTLES;
-        match urgent {
-            true => Some(now),
-            false => self.since.map(|since| since + GATHER),
+        let publish = match self.publishes.is_empty() {
+            true => None,
+            false => Some(self.held_until().unwrap_or(now)),
+        };
+        let settle = self.since.map(|since| since + GATHER);
+        match (publish, settle) {
+            _ if urgent => Some(now),
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
         }
     }
 

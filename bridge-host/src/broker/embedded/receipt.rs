@@ -29,25 +29,38 @@ impl EmbeddedReceipt {
         }
     }
 
-    /// From here on the writer answers for the delivery.
-    fn hand_over(
-        &mut self,
+    /// Its place in flight is free at once; written soon.
+    fn acknowledge(&mut self, settlement: Settlement) -> Result<(), BrokerError> {
+        self.settled = true;
+        // Before the writer can be done with it.
+        self.feed.settling();
+        let pushed = self.push(settlement, None);
+        if pushed.is_err() {
+            self.feed.not_settled(self.seq, false);
+        }
+        pushed
+    }
+
+    /// Its place in flight is free once it is written.
+    async fn settle_durably(&mut self, settlement: Settlement) -> Result<(), BrokerError> {
+        let (reply, answer) = oneshot::channel();
+        self.push(settlement, Some(reply))?;
+        // From here on the writer answers for the delivery.
+        self.settled = true;
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    fn push(
+        &self,
         settlement: Settlement,
         reply: Option<oneshot::Sender<Result<(), BrokerError>>>,
     ) -> Result<(), BrokerError> {
-        let (feed, seq) = (Arc::clone(&self.feed), self.seq);
-        let bare = reply.is_none();
         self.shared.queue.push(Command::Settle(Settle {
-            feed,
-            seq,
+            feed: Arc::clone(&self.feed),
+            seq: self.seq,
             settlement,
             reply,
-        }))?;
-        self.settled = true;
-        if bare {
-            self.feed.settling();
-        }
-        Ok(())
+        }))
     }
 }
 
@@ -63,11 +76,9 @@ impl Receipt for EmbeddedReceipt {
     async fn settle(mut self: Box<Self>, settlement: Settlement) -> Result<(), BrokerError> {
         self.shared.check()?;
         match settlement {
-            Settlement::Delivered | Settlement::Filtered => self.hand_over(settlement, None),
+            Settlement::Delivered | Settlement::Filtered => self.acknowledge(settlement),
             Settlement::Retry(_) | Settlement::DeadLetter(_) => {
-                let (reply, answer) = oneshot::channel();
-                self.hand_over(settlement, Some(reply))?;
-                answer.await.unwrap_or_else(|_| Err(closed()))
+                self.settle_durably(settlement).await
             }
         }
     }

@@ -105,8 +105,13 @@ fn sync_parent(folder: &Path) -> std::io::Result<()> {
 pub(super) fn open_or_create(folder: &Path) -> Result<Connection, StoreError> {
     let path = file(folder);
     let conn = connect(&path, OpenFlags::SQLITE_OPEN_CREATE)?;
-    create(&conn).map_err(failed(&path))?;
-    check_version(&conn, &path)?;
+    if is_empty(&conn).map_err(failed(&path))? {
+        set_up(&conn, &path)?;
+        create(&conn).map_err(failed(&path))?;
+    } else {
+        check_version(&conn, &path)?;
+        set_up(&conn, &path)?;
+    }
     Ok(conn)
 }
 
@@ -118,6 +123,7 @@ pub(super) fn open_existing(folder: &Path) -> Result<Connection, StoreError> {
     }
     let conn = connect(&path, OpenFlags::empty())?;
     check_version(&conn, &path)?;
+    set_up(&conn, &path)?;
     Ok(conn)
 }
 
@@ -132,34 +138,39 @@ pub(super) fn failed(path: &Path) -> impl Fn(rusqlite::Error) -> StoreError {
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let flags = flags | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).map_err(failed(path))?;
-    set_up(&conn).map_err(failed(path))?;
+    conn.busy_timeout(BUSY).map_err(failed(path))?;
     Ok(conn)
 }
 
-fn set_up(conn: &Connection) -> rusqlite::Result<()> {
-    conn.busy_timeout(BUSY)?;
+fn set_up(conn: &Connection, path: &Path) -> Result<(), StoreError> {
+    match use_wal(conn).map_err(failed(path))? {
+        true => Ok(()),
+        false => Err(StoreError::NoWal(path.into())),
+    }
+}
+
+/// Whether the WAL can be used here.
+fn use_wal(conn: &Connection) -> rusqlite::Result<bool> {
     conn.set_prepared_statement_cache_capacity(64);
-    conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     // FULL: a commit returns once it is on the disk. The writer checkpoints by
     // itself, as SQLite's own way would hide a failed sync.
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.query_row("PRAGMA wal_autocheckpoint = 0", [], |_| Ok(()))?;
     conn.query_row("PRAGMA journal_size_limit = 67108864", [], |_| Ok(()))?;
-    conn.pragma_update(None, "temp_store", "MEMORY")
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(mode == "wal")
+}
+
+fn is_empty(conn: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)";
+    conn.query_row(sql, [], |row| row.get(0))
 }
 
 fn create(conn: &Connection) -> rusqlite::Result<()> {
-    let empty: bool = conn.query_row(
-        "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)",
-        [],
-        |row| row.get(0),
-    )?;
-    if empty {
-        conn.execute_batch(&format!(
-            "BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT"
-        ))?;
-    }
-    Ok(())
+    conn.execute_batch(&format!(
+        "BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT"
+    ))
 }
 
 fn check_version(conn: &Connection, path: &Path) -> Result<(), StoreError> {

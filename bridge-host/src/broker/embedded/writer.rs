@@ -38,6 +38,8 @@ pub(super) struct Writer {
     /// and as acknowledgements a feed lets out.
     backlog: Vec<Settle>,
     again_at: Instant,
+    /// It was said that they wait.
+    stalled: bool,
 }
 
 /// Starts the thread.
@@ -65,6 +67,7 @@ pub(super) fn spawn(
         upkeep,
         backlog: Vec::new(),
         again_at: Instant::now(),
+        stalled: false,
     };
     let thread = std::thread::Builder::new().name("embedded-writer".into());
     thread
@@ -122,16 +125,11 @@ impl Writer {
     }
 
     fn refuse(&mut self, batch: Batch) {
-        let error = self.shared.check().err().unwrap_or_else(closed);
-        for publish in batch.publishes {
-            publish.answer(Err(error.clone()));
-        }
         self.backlog.extend(batch.settles);
-        for settle in std::mem::take(&mut self.backlog) {
-            settle.failed(error.clone());
-        }
+        let settles = std::mem::take(&mut self.backlog);
+        self.fail(batch.publishes, settles);
         for join in batch.joins {
-            let _ = join.reply.send(Err(error.clone()));
+            let _ = join.reply.send(self.shared.check().and(Err(closed())));
         }
     }
 

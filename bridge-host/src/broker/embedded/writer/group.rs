@@ -14,6 +14,7 @@ use crate::broker::embedded::ledger::Tally;
 use crate::broker::embedded::publish::Publish;
 use crate::broker::embedded::retention::Retainer;
 use crate::broker::embedded::settle::Settle;
+use crate::broker::embedded::shared::closed;
 use crate::broker::embedded::store::now_ms;
 
 /// What the writer knows of the store without asking it.
@@ -41,14 +42,19 @@ enum Verdict {
 
 impl Writer {
     pub(super) fn write(&mut self, publishes: Vec<Publish>, settles: Vec<Settle>) {
-        let books = &mut self.books;
+        let (books, start) = (&mut self.books, Instant::now());
         let written = in_transaction(&self.conn, |conn| books.apply(conn, &publishes, &settles));
         match written {
-            Ok(done) => self.answer(done, publishes, settles),
+            Ok(done) => {
+                self.shared
+                    .queue
+                    .committed(publishes.len(), start.elapsed());
+                self.answer(done, publishes, settles);
+            }
             Err(error) => {
                 self.books.retainer.undone();
                 match self.fault(&error) {
-                    fault @ Fault::Fatal(_) => fail(publishes, settles, &fault),
+                    Fault::Fatal(_) => self.fail(publishes, settles),
                     fault => self.write_apart(publishes, settles, fault),
                 }
             }
@@ -58,6 +64,7 @@ impl Writer {
     fn answer(&mut self, done: Done, publishes: Vec<Publish>, settles: Vec<Settle>) {
         self.upkeep.wrote(&publishes, settles.len());
         self.books.kept = done.kept;
+        self.stalled &= settles.is_empty();
         for settle in settles {
             settle.done(done.now);
         }
@@ -79,10 +86,10 @@ impl Writer {
         let several = publishes.len() + settles.len() > 1;
         let passes = matches!(fault, Fault::Full(_) | Fault::Busy(_));
         if passes && publishes.is_empty() {
-            return self.put_off(settles);
+            return self.put_off(settles, &fault);
         }
         if !several {
-            return fail(publishes, settles, &fault);
+            return fail(publishes, settles, &fault.for_caller());
         }
         if publishes.is_empty() {
             for settle in settles {
@@ -100,16 +107,30 @@ impl Writer {
 
     fn write_more(&mut self, publishes: Vec<Publish>, settles: Vec<Settle>) {
         match self.shared.is_poisoned() {
-            true => fail(publishes, settles, &Fault::Fatal("see the log".into())),
+            true => self.fail(publishes, settles),
             false => self.write(publishes, settles),
         }
     }
 
+    /// The store is poisoned, and says so.
+    pub(super) fn fail(&self, publishes: Vec<Publish>, settles: Vec<Settle>) {
+        let error = self.shared.check().err().unwrap_or_else(closed);
+        fail(publishes, settles, &error);
+    }
+
     /// Keeps settlements until there is room. What the WAL holds may make some.
-    fn put_off(&mut self, settles: Vec<Settle>) {
+    fn put_off(&mut self, settles: Vec<Settle>, fault: &Fault) {
+        if !std::mem::replace(&mut self.stalled, true) {
+            tracing::warn!(
+                "settlements wait until the embedded broker in {} can write: {}",
+                self.shared.folder.display(),
+                fault.for_caller()
+            );
+        }
         self.backlog.extend(settles);
         self.again_at = Instant::now() + AGAIN;
         self.checkpoint();
+        self.upkeep.retain_soon();
     }
 
     fn no_room(&self) -> BrokerError {
@@ -121,12 +142,12 @@ impl Writer {
     }
 }
 
-fn fail(publishes: Vec<Publish>, settles: Vec<Settle>, fault: &Fault) {
+fn fail(publishes: Vec<Publish>, settles: Vec<Settle>, error: &BrokerError) {
     for publish in publishes {
-        publish.answer(Err(fault.for_caller()));
+        publish.answer(Err(error.clone()));
     }
     for settle in settles {
-        settle.failed(fault.for_caller());
+        settle.failed(error.clone());
     }
 }
 

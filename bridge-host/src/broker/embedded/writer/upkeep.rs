@@ -45,6 +45,11 @@ impl Upkeep {
         self.poll_at.min(self.retain_at)
     }
 
+    /// There is no room: what may go should go now.
+    pub(super) fn retain_soon(&mut self) {
+        self.retain_at = self.retain_at.min(Instant::now() + POLL);
+    }
+
     /// A group was committed.
     pub(super) fn wrote(&mut self, publishes: &[Publish], settles: usize) {
         let data: u64 = publishes.iter().map(|p| 1 + p.size() / PAGE).sum();
@@ -94,7 +99,7 @@ impl Writer {
         if let Err(error) = moved {
             match self.fault(&error) {
                 Fault::Fatal(_) => {}
-                fault => tracing::warn!("the WAL stays as it is for now: {fault:?}"),
+                fault => tracing::debug!("the WAL stays as it is for now: {fault:?}"),
             }
         }
     }
