@@ -23,7 +23,16 @@ use progress::Progress;
 use received::Received;
 
 /// How the endpoint behaves.
-const ENDPOINT: &[&str] = &["--delay", "5ms..50ms", "--fail", "5%", "--status", "503"];
+const ENDPOINT: &[&str] = &[
+    "--delay",
+    "5ms..50ms",
+    "--fail",
+    "5%",
+    "--status",
+    "503",
+    "--retry-after",
+    "1s",
+];
 
 /// How long the whole may take before it counts as failed.
 const PATIENCE: Duration = Duration::from_secs(240);
