@@ -105,6 +105,7 @@ async fn filter_enrich(config: &str, endpoint: &Endpoint) {
     let batch = bridge
         .accept("orders.batch", &[JSON[0], ("x-shop", "7")], batch)
         .await;
+    bridge.accept("orders.batch", &JSON, r#"{"id": 5}"#).await;
     bridge
         .accept("orders.note", &[("content-type", "text/plain")], "no JSON")
         .await;
@@ -143,6 +144,7 @@ async fn filter_enrich(config: &str, endpoint: &Endpoint) {
             Some(format!("{batch}.2")),
             "7",
         ),
+        row("orders.batch", r#"{"id":5,"currency":"EUR"}"#, None, ""),
         row(
             "orders.new",
             r#"{"id":1,"amount":250,"currency":"EUR"}"#,
