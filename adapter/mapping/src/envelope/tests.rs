@@ -223,9 +223,43 @@ fn json_on_the_wire() {
         let mut message = example();
         message.content_type = content_type.map(Into::into);
         message.data = data.into();
-        let body = encode(&settings, message).body;
-        assert!(body.ends_with(end.as_bytes()), "{content_type:?} {data:?}");
+        let request = encode(&settings, message);
+        assert!(
+            request.body.ends_with(end.as_bytes()),
+            "{content_type:?} {data:?}"
+        );
+        assert_eq!(back(&settings, &request).data, data);
     }
+}
+
+#[test]
+fn the_names_of_others_are_not_used() {
+    let names = [
+        "connection",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "http2-settings",
+        "keep-alive",
+        "message-keys",
+        "message-topic",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "x-fixed",
+    ];
+    let settings = settings(&[("to.headers.X-Fixed", "1")]);
+    let mut message = example();
+    message.metadata = names.map(|name| (name.into(), "theirs".into())).into();
+    let request = encode(&settings, message.clone());
+    let theirs = request.headers.iter().filter(|(_, v)| v == b"theirs");
+    assert!(theirs.clone().all(|(name, _)| name.starts_with('%')));
+    assert_eq!(theirs.count(), names.len());
+    assert_eq!(back(&settings, &request), message);
 }
 
 #[test]
