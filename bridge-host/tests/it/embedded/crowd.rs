@@ -1,13 +1,11 @@
 //! Many consumers at once, each settling in every way there is.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bridge_host::broker::{Broker, Settlement, Subscription};
+use bridge_host::broker::{Broker, Incoming, Settlement, Subscription};
 use bridge_host::message::MessageId;
 
 use super::support::{Folder, letter, publish, spec, until};
@@ -59,13 +57,7 @@ async fn consume(
             continue;
         };
         let incoming = incoming.unwrap();
-        {
-            let mut seen = seen.lock().unwrap();
-            let seen = seen.entry(incoming.id.clone()).or_default();
-            assert!(!seen.in_flight && !seen.settled);
-            assert_eq!(incoming.attempt, seen.retries + 1);
-            seen.in_flight = true;
-        }
+        given(&seen, &incoming);
         tokio::task::yield_now().await;
         random = random
             .wrapping_mul(6364136223846793005)
@@ -90,4 +82,12 @@ async fn consume(
         };
         incoming.receipt.settle(settlement).await.unwrap();
     }
+}
+
+fn given(seen: &Mutex<HashMap<MessageId, Seen>>, incoming: &Incoming) {
+    let mut seen = seen.lock().unwrap();
+    let seen = seen.entry(incoming.id.clone()).or_default();
+    assert!(!seen.in_flight && !seen.settled);
+    assert_eq!(incoming.attempt, seen.retries + 1);
+    seen.in_flight = true;
 }

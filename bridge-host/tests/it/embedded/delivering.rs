@@ -1,8 +1,7 @@
 //! Who gets which message, when, and how often.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bridge_host::broker::embedded::Which;
 use bridge_host::broker::{Broker, BrokerError, Settlement};

@@ -1,12 +1,9 @@
 //! Killed processes, full disks and failing ones.
 
 use std::collections::BTreeSet;
-use std::io::BufRead;
-use std::io::BufReader;
-use std::path::Path;
-use std::path::PathBuf;
-use std::process::Command;
-use std::process::Stdio;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use bridge_host::broker::embedded::{Embedded, Settings};

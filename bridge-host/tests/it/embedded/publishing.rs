@@ -1,8 +1,7 @@
 //! What is taken, what is refused, and how long it is kept.
 
 use std::sync::Arc;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bridge_host::broker::embedded::{Embedded, Settings};
 use bridge_host::broker::{Broker, BrokerError, Settlement};

@@ -2,10 +2,8 @@
 //! they do, and waiting.
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
-use std::time::Instant;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use bridge_host::broker::embedded::{Embedded, Inspector, Ledger, Settings};
 use bridge_host::broker::{Broker, DeadLetter, Incoming, Settlement, SubscribeSpec, Subscription};
