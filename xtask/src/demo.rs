@@ -113,7 +113,7 @@ fn endpoint(binary: &Path, folder: &Path) -> Result<(Running, String, Received)>
         "an endpoint on {address} that takes 5 to 50 ms and fails 5 % of the time with 503"
     ));
     let arguments = ["receive", "--quiet", "--address", &address.to_string()];
-    let running = Running::start(
+    let mut running = Running::start(
         "bridge-host receive",
         process::command(binary, folder)
             .args(arguments)
@@ -122,6 +122,7 @@ fn endpoint(binary: &Path, folder: &Path) -> Result<(Running, String, Received)>
             .arg(&log),
         &folder.join("receive.log"),
     )?;
+    running.wait_for(address)?;
     Ok((
         running,
         format!("http://{address}/hooks/demo"),

@@ -1,11 +1,15 @@
 //! Processes of the demo: each ends with it, whatever happens.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::Result;
+
+/// How long a process may take to listen.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A process with its output in a file. Killed when dropped.
 pub struct Running {
@@ -31,6 +35,19 @@ impl Running {
             child,
             log: log.to_path_buf(),
         })
+    }
+
+    /// Waits until someone listens there.
+    pub fn wait_for(&mut self, address: SocketAddr) -> Result {
+        let began = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            self.must_run()?;
+            if began.elapsed() > PATIENCE {
+                return Err(format!("`{}` does not listen on {address}", self.name));
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
     }
 
     /// Fails when it has ended.
