@@ -9,6 +9,8 @@ mod forward;
 mod inspect;
 mod log;
 mod output;
+mod publish;
+mod receive;
 mod report;
 mod run;
 
@@ -29,6 +31,8 @@ enum Command {
     Forward(forward::Args),
     Run(run::Args),
     Check(check::Args),
+    Publish(publish::Args),
+    Receive(receive::Args),
     Compose(compose::Args),
     Inspect(inspect::Args),
     Adapter(adapter::Args),
@@ -42,6 +46,8 @@ pub fn main() -> ExitCode {
         Command::Forward(args) => forward::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Publish(args) => publish::run(args),
+        Command::Receive(args) => receive::run(args),
         Command::Compose(args) => compose::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Adapter(args) => adapter::run(&args),
