@@ -1,6 +1,6 @@
 //! What is shown while messages are published, and at the end.
 
-use std::io::{IsTerminal, Write, stderr};
+use std::io::{IsTerminal, Write, stderr, stdout};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -103,12 +103,15 @@ impl Progress {
     /// Shows the summary. Anything that failed is an error.
     pub fn end(mut self) -> Result<(), Error> {
         self.clear();
-        match (self.json, self.many, &self.id) {
-            (true, ..) => println!("{}", self.object()),
-            (false, true, _) => println!("{}", self.summary()),
-            (false, false, Some(id)) if self.duplicates > 0 => println!("{id} (a duplicate)"),
-            (false, false, Some(id)) => println!("{id}"),
-            (false, false, None) => {}
+        let told = match (self.json, self.many, &self.id) {
+            (true, ..) => Some(self.object().to_string()),
+            (false, true, _) => Some(self.summary()),
+            (false, false, Some(id)) if self.duplicates > 0 => Some(format!("{id} (a duplicate)")),
+            (false, false, id) => id.clone(),
+        };
+        if let Some(told) = told {
+            // A reader that went away does not undo what was published.
+            let _ = writeln!(stdout(), "{told}");
         }
         let all = self.accepted + self.duplicates + self.failed;
         match (self.failed, self.failures.pop()) {

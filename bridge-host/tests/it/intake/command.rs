@@ -113,7 +113,7 @@ async fn it_waits_for_a_bridge_and_doubles_nothing() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let lines: String = (0..500).map(|n| format!("{n}\n")).collect();
-    let publish = tokio::spawn(async move {
+    let mut publish = tokio::spawn(async move {
         let told = [
             "publish",
             "t",
@@ -127,7 +127,10 @@ async fn it_waits_for_a_bridge_and_doubles_nothing() {
         run(&told, &lines).await
     });
     // Somebody answers who is no bridge yet, and goes away.
-    drop(listener.accept().await.unwrap());
+    tokio::select! {
+        stranger = listener.accept() => drop(stranger.unwrap()),
+        output = &mut publish => panic!("it did not wait: {output:?}"),
+    }
     let bridge = Running::start_on(listener, Default::default()).await;
     let output = publish.await.unwrap();
     assert!(output.status.success(), "{output:?}");
