@@ -11,6 +11,7 @@ mod received;
 mod report;
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,9 @@ const ENDPOINT: &[&str] = &[
     "--retry-after",
     "1s",
 ];
+
+/// Messages published in a second.
+const PACE: u32 = 250;
 
 /// How long the whole may take before it counts as failed.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -70,14 +74,14 @@ pub fn run(root: &Path) -> Result {
     fs::create_dir_all(&folder).map_err(unusable)?;
 
     let source = root.join("examples/demo/messages.ndjson");
-    let plan = messages::write(&source, &folder.join("messages.ndjson"))?;
+    let (plan, lines) = messages::plan(&source)?;
     say(&format!("{plan}"));
     let (receiver, url, received) = endpoint(&binary, &folder)?;
     let chain = ["filter", "enrich"].map(|name| guests::folder(root).join(format!("{name}.wasm")));
     let bridge = Bridge::start(&binary, &folder, &chain, &url)?;
 
     let began = Instant::now();
-    let publisher = publish(&binary, &folder, &bridge)?;
+    let publisher = publish(&binary, &folder, &bridge, lines)?;
     let demo = Demo {
         plan,
         bridge,
@@ -130,21 +134,29 @@ fn endpoint(binary: &Path, folder: &Path) -> Result<(Running, String, Received)>
     ))
 }
 
-fn publish(binary: &Path, folder: &Path, bridge: &Bridge) -> Result<Running> {
+/// The publisher, fed at an even pace: latencies are those of a bridge that
+/// keeps up, not of a queue that was filled at once.
+fn publish(binary: &Path, folder: &Path, bridge: &Bridge, lines: String) -> Result<Running> {
     let to = format!("http://{}", bridge.intake);
-    let arguments = [
-        "publish",
-        "--ndjson",
-        "messages.ndjson",
-        "--wait",
-        "--to",
-        &to,
-    ];
-    Running::start(
+    let arguments = ["publish", "--ndjson", "-", "--wait", "--to", &to];
+    let (running, mut stdin) = Running::start_fed(
         "bridge-host publish",
         process::command(binary, folder).args(arguments),
         &folder.join("publish.log"),
-    )
+    )?;
+    say(&format!("publishing {PACE} messages a second"));
+    std::thread::spawn(move || {
+        let began = Instant::now();
+        for (n, line) in (0..).zip(lines.split_inclusive('\n')) {
+            let due = Duration::from_secs(1) * n / PACE;
+            std::thread::sleep(due.saturating_sub(began.elapsed()));
+            // A publisher that ended is found by whoever looks after it.
+            if stdin.write_all(line.as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(running)
 }
 
 impl Demo {
@@ -174,7 +186,7 @@ impl Demo {
     fn is_done(&mut self) -> Result<bool> {
         self.received.update()?;
         let ledger = self.bridge.ledger()?;
-        self.progress.show(&ledger, &self.received);
+        self.progress.show(&ledger);
         let half = self.plan.arrivals.len() / 2;
         if matches!(self.kill, Kill::Ahead) && self.received.different() >= half {
             self.kill(ledger)?;

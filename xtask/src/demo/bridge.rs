@@ -112,8 +112,8 @@ name = "demo"
 topics = [">"]
 chain = [{chain}]
 to = "{url}"
-max_in_flight = 16
-retry = {{ max_attempts = 50, initial = "200ms", max = "5s" }}
+max_in_flight = 32
+retry = {{ max_attempts = 50, initial = "200ms", max = "1s" }}
 settings = {{ minimum = "{MINIMUM}" }}
 "#
     )

@@ -25,7 +25,7 @@ const LARGE: [(&str, usize); 3] = [
     ("github-push", 400_000),
 ];
 
-/// What was written, and what must come of it.
+/// What is published, and what must come of it.
 #[derive(Default)]
 pub struct Plan {
     /// Messages to publish.
@@ -57,8 +57,8 @@ enum Data {
     Base64(String),
 }
 
-/// Writes the messages to `target`.
-pub fn write(source: &Path, target: &Path) -> Result<Plan> {
+/// The plan, and the messages, one a line.
+pub fn plan(source: &Path) -> Result<(Plan, String)> {
     let text =
         fs::read_to_string(source).map_err(|e| format!("cannot read {}: {e}", source.display()))?;
     let templates = text
@@ -68,9 +68,7 @@ pub fn write(source: &Path, target: &Path) -> Result<Plan> {
             template(line).ok_or_else(|| format!("{}:{}: no message", source.display(), at + 1))
         })
         .collect::<Result<Vec<_>>>()?;
-    let (plan, lines) = expand(&templates);
-    fs::write(target, lines).map_err(|e| format!("cannot write {}: {e}", target.display()))?;
-    Ok(plan)
+    Ok(expand(&templates))
 }
 
 fn expand(templates: &[Template]) -> (Plan, String) {
@@ -197,6 +195,14 @@ impl Data {
     }
 }
 
+impl Plan {
+    /// Whether this id is that of a batch's item.
+    pub fn is_item(&self, id: &str) -> bool {
+        // The file's own ids have no dots.
+        self.arrivals.contains_key(id) && id.contains('.')
+    }
+}
+
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -268,6 +274,7 @@ mod tests {
         for (id, _) in LARGE {
             assert!(templates.iter().any(|template| template.id == id), "{id}");
         }
+        assert!(templates.iter().all(|template| !template.id.contains('.')));
         let (plan, _) = expand(&templates);
         assert!(
             plan.messages > 4000 && plan.filtered > 0 && plan.split > 0,

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::Result;
@@ -21,10 +21,24 @@ pub struct Running {
 impl Running {
     /// Starts the command; what it prints goes to `log`.
     pub fn start(name: &'static str, command: &mut Command, log: &Path) -> Result<Self> {
+        Self::start_with(name, command.stdin(Stdio::null()), log)
+    }
+
+    /// The same, for a command that reads what is written to the second value.
+    pub fn start_fed(
+        name: &'static str,
+        command: &mut Command,
+        log: &Path,
+    ) -> Result<(Self, ChildStdin)> {
+        let mut running = Self::start_with(name, command.stdin(Stdio::piped()), log)?;
+        let stdin = running.child.stdin.take();
+        Ok((running, stdin.expect("it was asked to be piped")))
+    }
+
+    fn start_with(name: &'static str, command: &mut Command, log: &Path) -> Result<Self> {
         let open = || File::options().create(true).append(true).open(log);
         let unwritable = |e| format!("cannot write {}: {e}", log.display());
         command
-            .stdin(Stdio::null())
             .stdout(open().map_err(unwritable)?)
             .stderr(open().map_err(unwritable)?);
         let child = command

@@ -5,7 +5,6 @@ use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use super::bridge::Ledger;
-use super::received::Received;
 
 /// The display.
 pub struct Progress {
@@ -25,21 +24,24 @@ impl Progress {
     }
 
     /// Shows how far it is, where it is time to.
-    pub fn show(&mut self, ledger: &Ledger, received: &Received) {
+    pub fn show(&mut self, ledger: &Ledger) {
         let pause = Duration::from_secs(1);
         if !self.terminal && self.shown.is_some_and(|last| last.elapsed() < pause) {
             return;
         }
         self.shown = Some(Instant::now());
+        let Ledger {
+            accepted,
+            delivered,
+            filtered,
+            dead_lettered,
+            pending,
+            ..
+        } = ledger;
+        // Short enough for 80 columns: a line that wraps cannot be overwritten.
         let line = format!(
-            "{:5.1} s  accepted {:5}  delivered {:5}  filtered {:4}  pending {:5}  requests refused {:4}  duplicates {:4}",
+            "{:5.1} s  {accepted} accepted = {delivered} delivered + {filtered} filtered + {dead_lettered} dead + {pending} pending",
             self.began.elapsed().as_secs_f64(),
-            ledger.accepted,
-            ledger.delivered,
-            ledger.filtered,
-            ledger.pending,
-            received.refused,
-            received.duplicates(),
         );
         self.print(&line);
     }

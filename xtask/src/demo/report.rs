@@ -29,14 +29,17 @@ pub fn show(
         "ledger      {accepted} accepted = {delivered} delivered + {filtered} filtered + {dead_lettered} dead-lettered + {pending} pending"
     );
     println!(
-        "retries     {} ({} requests were refused)",
+        "retries     {} attempts were made again, {} requests were refused",
         retried(before) + retried(ledger),
         received.refused
     );
+    let items = received.duplicates(|id| plan.is_item(id));
     println!(
-        "duplicates  {} of {} requests that were accepted",
-        received.duplicates(),
-        received.requests()
+        "duplicates  {} of {} requests that were accepted: {} items of batches, which are repeated whole, and {} others",
+        received.duplicates(|_| true),
+        received.requests(),
+        items,
+        received.duplicates(|_| true) - items
     );
     println!(
         "throughput  {:.0} messages, {:.1} MB a second: {seconds:.1} s, kill and restart included",
@@ -55,7 +58,11 @@ pub fn show(
     match faults.is_empty() {
         true => {
             println!(
-                "nothing lost: all {} ids that had to arrive did",
+                "nothing lost: {} ids published, {} to be filtered, {} to be split; {} different ids were \
+                 to arrive, and exactly these did",
+                plan.messages,
+                plan.filtered,
+                plan.split,
                 plan.arrivals.len()
             );
             Ok(())
