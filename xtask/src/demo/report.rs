@@ -23,37 +23,11 @@ pub fn show(
         pending,
         ..
     } = ledger;
-    let (seconds, megabytes) = (took.as_secs_f64(), plan.bytes as f64 / 1e6);
     println!();
     println!(
         "ledger      {accepted} accepted = {delivered} delivered + {filtered} filtered + {dead_lettered} dead-lettered + {pending} pending"
     );
-    println!(
-        "retries     {} attempts were made again, {} requests were refused",
-        retried(before) + retried(ledger),
-        received.refused
-    );
-    let items = received.duplicates(|id| plan.is_item(id));
-    println!(
-        "duplicates  {} of {} requests that were accepted: {} items of batches, which are repeated whole, and {} others",
-        received.duplicates(|_| true),
-        received.requests(),
-        items,
-        received.duplicates(|_| true) - items
-    );
-    println!(
-        "throughput  {:.0} messages, {:.1} MB a second: {seconds:.1} s, kill and restart included",
-        *accepted as f64 / seconds,
-        megabytes / seconds
-    );
-    println!(
-        "latency     an attempt: {}",
-        latency(before, ledger, "attempt_ms")
-    );
-    println!(
-        "            published to done: {}",
-        latency(before, ledger, "latency_ms")
-    );
+    figures(plan, received, before, ledger, took);
     let faults = faults(plan, received, ledger);
     match faults.is_empty() {
         true => {
@@ -69,6 +43,37 @@ pub fn show(
         }
         false => Err(faults.join("\n       ")),
     }
+}
+
+/// What it cost.
+fn figures(plan: &Plan, received: &Received, before: &Ledger, ledger: &Ledger, took: Duration) {
+    let (seconds, megabytes) = (took.as_secs_f64(), plan.bytes as f64 / 1e6);
+    println!(
+        "retries     {} attempts were made again, {} requests were refused",
+        retried(before) + retried(ledger),
+        received.refused
+    );
+    let items = received.duplicates(|id| plan.is_item(id));
+    println!(
+        "duplicates  {} of {} requests that were accepted: {} items of batches, which are repeated whole, and {} others",
+        received.duplicates(|_| true),
+        received.requests(),
+        items,
+        received.duplicates(|_| true) - items
+    );
+    println!(
+        "throughput  {:.0} messages, {:.1} MB a second: {seconds:.1} s, kill and restart included",
+        ledger.accepted as f64 / seconds,
+        megabytes / seconds
+    );
+    println!(
+        "latency     an attempt: {}",
+        latency(before, ledger, "attempt_ms")
+    );
+    println!(
+        "            published to done: {}",
+        latency(before, ledger, "latency_ms")
+    );
 }
 
 /// Counted since a start, of which there were two.
@@ -134,4 +139,50 @@ fn faults(plan: &Plan, received: &Received, ledger: &Ledger) -> Vec<String> {
         }
     }
     faults
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::demo::received::Arrival;
+
+    fn faults_of(arrived: &[(&str, u64)], delivered: u64) -> Vec<String> {
+        let plan = Plan {
+            messages: 3,
+            filtered: 1,
+            arrivals: [("a".into(), Some(5)), ("b.1".into(), None)].into(),
+            ..Plan::default()
+        };
+        let mut received = Received::new(PathBuf::new());
+        for (id, length) in arrived {
+            let arrival = Arrival {
+                times: 1,
+                length: *length,
+            };
+            received.accepted.insert((*id).into(), arrival);
+        }
+        let ledger = Ledger {
+            accepted: 3,
+            delivered,
+            filtered: 1,
+            dead_lettered: 0,
+            pending: 2 - delivered,
+            since_start: serde_json::Value::Null,
+        };
+        faults(&plan, &received, &ledger)
+    }
+
+    #[test]
+    fn what_is_lost_is_told() {
+        assert!(faults_of(&[("a", 5), ("b.1", 7)], 2).is_empty());
+        let lost = faults_of(&[("b.1", 7)], 2);
+        assert_eq!(lost, ["1 ids did not arrive, such as a"]);
+        let torn = faults_of(&[("a", 4), ("b.1", 7)], 2);
+        assert_eq!(torn, ["1 ids arrived with another length, such as a"]);
+        let strange = faults_of(&[("a", 5), ("b.1", 7), ("c", 1)], 2);
+        assert_eq!(strange, ["1 ids arrived and should not have, such as c"]);
+        assert_eq!(faults_of(&[("a", 5), ("b.1", 7)], 1).len(), 2);
+    }
 }
