@@ -3,6 +3,7 @@
 
 pub mod embedded;
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -42,26 +43,36 @@ pub trait Receipt: Send {
     /// Keeps the message from being given to another for this much longer.
     async fn extend(&mut self, lease: Duration) -> Result<(), BrokerError>;
 
-    /// Settles the message. A dead letter is durable when this returns.
-    async fn settle(self: Box<Self>, settlement: Settlement) -> Result<(), BrokerError>;
-
-    /// As [`Receipt::settle`], but a failure may bring the receipt back, the
-    /// message still leased, so that it can be tried again. A broker that does
-    /// not write this gives the message up for redelivery at once.
-    async fn try_settle(self: Box<Self>, settlement: Settlement) -> Result<(), Unsettled> {
-        self.settle(settlement).await.map_err(|error| Unsettled {
-            error,
-            receipt: None,
-        })
-    }
+    /// Settles the message; a retry and a dead letter are durable when this
+    /// returns. A failure brings the receipt back where the broker keeps the
+    /// message leased, so that it can be tried again.
+    async fn settle(self: Box<Self>, settlement: Settlement) -> Result<(), Unsettled>;
 }
 
 /// A message that was not settled.
+#[derive(thiserror::Error)]
+#[error("{error}")]
 pub struct Unsettled {
     /// Why not.
     pub error: BrokerError,
     /// To try again with, where the broker keeps the message leased.
     pub receipt: Option<Box<dyn Receipt>>,
+}
+
+impl fmt::Debug for Unsettled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl From<BrokerError> for Unsettled {
+    /// The message is given up for redelivery.
+    fn from(error: BrokerError) -> Self {
+        Self {
+            error,
+            receipt: None,
+        }
+    }
 }
 
 /// What a broker can do.
@@ -144,12 +155,12 @@ pub enum BrokerError {
     /// The request itself is at fault; it will never work.
     #[error("{0}")]
     Refused(String),
-    /// The message is larger than the broker takes; both in bytes.
+    /// The message has more data than the broker takes; both in bytes.
     #[error(
-        "a message has at most {max} bytes here, this one has {size}: raise `max_message_size`, or send a reference to the data"
+        "a message has at most {max} bytes of data here, this one has {size}: raise `max_message_size`, or send a reference to the data"
     )]
     TooLarge {
-        /// Of this message: data, metadata, topic and content-type.
+        /// Of this message.
         size: u64,
         /// As configured.
         max: u64,

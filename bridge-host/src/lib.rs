@@ -19,3 +19,7 @@ pub mod broker;
 pub mod http;
 
 pub mod message;
+
+/// A message in its life is some hundred small allocations.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

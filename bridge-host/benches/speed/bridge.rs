@@ -43,6 +43,8 @@ pub async fn forward(
         workers,
         stats: Arc::new(Stats::default()),
     };
-    let summary = delivery.run(subscription, done, Duration::from_secs(10)).await;
+    let summary = delivery
+        .run(subscription, done, Duration::from_secs(10))
+        .await;
     assert_eq!(summary.given_back, 0);
 }

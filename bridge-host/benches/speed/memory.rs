@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use bridge_host::broker::{BrokerError, Incoming, Receipt, Settlement, Subscription};
+use bridge_host::broker::{BrokerError, Incoming, Receipt, Settlement, Subscription, Unsettled};
 use bridge_host::message::{Message, MessageId};
 use tokio::sync::Notify;
 
@@ -16,7 +16,10 @@ use crate::measure::{Form, Round};
 pub fn message() -> Message {
     let mut message = Message::new("orders.new", vec![b'x'; BODY]);
     message.content_type = Some("application/json".into());
-    message.add_metadata("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    message.add_metadata(
+        "traceparent",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    );
     message.add_metadata("x-tenant", "acme");
     message
 }
@@ -57,7 +60,7 @@ impl Receipt for Slip {
         Ok(())
     }
 
-    async fn settle(self: Box<Self>, settlement: Settlement) -> Result<(), BrokerError> {
+    async fn settle(self: Box<Self>, settlement: Settlement) -> Result<(), Unsettled> {
         assert_eq!(settlement, Settlement::Delivered);
         if self.0.unsettled.fetch_sub(1, Relaxed) == 1 {
             self.0.all.notify_one();
@@ -77,5 +80,7 @@ pub fn round(form: Form, url: &str, messages: usize) -> Round {
         left: messages,
         books: books.clone(),
     });
-    crate::report::run(form, url, messages, queue, async move { books.all.notified().await })
+    crate::report::run(form, url, messages, queue, async move {
+        books.all.notified().await
+    })
 }

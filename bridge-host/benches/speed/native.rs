@@ -41,7 +41,10 @@ async fn post(incoming: Incoming, client: &Client<Full<Bytes>>, options: &Option
     let message = incoming.message;
     let mut request = Request::post(url)
         .header("message-topic", message.topic)
-        .header("content-type", message.content_type.expect("a content-type"))
+        .header(
+            "content-type",
+            message.content_type.expect("a content-type"),
+        )
         .header("content-length", message.data.len())
         .header("webhook-id", incoming.id.as_str());
     for (key, value) in message.metadata {

@@ -78,11 +78,27 @@ pub fn show(title: &str, rounds: usize, round: impl Fn(Form) -> Round) {
     }
     let micros = |round: &Round| round.cpu.as_secs_f64() * 1e6;
     println!("{title}");
-    line("  messages a second, bridge to native", &pairs, |(native, bridge)| bridge.rate / native.rate);
-    line("  CPU a message, bridge to native", &pairs, |(native, bridge)| micros(bridge) / micros(native));
-    line("  CPU a message that the bridge adds, µs", &pairs, |(native, bridge)| micros(bridge) - micros(native));
-    line("  native, CPU a message, µs", &pairs, |(native, _)| micros(native));
-    line("  native, messages a second", &pairs, |(native, _)| native.rate);
+    line(
+        "  messages a second, bridge to native",
+        &pairs,
+        |(native, bridge)| bridge.rate / native.rate,
+    );
+    line(
+        "  CPU a message, bridge to native",
+        &pairs,
+        |(native, bridge)| micros(bridge) / micros(native),
+    );
+    line(
+        "  CPU a message that the bridge adds, µs",
+        &pairs,
+        |(native, bridge)| micros(bridge) - micros(native),
+    );
+    line("  native, CPU a message, µs", &pairs, |(native, _)| {
+        micros(native)
+    });
+    line("  native, messages a second", &pairs, |(native, _)| {
+        native.rate
+    });
     println!();
 }
 

@@ -24,7 +24,6 @@ pub(super) struct Story<'a> {
 macro_rules! tell {
     ($level:ident, $story:expr, $($rest:tt)+) => {
         tracing::$level!(
-            target: "delivery",
             subscription = $story.subscription,
             id = $story.id.as_str(),
             topic = $story.topic,
@@ -78,7 +77,6 @@ impl Story<'_> {
 /// The subscription had no next message to give.
 pub(super) fn no_next(subscription: &str, error: &BrokerError, pause: Duration) {
     tracing::error!(
-        target: "delivery",
         subscription,
         %error,
         again_in = ?pause,
@@ -89,7 +87,6 @@ pub(super) fn no_next(subscription: &str, error: &BrokerError, pause: Duration) 
 /// The intake stopped and what was under way came to its end, or was given back.
 pub(super) fn drained(subscription: &str, summary: &super::Summary) {
     tracing::info!(
-        target: "delivery",
         subscription,
         finished = summary.finished,
         given_back = summary.given_back,

@@ -29,7 +29,7 @@ pub(super) async fn settle(
 ) -> bool {
     let mut receipt = receipt;
     for pause in PAUSES {
-        let Err(failed) = receipt.try_settle(settlement.clone()).await else {
+        let Err(failed) = receipt.settle(settlement.clone()).await else {
             return true;
         };
         match failed.receipt {
@@ -44,7 +44,7 @@ pub(super) async fn settle(
         story.settles_again(&failed.error, pause);
         sleep(pause).await;
     }
-    match receipt.try_settle(settlement.clone()).await {
+    match receipt.settle(settlement.clone()).await {
         Ok(()) => true,
         Err(failed) => {
             story.not_settled(&failed.error);

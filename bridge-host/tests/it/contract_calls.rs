@@ -17,7 +17,9 @@ async fn probe(more: &str) -> (Bridge, Endpoint) {
 }
 
 async fn told(bridge: &Bridge, verb: &str, text: &str) -> Letter {
-    let id = bridge.accept(&format!("probe.{verb}"), &[], text.to_owned()).await;
+    let id = bridge
+        .accept(&format!("probe.{verb}"), &[], text.to_owned())
+        .await;
     bridge.dead_letter(&id).await
 }
 
@@ -26,7 +28,9 @@ async fn results_and_what_they_mean() {
     let (bridge, _) = probe("").await;
     bridge.accept("probe.ok", &[], "").await;
     // Ok without an exchange or a message sent: filtered.
-    bridge.ledger_when("probe", |ledger| ledger.filtered == 1).await;
+    bridge
+        .ledger_when("probe", |ledger| ledger.filtered == 1)
+        .await;
 
     let other = told(&bridge, "other", "of no use").await;
     assert_eq!((other.attempts, other.status), (1, None));
@@ -34,7 +38,11 @@ async fn results_and_what_they_mean() {
 
     let connection = told(&bridge, "connection", "nobody home").await;
     assert_eq!(connection.attempts, 2);
-    assert!(connection.reason.contains("nobody home"), "{}", connection.reason);
+    assert!(
+        connection.reason.contains("nobody home"),
+        "{}",
+        connection.reason
+    );
 
     let timeout = told(&bridge, "timeout", "").await;
     assert_eq!(timeout.attempts, 2);
@@ -82,7 +90,9 @@ async fn messages_through_every_getter_and_setter() {
     assert_eq!(&received.body[..], b"\x00\xff\n");
     // Made while handling evt_1: its id and a counter, not a copy of its id.
     assert_eq!(received.id(), "evt_1.1");
-    bridge.ledger_when("probe", |ledger| ledger.delivered == 1).await;
+    bridge
+        .ledger_when("probe", |ledger| ledger.delivered == 1)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

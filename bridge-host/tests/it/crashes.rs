@@ -52,11 +52,16 @@ async fn killed_in_the_middle_of_ten_thousand() {
         endpoint.wait_for(MESSAGES * part / 4).await;
         bridge = Bridge::start_in(bridge.kill()).await;
     }
-    let ledger = bridge.ledger_when("all", |ledger| ledger.pending == 0).await;
+    let ledger = bridge
+        .ledger_when("all", |ledger| ledger.pending == 0)
+        .await;
     assert!(ledger.balances(), "{ledger:?}");
     assert_eq!(ledger.delivered as usize, MESSAGES, "{ledger:?}");
     let counts = counts(&endpoint.received());
-    let missing: Vec<_> = accepted.iter().filter(|id| !counts.contains_key(*id)).collect();
+    let missing: Vec<_> = accepted
+        .iter()
+        .filter(|id| !counts.contains_key(*id))
+        .collect();
     assert!(missing.is_empty(), "lost: {missing:?}");
     let duplicates: usize = counts.values().map(|count| count - 1).sum();
     println!("killed three times in {MESSAGES} messages: 0 lost, {duplicates} duplicates");
@@ -92,11 +97,21 @@ async fn killed_while_publishing() {
         accepted.extend(publisher.await.expect("no panic"));
     }
     let bridge = Bridge::start_in(bridge.folder.clone()).await;
-    let ledger = bridge.ledger_when("all", |ledger| ledger.pending == 0).await;
+    let ledger = bridge
+        .ledger_when("all", |ledger| ledger.pending == 0)
+        .await;
     assert!(ledger.balances(), "{ledger:?}");
     let counts = counts(&endpoint.received());
-    let missing: Vec<_> = accepted.iter().filter(|id| !counts.contains_key(*id)).collect();
-    assert!(missing.is_empty(), "{} of {} lost: {missing:?}", missing.len(), accepted.len());
+    let missing: Vec<_> = accepted
+        .iter()
+        .filter(|id| !counts.contains_key(*id))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "{} of {} lost: {missing:?}",
+        missing.len(),
+        accepted.len()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,7 +133,11 @@ async fn a_shutdown_drains_and_gives_the_rest_back() {
     let received = endpoint.wait_for(3).await;
     assert_eq!(received[2].body, "slow");
     let ledger = bridge.ledger("all").await;
-    assert_eq!((ledger.dead_lettered, ledger.delivered, ledger.pending), (0, 1, 1), "{ledger:?}");
+    assert_eq!(
+        (ledger.dead_lettered, ledger.delivered, ledger.pending),
+        (0, 1, 1),
+        "{ledger:?}"
+    );
     assert!(ledger.balances(), "{ledger:?}");
 }
 
@@ -127,7 +146,10 @@ async fn a_full_disk() {
     let endpoint = Endpoint::accepting().await;
     let folder = Arc::new(tempfile::tempdir().expect("a folder"));
     std::fs::create_dir(folder.path().join("bridge-data")).expect("a folder");
-    let config = format!("intake = {{ address = \"127.0.0.1:0\" }}\n{}", config(&endpoint));
+    let config = format!(
+        "intake = {{ address = \"127.0.0.1:0\" }}\n{}",
+        config(&endpoint)
+    );
     std::fs::write(folder.path().join("bridge.toml"), config).expect("a file");
     // A small disk of its own, in a mount namespace that ends with the bridge.
     let script = "mount -t tmpfs -o size=24m none bridge-data \
@@ -142,7 +164,11 @@ async fn a_full_disk() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("unshare, of util-linux, gives the bridge a small disk");
-    let ballast = format!("/proc/{}/root{}/bridge-data/ballast", child.id(), folder.path().display());
+    let ballast = format!(
+        "/proc/{}/root{}/bridge-data/ballast",
+        child.id(),
+        folder.path().display()
+    );
     let bridge = Bridge::attach(child, folder).await;
 
     let mut accepted = HashSet::new();
@@ -152,7 +178,10 @@ async fn a_full_disk() {
             202 => accepted.insert(answer.json()["id"].as_str().expect("an id").to_owned()),
             _ => break answer,
         };
-        assert!(accepted.len() < 1000, "a disk of 24 MiB has room for 250 MiB");
+        assert!(
+            accepted.len() < 1000,
+            "a disk of 24 MiB has room for 250 MiB"
+        );
     };
     assert!([503, 507].contains(&refused.status), "{refused:?}");
     std::fs::remove_file(ballast).expect("the ballast");
@@ -163,7 +192,9 @@ async fn a_full_disk() {
     })
     .await;
     accepted.insert(id);
-    let ledger = bridge.ledger_when("all", |ledger| ledger.pending == 0).await;
+    let ledger = bridge
+        .ledger_when("all", |ledger| ledger.pending == 0)
+        .await;
     assert!(ledger.balances(), "{ledger:?}");
     assert_eq!(ledger.delivered as usize, accepted.len(), "{ledger:?}");
     let counts = counts(&endpoint.received());

@@ -34,7 +34,9 @@ async fn a_python_middleware_in_front_of_the_adapter() {
     assert_eq!(received.header("x-kept"), "yes");
     assert_eq!(received.header("seen-by"), "python");
     assert_eq!(received.body, "data");
-    bridge.ledger_when("python", |ledger| ledger.delivered == 1).await;
+    bridge
+        .ledger_when("python", |ledger| ledger.delivered == 1)
+        .await;
 
     // Compiled once: the second start takes it from the cache.
     let folder = bridge.kill();
@@ -47,7 +49,10 @@ async fn a_python_middleware_in_front_of_the_adapter() {
 #[tokio::test(flavor = "multi_thread")]
 async fn wac_plugs_a_filter_in_front_of_the_adapter() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (adapter, composed) = (folder.path().join("adapter.wasm"), folder.path().join("out.wasm"));
+    let (adapter, composed) = (
+        folder.path().join("adapter.wasm"),
+        folder.path().join("out.wasm"),
+    );
     let written = Command::new(crate::harness::binary())
         .args(["adapter", "-o"])
         .arg(&adapter)
@@ -63,7 +68,11 @@ async fn wac_plugs_a_filter_in_front_of_the_adapter() {
         .arg(&composed)
         .output()
         .expect("wac runs");
-    assert!(plugged.status.success(), "{}", String::from_utf8_lossy(&plugged.stderr));
+    assert!(
+        plugged.status.success(),
+        "{}",
+        String::from_utf8_lossy(&plugged.stderr)
+    );
 
     let endpoint = Endpoint::accepting().await;
     let bridge = Bridge::start(&format!(
@@ -71,7 +80,15 @@ async fn wac_plugs_a_filter_in_front_of_the_adapter() {
         endpoint.url("/"),
     ))
     .await;
-    bridge.accept("orders.new", &[("content-type", "application/json")], "{\"amount\":250}").await;
+    bridge
+        .accept(
+            "orders.new",
+            &[("content-type", "application/json")],
+            "{\"amount\":250}",
+        )
+        .await;
     endpoint.wait_for(1).await;
-    bridge.ledger_when("plugged", |ledger| ledger.delivered == 1).await;
+    bridge
+        .ledger_when("plugged", |ledger| ledger.delivered == 1)
+        .await;
 }

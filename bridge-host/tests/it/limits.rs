@@ -23,7 +23,11 @@ async fn a_loop_is_stopped() {
     endpoint.wait_for(1).await;
     let letter = bridge.dead_letter(&id).await;
     assert_eq!(letter.attempts, 2);
-    assert!(letter.reason.contains("computed for more than 200ms"), "{}", letter.reason);
+    assert!(
+        letter.reason.contains("computed for more than 200ms"),
+        "{}",
+        letter.reason
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,7 +35,11 @@ async fn an_attempt_ends_at_its_timeout() {
     let (bridge, _) = bridge("timeout = \"300ms\"\nlimits = { compute = \"1h\" }").await;
     let id = bridge.accept("probe.loop", &[], "").await;
     let letter = bridge.dead_letter(&id).await;
-    assert!(letter.reason.contains("did not return within 300ms"), "{}", letter.reason);
+    assert!(
+        letter.reason.contains("did not return within 300ms"),
+        "{}",
+        letter.reason
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,13 +54,21 @@ async fn a_hoard_is_stopped() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn instances_are_reused_unless_told_otherwise() {
-    for (limits, expected) in [("", "2"), ("limits = { fresh = true }", "1"), ("limits = { recycle_after = 1 }", "1")] {
+    for (limits, expected) in [
+        ("", "2"),
+        ("limits = { fresh = true }", "1"),
+        ("limits = { recycle_after = 1 }", "1"),
+    ] {
         let (bridge, _) = bridge(limits).await;
         let first = bridge.accept("probe.state", &[], "").await;
         bridge.dead_letter(&first).await;
         let second = bridge.accept("probe.state", &[], "").await;
         let letter = bridge.dead_letter(&second).await;
-        assert!(letter.reason.ends_with(expected), "{limits}: {}", letter.reason);
+        assert!(
+            letter.reason.ends_with(expected),
+            "{limits}: {}",
+            letter.reason
+        );
     }
 }
 
@@ -65,5 +81,9 @@ async fn a_trap_takes_its_instance_with_it() {
     bridge.dead_letter(&trap).await;
     let after = bridge.accept("probe.state", &[], "").await;
     let letter = bridge.dead_letter(&after).await;
-    assert!(letter.reason.ends_with('1'), "a new instance: {}", letter.reason);
+    assert!(
+        letter.reason.ends_with('1'),
+        "a new instance: {}",
+        letter.reason
+    );
 }

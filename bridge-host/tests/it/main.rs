@@ -16,4 +16,5 @@ mod guests_of_others;
 mod http;
 mod intake;
 mod limits;
+mod operators;
 mod retries;

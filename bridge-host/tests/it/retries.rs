@@ -24,16 +24,26 @@ async fn each_status_has_its_meaning() {
     for status in [200, 201, 202, 204] {
         bridge.accept(&format!("status.{status}"), &[], "").await;
     }
-    bridge.ledger_when("all", |ledger| ledger.delivered == 4).await;
+    bridge
+        .ledger_when("all", |ledger| ledger.delivered == 4)
+        .await;
     for status in [301, 302, 307, 400, 401, 404, 410, 422] {
         let id = bridge.accept(&format!("status.{status}"), &[], "").await;
         let letter = bridge.dead_letter(&id).await;
-        assert_eq!((letter.status, letter.attempts), (Some(status), 1), "{letter:?}");
+        assert_eq!(
+            (letter.status, letter.attempts),
+            (Some(status), 1),
+            "{letter:?}"
+        );
     }
     for status in [408, 425, 429, 500, 502, 503, 504] {
         let id = bridge.accept(&format!("status.{status}"), &[], "").await;
         let letter = bridge.dead_letter(&id).await;
-        assert_eq!((letter.status, letter.attempts), (Some(status), 3), "{letter:?}");
+        assert_eq!(
+            (letter.status, letter.attempts),
+            (Some(status), 3),
+            "{letter:?}"
+        );
     }
     let ledger = bridge.ledger("all").await;
     assert!(ledger.balances() && ledger.pending == 0, "{ledger:?}");
@@ -41,12 +51,15 @@ async fn each_status_has_its_meaning() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_attempt_has_the_same_id() {
-    let endpoint = Endpoint::start(|_, before| Reply::status(if before < 2 { 503 } else { 204 })).await;
+    let endpoint =
+        Endpoint::start(|_, before| Reply::status(if before < 2 { 503 } else { 204 })).await;
     let bridge = Bridge::start(&config(&endpoint, "")).await;
     let id = bridge.accept("orders", &[], "x").await;
     let received = endpoint.wait_for(3).await;
     assert!(received.iter().all(|one| one.id() == id), "{received:?}");
-    bridge.ledger_when("all", |ledger| ledger.delivered == 1).await;
+    bridge
+        .ledger_when("all", |ledger| ledger.delivered == 1)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,23 +86,32 @@ async fn retry_after_is_honoured_in_both_forms() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_lists_change_the_meaning() {
     let endpoint = Endpoint::start(|received, _| {
-        let status = received.header("message-topic").trim_start_matches("status.").to_owned();
+        let status = received
+            .header("message-topic")
+            .trim_start_matches("status.")
+            .to_owned();
         Reply::status(status.parse().expect("a status"))
     })
     .await;
     let bridge = Bridge::start(&format!(
         "[[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\n\
          retry = {{ max_attempts = 2, initial = \"1ms\", max = \"1ms\" }}\n\
-         to = {{ url = {:?}, successful_on = [404], retry_on = [\"41x\", 422], dead_letter_on = [503] }}\n",
+         to = {{ url = {:?}, successful_on = [404], retry_on = [\"410-419\", 422], dead_letter_on = [503] }}\n",
         endpoint.url("/")
     ))
     .await;
     bridge.accept("status.404", &[], "").await;
-    bridge.ledger_when("all", |ledger| ledger.delivered == 1).await;
+    bridge
+        .ledger_when("all", |ledger| ledger.delivered == 1)
+        .await;
     for (status, attempts) in [(410, 2), (422, 2), (503, 1)] {
         let id = bridge.accept(&format!("status.{status}"), &[], "").await;
         let letter = bridge.dead_letter(&id).await;
-        assert_eq!((letter.status, letter.attempts), (Some(status), attempts), "{letter:?}");
+        assert_eq!(
+            (letter.status, letter.attempts),
+            (Some(status), attempts),
+            "{letter:?}"
+        );
     }
 }
 
@@ -111,7 +133,8 @@ async fn nobody_at_the_endpoint() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_never_answers() {
-    let endpoint = Endpoint::start(|_, _| Reply::status(204).after(Duration::from_secs(3600))).await;
+    let endpoint =
+        Endpoint::start(|_, _| Reply::status(204).after(Duration::from_secs(3600))).await;
     let bridge = Bridge::start(&config(&endpoint, "timeout = \"200ms\"")).await;
     let began = Instant::now();
     let id = bridge.accept("orders", &[], "x").await;
@@ -122,17 +145,26 @@ async fn an_endpoint_that_never_answers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn order_is_kept_with_one_in_flight() {
-    let endpoint = Endpoint::start(|_, before| Reply::status(if before % 3 == 0 { 503 } else { 204 })).await;
+    let endpoint =
+        Endpoint::start(|_, before| Reply::status(if before % 3 == 0 { 503 } else { 204 })).await;
     let more = "max_in_flight = 1";
-    let bridge = Bridge::start(&config(&endpoint, more).replace("max_attempts = 3", "max_attempts = 30")).await;
+    let bridge =
+        Bridge::start(&config(&endpoint, more).replace("max_attempts = 3", "max_attempts = 30"))
+            .await;
     for n in 0..30 {
         bridge.accept("orders", &[], n.to_string()).await;
     }
-    bridge.ledger_when("all", |ledger| ledger.delivered == 30).await;
+    bridge
+        .ledger_when("all", |ledger| ledger.delivered == 30)
+        .await;
     let mut bodies: Vec<u32> = endpoint
         .received()
         .iter()
-        .map(|one| String::from_utf8_lossy(&one.body).parse().expect("a number"))
+        .map(|one| {
+            String::from_utf8_lossy(&one.body)
+                .parse()
+                .expect("a number")
+        })
         .collect();
     bodies.dedup();
     assert_eq!(bodies, (0..30).collect::<Vec<_>>());
@@ -153,6 +185,8 @@ async fn poison_blocks_nobody() {
     for _ in 0..100 {
         bridge.accept("orders", &[], "fine").await;
     }
-    let ledger = bridge.ledger_when("all", |ledger| ledger.delivered == 100).await;
+    let ledger = bridge
+        .ledger_when("all", |ledger| ledger.delivered == 100)
+        .await;
     assert!(ledger.balances(), "{ledger:?}");
 }

@@ -43,14 +43,15 @@ impl Limits {
                 message.metadata.len()
             )));
         }
-        let content_type = message.content_type.as_ref().map_or(0, String::len);
-        let size = (message.data.len() + metadata + message.topic.len() + content_type) as u64;
-        if size > self.max_message_size {
+        let data = message.data.len() as u64;
+        if data > self.max_message_size {
             return Err(BrokerError::TooLarge {
-                size,
+                size: data,
                 max: self.max_message_size,
             });
         }
+        let content_type = message.content_type.as_ref().map_or(0, String::len);
+        let size = data + (metadata + message.topic.len() + content_type) as u64;
         let metadata = match message.metadata.is_empty() {
             true => None,
             false => Some(

@@ -10,7 +10,7 @@ use super::feed::Feed;
 use super::queue::Command;
 use super::settle::Settle;
 use super::shared::{Shared, closed};
-use crate::broker::{BrokerError, Receipt, Settlement};
+use crate::broker::{BrokerError, Receipt, Settlement, Unsettled};
 
 pub(super) struct EmbeddedReceipt {
     shared: Arc<Shared>,
@@ -73,14 +73,16 @@ impl Receipt for EmbeddedReceipt {
 
     /// An acknowledgement is written soon, in a group: lost with the process,
     /// it means a second delivery. The others are durable when this returns.
-    async fn settle(mut self: Box<Self>, settlement: Settlement) -> Result<(), BrokerError> {
+    /// A full disk is waited for, so that no failure is worth another try.
+    async fn settle(mut self: Box<Self>, settlement: Settlement) -> Result<(), Unsettled> {
         self.shared.check()?;
         match settlement {
-            Settlement::Delivered | Settlement::Filtered => self.acknowledge(settlement),
+            Settlement::Delivered | Settlement::Filtered => self.acknowledge(settlement)?,
             Settlement::Retry(_) | Settlement::DeadLetter(_) => {
-                self.settle_durably(settlement).await
+                self.settle_durably(settlement).await?;
             }
         }
+        Ok(())
     }
 }
 

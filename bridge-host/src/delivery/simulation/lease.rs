@@ -101,12 +101,7 @@ impl Receipt for Lease {
         Ok(())
     }
 
-    async fn settle(self: Box<Self>, settlement: Settlement) -> Result<(), BrokerError> {
-        let settled = self.try_settle(settlement).await;
-        settled.map_err(|unsettled| unsettled.error)
-    }
-
-    async fn try_settle(self: Box<Self>, settlement: Settlement) -> Result<(), Unsettled> {
+    async fn settle(self: Box<Self>, settlement: Settlement) -> Result<(), Unsettled> {
         let pause = self.model.lock().random.millis(0, 5);
         sleep(pause).await;
         let error = match self.fate() {

@@ -54,7 +54,7 @@ async fn what_cannot_be_kept_is_refused() {
     let mut s = broker.subscribe(spec("s", &[">"])).await.unwrap();
     let wild = broker.publish(Message::new("a.*", ""), None).await;
     assert!(matches!(wild, Err(BrokerError::Refused(text)) if text.contains("wildcard")));
-    let large = broker.publish(Message::new("a", vec![0; 1000]), None).await;
+    let large = broker.publish(Message::new("a", vec![0; 1001]), None).await;
     let size = BrokerError::TooLarge {
         size: 1001,
         max: 1000,

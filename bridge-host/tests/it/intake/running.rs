@@ -153,10 +153,7 @@ impl bridge_host::broker::Receipt for Settled {
         Ok(())
     }
 
-    async fn settle(
-        self: Box<Self>,
-        _: Settlement,
-    ) -> Result<(), bridge_host::broker::BrokerError> {
+    async fn settle(self: Box<Self>, _: Settlement) -> Result<(), bridge_host::broker::Unsettled> {
         Ok(())
     }
 }
