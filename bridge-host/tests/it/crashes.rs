@@ -1,12 +1,11 @@
 //! What the bridge goes through and what becomes of its messages: SIGKILL in
-//! the middle, SIGKILL while publishing, SIGTERM, a disk that is full.
+//! the middle, SIGKILL while publishing, SIGTERM.
 
 use std::collections::{HashMap, HashSet};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::harness::{Bridge, Endpoint, Received, Reply, binary, request, until};
+use crate::harness::{Bridge, Endpoint, Received, Reply, request};
 
 fn config(endpoint: &Endpoint) -> String {
     format!(
@@ -139,64 +138,4 @@ async fn a_shutdown_drains_and_gives_the_rest_back() {
         "{ledger:?}"
     );
     assert!(ledger.balances(), "{ledger:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk() {
-    let endpoint = Endpoint::accepting().await;
-    let folder = Arc::new(tempfile::tempdir().expect("a folder"));
-    std::fs::create_dir(folder.path().join("bridge-data")).expect("a folder");
-    let config = format!(
-        "intake = {{ address = \"127.0.0.1:0\" }}\n{}",
-        config(&endpoint)
-    );
-    std::fs::write(folder.path().join("bridge.toml"), config).expect("a file");
-    // A small disk of its own, in a mount namespace that ends with the bridge.
-    let script = "mount -t tmpfs -o size=24m none bridge-data \
-                  && head -c 8m /dev/zero > bridge-data/ballast \
-                  && exec \"$0\" run bridge.toml";
-    let child = Command::new("unshare")
-        .args(["--map-root-user", "--mount", "sh", "-c", script])
-        .arg(binary())
-        .current_dir(folder.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("unshare, of util-linux, gives the bridge a small disk");
-    let ballast = format!(
-        "/proc/{}/root{}/bridge-data/ballast",
-        child.id(),
-        folder.path().display()
-    );
-    let bridge = Bridge::attach(child, folder).await;
-
-    let mut accepted = HashSet::new();
-    let refused = loop {
-        let answer = bridge.publish("load", &[], vec![b'x'; 256 << 10]).await;
-        match answer.status {
-            202 => accepted.insert(answer.json()["id"].as_str().expect("an id").to_owned()),
-            _ => break answer,
-        };
-        assert!(
-            accepted.len() < 1000,
-            "a disk of 24 MiB has room for 250 MiB"
-        );
-    };
-    assert!([503, 507].contains(&refused.status), "{refused:?}");
-    std::fs::remove_file(ballast).expect("the ballast");
-    let id = until("room again", || async {
-        let answer = bridge.publish("load", &[], "room again").await;
-        let id = || answer.json()["id"].as_str().expect("an id").to_owned();
-        (answer.status == 202).then(id)
-    })
-    .await;
-    accepted.insert(id);
-    let ledger = bridge
-        .ledger_when("all", |ledger| ledger.pending == 0)
-        .await;
-    assert!(ledger.balances(), "{ledger:?}");
-    assert_eq!(ledger.delivered as usize, accepted.len(), "{ledger:?}");
-    let counts = counts(&endpoint.received());
-    assert!(accepted.iter().all(|id| counts.contains_key(id)));
 }

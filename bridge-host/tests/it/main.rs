@@ -9,6 +9,7 @@ mod content;
 mod contract;
 mod contract_calls;
 mod crashes;
+mod disks;
 mod embedded;
 mod examples;
 mod forward;
