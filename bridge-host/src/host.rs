@@ -8,6 +8,7 @@ mod subscription;
 
 pub use composition::composition;
 pub use error::{HostError, SubscriptionError};
+pub use subscription::check_topics;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -73,7 +73,7 @@ pub enum SubscriptionError {
     #[error("`allow` cannot be used: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Allow(Vec<AllowError>),
     /// No topics in the config, and the component did not tell any.
-    #[error("no topics: set `topics`, since the component's `subscribe` {0}")]
+    #[error("no topics: name some in `topics`; where there are none, a component's own `subscribe` is asked, which {0}")]
     NoTopics(String),
     /// The component asks for something that is no topic.
     #[error("the component's `subscribe` asks for {topic:?}: set `topics` instead")]

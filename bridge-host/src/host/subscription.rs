@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::composition::composition;
 use super::error::SubscriptionError;
 use crate::broker::{self, Broker, SubscribeSpec};
-use crate::config::Subscription;
+use crate::config::{Guests, Subscription};
 use crate::delivery::{Delivery, Stats, Workers};
 use crate::guest::{CallResult, Component, Connections, Environment, Runtime};
-use crate::http::Allow;
+use crate::http::{self, Allow};
 use crate::message::TopicPattern;
 
 /// How long a component's `subscribe` may take.
@@ -50,6 +50,20 @@ pub(super) async fn prepare(
             stats: Arc::new(Stats::default()),
         },
     })
+}
+
+/// Whether a subscription knows its topics: from the config, or else from its
+/// component, which is loaded and asked.
+pub async fn check_topics(
+    guests: &Guests,
+    subscription: &Subscription,
+) -> Result<(), SubscriptionError> {
+    if subscription.topics.is_some() {
+        return Ok(());
+    }
+    let runtime = Runtime::new(&guests.cache, guests.memory, &http::Settings::default())?;
+    let component = load(subscription, &runtime, &Arc::default())?;
+    asked_for(&component).await.map(drop)
 }
 
 fn load(

@@ -1,20 +1,32 @@
-//! What only a component itself tells: whether it handles messages, and
-//! whether a chain fits together.
+//! What only a component itself tells: whether it handles messages, whether a
+//! chain fits together, and which topics it wants where the config names none.
 
 use std::path::PathBuf;
 
 use crate::config::{Fault, Guests, Parts, Subscription};
-use crate::host::composition;
+use crate::host::{SubscriptionError, check_topics, composition};
 
 /// The faults of a subscription's components.
-pub(in crate::cli) fn inspect(_: &Guests, subscription: &Subscription) -> Vec<Fault> {
-    let Err(error) = composition(subscription) else {
+pub(in crate::cli) fn inspect(guests: &Guests, subscription: &Subscription) -> Vec<Fault> {
+    let (what, key) = if let Err(error) = composition(subscription) {
+        let what = error.to_string();
+        let key = key_of(&subscription.parts, &what);
+        (what, key)
+    } else if let Err(error) = topics(guests, subscription) {
+        (error.to_string(), "topics".into())
+    } else {
         return Vec::new();
     };
-    let what = error.to_string();
-    let key = key_of(&subscription.parts, &what);
     let place = subscription.place(&key).cloned();
     vec![Fault::new(place, what, None::<String>)]
+}
+
+fn topics(guests: &Guests, subscription: &Subscription) -> Result<(), SubscriptionError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a thread can wait for itself");
+    runtime.block_on(check_topics(guests, subscription))
 }
 
 /// The key of the component that an error is about: the first that it names.
