@@ -18,4 +18,5 @@ mod http;
 mod intake;
 mod limits;
 mod operators;
+mod readme;
 mod retries;
