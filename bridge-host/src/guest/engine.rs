@@ -100,7 +100,7 @@ impl Runtime {
             reason: format!("{e:#}"),
         };
         let ready = self.linker.instantiate_pre(&component).map_err(link)?;
-        Component::new(name, ready, environment, self.shared.clone()).map_err(link)
+        Component::new(name, ready, environment, self.shared.apart()).map_err(link)
     }
 
     fn compile(

@@ -41,6 +41,17 @@ pub(super) struct Shared {
     pub(super) client: Client<WasiBody>,
 }
 
+impl Shared {
+    /// For one more component: the same budget, connections of its own, since
+    /// each component has a runtime to itself.
+    pub(super) fn apart(&self) -> Self {
+        Self {
+            budget: self.budget.clone(),
+            client: self.client.apart(),
+        }
+    }
+}
+
 /// Room in an instance's header tables: a message may have 256 KiB of
 /// metadata, and a table counts more than its text.
 const FIELDS_LIMIT: usize = 2 << 20;

@@ -28,7 +28,7 @@ pub(super) async fn prepare(
     runtime: &Runtime,
     connections: &Arc<Connections>,
     broker: &dyn Broker,
-    workers: &Workers,
+    workers: Workers,
 ) -> Result<Ready, SubscriptionError> {
     let component = load(subscription, runtime, connections)?;
     let topics = match &subscription.topics {
@@ -46,7 +46,7 @@ pub(super) async fn prepare(
             name: subscription.name.clone(),
             policy: subscription.policy.clone(),
             handler: Arc::new(component),
-            workers: workers.clone(),
+            workers,
             stats: Arc::new(Stats::default()),
         },
     })
