@@ -14,9 +14,9 @@ use super::linker;
 use super::state::{Environment, Shared, State};
 use crate::http::{self, Client};
 
-/// How often a computing component is looked at: it yields to its neighbours
-/// then, and is stopped once its time is over.
-pub(super) const TICK: Duration = Duration::from_millis(10);
+/// How often a computing component yields: to its neighbours, and to whoever
+/// looks whether its time is over.
+const TICK: Duration = Duration::from_millis(10);
 
 /// Why components cannot run.
 #[derive(Debug, thiserror::Error)]

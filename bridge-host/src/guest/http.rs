@@ -16,14 +16,19 @@ use crate::http::{Allow, Client, HttpError, Options, ResponseBody, retry_after};
 pub(super) struct Hooks {
     client: Client<WasiBody>,
     allow: Arc<Allow>,
-    pub(super) exchanges: Exchanges,
+    exchanges: Exchanges,
+    /// When the call under way is stopped.
+    deadline: Instant,
 }
 
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Sent = Result<(Response<WasiBody>, Io), Error>;
 
-/// What a request may take that sets no times itself.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
+/// What a component has to tell that its endpoint did not answer.
+const LAST_WORD: Duration = Duration::from_millis(500);
+
+/// Stands for a deadline that the clock cannot hold.
+const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 impl Hooks {
     pub(super) fn new(client: Client<WasiBody>, allow: Arc<Allow>) -> Self {
@@ -31,15 +36,28 @@ impl Hooks {
             client,
             allow,
             exchanges: Exchanges::default(),
+            deadline: Instant::now(),
         }
     }
 
+    /// Notes the exchanges of the call that begins.
+    pub(super) fn begin(&mut self, exchanges: Exchanges, timeout: Duration) {
+        self.exchanges = exchanges;
+        let now = Instant::now();
+        self.deadline = now.checked_add(timeout).unwrap_or(now + FAR);
+    }
+
+    /// No wait is longer than what is left of the call, less a little: so that
+    /// the component learns of it, and tells.
     fn options(&self, asked: Option<RequestOptions>) -> Options {
         let asked = asked.unwrap_or_default();
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let left = left - LAST_WORD.min(left / 10);
+        let within = |asked: Option<Duration>| asked.map_or(left, |asked| asked.min(left));
         Options {
-            connect_timeout: asked.connect_timeout.unwrap_or(DEFAULT_TIMEOUT),
-            first_byte_timeout: asked.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT),
-            between_bytes_timeout: asked.between_bytes_timeout.or(Some(DEFAULT_TIMEOUT)),
+            connect_timeout: within(asked.connect_timeout),
+            first_byte_timeout: within(asked.first_byte_timeout),
+            between_bytes_timeout: Some(within(asked.between_bytes_timeout)),
             allow: self.allow.clone(),
         }
     }
@@ -96,11 +114,14 @@ impl Record {
             Err(error) => (Err(error.to_string()), None),
         };
         let mut list = self.exchanges.lock().unwrap_or_else(|e| e.into_inner());
-        list[self.place] = Exchange {
-            result,
-            retry_after,
-            took: self.began.elapsed(),
-        };
+        // Nobody reads it any more when the call is over.
+        if let Some(exchange) = list.get_mut(self.place) {
+            *exchange = Exchange {
+                result,
+                retry_after,
+                took: self.began.elapsed(),
+            };
+        }
     }
 }
 

@@ -4,15 +4,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
+use wasmtime::{Store, WasmBacktrace};
 use wasmtime_wasi_config::WasiConfigVariables;
 
-use super::engine::TICK;
-use super::messaging::{Error, HeldMessage, ID_KEY, Messaging, MessagingPre};
+use super::messaging::{Error, ID_KEY, Messaging, MessagingPre};
+use super::meter::{OutOfCompute, metered};
 use super::outcome::{CallResult, Failure, Outcome};
 use super::settings::Limits;
 use super::state::{CallState, Environment, Shared, State};
 use crate::message::{Message, MessageId};
+
+/// How long an instance may take to start.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What every instance of one component is made from.
 pub(super) struct Mould {
@@ -30,25 +33,20 @@ pub(super) struct Instance {
     calls: u32,
 }
 
-/// It computed for longer than one call may.
-#[derive(Debug, thiserror::Error)]
-#[error("out of compute")]
-struct OutOfCompute;
-
 impl Mould {
     /// A new instance.
     pub(super) async fn cast(&self) -> Result<Instance, Failure> {
         let mut store = self.store();
-        match self.ready.instantiate_async(&mut store).await {
+        let start = self.ready.instantiate_async(&mut store);
+        let end = limited(start, START_TIMEOUT, self.limits()).await;
+        match end.and_then(|end| end.map_err(|trap| failure(&store, trap, self.limits()))) {
             Ok(bindings) => Ok(Instance {
                 store,
                 bindings,
                 calls: 0,
             }),
-            Err(error) => Err(match failure(&store, error, self.limits()) {
-                Failure::Trap { message, .. } => Failure::Start(message),
-                failure => failure,
-            }),
+            Err(Failure::Trap { message, .. }) => Err(Failure::Start(message)),
+            Err(failure) => Err(failure),
         }
     }
 
@@ -61,16 +59,9 @@ impl Mould {
         let state = State::new(&self.name, &self.environment, config, &self.shared);
         let mut store = Store::new(self.ready.engine(), state);
         store.limiter(|state| &mut state.limiter);
-        let most = self.limits().compute.div_duration_f64(TICK).ceil() as u32;
+        // It yields at every tick: to its neighbours, and to the meter.
         store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(move |mut store| {
-            let call = &mut store.data_mut().call;
-            call.ticks += 1;
-            match call.ticks > most {
-                true => Err(OutOfCompute.into()),
-                false => Ok(UpdateDeadline::Yield(1)),
-            }
-        });
+        store.epoch_deadline_async_yield_and_update(1);
         store
     }
 }
@@ -94,28 +85,21 @@ impl Instance {
         timeout: Duration,
         limits: &Limits,
     ) -> (Outcome, Option<Self>) {
-        self.begin(id.clone());
+        self.begin(id.clone(), timeout);
         message.metadata.retain(|(key, _)| key != ID_KEY);
-        let result = match self
-            .store
-            .data_mut()
-            .table
-            .push(HeldMessage { message, id })
-        {
+        let end = match self.store.data_mut().receive(message, id) {
             Ok(message) => {
-                let call = self
-                    .bindings
-                    .wasi_messaging_incoming_handler()
-                    .call_handle(&mut self.store, message);
-                tokio::time::timeout(timeout, call).await
+                let handler = self.bindings.wasi_messaging_incoming_handler();
+                let call = handler.call_handle(&mut self.store, message);
+                limited(call, timeout, limits).await
             }
-            Err(full) => Ok(Err(full.into())),
+            Err(full) => Ok(Err(full)),
         };
-        let (result, alive) = match result {
-            Ok(Ok(Ok(()))) => (CallResult::Ok, true),
-            Ok(Ok(Err(error))) => (error.into(), true),
-            Ok(Err(trap)) => (failure(&self.store, trap, limits).into(), false),
-            Err(_) => (Failure::OutOfTime(timeout).into(), false),
+        let end = end.and_then(|end| end.map_err(|trap| failure(&self.store, trap, limits)));
+        let (result, alive) = match end {
+            Ok(Ok(())) => (CallResult::Ok, true),
+            Ok(Err(error)) => (error.into(), true),
+            Err(failure) => (failure.into(), false),
         };
         let outcome = self.outcome(result);
         (outcome, alive.then_some(self))
@@ -127,23 +111,20 @@ impl Instance {
         timeout: Duration,
         limits: &Limits,
     ) -> Result<Vec<String>, CallResult> {
-        self.begin(MessageId::idle());
-        let call = self
-            .bindings
-            .wasi_messaging_incoming_handler()
-            .call_subscribe(&mut self.store);
-        match tokio::time::timeout(timeout, call).await {
-            Ok(Ok(topics)) => topics.map_err(CallResult::from),
-            Ok(Err(trap)) => Err(failure(&self.store, trap, limits).into()),
-            Err(_) => Err(Failure::OutOfTime(timeout).into()),
-        }
+        self.begin(MessageId::idle(), timeout);
+        let handler = self.bindings.wasi_messaging_incoming_handler();
+        let call = handler.call_subscribe(&mut self.store);
+        let end = limited(call, timeout, limits).await?;
+        let topics = end.map_err(|trap| failure(&self.store, trap, limits))?;
+        topics.map_err(CallResult::from)
     }
 
-    fn begin(&mut self, id: MessageId) {
+    fn begin(&mut self, id: MessageId, timeout: Duration) {
         self.calls += 1;
         let state = self.store.data_mut();
+        state.limiter.forget_excess();
         state.call = CallState::new(id);
-        state.hooks.exchanges = state.call.exchanges.clone();
+        state.hooks.begin(state.call.exchanges.clone(), timeout);
     }
 
     fn outcome(&mut self, result: CallResult) -> Outcome {
@@ -157,13 +138,23 @@ impl Instance {
     }
 }
 
+/// A call within its time, and its computing within the component's limit.
+async fn limited<T>(
+    call: impl Future<Output = T>,
+    timeout: Duration,
+    limits: &Limits,
+) -> Result<T, Failure> {
+    match tokio::time::timeout(timeout, metered(call, limits.compute)).await {
+        Ok(Ok(end)) => Ok(end),
+        Ok(Err(OutOfCompute)) => Err(Failure::OutOfCompute(limits.compute)),
+        Err(_) => Err(Failure::OutOfTime(timeout)),
+    }
+}
+
 /// Why a call did not return, from the engine's error and the store's state.
 fn failure(store: &Store<State>, error: wasmtime::Error, limits: &Limits) -> Failure {
     if store.data().limiter.exceeded() {
         return Failure::OutOfMemory(limits.memory);
-    }
-    if error.is::<OutOfCompute>() {
-        return Failure::OutOfCompute(limits.compute);
     }
     let backtrace = error.downcast_ref::<WasmBacktrace>();
     Failure::Trap {

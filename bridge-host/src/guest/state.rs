@@ -56,8 +56,13 @@ impl Shared {
 /// metadata, and a table counts more than its text.
 const FIELDS_LIMIT: usize = 2 << 20;
 
+/// The most messages, streams, requests and the like that an instance may
+/// have open at once.
+const MAX_RESOURCES: usize = 50_000;
+
 /// The data of one store.
 pub(super) struct State {
+    name: String,
     pub(super) table: ResourceTable,
     pub(super) limiter: Limiter,
     pub(super) connections: Arc<Connections>,
@@ -76,8 +81,6 @@ pub(super) struct CallState {
     pub(super) made: u32,
     /// Messages that it sent so far.
     pub(super) sent: u32,
-    /// Ticks in which it was found computing.
-    pub(super) ticks: u32,
     /// Exchanges that it began so far.
     pub(super) exchanges: Exchanges,
 }
@@ -91,15 +94,14 @@ impl CallState {
             id,
             made: 0,
             sent: 0,
-            ticks: 0,
             exchanges: Exchanges::default(),
         }
     }
 
     /// The id of the next message that the component makes.
-    pub(super) fn next_id(&mut self) -> MessageId {
+    fn next_id(&mut self, component: &str) -> MessageId {
         self.made += 1;
-        self.id.child(self.made)
+        self.id.child(component, self.made)
     }
 }
 
@@ -110,10 +112,13 @@ impl State {
         config: Arc<WasiConfigVariables>,
         shared: &Shared,
     ) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_RESOURCES);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(FIELDS_LIMIT);
         Self {
-            table: ResourceTable::new(),
+            name: name.into(),
+            table,
             limiter: Limiter::new(shared.budget.clone(), environment.limits.memory),
             connections: environment.connections.clone(),
             call: CallState::new(MessageId::idle()),
@@ -122,6 +127,11 @@ impl State {
             http,
             config,
         }
+    }
+
+    /// The id of the next message that the component makes.
+    pub(super) fn next_id(&mut self) -> MessageId {
+        self.call.next_id(&self.name)
     }
 
     pub(super) fn config(&mut self) -> WasiConfig<'_> {

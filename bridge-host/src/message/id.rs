@@ -59,16 +59,22 @@ impl MessageId {
         Self("-".into())
     }
 
-    /// The id of the `n`th message that a component made while it handled this
-    /// one: a repeated attempt repeats it. Where that would be too long, a
-    /// digest stands for the end of this one.
-    pub fn child(&self, n: u32) -> Self {
-        let child = format!("{}.{n}", self.0);
+    /// The id of the `n`th message that `maker` made while it handled this
+    /// one: a repeated attempt repeats it, and no other maker has it. Where
+    /// that would be too long, a digest stands for the end of this one.
+    pub fn child(&self, maker: &str, n: u32) -> Self {
+        let child = format!("{}.{maker}.{n}", self.0);
         if child.len() <= Self::MAX_LEN {
             return Self(child.into());
         }
-        let digest = Sha256::digest(self.0.as_bytes());
-        Self(format!("{}~{digest:x}.{n}", &self.0[..Self::MAX_LEN / 2]).into())
+        let digest = Sha256::digest(child.as_bytes());
+        Self(
+            format!(
+                "{}~{digest:x}",
+                &self.0[..self.0.len().min(Self::MAX_LEN / 2)]
+            )
+            .into(),
+        )
     }
 
     /// The text of it.
@@ -101,10 +107,13 @@ mod tests {
     #[test]
     fn children_are_legal_and_differ() {
         let long = MessageId::parse(&"x".repeat(256)).unwrap();
-        let (first, second) = (long.child(1), long.child(2));
-        assert_ne!(first, second);
+        let (first, second) = (long.child("a", 1), long.child("a", 2));
+        assert!(first != second && first != long.child("b", 1));
         assert_eq!(MessageId::parse(first.as_str()), Ok(first));
-        assert_eq!(MessageId::parse("a").unwrap().child(3).as_str(), "a.3");
+        assert_eq!(
+            MessageId::parse("a").unwrap().child("orders", 3).as_str(),
+            "a.orders.3"
+        );
     }
 
     #[test]
