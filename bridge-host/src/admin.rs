@@ -15,6 +15,9 @@ use serde_json::Value;
 pub trait Ledger: Send + Sync {
     /// What they say now; the error is one line for the operator.
     async fn read(&self) -> Result<Value, String>;
+
+    /// Why messages cannot be taken or delivered now, in one line.
+    fn trouble(&self) -> Option<String>;
 }
 
 /// Answers the operator.
@@ -42,13 +45,19 @@ impl Admin {
         json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
     }
 
-    /// `GET /readyz`: 503 while it starts, and once it has begun to stop.
+    /// `GET /readyz`: 503 while it starts, once it has begun to stop, and
+    /// while a broker is not there.
     pub fn readiness(&self) -> Response<Full<Bytes>> {
-        match self.ready.load(Ordering::Relaxed) {
-            true => json(StatusCode::OK, &serde_json::json!({ "status": "ready" })),
-            false => json(
+        let ready = self.ready.load(Ordering::Relaxed);
+        let reason = match ready {
+            true => self.ledger.trouble(),
+            false => Some("the bridge is starting or stopping".into()),
+        };
+        match reason {
+            None => json(StatusCode::OK, &serde_json::json!({ "status": "ready" })),
+            Some(reason) => json(
                 StatusCode::SERVICE_UNAVAILABLE,
-                &serde_json::json!({ "status": "not ready" }),
+                &serde_json::json!({ "status": "not ready", "reason": reason }),
             ),
         }
     }

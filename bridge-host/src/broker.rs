@@ -1,7 +1,15 @@
-//! The three traits every broker serves, and the values that cross them. What
-//! a retry or a dead letter is decided on stays out: that is `delivery`.
+//! The traits every broker serves, and the values that cross them. What a
+//! retry or a dead letter is decided on stays out: that is `delivery`.
 
+mod both;
+mod capabilities;
 pub mod embedded;
+pub mod nats;
+mod open;
+
+pub use both::Both;
+pub use capabilities::Capabilities;
+pub use open::{Connection, OpenError, Opened};
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -26,6 +34,20 @@ pub trait Broker: Send + Sync {
         message: Message,
         id: Option<MessageId>,
     ) -> Result<Published, BrokerError>;
+
+    /// Why messages cannot be taken or given now, in one line for the operator.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
+    /// How many messages wait for the group of this name or are under way in
+    /// it, on all hosts, where the broker can tell.
+    async fn pending(&self, _group: &str) -> Option<u64> {
+        None
+    }
+
+    /// Sends what is still to be sent, and is done.
+    async fn close(&self);
 }
 
 /// A place in a group: its messages come here one by one.
@@ -40,6 +62,9 @@ pub trait Subscription: Send {
 /// redelivery, without counting an attempt.
 #[async_trait]
 pub trait Receipt: Send {
+    /// What the broker that gave this message can do.
+    fn capabilities(&self) -> Capabilities;
+
     /// Keeps the message from being given to another for this much longer.
     async fn extend(&mut self, lease: Duration) -> Result<(), BrokerError>;
 
@@ -75,19 +100,6 @@ impl From<BrokerError> for Unsettled {
     }
 }
 
-/// What a broker can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Capabilities {
-    /// A message survives a restart of the broker, and is delivered at least once.
-    pub durable: bool,
-    /// [`Settlement::Retry`] waits in the broker, attempts counted across restarts.
-    pub delayed_retry: bool,
-    /// The broker keeps dead letters itself.
-    pub dead_letters: bool,
-    /// [`SubscribeSpec::ordered`] can be honoured.
-    pub ordered: bool,
-}
-
 /// What a subscription asks of its broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubscribeSpec {
@@ -98,6 +110,9 @@ pub struct SubscribeSpec {
     /// Nothing overtakes: while one message waits for its retry, so do those
     /// behind it.
     pub ordered: bool,
+    /// So many are under way at once in this process; brokers that are asked
+    /// for messages over a network fetch for so many.
+    pub in_flight: usize,
 }
 
 /// A message on its way through one subscription.
@@ -138,6 +153,28 @@ pub struct DeadLetter {
     pub attempts: u32,
     /// The guest's backtrace after a trap.
     pub backtrace: Option<String>,
+}
+
+/// Keeps the dead letters of brokers that keep none.
+#[async_trait]
+pub trait DeadLetters: Send + Sync {
+    /// Returns once it is durable.
+    async fn keep(&self, given_up: GivenUp) -> Result<(), BrokerError>;
+}
+
+/// A delivery that was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenUp {
+    /// The subscription that gave it up.
+    pub subscription: String,
+    /// The message as it was given.
+    pub message: Message,
+    /// Its id.
+    pub id: MessageId,
+    /// When the broker took it.
+    pub published: SystemTime,
+    /// Why it was given up.
+    pub letter: DeadLetter,
 }
 
 /// What became of a message published.

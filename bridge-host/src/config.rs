@@ -6,10 +6,12 @@ mod component;
 mod connections;
 mod endpoint;
 mod fault;
+mod fit;
 mod forward;
 mod grants;
 mod load;
 mod mask;
+mod nats;
 mod parts;
 mod policy;
 mod process;
@@ -34,7 +36,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::{broker, ingest};
+pub use crate::broker::Connection;
+use crate::ingest;
 
 /// The connection that is always there.
 pub const EMBEDDED: &str = "embedded";
@@ -54,13 +57,6 @@ pub struct Config {
     pub connections: BTreeMap<String, Connection>,
     /// In the order of the file; their names are unique.
     pub subscriptions: Vec<Subscription>,
-}
-
-/// A configured broker.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Connection {
-    /// The one in this process.
-    Embedded(broker::embedded::Settings),
 }
 
 /// What is logged, and how.

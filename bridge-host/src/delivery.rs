@@ -24,7 +24,7 @@ pub use workers::Workers;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::broker::Subscription;
+use crate::broker::{DeadLetters, Subscription};
 use crate::guest::Handle;
 
 /// The delivery of one subscription's messages.
@@ -37,6 +37,8 @@ pub struct Delivery {
     pub handler: Arc<dyn Handle>,
     /// Where the attempts run.
     pub workers: Workers,
+    /// Where dead letters go that their broker does not keep.
+    pub dead_letters: Arc<dyn DeadLetters>,
     /// Where it is counted what became of them.
     pub stats: Arc<Stats>,
 }

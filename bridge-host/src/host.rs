@@ -1,6 +1,7 @@
 //! The bridge as a whole: configuration becomes brokers, components and
 //! listeners; they run until told to stop; what is in flight is drained.
 
+mod brokers;
 mod composition;
 mod error;
 mod ledger;
@@ -19,15 +20,15 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use brokers::Brokers;
 use subscription::Ready;
 use threads::Threads;
 
 use crate::admin::Admin;
 use crate::broker::Broker;
-use crate::broker::embedded::Embedded;
-use crate::config::{Config, Connection};
+use crate::config::Config;
 use crate::delivery::Workers;
-use crate::guest::{Connections, Runtime};
+use crate::guest::Runtime;
 use crate::{http, ingest};
 
 /// A bridge that has all that it needs, and has not begun.
@@ -35,7 +36,7 @@ pub struct Host {
     listener: TcpListener,
     address: SocketAddr,
     intake: ingest::Settings,
-    brokers: Vec<Arc<Embedded>>,
+    brokers: Brokers,
     into: Arc<dyn Broker>,
     subscriptions: Vec<subscription::Ready>,
     threads: Threads,
@@ -46,18 +47,8 @@ impl Host {
     /// Opens the brokers, loads the components, binds the listener: whatever
     /// can fail, fails here.
     pub async fn bind(config: &Config) -> Result<Self, HostError> {
-        let mut brokers = Vec::new();
-        let mut connections = Connections::new();
-        for (name, Connection::Embedded(settings)) in &config.connections {
-            let broker = Embedded::open(settings.clone());
-            let broker = Arc::new(broker.map_err(|source| HostError::Connection {
-                name: name.clone(),
-                source,
-            })?);
-            connections.insert(name.clone(), broker.clone());
-            brokers.push(broker);
-        }
-        let connections = Arc::new(connections);
+        let brokers = Brokers::open(config).await?;
+        let connections = Arc::new(brokers.connections());
         let runtime = Runtime::new(
             &config.guests.cache,
             config.guests.memory,
@@ -66,9 +57,8 @@ impl Host {
         let threads = Threads::start(config.subscriptions.len()).map_err(HostError::Thread)?;
         let mut subscriptions = Vec::new();
         for (n, each) in config.subscriptions.iter().enumerate() {
-            let broker = &*connections[&each.from];
             let workers = Workers::new(threads.of(n).clone(), Vec::new());
-            let ready = subscription::prepare(each, &runtime, &connections, broker, workers);
+            let ready = subscription::prepare(each, &runtime, &connections, &brokers, workers);
             subscriptions.push(ready.await.map_err(|source| HostError::Subscription {
                 name: each.name.clone(),
                 source,
@@ -98,10 +88,14 @@ impl Host {
     /// is in flight, then the brokers.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let (stop, stopped) = watch::channel(false);
-        let admin = Admin::new(ledger::View::new(&self.brokers, &self.subscriptions));
+        let brokers = Arc::new(self.brokers);
+        let admin = Admin::new(ledger::View::new(&brokers, &self.subscriptions));
         let admin = Arc::new(admin);
         let mut deliveries = JoinSet::new();
-        for (n, Ready { delivery, source }) in self.subscriptions.into_iter().enumerate() {
+        for (n, ready) in self.subscriptions.into_iter().enumerate() {
+            let Ready {
+                delivery, source, ..
+            } = ready;
             let stopped = wait(stopped.clone());
             let delivery = delivery.run(source, stopped, self.drain);
             deliveries.spawn_on(delivery, self.threads.of(n));
@@ -120,9 +114,7 @@ impl Host {
         stop.send_replace(true);
         let _ = intake.await;
         while deliveries.join_next().await.is_some() {}
-        for broker in self.brokers {
-            broker.close().await;
-        }
+        brokers.close().await;
     }
 }
 

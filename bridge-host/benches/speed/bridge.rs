@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bridge_host::broker::Subscription;
+use bridge_host::broker::{BrokerError, DeadLetters, GivenUp, Subscription};
 use bridge_host::compose::ADAPTER;
 use bridge_host::delivery::{Delivery, Policy, Stats, Workers};
 use bridge_host::guest::{Component, Environment, Limits, Runtime};
@@ -26,6 +26,16 @@ pub fn adapter(url: &str) -> Arc<Component> {
     Arc::new(component.expect("the adapter"))
 }
 
+/// Nothing is given up here.
+struct Nowhere;
+
+#[async_trait::async_trait]
+impl DeadLetters for Nowhere {
+    async fn keep(&self, given_up: GivenUp) -> Result<(), BrokerError> {
+        panic!("{given_up:?}")
+    }
+}
+
 /// Forwards until `done`.
 pub async fn forward(
     subscription: Box<dyn Subscription>,
@@ -41,6 +51,7 @@ pub async fn forward(
         },
         handler,
         workers,
+        dead_letters: Arc::new(Nowhere),
         stats: Arc::new(Stats::default()),
     };
     let summary = delivery

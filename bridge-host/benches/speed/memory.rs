@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use bridge_host::broker::{BrokerError, Incoming, Receipt, Settlement, Subscription, Unsettled};
+use bridge_host::broker::embedded::CAPABILITIES;
+use bridge_host::broker::{
+    BrokerError, Capabilities, Incoming, Receipt, Settlement, Subscription, Unsettled,
+};
 use bridge_host::message::{Message, MessageId};
 use tokio::sync::Notify;
 
@@ -56,6 +59,10 @@ struct Slip(Arc<Books>);
 
 #[async_trait]
 impl Receipt for Slip {
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
     async fn extend(&mut self, _: Duration) -> Result<(), BrokerError> {
         Ok(())
     }

@@ -35,6 +35,7 @@ async fn fill(broker: &Arc<Embedded>, messages: usize) -> Box<dyn Subscription> 
         name: NAME.into(),
         topics: vec![TopicPattern::parse("orders.>").expect("a pattern")],
         ordered: false,
+        in_flight: 64,
     };
     let subscription = broker.subscribe(spec).await.expect("a subscription");
     let publishers: Vec<_> = (0..256)

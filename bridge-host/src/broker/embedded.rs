@@ -13,6 +13,7 @@ mod feed;
 mod fetch;
 mod inspector;
 mod join;
+mod keep;
 mod ledger;
 mod publish;
 mod queue;
@@ -38,13 +39,28 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
-use super::{Broker, BrokerError, Capabilities, Published, SubscribeSpec, Subscription};
+use super::{
+    Broker, BrokerError, Capabilities, DeadLetters, GivenUp, Published, SubscribeSpec, Subscription,
+};
 use crate::message::{Message, MessageId};
 use join::Join;
+use keep::Keep;
 use publish::{Limits, Publish};
 use queue::Command;
 use shared::Shared;
 use subscription::Member;
+
+/// What it can do.
+pub const CAPABILITIES: Capabilities = Capabilities {
+    durable: true,
+    at_least_once: true,
+    delayed_retry: true,
+    dead_letters: true,
+    ordered: true,
+    deduplicates: true,
+    shared: false,
+    lease: None,
+};
 
 /// A broker in this process, its messages in one folder. Only one process may
 /// have a folder open as a broker; [`Inspector`] may look at it meanwhile.
@@ -94,6 +110,32 @@ impl Embedded {
         }
     }
 
+    /// Joins a group whose messages come to it as dead letters alone: those of
+    /// another broker's subscription of this name, kept here and replayed.
+    pub async fn subscribe_to_replays(
+        &self,
+        name: &str,
+        ordered: bool,
+    ) -> Result<Box<dyn Subscription>, BrokerError> {
+        let spec = SubscribeSpec {
+            name: name.into(),
+            topics: Vec::new(),
+            ordered,
+            in_flight: 0,
+        };
+        self.join(spec).await
+    }
+
+    async fn join(&self, spec: SubscribeSpec) -> Result<Box<dyn Subscription>, BrokerError> {
+        self.shared.check()?;
+        let (reply, answer) = oneshot::channel();
+        let membership = self
+            .ask(Command::Join(Join { spec, reply }), answer)
+            .await?;
+        let shared = Arc::clone(&self.shared);
+        Ok(Box::new(Member::new(shared, membership)))
+    }
+
     async fn ask<T>(
         &self,
         command: Command,
@@ -107,25 +149,20 @@ impl Embedded {
 #[async_trait]
 impl Broker for Embedded {
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            durable: true,
-            delayed_retry: true,
-            dead_letters: true,
-            ordered: true,
-        }
+        CAPABILITIES
     }
 
     /// A new subscription starts with every message that is still kept and
     /// matches. One that exists keeps its place and its pending messages; when
     /// its topics changed, the new ones count from now on.
     async fn subscribe(&self, spec: SubscribeSpec) -> Result<Box<dyn Subscription>, BrokerError> {
-        self.shared.check()?;
-        let (reply, answer) = oneshot::channel();
-        let membership = self
-            .ask(Command::Join(Join { spec, reply }), answer)
-            .await?;
-        let shared = Arc::clone(&self.shared);
-        Ok(Box::new(Member::new(shared, membership)))
+        if spec.topics.is_empty() {
+            return Err(BrokerError::Refused(format!(
+                "subscription {:?} has no topics: name at least one",
+                spec.name
+            )));
+        }
+        self.join(spec).await
     }
 
     async fn publish(
@@ -139,6 +176,22 @@ impl Broker for Embedded {
         let (reply, answer) = oneshot::channel();
         let publish = Publish::new(message, id, checked, room, reply);
         self.ask(Command::Publish(publish), answer).await
+    }
+
+    async fn close(&self) {
+        Embedded::close(self).await;
+    }
+}
+
+#[async_trait]
+impl DeadLetters for Embedded {
+    async fn keep(&self, given_up: GivenUp) -> Result<(), BrokerError> {
+        self.shared.check()?;
+        // Whoever published it had it checked; it is only kept here.
+        let checked = Limits::UNLIMITED.check(&given_up.message)?;
+        let (reply, answer) = oneshot::channel();
+        let keep = Keep::new(given_up, checked, reply);
+        self.ask(Command::Keep(Box::new(keep)), answer).await
     }
 }
 

@@ -1,6 +1,9 @@
 //! `bridge-host check`: all faults of a config, or what it comes to.
 
 mod inspect;
+mod broker;
+mod broker_lines;
+mod lines;
 mod show;
 mod view;
 

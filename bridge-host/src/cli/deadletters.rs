@@ -129,6 +129,15 @@ fn folder(args: &Args) -> Result<PathBuf, Vec<Fault>> {
     let config = config::load(&file, &ProcessEnvironment, &|_, _| Vec::new())?;
     match config.connections.get(&args.connection) {
         Some(Connection::Embedded(settings)) => Ok(settings.path.clone()),
+        Some(other) => {
+            let what = format!(
+                "{:?} is {}, which keeps no dead letters itself",
+                args.connection,
+                other.kind()
+            );
+            let help = "they are in the embedded broker: leave --connection out";
+            Err(vec![Fault::new(None, what, Some(help))])
+        }
         None => {
             let known: Vec<_> = config.connections.keys().map(String::as_str).collect();
             let what = format!("no connection is named {:?}", args.connection);

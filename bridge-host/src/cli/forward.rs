@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::{report, run};
-use crate::config::{Config, Connection, ProcessEnvironment};
+use crate::config::{Config, Connection, EMBEDDED, ProcessEnvironment};
 
 /// Forward the messages of some topics to a URL, without a config file
 #[derive(clap::Args)]
@@ -35,7 +35,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
         Err(faults) => return report::faults(&faults),
     };
     config.intake.address = args.intake;
-    for Connection::Embedded(settings) in config.connections.values_mut() {
+    if let Some(Connection::Embedded(settings)) = config.connections.get_mut(EMBEDDED) {
         settings.path.clone_from(&args.data);
     }
     run::start(&config)

@@ -7,11 +7,22 @@ use std::path::{Component, Path, PathBuf};
 use super::section::{Reader, Section};
 use super::suggest::did_you_mean;
 use super::value::Value;
-use super::{Connection, EMBEDDED};
+use super::{Connection, EMBEDDED, nats};
 use crate::broker::embedded::{Retention, Settings};
 
 /// What this version connects to.
-const TYPES: [&str; 1] = ["embedded"];
+const TYPES: [(&str, Type); 3] = [
+    ("embedded", Type::Embedded),
+    ("nats", Type::Nats),
+    ("jetstream", Type::JetStream),
+];
+
+#[derive(Clone, Copy)]
+enum Type {
+    Embedded,
+    Nats,
+    JetStream,
+}
 
 /// All connections by name; `None` for those with a fault in their type.
 pub(super) fn read(
@@ -54,30 +65,42 @@ pub(super) fn sound(
 fn connection(entry: &Value<'_>, standard: &Settings) -> Option<Connection> {
     let name = format!("[connections.{}]", entry.key);
     let mut section = entry.section(&name)?;
-    match section.take("type") {
+    let kind = match section.take("type") {
         Some(kind) => known_type(&kind)?,
-        None if entry.key == EMBEDDED => {}
+        None if entry.key == EMBEDDED => Type::Embedded,
         None => {
             section.missing("type", format!("this version has {}", types()));
             return None;
         }
+    };
+    if entry.key == EMBEDDED && !matches!(kind, Type::Embedded) {
+        entry.reader.fault(
+            entry.key_span.clone(),
+            format!("`{EMBEDDED}` is the embedded broker, which keeps dead letters too"),
+            "give this connection another name, and subscriptions `from = \"…\"`",
+        );
+        return None;
     }
-    Some(Connection::Embedded(embedded(section, entry, standard)))
+    match kind {
+        Type::Embedded => Some(Connection::Embedded(embedded(section, entry, standard))),
+        Type::Nats => nats::core(section).map(Connection::Nats),
+        Type::JetStream => nats::jetstream(section).map(|it| Connection::JetStream(Box::new(it))),
+    }
 }
 
-fn known_type(value: &Value<'_>) -> Option<()> {
+fn known_type(value: &Value<'_>) -> Option<Type> {
     let text = value.text()?;
-    if TYPES.contains(&text.expose()) {
-        return Some(());
+    if let Some((_, kind)) = TYPES.iter().find(|(name, _)| *name == text.expose()) {
+        return Some(*kind);
     }
-    let help = did_you_mean(text.expose(), &TYPES)
+    let help = did_you_mean(text.expose(), &TYPES.map(|(name, _)| name))
         .unwrap_or_else(|| format!("this version has {}", types()));
     value.fault(format!("{} is no type of connection", text.quoted()), help);
     None
 }
 
 fn types() -> String {
-    super::suggest::list(TYPES)
+    super::suggest::list(TYPES.map(|(name, _)| name))
 }
 
 fn embedded(mut section: Section<'_>, entry: &Value<'_>, standard: &Settings) -> Settings {

@@ -69,6 +69,7 @@ fn forward(topics: Vec<TopicPattern>, endpoint: Endpoint) -> Subscription {
         settings: Vec::new(),
         allow: Vec::new(),
         limits: guest::Limits::default(),
+        consumer: None,
         places: BTreeMap::new(),
     }
 }

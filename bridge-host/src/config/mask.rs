@@ -11,7 +11,14 @@ use super::text::is_reference;
 const TOKEN: &str = "token";
 const HEADERS: &str = "headers";
 /// What a key of `settings` is called when its value is likely a secret.
-const SECRET_WORDS: [&str; 5] = ["token", "secret", "password", "passwd", "key"];
+const SECRET_WORDS: [&str; 6] = [
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "key",
+    "credentials",
+];
 
 /// The secrets of a file, as spans of its text.
 pub(super) fn secrets(text: &str, table: &DeTable<'_>) -> Vec<Range<usize>> {
@@ -31,7 +38,7 @@ fn walk(text: &str, table: &DeTable<'_>, secret: bool, found: &mut Vec<Range<usi
         let key = key.get_ref();
         let by_name = key == TOKEN || key == HEADERS || sounds_secret(key);
         // What `{ file = "…" }` names is a path, and no secret.
-        let secret = (secret || by_name) && key != "file";
+        let secret = (secret || by_name) && key != "file" && !key.ends_with("_file");
         visit(text, value, secret, found);
     }
 }

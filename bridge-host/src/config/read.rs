@@ -4,7 +4,7 @@ use toml::de::DeTable;
 
 use super::load::Inspect;
 use super::section::{Reader, Section};
-use super::{Config, Connection, connections, process, subscriptions};
+use super::{Config, Connection, connections, fit, process, subscriptions};
 
 /// Reads everything; faults go to the reader. Only without any is the result
 /// what the user wrote.
@@ -26,6 +26,7 @@ pub(super) fn read<'a>(
         connections: connections::sound(connections),
     };
     top.finish();
+    fit::fit(reader, &mut config.connections, &config.subscriptions);
     if let Some(Connection::Embedded(broker)) = config.connections.get(&config.intake.into) {
         // What the broker would refuse is not read to its end.
         config.intake.max_body = broker.max_message_size;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::endpoint::Endpoint;
 use super::fault::Place;
 use super::text::Text;
+use crate::broker::nats::Consumer;
 use crate::delivery::Policy;
 use crate::guest::Limits;
 use crate::message::TopicPattern;
@@ -32,6 +33,8 @@ pub struct Subscription {
     pub allow: Vec<String>,
     /// What one instance may use.
     pub limits: Limits,
+    /// How it takes messages from JetStream, where that is said.
+    pub consumer: Option<Consumer>,
     pub(super) places: BTreeMap<String, Place>,
 }
 

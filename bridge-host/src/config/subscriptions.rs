@@ -9,7 +9,7 @@ use super::parts::{Places, parts};
 use super::read::Names;
 use super::section::Section;
 use super::value::Value;
-use super::{EMBEDDED, Endpoint, Guests, Parts, Place, Subscription, endpoint, grants, policy};
+use super::{EMBEDDED, Endpoint, Guests, Parts, Place, Subscription, endpoint, grants, nats, policy};
 use crate::message::TopicPattern;
 
 const TOPICS_HELP: &str =
@@ -74,6 +74,10 @@ fn subscription(
     let settings = grants::settings(section.take("settings"));
     let allow = grants::allow(section.take("allow"));
     let limits = grants::limits(section.take("limits"), guests);
+    let consumer = section.take("consumer").and_then(|value| {
+        places.note("consumer", &value);
+        nats::consumer(&value)
+    });
     section.finish();
     Some(Subscription {
         name: name?,
@@ -85,6 +89,7 @@ fn subscription(
         settings,
         allow,
         limits,
+        consumer,
         places: places.into_found(),
     })
 }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::decide::decide;
 use super::limit::InFlight;
 use super::log::Story;
-use super::settle::settle;
+use super::settle::{Keepsake, settle};
 use super::stats::Settled;
 use crate::broker::{Incoming, Receipt};
 use crate::guest::{Call, CallResult, Failure, Handle, Outcome};
@@ -22,7 +22,8 @@ use crate::guest::{Call, CallResult, Failure, Handle, Outcome};
 /// to have failed at that.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// An attempt that takes longer has its lease extended, again and again.
+/// An attempt that takes longer has its lease extended, again and again; at
+/// brokers with short leases, three times as often as they run out.
 const EXTEND_EVERY: Duration = Duration::from_secs(10);
 
 /// By so much: brokers redeliver after 30 seconds and more.
@@ -47,6 +48,7 @@ pub(super) async fn deliver(incoming: Incoming, in_flight: InFlight) {
         topic: message.topic.clone(),
         attempt,
     };
+    let keepsake = Keepsake::of(&message, published, &*receipt);
     let timeout = delivery.policy.timeout;
     let call = Call {
         message,
@@ -59,7 +61,8 @@ pub(super) async fn deliver(incoming: Incoming, in_flight: InFlight) {
     delivery.stats.attempted(took);
     let settlement = decide(&outcome, attempt, &delivery.policy, engine.jitter.next());
     story.verdict(&outcome, took, &settlement);
-    if settle(receipt, &settlement, &story).await {
+    let settled = settle(receipt, &settlement, keepsake, &*delivery.dead_letters, &story);
+    if settled.await {
         let age = SystemTime::now().duration_since(published);
         place.settled(Settled::new(&settlement, age.unwrap_or_default()));
     }
@@ -85,15 +88,17 @@ async fn within(
 
 /// Extends the lease again and again, until the deadline.
 async fn keep(receipt: &mut dyn Receipt, deadline: Option<Instant>, story: &Story<'_>) {
+    let lease = receipt.capabilities().lease.unwrap_or(LEASE);
+    let every = EXTEND_EVERY.min(lease / 3);
     loop {
-        let next = Instant::now() + EXTEND_EVERY;
+        let next = Instant::now() + every;
         let wake = deadline.map_or(next, |deadline| deadline.min(next));
         sleep_until(wake).await;
         if Some(wake) == deadline {
             return;
         }
         // One that hangs must not keep the attempt past its deadline.
-        let patience = wake + EXTEND_EVERY;
+        let patience = wake + every;
         let patience = deadline.map_or(patience, |deadline| deadline.min(patience));
         if let Ok(Err(error)) = timeout_at(patience, receipt.extend(LEASE)).await {
             story.not_extended(&error);

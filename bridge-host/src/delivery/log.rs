@@ -68,6 +68,11 @@ impl Story<'_> {
         tell!(error, self, %error, "the broker did not settle it: it will be delivered again");
     }
 
+    /// Its dead letter could not be kept.
+    pub(super) fn not_kept(&self, error: &BrokerError) {
+        tell!(error, self, %error, "the dead letter could not be kept: it will be delivered again");
+    }
+
     /// The broker failed to extend the lease.
     pub(super) fn not_extended(&self, error: &BrokerError) {
         tell!(warn, self, %error, "the broker did not extend the lease: it may be delivered twice");

@@ -1,12 +1,13 @@
 //! From a settlement to a settled receipt, also where the broker fails. What
 //! cannot be settled is given back: delivered again, never lost.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::sleep;
 
 use super::log::Story;
-use crate::broker::{BrokerError, Receipt, Settlement};
+use crate::broker::{BrokerError, DeadLetters, GivenUp, Receipt, Settlement};
+use crate::message::Message;
 
 /// The pauses after each failure. Their sum is well within a lease. The place
 /// in flight is held meanwhile: no broker that has trouble is asked for more.
@@ -21,12 +22,51 @@ const PAUSES: [Duration; 4] = [
 /// and as long as the broker has its trouble, that must not go round in haste.
 const HOLD: Duration = Duration::from_secs(5);
 
-/// Whether the broker took the settlement.
+/// What a dead letter is made of where the broker keeps none.
+pub(super) struct Keepsake {
+    message: Message,
+    published: SystemTime,
+}
+
+impl Keepsake {
+    /// `None` where the broker keeps dead letters itself.
+    pub(super) fn of(
+        message: &Message,
+        published: SystemTime,
+        receipt: &dyn Receipt,
+    ) -> Option<Self> {
+        let keeps = receipt.capabilities().dead_letters;
+        (!keeps).then(|| Self {
+            message: message.clone(),
+            published,
+        })
+    }
+}
+
+/// Whether the broker took the settlement. A dead letter that it does not keep
+/// is durable elsewhere before it is asked to forget the message.
 pub(super) async fn settle(
     receipt: Box<dyn Receipt>,
     settlement: &Settlement,
+    keepsake: Option<Keepsake>,
+    dead_letters: &dyn DeadLetters,
     story: &Story<'_>,
 ) -> bool {
+    if let (Settlement::DeadLetter(letter), Some(keepsake)) = (settlement, keepsake) {
+        let given_up = GivenUp {
+            subscription: story.subscription.to_owned(),
+            message: keepsake.message,
+            id: story.id.clone(),
+            published: keepsake.published,
+            letter: letter.clone(),
+        };
+        if let Err(error) = dead_letters.keep(given_up).await {
+            story.not_kept(&error);
+            // The broker delivers it again, once the receipt is dropped.
+            sleep(HOLD).await;
+            return false;
+        }
+    }
     let mut receipt = receipt;
     for pause in PAUSES {
         let Err(failed) = receipt.settle(settlement.clone()).await else {

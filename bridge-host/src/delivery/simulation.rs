@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use super::jitter::Jitter;
 use super::run::Engine;
 use super::{Delivery, Policy, Retry, Stats, Summary, Workers};
+use crate::broker::{BrokerError, DeadLetters, GivenUp};
 use model::Model;
 use script::Script;
 
@@ -35,6 +36,16 @@ fn policy(max_in_flight: usize, max_attempts: u32, initial: Duration) -> Policy 
             initial,
             max: 3600 * SECOND,
         },
+    }
+}
+
+/// The model keeps its dead letters itself.
+struct Nowhere;
+
+#[async_trait::async_trait]
+impl DeadLetters for Nowhere {
+    async fn keep(&self, _: GivenUp) -> Result<(), BrokerError> {
+        Err(BrokerError::Refused("there is no such place".into()))
     }
 }
 
@@ -64,6 +75,7 @@ impl Running {
             policy: policy.clone(),
             handler: script.clone(),
             workers,
+            dead_letters: Arc::new(Nowhere),
             stats: stats.clone(),
         };
         let (shutdown, mut signal) = watch::channel(false);

@@ -4,8 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::broker::BrokerError;
-use crate::broker::embedded::StoreError;
+use crate::broker::{BrokerError, OpenError};
 use crate::compose::ComposeError;
 use crate::guest::RuntimeError;
 use crate::guest::contract::ContractError;
@@ -21,7 +20,7 @@ pub enum HostError {
         /// As configured.
         name: String,
         /// What the broker says.
-        source: StoreError,
+        source: OpenError,
     },
     /// Components cannot run at all.
     #[error(transparent)]

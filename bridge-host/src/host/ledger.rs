@@ -1,30 +1,46 @@
-//! The ledger that every view shows: what the brokers have kept of each
-//! subscription, and what its deliveries did since the start.
+//! The ledger that every view shows: of each subscription what its broker has
+//! kept, or else what was counted here since the start, and what its
+//! deliveries did.
 
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
+use super::brokers::Brokers;
 use super::subscription::Ready;
 use crate::admin;
-use crate::broker::embedded::{Embedded, Ledger};
-use crate::delivery::{Histogram, Stats};
+use crate::broker::embedded::Ledger;
+use crate::delivery::{Counters, Histogram, Stats};
 
 /// Where the figures of all subscriptions are found.
 pub(super) struct View {
-    brokers: Vec<Arc<Embedded>>,
-    stats: Vec<(String, Arc<Stats>)>,
+    brokers: Arc<Brokers>,
+    subscriptions: Vec<Known>,
+}
+
+/// A subscription that runs here.
+struct Known {
+    name: String,
+    from: String,
+    stats: Arc<Stats>,
+    /// What was pending at its broker when that could last be told.
+    pending: AtomicU64,
 }
 
 impl View {
-    pub(super) fn new(brokers: &[Arc<Embedded>], subscriptions: &[Ready]) -> Self {
-        let stats = subscriptions.iter().map(|ready| &ready.delivery);
+    pub(super) fn new(brokers: &Arc<Brokers>, subscriptions: &[Ready]) -> Self {
+        let known = |ready: &Ready| Known {
+            name: ready.delivery.name.clone(),
+            from: ready.from.clone(),
+            stats: ready.delivery.stats.clone(),
+            pending: AtomicU64::new(0),
+        };
         Self {
-            brokers: brokers.to_vec(),
-            stats: stats
-                .map(|one| (one.name.clone(), one.stats.clone()))
-                .collect(),
+            brokers: brokers.clone(),
+            subscriptions: subscriptions.iter().map(known).collect(),
         }
     }
 }
@@ -34,17 +50,73 @@ impl admin::Ledger for View {
     /// One object: `subscriptions`, each with its ledger, and what it did
     /// since the start where it runs.
     async fn read(&self) -> Result<Value, String> {
-        let mut subscriptions = Vec::new();
-        for broker in &self.brokers {
+        let mut local = HashMap::new();
+        let mut entries = Vec::new();
+        for broker in self.brokers.embedded() {
             for ledger in broker.ledgers().await.map_err(|e| e.to_string())? {
-                let stats = self
-                    .stats
-                    .iter()
-                    .find(|(name, _)| *name == ledger.subscription);
-                subscriptions.push(entry(&ledger, stats.map(|(_, stats)| &**stats)));
+                let known = self.subscriptions.iter().find(|one| one.name == ledger.subscription);
+                match known {
+                    // Its messages are elsewhere; here are its dead letters.
+                    Some(known) if self.is_elsewhere(known) => {
+                        local.insert(ledger.subscription.clone(), ledger);
+                    }
+                    known => entries.push(entry(&ledger, known.map(|known| &*known.stats))),
+                }
             }
         }
-        Ok(json!({ "subscriptions": subscriptions }))
+        for known in self.subscriptions.iter().filter(|one| self.is_elsewhere(one)) {
+            let broker = &self.brokers.get(&known.from).broker;
+            let pending = broker.pending(&known.name).await;
+            let ledger = known.ledger(pending, local.get(&known.name));
+            let mut entry = entry(&ledger, Some(&known.stats));
+            entry["counted"] = json!("here, since the start");
+            entries.push(entry);
+        }
+        entries.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
+        Ok(json!({ "subscriptions": entries }))
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.brokers.trouble()
+    }
+}
+
+impl View {
+    fn is_elsewhere(&self, known: &Known) -> bool {
+        self.brokers.get(&known.from).embedded.is_none()
+    }
+}
+
+impl Known {
+    /// The books of a subscription whose broker keeps none: counted here, but
+    /// for what is pending at the broker, and for the dead letters, which are
+    /// in the local store and outlive a restart.
+    fn ledger(&self, pending: Option<u64>, local: Option<&Ledger>) -> Ledger {
+        let Counters {
+            delivered,
+            filtered,
+            in_flight,
+            ..
+        } = self.stats.counters();
+        let at_broker = match pending {
+            Some(pending) => {
+                self.pending.store(pending, Ordering::Relaxed);
+                pending
+            }
+            None => self.pending.load(Ordering::Relaxed).max(in_flight),
+        };
+        let (dead_lettered, dropped, replayed) =
+            local.map_or((0, 0, 0), |l| (l.dead_lettered, l.dropped, l.pending));
+        let pending = at_broker + replayed;
+        Ledger {
+            subscription: self.name.clone(),
+            accepted: delivered + filtered + dead_lettered + pending,
+            delivered,
+            filtered,
+            dead_lettered,
+            dropped,
+            pending,
+        }
     }
 }
 

@@ -4,9 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::brokers::Brokers;
 use super::composition::composition;
 use super::error::SubscriptionError;
-use crate::broker::{self, Broker, SubscribeSpec};
+use crate::broker::embedded::Embedded;
+use crate::broker::{self, Both, BrokerError, Opened, SubscribeSpec};
 use crate::config::{Guests, Subscription};
 use crate::delivery::{Delivery, Stats, Workers};
 use crate::guest::{CallResult, Component, Connections, Environment, Runtime};
@@ -20,6 +22,24 @@ const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) struct Ready {
     pub(super) delivery: Delivery,
     pub(super) source: Box<dyn broker::Subscription>,
+    /// The connection.
+    pub(super) from: String,
+}
+
+/// Joins the group at its broker; and in the local store, from which its dead
+/// letters come again, where the broker is another.
+async fn join(
+    spec: SubscribeSpec,
+    opened: &Opened,
+    store: &Embedded,
+) -> Result<Box<dyn broker::Subscription>, BrokerError> {
+    let (name, ordered) = (spec.name.clone(), spec.ordered);
+    let source = opened.broker.subscribe(spec).await?;
+    if opened.embedded.is_some() {
+        return Ok(source);
+    }
+    let replays = store.subscribe_to_replays(&name, ordered).await?;
+    Ok(Box::new(Both::new(source, replays)))
 }
 
 /// Loads the component of a subscription, and joins its group at the broker.
@@ -27,7 +47,7 @@ pub(super) async fn prepare(
     subscription: &Subscription,
     runtime: &Runtime,
     connections: &Arc<Connections>,
-    broker: &dyn Broker,
+    brokers: &Brokers,
     workers: Workers,
 ) -> Result<Ready, SubscriptionError> {
     let component = load(subscription, runtime, connections)?;
@@ -39,14 +59,17 @@ pub(super) async fn prepare(
         name: subscription.name.clone(),
         topics,
         ordered: subscription.policy.ordered(),
+        in_flight: subscription.policy.max_in_flight,
     };
     Ok(Ready {
-        source: broker.subscribe(spec).await?,
+        from: subscription.from.clone(),
+        source: join(spec, brokers.get(&subscription.from), brokers.store()).await?,
         delivery: Delivery {
             name: subscription.name.clone(),
             policy: subscription.policy.clone(),
             handler: Arc::new(component),
             workers,
+            dead_letters: brokers.store().clone(),
             stats: Arc::new(Stats::default()),
         },
     })

@@ -150,7 +150,9 @@ fn rooms_get_what_the_user_wrote() {
     let config = read("36-sound.toml").unwrap();
     assert_eq!(config.intake.token.as_ref().unwrap().expose(), "s3cret");
     assert_eq!(config.guests.cache, folder().join("cache"));
-    let Connection::Embedded(embedded) = &config.connections[EMBEDDED];
+    let Connection::Embedded(embedded) = &config.connections[EMBEDDED] else {
+        panic!("{:?}", config.connections);
+    };
     assert_eq!(embedded.path, folder().join("bridge-data"));
 
     let orders = &config.subscriptions[0];

@@ -19,11 +19,16 @@ pub(super) struct Limits {
 
 /// What was found out while checking.
 pub(super) struct Checked {
-    metadata: Option<String>,
+    pub(super) metadata: Option<String>,
     pub(super) size: u64,
 }
 
 impl Limits {
+    /// What SQLite itself can hold.
+    pub(super) const UNLIMITED: Self = Self {
+        max_message_size: MAX_ROW,
+    };
+
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
             max_message_size: settings.max_message_size.min(MAX_ROW),

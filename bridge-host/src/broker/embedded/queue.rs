@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::join::Join;
+use super::keep::Keep;
 use super::lock;
 use super::publish::Publish;
 use super::settle::Settle;
@@ -32,6 +33,7 @@ pub(super) enum Command {
     Publish(Publish),
     Settle(Settle),
     Join(Join),
+    Keep(Box<Keep>),
 }
 
 /// What the writer does in one go.
@@ -40,6 +42,7 @@ pub(super) struct Batch {
     pub(super) publishes: Vec<Publish>,
     pub(super) settles: Vec<Settle>,
     pub(super) joins: Vec<Join>,
+    pub(super) keeps: Vec<Keep>,
     /// Closed, and this was the last of it.
     pub(super) last: bool,
 }
@@ -55,6 +58,7 @@ struct Waiting {
     publishes: VecDeque<Publish>,
     settles: VecDeque<Settle>,
     joins: VecDeque<Join>,
+    keeps: Vec<Keep>,
     /// How many publishers were there at the last commit, and until when all
     /// of them are waited for.
     expected: usize,
@@ -131,7 +135,7 @@ impl Queue {
 
     pub(super) fn is_empty(&self) -> bool {
         let waiting = lock(&self.waiting);
-        waiting.publishes.is_empty() && waiting.settles.is_empty() && waiting.joins.is_empty()
+        waiting.publishes.is_empty() && waiting.settles.is_empty() && waiting.joins.is_empty() && waiting.keeps.is_empty()
     }
 
     /// Takes no more; what is queued is still handed over.
@@ -160,6 +164,7 @@ impl Waiting {
                 return count == 1 || count >= self.expected || self.held_until().is_none();
             }
             Command::Join(join) => self.joins.push_back(join),
+            Command::Keep(keep) => self.keeps.push(*keep),
             Command::Settle(settle) => {
                 let awaited = settle.reply.is_some();
                 self.awaited += usize::from(awaited);
@@ -183,6 +188,7 @@ impl Waiting {
     /// When there is a group to take; `None` while nothing is queued.
     fn ready_at(&self, now: Instant) -> Option<Instant> {
         let urgent = !self.joins.is_empty()
+            || !self.keeps.is_empty()
             || self.awaited > 0
             || self.closed
             || self.settles.len() >= GROUP_SETTLES;
@@ -211,6 +217,7 @@ impl Waiting {
         let count = self.settles.len().min(GROUP_SETTLES);
         batch.settles.extend(self.settles.drain(..count));
         batch.joins.extend(self.joins.drain(..));
+        batch.keeps.append(&mut self.keeps);
         self.awaited -= batch.settles.iter().filter(|s| s.reply.is_some()).count();
         if self.settles.is_empty() {
             self.since = None;

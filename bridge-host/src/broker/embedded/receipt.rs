@@ -6,11 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
+use super::CAPABILITIES;
 use super::feed::Feed;
 use super::queue::Command;
 use super::settle::Settle;
 use super::shared::{Shared, closed};
-use crate::broker::{BrokerError, Receipt, Settlement, Unsettled};
+use crate::broker::{BrokerError, Capabilities, Receipt, Settlement, Unsettled};
 
 pub(super) struct EmbeddedReceipt {
     shared: Arc<Shared>,
@@ -66,6 +67,10 @@ impl EmbeddedReceipt {
 
 #[async_trait]
 impl Receipt for EmbeddedReceipt {
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
     /// Nothing to do: as long as this process lives the message is its own.
     async fn extend(&mut self, _lease: Duration) -> Result<(), BrokerError> {
         self.shared.check()

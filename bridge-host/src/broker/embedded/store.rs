@@ -190,8 +190,12 @@ fn check_version(conn: &Connection, path: &Path) -> Result<(), StoreError> {
 
 /// The time, as it is kept: milliseconds since 1970.
 pub(super) fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, millis)
+    unix_ms(SystemTime::now())
+}
+
+/// A time as it is kept.
+pub(super) fn unix_ms(time: SystemTime) -> i64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, millis)
 }
 
 /// A duration as it is kept; one too long for that is as long as can be.

@@ -2,6 +2,7 @@
 //! only then answers.
 
 mod group;
+mod keeps;
 mod upkeep;
 
 use std::fs::File;
@@ -114,6 +115,7 @@ impl Writer {
         for join in batch.joins {
             self.join(join);
         }
+        self.keep(batch.keeps);
         self.backlog.extend(batch.settles);
         let settles = match last || Instant::now() >= self.again_at {
             true => std::mem::take(&mut self.backlog),
@@ -128,6 +130,7 @@ impl Writer {
         self.backlog.extend(batch.settles);
         let settles = std::mem::take(&mut self.backlog);
         self.fail(batch.publishes, settles);
+        self.fail_keeps(batch.keeps);
         for join in batch.joins {
             let _ = join.reply.send(self.shared.check().and(Err(closed())));
         }
@@ -140,12 +143,6 @@ impl Writer {
     }
 
     fn try_join(&mut self, spec: &SubscribeSpec) -> Result<Membership, BrokerError> {
-        if spec.topics.is_empty() {
-            return Err(BrokerError::Refused(format!(
-                "subscription {:?} has no topics: name at least one",
-                spec.name
-            )));
-        }
         let routes = &mut self.books.routes;
         let known = routes.iter().position(|route| route.name == spec.name);
         if let Some(known) = known {

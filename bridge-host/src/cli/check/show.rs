@@ -1,9 +1,10 @@
 //! What a config comes to, for people.
 
-use std::fmt::Write;
 use std::path::Path;
 
-use super::view::{Broker, Limits, Policy, To, View};
+use super::broker_lines::{broker, consumer};
+use super::lines::Lines;
+use super::view::{Limits, Policy, To, View};
 
 /// What the built-in component is called.
 const ADAPTER: &str = "the adapter";
@@ -24,26 +25,7 @@ pub(super) fn show(file: &Path, view: &View) -> String {
     if view.subscriptions.is_empty() {
         lines.title("no subscriptions: messages are taken, and delivered to nobody");
     }
-    lines.0
-}
-
-/// Titles, and below them names with their values.
-#[derive(Default)]
-struct Lines(String);
-
-impl Lines {
-    fn title(&mut self, title: &str) {
-        if !self.0.is_empty() {
-            self.0.push('\n');
-        }
-        self.0.push_str(title);
-        self.0.push('\n');
-    }
-
-    fn line(&mut self, name: &str, value: &str) {
-        // Writing to a String does not fail.
-        _ = writeln!(self.0, "  {name:<13} {value}");
-    }
+    lines.into_text()
 }
 
 fn process(lines: &mut Lines, view: &View) {
@@ -61,22 +43,14 @@ fn process(lines: &mut Lines, view: &View) {
     lines.line("shutdown", &format!("drains for {} at most", view.drain));
 }
 
-fn broker(lines: &mut Lines, broker: &Broker) {
-    lines.line("type", &format!("{}, in {}", broker.r#type, broker.path));
-    let kept = format!(
-        "settled ones for {}, at most {} of all",
-        broker.max_age, broker.max_size
-    );
-    lines.line("keeps", &kept);
-    lines.line(
-        "duplicates",
-        &format!("known for {}", broker.deduplication_window),
-    );
-    lines.line("a message", &format!("{} at most", broker.max_message_size));
-}
-
 fn policy(lines: &mut Lines, policy: &Policy) {
-    lines.line("from", &policy.from);
+    lines.line("from", &format!("{}, {}", policy.from, policy.delivers));
+    for warning in &policy.warnings {
+        lines.line("note", warning);
+    }
+    if let Some(it) = &policy.consumer {
+        lines.line("consumer", &consumer(it));
+    }
     let topics = policy.topics.as_ref().map(|topics| topics.join(", "));
     lines.line(
         "topics",
@@ -95,11 +69,7 @@ fn policy(lines: &mut Lines, policy: &Policy) {
     }
     lines.line("may reach", &reach(policy));
     lines.line("limits", &limits(&policy.limits));
-    let order = if policy.max_in_flight == 1 {
-        ", in order"
-    } else {
-        ""
-    };
+    let order = if policy.ordered { ", in order" } else { "" };
     lines.line(
         "in flight",
         &format!("{} at most{order}", policy.max_in_flight),
@@ -164,21 +134,16 @@ fn schedule(lines: &mut Lines, policy: &Policy) {
         "attempts",
         &format!("{attempts}, then a dead letter; at most {longest} of waiting"),
     );
-    lines
-        .0
-        .push_str("\n  attempt       longest wait before it    all waits so far\n");
+    lines.raw("\n  attempt       longest wait before it    all waits so far\n");
     for wait in &policy.waits {
         let attempt = match wait.first_attempt == wait.last_attempt {
             true => wait.first_attempt.to_string(),
             false => format!("{}-{}", wait.first_attempt, wait.last_attempt),
         };
-        _ = writeln!(
-            lines.0,
-            "  {attempt:<13} {:<25} {}",
-            wait.longest, wait.in_all
-        );
+        let row = format!("  {attempt:<13} {:<25} {}\n", wait.longest, wait.in_all);
+        lines.raw(&row);
     }
-    lines.0.push_str(
+    lines.raw(
         "  A wait is chosen at random from nothing to its longest: half of it, on average.\n  A Retry-After makes it longer, up to `retry.max`.\n",
     );
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use mapping::Verdict;
 use serde::Serialize;
 
+use super::broker::{Broker, Consumer, broker, consumer, delivers, warnings};
 use crate::config::{Config, Connection, Endpoint, Parts, Subscription, show_duration, show_size};
 use crate::delivery;
 
@@ -28,18 +29,6 @@ pub(super) struct Intake {
     pub(super) into: String,
 }
 
-/// A connection.
-#[derive(Serialize)]
-pub(super) struct Broker {
-    pub(super) name: String,
-    pub(super) r#type: &'static str,
-    pub(super) path: String,
-    pub(super) max_age: String,
-    pub(super) max_size: String,
-    pub(super) deduplication_window: String,
-    pub(super) max_message_size: String,
-}
-
 /// The effective policy of a subscription.
 #[derive(Serialize)]
 pub(super) struct Policy {
@@ -50,7 +39,13 @@ pub(super) struct Policy {
     /// In the order in which a message meets them; the adapter is `None`.
     pub(super) parts: Vec<Option<String>>,
     pub(super) to: Option<To>,
+    /// What is promised of each message.
+    pub(super) delivers: &'static str,
+    /// What would be expected, and is not so.
+    pub(super) warnings: Vec<&'static str>,
+    pub(super) consumer: Option<Consumer>,
     pub(super) max_in_flight: usize,
+    pub(super) ordered: bool,
     pub(super) timeout: String,
     pub(super) settings: Vec<(String, String)>,
     pub(super) reaches: Vec<String>,
@@ -105,25 +100,21 @@ impl View {
             guest_memory: show_size(config.guests.memory),
             cache: config.guests.cache.display().to_string(),
             drain: show_duration(config.drain),
-            connections: config.connections.iter().map(broker).collect(),
-            subscriptions: config.subscriptions.iter().map(policy).collect(),
+            connections: config
+                .connections
+                .iter()
+                .map(|(name, connection)| broker(name, connection))
+                .collect(),
+            subscriptions: config
+                .subscriptions
+                .iter()
+                .map(|one| policy(one, &config.connections[&one.from]))
+                .collect(),
         }
     }
 }
 
-fn broker((name, Connection::Embedded(settings)): (&String, &Connection)) -> Broker {
-    Broker {
-        name: name.clone(),
-        r#type: "embedded",
-        path: settings.path.display().to_string(),
-        max_age: show_duration(settings.retention.max_age),
-        max_size: show_size(settings.retention.max_size),
-        deduplication_window: show_duration(settings.deduplication_window),
-        max_message_size: show_size(settings.max_message_size),
-    }
-}
-
-fn policy(subscription: &Subscription) -> Policy {
+fn policy(subscription: &Subscription, connection: &Connection) -> Policy {
     let retry = &subscription.policy.retry;
     let topics = subscription.topics.as_ref();
     let settings = subscription.settings.iter();
@@ -135,7 +126,11 @@ fn policy(subscription: &Subscription) -> Policy {
         topics: topics.map(|topics| topics.iter().map(ToString::to_string).collect()),
         parts: parts(subscription),
         to: subscription.endpoint.as_ref().map(to),
+        delivers: delivers(connection),
+        warnings: warnings(subscription, connection),
+        consumer: consumer(subscription, connection),
         max_in_flight: subscription.policy.max_in_flight,
+        ordered: subscription.policy.ordered() && connection.capabilities().ordered,
         timeout: show_duration(subscription.policy.timeout),
         settings: settings
             .map(|(key, text)| (key.clone(), text.shown().into()))

@@ -8,7 +8,8 @@ use tokio::time::{Instant, sleep};
 
 use super::model::{Inner, Model, State};
 use super::script::Rule;
-use crate::broker::{BrokerError, Receipt, Settlement, Unsettled};
+use crate::broker::embedded::CAPABILITIES;
+use crate::broker::{BrokerError, Capabilities, Receipt, Settlement, Unsettled};
 
 /// The right to settle one message, for as long as it has its token.
 pub(super) struct Lease {
@@ -85,6 +86,10 @@ impl Lease {
 
 #[async_trait]
 impl Receipt for Lease {
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
     async fn extend(&mut self, lease: Duration) -> Result<(), BrokerError> {
         let inner = &mut *self.model.lock();
         if inner.random.chance(inner.faults.extend) {

@@ -63,6 +63,7 @@ impl Running {
             name: "all".into(),
             topics: vec![TopicPattern::parse(">").unwrap()],
             ordered: false,
+            in_flight: 64,
         };
         let subscription = Mutex::new(broker.subscribe(spec).await.unwrap());
         let url = format!("http://{}", listener.local_addr().unwrap());

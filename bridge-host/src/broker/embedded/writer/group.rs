@@ -133,7 +133,7 @@ impl Writer {
         self.upkeep.retain_soon();
     }
 
-    fn no_room(&self) -> BrokerError {
+    pub(super) fn no_room(&self) -> BrokerError {
         BrokerError::Full(format!(
             "{} of at most {} bytes are kept, and none of them is settled: let subscriptions catch up, replay or drop dead letters, or raise the retention's `max_size`",
             self.books.kept,

@@ -50,6 +50,11 @@ impl Upkeep {
         self.retain_at = self.retain_at.min(Instant::now() + POLL);
     }
 
+    /// Dead letters of so many bytes were committed.
+    pub(super) fn kept(&mut self, bytes: u64) {
+        self.pages += 4 + bytes / PAGE;
+    }
+
     /// A group was committed.
     pub(super) fn wrote(&mut self, publishes: &[Publish], settles: usize) {
         let data: u64 = publishes.iter().map(|p| 1 + p.size() / PAGE).sum();

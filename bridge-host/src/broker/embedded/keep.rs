@@ -1,0 +1,83 @@
+//! A dead letter of another broker: its message, its letter, and its place in
+//! the books of the subscription that gave it up.
+
+use rusqlite::{Connection, params};
+use tokio::sync::oneshot;
+
+use super::publish::Checked;
+use super::store::unix_ms;
+use crate::broker::{BrokerError, GivenUp};
+
+pub(super) struct Keep {
+    given_up: GivenUp,
+    checked: Checked,
+    reply: oneshot::Sender<Result<(), BrokerError>>,
+}
+
+impl Keep {
+    pub(super) fn new(
+        given_up: GivenUp,
+        checked: Checked,
+        reply: oneshot::Sender<Result<(), BrokerError>>,
+    ) -> Self {
+        Self {
+            given_up,
+            checked,
+            reply,
+        }
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.checked.size
+    }
+
+    /// Writes it. A subscription that never took messages from here has a row
+    /// since it joined for its replays.
+    pub(super) fn apply(&self, conn: &Connection, now: i64) -> rusqlite::Result<()> {
+        let GivenUp {
+            subscription,
+            message,
+            id,
+            published,
+            letter,
+        } = &self.given_up;
+        let seq = conn
+            .prepare_cached(
+                "INSERT INTO messages (id, topic, content_type, metadata, published_at, size, data)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .insert(params![
+                id.as_str(),
+                message.topic,
+                message.content_type,
+                self.checked.metadata,
+                unix_ms(*published),
+                self.checked.size as i64,
+                &message.data[..],
+            ])?;
+        conn.prepare_cached(
+            "INSERT INTO dead_letters (sub, seq, at, reason, status, attempts, backtrace)
+             SELECT sub, ?2, ?3, ?4, ?5, ?6, ?7 FROM subscriptions WHERE name = ?1",
+        )?
+        .insert(params![
+            subscription,
+            seq,
+            now,
+            letter.reason,
+            letter.status,
+            letter.attempts,
+            letter.backtrace,
+        ])?;
+        conn.prepare_cached(
+            "UPDATE subscriptions SET accepted = accepted + 1, dead_lettered = dead_lettered + 1
+             WHERE name = ?1",
+        )?
+        .execute([subscription])?;
+        Ok(())
+    }
+
+    pub(super) fn answer(self, result: Result<(), BrokerError>) {
+        // One that went away meanwhile has the message again, and again a letter.
+        let _ = self.reply.send(result);
+    }
+}

@@ -1,0 +1,50 @@
+//! NATS, as two brokers over one kind of connection: core, which forgets what
+//! it has sent, and JetStream, which keeps it. What becomes of a failed
+//! delivery is decided in `delivery`.
+
+mod connect;
+mod consumer;
+mod core;
+mod error;
+mod headers;
+mod jetstream;
+mod pull;
+mod receipt;
+mod settings;
+mod stream;
+mod subject;
+mod waiting;
+
+pub use connect::ConnectError;
+pub use core::Core;
+pub use jetstream::JetStream;
+pub use settings::{
+    Auth, Consumer, Deliver, JetStreamSettings, Secret, Settings, Storage, Stream, Tls,
+};
+pub use subject::{check_name, check_subject, legal_name};
+
+use super::Capabilities;
+
+/// What core NATS can do.
+pub const CORE: Capabilities = Capabilities {
+    durable: false,
+    at_least_once: false,
+    delayed_retry: false,
+    dead_letters: false,
+    ordered: false,
+    deduplicates: false,
+    shared: true,
+    lease: None,
+};
+
+/// What JetStream can do. How long its lease is, is configured.
+pub const JETSTREAM: Capabilities = Capabilities {
+    durable: true,
+    at_least_once: true,
+    delayed_retry: true,
+    dead_letters: false,
+    ordered: true,
+    deduplicates: true,
+    shared: true,
+    lease: Some(settings::ACK_WAIT),
+};

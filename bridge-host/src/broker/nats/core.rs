@@ -1,0 +1,212 @@
+//! Core NATS: at most once. Subscriptions are queue groups; what is under way
+//! or waits for a retry is lost with the process.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use async_nats::{Message as Arrived, Subscriber};
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use futures_util::stream::{SelectAll, select_all};
+use tokio::time::sleep_until;
+
+use super::connect::{ConnectError, Link};
+use super::settings::Settings;
+use super::waiting::{Kept, Waiting};
+use super::{CORE, headers, subject};
+use crate::broker::{
+    Broker, BrokerError, Capabilities, Incoming, Published, Receipt, Settlement, SubscribeSpec,
+    Subscription, Unsettled,
+};
+use crate::message::{Message, MessageId};
+
+/// A NATS connection.
+pub struct Core {
+    link: Arc<Link>,
+    /// Names of groups, and whether their subscription lives.
+    groups: Mutex<Vec<(String, Arc<AtomicBool>)>>,
+}
+
+impl Core {
+    /// Begins to connect. `name` is the connection's.
+    pub async fn open(name: &str, settings: &Settings) -> Result<Self, ConnectError> {
+        Ok(Self {
+            link: Link::open(name, settings).await?,
+            groups: Mutex::default(),
+        })
+    }
+}
+
+#[async_trait]
+impl Broker for Core {
+    fn capabilities(&self) -> Capabilities {
+        CORE
+    }
+
+    /// Messages published before are not there any more. Without a server
+    /// there, the subscription begins once there is one.
+    async fn subscribe(&self, spec: SubscribeSpec) -> Result<Box<dyn Subscription>, BrokerError> {
+        let group = subject::legal_name(&spec.name);
+        let mut subscribers = Vec::new();
+        for topic in subject::subjects(&spec.topics)? {
+            let joined = self.link.client.queue_subscribe(topic, group.clone()).await;
+            let refused = |error| BrokerError::Refused(format!("NATS: {error}"));
+            subscribers.push(joined.map_err(refused)?);
+        }
+        // The server knows of it once this is through.
+        if self.link.is_up() {
+            let flushed = self.link.client.flush().await;
+            flushed.map_err(|error| BrokerError::Unavailable(format!("NATS: {error}")))?;
+        }
+        let alive = Arc::new(AtomicBool::new(true));
+        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        groups.push((spec.name, Arc::clone(&alive)));
+        Ok(Box::new(Member {
+            waiting: Waiting::new(spec.ordered),
+            arrived: select_all(subscribers),
+            alive,
+        }))
+    }
+
+    /// Returns once it is on its way to the server. Nobody may have received it.
+    async fn publish(
+        &self,
+        message: Message,
+        id: Option<MessageId>,
+    ) -> Result<Published, BrokerError> {
+        subject::check_publish(&message.topic)?;
+        self.link.check()?;
+        let (size, max) = (
+            message.data.len() as u64,
+            self.link.client.max_payload() as u64,
+        );
+        if size > max {
+            return Err(BrokerError::TooLarge { size, max });
+        }
+        let id = id.unwrap_or_else(MessageId::generate);
+        let headers = headers::encode(&message, Some(&id));
+        let failed = |error: &dyn std::fmt::Display| {
+            BrokerError::Unavailable(format!("not published: {error}"))
+        };
+        let client = &self.link.client;
+        let sent = client.publish_with_headers(message.topic, headers, message.data);
+        sent.await.map_err(|error| failed(&error))?;
+        client.flush().await.map_err(|error| failed(&error))?;
+        Ok(Published {
+            id,
+            duplicate: false,
+        })
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.link.trouble().or_else(|| {
+            let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+            let ended = groups.iter().find(|(_, alive)| !alive.load(Ordering::Relaxed))?;
+            Some(format!("the subscription {:?} ended", ended.0))
+        })
+    }
+
+    async fn close(&self) {
+        self.link.flush().await;
+    }
+}
+
+struct Member {
+    waiting: Arc<Waiting>,
+    arrived: SelectAll<Subscriber>,
+    alive: Arc<AtomicBool>,
+}
+
+impl Member {
+    fn incoming(&self, kept: Kept) -> Incoming {
+        Incoming {
+            message: kept.message.clone(),
+            id: kept.id.clone(),
+            attempt: kept.attempt,
+            published: kept.published,
+            receipt: Box::new(CoreReceipt {
+                waiting: Arc::clone(&self.waiting),
+                kept: Some(kept),
+            }),
+        }
+    }
+
+    fn take_in(&self, arrived: Arrived) -> Incoming {
+        let topic = arrived.subject.as_str();
+        let (message, id) = headers::decode(topic, arrived.payload, arrived.headers.as_ref());
+        self.waiting.gave();
+        self.incoming(Kept {
+            message,
+            id: id.unwrap_or_else(MessageId::generate),
+            attempt: 1,
+            published: SystemTime::now(),
+        })
+    }
+}
+
+#[async_trait]
+impl Subscription for Member {
+    async fn next(&mut self) -> Result<Incoming, BrokerError> {
+        loop {
+            let due = match self.waiting.take() {
+                Ok(kept) => return Ok(self.incoming(kept)),
+                Err(due) => due,
+            };
+            let room = self.waiting.has_room();
+            let until = due.unwrap_or_else(tokio::time::Instant::now);
+            tokio::select! {
+                arrived = self.arrived.next(), if room => match arrived {
+                    Some(arrived) => return Ok(self.take_in(arrived)),
+                    None => {
+                        self.alive.store(false, Ordering::Relaxed);
+                        return Err(BrokerError::Unavailable("the subscription to NATS ended".into()));
+                    }
+                },
+                () = sleep_until(until), if due.is_some() => {}
+                () = self.waiting.changed.notified() => {}
+            }
+        }
+    }
+}
+
+struct CoreReceipt {
+    waiting: Arc<Waiting>,
+    /// `None` once it is settled.
+    kept: Option<Kept>,
+}
+
+#[async_trait]
+impl Receipt for CoreReceipt {
+    fn capabilities(&self) -> Capabilities {
+        CORE
+    }
+
+    /// Nothing to do: the server has forgotten it.
+    async fn extend(&mut self, _lease: Duration) -> Result<(), BrokerError> {
+        Ok(())
+    }
+
+    async fn settle(mut self: Box<Self>, settlement: Settlement) -> Result<(), Unsettled> {
+        let Some(mut kept) = self.kept.take() else {
+            return Ok(());
+        };
+        match settlement {
+            Settlement::Delivered | Settlement::Filtered | Settlement::DeadLetter(_) => {}
+            Settlement::Retry(after) => {
+                kept.attempt = kept.attempt.saturating_add(1);
+                self.waiting.put(kept, after);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for CoreReceipt {
+    fn drop(&mut self) {
+        if let Some(kept) = self.kept.take() {
+            self.waiting.put(kept, Duration::ZERO);
+        }
+        self.waiting.done();
+    }
+}

@@ -1,0 +1,196 @@
+//! Messages as NATS carries them: content-type, id and metadata in headers.
+//!
+//! A header that comes more than once is one entry of metadata for each of
+//! its values: `name`, `name#2`, `name#3`; these become one header again. What
+//! no NATS header can hold, or the server would act on (`Nats-…`), travels in
+//! one header of ours, so that any metadata arrives as it was sent.
+
+use async_nats::header::{HeaderMap, HeaderName, HeaderValue};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::message::{Message, MessageId};
+
+const CONTENT_TYPE: &str = "Content-Type";
+pub(super) const MESSAGE_ID: &str = "Nats-Msg-Id";
+/// Base64 of [`Others`] as JSON.
+const METADATA: &str = "Bridge-Metadata";
+/// What the server gives a meaning to.
+const RESERVED: &str = "nats-";
+
+/// The headers of a message.
+pub(super) fn encode(message: &Message, id: Option<&MessageId>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Some(id) = id {
+        headers.insert(MESSAGE_ID, id.as_str());
+    }
+    let mut others = Others::default();
+    if let Some(content_type) = &message.content_type {
+        match header(CONTENT_TYPE, content_type) {
+            Some((name, value)) => headers.insert(name, value),
+            None => others.content_type = Some(content_type.clone()),
+        }
+    }
+    for (key, value) in &message.metadata {
+        let repeats = repeated(key).filter(|name| message.metadata.iter().any(|(k, _)| k == name));
+        match header(repeats.unwrap_or(key), value).filter(|_| !is_ours(key)) {
+            Some((name, value)) => headers.append(name, value),
+            None => others.metadata.push((key.clone(), value.clone())),
+        }
+    }
+    if others != Others::default() {
+        let json = serde_json::to_vec(&others).unwrap_or_default();
+        headers.insert(METADATA, URL_SAFE_NO_PAD.encode(json));
+    }
+    headers
+}
+
+/// A message of this topic and these headers, and the id that it came with.
+pub(super) fn decode(
+    topic: &str,
+    data: bytes::Bytes,
+    headers: Option<&HeaderMap>,
+) -> (Message, Option<MessageId>) {
+    let mut message = Message::new(topic, data);
+    let Some(headers) = headers else {
+        return (message, None);
+    };
+    let mut id = None;
+    let mut others = Others::default();
+    for (name, values) in headers.iter() {
+        let name: &str = name.as_ref();
+        let mut values = values.iter().map(HeaderValue::as_str);
+        if name == METADATA {
+            others = values.next().and_then(Others::read).unwrap_or_default();
+            continue;
+        }
+        if name.eq_ignore_ascii_case(CONTENT_TYPE) && message.content_type.is_none() {
+            message.content_type = values.next().map(str::to_owned);
+        } else if name == MESSAGE_ID && id.is_none() {
+            let first = values.next().unwrap_or_default();
+            id = MessageId::parse(first).ok();
+            if id.is_none() {
+                message.metadata.push((name.into(), first.into()));
+            }
+        }
+        for (n, value) in (1..).zip(values) {
+            let key = match n {
+                1 => name.to_owned(),
+                n => format!("{name}#{n}"),
+            };
+            message.metadata.push((key, value.to_owned()));
+        }
+    }
+    // The client hands headers over in no order; so it is the same each time.
+    message.metadata.sort();
+    for (key, value) in others.metadata {
+        message.add_metadata(key, value);
+    }
+    message.content_type = message.content_type.or(others.content_type);
+    (message, id)
+}
+
+/// What no header can hold.
+#[derive(Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+struct Others {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content_type: Option<String>,
+    metadata: Vec<(String, String)>,
+}
+
+impl Others {
+    fn read(text: &str) -> Option<Self> {
+        let json = URL_SAFE_NO_PAD.decode(text).ok()?;
+        serde_json::from_slice(&json).ok()
+    }
+}
+
+/// `name` of `name#2`.
+fn repeated(key: &str) -> Option<&str> {
+    let (name, count) = key.rsplit_once('#')?;
+    let count: u32 = count.parse().ok()?;
+    (count >= 2).then_some(name)
+}
+
+/// Whether the server, or the other end, would take it for something else.
+fn is_ours(key: &str) -> bool {
+    let reserved = key
+        .get(..RESERVED.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(RESERVED));
+    reserved || key == METADATA || key.eq_ignore_ascii_case(CONTENT_TYPE)
+}
+
+/// Where both can stand in a header and come back as they are.
+fn header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
+    if value.trim() != value || value.chars().any(char::is_control) || name.is_empty() {
+        return None;
+    }
+    Some((name.parse().ok()?, value.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(content_type: Option<&str>, metadata: &[(&str, &str)]) -> Message {
+        let mut message = Message::new("t", "x");
+        message.content_type = content_type.map(str::to_owned);
+        for (key, value) in metadata {
+            message.add_metadata(*key, *value);
+        }
+        message
+    }
+
+    #[track_caller]
+    fn round_trip(message: &Message) {
+        let headers = encode(message, None);
+        let (mut back, _) = decode("t", "x".into(), Some(&headers));
+        let mut message = message.clone();
+        message.metadata.sort();
+        back.metadata.sort();
+        assert_eq!(back, message);
+    }
+
+    #[test]
+    fn any_metadata_arrives_as_it_was_sent() {
+        round_trip(&sent(None, &[]));
+        round_trip(&sent(Some("text/plain; charset=utf-8"), &[("a", "1")]));
+        round_trip(&sent(Some(" odd\n"), &[("ä ö", "x"), ("a:b", ""), ("", "e")]));
+        round_trip(&sent(None, &[("x", " padded "), ("y", "two\r\nlines"), ("z", "日本")]));
+        round_trip(&sent(None, &[("Nats-Rollup", "all"), ("nats-msg-id", "i")]));
+        round_trip(&sent(None, &[("content-type", "mine"), ("Bridge-Metadata", "x")]));
+        round_trip(&sent(None, &[("a", "1"), ("a#2", "2"), ("b#2", "3"), ("c#x", "4")]));
+    }
+
+    #[test]
+    fn repeated_headers_are_kept_apart_and_put_together() {
+        let mut headers = HeaderMap::new();
+        for value in ["1", "2", "3"] {
+            headers.append("X-Tag", value);
+        }
+        let (message, _) = decode("t", "x".into(), Some(&headers));
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        assert_eq!(
+            message.metadata,
+            [pair("X-Tag", "1"), pair("X-Tag#2", "2"), pair("X-Tag#3", "3")]
+        );
+        assert_eq!(encode(&message, None), headers);
+    }
+
+    #[test]
+    fn nothing_sent_on_commands_the_server() {
+        let headers = encode(&sent(None, &[("Nats-Rollup", "all")]), None);
+        assert!(headers.get("Nats-Rollup").is_none(), "{headers:?}");
+    }
+
+    #[test]
+    fn ids() {
+        let id = MessageId::parse("i-1").unwrap();
+        let headers = encode(&sent(None, &[]), Some(&id));
+        assert_eq!(decode("t", "x".into(), Some(&headers)).1, Some(id));
+        let mut headers = HeaderMap::new();
+        headers.insert(MESSAGE_ID, "not an id");
+        let (message, id) = decode("t", "x".into(), Some(&headers));
+        assert_eq!((id, message.metadata.len()), (None, 1));
+    }
+}

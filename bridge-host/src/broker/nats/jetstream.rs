@@ -1,0 +1,311 @@
+//! JetStream: streams keep messages, durable consumers give each to one of the
+//! hosts that share them, until it is acknowledged.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_nats::jetstream::context::{Context, ContextBuilder, PublishErrorKind};
+use async_nats::jetstream::message::{Message as Delivered, PublishMessage};
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::connect::{ConnectError, Link};
+use super::consumer::{self, Located};
+use super::pull::{End, Pull, Pulled};
+use super::receipt::Slots;
+use super::settings::{Consumer, JetStreamSettings};
+use super::{JETSTREAM, error, headers, stream, subject};
+use crate::broker::{
+    Broker, BrokerError, Capabilities, Incoming, Published, SubscribeSpec, Subscription,
+};
+use crate::message::{Message, MessageId};
+
+/// For the server to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Messages published and not yet confirmed.
+const UNCONFIRMED: usize = 4096;
+/// Between two attempts to find or make a consumer; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LAST_PAUSE: Duration = Duration::from_secs(10);
+
+/// A NATS connection with JetStream.
+pub struct JetStream {
+    server: Arc<Server>,
+    groups: Mutex<Vec<Arc<Group>>>,
+}
+
+struct Server {
+    name: String,
+    link: Arc<Link>,
+    context: Context,
+    prefix: String,
+    settings: JetStreamSettings,
+}
+
+/// A subscription that was joined here.
+struct Group {
+    spec: SubscribeSpec,
+    subjects: Vec<String>,
+    settings: Consumer,
+    slots: Arc<Slots>,
+    /// Where its messages are, or why there are none.
+    state: Mutex<Result<Located, String>>,
+}
+
+impl Group {
+    fn set(&self, state: Result<Located, String>) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    fn state(&self) -> Result<Located, String> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.clone()
+    }
+}
+
+impl JetStream {
+    /// Begins to connect. `name` is the connection's.
+    pub async fn open(name: &str, settings: &JetStreamSettings) -> Result<Self, ConnectError> {
+        let link = Link::open(name, &settings.connection).await?;
+        let context = ContextBuilder::new()
+            .timeout(PATIENCE)
+            .max_ack_inflight(UNCONFIRMED);
+        let (context, prefix) = match &settings.domain {
+            None => (context.build(link.client.clone()), "$JS.API".into()),
+            Some(domain) => (
+                context.domain(domain).build(link.client.clone()),
+                format!("$JS.{domain}.API"),
+            ),
+        };
+        Ok(Self {
+            server: Arc::new(Server {
+                name: name.into(),
+                link,
+                context,
+                prefix,
+                settings: settings.clone(),
+            }),
+            groups: Mutex::default(),
+        })
+    }
+
+    fn groups(&self) -> Vec<Arc<Group>> {
+        let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        groups.clone()
+    }
+}
+
+impl Server {
+    async fn locate(&self, group: &Group) -> Result<Located, BrokerError> {
+        self.link.check()?;
+        let settings = &self.settings.stream;
+        let stream = stream::ensure(&self.context, settings, &self.name, &group.subjects).await?;
+        let (spec, subjects) = (&group.spec, &group.subjects);
+        consumer::ensure(&self.context, stream, &group.settings, spec, subjects).await
+    }
+
+    /// Keeps a group supplied for as long as someone takes its messages.
+    async fn supply(self: Arc<Self>, group: Arc<Group>, to: mpsc::UnboundedSender<Pulled>) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            if group.state().is_err() {
+                let located = self.locate(&group).await;
+                if let Err(error) = &located {
+                    tracing::warn!(
+                        connection = self.name,
+                        subscription = group.spec.name,
+                        %error,
+                        again_in = ?pause,
+                        "no messages from JetStream yet"
+                    );
+                }
+                group.set(located.map_err(|error| error.to_string()));
+            }
+            if let Ok(located) = group.state() {
+                let pull = Pull {
+                    link: &self.link,
+                    prefix: &self.prefix,
+                    located: &located,
+                    slots: &group.slots,
+                    to: &to,
+                };
+                match pull.run().await {
+                    End::Gone => return,
+                    End::Again => {
+                        pause = FIRST_PAUSE;
+                        self.link.connected().await;
+                        continue;
+                    }
+                    End::Consumer(why) => group.set(Err(why)),
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause = LAST_PAUSE.min(pause * 2),
+                () = to.closed() => return,
+            }
+            self.link.connected().await;
+        }
+    }
+}
+
+#[async_trait]
+impl Broker for JetStream {
+    fn capabilities(&self) -> Capabilities {
+        JETSTREAM
+    }
+
+    /// With a server there, what it refuses is an error at once; without one,
+    /// the subscription waits.
+    async fn subscribe(&self, spec: SubscribeSpec) -> Result<Box<dyn Subscription>, BrokerError> {
+        let configured = self.server.settings.consumers.get(&spec.name);
+        let group = Arc::new(Group {
+            subjects: subject::subjects(&spec.topics)?,
+            settings: configured.cloned().unwrap_or_default(),
+            slots: Slots::new(spec.in_flight, spec.ordered),
+            state: Mutex::new(Err("it has not begun".into())),
+            spec,
+        });
+        match self.server.locate(&group).await {
+            Ok(located) => group.set(Ok(located)),
+            Err(refused @ BrokerError::Refused(_)) => return Err(refused),
+            Err(error) => group.set(Err(error.to_string())),
+        }
+        let (to, messages) = mpsc::unbounded_channel();
+        let task = tokio::spawn(Arc::clone(&self.server).supply(Arc::clone(&group), to));
+        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        groups.push(Arc::clone(&group));
+        Ok(Box::new(Member {
+            context: self.server.context.clone(),
+            group,
+            messages,
+            task,
+        }))
+    }
+
+    async fn publish(
+        &self,
+        message: Message,
+        id: Option<MessageId>,
+    ) -> Result<Published, BrokerError> {
+        subject::check_publish(&message.topic)?;
+        let link = &self.server.link;
+        link.check()?;
+        let (size, max) = (message.data.len() as u64, link.client.max_payload() as u64);
+        if size > max {
+            return Err(BrokerError::TooLarge { size, max });
+        }
+        let id = id.unwrap_or_else(MessageId::generate);
+        let headers = headers::encode(&message, Some(&id));
+        let publish = PublishMessage::build().payload(message.data).headers(headers);
+        let topic = message.topic;
+        let sent = self.server.context.send_publish(topic.clone(), publish);
+        let failed = |error| error::publish(&topic, &error);
+        let ack = match sent.await {
+            Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
+                return Err(BrokerError::TooLarge { size, max });
+            }
+            sent => sent.map_err(failed)?.await.map_err(failed)?,
+        };
+        Ok(Published {
+            id,
+            duplicate: ack.duplicate,
+        })
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.server.link.trouble().or_else(|| {
+            let groups = self.groups();
+            groups.iter().find_map(|group| {
+                let why = group.state().err()?;
+                Some(format!("the subscription {:?} has no messages: {why}", group.spec.name))
+            })
+        })
+    }
+
+    async fn pending(&self, name: &str) -> Option<u64> {
+        let groups = self.groups();
+        let group = groups.iter().find(|group| group.spec.name == name)?;
+        let located = group.state().ok()?;
+        self.server.link.check().ok()?;
+        let stream = self.server.context.get_stream_no_info(&located.stream).await.ok()?;
+        let asked = stream.consumer_info(&located.name);
+        let info = timeout(PATIENCE, asked).await.ok()?.ok()?;
+        Some(info.num_pending + info.num_ack_pending as u64)
+    }
+
+    async fn close(&self) {
+        self.server.link.flush().await;
+    }
+}
+
+struct Member {
+    context: Context,
+    group: Arc<Group>,
+    messages: mpsc::UnboundedReceiver<Pulled>,
+    task: JoinHandle<()>,
+}
+
+impl Member {
+    /// `None` for what is not, or no more, for this subscription to handle.
+    fn incoming(&self, pulled: Pulled) -> Option<Incoming> {
+        let Pulled { message, receipt } = pulled;
+        if receipt.is_stale() {
+            receipt.forget();
+            return None;
+        }
+        let delivered = Delivered {
+            message,
+            context: self.context.clone(),
+        };
+        let Ok(info) = delivered.info() else {
+            tracing::warn!(
+                subscription = self.group.spec.name,
+                "a message of JetStream does not say where it is from; it comes again"
+            );
+            return None;
+        };
+        let (attempt, published) = (info.delivered, info.published);
+        let place = format!("{}-{}", info.stream, info.stream_sequence);
+        let message = delivered.message;
+        let topic = message.subject.as_str();
+        let ours = self.group.spec.topics.iter().any(|one| one.matches(topic));
+        if !ours {
+            receipt.decline();
+            return None;
+        }
+        let (message, id) = headers::decode(topic, message.payload, message.headers.as_ref());
+        let id = id.or_else(|| MessageId::parse(&place).ok());
+        Some(Incoming {
+            message,
+            id: id.unwrap_or_else(MessageId::generate),
+            attempt: u32::try_from(attempt).unwrap_or(1).max(1),
+            published: published.into(),
+            receipt: Box::new(receipt),
+        })
+    }
+}
+
+#[async_trait]
+impl Subscription for Member {
+    async fn next(&mut self) -> Result<Incoming, BrokerError> {
+        loop {
+            let Some(pulled) = self.messages.recv().await else {
+                return Err(BrokerError::Unavailable(
+                    "the subscription to JetStream ended".into(),
+                ));
+            };
+            if let Some(incoming) = self.incoming(pulled) {
+                return Ok(incoming);
+            }
+        }
+    }
+}
+
+/// What was fetched and not taken is given back, with the channel it waits in.
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,158 @@
+//! Asking a consumer for messages: as many as there are free slots, on one
+//! inbox, again whenever slots came free.
+//!
+//! The client's own stream of messages asks for a fixed number ahead, whether
+//! or not anyone is free to take them; here what is fetched is what is free.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::{Message, StatusCode, Subscriber};
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::connect::Link;
+use super::consumer::Located;
+use super::receipt::{JetStreamReceipt, Slots};
+
+/// How long the server keeps a request.
+const EXPIRES: Duration = Duration::from_secs(30);
+/// The server shows that it knows of a request this often.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// After so much silence nobody knows of the requests any more.
+const SILENCE: Duration = Duration::from_secs(12);
+/// One request asks for no more.
+const LARGEST: usize = 512;
+
+/// A message on its way to whoever has a free slot.
+pub(super) struct Pulled {
+    pub(super) message: Message,
+    pub(super) receipt: JetStreamReceipt,
+}
+
+/// Why the pulling ended.
+pub(super) enum End {
+    /// Nobody takes messages any more.
+    Gone,
+    /// The server lost track of it: to be begun anew.
+    Again,
+    /// The consumer is gone or not to be reached: this is what was said.
+    Consumer(String),
+}
+
+/// What is asked for, and what came of it.
+pub(super) struct Pull<'a> {
+    pub(super) link: &'a Arc<Link>,
+    /// `$JS.API`, or what stands for it in a domain.
+    pub(super) prefix: &'a str,
+    pub(super) located: &'a Located,
+    pub(super) slots: &'a Arc<Slots>,
+    pub(super) to: &'a mpsc::UnboundedSender<Pulled>,
+}
+
+impl Pull<'_> {
+    /// Asks until there is a reason to begin anew.
+    pub(super) async fn run(&self) -> End {
+        let inbox = self.link.client.new_inbox();
+        let Ok(mut answers) = self.link.client.subscribe(inbox.clone()).await else {
+            return End::Again;
+        };
+        let end = self.ask(&inbox, &mut answers).await;
+        // Requests of an inbox without listeners are void.
+        let _ = answers.unsubscribe().await;
+        end
+    }
+
+    async fn ask(&self, inbox: &str, answers: &mut Subscriber) -> End {
+        let mut ups = self.link.ups();
+        ups.borrow_and_update();
+        let mut requested = 0;
+        let mut heard = Instant::now();
+        loop {
+            let free = self.slots.room().saturating_sub(requested).min(LARGEST);
+            // A request costs as much as a message: a few slots are waited for,
+            // unless nothing else will come.
+            if free > 0 && (requested == 0 || free >= self.slots.capacity().div_ceil(4)) {
+                if requested == 0 {
+                    heard = Instant::now();
+                }
+                match self.request(inbox, free).await {
+                    true => requested += free,
+                    false => return End::Again,
+                }
+            }
+            tokio::select! {
+                answer = answers.next() => {
+                    heard = Instant::now();
+                    let Some(answer) = answer else { return End::Again };
+                    match self.take(answer, &mut requested) {
+                        None => {}
+                        Some(end) => return end,
+                    }
+                }
+                () = self.slots.freed.notified() => {}
+                () = self.to.closed() => return End::Gone,
+                // What was asked before the server went away is forgotten.
+                _ = ups.changed() => return End::Again,
+                () = sleep_until(heard + SILENCE), if requested > 0 => return End::Again,
+            }
+        }
+    }
+
+    async fn request(&self, inbox: &str, batch: usize) -> bool {
+        let Located { stream, name, .. } = self.located;
+        let subject = format!("{}.CONSUMER.MSG.NEXT.{stream}.{name}", self.prefix);
+        let request = format!(
+            r#"{{"batch":{batch},"expires":{},"idle_heartbeat":{}}}"#,
+            EXPIRES.as_nanos(),
+            HEARTBEAT.as_nanos()
+        );
+        let sent = self
+            .link
+            .client
+            .publish_with_reply(subject, inbox.to_owned(), request.into());
+        sent.await.is_ok()
+    }
+
+    fn take(&self, answer: Message, requested: &mut usize) -> Option<End> {
+        match answer.status {
+            None | Some(StatusCode::OK) => {
+                *requested = requested.saturating_sub(1);
+                let reply = answer.reply.as_ref()?.to_string();
+                let receipt = JetStreamReceipt::new(
+                    Arc::clone(self.link),
+                    Arc::clone(self.slots),
+                    reply,
+                    self.located.ack_wait,
+                );
+                let pulled = Pulled {
+                    message: answer,
+                    receipt,
+                };
+                // Not taken, it is given back.
+                self.to.send(pulled).err().map(|_| End::Gone)
+            }
+            Some(StatusCode::IDLE_HEARTBEAT) => None,
+            Some(StatusCode::NO_RESPONDERS) => Some(End::Consumer(
+                "the consumer does not answer: it is gone, or JetStream is not ready".into(),
+            )),
+            Some(_) => match unfulfilled(&answer) {
+                // A request ended; so much of it did not come.
+                Some(left) => {
+                    *requested = requested.saturating_sub(left);
+                    None
+                }
+                None => Some(End::Consumer(
+                    answer.description.unwrap_or_else(|| "the request was refused".into()),
+                )),
+            },
+        }
+    }
+}
+
+/// How many messages of a request that ended did not come.
+fn unfulfilled(answer: &Message) -> Option<usize> {
+    let headers = answer.headers.as_ref()?;
+    headers.get("Nats-Pending-Messages")?.as_str().parse().ok()
+}

@@ -1,0 +1,161 @@
+//! The stream that keeps a subscription's messages: the one that is there, or
+//! one that is made.
+
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::{
+    Context, CreateStreamErrorKind, GetStreamByNameErrorKind, GetStreamErrorKind,
+};
+use async_nats::jetstream::stream::{Config, StorageType};
+
+use super::error;
+use super::settings::{Storage, Stream};
+use super::subject::{covers, legal_name, widest};
+use crate::broker::BrokerError;
+
+/// The name of the stream that takes all of these subjects. `connection` names
+/// one that has to be made.
+pub(super) async fn ensure(
+    context: &Context,
+    settings: &Stream,
+    connection: &str,
+    subjects: &[String],
+) -> Result<String, BrokerError> {
+    if settings.name.is_none()
+        && settings.subjects.is_none()
+        && let Some(name) = found(context, subjects).await?
+    {
+        return Ok(name);
+    }
+    let name = match &settings.name {
+        Some(name) => name.clone(),
+        None => legal_name(connection),
+    };
+    let wanted = match &settings.subjects {
+        Some(listed) => listed.clone(),
+        None => subjects.to_vec(),
+    };
+    match existing(context, &name).await? {
+        Some(config) => extend(context, settings, config, &wanted, subjects).await?,
+        None => create(context, settings, &name, wanted).await?,
+    }
+    Ok(name)
+}
+
+/// The stream that has these subjects already.
+async fn found(context: &Context, subjects: &[String]) -> Result<Option<String>, BrokerError> {
+    let mut found: Option<String> = None;
+    for subject in subjects {
+        let name = match context.stream_by_subject(subject).await {
+            Ok(name) => name,
+            Err(error) if error.kind() == GetStreamByNameErrorKind::NotFound => return Ok(None),
+            Err(error) => match error.kind() {
+                GetStreamByNameErrorKind::JetStream(error) => {
+                    return Err(self::error::api("no stream found", &error));
+                }
+                _ => return Err(self::error::no_answer("no stream found", &error)),
+            },
+        };
+        match &found {
+            Some(other) if *other != name => {
+                return Err(BrokerError::Refused(format!(
+                    "the topics are in two streams, {other} and {name}: make a subscription for each"
+                )));
+            }
+            _ => found = Some(name),
+        }
+    }
+    Ok(found)
+}
+
+async fn existing(context: &Context, name: &str) -> Result<Option<Config>, BrokerError> {
+    let what = format!("the stream {name} cannot be used");
+    match context.get_stream(name).await {
+        Ok(stream) => Ok(Some(stream.cached_info().config.clone())),
+        Err(failed) => match failed.kind() {
+            GetStreamErrorKind::JetStream(refused)
+                if refused.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+            {
+                Ok(None)
+            }
+            GetStreamErrorKind::JetStream(refused) => Err(error::api(&what, &refused)),
+            GetStreamErrorKind::Request => Err(error::no_answer(&what, &failed)),
+            GetStreamErrorKind::EmptyName | GetStreamErrorKind::InvalidStreamName => {
+                Err(BrokerError::Refused(format!("{what}: {failed}")))
+            }
+        },
+    }
+}
+
+/// Adds the subjects that it does not take yet.
+async fn extend(
+    context: &Context,
+    settings: &Stream,
+    mut config: Config,
+    wanted: &[String],
+    subjects: &[String],
+) -> Result<(), BrokerError> {
+    let taken = |subject: &String| config.subjects.iter().any(|wide| covers(wide, subject));
+    // One that mirrors or gathers other streams has none of its own.
+    let gathers = config.mirror.is_some() || config.sources.is_some();
+    if gathers || wanted.iter().chain(subjects).all(taken) {
+        return Ok(());
+    }
+    let name = config.name.clone();
+    if !settings.create {
+        return Err(BrokerError::Refused(format!(
+            "the stream {name} does not take all of {}: add them to it, or set `create = true`",
+            subjects.join(", ")
+        )));
+    }
+    config.subjects.extend_from_slice(wanted);
+    config.subjects = widest(config.subjects);
+    let what = format!("the stream {name} does not take {}", wanted.join(", "));
+    changed(&what, context.update_stream(&config).await.map(drop))
+}
+
+async fn create(
+    context: &Context,
+    settings: &Stream,
+    name: &str,
+    subjects: Vec<String>,
+) -> Result<(), BrokerError> {
+    if !settings.create {
+        return Err(BrokerError::Refused(format!(
+            "there is no stream {name}: make it, or set `create = true`"
+        )));
+    }
+    let what = format!("the stream {name} cannot be made");
+    let config = Config {
+        name: name.into(),
+        subjects,
+        num_replicas: settings.replicas,
+        max_age: settings.max_age.unwrap_or_default(),
+        max_bytes: settings
+            .max_bytes
+            .map_or(-1, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
+        max_messages: -1,
+        storage: match settings.storage {
+            Storage::File => StorageType::File,
+            Storage::Memory => StorageType::Memory,
+        },
+        duplicate_window: settings.deduplication_window,
+        ..Config::default()
+    };
+    let made = context.create_stream(&config).await;
+    changed(&what, made.map(drop))?;
+    tracing::info!(stream = name, subjects = config.subjects.join(", "), "made the stream");
+    Ok(())
+}
+
+fn changed(
+    what: &str,
+    result: Result<(), async_nats::jetstream::context::CreateStreamError>,
+) -> Result<(), BrokerError> {
+    result.map_err(|failed| match failed.kind() {
+        CreateStreamErrorKind::JetStream(refused) => error::api(what, &refused),
+        CreateStreamErrorKind::EmptyStreamName | CreateStreamErrorKind::InvalidStreamName => {
+            BrokerError::Refused(format!("{what}: {failed}"))
+        }
+        _ => error::no_answer(what, &failed),
+    })
+}

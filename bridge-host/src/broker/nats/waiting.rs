@@ -1,0 +1,166 @@
+//! Messages that wait in memory for their next attempt: for core NATS, which
+//! has forgotten them. Bounded in number; gone with the process.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::message::{Message, MessageId};
+
+/// With so many waiting, or out, no more are taken in.
+const MOST: usize = 10_000;
+
+/// A message, and what is known of it.
+#[derive(Clone)]
+pub(super) struct Kept {
+    pub(super) message: Message,
+    pub(super) id: MessageId,
+    pub(super) attempt: u32,
+    pub(super) published: SystemTime,
+}
+
+struct Due {
+    at: Instant,
+    /// Among those due at once, the first one first.
+    number: u64,
+    kept: Kept,
+}
+
+/// The order of a heap is that of the times alone.
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        (self.at, self.number) == (other.at, other.number)
+    }
+}
+
+impl Eq for Due {}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.number).cmp(&(other.at, other.number))
+    }
+}
+
+#[derive(Default)]
+struct State {
+    waiting: BinaryHeap<Reverse<Due>>,
+    numbers: u64,
+    out: usize,
+}
+
+/// What waits, and how many are out.
+pub(super) struct Waiting {
+    ordered: bool,
+    state: Mutex<State>,
+    /// Something came back, or was settled.
+    pub(super) changed: Notify,
+}
+
+impl Waiting {
+    pub(super) fn new(ordered: bool) -> Arc<Self> {
+        Arc::new(Self {
+            ordered,
+            state: Mutex::default(),
+            changed: Notify::new(),
+        })
+    }
+
+    /// To be given again after this time.
+    pub(super) fn put(&self, kept: Kept, after: Duration) {
+        let mut state = self.lock();
+        state.numbers += 1;
+        let due = Due {
+            at: Instant::now() + after,
+            number: state.numbers,
+            kept,
+        };
+        state.waiting.push(Reverse(due));
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// The next one that is due, or when that will be.
+    pub(super) fn take(&self) -> Result<Kept, Option<Instant>> {
+        let mut state = self.lock();
+        match state.waiting.peek() {
+            Some(Reverse(due)) if due.at <= Instant::now() => {}
+            due => return Err(due.map(|Reverse(due)| due.at)),
+        }
+        state.out += 1;
+        let Some(Reverse(due)) = state.waiting.pop() else {
+            return Err(None);
+        };
+        Ok(due.kept)
+    }
+
+    /// Whether another may come in. With order, none overtakes.
+    pub(super) fn has_room(&self) -> bool {
+        let state = self.lock();
+        match self.ordered {
+            true => state.waiting.is_empty() && state.out == 0,
+            false => state.waiting.len() + state.out < MOST,
+        }
+    }
+
+    /// A new one was given.
+    pub(super) fn gave(&self) {
+        self.lock().out += 1;
+    }
+
+    /// One that was given is settled, or back.
+    pub(super) fn done(&self) {
+        self.lock().out -= 1;
+        self.changed.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(id: &str) -> Kept {
+        Kept {
+            message: Message::new("t", "x"),
+            id: MessageId::parse(id).unwrap(),
+            attempt: 1,
+            published: SystemTime::now(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_comes_when_it_is_due() {
+        let waiting = Waiting::new(false);
+        waiting.put(kept("b"), Duration::from_secs(2));
+        waiting.put(kept("a"), Duration::from_secs(1));
+        assert!(matches!(waiting.take(), Err(Some(_))));
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(waiting.take().ok().unwrap().id.as_str(), "a");
+        assert_eq!(waiting.take().ok().unwrap().id.as_str(), "b");
+        assert!(matches!(waiting.take(), Err(None)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn with_order_one_holds_back_the_others() {
+        let waiting = Waiting::new(true);
+        assert!(waiting.has_room());
+        waiting.gave();
+        assert!(!waiting.has_room());
+        waiting.put(kept("a"), Duration::from_secs(1));
+        waiting.done();
+        assert!(!waiting.has_room());
+    }
+}

@@ -1,0 +1,77 @@
+//! From a configured connection to an open broker: the only match on its type.
+
+use std::sync::Arc;
+
+use super::embedded::{Embedded, StoreError};
+use super::{Broker, Capabilities, embedded, nats};
+
+/// A configured broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// The one in this process.
+    Embedded(embedded::Settings),
+    /// Core NATS: at most once.
+    Nats(nats::Settings),
+    /// NATS JetStream.
+    JetStream(Box<nats::JetStreamSettings>),
+}
+
+/// An open broker.
+#[derive(Clone)]
+pub struct Opened {
+    /// What it does as any other.
+    pub broker: Arc<dyn Broker>,
+    /// The same, where it is embedded: it keeps books and dead letters.
+    pub embedded: Option<Arc<Embedded>>,
+}
+
+/// Why a broker cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder of an embedded one cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A NATS connection cannot even be tried.
+    #[error(transparent)]
+    Nats(#[from] nats::ConnectError),
+}
+
+impl Connection {
+    /// What `type` says in a config.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Embedded(_) => "embedded",
+            Self::Nats(_) => "nats",
+            Self::JetStream(_) => "jetstream",
+        }
+    }
+
+    /// What the broker will be able to do.
+    pub fn capabilities(&self) -> Capabilities {
+        match self {
+            Self::Embedded(_) => embedded::CAPABILITIES,
+            Self::Nats(_) => nats::CORE,
+            Self::JetStream(_) => nats::JETSTREAM,
+        }
+    }
+
+    /// Opens it. A server that does not answer is no error: it is waited for.
+    /// `name` is the connection's, for the log.
+    pub async fn open(&self, name: &str) -> Result<Opened, OpenError> {
+        let broker: Arc<dyn Broker> = match self {
+            Self::Embedded(settings) => {
+                let store = Arc::new(Embedded::open(settings.clone())?);
+                return Ok(Opened {
+                    broker: store.clone(),
+                    embedded: Some(store),
+                });
+            }
+            Self::Nats(settings) => Arc::new(nats::Core::open(name, settings).await?),
+            Self::JetStream(settings) => Arc::new(nats::JetStream::open(name, settings).await?),
+        };
+        Ok(Opened {
+            broker,
+            embedded: None,
+        })
+    }
+}

@@ -1,0 +1,30 @@
+//! Text for people: titles, and names with their values.
+
+use std::fmt::Write;
+
+/// Titles, and below them names with their values.
+#[derive(Default)]
+pub(super) struct Lines(String);
+
+impl Lines {
+    pub(super) fn title(&mut self, title: &str) {
+        if !self.0.is_empty() {
+            self.0.push('\n');
+        }
+        self.0.push_str(title);
+        self.0.push('\n');
+    }
+
+    pub(super) fn line(&mut self, name: &str, value: &str) {
+        // Writing to a String does not fail.
+        _ = writeln!(self.0, "  {name:<13} {value}");
+    }
+
+    pub(super) fn raw(&mut self, text: &str) {
+        self.0.push_str(text);
+    }
+
+    pub(super) fn into_text(self) -> String {
+        self.0
+    }
+}
