@@ -1,8 +1,8 @@
 //! `bridge-host check`: all faults of a config, or what it comes to.
 
-mod inspect;
 mod broker;
 mod broker_lines;
+mod inspect;
 mod lines;
 mod show;
 mod view;

@@ -27,8 +27,15 @@ pub(super) fn fit(
         if let Connection::Embedded(_) | Connection::Nats(_) = connection
             && subscription.consumer.is_some()
         {
-            let what = format!("`consumer` is for JetStream, and `{}` is {kind}", subscription.from);
-            fault("consumer", what, "leave it out, or take messages from a connection of type \"jetstream\"");
+            let what = format!(
+                "`consumer` is for JetStream, and `{}` is {kind}",
+                subscription.from
+            );
+            fault(
+                "consumer",
+                what,
+                "leave it out, or take messages from a connection of type \"jetstream\"",
+            );
         }
         if let Connection::Embedded(_) = connection {
             continue;
@@ -40,17 +47,31 @@ pub(super) fn fit(
         }
         let group = group(subscription);
         if !groups.insert((subscription.from.clone(), group.clone())) {
-            let what = format!("another subscription from `{}` shares messages as {group:?} too", subscription.from);
-            fault("name", what, "name one of them otherwise: letters, digits, `-` and `_` stay as they are");
+            let what = format!(
+                "another subscription from `{}` shares messages as {group:?} too",
+                subscription.from
+            );
+            fault(
+                "name",
+                what,
+                "name one of them otherwise: letters, digits, `-` and `_` stay as they are",
+            );
         }
         if let Connection::JetStream(settings) = connection {
             let consumer = subscription.consumer.clone().unwrap_or_default();
-            let (most, here) = (consumer.max_ack_pending as usize, subscription.policy.max_in_flight);
+            let (most, here) = (
+                consumer.max_ack_pending as usize,
+                subscription.policy.max_in_flight,
+            );
             if most < here {
-                let what = format!("`max_ack_pending` is {most}, and this host alone has {here} messages in flight");
+                let what = format!(
+                    "`max_ack_pending` is {most}, and this host alone has {here} messages in flight"
+                );
                 fault("consumer", what, "raise it, or lower `max_in_flight`");
             }
-            settings.consumers.insert(subscription.name.clone(), consumer);
+            settings
+                .consumers
+                .insert(subscription.name.clone(), consumer);
         }
     }
 }

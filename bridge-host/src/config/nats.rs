@@ -12,7 +12,8 @@ use crate::broker::nats::{
     check_subject,
 };
 
-const URL_HELP: &str = "url = \"nats://host:4222\", or a list of the servers of one cluster; tls:// asks for TLS";
+const URL_HELP: &str =
+    "url = \"nats://host:4222\", or a list of the servers of one cluster; tls:// asks for TLS";
 const SCHEMES: [&str; 2] = ["nats://", "tls://"];
 const STORAGES: [(&str, Storage); 2] = [("file", Storage::File), ("memory", Storage::Memory)];
 const DELIVER: [(&str, Deliver); 4] = [
@@ -83,7 +84,10 @@ fn url(value: &Value<'_>) -> Option<String> {
     let text = value.text()?;
     let url = text.expose();
     let Some(rest) = SCHEMES.iter().find_map(|scheme| url.strip_prefix(scheme)) else {
-        value.fault(format!("{} is no URL of a NATS server", text.quoted()), URL_HELP);
+        value.fault(
+            format!("{} is no URL of a NATS server", text.quoted()),
+            URL_HELP,
+        );
         return None;
     };
     if rest.contains('@') {
@@ -95,7 +99,10 @@ fn url(value: &Value<'_>) -> Option<String> {
     }
     let host = rest.strip_suffix('/').unwrap_or(rest);
     if host.is_empty() || host.contains(['/', '?', '#', ' ']) {
-        value.fault(format!("{} is no URL of a NATS server", text.quoted()), URL_HELP);
+        value.fault(
+            format!("{} is no URL of a NATS server", text.quoted()),
+            URL_HELP,
+        );
         return None;
     }
     Some(url.into())
@@ -117,7 +124,10 @@ fn auth(section: &mut Section<'_>) -> Option<Auth> {
     if ways > 1 {
         section.reader.fault(
             section.span.clone(),
-            format!("{} has several of `token`, `user`, `nkey`, `credentials`", section.name),
+            format!(
+                "{} has several of `token`, `user`, `nkey`, `credentials`",
+                section.name
+            ),
             "a server asks for one of them: leave the others out",
         );
         return None;
@@ -128,7 +138,10 @@ fn auth(section: &mut Section<'_>) -> Option<Auth> {
             Some(Auth::User(user, secret(&password)?))
         }
         (Some(_), None, _) => {
-            section.missing("password", "a user has one: password = \"${NATS_PASSWORD}\"");
+            section.missing(
+                "password",
+                "a user has one: password = \"${NATS_PASSWORD}\"",
+            );
             None
         }
         (None, Some(_), _) => {
@@ -240,7 +253,10 @@ fn stream(value: &Value<'_>) -> Stream {
     if let Some(value) = section.take("replicas") {
         stream.replicas = value.count().map_or(1, |count| count as usize);
         if stream.replicas > 5 {
-            value.fault("`replicas` is more than 5", "NATS keeps a message on 5 servers at most");
+            value.fault(
+                "`replicas` is more than 5",
+                "NATS keeps a message on 5 servers at most",
+            );
         }
     }
     stream.max_age = section.take("max_age").and_then(|value| value.duration());

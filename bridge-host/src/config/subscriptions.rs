@@ -9,7 +9,9 @@ use super::parts::{Places, parts};
 use super::read::Names;
 use super::section::Section;
 use super::value::Value;
-use super::{EMBEDDED, Endpoint, Guests, Parts, Place, Subscription, endpoint, grants, nats, policy};
+use super::{
+    EMBEDDED, Endpoint, Guests, Parts, Place, Subscription, endpoint, grants, nats, policy,
+};
 use crate::message::TopicPattern;
 
 const TOPICS_HELP: &str =

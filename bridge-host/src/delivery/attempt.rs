@@ -61,7 +61,13 @@ pub(super) async fn deliver(incoming: Incoming, in_flight: InFlight) {
     delivery.stats.attempted(took);
     let settlement = decide(&outcome, attempt, &delivery.policy, engine.jitter.next());
     story.verdict(&outcome, took, &settlement);
-    let settled = settle(receipt, &settlement, keepsake, &*delivery.dead_letters, &story);
+    let settled = settle(
+        receipt,
+        &settlement,
+        keepsake,
+        &*delivery.dead_letters,
+        &story,
+    );
     if settled.await {
         let age = SystemTime::now().duration_since(published);
         place.settled(Settled::new(&settlement, age.unwrap_or_default()));

@@ -3,8 +3,8 @@
 //! deliveries did.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -54,7 +54,10 @@ impl admin::Ledger for View {
         let mut entries = Vec::new();
         for broker in self.brokers.embedded() {
             for ledger in broker.ledgers().await.map_err(|e| e.to_string())? {
-                let known = self.subscriptions.iter().find(|one| one.name == ledger.subscription);
+                let known = self
+                    .subscriptions
+                    .iter()
+                    .find(|one| one.name == ledger.subscription);
                 match known {
                     // Its messages are elsewhere; here are its dead letters.
                     Some(known) if self.is_elsewhere(known) => {
@@ -64,7 +67,11 @@ impl admin::Ledger for View {
                 }
             }
         }
-        for known in self.subscriptions.iter().filter(|one| self.is_elsewhere(one)) {
+        for known in self
+            .subscriptions
+            .iter()
+            .filter(|one| self.is_elsewhere(one))
+        {
             let broker = &self.brokers.get(&known.from).broker;
             let pending = broker.pending(&known.name).await;
             let ledger = known.ledger(pending, local.get(&known.name));

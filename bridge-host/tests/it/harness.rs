@@ -6,12 +6,14 @@ mod client;
 mod dead_letters;
 mod endpoint;
 mod guests;
+mod nats;
 
-pub use bridge::{Bridge, binary};
+pub use bridge::{Bridge, Ledger, binary};
 pub use client::{Answer, request};
 pub use dead_letters::Letter;
 pub use endpoint::{Endpoint, Received, Reply};
 pub use guests::guest;
+pub use nats::NatsServer;
 
 use std::time::{Duration, Instant};
 

@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod brokers;
 mod compose;
 mod config;
 mod content;

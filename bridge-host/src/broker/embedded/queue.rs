@@ -135,7 +135,10 @@ impl Queue {
 
     pub(super) fn is_empty(&self) -> bool {
         let waiting = lock(&self.waiting);
-        waiting.publishes.is_empty() && waiting.settles.is_empty() && waiting.joins.is_empty() && waiting.keeps.is_empty()
+        waiting.publishes.is_empty()
+            && waiting.settles.is_empty()
+            && waiting.joins.is_empty()
+            && waiting.keeps.is_empty()
     }
 
     /// Takes no more; what is queued is still handed over.

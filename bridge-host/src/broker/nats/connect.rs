@@ -59,7 +59,11 @@ impl Link {
     pub(super) async fn open(name: &str, settings: &Settings) -> Result<Arc<Self>, ConnectError> {
         let address =
             |url: &String| ServerAddr::from_str(url).map_err(|_| ConnectError::Url(url.clone()));
-        let servers: Vec<_> = settings.urls.iter().map(address).collect::<Result<_, _>>()?;
+        let servers: Vec<_> = settings
+            .urls
+            .iter()
+            .map(address)
+            .collect::<Result<_, _>>()?;
         let reason = Arc::default();
         let (up, ups) = watch::channel(0);
         let options = options(name, settings, up, Arc::clone(&reason))?;
@@ -207,12 +211,7 @@ fn wait(attempt: usize, longest: Duration) -> Duration {
 }
 
 /// What the client tells of itself.
-fn told(
-    connection: &str,
-    event: &Event,
-    up: &watch::Sender<u64>,
-    reason: &Mutex<Option<String>>,
-) {
+fn told(connection: &str, event: &Event, up: &watch::Sender<u64>, reason: &Mutex<Option<String>>) {
     let because = |text: Option<String>| {
         let mut reason = reason.lock().unwrap_or_else(PoisonError::into_inner);
         let new = *reason != text;
@@ -227,10 +226,16 @@ fn told(
         }
         Event::Disconnected => {
             because(Some("the server went away".into()));
-            tracing::warn!(connection, "the connection to NATS is lost; connecting again");
+            tracing::warn!(
+                connection,
+                "the connection to NATS is lost; connecting again"
+            );
         }
         Event::SlowConsumer(_) => {
-            tracing::warn!(connection, "messages come faster than they are taken, and are dropped");
+            tracing::warn!(
+                connection,
+                "messages come faster than they are taken, and are dropped"
+            );
         }
         Event::LameDuckMode | Event::Draining | Event::Closed => {
             tracing::info!(connection, "NATS: {event}");

@@ -102,7 +102,9 @@ impl Broker for Core {
     fn trouble(&self) -> Option<String> {
         self.link.trouble().or_else(|| {
             let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-            let ended = groups.iter().find(|(_, alive)| !alive.load(Ordering::Relaxed))?;
+            let ended = groups
+                .iter()
+                .find(|(_, alive)| !alive.load(Ordering::Relaxed))?;
             Some(format!("the subscription {:?} ended", ended.0))
         })
     }

@@ -155,11 +155,23 @@ mod tests {
     fn any_metadata_arrives_as_it_was_sent() {
         round_trip(&sent(None, &[]));
         round_trip(&sent(Some("text/plain; charset=utf-8"), &[("a", "1")]));
-        round_trip(&sent(Some(" odd\n"), &[("ä ö", "x"), ("a:b", ""), ("", "e")]));
-        round_trip(&sent(None, &[("x", " padded "), ("y", "two\r\nlines"), ("z", "日本")]));
+        round_trip(&sent(
+            Some(" odd\n"),
+            &[("ä ö", "x"), ("a:b", ""), ("", "e")],
+        ));
+        round_trip(&sent(
+            None,
+            &[("x", " padded "), ("y", "two\r\nlines"), ("z", "日本")],
+        ));
         round_trip(&sent(None, &[("Nats-Rollup", "all"), ("nats-msg-id", "i")]));
-        round_trip(&sent(None, &[("content-type", "mine"), ("Bridge-Metadata", "x")]));
-        round_trip(&sent(None, &[("a", "1"), ("a#2", "2"), ("b#2", "3"), ("c#x", "4")]));
+        round_trip(&sent(
+            None,
+            &[("content-type", "mine"), ("Bridge-Metadata", "x")],
+        ));
+        round_trip(&sent(
+            None,
+            &[("a", "1"), ("a#2", "2"), ("b#2", "3"), ("c#x", "4")],
+        ));
     }
 
     #[test]
@@ -172,7 +184,11 @@ mod tests {
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         assert_eq!(
             message.metadata,
-            [pair("X-Tag", "1"), pair("X-Tag#2", "2"), pair("X-Tag#3", "3")]
+            [
+                pair("X-Tag", "1"),
+                pair("X-Tag#2", "2"),
+                pair("X-Tag#3", "3")
+            ]
         );
         assert_eq!(encode(&message, None), headers);
     }

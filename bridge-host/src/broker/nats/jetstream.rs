@@ -198,7 +198,9 @@ impl Broker for JetStream {
         }
         let id = id.unwrap_or_else(MessageId::generate);
         let headers = headers::encode(&message, Some(&id));
-        let publish = PublishMessage::build().payload(message.data).headers(headers);
+        let publish = PublishMessage::build()
+            .payload(message.data)
+            .headers(headers);
         let topic = message.topic;
         let sent = self.server.context.send_publish(topic.clone(), publish);
         let failed = |error| error::publish(&topic, &error);
@@ -219,7 +221,10 @@ impl Broker for JetStream {
             let groups = self.groups();
             groups.iter().find_map(|group| {
                 let why = group.state().err()?;
-                Some(format!("the subscription {:?} has no messages: {why}", group.spec.name))
+                Some(format!(
+                    "the subscription {:?} has no messages: {why}",
+                    group.spec.name
+                ))
             })
         })
     }
@@ -229,7 +234,12 @@ impl Broker for JetStream {
         let group = groups.iter().find(|group| group.spec.name == name)?;
         let located = group.state().ok()?;
         self.server.link.check().ok()?;
-        let stream = self.server.context.get_stream_no_info(&located.stream).await.ok()?;
+        let stream = self
+            .server
+            .context
+            .get_stream_no_info(&located.stream)
+            .await
+            .ok()?;
         let asked = stream.consumer_info(&located.name);
         let info = timeout(PATIENCE, asked).await.ok()?.ok()?;
         Some(info.num_pending + info.num_ack_pending as u64)

@@ -144,7 +144,9 @@ impl Pull<'_> {
                     None
                 }
                 None => Some(End::Consumer(
-                    answer.description.unwrap_or_else(|| "the request was refused".into()),
+                    answer
+                        .description
+                        .unwrap_or_else(|| "the request was refused".into()),
                 )),
             },
         }

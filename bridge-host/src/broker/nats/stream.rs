@@ -20,15 +20,14 @@ pub(super) async fn ensure(
     connection: &str,
     subjects: &[String],
 ) -> Result<String, BrokerError> {
-    if settings.name.is_none()
-        && settings.subjects.is_none()
-        && let Some(name) = found(context, subjects).await?
-    {
-        return Ok(name);
-    }
-    let name = match &settings.name {
-        Some(name) => name.clone(),
-        None => legal_name(connection),
+    let ours = legal_name(connection);
+    let name = match (&settings.name, &settings.subjects) {
+        (Some(name), _) => name.clone(),
+        (None, Some(_)) => ours,
+        (None, None) => match found(context, subjects).await? {
+            Some(name) if name != ours => return adopt(context, name, subjects).await,
+            _ => ours,
+        },
     };
     let wanted = match &settings.subjects {
         Some(listed) => listed.clone(),
@@ -41,7 +40,26 @@ pub(super) async fn ensure(
     Ok(name)
 }
 
-/// The stream that has these subjects already.
+/// A stream that someone else made is taken as it is.
+async fn adopt(
+    context: &Context,
+    name: String,
+    subjects: &[String],
+) -> Result<String, BrokerError> {
+    let taken = |config: &Config| {
+        let covered = |subject| config.subjects.iter().any(|wide| covers(wide, subject));
+        subjects.iter().all(covered)
+    };
+    match existing(context, &name).await? {
+        Some(config) if !taken(&config) => Err(BrokerError::Refused(format!(
+            "the stream {name} takes some of {}, and not all: add them to it, or name it in the connection's `stream` and they are added",
+            subjects.join(", ")
+        ))),
+        _ => Ok(name),
+    }
+}
+
+/// The stream that has these subjects already, or some of them.
 async fn found(context: &Context, subjects: &[String]) -> Result<Option<String>, BrokerError> {
     let mut found: Option<String> = None;
     for subject in subjects {
@@ -143,7 +161,11 @@ async fn create(
     };
     let made = context.create_stream(&config).await;
     changed(&what, made.map(drop))?;
-    tracing::info!(stream = name, subjects = config.subjects.join(", "), "made the stream");
+    tracing::info!(
+        stream = name,
+        subjects = config.subjects.join(", "),
+        "made the stream"
+    );
     Ok(())
 }
 

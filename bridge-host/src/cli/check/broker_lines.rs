@@ -36,7 +36,10 @@ fn nats(lines: &mut Lines, kind: &str, nats: &Nats) {
     let auth = nats.auth.map_or("nothing", |auth| auth);
     lines.line("shows", &format!("{auth}; TLS {}", nats.tls));
     let wait = &nats.max_reconnect_wait;
-    lines.line("reconnects", &format!("within {wait}, for as long as it takes"));
+    lines.line(
+        "reconnects",
+        &format!("within {wait}, for as long as it takes"),
+    );
 }
 
 fn stream(stream: &Stream) -> String {

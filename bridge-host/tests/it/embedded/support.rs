@@ -60,7 +60,7 @@ pub fn spec(name: &str, topics: &[&str]) -> SubscribeSpec {
             .map(|topic| TopicPattern::parse(topic).unwrap())
             .collect(),
         ordered: false,
-            in_flight: 64,
+        in_flight: 64,
     }
 }
 

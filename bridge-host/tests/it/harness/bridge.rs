@@ -45,9 +45,14 @@ pub fn binary() -> &'static Path {
 impl Bridge {
     /// Starts `bridge-host run` with this config, on a free port.
     pub async fn start(config: &str) -> Self {
+        Self::start_into("embedded", config).await
+    }
+
+    /// The same, with an intake that publishes into this connection.
+    pub async fn start_into(connection: &str, config: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let config = format!(
-            "intake = {{ address = \"127.0.0.1:0\" }}\nlog = {{ format = \"json\", level = \"debug\" }}\n\
+            "intake = {{ address = \"127.0.0.1:0\", into = {connection:?} }}\nlog = {{ format = \"json\", level = \"debug\" }}\n\
              guests = {{ cache = {:?} }}\n{config}",
             cache().display().to_string()
         );

@@ -40,6 +40,10 @@ impl Ledger for Books {
     async fn read(&self) -> Result<Value, String> {
         Ok(json!({ "books": "balanced" }))
     }
+
+    fn trouble(&self) -> Option<String> {
+        None
+    }
 }
 
 impl Running {
@@ -150,6 +154,10 @@ struct Settled;
 
 #[async_trait]
 impl bridge_host::broker::Receipt for Settled {
+    fn capabilities(&self) -> bridge_host::broker::Capabilities {
+        bridge_host::broker::embedded::CAPABILITIES
+    }
+
     async fn extend(&mut self, _: Duration) -> Result<(), bridge_host::broker::BrokerError> {
         Ok(())
     }

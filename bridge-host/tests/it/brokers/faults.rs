@@ -1,0 +1,197 @@
+//! What JetStream and the bridges on it go through, and what becomes of the
+//! messages: figures are printed, and stand in docs/brokers.md.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use super::Server;
+use super::hosts::{arrived, bridge};
+use super::jetstream::JetStreamServer;
+use crate::harness::{Bridge, Endpoint, PATIENCE, Reply, request};
+
+const MESSAGES: usize = 5_000;
+/// Published at once by each of the publishers.
+const BATCH: usize = 50;
+const PUBLISHERS: usize = 4;
+
+const RETRY: &str = "retry = { max_attempts = 1000, initial = \"20ms\", max = \"500ms\" }\n";
+
+/// Publishes until every message was accepted; they can be accepted twice, as
+/// their ids stay the same.
+async fn load(bridge: Arc<Bridge>) -> HashSet<String> {
+    let each = MESSAGES / PUBLISHERS;
+    let publishers = (0..PUBLISHERS).map(|publisher| {
+        let bridge = bridge.clone();
+        tokio::spawn(async move {
+            let mut accepted = HashSet::new();
+            for start in (0..each).step_by(BATCH) {
+                let ids: Vec<_> = (start..start + BATCH)
+                    .map(|n| format!("load-{publisher}-{n}"))
+                    .collect();
+                accept(&bridge, &ids).await;
+                accepted.extend(ids);
+            }
+            accepted
+        })
+    });
+    let mut accepted = HashSet::new();
+    for publisher in publishers.collect::<Vec<_>>() {
+        accepted.extend(publisher.await.expect("no panic"));
+    }
+    accepted
+}
+
+/// Publishes these, again and again, until each has a yes.
+async fn accept(bridge: &Bridge, ids: &[String]) {
+    let mut left: HashSet<&str> = ids.iter().map(String::as_str).collect();
+    let began = Instant::now();
+    while !left.is_empty() {
+        assert!(began.elapsed() < PATIENCE, "not accepted: {left:?}");
+        let lines: String = left
+            .iter()
+            .map(|id| format!("{{\"topic\":\"orders.new\",\"id\":{id:?},\"data\":\"x\"}}\n"))
+            .collect();
+        let Ok(answer) = request(bridge.intake, "POST", "/batch", &[], lines).await else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        for line in answer.body.split(|&byte| byte == b'\n') {
+            let line = serde_json::from_slice::<serde_json::Value>(line).unwrap_or_default();
+            if let Some(id) = line["id"].as_str().filter(|_| line["error"].is_null()) {
+                left.remove(id);
+            }
+        }
+    }
+}
+
+/// Every message arrives; how many came twice is told.
+async fn nothing_is_lost(fault: &str, accepted: &HashSet<String>, endpoint: &Endpoint) -> usize {
+    let began = Instant::now();
+    while !accepted.is_subset(&arrived(endpoint).0) {
+        let (ids, _) = arrived(endpoint);
+        let lost = accepted.difference(&ids).count();
+        assert!(began.elapsed() < 2 * PATIENCE, "{fault}: {lost} lost");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let duplicates = arrived(endpoint).1;
+    println!(
+        "{fault}: {} messages, 0 lost, {duplicates} duplicates",
+        accepted.len()
+    );
+    duplicates
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_is_killed_under_load_with_a_second_one_running() {
+    let server = JetStreamServer::start().await;
+    let endpoint = Endpoint::accepting().await;
+    let first = bridge(&server, &endpoint, RETRY).await;
+    let second = Arc::new(bridge(&server, &endpoint, RETRY).await);
+    let load = tokio::spawn(load(second.clone()));
+    endpoint.wait_for(MESSAGES / 4).await;
+    drop(first.kill());
+    let accepted = load.await.expect("no panic");
+    let duplicates = nothing_is_lost("a host killed, another running", &accepted, &endpoint).await;
+    // What one host had in flight and fetched ahead, and acknowledgements on their way.
+    assert!(duplicates <= 200, "{duplicates}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_is_killed_under_load_and_started_again() {
+    let mut server = JetStreamServer::start().await;
+    let endpoint = Endpoint::accepting().await;
+    let bridge = Arc::new(bridge(&server, &endpoint, RETRY).await);
+    let load = tokio::spawn(load(bridge.clone()));
+    for part in 1..=2 {
+        endpoint.wait_for(MESSAGES * part / 4).await;
+        server.0.kill();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        server.0.start_again().await;
+    }
+    let accepted = load.await.expect("no panic");
+    // nats-server writes acknowledgements down some tenths of a second late:
+    // those of that time are forgotten with it.
+    nothing_is_lost("nats-server killed twice", &accepted, &endpoint).await;
+    crate::harness::until("readiness", async || readiness(&bridge, 200).await).await;
+}
+
+/// What the bridge says of itself, once that has this status.
+async fn readiness(bridge: &Bridge, status: u16) -> Option<String> {
+    let answer = request(bridge.intake, "GET", "/readyz", &[], "")
+        .await
+        .ok()?;
+    let text = String::from_utf8_lossy(&answer.body).into_owned();
+    (answer.status == status).then_some(text)
+}
+
+/// For a few seconds the server does not say a word, as behind a cut.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_is_stopped_for_a_while() {
+    let server = JetStreamServer::start().await;
+    let endpoint = Endpoint::accepting().await;
+    let bridge = Arc::new(bridge(&server, &endpoint, RETRY).await);
+    let load = tokio::spawn(load(bridge.clone()));
+    endpoint.wait_for(MESSAGES / 4).await;
+    server.0.signal("STOP");
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    server.0.signal("CONT");
+    let accepted = load.await.expect("no panic");
+    let duplicates = nothing_is_lost("nats-server stopped for 8 s", &accepted, &endpoint).await;
+    assert!(duplicates <= 500, "{duplicates}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_endpoint_is_down_for_a_while() {
+    let server = JetStreamServer::start().await;
+    let up = Arc::new(AtomicBool::new(true));
+    let answers = up.clone();
+    let endpoint = Endpoint::start(move |_, _| match answers.load(Relaxed) {
+        true => Reply::status(204),
+        false => Reply::status(503),
+    })
+    .await;
+    let bridge = Arc::new(bridge(&server, &endpoint, RETRY).await);
+    let load = tokio::spawn(load(bridge.clone()));
+    endpoint.wait_for(MESSAGES / 4).await;
+    up.store(false, Relaxed);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    up.store(true, Relaxed);
+    let accepted = load.await.expect("no panic");
+    let ledger = bridge
+        .ledger_when("orders", |ledger| ledger.delivered as usize >= MESSAGES)
+        .await;
+    println!(
+        "the endpoint down for 5 s: {} messages, {} delivered, {} pending, {} dead letters",
+        accepted.len(),
+        ledger.delivered,
+        ledger.pending,
+        ledger.dead_lettered
+    );
+    assert_eq!(
+        (ledger.delivered as usize, ledger.dead_lettered),
+        (MESSAGES, 0)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_not_there_is_waited_for() {
+    let mut server = JetStreamServer::start().await;
+    server.0.kill();
+    let endpoint = Endpoint::accepting().await;
+    let bridge = bridge(&server, &endpoint, RETRY).await;
+    let told = crate::harness::until("readiness", async || readiness(&bridge, 503).await).await;
+    assert!(told.contains("events: no connection to NATS"), "{told}");
+    let refused = bridge.publish("orders.new", &[], "x").await;
+    assert_eq!(refused.status, 503, "{refused:?}");
+    let log = bridge.log().join("\n");
+    assert!(log.contains("the bridge starts all the same"), "{log}");
+    let ledger = bridge.ledger("orders").await;
+    assert!(ledger.balances(), "{ledger:?}");
+
+    server.0.start_again().await;
+    crate::harness::until("readiness", async || readiness(&bridge, 200).await).await;
+    let id = bridge.accept("orders.new", &[], "x").await;
+    assert_eq!(endpoint.wait_for(1).await[0].id(), id);
+}

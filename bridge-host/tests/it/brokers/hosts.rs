@@ -1,0 +1,173 @@
+//! The contract as users meet it: real bridges on a broker, one or two at once.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
+use std::time::Duration;
+
+use super::Server;
+use crate::harness::{Bridge, Endpoint, Reply, until};
+
+/// A config of one subscription to everything below `orders`.
+pub fn config(server: &impl Server, endpoint: &Endpoint, more: &str) -> String {
+    format!(
+        "{}\n[shutdown]\ndrain = \"10s\"\n[[subscriptions]]\nname = \"orders\"\nfrom = {:?}\n\
+         topics = [\"orders.>\"]\nto = {:?}\n{}{more}\n",
+        server.config(),
+        server.from(),
+        endpoint.url("/"),
+        server.subscription()
+    )
+}
+
+pub async fn bridge(server: &impl Server, endpoint: &Endpoint, more: &str) -> Bridge {
+    let config = config(server, endpoint, more);
+    Bridge::start_into(server.from(), &config).await
+}
+
+/// Each id that arrived, and how many came more than once.
+pub fn arrived(endpoint: &Endpoint) -> (HashSet<String>, usize) {
+    let received = endpoint.received();
+    let ids: HashSet<_> = received.iter().map(|one| one.id()).collect();
+    let duplicates = received.len() - ids.len();
+    (ids, duplicates)
+}
+
+async fn accept(bridge: &Bridge, count: usize) -> HashSet<String> {
+    let mut ids = HashSet::new();
+    for n in 0..count {
+        ids.insert(bridge.accept("orders.new", &[], format!("{n}")).await);
+    }
+    ids
+}
+
+async fn is_shared<S: Server>(server: &S) -> bool {
+    server.connect().await.capabilities().shared
+}
+
+pub async fn two_hosts_share<S: Server>() {
+    let server = S::start().await;
+    let slow = Duration::from_millis(20);
+    let endpoint = Endpoint::start(move |_, _| Reply::status(204).after(slow)).await;
+    let few = "max_in_flight = 4";
+    let first = bridge(&server, &endpoint, few).await;
+    if !is_shared(&server).await {
+        return;
+    }
+    let second = bridge(&server, &endpoint, few).await;
+    let accepted = accept(&first, 200).await;
+    endpoint.wait_for(200).await;
+    let both = async || {
+        (
+            first.ledger("orders").await.delivered,
+            second.ledger("orders").await.delivered,
+        )
+    };
+    let (one, two) = until("both hosts' books", async || {
+        let (one, two) = both().await;
+        (one + two >= 200).then_some((one, two))
+    })
+    .await;
+    assert!(one > 20 && two > 20, "{one} and {two}");
+    let (ids, duplicates) = arrived(&endpoint);
+    assert_eq!((ids, duplicates), (accepted, 0));
+}
+
+pub async fn a_killed_host_is_taken_over_from<S: Server>() {
+    let server = S::start().await;
+    let slow = Duration::from_millis(50);
+    let endpoint = Endpoint::start(move |_, _| Reply::status(204).after(slow)).await;
+    if !is_shared(&server).await {
+        return;
+    }
+    let can = server.connect().await.capabilities();
+    let few = "max_in_flight = 4";
+    let first = bridge(&server, &endpoint, few).await;
+    let second = bridge(&server, &endpoint, few).await;
+    let mut accepted = accept(&second, 100).await;
+    endpoint.wait_for(30).await;
+    drop(first.kill());
+    if !can.at_least_once {
+        // What it had is lost, as is said; what comes now is the other's.
+        let before = endpoint.received().len();
+        accept(&second, 20).await;
+        endpoint.wait_for(before + 20).await;
+        return;
+    }
+    accepted.extend(accept(&second, 20).await);
+    until("all messages", async || {
+        let (ids, _) = arrived(&endpoint);
+        accepted.is_subset(&ids).then_some(())
+    })
+    .await;
+    let (_, duplicates) = arrived(&endpoint);
+    assert!(duplicates <= 8, "{duplicates} duplicates");
+}
+
+pub async fn dead_letters_are_kept_shown_and_replayed<S: Server>() {
+    let server = S::start().await;
+    let status = Arc::new(AtomicU16::new(400));
+    let answer = status.clone();
+    let endpoint = Endpoint::start(move |_, _| Reply::status(answer.load(Relaxed))).await;
+    let quick = "retry = { max_attempts = 3, initial = \"1ms\", max = \"1ms\" }";
+    let bridge = bridge(&server, &endpoint, quick).await;
+    let headers = [("content-type", "text/plain"), ("x-tenant", "acme")];
+    let id = bridge.accept("orders.new", &headers, "the data").await;
+    let letter = bridge.dead_letter(&id).await;
+    assert_eq!((letter.status, letter.attempts), (Some(400), 1));
+    assert_eq!(
+        (letter.subscription.as_str(), letter.topic.as_str()),
+        ("orders", "orders.new")
+    );
+
+    let number = letter.letter.to_string();
+    let shown = bridge.command(&["deadletters", "show", &number]);
+    for expected in ["x-tenant: acme", "text/plain", "the data", "400"] {
+        assert!(shown.contains(expected), "{expected} is not in {shown}");
+    }
+    let is_given_up =
+        |ledger: &crate::harness::Ledger| (ledger.dead_lettered, ledger.pending) == (1, 0);
+    bridge.ledger_when("orders", is_given_up).await;
+
+    // Given up a second time, after all attempts: one letter, not two.
+    status.store(503, Relaxed);
+    let replay = |number: &str| bridge.command(&["deadletters", "replay", number]);
+    assert_eq!(replay(&number), "1 replayed\n");
+    let again = bridge.dead_letter(&id).await;
+    assert_eq!((again.status, again.attempts), (Some(503), 3));
+    assert_eq!(bridge.dead_letters().len(), 1);
+
+    status.store(204, Relaxed);
+    replay(&again.letter.to_string());
+    let ledger = bridge
+        .ledger_when("orders", |ledger| ledger.delivered == 1)
+        .await;
+    assert!(ledger.balances() && ledger.dead_lettered == 0, "{ledger:?}");
+    let last = endpoint.received().pop().expect("a request");
+    assert_eq!((last.id(), &last.body[..]), (id, &b"the data"[..]));
+    assert_eq!(
+        (last.header("x-tenant"), last.header("content-type")),
+        ("acme", "text/plain")
+    );
+}
+
+pub async fn a_shutdown_drains<S: Server>() {
+    let server = S::start().await;
+    let slow = Duration::from_millis(500);
+    let endpoint = Endpoint::start(move |_, _| Reply::status(204).after(slow)).await;
+    let bridge = bridge(&server, &endpoint, "").await;
+    let accepted = accept(&bridge, 5).await;
+    endpoint.wait_for(5).await;
+    let (status, folder) = bridge.stop();
+    assert!(status.success(), "{status}");
+    // Nothing is delivered twice: all of it was acknowledged before the end.
+    let bridge = Bridge::start_in(folder).await;
+    let last = bridge.accept("orders.new", &[], "last").await;
+    endpoint.wait_for(6).await;
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    let (mut ids, duplicates) = arrived(&endpoint);
+    assert_eq!(duplicates, 0);
+    assert!(ids.remove(&last));
+    assert_eq!(ids, accepted);
+    assert_eq!(bridge.ledger("orders").await.dead_lettered, 0);
+}

@@ -1,0 +1,62 @@
+//! JetStream under the contract.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bridge_host::broker::nats::{Consumer, JetStreamSettings, Stream};
+use bridge_host::broker::{Broker, Connection};
+
+use super::Server;
+use super::support::{GROUP, LEASE};
+use crate::harness::NatsServer;
+
+/// A server with JetStream.
+pub struct JetStreamServer(pub NatsServer);
+
+/// A connection to this server, with short leases.
+pub fn settings(url: String) -> JetStreamSettings {
+    let consumer = Consumer {
+        ack_wait: LEASE,
+        ..Consumer::default()
+    };
+    JetStreamSettings {
+        connection: super::core::settings(url),
+        domain: None,
+        stream: Stream {
+            deduplication_window: Duration::from_secs(60),
+            ..Stream::default()
+        },
+        consumers: BTreeMap::from([(GROUP.into(), consumer)]),
+    }
+}
+
+#[async_trait]
+impl Server for JetStreamServer {
+    async fn start() -> Self {
+        Self(NatsServer::start().await)
+    }
+
+    async fn connect(&self) -> Arc<dyn Broker> {
+        let connection = Connection::JetStream(Box::new(settings(self.0.url())));
+        connection.open("events").await.expect("it opens").broker
+    }
+
+    fn config(&self) -> String {
+        format!(
+            "[connections.events]\ntype = \"jetstream\"\nurl = {:?}\nmax_reconnect_wait = \"200ms\"\n",
+            self.0.url()
+        )
+    }
+
+    fn subscription(&self) -> &'static str {
+        "consumer = { ack_wait = \"2s\" }\n"
+    }
+
+    async fn restart(&mut self) -> bool {
+        self.0.kill();
+        self.0.start_again().await;
+        true
+    }
+}

@@ -1,0 +1,90 @@
+//! What the contract's tests share: short words for what they do, and waiting.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bridge_host::broker::{
+    Broker, BrokerError, Incoming, Receipt, Settlement, SubscribeSpec, Subscription,
+};
+use bridge_host::message::{Message, MessageId, TopicPattern};
+
+/// The subscription of all these tests.
+pub const GROUP: &str = "group";
+/// How long a message stays with a host that is silent, where that is set.
+pub const LEASE: Duration = Duration::from_secs(2);
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub fn spec(topics: &[&str]) -> SubscribeSpec {
+    SubscribeSpec {
+        name: GROUP.into(),
+        topics: topics
+            .iter()
+            .map(|topic| TopicPattern::parse(topic).expect("a pattern"))
+            .collect(),
+        ordered: false,
+        in_flight: 8,
+    }
+}
+
+pub async fn subscribe(broker: &Arc<dyn Broker>, topics: &[&str]) -> Box<dyn Subscription> {
+    broker
+        .subscribe(spec(topics))
+        .await
+        .expect("a subscription")
+}
+
+pub async fn publish(broker: &Arc<dyn Broker>, topic: &str, data: &str) -> MessageId {
+    let message = Message::new(topic, data.as_bytes().to_vec());
+    let published = broker.publish(message, None).await;
+    published.expect("it is published").id
+}
+
+pub async fn next(subscription: &mut Box<dyn Subscription>) -> Incoming {
+    let next = tokio::time::timeout(PATIENCE, subscription.next());
+    next.await.expect("a message comes").expect("no error")
+}
+
+/// The next one that comes within this time.
+pub async fn within(subscription: &mut Box<dyn Subscription>, time: Duration) -> Option<Incoming> {
+    let next = tokio::time::timeout(time, subscription.next()).await.ok()?;
+    Some(next.expect("no error"))
+}
+
+pub fn text(incoming: &Incoming) -> String {
+    String::from_utf8(incoming.message.data.to_vec()).expect("text")
+}
+
+pub async fn settle(receipt: Box<dyn Receipt>, settlement: Settlement) {
+    receipt.settle(settlement).await.expect("it is settled");
+}
+
+/// Acknowledges, and tells what it was.
+pub async fn ack(incoming: Incoming) -> String {
+    let text = text(&incoming);
+    settle(incoming.receipt, Settlement::Delivered).await;
+    text
+}
+
+/// So many texts, acknowledged, in the order of the alphabet.
+pub async fn texts(subscription: &mut Box<dyn Subscription>, count: usize) -> Vec<String> {
+    let mut texts = Vec::new();
+    for _ in 0..count {
+        texts.push(ack(next(subscription).await).await);
+    }
+    texts.sort();
+    texts
+}
+
+/// Publishes until the broker takes it.
+pub async fn publish_somehow(broker: &Arc<dyn Broker>, topic: &str, data: &str) {
+    crate::harness::until("the broker takes a message", || async {
+        let message = Message::new(topic, data.as_bytes().to_vec());
+        match broker.publish(message, None).await {
+            Ok(_) => Some(()),
+            Err(BrokerError::Unavailable(_) | BrokerError::Timeout) => None,
+            Err(error) => panic!("{error}"),
+        }
+    })
+    .await;
+}

@@ -1,0 +1,120 @@
+//! A real nats-server on a port of its own, with a store that is gone with it.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::until;
+
+/// Where Debian puts it, which is not on everybody's path.
+const DEBIANS: &str = "/usr/sbin/nats-server";
+
+/// A running server. Killed when dropped.
+pub struct NatsServer {
+    pub address: SocketAddr,
+    folder: TempDir,
+    arguments: Vec<String>,
+    child: Child,
+}
+
+impl NatsServer {
+    /// Starts one, with JetStream.
+    pub async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// Starts one whose configuration has these lines too; `{folder}` in them
+    /// is where files can be put first by `prepare`.
+    pub async fn start_with(lines: &str) -> Self {
+        Self::prepared(lines, |_| {}).await
+    }
+
+    /// The same, after `prepare` has put files into its folder.
+    pub async fn prepared(lines: &str, prepare: impl FnOnce(&Path)) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        prepare(folder.path());
+        let port = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = port.local_addr().expect("an address");
+        drop(port);
+        let place = folder.path().display().to_string();
+        let config = format!(
+            "listen: \"{address}\"\njetstream: {{ store_dir: {:?} }}\n{}",
+            folder.path().join("store").display().to_string(),
+            lines.replace("{folder}", &place)
+        );
+        let file = folder.path().join("server.conf");
+        std::fs::write(&file, config).expect("a file");
+        let arguments = vec!["-c".into(), file.display().to_string()];
+        let server = Self {
+            child: spawn(&arguments),
+            address,
+            folder,
+            arguments,
+        };
+        server.listens().await;
+        server
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        format!("nats://{}", self.address)
+    }
+
+    /// A file in its folder.
+    pub fn file(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a process");
+        self.child.wait().expect("a status");
+    }
+
+    /// Starts it again, with the store it had.
+    pub async fn start_again(&mut self) {
+        self.child = spawn(&self.arguments);
+        self.listens().await;
+    }
+
+    /// Sends a signal by name.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([format!("-{name}"), self.child.id().to_string()])
+            .status()
+            .expect("kill");
+        assert!(sent.success());
+    }
+
+    async fn listens(&self) {
+        until("nats-server", || async {
+            tokio::net::TcpStream::connect(self.address).await.ok()
+        })
+        .await;
+    }
+}
+
+impl Drop for NatsServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(arguments: &[String]) -> Child {
+    let program = match Path::new(DEBIANS).exists() {
+        true => DEBIANS,
+        false => "nats-server",
+    };
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command.spawn().unwrap_or_else(|error| {
+        panic!("nats-server cannot be run: {error}. `cargo xtask test` tells how to get it")
+    })
+}
