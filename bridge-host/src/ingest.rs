@@ -10,5 +10,6 @@ mod route;
 mod server;
 mod settings;
 
+pub use batch::publish_line;
 pub use server::serve;
 pub use settings::Settings;

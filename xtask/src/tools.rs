@@ -3,6 +3,7 @@
 //! messages from the wild.
 
 mod github;
+mod nats;
 mod python;
 mod wac;
 
@@ -13,6 +14,7 @@ use crate::Result;
 
 /// Brings everything that is not there yet.
 pub fn ensure(root: &Path) -> Result {
+    nats::ensure()?;
     github::ensure(root)?;
     python::ensure(root)?;
     wac::ensure(root)

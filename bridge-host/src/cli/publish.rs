@@ -1,11 +1,12 @@
-//! `bridge-host publish`: messages to a running bridge, from an argument, a
-//! file or standard input, one or many.
+//! `bridge-host publish`: messages to a running bridge, or to a broker, from an
+//! argument, a file or standard input, one or many.
 
 mod answer;
 mod line;
 mod progress;
 mod send;
 mod source;
+mod target;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,11 +16,14 @@ use clap::error::ErrorKind;
 use http::Uri;
 
 use super::report;
+use crate::broker::OpenError;
+use crate::config::{self, Connection, Fault, ProcessEnvironment};
 use crate::http::{Secret, SettingsError};
 use progress::Progress;
 use source::Source;
+use target::{Bridge, Target};
 
-/// Publish messages to a running bridge
+/// Publish messages to a running bridge, or to a broker
 #[derive(clap::Args)]
 #[command(
     after_help = "With --ndjson each line is a message: {\"topic\": …, \"data\": …}, and where \
@@ -56,6 +60,12 @@ pub(super) struct Args {
     /// The bridge's token is in this file
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// Publish to this connection's broker itself, in place of a bridge
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["to", "token_file"])]
+    connection: Option<String>,
+    /// The config that has the connection
+    #[arg(long, value_name = "FILE", requires = "connection", default_value = config::DEFAULT_FILE)]
+    config: PathBuf,
     /// Try again until every message is taken, also while no bridge runs
     #[arg(long)]
     wait: bool,
@@ -87,6 +97,12 @@ enum Error {
     Client(#[from] SettingsError),
     #[error("cannot start: {0}")]
     Runtime(std::io::Error),
+    #[error(transparent)]
+    Unanswered(crate::http::HttpError),
+    #[error("no connection is named {0:?}; the config has {1}")]
+    NoConnection(String, String),
+    #[error("the connection {0:?} cannot be opened: {1}")]
+    Open(String, OpenError),
     #[error("{0}")]
     Refused(String),
     #[error("not published: {0}, of {1} lines")]
@@ -101,21 +117,60 @@ pub(super) fn run(args: Args) -> ExitCode {
             .error(ErrorKind::ArgumentConflict, text)
             .exit();
     }
-    match publish(&args) {
+    let connection = match connection(&args) {
+        Ok(connection) => connection,
+        Err(faults) => return report::faults(&faults),
+    };
+    match publish(&args, connection) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => report::failure(&error),
     }
 }
 
-fn publish(args: &Args) -> Result<(), Error> {
-    let to = send::Bridge::new(&args.to, token(args)?)?;
+/// What the config says of the connection that is named, or those there are.
+type Found = Result<(String, Connection), Error>;
+
+fn connection(args: &Args) -> Result<Option<Found>, Vec<Fault>> {
+    let Some(name) = &args.connection else {
+        return Ok(None);
+    };
+    let mut config = config::load(&args.config, &ProcessEnvironment, &|_, _| Vec::new())?;
+    Ok(Some(match config.connections.remove(name) {
+        Some(connection) => Ok((name.clone(), connection)),
+        None => {
+            let known: Vec<_> = config.connections.into_keys().collect();
+            Err(Error::NoConnection(name.clone(), known.join(", ")))
+        }
+    }))
+}
+
+async fn open((name, connection): (String, Connection)) -> Result<Target, Error> {
+    match connection.open(&name).await {
+        Ok(opened) => Ok(Target::Broker(opened.broker)),
+        Err(error) => Err(Error::Open(name, error)),
+    }
+}
+
+fn publish(args: &Args, connection: Option<Found>) -> Result<(), Error> {
+    let connection = connection.transpose()?;
+    let token = token(args)?;
     let source = Source::open(args)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Error::Runtime)?;
     let mut progress = Progress::new(source.is_many(), args.json);
-    let sent = runtime.block_on(send::all(source, to, args.wait, &mut progress));
+    let sent = runtime.block_on(async {
+        let target = match connection {
+            Some(connection) => open(connection).await?,
+            None => Target::Bridge(Box::new(Bridge::new(&args.to, token)?)),
+        };
+        let sent = send::all(source, target.clone(), args.wait, &mut progress).await;
+        if let Target::Broker(broker) = target {
+            broker.close().await;
+        }
+        sent
+    });
     let failed = progress.end();
     // A thread may still wait for standard input, which nobody will write to.
     runtime.shutdown_background();

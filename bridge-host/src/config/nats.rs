@@ -38,12 +38,12 @@ pub(super) fn core(mut section: Section<'_>) -> Option<Settings> {
 pub(super) fn jetstream(mut section: Section<'_>) -> Option<JetStreamSettings> {
     let connection = connection(&mut section);
     let domain = section.take("domain").and_then(|value| name(&value));
-    let stream = section.take("stream");
+    let stream = section.take("stream").map(|value| stream(&value));
     section.finish();
     Some(JetStreamSettings {
         connection: connection?,
         domain,
-        stream: stream.map(|value| self::stream(&value)).unwrap_or_default(),
+        stream: stream.unwrap_or_default(),
         consumers: Default::default(),
     })
 }

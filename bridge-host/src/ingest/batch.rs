@@ -75,7 +75,9 @@ async fn read(mut lines: Lines, broker: Arc<dyn Broker>, answers: mpsc::Sender<J
     }
 }
 
-async fn publish_line(broker: &dyn Broker, max: u64, number: u64, text: &[u8]) -> Bytes {
+/// Publishes the message in a line of a batch, with `max` bytes of data at
+/// most; tells what became of it in a line of the answer.
+pub async fn publish_line(broker: &dyn Broker, max: u64, number: u64, text: &[u8]) -> Bytes {
     let result = match line::read(text) {
         Ok((message, _)) if message.data.len() as u64 > max => Err(Refusal::too_large(max)),
         Ok((message, id)) => broker.publish(message, id).await.map_err(Refusal::from),

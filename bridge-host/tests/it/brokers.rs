@@ -9,6 +9,7 @@ mod faults;
 mod hosts;
 mod jetstream;
 mod locked;
+mod streams;
 mod support;
 
 use std::sync::Arc;

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::harness::{Bridge, Endpoint, binary, guest};
+use crate::harness::{Bridge, Endpoint, NatsServer, binary, guest};
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
@@ -177,4 +177,46 @@ async fn producer() {
     bridge
         .ledger_when("summarise", |ledger| ledger.delivered == 1)
         .await;
+}
+
+/// The script as it is: two hosts on JetStream, one killed.
+#[tokio::test(flavor = "multi_thread")]
+async fn nats_takeover() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = port.local_addr().expect("an address").port();
+    guest("filter");
+    let mut script = Command::new(root().join("examples/nats/takeover.sh"));
+    script
+        .env("BRIDGE_HOST", binary())
+        .env("NATS_PORT", port.to_string());
+    let output = script.output().expect("the script runs");
+    let told = String::from_utf8_lossy(&output.stdout);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}\n{error}");
+    assert!(told.contains("400 of 400 orders have arrived"), "{told}");
+    println!("{told}");
+}
+
+/// The config with its defaults replaced, on a server of the test's own.
+#[tokio::test(flavor = "multi_thread")]
+async fn nats() {
+    let server = NatsServer::start().await;
+    let endpoint = Endpoint::accepting().await;
+    let config = config("nats", &endpoint)
+        .replace("${NATS_URL:nats://127.0.0.1:4222}", &server.url());
+    let (_, config) = config.split_once("# Keeps").expect("the intake first");
+    let bridge = Bridge::start_into("events", &format!("# Keeps{config}")).await;
+    let id = bridge
+        .accept("orders.new", &JSON, r#"{"id": 1, "amount": 250}"#)
+        .await;
+    bridge
+        .accept("orders.new", &JSON, r#"{"id": 2, "amount": 5}"#)
+        .await;
+    let ledger = bridge
+        .ledger_when("orders", |ledger| {
+            ledger.delivered == 1 && ledger.filtered == 1
+        })
+        .await;
+    assert!(ledger.balances(), "{ledger:?}");
+    assert_eq!(endpoint.received()[0].id(), id);
 }

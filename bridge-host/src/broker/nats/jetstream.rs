@@ -4,8 +4,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_nats::jetstream::context::{Context, ContextBuilder, PublishErrorKind};
+use async_nats::jetstream::context::{Context, ContextBuilder, PublishError, PublishErrorKind};
 use async_nats::jetstream::message::{Message as Delivered, PublishMessage};
+use async_nats::jetstream::publish::PublishAck;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -106,6 +107,21 @@ impl Server {
         consumer::ensure(&self.context, stream, &group.settings, spec, subjects).await
     }
 
+    async fn send(&self, topic: &str, publish: PublishMessage) -> Result<PublishAck, PublishError> {
+        self.context.send_publish(topic.to_owned(), publish).await?.await
+    }
+
+    /// Makes the stream that is configured, where one is: messages can come
+    /// before any subscription does.
+    async fn make_stream(&self) -> Result<bool, BrokerError> {
+        let settings = &self.settings.stream;
+        let Some(subjects) = settings.subjects.as_ref().filter(|_| settings.create) else {
+            return Ok(false);
+        };
+        stream::ensure(&self.context, settings, &self.name, subjects).await?;
+        Ok(true)
+    }
+
     /// Keeps a group supplied for as long as someone takes its messages.
     async fn supply(self: Arc<Self>, group: Arc<Group>, to: mpsc::UnboundedSender<Pulled>) {
         let mut pause = FIRST_PAUSE;
@@ -198,22 +214,24 @@ impl Broker for JetStream {
         }
         let id = id.unwrap_or_else(MessageId::generate);
         let headers = headers::encode(&message, Some(&id));
+        let topic = message.topic;
         let publish = PublishMessage::build()
             .payload(message.data)
             .headers(headers);
-        let topic = message.topic;
-        let sent = self.server.context.send_publish(topic.clone(), publish);
-        let failed = |error| error::publish(&topic, &error);
-        let ack = match sent.await {
+        let mut sent = self.server.send(&topic, publish.clone()).await;
+        if sent.as_ref().is_err_and(is_without_stream) && self.server.make_stream().await? {
+            sent = self.server.send(&topic, publish).await;
+        }
+        match sent {
+            Ok(ack) => Ok(Published {
+                id,
+                duplicate: ack.duplicate,
+            }),
             Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
-                return Err(BrokerError::TooLarge { size, max });
+                Err(BrokerError::TooLarge { size, max })
             }
-            sent => sent.map_err(failed)?.await.map_err(failed)?,
-        };
-        Ok(Published {
-            id,
-            duplicate: ack.duplicate,
-        })
+            Err(error) => Err(error::publish(&topic, &error)),
+        }
     }
 
     fn trouble(&self) -> Option<String> {
@@ -248,6 +266,10 @@ impl Broker for JetStream {
     async fn close(&self) {
         self.server.link.flush().await;
     }
+}
+
+fn is_without_stream(error: &PublishError) -> bool {
+    error.kind() == PublishErrorKind::StreamNotFound
 }
 
 struct Member {

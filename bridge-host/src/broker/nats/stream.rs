@@ -47,7 +47,7 @@ async fn adopt(
     subjects: &[String],
 ) -> Result<String, BrokerError> {
     let taken = |config: &Config| {
-        let covered = |subject| config.subjects.iter().any(|wide| covers(wide, subject));
+        let covered = |subject: &String| config.subjects.iter().any(|wide| covers(wide, subject));
         subjects.iter().all(covered)
     };
     match existing(context, &name).await? {

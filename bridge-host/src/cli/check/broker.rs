@@ -174,6 +174,9 @@ pub(super) fn consumer(subscription: &Subscription, connection: &Connection) -> 
         }
         .into(),
         ack_wait: show_duration(consumer.ack_wait),
-        max_ack_pending: consumer.max_ack_pending,
+        max_ack_pending: match subscription.policy.ordered() {
+            true => 1,
+            false => consumer.max_ack_pending,
+        },
     })
 }

@@ -1,13 +1,8 @@
 //! Sending: lines gathered to batches, a few batches at once, and what was not
 //! taken again where that is wanted.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Full};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -16,7 +11,7 @@ use super::answer::Answer;
 use super::line::Line;
 use super::progress::Progress;
 use super::source::{ReadLine, Source};
-use crate::http::{Allow, Client, HttpError, Options, ResponseBody, Secret, Settings};
+use super::target::Target;
 
 /// Lines in one batch.
 const LINES: usize = 64;
@@ -28,107 +23,14 @@ const BATCHES: usize = 4;
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// No wait is longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
-/// For a bridge to answer a batch.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The bridge that is published to.
-#[derive(Clone)]
-pub(super) struct Bridge {
-    given: Uri,
-    batch: Uri,
-    authorization: Option<HeaderValue>,
-    client: Client<Full<Bytes>>,
-    options: Options,
-}
 
 /// What came of a line, or that there is no bridge.
 type Answered = Result<(u64, Answer), Error>;
 
-impl Bridge {
-    /// Nothing is sent yet.
-    pub fn new(to: &Uri, token: Option<Secret>) -> Result<Self, Error> {
-        let wrong = || Error::To(to.clone());
-        let text = format!("{}/batch", to.to_string().trim_end_matches('/'));
-        let batch: Uri = text.parse().map_err(|_| wrong())?;
-        if !matches!(batch.scheme_str(), Some("http" | "https")) || batch.query().is_some() {
-            return Err(wrong());
-        }
-        let authorization = token.map(|token| {
-            let value = HeaderValue::try_from(format!("Bearer {}", token.expose()));
-            value.map(|mut value| {
-                value.set_sensitive(true);
-                value
-            })
-        });
-        Ok(Self {
-            given: to.clone(),
-            authorization: authorization.transpose().map_err(|_| Error::Token)?,
-            client: Client::new(&Settings::default())?,
-            options: Options {
-                connect_timeout: Duration::from_secs(10),
-                first_byte_timeout: PATIENCE,
-                between_bytes_timeout: Some(PATIENCE),
-                allow: Arc::new(Allow::default().with_endpoint(&batch)),
-            },
-            batch,
-        })
-    }
-
-    /// Sends a batch once. Each line has one answer, in order.
-    async fn send(&self, lines: &[Line]) -> Result<Vec<Answer>, HttpError> {
-        let mut text = BytesMut::new();
-        for line in lines {
-            text.extend_from_slice(line.text.as_bytes());
-            text.extend_from_slice(b"\n");
-        }
-        let mut request = Request::post(&self.batch)
-            .header(CONTENT_TYPE, "application/x-ndjson")
-            .body(Full::new(text.freeze()))
-            .expect("its URL and header were legal before");
-        if let Some(value) = &self.authorization {
-            request.headers_mut().insert(AUTHORIZATION, value.clone());
-        }
-        let response = self.client.send(request, &self.options).await?;
-        let (head, body) = response.into_parts();
-        if head.status == StatusCode::OK {
-            return Ok(read_answers(body, lines.len()).await);
-        }
-        let body = body.collect().await?.to_bytes();
-        Ok(vec![
-            Answer::to_all(head.status.as_u16(), &body);
-            lines.len()
-        ])
-    }
-}
-
-/// Reads answers as they come: those that came before the bridge went away
-/// hold.
-async fn read_answers(mut body: ResponseBody<Full<Bytes>>, lines: usize) -> Vec<Answer> {
-    let mut answers = Vec::with_capacity(lines);
-    let mut text = BytesMut::new();
-    let mut end = "the bridge ended its answers before this line's".to_owned();
-    while let Some(frame) = body.frame().await {
-        match frame.map(|frame| frame.into_data()) {
-            Ok(Ok(data)) => text.extend_from_slice(&data),
-            Ok(Err(_)) => {}
-            Err(error) => {
-                end = error.to_string();
-                break;
-            }
-        }
-        while let Some(at) = text.iter().position(|byte| *byte == b'\n') {
-            answers.push(Answer::read(&text.split_to(at)));
-            text.advance(1);
-        }
-    }
-    answers.resize(lines, Answer::none(end));
-    answers
-}
-
 /// Sends all that the source has. The error is what ended it early.
 pub(super) async fn all(
     source: Source,
-    bridge: Bridge,
+    target: Target,
     wait: bool,
     progress: &mut Progress,
 ) -> Result<(), Error> {
@@ -145,7 +47,7 @@ pub(super) async fn all(
             line = lines.recv(), if !ended && batches.len() < BATCHES => match line {
                 Some(first) => {
                     let batch = gather(first?, &mut lines, progress)?;
-                    let sending = batch_until_done(batch, bridge.clone(), wait, answers.clone());
+                    let sending = batch_until_done(batch, target.clone(), wait, answers.clone());
                     batches.spawn(sending);
                 }
                 None => ended = true,
@@ -187,16 +89,16 @@ fn gather(
 /// that lasts.
 async fn batch_until_done(
     mut batch: Vec<Line>,
-    bridge: Bridge,
+    target: Target,
     wait: bool,
     answers: mpsc::Sender<Answered>,
 ) {
     let mut pause = FIRST_WAIT;
     while !batch.is_empty() {
-        let found = match bridge.send(&batch).await {
+        let found = match target.send(&batch).await {
             Ok(found) => found,
-            Err(HttpError::ConnectRefused(_)) if !wait => {
-                let _ = answers.send(Err(Error::NobodyListens(bridge.given))).await;
+            Err(error @ Error::NobodyListens(_)) if !wait => {
+                let _ = answers.send(Err(error)).await;
                 return;
             }
             Err(error) => vec![Answer::none(error.to_string()); batch.len()],

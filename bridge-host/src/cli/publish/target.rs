@@ -1,0 +1,139 @@
+//! Where messages go: to a running bridge over HTTP, or to a broker itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use futures_util::future::join_all;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Full};
+
+use super::Error;
+use super::answer::Answer;
+use super::line::Line;
+use crate::broker::Broker;
+use crate::http::{Allow, Client, HttpError, Options, ResponseBody, Secret, Settings};
+use crate::ingest;
+
+/// For a bridge to answer a batch.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Who takes the messages.
+#[derive(Clone)]
+pub(super) enum Target {
+    /// A bridge, which publishes them into what its config says.
+    Bridge(Box<Bridge>),
+    /// A broker.
+    Broker(Arc<dyn Broker>),
+}
+
+impl Target {
+    /// Sends a batch once. Each line has one answer, in order.
+    pub(super) async fn send(&self, lines: &[Line]) -> Result<Vec<Answer>, Error> {
+        match self {
+            Self::Bridge(bridge) => bridge.send(lines).await.map_err(|error| match error {
+                HttpError::ConnectRefused(_) => Error::NobodyListens(bridge.given.clone()),
+                error => Error::Unanswered(error),
+            }),
+            Self::Broker(broker) => {
+                let published = lines.iter().map(|line| {
+                    ingest::publish_line(&**broker, u64::MAX, line.number, line.text.as_bytes())
+                });
+                let answers = join_all(published).await;
+                Ok(answers.iter().map(|answer| Answer::read(answer)).collect())
+            }
+        }
+    }
+}
+
+/// The bridge that is published to.
+#[derive(Clone)]
+pub(super) struct Bridge {
+    given: Uri,
+    batch: Uri,
+    authorization: Option<HeaderValue>,
+    client: Client<Full<Bytes>>,
+    options: Options,
+}
+
+impl Bridge {
+    /// Nothing is sent yet.
+    pub fn new(to: &Uri, token: Option<Secret>) -> Result<Self, Error> {
+        let wrong = || Error::To(to.clone());
+        let text = format!("{}/batch", to.to_string().trim_end_matches('/'));
+        let batch: Uri = text.parse().map_err(|_| wrong())?;
+        if !matches!(batch.scheme_str(), Some("http" | "https")) || batch.query().is_some() {
+            return Err(wrong());
+        }
+        let authorization = token.map(|token| {
+            let value = HeaderValue::try_from(format!("Bearer {}", token.expose()));
+            value.map(|mut value| {
+                value.set_sensitive(true);
+                value
+            })
+        });
+        Ok(Self {
+            given: to.clone(),
+            authorization: authorization.transpose().map_err(|_| Error::Token)?,
+            client: Client::new(&Settings::default())?,
+            options: Options {
+                connect_timeout: Duration::from_secs(10),
+                first_byte_timeout: PATIENCE,
+                between_bytes_timeout: Some(PATIENCE),
+                allow: Arc::new(Allow::default().with_endpoint(&batch)),
+            },
+            batch,
+        })
+    }
+
+    /// Sends a batch once. Each line has one answer, in order.
+    async fn send(&self, lines: &[Line]) -> Result<Vec<Answer>, HttpError> {
+        let mut text = BytesMut::new();
+        for line in lines {
+            text.extend_from_slice(line.text.as_bytes());
+            text.extend_from_slice(b"\n");
+        }
+        let mut request = Request::post(&self.batch)
+            .header(CONTENT_TYPE, "application/x-ndjson")
+            .body(Full::new(text.freeze()))
+            .expect("its URL and header were legal before");
+        if let Some(value) = &self.authorization {
+            request.headers_mut().insert(AUTHORIZATION, value.clone());
+        }
+        let response = self.client.send(request, &self.options).await?;
+        let (head, body) = response.into_parts();
+        if head.status == StatusCode::OK {
+            return Ok(read_answers(body, lines.len()).await);
+        }
+        let body = body.collect().await?.to_bytes();
+        Ok(vec![
+            Answer::to_all(head.status.as_u16(), &body);
+            lines.len()
+        ])
+    }
+}
+
+/// Reads answers as they come: those that came before the bridge went away
+/// hold.
+async fn read_answers(mut body: ResponseBody<Full<Bytes>>, lines: usize) -> Vec<Answer> {
+    let mut answers = Vec::with_capacity(lines);
+    let mut text = BytesMut::new();
+    let mut end = "the bridge ended its answers before this line's".to_owned();
+    while let Some(frame) = body.frame().await {
+        match frame.map(|frame| frame.into_data()) {
+            Ok(Ok(data)) => text.extend_from_slice(&data),
+            Ok(Err(_)) => {}
+            Err(error) => {
+                end = error.to_string();
+                break;
+            }
+        }
+        while let Some(at) = text.iter().position(|byte| *byte == b'\n') {
+            answers.push(Answer::read(&text.split_to(at)));
+            text.advance(1);
+        }
+    }
+    answers.resize(lines, Answer::none(end));
+    answers
+}
