@@ -9,7 +9,8 @@ nats=${NATS_SERVER:-$(PATH="$PATH:/usr/sbin" command -v nats-server || true)}
 [ -n "$nats" ] || { echo "this needs nats-server (Debian: apt-get install nats-server)" >&2; exit 1; }
 orders=400
 port=${NATS_PORT:-42222}
-export NATS_URL="nats://127.0.0.1:$port"
+shop=127.0.0.1:${SHOP_PORT:-9000}
+export NATS_URL="nats://127.0.0.1:$port" SHOP="http://$shop/orders"
 
 folder=$(mktemp -d)
 finish() {
@@ -20,15 +21,24 @@ finish() {
 }
 trap finish EXIT
 
+# Waits for up to a minute until a command succeeds.
+await() {
+    for _ in $(seq 600); do
+        "$@" && return
+        sleep 0.1
+    done
+    cat "$folder"/*.log >&2
+    echo "waited for a minute: $*" >&2
+    exit 1
+}
+
 "$nats" -js -sd "$folder/nats" -a 127.0.0.1 -p "$port" >"$folder/nats.log" 2>&1 &
-"$bridge" receive --quiet --delay 20ms --log "$folder/arrived" >/dev/null &
+"$bridge" receive --address "$shop" --quiet --delay 500ms --log "$folder/arrived" >/dev/null 2>"$folder/shop.log" &
 INTAKE=127.0.0.1:0 DATA="$folder/one" "$bridge" run >"$folder/one.out" 2>"$folder/one.log" &
 first=$!
 INTAKE=127.0.0.1:0 DATA="$folder/two" "$bridge" run >"$folder/two.out" 2>"$folder/two.log" &
-until grep -q intake "$folder/one.out" && grep -q intake "$folder/two.out"; do
-    kill -0 "$first" || { cat "$folder"/*.log >&2; exit 1; }
-    sleep 0.1
-done
+await grep -q intake "$folder/one.out"
+await grep -q intake "$folder/two.out"
 echo "a NATS server at $NATS_URL and two hosts are up"
 
 for n in $(seq "$orders"); do
@@ -37,14 +47,11 @@ done >"$folder/orders"
 "$bridge" publish --connection events --ndjson "$folder/orders" --wait
 
 arrived() { grep -o '"id":"order-[0-9]*"' "$folder/arrived" 2>/dev/null | sort -u | wc -l; }
-until [ "$(arrived)" -ge $((orders / 4)) ]; do sleep 0.1; done
+have() { [ "$(arrived)" -ge "$1" ]; }
+await have $((orders / 4))
 kill -9 "$first"
 echo "killed one host after $(arrived) orders"
 
-for _ in $(seq 600); do
-    [ "$(arrived)" -ge "$orders" ] && break
-    sleep 0.1
-done
+await have "$orders"
 all=$(grep -c '"id":"order-' "$folder/arrived")
 echo "$(arrived) of $orders orders have arrived, $((all - $(arrived))) of them twice"
-[ "$(arrived)" -eq "$orders" ]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::fault::Fault;
 use super::section::Reader;
 use super::{Connection, Subscription};
-use crate::broker::nats::{check_subject, legal_name};
+use crate::broker::nats::{JetStreamSettings, check_subject, legal_name};
 
 /// Takes note of what does not fit, and hands each connection what its
 /// subscriptions ask of it.
@@ -16,69 +16,90 @@ pub(super) fn fit(
 ) {
     let mut groups = BTreeSet::new();
     for subscription in subscriptions {
-        let fault = |key: &str, what: String, help: &str| {
-            let place = subscription.place(key).cloned();
-            reader.push(Fault::new(place, what, Some(help)));
+        let one = One {
+            reader,
+            subscription,
         };
         let Some(connection) = connections.get_mut(&subscription.from) else {
             continue;
         };
         let kind = connection.kind();
-        if let Connection::Embedded(_) | Connection::Nats(_) = connection
-            && subscription.consumer.is_some()
-        {
-            let what = format!(
-                "`consumer` is for JetStream, and `{}` is {kind}",
-                subscription.from
-            );
-            fault(
-                "consumer",
-                what,
-                "leave it out, or take messages from a connection of type \"jetstream\"",
-            );
-        }
-        if let Connection::Embedded(_) = connection {
-            continue;
-        }
-        for topic in subscription.topics.iter().flatten() {
-            if let Err(what) = check_subject(topic.as_str()) {
-                fault("topics", what, "write the topic as NATS has it");
+        match connection {
+            Connection::Embedded(_) => one.no_consumer(kind),
+            Connection::Nats(_) => {
+                one.no_consumer(kind);
+                one.subjects();
+                one.group(&mut groups);
             }
-        }
-        let group = group(subscription);
-        if !groups.insert((subscription.from.clone(), group.clone())) {
-            let what = format!(
-                "another subscription from `{}` shares messages as {group:?} too",
-                subscription.from
-            );
-            fault(
-                "name",
-                what,
-                "name one of them otherwise: letters, digits, `-` and `_` stay as they are",
-            );
-        }
-        if let Connection::JetStream(settings) = connection {
-            let consumer = subscription.consumer.clone().unwrap_or_default();
-            let (most, here) = (
-                consumer.max_ack_pending as usize,
-                subscription.policy.max_in_flight,
-            );
-            if most < here {
-                let what = format!(
-                    "`max_ack_pending` is {most}, and this host alone has {here} messages in flight"
-                );
-                fault("consumer", what, "raise it, or lower `max_in_flight`");
+            Connection::JetStream(settings) => {
+                one.subjects();
+                one.group(&mut groups);
+                one.consumer(settings);
             }
-            settings
-                .consumers
-                .insert(subscription.name.clone(), consumer);
         }
     }
 }
 
-/// The name under which hosts share its messages.
-fn group(subscription: &Subscription) -> String {
-    let consumer = subscription.consumer.as_ref();
-    let durable = consumer.and_then(|consumer| consumer.durable.clone());
-    durable.unwrap_or_else(|| legal_name(&subscription.name))
+/// A subscription that is looked at.
+struct One<'a> {
+    reader: &'a Reader<'a>,
+    subscription: &'a Subscription,
+}
+
+impl<'a> One<'a> {
+    fn fault(&self, key: &str, what: String, help: &str) {
+        let place = self.subscription.place(key).cloned();
+        self.reader.push(Fault::new(place, what, Some(help)));
+    }
+
+    fn no_consumer(&self, kind: &str) {
+        if self.subscription.consumer.is_some() {
+            let from = &self.subscription.from;
+            self.fault(
+                "consumer",
+                format!("`consumer` is for JetStream, and `{from}` is {kind}"),
+                "leave it out, or take messages from a connection of type \"jetstream\"",
+            );
+        }
+    }
+
+    fn subjects(&self) {
+        for topic in self.subscription.topics.iter().flatten() {
+            if let Err(what) = check_subject(topic.as_str()) {
+                self.fault("topics", what, "write the topic as NATS has it");
+            }
+        }
+    }
+
+    /// No two subscriptions share messages by accident.
+    fn group(&self, groups: &mut BTreeSet<(&'a str, String)>) {
+        let from = &self.subscription.from;
+        let consumer = self.subscription.consumer.as_ref();
+        let durable = consumer.and_then(|consumer| consumer.durable.clone());
+        let group = durable.unwrap_or_else(|| legal_name(&self.subscription.name));
+        if !groups.insert((from, group.clone())) {
+            self.fault(
+                "name",
+                format!("another subscription from `{from}` shares messages as {group:?} too"),
+                "name one of them otherwise: letters, digits, `-` and `_` stay as they are",
+            );
+        }
+    }
+
+    fn consumer(&self, settings: &mut JetStreamSettings) {
+        let consumer = self.subscription.consumer.clone().unwrap_or_default();
+        let most = consumer.max_ack_pending as usize;
+        let here = self.subscription.policy.max_in_flight;
+        if most < here {
+            self.fault(
+                "consumer",
+                format!(
+                    "`max_ack_pending` is {most}, and this host alone has {here} messages in flight"
+                ),
+                "raise it, or lower `max_in_flight`",
+            );
+        }
+        let name = self.subscription.name.clone();
+        settings.consumers.insert(name, consumer);
+    }
 }

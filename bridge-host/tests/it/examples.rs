@@ -182,14 +182,20 @@ async fn producer() {
 /// The script as it is: two hosts on JetStream, one killed.
 #[tokio::test(flavor = "multi_thread")]
 async fn nats_takeover() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = port.local_addr().expect("an address").port();
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let (nats, shop) = (free(), free());
+    let port = |listener: std::net::TcpListener| {
+        let address = listener.local_addr().expect("an address");
+        address.port().to_string()
+    };
     guest("filter");
     let mut script = Command::new(root().join("examples/nats/takeover.sh"));
     script
         .env("BRIDGE_HOST", binary())
-        .env("NATS_PORT", port.to_string());
-    let output = script.output().expect("the script runs");
+        .env("NATS_PORT", port(nats))
+        .env("SHOP_PORT", port(shop));
+    let output = tokio::task::spawn_blocking(move || script.output());
+    let output = output.await.expect("no panic").expect("the script runs");
     let told = String::from_utf8_lossy(&output.stdout);
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{told}\n{error}");
@@ -202,8 +208,8 @@ async fn nats_takeover() {
 async fn nats() {
     let server = NatsServer::start().await;
     let endpoint = Endpoint::accepting().await;
-    let config = config("nats", &endpoint)
-        .replace("${NATS_URL:nats://127.0.0.1:4222}", &server.url());
+    let config =
+        config("nats", &endpoint).replace("${NATS_URL:nats://127.0.0.1:4222}", &server.url());
     let (_, config) = config.split_once("# Keeps").expect("the intake first");
     let bridge = Bridge::start_into("events", &format!("# Keeps{config}")).await;
     let id = bridge

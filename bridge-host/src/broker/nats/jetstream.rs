@@ -108,7 +108,10 @@ impl Server {
     }
 
     async fn send(&self, topic: &str, publish: PublishMessage) -> Result<PublishAck, PublishError> {
-        self.context.send_publish(topic.to_owned(), publish).await?.await
+        self.context
+            .send_publish(topic.to_owned(), publish)
+            .await?
+            .await
     }
 
     /// Makes the stream that is configured, where one is: messages can come

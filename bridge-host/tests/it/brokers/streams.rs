@@ -16,13 +16,17 @@ use super::support::{GROUP, ack, next, publish, spec, subscribe, texts};
 use crate::harness::{Bridge, Endpoint, NatsServer, binary, guest};
 
 async fn open(settings: JetStreamSettings) -> Arc<dyn Broker> {
-    let opened = Connection::JetStream(Box::new(settings)).open("events").await;
+    let opened = Connection::JetStream(Box::new(settings))
+        .open("events")
+        .await;
     opened.expect("it opens").broker
 }
 
 /// What other programs use.
 async fn client(server: &NatsServer) -> jetstream::Context {
-    let client = async_nats::connect(server.url()).await.expect("a connection");
+    let client = async_nats::connect(server.url())
+        .await
+        .expect("a connection");
     jetstream::new(client)
 }
 
@@ -105,7 +109,10 @@ async fn what_will_not_do_is_refused_with_its_remedy() {
         create: false,
         ..Stream::default()
     };
-    refused(open(strict).await.subscribe(spec(&["a"])).await, "`create = true`");
+    refused(
+        open(strict).await.subscribe(spec(&["a"])).await,
+        "`create = true`",
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,7 +133,11 @@ async fn settings_that_changed_change_the_consumer() {
     let mut subscription = subscribe(&broker, &["a.>", "b.>"]).await;
     publish(&broker, "b.1", "second").await;
     assert_eq!(texts(&mut subscription, 2).await, ["first", "second"]);
-    let stream = client(&server).await.get_stream("events").await.expect("a stream");
+    let stream = client(&server)
+        .await
+        .get_stream("events")
+        .await
+        .expect("a stream");
     let info = stream.consumer_info(GROUP).await.expect("a consumer");
     assert_eq!(info.config.max_ack_pending, 77);
     assert_eq!(info.config.ack_wait, Duration::from_secs(9));
@@ -142,13 +153,22 @@ async fn messages_of_other_clients_keep_their_headers() {
     headers.append("X-Tag", "one");
     headers.append("X-Tag", "two");
     headers.insert("content-type", "text/csv");
-    headers.insert("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
-    let sent = context.publish_with_headers("orders.new", headers, "a,b".into()).await;
+    headers.insert(
+        "traceparent",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    );
+    let sent = context
+        .publish_with_headers("orders.new", headers, "a,b".into())
+        .await;
     let ack = sent.expect("it is sent").await.expect("it is kept");
     let incoming = next(&mut subscription).await;
     assert_eq!(incoming.message.content_type.as_deref(), Some("text/csv"));
     let find = |key: &str| {
-        let found = incoming.message.metadata.iter().find(|(known, _)| known == key);
+        let found = incoming
+            .message
+            .metadata
+            .iter()
+            .find(|(known, _)| known == key);
         found.map(|(_, value)| value.as_str())
     };
     assert_eq!((find("X-Tag"), find("X-Tag#2")), (Some("one"), Some("two")));
@@ -166,7 +186,10 @@ async fn order_holds_between_hosts() {
         in_flight: 1,
         ..spec(&["t"])
     };
-    let (one, two) = (open(settings(server.url())).await, open(settings(server.url())).await);
+    let (one, two) = (
+        open(settings(server.url())).await,
+        open(settings(server.url())).await,
+    );
     let mut first = one.subscribe(ordered()).await.expect("a subscription");
     let mut second = two.subscribe(ordered()).await.expect("a subscription");
     for n in 0..30 {
@@ -220,11 +243,24 @@ async fn published_from_the_command_line() {
     let run = |arguments: &[&str]| {
         let mut command = Command::new(binary());
         command.arg("publish").args(arguments);
-        command.current_dir(folder.path()).output().expect("it runs")
+        command
+            .current_dir(folder.path())
+            .output()
+            .expect("it runs")
     };
-    let sent = ["orders.new", "hello", "--id", "once", "--connection", "events"];
+    let sent = [
+        "orders.new",
+        "hello",
+        "--id",
+        "once",
+        "--connection",
+        "events",
+    ];
     assert_eq!(String::from_utf8_lossy(&run(&sent).stdout), "once\n");
-    assert_eq!(String::from_utf8_lossy(&run(&sent).stdout), "once (a duplicate)\n");
+    assert_eq!(
+        String::from_utf8_lossy(&run(&sent).stdout),
+        "once (a duplicate)\n"
+    );
 
     let unknown = run(&["orders.new", "x", "--connection", "evnets"]);
     let told = String::from_utf8_lossy(&unknown.stderr);
