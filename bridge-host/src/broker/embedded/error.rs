@@ -28,17 +28,17 @@ pub enum StoreError {
     /// Nothing to inspect.
     #[error("there is no embedded broker in {}: name the `path` that the bridge uses", .0.display())]
     Missing(PathBuf),
-    /// Written by a later version.
+    /// Written by another version.
     #[error(
-        "{} has format {found}, and this bridge-host knows those up to {known}: use the version that wrote it, or a newer one",
+        "{} has format {found}, and this bridge-host knows format {known}: use the version that wrote it, or name another `path`",
         path.display()
     )]
-    Newer {
+    Format {
         /// The file.
         path: PathBuf,
         /// Its format.
         found: i64,
-        /// The newest known here.
+        /// The one known here.
         known: i64,
     },
     /// A database, but not one of ours.

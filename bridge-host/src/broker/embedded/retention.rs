@@ -81,8 +81,8 @@ impl Retainer {
         let goes = |published_at: i64, gone: u64| published_at < cutoff || gone < excess;
         let removed = remove_settled(conn, self.after, goes)?;
         let mut forget = conn.prepare_cached(
-            "DELETE FROM recent_ids WHERE id IN
-                 (SELECT id FROM recent_ids WHERE at <= ?1 ORDER BY at LIMIT ?2)",
+            "DELETE FROM recent_ids WHERE (topic, id) IN
+                 (SELECT topic, id FROM recent_ids WHERE at <= ?1 ORDER BY at LIMIT ?2)",
         )?;
         let window_start = self.window_start(now);
         let forgotten = forget.execute([window_start, STEP_ROWS as i64])?;

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::error::StoreError;
 
 /// The format that this version writes, kept in `user_version`.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// How long a connection waits for another process to finish its commit.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -27,7 +27,12 @@ CREATE TABLE messages (
 ) STRICT;
 CREATE TABLE totals (one INTEGER PRIMARY KEY CHECK (one = 1), size INTEGER NOT NULL) STRICT;
 INSERT INTO totals VALUES (1, 0);
-CREATE TABLE recent_ids (id TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE recent_ids (
+    topic TEXT NOT NULL,
+    id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (topic, id)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX recent_ids_at ON recent_ids (at);
 CREATE TABLE subscriptions (
     sub INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -179,7 +184,7 @@ fn check_version(conn: &Connection, path: &Path) -> Result<(), StoreError> {
         .map_err(failed(path))?;
     match found {
         VERSION => Ok(()),
-        found if found > VERSION => Err(StoreError::Newer {
+        found if found > 0 => Err(StoreError::Format {
             path: path.into(),
             found,
             known: VERSION,
