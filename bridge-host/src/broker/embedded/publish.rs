@@ -123,6 +123,15 @@ impl Publish {
         Ok(remember.execute(seen)? == 0)
     }
 
+    /// It is not kept after all: its id may come again.
+    pub(super) fn forget(&self, conn: &Connection) -> rusqlite::Result<()> {
+        if self.id_given {
+            conn.prepare_cached("DELETE FROM recent_ids WHERE topic = ?1 AND id = ?2")?
+                .execute([&self.topic, self.id.as_str()])?;
+        }
+        Ok(())
+    }
+
     /// Writes the message, and says which `seq` it has.
     pub(super) fn insert(&self, conn: &Connection, now: i64) -> rusqlite::Result<i64> {
         let mut insert = conn.prepare_cached(
