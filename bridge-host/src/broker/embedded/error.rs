@@ -61,6 +61,18 @@ pub enum StoreError {
     /// No dead letter has this number.
     #[error("there is no dead letter {0}: `bridge-host deadletters list` shows those there are")]
     NoDeadLetter(i64),
+    /// A subscription that is not to be forgotten by mistake.
+    #[error(
+        "the subscription {name:?} has {pending} pending deliveries and {dead_letters} dead letters, which would be lost: with --yes they are"
+    )]
+    NotEmpty {
+        /// Its name.
+        name: String,
+        /// What it has not settled yet.
+        pending: u64,
+        /// What is neither replayed nor dropped.
+        dead_letters: u64,
+    },
     /// No subscription has this name.
     #[error("there is no subscription {name:?} in this broker; it has: {known}")]
     NoSubscription {

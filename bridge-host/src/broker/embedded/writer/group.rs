@@ -6,20 +6,22 @@ use std::time::Instant;
 
 use rusqlite::Connection;
 
-use super::{AGAIN, Writer, in_transaction};
+use super::{AGAIN, Writer};
 use crate::broker::BrokerError;
 use crate::broker::embedded::error::Fault;
-use crate::broker::embedded::join::Route;
+use crate::broker::embedded::join::{Route, reload};
 use crate::broker::embedded::ledger::Tally;
 use crate::broker::embedded::publish::Publish;
 use crate::broker::embedded::retention::Retainer;
 use crate::broker::embedded::settle::Settle;
 use crate::broker::embedded::shared::closed;
-use crate::broker::embedded::store::now_ms;
+use crate::broker::embedded::store::{data_version, in_transaction, now_ms};
 
 /// What the writer knows of the store without asking it.
 pub(super) struct Books {
     pub(super) routes: Vec<Route>,
+    /// Of the database, when the routes were read.
+    pub(super) version: i64,
     pub(super) retainer: Retainer,
     /// All messages together, in bytes.
     pub(super) kept: u64,
@@ -174,6 +176,7 @@ impl Books {
         publishes: &[Publish],
         settles: &[Settle],
     ) -> rusqlite::Result<Done> {
+        self.refresh(conn)?;
         let mut tallies: HashMap<i64, Tally> = HashMap::new();
         let mut done = Done {
             now: now_ms(),
@@ -197,6 +200,18 @@ impl Books {
             save_kept(conn, done.kept)?;
         }
         Ok(done)
+    }
+
+    /// Another process forgets subscriptions, and drops dead letters. Looked at
+    /// within the transaction, so that nothing is written for one that is gone.
+    fn refresh(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        let version = data_version(conn)?;
+        if version != self.version {
+            reload(conn, &mut self.routes)?;
+            self.version = version;
+            self.retainer.look_again();
+        }
+        Ok(())
     }
 
     fn publish(
