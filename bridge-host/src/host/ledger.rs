@@ -49,15 +49,7 @@ impl admin::Ledger for View {
 }
 
 fn entry(ledger: &Ledger, stats: Option<&Stats>) -> Value {
-    let mut entry = json!({
-        "name": ledger.subscription,
-        "accepted": ledger.accepted,
-        "delivered": ledger.delivered,
-        "filtered": ledger.filtered,
-        "dead_lettered": ledger.dead_lettered,
-        "dropped": ledger.dropped,
-        "pending": ledger.pending,
-    });
+    let mut entry = json!(ledger);
     if let Some(stats) = stats {
         let counters = stats.counters();
         entry["since_start"] = json!({
