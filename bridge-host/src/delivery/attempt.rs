@@ -32,7 +32,7 @@ pub(super) const LEASE: Duration = Duration::from_secs(30);
 /// Makes one attempt and settles it. Dropped before its end, it gives the
 /// message back: the receipt goes first, the place after it.
 pub(super) async fn deliver(incoming: Incoming, in_flight: InFlight) {
-    let mut place = in_flight;
+    let place = in_flight;
     let Incoming {
         message,
         id,
@@ -40,7 +40,7 @@ pub(super) async fn deliver(incoming: Incoming, in_flight: InFlight) {
         published,
         mut receipt,
     } = incoming;
-    let engine = place.engine().clone();
+    let engine = place.engine();
     let story = Story {
         subscription: &engine.delivery.name,
         id: id.clone(),
@@ -52,7 +52,7 @@ pub(super) async fn deliver(incoming: Incoming, in_flight: InFlight) {
         id,
         timeout: engine.delivery.policy.timeout,
     };
-    let settlement = make(call, &mut place, &mut *receipt, &story).await;
+    let settlement = make(call, &place, &mut *receipt, &story).await;
     if settle(receipt, &settlement, &story).await {
         let age = SystemTime::now().duration_since(published);
         place.settled(Settled::new(&settlement, age.unwrap_or_default()));
@@ -62,19 +62,19 @@ pub(super) async fn deliver(incoming: Incoming, in_flight: InFlight) {
 /// One attempt, and the verdict on it.
 pub(super) async fn make(
     call: Call,
-    place: &mut InFlight,
+    place: &InFlight,
     receipt: &mut dyn Receipt,
     story: &Story<'_>,
 ) -> Settlement {
     let begun = Instant::now();
-    let delivery = &place.engine().delivery;
-    let outcome = within(&*delivery.handler, call, receipt, story).await;
+    let engine = place.engine();
+    let delivery = &engine.delivery;
+    let outcome = within(&*delivery.handler, call, begun, receipt, story).await;
     let took = begun.elapsed();
     delivery.stats.attempted(took);
     place.told(&outcome, begun);
-    let engine = place.engine();
-    let policy = &engine.delivery.policy;
-    let settlement = decide(&outcome, story.attempt, policy, engine.jitter.next());
+    let jitter = engine.jitter.next();
+    let settlement = decide(&outcome, story.attempt, &delivery.policy, jitter);
     story.verdict(&outcome, took, &settlement);
     settlement
 }
@@ -83,24 +83,30 @@ pub(super) async fn make(
 async fn within(
     handler: &dyn Handle,
     call: Call,
+    begun: Instant,
     receipt: &mut dyn Receipt,
     story: &Story<'_>,
 ) -> Outcome {
     let timeout = call.timeout;
-    let now = Instant::now();
     // A time beyond what the clock can hold is no limit.
-    let deadline = now.checked_add(timeout.saturating_add(GRACE));
+    let deadline = begun.checked_add(timeout.saturating_add(GRACE));
     tokio::select! {
         biased;
         outcome = caught(handler, call) => outcome,
-        () = keep(receipt, deadline, story) => failed(Failure::OutOfTime(timeout)),
+        () = keep(receipt, begun, deadline, story) => failed(Failure::OutOfTime(timeout)),
     }
 }
 
 /// Extends the lease again and again, until the deadline.
-async fn keep(receipt: &mut dyn Receipt, deadline: Option<Instant>, story: &Story<'_>) {
+async fn keep(
+    receipt: &mut dyn Receipt,
+    begun: Instant,
+    deadline: Option<Instant>,
+    story: &Story<'_>,
+) {
+    let mut extended = begun;
     loop {
-        let next = Instant::now() + EXTEND_EVERY;
+        let next = extended + EXTEND_EVERY;
         let wake = deadline.map_or(next, |deadline| deadline.min(next));
         sleep_until(wake).await;
         if Some(wake) == deadline {
@@ -112,6 +118,7 @@ async fn keep(receipt: &mut dyn Receipt, deadline: Option<Instant>, story: &Stor
         if let Ok(Err(error)) = timeout_at(patience, receipt.extend(LEASE)).await {
             story.not_extended(&error);
         }
+        extended = Instant::now();
     }
 }
 

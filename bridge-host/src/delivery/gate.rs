@@ -56,6 +56,13 @@ pub(super) struct Pass {
     probe: bool,
 }
 
+impl Pass {
+    /// Whether others wait for what it shows.
+    pub(super) fn is_probe(&self) -> bool {
+        self.probe
+    }
+}
+
 impl Gate {
     pub(super) fn new(policy: &Policy) -> Self {
         Self {
@@ -134,7 +141,7 @@ impl Gate {
     }
 
     /// What an attempt showed. Whether the gate is shut now, the rate apart.
-    pub(super) fn told(&self, pass: Pass, sign: &Sign) -> bool {
+    pub(super) fn told(&self, probe: bool, sign: &Sign) -> bool {
         let pause = sign.pause.zip(self.longest);
         if !self.asks && pause.is_none() {
             return false;
@@ -142,7 +149,7 @@ impl Gate {
         let now = Instant::now();
         let mut state = self.lock();
         if let Some(breaker) = &mut state.breaker {
-            breaker.told(pass.probe, sign.health, now);
+            breaker.told(probe, sign.health, now);
         }
         if let Some((asked, longest)) = pause {
             let until = now + asked.min(longest);
@@ -151,22 +158,20 @@ impl Gate {
         }
         let shut = state.is_shut(now).is_err();
         drop(state);
-        if pass.probe {
+        if probe {
             self.changed.notify_waiters();
         }
         shut
     }
 
-    /// An attempt did not come to its end.
-    pub(super) fn given_up(&self, pass: Pass) {
-        if pass.probe {
-            let sign = Sign {
-                health: Health::Unknown,
-                overloaded: false,
-                pause: None,
-            };
-            self.told(pass, &sign);
-        }
+    /// A probe did not come to its end.
+    pub(super) fn given_up(&self) {
+        let sign = Sign {
+            health: Health::Unknown,
+            overloaded: false,
+            pause: None,
+        };
+        self.told(true, &sign);
     }
 
     /// The state of the breaker, where there is one.

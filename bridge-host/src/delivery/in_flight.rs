@@ -1,6 +1,7 @@
 //! An attempt under way, from the place it takes to what became of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tokio::time::Instant;
 
@@ -15,8 +16,8 @@ use crate::guest::Outcome;
 /// aborted, and counts what became of it.
 pub(super) struct InFlight {
     engine: Arc<Engine>,
-    /// Until it is told what the attempt showed.
-    pass: Option<Pass>,
+    /// A probe of which the gate was not told yet.
+    probe: AtomicBool,
     settled: bool,
 }
 
@@ -27,7 +28,7 @@ impl InFlight {
         engine.delivery.stats.begun();
         Self {
             engine: engine.clone(),
-            pass: Some(pass),
+            probe: AtomicBool::new(pass.is_probe()),
             settled: false,
         }
     }
@@ -38,12 +39,11 @@ impl InFlight {
     }
 
     /// What the attempt showed, of the endpoint too.
-    pub(super) fn told(&mut self, outcome: &Outcome, begun: Instant) {
-        let Some(pass) = self.pass.take() else {
-            return;
-        };
+    pub(super) fn told(&self, outcome: &Outcome, begun: Instant) {
         let sign = Sign::of(outcome);
-        if self.engine.gate.told(pass, &sign) {
+        let probe = self.probe.load(Relaxed);
+        self.probe.store(false, Relaxed);
+        if self.engine.gate.told(probe, &sign) {
             self.engine.limit.interrupt();
         }
         self.engine.limit.told(&sign, begun);
@@ -58,8 +58,8 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        if let Some(pass) = self.pass.take() {
-            self.engine.gate.given_up(pass);
+        if *self.probe.get_mut() {
+            self.engine.gate.given_up();
         }
         self.engine.delivery.stats.ended(self.settled);
         self.engine.limit.give_back();

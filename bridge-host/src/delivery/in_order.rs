@@ -122,11 +122,7 @@ impl Worker {
         done
     }
 
-    async fn attempt(
-        &mut self,
-        head: &mut Incoming,
-        mut place: InFlight,
-    ) -> (Settlement, InFlight) {
+    async fn attempt(&mut self, head: &mut Incoming, place: InFlight) -> (Settlement, InFlight) {
         let engine = self.engine.clone();
         let story = story(&engine, head);
         let call = Call {
@@ -136,7 +132,7 @@ impl Worker {
         };
         let settlement = tokio::select! {
             biased;
-            settlement = make(call, &mut place, &mut *head.receipt, &story) => settlement,
+            settlement = make(call, &place, &mut *head.receipt, &story) => settlement,
             never = self.keep(None) => match never {},
         };
         self.take_again(head);

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::gate::{Gate, Pass};
@@ -118,7 +119,11 @@ impl Engine {
             match next {
                 Ok(incoming) => {
                     pause = FIRST_PAUSE;
-                    self.start(incoming, place, tasks).await;
+                    let unhindered = self.lanes.is_none().then(|| self.gate.try_enter());
+                    match unhindered.flatten() {
+                        Some(pass) => tasks.add(self.spawn(incoming, place, pass)),
+                        None => self.start(incoming, place, tasks).await,
+                    }
                 }
                 Err(error) => {
                     drop(place);
@@ -136,19 +141,26 @@ impl Engine {
             Some(lanes) => lanes.enter(incoming),
             None => Way::Free(incoming),
         };
-        let workers = &self.delivery.workers;
         tasks.add(match way {
             Way::Behind => return,
             Way::Free(mut incoming) => {
                 let pass = self.enter(&mut incoming).await;
-                workers.spawn(attempt::deliver(incoming, InFlight::new(self, place, pass)))
+                self.spawn(incoming, place, pass)
             }
             Way::First(mut incoming, lane) => {
                 let pass = self.enter(&mut incoming).await;
                 let in_flight = InFlight::new(self, place, pass);
-                workers.spawn(in_order::deliver(incoming, in_flight, lane))
+                let task = in_order::deliver(incoming, in_flight, lane);
+                self.delivery.workers.spawn(task)
             }
         });
+    }
+
+    fn spawn(self: &Arc<Self>, incoming: Incoming, place: Place<'_>, pass: Pass) -> JoinHandle<()> {
+        let in_flight = InFlight::new(self, place, pass);
+        self.delivery
+            .workers
+            .spawn(attempt::deliver(incoming, in_flight))
     }
 
     /// Passes the gate, which may have shut while the message came.
