@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::model::{Faults, Model, State};
 use super::script::{Nature, Script};
 use super::{MILLI, Running, SECOND, policy};
-use crate::delivery::{OrderKey, Policy};
+use crate::delivery::{Breaker, OrderKey, Policy};
 
 fn by_key(max_in_flight: usize, max_attempts: u32, initial: Duration) -> Policy {
     Policy {
@@ -124,4 +124,29 @@ async fn leases_are_kept_while_a_key_waits() {
     let _running = Running::start(&model, &script, &policy, SECOND);
     model.all_final().await;
     assert_eq!(script.calls(), 3 + 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_settled_is_awaited_while_the_breaker_is_open() {
+    let policy = Policy {
+        breaker: Some(Breaker {
+            after: 1,
+            open_for: 600 * SECOND,
+        }),
+        ..by_key(4, 1, SECOND)
+    };
+    let script = Script::new(1);
+    let faults = Faults {
+        first_settles: 1,
+        ..Faults::default()
+    };
+    let model = Model::new(&script, &policy, faults);
+    let first = model.publish_with(Some(1));
+    script.tell(first.clone(), Nature::Busy(MILLI));
+    script.tell(model.publish_with(Some(1)), Nature::Ok(MILLI));
+    let _running = Running::start(&model, &script, &policy, SECOND);
+    model.all_final().await;
+    let called = script.called();
+    assert_eq!(called[..2], [first.clone(), first]);
+    assert_eq!(called.len(), 3);
 }
