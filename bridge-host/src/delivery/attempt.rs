@@ -1,4 +1,4 @@
-//! One delivery's turn: an attempt within its time and its lease, the verdict
+//! One delivery's turn: an attempt within its lease, the verdict
 //! on it, the settlement. The task that runs for each message.
 
 use std::any::Any;
@@ -9,19 +9,15 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
-use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::decide::decide;
 use super::in_flight::InFlight;
 use super::log::Story;
 use super::settle::settle;
 use super::stats::Settled;
-use crate::broker::{Incoming, Receipt, Settlement};
+use crate::broker::{BrokerError, Incoming, Receipt, Settlement};
 use crate::guest::{Call, CallResult, Failure, Handle, Outcome};
-
-/// The guest room ends an attempt at its timeout; this much later it is taken
-/// to have failed at that.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// An attempt that takes longer has its lease extended, again and again.
 pub(super) const EXTEND_EVERY: Duration = Duration::from_secs(10);
@@ -69,7 +65,7 @@ pub(super) async fn make(
     let begun = Instant::now();
     let engine = place.engine();
     let delivery = &engine.delivery;
-    let outcome = within(&*delivery.handler, call, begun, receipt, story).await;
+    let outcome = within(&*delivery.handler, call, receipt, story).await;
     let took = begun.elapsed();
     delivery.stats.attempted(took);
     place.told(&outcome, begun);
@@ -79,55 +75,34 @@ pub(super) async fn make(
     settlement
 }
 
-/// The attempt, stopped at the end of its time, its lease kept until then.
+/// The attempt, its lease kept until it ends. Its time is the handler's to
+/// keep: it begins when there is an instance for it.
 async fn within(
     handler: &dyn Handle,
     call: Call,
-    begun: Instant,
     receipt: &mut dyn Receipt,
     story: &Story<'_>,
 ) -> Outcome {
-    let timeout = call.timeout;
-    // A time beyond what the clock can hold is no limit.
-    let deadline = begun.checked_add(timeout.saturating_add(GRACE));
+    let kept = keep(receipt, |error| story.not_extended(error));
     tokio::select! {
         biased;
         outcome = caught(handler, call) => outcome,
-        () = keep(receipt, begun, deadline, story) => failed(Failure::OutOfTime(timeout)),
-    }
-}
-
-/// Extends the lease again and again, until the deadline.
-async fn keep(
-    receipt: &mut dyn Receipt,
-    begun: Instant,
-    deadline: Option<Instant>,
-    story: &Story<'_>,
-) {
-    let mut extended = begun;
-    loop {
-        let next = extended + EXTEND_EVERY;
-        let wake = deadline.map_or(next, |deadline| deadline.min(next));
-        sleep_until(wake).await;
-        if Some(wake) == deadline {
-            return;
-        }
-        // One that hangs must not keep the attempt past its deadline.
-        let patience = wake + EXTEND_EVERY;
-        let patience = deadline.map_or(patience, |deadline| deadline.min(patience));
-        if let Ok(Err(error)) = timeout_at(patience, receipt.extend(LEASE)).await {
-            story.not_extended(&error);
-        }
-        extended = Instant::now();
+        never = kept => match never {},
     }
 }
 
 /// Extends the lease again and again while the message waits.
 pub(super) async fn keep_waiting(receipt: &mut dyn Receipt) -> Infallible {
+    keep(receipt, |_| {}).await
+}
+
+async fn keep(receipt: &mut dyn Receipt, failed: impl Fn(&BrokerError)) -> Infallible {
     loop {
         sleep(EXTEND_EVERY).await;
         // One that hangs must not keep it from the next.
-        _ = timeout(EXTEND_EVERY, receipt.extend(LEASE)).await;
+        if let Ok(Err(error)) = timeout(EXTEND_EVERY, receipt.extend(LEASE)).await {
+            failed(&error);
+        }
     }
 }
 

@@ -297,7 +297,11 @@ impl Handle for Script {
             probe,
             shown: None,
         };
-        let outcome = self.act(told.unwrap_or(Nature::Flaky)).await;
+        let act = self.act(told.unwrap_or(Nature::Flaky));
+        let outcome = match tokio::time::timeout(call.timeout, act).await {
+            Ok(outcome) => outcome,
+            Err(_) => outcome(CallResult::Failed(Failure::OutOfTime(call.timeout)), None),
+        };
         self.promises.ended(probe, Some(&outcome));
         let gone = outcome.exchanges.is_empty() && outcome.sent == 0;
         witness.shown = Some(match &outcome.result {
