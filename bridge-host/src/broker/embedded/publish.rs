@@ -6,10 +6,8 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::settings::Settings;
 use crate::broker::{BrokerError, Published};
-use crate::message::{Message, MessageId, check_topic};
+use crate::message::{Message, MessageId, MetadataSize, check_topic};
 
-/// The most metadata one message may have, in bytes.
-const MAX_METADATA: usize = 256 << 10;
 /// SQLite takes rows of up to 1,000,000,000 bytes.
 const MAX_ROW: u64 = 1_000_000_000 - (1 << 20);
 
@@ -32,17 +30,8 @@ impl Limits {
 
     pub(super) fn check(&self, message: &Message) -> Result<Checked, BrokerError> {
         check_topic(&message.topic).map_err(|error| BrokerError::Refused(error.to_string()))?;
-        let metadata: usize = message
-            .metadata
-            .iter()
-            .map(|(k, v)| k.len() + v.len())
-            .sum();
-        if metadata > MAX_METADATA {
-            return Err(BrokerError::Refused(format!(
-                "a message has at most {MAX_METADATA} bytes of metadata, this one has {metadata} in {} entries: put some of it into the data",
-                message.metadata.len()
-            )));
-        }
+        let metadata = MetadataSize::of(&message.metadata).check();
+        let metadata = metadata.map_err(|error| BrokerError::Refused(error.to_string()))?;
         let data = message.data.len() as u64;
         if data > self.max_message_size {
             return Err(BrokerError::TooLarge {

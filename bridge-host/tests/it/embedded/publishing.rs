@@ -70,6 +70,10 @@ async fn what_cannot_be_kept_is_refused() {
     wordy.add_metadata("k", "x".repeat(300 << 10));
     let wordy = broker.publish(wordy, None).await;
     assert!(matches!(wordy, Err(BrokerError::Refused(text)) if text.contains("262144")));
+    let mut many = Message::new("a", "");
+    many.metadata = (0..2_001).map(|n| (n.to_string(), "".into())).collect();
+    let many = broker.publish(many, None).await;
+    assert!(matches!(many, Err(BrokerError::Refused(text)) if text.contains("2001")));
     broker.publish(Message::new("a", ""), None).await.unwrap();
     assert_eq!(next(&mut s).await.message.data.len(), 0);
 }
