@@ -4,6 +4,7 @@
 pub mod embedded;
 
 use std::fmt;
+use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -27,7 +28,22 @@ pub trait Broker: Send + Sync {
         message: Message,
         id: Option<MessageId>,
     ) -> Result<Published, BrokerError>;
+
+    /// Returns once the message has its place: those that are handed over one
+    /// after another keep that order, and what [`Broker::publish`] returns of
+    /// each comes later. A broker that cannot part the two does both.
+    async fn enqueue(
+        &self,
+        message: Message,
+        id: Option<MessageId>,
+    ) -> Result<Confirmation, BrokerError> {
+        let published = self.publish(message, id).await;
+        Ok(Box::pin(std::future::ready(published)))
+    }
 }
+
+/// Completes once a message is durable, or confirmed by the broker.
+pub type Confirmation = Pin<Box<dyn Future<Output = Result<Published, BrokerError>> + Send>>;
 
 /// A place in a group: its messages come here one by one.
 #[async_trait]

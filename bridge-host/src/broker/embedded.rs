@@ -39,7 +39,9 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
-use super::{Broker, BrokerError, Capabilities, Published, SubscribeSpec, Subscription};
+use super::{
+    Broker, BrokerError, Capabilities, Confirmation, Published, SubscribeSpec, Subscription,
+};
 use crate::message::{Message, MessageId};
 use join::Join;
 use publish::{Limits, Publish};
@@ -114,7 +116,7 @@ impl Embedded {
         answer: oneshot::Receiver<Result<T, BrokerError>>,
     ) -> Result<T, BrokerError> {
         self.shared.queue.push(command)?;
-        answer.await.unwrap_or_else(|_| Err(shared::closed()))
+        shared::answer(answer).await
     }
 }
 
@@ -147,12 +149,21 @@ impl Broker for Embedded {
         message: Message,
         id: Option<MessageId>,
     ) -> Result<Published, BrokerError> {
+        self.enqueue(message, id).await?.await
+    }
+
+    async fn enqueue(
+        &self,
+        message: Message,
+        id: Option<MessageId>,
+    ) -> Result<Confirmation, BrokerError> {
         self.shared.check()?;
         let checked = self.limits.check(&message)?;
         let room = self.shared.queue.room(checked.size).await?;
         let (reply, answer) = oneshot::channel();
         let publish = Publish::new(message, id, checked, room, reply);
-        self.ask(Command::Publish(publish), answer).await
+        self.shared.queue.push(Command::Publish(publish))?;
+        Ok(Box::pin(shared::answer(answer)))
     }
 }
 

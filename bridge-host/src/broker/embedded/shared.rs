@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 
+use tokio::sync::oneshot;
+
 use super::feed::Feed;
 use super::lock;
 use super::queue::Queue;
@@ -83,4 +85,11 @@ impl Shared {
 /// The answer once the broker is closed.
 pub(super) fn closed() -> BrokerError {
     BrokerError::Unavailable("the embedded broker is closed".into())
+}
+
+/// Waits for the writer's answer to a command.
+pub(super) async fn answer<T>(
+    from: oneshot::Receiver<Result<T, BrokerError>>,
+) -> Result<T, BrokerError> {
+    from.await.unwrap_or_else(|_| Err(closed()))
 }

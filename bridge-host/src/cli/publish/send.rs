@@ -1,5 +1,5 @@
-//! Sending: lines gathered to batches, a few batches at once, and what was not
-//! taken again where that is wanted.
+//! Sending: lines gathered to batches, one batch after the other so that the
+//! order holds, and what was not taken again where that is wanted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,6 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 
 use super::Error;
 use super::answer::Answer;
@@ -18,12 +17,10 @@ use super::progress::Progress;
 use super::source::{ReadLine, Source};
 use crate::http::{Allow, Client, HttpError, Options, ResponseBody, Secret, Settings};
 
-/// Lines in one batch.
-const LINES: usize = 64;
+/// Lines in one batch: a bridge commits about as many together.
+const LINES: usize = 1000;
 /// Bytes in one batch, unless a line alone has more.
 const BYTES: usize = 4 << 20;
-/// Batches under way at once.
-const BATCHES: usize = 4;
 /// Before a batch is sent again; doubled each time.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// No wait is longer.
@@ -32,7 +29,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The bridge that is published to.
-#[derive(Clone)]
 pub(super) struct Bridge {
     given: Uri,
     batch: Uri,
@@ -40,9 +36,6 @@ pub(super) struct Bridge {
     client: Client<Full<Bytes>>,
     options: Options,
 }
-
-/// What came of a line, or that there is no bridge.
-type Answered = Result<(u64, Answer), Error>;
 
 impl Bridge {
     /// Nothing is sent yet.
@@ -55,14 +48,13 @@ impl Bridge {
         }
         let authorization = token.map(|token| {
             let value = HeaderValue::try_from(format!("Bearer {}", token.expose()));
-            value.map(|mut value| {
-                value.set_sensitive(true);
-                value
-            })
+            let mut value = value.expect("a token is visible ASCII");
+            value.set_sensitive(true);
+            value
         });
         Ok(Self {
             given: to.clone(),
-            authorization: authorization.transpose().map_err(|_| Error::Token)?,
+            authorization,
             client: Client::new(&Settings::default())?,
             options: Options {
                 connect_timeout: Duration::from_secs(10),
@@ -133,28 +125,10 @@ pub(super) async fn all(
     progress: &mut Progress,
 ) -> Result<(), Error> {
     let (to, mut lines) = mpsc::channel(LINES);
-    let (answers, mut answered) = mpsc::channel(LINES);
     source.read(to);
-    let mut batches = JoinSet::new();
-    let mut ended = false;
-    while !ended || !batches.is_empty() {
-        tokio::select! {
-            biased;
-            Some(answer) = answered.recv() => progress.take(answer?),
-            Some(_) = batches.join_next() => {}
-            line = lines.recv(), if !ended && batches.len() < BATCHES => match line {
-                Some(first) => {
-                    let batch = gather(first?, &mut lines, progress)?;
-                    let sending = batch_until_done(batch, bridge.clone(), wait, answers.clone());
-                    batches.spawn(sending);
-                }
-                None => ended = true,
-            },
-        }
-    }
-    drop(answers);
-    while let Some(answer) = answered.recv().await {
-        progress.take(answer?);
+    while let Some(first) = lines.recv().await {
+        let batch = gather(first?, &mut lines, progress)?;
+        batch_until_done(batch, &bridge, wait, progress).await?;
     }
     Ok(())
 }
@@ -187,17 +161,16 @@ fn gather(
 /// that lasts.
 async fn batch_until_done(
     mut batch: Vec<Line>,
-    bridge: Bridge,
+    bridge: &Bridge,
     wait: bool,
-    answers: mpsc::Sender<Answered>,
-) {
+    progress: &mut Progress,
+) -> Result<(), Error> {
     let mut pause = FIRST_WAIT;
     while !batch.is_empty() {
         let found = match bridge.send(&batch).await {
             Ok(found) => found,
             Err(HttpError::ConnectRefused(_)) if !wait => {
-                let _ = answers.send(Err(Error::NobodyListens(bridge.given))).await;
-                return;
+                return Err(Error::NobodyListens(bridge.given.clone()));
             }
             Err(error) => vec![Answer::none(error.to_string()); batch.len()],
         };
@@ -205,11 +178,7 @@ async fn batch_until_done(
         for (line, answer) in batch.into_iter().zip(found) {
             match answer {
                 Answer::Refused { lasting: false, .. } if wait => again.push(line),
-                answer => {
-                    if answers.send(Ok((line.number, answer))).await.is_err() {
-                        return;
-                    }
-                }
+                answer => progress.take(line.number, answer),
             }
         }
         batch = again;
@@ -218,4 +187,5 @@ async fn batch_until_done(
             pause = (pause * 2).min(LONGEST_WAIT);
         }
     }
+    Ok(())
 }
