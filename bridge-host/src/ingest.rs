@@ -9,6 +9,7 @@ mod message;
 mod route;
 mod server;
 mod settings;
+mod visitor;
 
 pub use server::serve;
-pub use settings::Settings;
+pub use settings::{Settings, is_token};
