@@ -15,6 +15,7 @@ mod receive;
 mod report;
 mod run;
 mod store;
+mod token;
 
 use std::process::ExitCode;
 

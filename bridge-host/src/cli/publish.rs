@@ -15,7 +15,8 @@ use clap::error::ErrorKind;
 use http::Uri;
 
 use super::report;
-use crate::http::{Secret, SettingsError};
+use super::token::{self, TokenError};
+use crate::http::SettingsError;
 use progress::Progress;
 use source::Source;
 
@@ -81,8 +82,8 @@ enum Error {
         "no bridge listens at {0}: start one with `bridge-host run`, or with `bridge-host forward TOPIC URL`; --wait waits for it"
     )]
     NobodyListens(Uri),
-    #[error("the token is no header's value: it has control characters or is not ASCII")]
-    Token,
+    #[error(transparent)]
+    Token(#[from] TokenError),
     #[error(transparent)]
     Client(#[from] SettingsError),
     #[error("cannot start: {0}")]
@@ -108,7 +109,8 @@ pub(super) fn run(args: Args) -> ExitCode {
 }
 
 fn publish(args: &Args) -> Result<(), Error> {
-    let to = send::Bridge::new(&args.to, token(args)?)?;
+    let token = args.token_file.as_deref().map(token::read).transpose()?;
+    let to = send::Bridge::new(&args.to, token)?;
     let source = Source::open(args)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -133,14 +135,6 @@ impl Args {
         }
         Alone::command()
     }
-}
-
-fn token(args: &Args) -> Result<Option<Secret>, Error> {
-    let Some(path) = &args.token_file else {
-        return Ok(None);
-    };
-    let text = std::fs::read_to_string(path).map_err(|error| Error::Read(path.clone(), error))?;
-    Ok(Some(Secret::new(text.trim())))
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

@@ -32,6 +32,16 @@ pub(super) fn faults(faults: &[Fault]) -> ExitCode {
     bad_config()
 }
 
+/// Shows the faults of a command's arguments, all of them.
+pub(super) fn arguments(command: &str, faults: &[Fault]) -> ExitCode {
+    let style = Style::of_stderr();
+    for fault in faults {
+        eprintln!("{}", style.fault(fault));
+    }
+    eprintln!("For more information, try 'bridge-host {command} --help'.");
+    ExitCode::from(USAGE)
+}
+
 /// What a config with faults ends in, when they were shown otherwise.
 pub(super) fn bad_config() -> ExitCode {
     ExitCode::from(BAD_CONFIG)

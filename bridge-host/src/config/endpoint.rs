@@ -9,6 +9,7 @@ use http::Uri;
 use toml::de::DeValue;
 
 use super::fault::Fault;
+use super::mask;
 use super::section::Section;
 use super::text::Text;
 use super::value::Value;
@@ -24,7 +25,7 @@ pub struct Endpoint {
     /// Where it is.
     pub url: Uri,
     /// The URL as the user wrote it: `${NAME}` where it came from the
-    /// environment.
+    /// environment, and `***` for its query, which may be a secret.
     pub shown: String,
     /// The names and values of its headers.
     pub headers: Vec<(String, Secret)>,
@@ -174,7 +175,7 @@ impl Draft {
         };
         Ok(Endpoint {
             url: uri,
-            shown: url.shown().into(),
+            shown: mask::hide_query(url.shown()),
             plain: plain.collect(),
             headers: self.headers.clone(),
             settings,

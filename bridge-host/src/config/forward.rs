@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mapping::EndpointError;
 use sha2::{Digest, Sha256};
 
 use super::load::{Environment, default_cache};
@@ -30,15 +31,13 @@ impl Config {
                 }
             }
         }
-        let shown = super::mask::hide_user_info(url);
-        let endpoint = Endpoint::of(&Text::hidden(url, shown));
-        match endpoint {
+        match endpoint(url) {
             Ok(endpoint) if faults.is_empty() => {
                 Ok(Self::with(forward(read, endpoint), environment))
             }
             Ok(_) => Err(faults),
-            Err(what) => {
-                faults.push(Fault::new(None, what, None::<String>));
+            Err(fault) => {
+                faults.push(fault);
                 Err(faults)
             }
         }
@@ -58,6 +57,26 @@ impl Config {
             subscriptions: vec![subscription],
         }
     }
+}
+
+/// The endpoint, or what is wrong with it as an argument.
+fn endpoint(url: &str) -> Result<Endpoint, Fault> {
+    let (what, help) = match mapping::Endpoint::parse(url) {
+        Ok(_) => match Endpoint::of(&Text::plain(url)) {
+            Ok(endpoint) => return Ok(endpoint),
+            // It is what all clients take, but for its length.
+            Err(_) => ("is too long".into(), None),
+        },
+        Err(EndpointError::UserInfo) => (
+            "has a user or password in it".into(),
+            Some("headers have their place in a config file: see `bridge-host run`"),
+        ),
+        Err(error) => (
+            error.to_string(),
+            Some("such as https://shop.example/hooks/orders"),
+        ),
+    };
+    Err(Fault::new(None, format!("the URL {what}"), help))
 }
 
 fn forward(topics: Vec<TopicPattern>, endpoint: Endpoint) -> Subscription {

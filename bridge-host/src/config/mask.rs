@@ -1,5 +1,5 @@
 //! Which parts of a config file are secrets, and never shown: literal tokens,
-//! header values, and user names and passwords within URLs.
+//! header values, and of URLs user names, passwords and queries.
 
 use std::ops::Range;
 
@@ -54,7 +54,7 @@ fn visit(
         }
         DeValue::String(written) if secret && is_reference(written) => {}
         DeValue::String(_) if secret => found.push(inside_quotes(text, value.span())),
-        DeValue::String(_) => found.extend(user_info(text, value.span())),
+        DeValue::String(_) => found.extend(in_url(text, value.span())),
         _ if secret => found.push(value.span()),
         _ => {}
     }
@@ -73,10 +73,13 @@ fn inside_quotes(text: &str, span: Range<usize>) -> Range<usize> {
     }
 }
 
-/// The `user:password` of a URL.
-fn user_info(text: &str, span: Range<usize>) -> Option<Range<usize>> {
-    let found = find_user_info(&text[span.clone()])?;
-    Some(span.start + found.start..span.start + found.end)
+/// The `user:password` and the query of a URL.
+fn in_url(text: &str, span: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let span = inside_quotes(text, span);
+    let url = &text[span.clone()];
+    let found = [find_user_info(url), find_query(url)];
+    let moved = move |found: Range<usize>| span.start + found.start..span.start + found.end;
+    found.into_iter().flatten().map(moved)
 }
 
 fn find_user_info(text: &str) -> Option<Range<usize>> {
@@ -86,10 +89,15 @@ fn find_user_info(text: &str) -> Option<Range<usize>> {
     (!is_reference(&authority[..at])).then_some(start..start + at)
 }
 
-/// A URL without the user and password that it may name.
-pub(super) fn hide_user_info(url: &str) -> String {
-    match find_user_info(url) {
-        Some(span) => format!("{}***{}", &url[..span.start], &url[span.end..]),
+fn find_query(url: &str) -> Option<Range<usize>> {
+    let start = url.find('?')? + 1;
+    url.contains("://").then_some(start..url.len())
+}
+
+/// A URL without its query.
+pub(super) fn hide_query(url: &str) -> String {
+    match url.split_once('?') {
+        Some((before, _)) => format!("{before}?***"),
         None => url.into(),
     }
 }
@@ -129,6 +137,7 @@ mod tests {
         check("token = 'abc'", &["abc"]);
         check("to.headers = { x = \"1\", y = '''2''' }", &["1", "2"]);
         check("to = 'https://me:pw@host/@'", &["me:pw"]);
+        check("to.url = 'https://host/a?sig=1#x'", &["sig=1#x"]);
         check("settings = { api_key = 'k', minimum = '1' }", &["k"]);
         check("token = '${A:default}'", &["${A:default}"]);
         check("token = 123456", &["123456"]);

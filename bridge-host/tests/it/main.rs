@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod arguments;
 mod compose;
 mod config;
 mod content;
