@@ -8,6 +8,7 @@ mod jitter;
 mod limit;
 mod log;
 mod policy;
+mod replies;
 mod run;
 mod settle;
 #[cfg(test)]
@@ -24,7 +25,7 @@ pub use workers::Workers;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::broker::Subscription;
+use crate::broker::{Broker, Subscription};
 use crate::guest::Handle;
 
 /// The delivery of one subscription's messages.
@@ -35,6 +36,8 @@ pub struct Delivery {
     pub policy: Policy,
     /// What the messages are handed to.
     pub handler: Arc<dyn Handle>,
+    /// Where the replies are published that its outcomes bring.
+    pub replies: Option<Arc<dyn Broker>>,
     /// Where the attempts run.
     pub workers: Workers,
     /// Where it is counted what became of them.

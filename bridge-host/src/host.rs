@@ -6,7 +6,7 @@ mod error;
 mod ledger;
 mod subscription;
 
-pub use composition::composition;
+pub use composition::{composition, handler};
 pub use error::{HostError, SubscriptionError};
 pub use subscription::check_topics;
 

@@ -10,13 +10,15 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::Delivery;
 use super::decide::decide;
 use super::limit::InFlight;
 use super::log::Story;
+use super::replies::publish;
 use super::settle::settle;
 use super::stats::Settled;
 use crate::broker::{Incoming, Receipt};
-use crate::guest::{Call, CallResult, Failure, Handle, Outcome};
+use crate::guest::{Call, Failure, Handle, Outcome};
 
 /// The guest room ends an attempt at its timeout; this much later it is taken
 /// to have failed at that.
@@ -54,7 +56,7 @@ pub(super) async fn deliver(incoming: Incoming, in_flight: InFlight) {
         timeout,
     };
     let begun = Instant::now();
-    let outcome = within(&*delivery.handler, call, &mut *receipt, &story).await;
+    let outcome = within(delivery, call, &mut *receipt, &story).await;
     let took = begun.elapsed();
     delivery.stats.attempted(took);
     let settlement = decide(&outcome, attempt, &delivery.policy, engine.jitter.next());
@@ -67,7 +69,7 @@ pub(super) async fn deliver(incoming: Incoming, in_flight: InFlight) {
 
 /// The attempt, stopped at the end of its time, its lease kept until then.
 async fn within(
-    handler: &dyn Handle,
+    delivery: &Delivery,
     call: Call,
     receipt: &mut dyn Receipt,
     story: &Story<'_>,
@@ -78,8 +80,8 @@ async fn within(
     let deadline = now.checked_add(timeout.saturating_add(GRACE));
     tokio::select! {
         biased;
-        outcome = caught(handler, call) => outcome,
-        () = keep(receipt, deadline, story) => failed(Failure::OutOfTime(timeout)),
+        outcome = answered(delivery, call) => outcome,
+        () = keep(receipt, deadline, story) => Failure::OutOfTime(timeout).into(),
     }
 }
 
@@ -101,27 +103,26 @@ async fn keep(receipt: &mut dyn Receipt, deadline: Option<Instant>, story: &Stor
     }
 }
 
+/// The attempt, and what it has to say published.
+async fn answered(delivery: &Delivery, call: Call) -> Outcome {
+    let mut outcome = caught(&*delivery.handler, call).await;
+    publish(&mut outcome, delivery.replies.as_deref()).await;
+    outcome
+}
+
 /// A handler that panics has failed as a component that traps.
 async fn caught(handler: &dyn Handle, call: Call) -> Outcome {
     let mut run = pin!(async move { handler.handle(call).await });
     poll_fn(
         |cx| match catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(cx))) {
             Ok(poll) => poll,
-            Err(panic) => Poll::Ready(failed(Failure::Trap {
+            Err(panic) => Poll::Ready(Outcome::from(Failure::Trap {
                 message: format!("the host panicked: {}", text(&*panic)),
                 backtrace: None,
             })),
         },
     )
     .await
-}
-
-fn failed(failure: Failure) -> Outcome {
-    Outcome {
-        result: CallResult::Failed(failure),
-        exchanges: Vec::new(),
-        sent: 0,
-    }
 }
 
 fn text(panic: &(dyn Any + Send)) -> &str {

@@ -63,6 +63,7 @@ impl Running {
             name: "simulated".into(),
             policy: policy.clone(),
             handler: script.clone(),
+            replies: None,
             workers,
             stats: stats.clone(),
         };

@@ -1,32 +1,50 @@
-//! One instance in its store: how it is made, called and limited, and what
-//! its end tells.
+//! One instance in its store: how it is made and limited, and what its end
+//! tells. How it is called is the matter of those who know its bindings.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
+use wasmtime::component::InstancePre;
+use wasmtime::{Engine, Result, Store, UpdateDeadline, WasmBacktrace};
 use wasmtime_wasi_config::WasiConfigVariables;
 
 use super::engine::TICK;
-use super::messaging::{Error, HeldMessage, ID_KEY, Messaging, MessagingPre};
-use super::outcome::{CallResult, Failure, Outcome};
+use super::outcome::Failure;
 use super::settings::Limits;
 use super::state::{CallState, Environment, Shared, State};
-use crate::message::{Message, MessageId};
+use super::trace::Trace;
+use crate::message::MessageId;
+
+/// A linked component of which the exports are known: that of a world.
+pub(super) trait Ready: Sized + Send + Sync + 'static {
+    /// An instance's exports.
+    type Bindings: Send + 'static;
+
+    /// Finds the world's exports in a component.
+    fn of(ready: InstancePre<State>) -> Result<Self>;
+
+    /// What it was compiled by.
+    fn engine(&self) -> &Engine;
+
+    /// Makes an instance in this store.
+    fn instantiate(
+        &self,
+        store: &mut Store<State>,
+    ) -> impl Future<Output = Result<Self::Bindings>> + Send;
+}
 
 /// What every instance of one component is made from.
-pub(super) struct Mould {
-    pub(super) name: String,
-    pub(super) ready: MessagingPre<State>,
-    pub(super) environment: Environment,
-    pub(super) config: Arc<WasiConfigVariables>,
-    pub(super) shared: Shared,
+pub(super) struct Mould<R> {
+    name: String,
+    ready: R,
+    environment: Environment,
+    config: Arc<WasiConfigVariables>,
+    shared: Shared,
 }
 
 /// An instance that is not in a call.
-pub(super) struct Instance {
-    store: Store<State>,
-    bindings: Messaging,
+pub(super) struct Instance<B> {
+    pub(super) store: Store<State>,
+    pub(super) bindings: B,
     calls: u32,
 }
 
@@ -35,11 +53,28 @@ pub(super) struct Instance {
 #[error("out of compute")]
 struct OutOfCompute;
 
-impl Mould {
+impl<R: Ready> Mould<R> {
+    pub(super) fn new(
+        name: &str,
+        ready: InstancePre<State>,
+        environment: Environment,
+        shared: Shared,
+    ) -> Result<Self> {
+        Ok(Self {
+            name: name.into(),
+            ready: R::of(ready)?,
+            config: Arc::new(environment.settings.clone().into_iter().collect()),
+            environment,
+            shared,
+        })
+    }
+
     /// A new instance.
-    pub(super) async fn cast(&self) -> Result<Instance, Failure> {
-        let mut store = self.store();
-        match self.ready.instantiate_async(&mut store).await {
+    pub(super) async fn cast(&self) -> Result<Instance<R::Bindings>, Failure> {
+        let mut store = self
+            .store()
+            .map_err(|error| Failure::Start(format!("{error:#}")))?;
+        match self.ready.instantiate(&mut store).await {
             Ok(bindings) => Ok(Instance {
                 store,
                 bindings,
@@ -56,9 +91,14 @@ impl Mould {
         &self.environment.limits
     }
 
-    fn store(&self) -> Store<State> {
+    /// Whether all instances together may have so many bytes more.
+    pub(super) fn has_room(&self, bytes: u64) -> bool {
+        self.shared.budget.has_room(bytes)
+    }
+
+    fn store(&self) -> Result<Store<State>> {
         let config = self.config.clone();
-        let state = State::new(&self.name, &self.environment, config, &self.shared);
+        let state = State::new(&self.name, &self.environment, config, &self.shared)?;
         let mut store = Store::new(self.ready.engine(), state);
         store.limiter(|state| &mut state.limiter);
         let most = self.limits().compute.div_duration_f64(TICK).ceil() as u32;
@@ -71,11 +111,11 @@ impl Mould {
                 false => Ok(UpdateDeadline::Yield(1)),
             }
         });
-        store
+        Ok(store)
     }
 }
 
-impl Instance {
+impl<B> Instance<B> {
     /// Linear memory, in bytes.
     pub(super) fn memory(&self) -> u64 {
         self.store.data().limiter.taken()
@@ -86,74 +126,19 @@ impl Instance {
         self.calls
     }
 
-    /// Calls `handle`. The instance is handed back where it may be called again.
-    pub(super) async fn handle(
-        mut self,
-        mut message: Message,
-        id: MessageId,
-        timeout: Duration,
-        limits: &Limits,
-    ) -> (Outcome, Option<Self>) {
-        self.begin(id.clone());
-        message.metadata.retain(|(key, _)| key != ID_KEY);
-        let result = match self
-            .store
-            .data_mut()
-            .table
-            .push(HeldMessage { message, id })
-        {
-            Ok(message) => {
-                let call = self
-                    .bindings
-                    .wasi_messaging_incoming_handler()
-                    .call_handle(&mut self.store, message);
-                tokio::time::timeout(timeout, call).await
-            }
-            Err(full) => Ok(Err(full.into())),
-        };
-        let (result, alive) = match result {
-            Ok(Ok(Ok(()))) => (CallResult::Ok, true),
-            Ok(Ok(Err(error))) => (error.into(), true),
-            Ok(Err(trap)) => (failure(&self.store, trap, limits).into(), false),
-            Err(_) => (Failure::OutOfTime(timeout).into(), false),
-        };
-        let outcome = self.outcome(result);
-        (outcome, alive.then_some(self))
-    }
-
-    /// Calls `subscribe`.
-    pub(super) async fn subscribe(
-        &mut self,
-        timeout: Duration,
-        limits: &Limits,
-    ) -> Result<Vec<String>, CallResult> {
-        self.begin(MessageId::idle());
-        let call = self
-            .bindings
-            .wasi_messaging_incoming_handler()
-            .call_subscribe(&mut self.store);
-        match tokio::time::timeout(timeout, call).await {
-            Ok(Ok(topics)) => topics.map_err(CallResult::from),
-            Ok(Err(trap)) => Err(failure(&self.store, trap, limits).into()),
-            Err(_) => Err(Failure::OutOfTime(timeout).into()),
-        }
-    }
-
-    fn begin(&mut self, id: MessageId) {
+    /// A new call, for this message; what it shows is recorded in the trace.
+    pub(super) fn begin(&mut self, id: MessageId) -> Trace {
         self.calls += 1;
+        let trace = Trace::default();
         let state = self.store.data_mut();
+        state.hooks.begin(trace.clone(), id.clone());
         state.call = CallState::new(id);
-        state.hooks.exchanges = state.call.exchanges.clone();
+        trace
     }
 
-    fn outcome(&mut self, result: CallResult) -> Outcome {
-        let call = &mut self.store.data_mut().call;
-        let mut exchanges = call.exchanges.lock().unwrap_or_else(|e| e.into_inner());
-        Outcome {
-            result,
-            exchanges: std::mem::take(&mut *exchanges),
-            sent: call.sent,
-        }
+    /// Why a call of it did not return.
+    pub(super) fn failure(&self, error: wasmtime::Error, limits: &Limits) -> Failure {
+        failure(&self.store, error, limits)
     }
 }
 
@@ -169,21 +154,5 @@ fn failure(store: &Store<State>, error: wasmtime::Error, limits: &Limits) -> Fai
     Failure::Trap {
         message: error.root_cause().to_string(),
         backtrace: backtrace.map(ToString::to_string),
-    }
-}
-
-impl From<Failure> for CallResult {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
-impl From<Error> for CallResult {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Timeout => Self::Timeout,
-            Error::Connection(why) => Self::Connection(why),
-            Error::Other(why) => Self::Other(why),
-        }
     }
 }

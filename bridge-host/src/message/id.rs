@@ -63,12 +63,26 @@ impl MessageId {
     /// one: a repeated attempt repeats it. Where that would be too long, a
     /// digest stands for the end of this one.
     pub fn child(&self, n: u32) -> Self {
-        let child = format!("{}.{n}", self.0);
-        if child.len() <= Self::MAX_LEN {
-            return Self(child.into());
+        self.with_end(&format!(".{n}"))
+    }
+
+    /// The id of the message that is made of the response to this one: a
+    /// repeated attempt repeats it. `before` counts those made of earlier
+    /// responses in the same attempt.
+    pub fn reply(&self, before: usize) -> Self {
+        match before {
+            0 => self.with_end(".reply"),
+            n => self.with_end(&format!(".reply.{}", n + 1)),
+        }
+    }
+
+    fn with_end(&self, end: &str) -> Self {
+        let whole = format!("{}{end}", self.0);
+        if whole.len() <= Self::MAX_LEN {
+            return Self(whole.into());
         }
         let digest = Sha256::digest(self.0.as_bytes());
-        Self(format!("{}~{digest:x}.{n}", &self.0[..Self::MAX_LEN / 2]).into())
+        Self(format!("{}~{digest:x}{end}", &self.0[..Self::MAX_LEN / 2]).into())
     }
 
     /// The text of it.
@@ -104,7 +118,11 @@ mod tests {
         let (first, second) = (long.child(1), long.child(2));
         assert_ne!(first, second);
         assert_eq!(MessageId::parse(first.as_str()), Ok(first));
-        assert_eq!(MessageId::parse("a").unwrap().child(3).as_str(), "a.3");
+        let short = MessageId::parse("a").unwrap();
+        assert_eq!(short.child(3).as_str(), "a.3");
+        assert_eq!(short.reply(0).as_str(), "a.reply");
+        assert_eq!(short.reply(1).as_str(), "a.reply.2");
+        assert_ne!(long.reply(0), second);
     }
 
     #[test]

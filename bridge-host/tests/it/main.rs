@@ -14,6 +14,7 @@ mod embedded;
 mod examples;
 mod forward;
 mod guests_of_others;
+mod handlers;
 mod http;
 mod intake;
 mod limits;
