@@ -12,6 +12,7 @@ mod http;
 mod instance;
 mod linker;
 mod messaging;
+mod meter;
 mod outcome;
 mod pool;
 mod response;

@@ -5,6 +5,7 @@ mod composition;
 mod error;
 mod ledger;
 mod subscription;
+mod threads;
 
 pub use composition::{composition, handler};
 pub use error::{HostError, SubscriptionError};
@@ -19,6 +20,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use subscription::Ready;
+use threads::Threads;
 
 use crate::admin::Admin;
 use crate::broker::Broker;
@@ -36,6 +38,7 @@ pub struct Host {
     brokers: Vec<Arc<Embedded>>,
     into: Arc<dyn Broker>,
     subscriptions: Vec<subscription::Ready>,
+    threads: Threads,
     drain: Duration,
 }
 
@@ -60,11 +63,12 @@ impl Host {
             config.guests.memory,
             &http::Settings::default(),
         )?;
-        let workers = Workers::current();
+        let threads = Threads::start(config.subscriptions.len()).map_err(HostError::Thread)?;
         let mut subscriptions = Vec::new();
-        for each in &config.subscriptions {
+        for (n, each) in config.subscriptions.iter().enumerate() {
             let broker = &*connections[&each.from];
-            let ready = subscription::prepare(each, &runtime, &connections, broker, &workers);
+            let workers = Workers::new(threads.of(n).clone(), Vec::new());
+            let ready = subscription::prepare(each, &runtime, &connections, broker, workers);
             subscriptions.push(ready.await.map_err(|source| HostError::Subscription {
                 name: each.name.clone(),
                 source,
@@ -80,6 +84,7 @@ impl Host {
             intake: config.intake.clone(),
             brokers,
             subscriptions,
+            threads,
             drain: config.drain,
         })
     }
@@ -96,9 +101,10 @@ impl Host {
         let admin = Admin::new(ledger::View::new(&self.brokers, &self.subscriptions));
         let admin = Arc::new(admin);
         let mut deliveries = JoinSet::new();
-        for Ready { delivery, source } in self.subscriptions {
+        for (n, Ready { delivery, source }) in self.subscriptions.into_iter().enumerate() {
             let stopped = wait(stopped.clone());
-            deliveries.spawn(delivery.run(source, stopped, self.drain));
+            let delivery = delivery.run(source, stopped, self.drain);
+            deliveries.spawn_on(delivery, self.threads.of(n));
         }
         let intake = ingest::serve(
             self.listener,

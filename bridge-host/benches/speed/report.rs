@@ -11,8 +11,8 @@ use bridge_host::guest::Component;
 use crate::measure::{Form, Round, Watch};
 use crate::{bridge, native};
 
-/// Runs one round: the native form on a current-thread runtime, its best; the
-/// bridge as the product runs it.
+/// Runs one round, of either form on a current-thread runtime: the best of the
+/// native form, and where the product runs a subscription.
 pub fn run(
     form: Form,
     url: &str,
@@ -20,27 +20,23 @@ pub fn run(
     subscription: Box<dyn Subscription>,
     settled: impl Future<Output = ()>,
 ) -> Round {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     match form {
-        Form::Native => {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("a runtime");
+        Form::Native => runtime.block_on(async {
             let watch = Watch::start();
-            runtime.block_on(native::forward(subscription, url, messages));
-            runtime.block_on(settled);
+            native::forward(subscription, url, messages).await;
+            settled.await;
             watch.stop(messages)
-        }
-        Form::Bridge => {
+        }),
+        Form::Bridge => runtime.block_on(async {
             let handler = adapter(url);
-            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-            runtime.block_on(async {
-                let workers = Workers::current();
-                let watch = Watch::start();
-                bridge::forward(subscription, handler, workers, settled).await;
-                watch.stop(messages)
-            })
-        }
+            let watch = Watch::start();
+            bridge::forward(subscription, handler, Workers::current(), settled).await;
+            watch.stop(messages)
+        }),
     }
 }
 

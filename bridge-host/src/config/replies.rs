@@ -3,7 +3,6 @@
 use super::read::Names;
 use super::value::Value;
 use super::{EMBEDDED, Subscription};
-use crate::guest::Replies;
 use crate::message::check_topic;
 
 /// The most data that a reply may have, unless told otherwise.
@@ -16,8 +15,10 @@ const TOPIC_HELP: &str = "name it: reply_to = { topic = \"replies.orders\" }";
 pub struct ReplyTo {
     /// The name of a connection that there is.
     pub connection: String,
-    /// The topic, and what is taken.
-    pub replies: Replies,
+    /// The topic of the messages.
+    pub topic: String,
+    /// The most data that one may have, in bytes.
+    pub max_size: u64,
 }
 
 pub(super) fn read(value: &Value<'_>, names: &Names<'_>) -> Option<ReplyTo> {
@@ -38,10 +39,8 @@ pub(super) fn read(value: &Value<'_>, names: &Names<'_>) -> Option<ReplyTo> {
     topic.checked(&text, check_topic(text.expose()), help)?;
     Some(ReplyTo {
         connection: connection?,
-        replies: Replies {
-            topic: text.expose().into(),
-            max_size: max_size.unwrap_or(Some(MAX_SIZE))?,
-        },
+        topic: text.expose().into(),
+        max_size: max_size.unwrap_or(Some(MAX_SIZE))?,
     })
 }
 
@@ -57,7 +56,7 @@ pub(super) fn check(value: &Value<'_>, subscription: &Subscription) {
             "name the endpoint, or have the component publish what it wants",
         );
     }
-    let topic = &reply_to.replies.topic;
+    let topic = &reply_to.topic;
     let topics = subscription.topics.as_deref().unwrap_or_default();
     let comes_back = topics.iter().any(|pattern| pattern.matches(topic));
     if comes_back && reply_to.connection == subscription.from {

@@ -126,6 +126,7 @@ mod tests {
             .with_max_level(tracing::Level::DEBUG)
             .with_ansi(false)
             .without_time()
+            .with_target(false)
             .with_writer(move || writer.clone())
             .finish();
         tracing::subscriber::with_default(subscriber, tell);
@@ -167,22 +168,22 @@ mod tests {
         check(
             1,
             Settlement::Delivered,
-            r#"DEBUG delivery: subscription="orders" id="m-1" topic="orders.new" attempt=1 status=503 took=7ms verdict="delivered""#,
+            r#"DEBUG subscription="orders" id="m-1" topic="orders.new" attempt=1 status=503 took=7ms verdict="delivered""#,
         );
         check(
             2,
             Settlement::Retry(Duration::from_secs(1)),
-            r#"INFO delivery: subscription="orders" id="m-1" topic="orders.new" attempt=2 status=503 took=7ms verdict="retry" wait=1s reason=no answer"#,
+            r#"INFO subscription="orders" id="m-1" topic="orders.new" attempt=2 status=503 took=7ms verdict="retry" wait=1s reason=no answer"#,
         );
         check(
             3,
             Settlement::Retry(Duration::from_secs(1)),
-            r#"WARN delivery: subscription="orders" id="m-1" topic="orders.new" attempt=3 status=503 took=7ms verdict="retry" wait=1s reason=no answer"#,
+            r#"WARN subscription="orders" id="m-1" topic="orders.new" attempt=3 status=503 took=7ms verdict="retry" wait=1s reason=no answer"#,
         );
         check(
             4,
             dead,
-            r#"WARN delivery: subscription="orders" id="m-1" topic="orders.new" attempt=4 status=503 took=7ms verdict="dead letter" reason="gave up after 4 attempts: no answer""#,
+            r#"WARN subscription="orders" id="m-1" topic="orders.new" attempt=4 status=503 took=7ms verdict="dead letter" reason="gave up after 4 attempts: no answer""#,
         );
     }
 }

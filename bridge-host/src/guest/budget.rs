@@ -28,13 +28,15 @@ impl Budget {
     }
 }
 
-/// Counts one store's linear memory, and refuses more than one component may
-/// have. The budget is only counted here: a component in the middle of a call
+/// Counts one store's memory, its own and that of the messages it holds, and
+/// refuses more than one component may have. The budget is only counted here: a component in the middle of a call
 /// gets what its own limit allows, and the pool makes no new instance meanwhile.
 pub struct Limiter {
     budget: Arc<Budget>,
     limit: u64,
     taken: u64,
+    /// Of this, by the growth that was allowed last.
+    growing: u64,
     exceeded: bool,
 }
 
@@ -45,6 +47,7 @@ impl Limiter {
             budget,
             limit,
             taken: 0,
+            growing: 0,
             exceeded: false,
         }
     }
@@ -54,9 +57,30 @@ impl Limiter {
         self.taken
     }
 
-    /// Whether the store ever wanted more than its limit.
+    /// Whether the store wanted more than its limit.
     pub fn exceeded(&self) -> bool {
         self.exceeded
+    }
+
+    /// What an earlier call wanted is not held against the next one.
+    pub fn forget_excess(&mut self) {
+        self.exceeded = false;
+    }
+
+    /// Takes so many bytes, if the limit allows.
+    pub fn take(&mut self, bytes: u64) -> bool {
+        self.exceeded |= self.taken.saturating_add(bytes) > self.limit;
+        if !self.exceeded {
+            self.taken += bytes;
+            self.budget.taken.fetch_add(bytes, Relaxed);
+        }
+        !self.exceeded
+    }
+
+    /// Gives back what was taken.
+    pub fn give_back(&mut self, bytes: u64) {
+        self.taken -= bytes;
+        self.budget.taken.fetch_sub(bytes, Relaxed);
     }
 }
 
@@ -73,14 +97,19 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let more = desired.saturating_sub(current) as u64;
-        if self.taken.saturating_add(more) > self.limit {
-            self.exceeded = true;
-            return Ok(false);
+        self.growing = desired.saturating_sub(current) as u64;
+        let allowed = self.take(self.growing);
+        if !allowed {
+            self.growing = 0;
         }
-        self.taken += more;
-        self.budget.taken.fetch_add(more, Relaxed);
-        Ok(true)
+        Ok(allowed)
+    }
+
+    /// The system had not what the limit allowed.
+    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        let growing = std::mem::take(&mut self.growing);
+        self.give_back(growing);
+        Ok(())
     }
 
     /// Tables hold references, a few bytes each: the largest that a toolchain

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use tokio::time::timeout;
 use wasmtime::component::InstancePre;
 use wasmtime::{Engine, Result, Store};
 
 use super::Handle;
-use super::instance::{Instance, Mould, Ready};
-use super::messaging::{Error, HeldMessage, ID_KEY, Messaging, MessagingPre};
+use super::instance::{Instance, Mould, Ready, limited};
+use super::messaging::{Error, ID_KEY, Messaging, MessagingPre};
 use super::outcome::{Call, CallResult, Failure, Outcome};
 use super::pool::Pool;
 use super::response;
@@ -68,7 +67,7 @@ impl Handle for Component {
             Ok(taken) => taken,
             Err(failure) => return failure.into(),
         };
-        let trace = instance.begin(call.id.clone());
+        let trace = instance.begin(call.id.clone(), limit);
         let called = instance.handle(call, self.0.limits()).await;
         let sent = instance.store.data().call.sent;
         let (mut result, alive) = match called {
@@ -96,38 +95,36 @@ impl Instance<Messaging> {
         let Call {
             mut message,
             id,
-            timeout: limit,
+            timeout,
         } = call;
         message.metadata.retain(|(key, _)| key != ID_KEY);
-        let held = HeldMessage { message, id };
-        let result = match self.store.data_mut().table.push(held) {
+        let end = match self.store.data_mut().receive(message, id) {
             Ok(message) => {
                 let exports = self.bindings.wasi_messaging_incoming_handler();
-                timeout(limit, exports.call_handle(&mut self.store, message)).await
+                let call = exports.call_handle(&mut self.store, message);
+                limited(call, timeout, limits).await?
             }
-            Err(full) => Ok(Err(full.into())),
+            Err(full) => Err(full),
         };
-        match result {
-            Ok(Ok(Ok(()))) => Ok(CallResult::Ok),
-            Ok(Ok(Err(error))) => Ok(error.into()),
-            Ok(Err(trap)) => Err(self.failure(trap, limits)),
-            Err(_) => Err(Failure::OutOfTime(limit)),
+        match end {
+            Ok(Ok(())) => Ok(CallResult::Ok),
+            Ok(Err(error)) => Ok(error.into()),
+            Err(trap) => Err(self.failure(trap, limits)),
         }
     }
 
     /// Calls `subscribe`.
     async fn subscribe(
         &mut self,
-        limit: Duration,
+        timeout: Duration,
         limits: &Limits,
     ) -> Result<Vec<String>, CallResult> {
-        self.begin(MessageId::idle());
+        self.begin(MessageId::idle(), timeout);
         let exports = self.bindings.wasi_messaging_incoming_handler();
-        match timeout(limit, exports.call_subscribe(&mut self.store)).await {
-            Ok(Ok(topics)) => topics.map_err(CallResult::from),
-            Ok(Err(trap)) => Err(self.failure(trap, limits).into()),
-            Err(_) => Err(Failure::OutOfTime(limit).into()),
-        }
+        let call = exports.call_subscribe(&mut self.store);
+        let end = limited(call, timeout, limits).await?;
+        let topics = end.map_err(|trap| self.failure(trap, limits))?;
+        topics.map_err(CallResult::from)
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Endpoint {
 /// Of which responses messages are made, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replies {
+    /// The subscription: what two of them make of one message, are two messages.
+    pub by: String,
     /// The topic of the messages.
     pub topic: String,
     /// The most data that one may have, in bytes.

@@ -15,9 +15,9 @@ use super::linker;
 use super::state::{Environment, Shared, State};
 use crate::http::{self, Client};
 
-/// How often a computing component is looked at: it yields to its neighbours
-/// then, and is stopped once its time is over.
-pub(super) const TICK: Duration = Duration::from_millis(10);
+/// How often a computing component yields: to its neighbours, and to whoever
+/// looks whether its time is over.
+const TICK: Duration = Duration::from_millis(10);
 
 /// Why components cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +92,7 @@ impl Runtime {
         bytes: &[u8],
         environment: Environment,
     ) -> Result<Component, RuntimeError> {
-        let link = |ready| Component::new(name, ready, environment, self.shared.clone());
+        let link = |ready| Component::new(name, ready, environment, self.shared.apart());
         self.link(name, bytes, link)
     }
 
@@ -103,7 +103,7 @@ impl Runtime {
         bytes: &[u8],
         environment: Environment,
     ) -> Result<HttpHandler, RuntimeError> {
-        let link = |ready| HttpHandler::new(name, ready, environment, self.shared.clone());
+        let link = |ready| HttpHandler::new(name, ready, environment, self.shared.apart());
         self.link(name, bytes, link)
     }
 

@@ -2,7 +2,7 @@
 //! of its own for each. What it answers is not judged here.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{Request, Response};
 use tokio::sync::oneshot;
@@ -16,6 +16,7 @@ use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 use wasmtime_wasi_http::{Error, WasiBody, WasiHttpView};
 
 use super::instance::{Instance, Mould, Ready};
+use super::meter::{OutOfCompute, metered};
 use super::outcome::Failure;
 use super::pool::{Lease, Pool};
 use super::state::{Environment, Shared, State};
@@ -74,13 +75,16 @@ impl HttpHandler {
     }
 
     /// Gives it a request, and waits for the head of its response. The rest
-    /// of the body comes as the handler, which runs on, writes it.
+    /// of the body comes as the handler, which runs on, writes it. What it asks
+    /// others itself ends at the deadline.
     pub(super) async fn send(
         &self,
         request: Request<WasiBody>,
+        deadline: Instant,
     ) -> Result<(Response<WasiBody>, Running), NoAnswer> {
         let (lease, mut instance) = self.0.take().await?;
-        instance.begin(MessageId::idle());
+        let left = deadline.saturating_duration_since(Instant::now());
+        instance.begin(MessageId::idle(), left);
         let (sender, mut receiver) = oneshot::channel();
         let resources = instance
             .resources(request, sender)
@@ -115,13 +119,16 @@ impl HttpHandler {
         (request, response): Resources,
     ) -> Result<(), Failure> {
         let exports = instance.bindings.wasi_http_incoming_handler();
-        let called = exports.call_handle(&mut instance.store, request, response);
-        match called.await {
-            Ok(()) => {
+        let call = exports.call_handle(&mut instance.store, request, response);
+        let limits = self.0.limits();
+        // Its time is that of whoever waits for it.
+        match metered(call, limits.compute).await {
+            Ok(Ok(())) => {
                 lease.give_back(instance);
                 Ok(())
             }
-            Err(trap) => Err(instance.failure(trap, self.0.limits())),
+            Ok(Err(trap)) => Err(instance.failure(trap, limits)),
+            Err(OutOfCompute) => Err(Failure::OutOfCompute(limits.compute)),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! one client, or to the handler in process; and into the record of the call.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{Request, Response};
 use http_body_util::BodyExt;
@@ -25,13 +25,18 @@ pub(super) struct Hooks {
     trace: Trace,
     /// The message that the call is for.
     id: MessageId,
+    /// When the call under way is stopped.
+    deadline: Instant,
 }
 
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Sent = Result<(Response<WasiBody>, Io), Error>;
 
-/// What a request may take that sets no times itself.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
+/// What a component has to tell that its endpoint did not answer.
+const LAST_WORD: Duration = Duration::from_millis(500);
+
+/// Stands for a deadline that the clock cannot hold.
+const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Why there is no response: for the record, and for the component.
 struct Failed {
@@ -52,21 +57,29 @@ impl Hooks {
             endpoint,
             trace: Trace::default(),
             id: MessageId::idle(),
+            deadline: Instant::now(),
         }
     }
 
     /// A new call, for this message: its exchanges are recorded here.
-    pub(super) fn begin(&mut self, trace: Trace, id: MessageId) {
+    pub(super) fn begin(&mut self, trace: Trace, id: MessageId, timeout: Duration) {
         self.trace = trace;
         self.id = id;
+        let now = Instant::now();
+        self.deadline = now.checked_add(timeout).unwrap_or(now + FAR);
     }
 
+    /// No wait is longer than what is left of the call, less a little: so that
+    /// the component learns of it, and tells.
     fn options(&self, asked: Option<RequestOptions>) -> Options {
         let asked = asked.unwrap_or_default();
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let left = left - LAST_WORD.min(left / 10);
+        let within = |asked: Option<Duration>| asked.map_or(left, |asked| asked.min(left));
         Options {
-            connect_timeout: asked.connect_timeout.unwrap_or(DEFAULT_TIMEOUT),
-            first_byte_timeout: asked.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT),
-            between_bytes_timeout: asked.between_bytes_timeout.or(Some(DEFAULT_TIMEOUT)),
+            connect_timeout: within(asked.connect_timeout),
+            first_byte_timeout: within(asked.first_byte_timeout),
+            between_bytes_timeout: Some(within(asked.between_bytes_timeout)),
             allow: self.allow.clone(),
         }
     }
@@ -82,7 +95,7 @@ impl WasiHttpHooks for Hooks {
         let options = self.options(options);
         let client = self.client.clone();
         let endpoint = self.endpoint.clone();
-        let place = self.trace.begin();
+        let (place, deadline) = (self.trace.begin(), self.deadline);
         let handler = endpoint
             .as_ref()
             .and_then(|it| it.handler_for(request.uri()));
@@ -92,7 +105,7 @@ impl WasiHttpHooks for Hooks {
         Box::new(async move {
             let answer = match handler {
                 // In a box of its own, so that the others' is no larger for it.
-                Some(handler) => Box::pin(ask(&handler, request, &options)).await,
+                Some(handler) => Box::pin(ask(&handler, request, &options, deadline)).await,
                 None => send(&client, request, &options).await,
             };
             let (mut response, running) = answer.map_err(|failed| {
@@ -131,9 +144,14 @@ async fn send(client: &Client<WasiBody>, request: Request<WasiBody>, options: &O
 
 /// In process. The time is that until the first byte: there is nothing to
 /// connect to.
-async fn ask(handler: &HttpHandler, request: Request<WasiBody>, options: &Options) -> Answer {
+async fn ask(
+    handler: &HttpHandler,
+    request: Request<WasiBody>,
+    options: &Options,
+    deadline: Instant,
+) -> Answer {
     let limit = options.first_byte_timeout;
-    match timeout(limit, handler.send(request)).await {
+    match timeout(limit, handler.send(request, deadline)).await {
         Ok(Ok((response, running))) => Ok((response, Some(running))),
         Ok(Err(NoAnswer::Failed(failure))) => {
             let why = failure.to_string();

@@ -2,12 +2,13 @@
 //! tells. How it is called is the matter of those who know its bindings.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::component::InstancePre;
-use wasmtime::{Engine, Result, Store, UpdateDeadline, WasmBacktrace};
+use wasmtime::{Engine, Result, Store, WasmBacktrace};
 use wasmtime_wasi_config::WasiConfigVariables;
 
-use super::engine::TICK;
+use super::meter::{OutOfCompute, metered};
 use super::outcome::Failure;
 use super::settings::Limits;
 use super::state::{CallState, Environment, Shared, State};
@@ -32,6 +33,9 @@ pub(super) trait Ready: Sized + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Bindings>> + Send;
 }
 
+/// How long an instance may take to start.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// What every instance of one component is made from.
 pub(super) struct Mould<R> {
     name: String,
@@ -47,11 +51,6 @@ pub(super) struct Instance<B> {
     pub(super) bindings: B,
     calls: u32,
 }
-
-/// It computed for longer than one call may.
-#[derive(Debug, thiserror::Error)]
-#[error("out of compute")]
-struct OutOfCompute;
 
 impl<R: Ready> Mould<R> {
     pub(super) fn new(
@@ -74,16 +73,16 @@ impl<R: Ready> Mould<R> {
         let mut store = self
             .store()
             .map_err(|error| Failure::Start(format!("{error:#}")))?;
-        match self.ready.instantiate(&mut store).await {
+        let start = self.ready.instantiate(&mut store);
+        let end = limited(start, START_TIMEOUT, self.limits()).await;
+        match end.and_then(|end| end.map_err(|trap| failure(&store, trap, self.limits()))) {
             Ok(bindings) => Ok(Instance {
                 store,
                 bindings,
                 calls: 0,
             }),
-            Err(error) => Err(match failure(&store, error, self.limits()) {
-                Failure::Trap { message, .. } => Failure::Start(message),
-                failure => failure,
-            }),
+            Err(Failure::Trap { message, .. }) => Err(Failure::Start(message)),
+            Err(failure) => Err(failure),
         }
     }
 
@@ -101,16 +100,9 @@ impl<R: Ready> Mould<R> {
         let state = State::new(&self.name, &self.environment, config, &self.shared)?;
         let mut store = Store::new(self.ready.engine(), state);
         store.limiter(|state| &mut state.limiter);
-        let most = self.limits().compute.div_duration_f64(TICK).ceil() as u32;
+        // It yields at every tick: to its neighbours, and to the meter.
         store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(move |mut store| {
-            let call = &mut store.data_mut().call;
-            call.ticks += 1;
-            match call.ticks > most {
-                true => Err(OutOfCompute.into()),
-                false => Ok(UpdateDeadline::Yield(1)),
-            }
-        });
+        store.epoch_deadline_async_yield_and_update(1);
         Ok(store)
     }
 }
@@ -127,11 +119,12 @@ impl<B> Instance<B> {
     }
 
     /// A new call, for this message; what it shows is recorded in the trace.
-    pub(super) fn begin(&mut self, id: MessageId) -> Trace {
+    pub(super) fn begin(&mut self, id: MessageId, timeout: Duration) -> Trace {
         self.calls += 1;
         let trace = Trace::default();
         let state = self.store.data_mut();
-        state.hooks.begin(trace.clone(), id.clone());
+        state.limiter.forget_excess();
+        state.hooks.begin(trace.clone(), id.clone(), timeout);
         state.call = CallState::new(id);
         trace
     }
@@ -142,13 +135,23 @@ impl<B> Instance<B> {
     }
 }
 
+/// A call within its time, and its computing within the component's limit.
+pub(super) async fn limited<T>(
+    call: impl Future<Output = T>,
+    timeout: Duration,
+    limits: &Limits,
+) -> Result<T, Failure> {
+    match tokio::time::timeout(timeout, metered(call, limits.compute)).await {
+        Ok(Ok(end)) => Ok(end),
+        Ok(Err(OutOfCompute)) => Err(Failure::OutOfCompute(limits.compute)),
+        Err(_) => Err(Failure::OutOfTime(timeout)),
+    }
+}
+
 /// Why a call did not return, from the engine's error and the store's state.
 fn failure(store: &Store<State>, error: wasmtime::Error, limits: &Limits) -> Failure {
     if store.data().limiter.exceeded() {
         return Failure::OutOfMemory(limits.memory);
-    }
-    if error.is::<OutOfCompute>() {
-        return Failure::OutOfCompute(limits.compute);
     }
     let backtrace = error.downcast_ref::<WasmBacktrace>();
     Failure::Trap {

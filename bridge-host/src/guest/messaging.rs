@@ -41,8 +41,87 @@ const TYPES: &str = "wasi:messaging/types@0.2.0-draft";
 
 /// Behind a component's `message`.
 pub struct HeldMessage {
-    pub(super) message: Message,
-    pub(super) id: MessageId,
+    message: Message,
+    id: MessageId,
+    /// It came from a broker, in this call or an earlier one.
+    received: bool,
+    /// What of the component's memory is counted for it, in bytes.
+    charged: u64,
+}
+
+impl HeldMessage {
+    fn size(&self) -> u64 {
+        let Message {
+            topic,
+            content_type,
+            metadata,
+            data,
+        } = &self.message;
+        let metadata = metadata.iter().map(|(key, value)| key.len() + value.len());
+        let text = topic.len() + content_type.as_ref().map_or(0, String::len);
+        (text + metadata.sum::<usize>() + data.len()) as u64
+    }
+}
+
+/// A component may hold no more of messages than of memory.
+#[derive(Debug, thiserror::Error)]
+#[error("the messages that the component holds are larger than its memory may be")]
+struct HoldsTooMuch;
+
+impl State {
+    /// Takes in the message that a call is for.
+    pub(super) fn receive(
+        &mut self,
+        message: Message,
+        id: MessageId,
+    ) -> Result<Resource<HeldMessage>> {
+        self.hold(message, id, true)
+    }
+
+    fn hold(
+        &mut self,
+        message: Message,
+        id: MessageId,
+        received: bool,
+    ) -> Result<Resource<HeldMessage>> {
+        let held = HeldMessage {
+            message,
+            id,
+            received,
+            charged: 0,
+        };
+        let held = self.table.push(held)?;
+        self.charge(&held)?;
+        Ok(held)
+    }
+
+    /// Changes a message, and counts what it takes from then on.
+    fn change(
+        &mut self,
+        held: &Resource<HeldMessage>,
+        change: impl FnOnce(&mut Message),
+    ) -> Result<()> {
+        change(&mut self.table.get_mut(held)?.message);
+        self.charge(held)
+    }
+
+    fn charge(&mut self, held: &Resource<HeldMessage>) -> Result<()> {
+        let held = self.table.get_mut(held)?;
+        let size = held.size();
+        self.limiter.give_back(held.charged);
+        held.charged = 0;
+        if !self.limiter.take(size) {
+            return Err(HoldsTooMuch.into());
+        }
+        held.charged = size;
+        Ok(())
+    }
+
+    fn release(&mut self, held: Resource<HeldMessage>) -> Result<HeldMessage> {
+        let held = self.table.delete(held)?;
+        self.limiter.give_back(held.charged);
+        Ok(held)
+    }
 }
 
 /// Behind a component's `client`.
@@ -92,9 +171,8 @@ impl types::HostClient for &mut State {
 
 impl types::HostMessage for &mut State {
     fn new(&mut self, topic: String, data: Vec<u8>) -> Result<Resource<HeldMessage>> {
-        let id = self.call.next_id();
-        let message = Message::new(topic, data);
-        Ok(self.table.push(HeldMessage { message, id })?)
+        let id = self.next_id();
+        self.hold(Message::new(topic, data), id, false)
     }
 
     fn topic(&mut self, this: Resource<HeldMessage>) -> Result<String> {
@@ -102,8 +180,7 @@ impl types::HostMessage for &mut State {
     }
 
     fn set_topic(&mut self, this: Resource<HeldMessage>, topic: String) -> Result<()> {
-        self.table.get_mut(&this)?.message.topic = topic;
-        Ok(())
+        self.change(&this, |message| message.topic = topic)
     }
 
     fn content_type(&mut self, this: Resource<HeldMessage>) -> Result<Option<String>> {
@@ -111,8 +188,7 @@ impl types::HostMessage for &mut State {
     }
 
     fn set_content_type(&mut self, this: Resource<HeldMessage>, value: String) -> Result<()> {
-        self.table.get_mut(&this)?.message.content_type = Some(value);
-        Ok(())
+        self.change(&this, |message| message.content_type = Some(value))
     }
 
     fn data(&mut self, this: Resource<HeldMessage>) -> Result<Vec<u8>> {
@@ -120,12 +196,11 @@ impl types::HostMessage for &mut State {
     }
 
     fn set_data(&mut self, this: Resource<HeldMessage>, data: Vec<u8>) -> Result<()> {
-        self.table.get_mut(&this)?.message.data = data.into();
-        Ok(())
+        self.change(&this, |message| message.data = data.into())
     }
 
     fn metadata(&mut self, this: Resource<HeldMessage>) -> Result<Option<Vec<(String, String)>>> {
-        let HeldMessage { message, id } = self.table.get(&this)?;
+        let HeldMessage { message, id, .. } = self.table.get(&this)?;
         let mut metadata = Vec::with_capacity(message.metadata.len() + 1);
         metadata.extend(message.metadata.iter().cloned());
         metadata.push((ID_KEY.into(), id.as_str().into()));
@@ -138,16 +213,14 @@ impl types::HostMessage for &mut State {
         key: String,
         value: String,
     ) -> Result<()> {
-        let held = self.table.get_mut(&this)?;
-        if key != ID_KEY {
-            held.message.add_metadata(key, value);
+        if key == ID_KEY {
+            return Ok(());
         }
-        Ok(())
+        self.change(&this, |message| message.add_metadata(key, value))
     }
 
     fn drop(&mut self, message: Resource<HeldMessage>) -> Result<()> {
-        self.table.delete(message)?;
-        Ok(())
+        self.release(message).map(drop)
     }
 }
 
@@ -158,13 +231,14 @@ impl producer::Host for &mut State {
         message: Resource<HeldMessage>,
     ) -> Result<Result<(), Error>> {
         let HeldClient(broker) = self.table.delete(client)?;
-        let HeldMessage { message, mut id } = self.table.delete(message)?;
+        let held = self.release(message)?;
         // Sent on as it came it is another message: under the id of the one
         // it came from, a broker would take it for a duplicate.
-        if id == self.call.id {
-            id = self.call.next_id();
-        }
-        let sent = broker.publish(message, Some(id)).await;
+        let id = match held.received {
+            true => self.next_id(),
+            false => held.id,
+        };
+        let sent = broker.publish(held.message, Some(id)).await;
         self.call.sent += u32::from(sent.is_ok());
         Ok(sent.map(drop).map_err(Error::from))
     }

@@ -34,6 +34,8 @@ struct Head {
     wanted: Wanted,
     status: u16,
     headers: HeaderMap,
+    /// How many messages of the same request's id came before.
+    before: usize,
 }
 
 /// A body that the component reads as far as it likes, and the host to its end.
@@ -71,6 +73,7 @@ impl Open {
             wanted,
             status: head.status.as_u16(),
             headers: head.headers.clone(),
+            before: 0,
         });
         let body = flow.clone().boxed_unsync();
         let open = Self {
@@ -133,7 +136,7 @@ impl Head {
         message.metadata.retain(|(key, _)| key != ID_KEY);
         Reply {
             message,
-            id: self.wanted.id,
+            id: self.wanted.id.reply(&self.wanted.replies.by, self.before),
         }
     }
 
@@ -176,15 +179,14 @@ pub(super) async fn conclude(
 }
 
 async fn finish(all: Vec<Open>) -> Result<Vec<Reply>, CallResult> {
-    let mut replies: Vec<Reply> = Vec::new();
+    let mut replies = Vec::new();
     let mut ids: Vec<MessageId> = Vec::new();
-    for open in all {
-        if let Some(mut reply) = open.finish().await? {
-            let before = ids.iter().filter(|id| **id == reply.id).count();
-            ids.push(reply.id.clone());
-            reply.id = reply.id.reply(before);
-            replies.push(reply);
+    for mut open in all {
+        if let Some(head) = &mut open.reply {
+            head.before = ids.iter().filter(|id| **id == head.wanted.id).count();
+            ids.push(head.wanted.id.clone());
         }
+        replies.extend(open.finish().await?);
     }
     Ok(replies)
 }

@@ -46,12 +46,28 @@ pub(super) struct Shared {
     pub(super) client: Client<WasiBody>,
 }
 
+impl Shared {
+    /// For one more component: the same budget, connections of its own, since
+    /// each component has a runtime to itself.
+    pub(super) fn apart(&self) -> Self {
+        Self {
+            budget: self.budget.clone(),
+            client: self.client.apart(),
+        }
+    }
+}
+
 /// Room in an instance's header tables: a message may have 256 KiB of
 /// metadata, and a table counts more than its text.
 const FIELDS_LIMIT: usize = 2 << 20;
 
+/// The most messages, streams, requests and the like that an instance may
+/// have open at once.
+const MAX_RESOURCES: usize = 50_000;
+
 /// The data of one store.
 pub(super) struct State {
+    name: String,
     pub(super) table: ResourceTable,
     pub(super) limiter: Limiter,
     pub(super) connections: Arc<Connections>,
@@ -70,8 +86,6 @@ pub(super) struct CallState {
     pub(super) made: u32,
     /// Messages that it sent so far.
     pub(super) sent: u32,
-    /// Ticks in which it was found computing.
-    pub(super) ticks: u32,
 }
 
 impl CallState {
@@ -80,14 +94,13 @@ impl CallState {
             id,
             made: 0,
             sent: 0,
-            ticks: 0,
         }
     }
 
     /// The id of the next message that the component makes.
-    pub(super) fn next_id(&mut self) -> MessageId {
+    fn next_id(&mut self, component: &str) -> MessageId {
         self.made += 1;
-        self.id.child(self.made)
+        self.id.child(component, self.made)
     }
 }
 
@@ -98,11 +111,14 @@ impl State {
         config: Arc<WasiConfigVariables>,
         shared: &Shared,
     ) -> Result<Self> {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_RESOURCES);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(FIELDS_LIMIT);
         let (client, allow) = (shared.client.clone(), environment.allow.clone());
         Ok(Self {
-            table: ResourceTable::new(),
+            name: name.into(),
+            table,
             limiter: Limiter::new(shared.budget.clone(), environment.limits.memory),
             connections: environment.connections.clone(),
             call: CallState::new(MessageId::idle()),
@@ -111,6 +127,11 @@ impl State {
             http,
             config,
         })
+    }
+
+    /// The id of the next message that the component makes.
+    pub(super) fn next_id(&mut self) -> MessageId {
+        self.call.next_id(&self.name)
     }
 
     pub(super) fn config(&mut self) -> WasiConfig<'_> {

@@ -44,6 +44,9 @@ pub enum HostError {
         /// What the system says.
         source: io::Error,
     },
+    /// No thread to run subscriptions on.
+    #[error("cannot start a thread")]
+    Thread(#[source] io::Error),
     /// The process cannot be told to stop.
     #[error("cannot wait for signals")]
     Signal(#[source] io::Error),
@@ -73,7 +76,9 @@ pub enum SubscriptionError {
     #[error("`allow` cannot be used: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Allow(Vec<AllowError>),
     /// No topics in the config, and the component did not tell any.
-    #[error("no topics: name some in `topics`; where there are none, a component's own `subscribe` is asked, which {0}")]
+    #[error(
+        "no topics: name some in `topics`; where there are none, a component's own `subscribe` is asked, which {0}"
+    )]
     NoTopics(String),
     /// The component asks for something that is no topic.
     #[error("the component's `subscribe` asks for {topic:?}: set `topics` instead")]

@@ -10,7 +10,7 @@ use crate::broker::{self, Broker, SubscribeSpec};
 use crate::config::{self, Guests, Subscription};
 use crate::delivery::{Delivery, Stats, Workers};
 use crate::guest::{
-    CallResult, Component, Connections, Endpoint, Environment, Grant, HttpHandler, Runtime,
+    CallResult, Component, Connections, Endpoint, Environment, Grant, HttpHandler, Replies, Runtime,
 };
 use crate::http::{self, Allow};
 use crate::message::TopicPattern;
@@ -30,7 +30,7 @@ pub(super) async fn prepare(
     runtime: &Runtime,
     connections: &Arc<Connections>,
     broker: &dyn Broker,
-    workers: &Workers,
+    workers: Workers,
 ) -> Result<Ready, SubscriptionError> {
     let component = load(subscription, runtime, connections)?;
     let topics = match &subscription.topics {
@@ -50,7 +50,7 @@ pub(super) async fn prepare(
             policy: subscription.policy.clone(),
             handler: Arc::new(component),
             replies: reply_to.map(|it| connections[&it.connection].clone()),
-            workers: workers.clone(),
+            workers,
             stats: Arc::new(Stats::default()),
         },
     })
@@ -114,7 +114,11 @@ fn receiver(
         Arc::new(Endpoint {
             settings: endpoint.settings.clone(),
             handler,
-            replies: reply_to.map(|it| it.replies.clone()),
+            replies: reply_to.map(|it| Replies {
+                by: subscription.name.clone(),
+                topic: it.topic.clone(),
+                max_size: it.max_size,
+            }),
         })
     }))
 }

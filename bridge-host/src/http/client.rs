@@ -72,6 +72,17 @@ where
         })
     }
 
+    /// The same client with connections of its own: for another runtime.
+    pub fn apart(&self) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                pool: Arc::new(self.shared.pool.empty()),
+                tls: self.shared.tls.clone(),
+                swept: AtomicBool::new(false),
+            }),
+        }
+    }
+
     /// Sends a request, whose URL is absolute, and returns when the head of
     /// the response is there. Dropped before that, it closes the connection.
     pub async fn send(

@@ -70,6 +70,15 @@ where
         }
     }
 
+    /// Another of the same settings, without the connections.
+    pub fn empty(&self) -> Self {
+        Self {
+            slots: Mutex::default(),
+            idle_timeout: self.idle_timeout,
+            max_idle: self.max_idle,
+        }
+    }
+
     /// The place for connections to `target`.
     pub fn slot(&self, target: &Target) -> Arc<Slot<B>> {
         let mut slots = lock(&self.slots);

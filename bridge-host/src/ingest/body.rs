@@ -22,8 +22,8 @@ const FIRST: u64 = 64 << 10;
 /// A publisher that sends nothing for this long is given up; nor does one wait
 /// longer for memory.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Of a body that is not wanted so much is read all the same: a publisher that
-/// is still sending would not see the answer.
+/// Of a body that is not wanted so much beyond the limit is read all the same:
+/// a publisher that is still sending would not see the answer.
 const DISCARD: u64 = 8 << 20;
 
 /// The memory for bodies. Waiting for it is done with empty hands, so that no
@@ -164,7 +164,7 @@ pub(super) async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Refusal> 
 
 async fn discard(mut body: Incoming, max: u64) -> Refusal {
     let mut read = 0;
-    while read < DISCARD
+    while read < max.saturating_add(DISCARD)
         && let Ok(Some(data)) = next(&mut body).await
     {
         read += data.len() as u64;

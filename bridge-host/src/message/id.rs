@@ -59,20 +59,20 @@ impl MessageId {
         Self("-".into())
     }
 
-    /// The id of the `n`th message that a component made while it handled this
-    /// one: a repeated attempt repeats it. Where that would be too long, a
-    /// digest stands for the end of this one.
-    pub fn child(&self, n: u32) -> Self {
-        self.with_end(&format!(".{n}"))
+    /// The id of the `n`th message that `maker` made while it handled this
+    /// one: a repeated attempt repeats it, and no other maker has it. Where
+    /// that would be too long, a digest stands for the end of this one.
+    pub fn child(&self, maker: &str, n: u32) -> Self {
+        self.with_end(&format!(".{maker}.{n}"))
     }
 
-    /// The id of the message that is made of the response to this one: a
-    /// repeated attempt repeats it. `before` counts those made of earlier
-    /// responses in the same attempt.
-    pub fn reply(&self, before: usize) -> Self {
+    /// The id of the message that is the response to this one which `maker`
+    /// received: a repeated attempt repeats it. `before` counts those received
+    /// earlier in the same attempt.
+    pub fn reply(&self, maker: &str, before: usize) -> Self {
         match before {
-            0 => self.with_end(".reply"),
-            n => self.with_end(&format!(".reply.{}", n + 1)),
+            0 => self.with_end(&format!(".{maker}.reply")),
+            n => self.with_end(&format!(".{maker}.reply.{}", n + 1)),
         }
     }
 
@@ -81,8 +81,9 @@ impl MessageId {
         if whole.len() <= Self::MAX_LEN {
             return Self(whole.into());
         }
-        let digest = Sha256::digest(self.0.as_bytes());
-        Self(format!("{}~{digest:x}{end}", &self.0[..Self::MAX_LEN / 2]).into())
+        let digest = Sha256::digest(whole.as_bytes());
+        let begins = &self.0[..self.0.len().min(Self::MAX_LEN / 2)];
+        Self(format!("{begins}~{digest:x}").into())
     }
 
     /// The text of it.
@@ -115,14 +116,14 @@ mod tests {
     #[test]
     fn children_are_legal_and_differ() {
         let long = MessageId::parse(&"x".repeat(256)).unwrap();
-        let (first, second) = (long.child(1), long.child(2));
-        assert_ne!(first, second);
+        let (first, second) = (long.child("a", 1), long.child("a", 2));
+        assert!(first != second && first != long.child("b", 1));
+        assert!(first != long.reply("a", 0));
         assert_eq!(MessageId::parse(first.as_str()), Ok(first));
         let short = MessageId::parse("a").unwrap();
-        assert_eq!(short.child(3).as_str(), "a.3");
-        assert_eq!(short.reply(0).as_str(), "a.reply");
-        assert_eq!(short.reply(1).as_str(), "a.reply.2");
-        assert_ne!(long.reply(0), second);
+        assert_eq!(short.child("orders", 3).as_str(), "a.orders.3");
+        assert_eq!(short.reply("orders", 0).as_str(), "a.orders.reply");
+        assert_eq!(short.reply("orders", 1).as_str(), "a.orders.reply.2");
     }
 
     #[test]

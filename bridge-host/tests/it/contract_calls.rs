@@ -89,7 +89,7 @@ async fn messages_through_every_getter_and_setter() {
     assert_eq!(received.header("odd%20key*"), "UTF-8''l%C3%B6we%0A");
     assert_eq!(&received.body[..], b"\x00\xff\n");
     // Made while handling evt_1: its id and a counter, not a copy of its id.
-    assert_eq!(received.id(), "evt_1.1");
+    assert_eq!(received.id(), "evt_1.probe.1");
     bridge
         .ledger_when("probe", |ledger| ledger.delivered == 1)
         .await;
@@ -109,7 +109,36 @@ async fn what_a_component_sends_has_ids_of_its_own() {
     let received = endpoint.wait_for(3).await;
     let mut ids: Vec<_> = received.iter().map(|one| one.id()).collect();
     ids.sort();
-    assert_eq!(ids, ["evt_2.1", "evt_2.2", "evt_2.3"]);
+    assert_eq!(ids, ["evt_2.probe.1", "evt_2.probe.2", "evt_2.probe.3"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_components_that_send_lose_nothing_of_each_other() {
+    let (bridge, endpoint) = probe(&format!(
+        "[[subscriptions]]\nname = \"second\"\ntopics = [\"probe.>\"]\ncomponent = {:?}\n",
+        guest("probe")
+    ))
+    .await;
+    let line = serde_json::json!({
+        "topic": "probe.send-many", "id": "evt_4", "data": "2",
+        "metadata": {"connection": "embedded", "reply-topic": "replies.many"},
+    });
+    let answer = crate::harness::request(bridge.intake, "POST", "/batch", &[], line.to_string())
+        .await
+        .expect("an answer");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let received = endpoint.wait_for(4).await;
+    let mut ids: Vec<_> = received.iter().map(|one| one.id()).collect();
+    ids.sort();
+    assert_eq!(
+        ids,
+        [
+            "evt_4.probe.1",
+            "evt_4.probe.2",
+            "evt_4.second.1",
+            "evt_4.second.2"
+        ]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -135,13 +135,13 @@ async fn filter_enrich(config: &str, endpoint: &Endpoint) {
         row(
             "orders",
             r#"{"id":3,"currency":"EUR"}"#,
-            Some(format!("{batch}.1")),
+            Some(format!("{batch}.orders.1")),
             "7",
         ),
         row(
             "orders",
             r#"{"id":4,"currency":"CHF"}"#,
-            Some(format!("{batch}.2")),
+            Some(format!("{batch}.orders.2")),
             "7",
         ),
         row("orders.batch", r#"{"id":5,"currency":"EUR"}"#, None, ""),
@@ -169,7 +169,7 @@ async fn producer() {
     let received = endpoint.wait_for(1).await.remove(0);
     assert_eq!(received.path, "/summaries");
     assert_eq!(received.header("message-topic"), "summaries.event");
-    assert_eq!(received.id(), format!("{id}.1"));
+    assert_eq!(received.id(), format!("{id}.summarise.1"));
     let summary: serde_json::Value = serde_json::from_slice(&received.body).expect("JSON");
     assert_eq!(summary["topic"], "events.greeting");
     assert_eq!(summary["content-type"], "text/plain");

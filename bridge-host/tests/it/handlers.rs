@@ -43,7 +43,7 @@ async fn the_request_is_that_of_a_webhook() {
     let headers = [("content-type", "text/plain"), ("x-Shop", "ü")];
     let id = bridge.accept("echo", &headers, "data").await;
     let received = endpoint.wait_for(1).await.remove(0);
-    assert_eq!(received.id(), format!("{id}.reply"));
+    assert_eq!(received.id(), format!("{id}.echo.reply"));
     assert_eq!(received.header("content-type"), "text/plain");
     assert_eq!(received.header("status"), "200");
     assert_eq!(received.header("x-fixed"), "yes");
@@ -89,7 +89,9 @@ async fn a_chain_in_front_of_a_handler() {
     let received = endpoint.wait_for(2).await;
     let mut ids: Vec<_> = received.iter().map(|one| one.id()).collect();
     ids.sort();
-    assert_eq!(ids, [format!("{id}.1.reply"), format!("{id}.2.reply")]);
+    let name = "orders.batch";
+    let wanted = [1, 2].map(|n| format!("{id}.{name}.{n}.{name}.reply"));
+    assert_eq!(ids, wanted);
     assert!(received[0].body.starts_with(b"{\"id\":"), "{received:?}");
 }
 

@@ -87,3 +87,39 @@ async fn a_trap_takes_its_instance_with_it() {
         letter.reason
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_is_not_computing() {
+    let (bridge, endpoint) = bridge("limits = { compute = \"100ms\" }").await;
+    // Each message that it sends is waited for, until it is on disk.
+    let line = serde_json::json!({
+        "topic": "probe.send-many", "id": "many", "data": "300",
+        "metadata": {"connection": "embedded", "reply-topic": "healthy"},
+    });
+    let answer = crate::harness::request(bridge.intake, "POST", "/batch", &[], line.to_string())
+        .await
+        .expect("an answer");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    bridge
+        .ledger_when("probe", |ledger| ledger.delivered == 1)
+        .await;
+    let received = endpoint.wait_for(300).await;
+    assert_eq!(received.len(), 300, "in one attempt");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_endpoint_keeps_from_answering_is_no_fault_of_the_component() {
+    let silent = Endpoint::start(|_, _| {
+        crate::harness::Reply::status(204).after(std::time::Duration::from_secs(3600))
+    })
+    .await;
+    let bridge = Bridge::start(&format!(
+        "[[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\nto = {:?}\ntimeout = \"400ms\"\n\
+         retry = {{ max_attempts = 1 }}\n",
+        silent.url("/")
+    ))
+    .await;
+    let id = bridge.accept("orders", &[], "x").await;
+    let letter = bridge.dead_letter(&id).await;
+    assert!(!letter.reason.contains("component"), "{}", letter.reason);
+}

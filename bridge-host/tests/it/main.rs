@@ -19,4 +19,5 @@ mod http;
 mod intake;
 mod limits;
 mod operators;
+mod readme;
 mod retries;

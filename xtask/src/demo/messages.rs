@@ -130,7 +130,7 @@ impl Template {
             Fate::Filtered => plan.filtered += 1,
             Fate::Split(items) => {
                 plan.split += 1;
-                let children = (1..=items).map(|n| (format!("{id}.{n}"), None));
+                let children = (1..=items).map(|n| (format!("{id}.demo.{n}"), None));
                 plan.arrivals.extend(children);
             }
             Fate::Changed => _ = plan.arrivals.insert(id.into(), None),
@@ -247,8 +247,8 @@ mod tests {
             .collect();
         let expected = [
             ("b-0", None),
-            ("c-0.1", None),
-            ("c-0.2", None),
+            ("c-0.demo.1", None),
+            ("c-0.demo.2", None),
             ("d-0", Some(3)),
             ("e-0", Some(4)),
         ];

@@ -234,8 +234,8 @@ fn handler(handler: &config::Handler) -> Handler {
 fn reply_to(reply_to: &config::ReplyTo) -> ReplyTo {
     ReplyTo {
         connection: reply_to.connection.clone(),
-        topic: reply_to.replies.topic.clone(),
-        max_size: show_size(reply_to.replies.max_size),
+        topic: reply_to.topic.clone(),
+        max_size: show_size(reply_to.max_size),
     }
 }
 

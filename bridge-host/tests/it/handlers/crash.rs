@@ -35,7 +35,7 @@ async fn every_reply_is_published_at_least_once() {
             .insert(text);
     }
     for n in 0..MESSAGES {
-        let bodies = &seen[&format!("m-{n}.reply")];
+        let bodies = &seen[&format!("m-{n}.echo.reply")];
         assert_eq!(bodies.iter().collect::<Vec<_>>(), [&n.to_string()]);
     }
     assert_eq!(seen.len(), MESSAGES);

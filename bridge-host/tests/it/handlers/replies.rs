@@ -10,7 +10,7 @@ async fn an_event_is_taken_as_one() {
     let bridge = Bridge::start(&answering("event", "/event", &endpoint)).await;
     let id = bridge.accept("event", &[], "").await;
     let received = endpoint.wait_for(1).await.remove(0);
-    assert_eq!(received.id(), format!("{id}.reply"));
+    assert_eq!(received.id(), format!("{id}.event.reply"));
     assert_eq!(received.header("message-topic"), "replies.event");
     assert_eq!(received.header("ce-id"), "event-7");
     assert_eq!(received.header("ce-type"), "order.taken");
@@ -55,7 +55,7 @@ async fn of_an_endpoint_on_the_network() {
     let id = bridge.accept("ask", &[], "what").await;
     let received = endpoint.wait_for(2).await.remove(1);
     assert_eq!(received.path, "/answers");
-    assert_eq!(received.id(), format!("{id}.reply"));
+    assert_eq!(received.id(), format!("{id}.ask.reply"));
     assert_eq!(received.header("status"), "201");
     assert_eq!(received.header("x-order"), "7");
 }

@@ -1,0 +1,60 @@
+//! How long a call computes: the time in which its future is polled. What it
+//! waits for passes between the polls, and is not counted.
+
+use std::pin::pin;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+/// The call computed for longer than it may.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct OutOfCompute;
+
+/// Runs a call until it ends, or has computed for `limit`. It is looked at
+/// when it yields, which the engine makes it do at every tick.
+pub(super) async fn metered<T>(
+    call: impl Future<Output = T>,
+    limit: Duration,
+) -> Result<T, OutOfCompute> {
+    let mut call = pin!(call);
+    let mut computed = Duration::ZERO;
+    std::future::poll_fn(|context| {
+        let began = Instant::now();
+        let poll = call.as_mut().poll(context);
+        computed += began.elapsed();
+        match poll {
+            Poll::Ready(end) => Poll::Ready(Ok(end)),
+            Poll::Pending if computed > limit => Poll::Ready(Err(OutOfCompute)),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(30);
+
+    #[tokio::test]
+    async fn waiting_is_not_counted() {
+        let wait = async {
+            for _ in 0..20 {
+                tokio::time::sleep(Duration::from_millis(4)).await;
+            }
+        };
+        assert_eq!(metered(wait, LIMIT).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn computing_is_counted_over_all_polls() {
+        let compute = async {
+            loop {
+                std::thread::sleep(Duration::from_millis(4));
+                tokio::task::yield_now().await;
+            }
+        };
+        let end: Result<(), _> = metered(compute, LIMIT).await;
+        assert_eq!(end, Err(OutOfCompute));
+    }
+}

@@ -1,0 +1,149 @@
+//! The README's commands and configs, as they stand there. Only addresses are
+//! replaced, so that the tests keep to free ports.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::harness::{binary, guest, request, until};
+
+/// The blocks of a language between ``` fences, in order.
+fn blocks(language: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = std::fs::read_to_string(path).expect("the README");
+    let mut fences = readme.split("```").skip(1).step_by(2);
+    let mut found = Vec::new();
+    for block in fences.by_ref() {
+        if let Some(text) = block.strip_prefix(&format!("{language}\n")) {
+            found.push(text.to_owned());
+        }
+    }
+    found
+}
+
+/// The commands of the block that begins so, without their comments.
+fn commands(first: &str) -> Vec<String> {
+    let block = blocks("sh")
+        .into_iter()
+        .find(|block| block.starts_with(first));
+    let block = block.unwrap_or_else(|| panic!("the README has no block that begins {first:?}"));
+    let lines = block
+        .lines()
+        .map(|line| line.split("   #").next().unwrap_or(line).trim());
+    lines.map(str::to_owned).collect()
+}
+
+/// A folder with the components that the README names.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["filter", "enrich", "summarise"] {
+        let to = folder.path().join(format!("{name}.wasm"));
+        std::fs::copy(guest(name), to).expect("a copy");
+    }
+    folder
+}
+
+fn shell(folder: &TempDir, command: &str) -> Command {
+    let mut shell = Command::new("sh");
+    let binaries = binary().parent().expect("a folder").display().to_string();
+    shell
+        .args(["-c", &format!("PATH=\"{binaries}:$PATH\"; exec {command}")])
+        .current_dir(folder.path());
+    shell
+}
+
+fn succeed(folder: &TempDir, command: &str) -> String {
+    let output = shell(folder, command).output().expect("a shell");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command}: {error}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Ends with the test.
+struct Background(Child);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn free_address() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forwarding_without_a_config() {
+    let folder = folder();
+    let (endpoint, intake) = (free_address(), free_address());
+    let mut background = Vec::new();
+    let mut shown = std::path::PathBuf::new();
+    for command in commands("bridge-host receive") {
+        let command = command.replace("127.0.0.1:9000", &endpoint);
+        let address = match command.split(' ').nth(1) {
+            Some("receive") => format!("--address {endpoint}"),
+            Some("forward") => format!("--intake {intake}"),
+            Some("publish") => format!("--wait --to http://{intake}"),
+            other => panic!("the README runs {other:?}"),
+        };
+        let Some(command) = command.strip_suffix('&') else {
+            succeed(&folder, &format!("{command} {address}"));
+            continue;
+        };
+        let output = folder.path().join(format!("{}.out", background.len()));
+        let file = std::fs::File::create(&output).expect("a file");
+        if command.contains("receive") {
+            shown = output;
+        }
+        let mut shell = shell(&folder, &format!("{command} {address}"));
+        background.push(Background(
+            shell
+                .stdout(file)
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("sh"),
+        ));
+    }
+    let line = until("the message", || async {
+        let shown = std::fs::read_to_string(&shown).ok()?;
+        shown
+            .lines()
+            .find(|line| line.contains("250"))
+            .map(str::to_owned)
+    })
+    .await;
+    assert!(
+        line.contains(" 204 ") && line.contains("orders.new"),
+        "{line}"
+    );
+    let intake = intake.parse().expect("an address");
+    let health = request(intake, "GET", "/healthz", &[], "")
+        .await
+        .expect("an answer");
+    assert_eq!(health.status, 200);
+    tokio::time::timeout(Duration::from_secs(1), async { drop(background) })
+        .await
+        .expect("the end");
+}
+
+#[test]
+fn configs_are_sound_and_commands_work() {
+    let folder = folder();
+    let configs = blocks("toml");
+    assert_eq!(configs.len(), 2);
+    for config in configs.iter().rev() {
+        assert!(config.lines().count() < 10, "short is the point of it");
+        std::fs::write(folder.path().join("bridge.toml"), config).expect("a file");
+        succeed(&folder, "bridge-host check");
+    }
+    for command in commands("bridge-host check") {
+        let printed = succeed(&folder, &command);
+        if command.starts_with("bridge-host inspect") {
+            assert!(printed.contains("component = \"orders.wasm\""), "{printed}");
+        }
+    }
+}
