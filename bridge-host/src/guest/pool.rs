@@ -24,6 +24,9 @@ struct Instances<B> {
     largest: u64,
 }
 
+/// An instance at rest, where there is one.
+type Used<R> = Option<Instance<<R as Ready>::Bindings>>;
+
 /// One instance's place among the living: given up when dropped, unless the
 /// instance is given back.
 pub(super) struct Lease<R: Ready>(Arc<Pool<R>>);
@@ -65,7 +68,7 @@ impl<R: Ready> Pool<R> {
     }
 
     /// A place among the living, and the instance that has it, or none yet.
-    fn try_take(self: &Arc<Self>) -> Option<(Lease<R>, Option<Instance<R::Bindings>>)> {
+    fn try_take(self: &Arc<Self>) -> Option<(Lease<R>, Used<R>)> {
         let mut instances = self.lock();
         if let Some(instance) = instances.idle.pop() {
             return Some((Lease(self.clone()), Some(instance)));
