@@ -13,6 +13,7 @@ mod limit;
 mod log;
 mod order;
 mod policy;
+mod replies;
 mod run;
 mod settle;
 mod sign;
@@ -33,7 +34,7 @@ pub use workers::Workers;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::broker::Subscription;
+use crate::broker::{Broker, Subscription};
 use crate::guest::Handle;
 
 /// The delivery of one subscription's messages.
@@ -44,6 +45,8 @@ pub struct Delivery {
     pub policy: Policy,
     /// What the messages are handed to.
     pub handler: Arc<dyn Handle>,
+    /// Where the replies are published that its outcomes bring.
+    pub replies: Option<Arc<dyn Broker>>,
     /// Where the attempts run.
     pub workers: Workers,
     /// Where it is counted what became of them.

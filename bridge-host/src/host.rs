@@ -9,7 +9,7 @@ mod left_over;
 mod subscription;
 mod threads;
 
-pub use composition::composition;
+pub use composition::{composition, handler};
 pub use error::{HostError, SubscriptionError};
 pub use subscription::check_topics;
 

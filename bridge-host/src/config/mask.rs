@@ -10,6 +10,7 @@ use super::text::is_reference;
 /// Keys whose value is a secret, and keys of tables of them.
 const TOKEN: &str = "token";
 const HEADERS: &str = "headers";
+const ENV: &str = "env";
 /// What a key of `settings` is called when its value is likely a secret.
 const SECRET_WORDS: [&str; 5] = ["token", "secret", "password", "passwd", "key"];
 
@@ -32,7 +33,7 @@ pub(super) fn sounds_secret(key: &str) -> bool {
 fn walk(text: &str, table: &DeTable<'_>, secret: bool, found: &mut Vec<Range<usize>>) {
     for (key, value) in table.iter() {
         let key = key.get_ref();
-        let by_name = key == TOKEN || key == HEADERS || sounds_secret(key);
+        let by_name = [TOKEN, HEADERS, ENV].contains(&&**key) || sounds_secret(key);
         // What `{ file = "…" }` names is a path, and no secret.
         let secret = (secret || by_name) && key != "file";
         visit(text, value, secret, found);

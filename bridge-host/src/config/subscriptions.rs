@@ -9,7 +9,9 @@ use super::parts::{Places, parts};
 use super::read::Names;
 use super::section::Section;
 use super::value::Value;
-use super::{EMBEDDED, Endpoint, Guests, Parts, Place, Subscription, endpoint, grants, policy};
+use super::{
+    EMBEDDED, Endpoint, Guests, Parts, Place, Subscription, endpoint, grants, policy, replies,
+};
 use crate::message::TopicPattern;
 
 const TOPICS_HELP: &str =
@@ -70,23 +72,28 @@ fn subscription(
     let parts = parts(&mut section, &mut places);
     let topics = topics(&mut section, &mut places, parts.as_ref());
     let endpoint = endpoint(&mut section, &mut places, parts.as_ref());
+    let reply_at = section.take("reply_to");
+    let reply_to = reply_at.as_ref().map(|value| replies::read(value, names));
     let policy = policy::read(&mut section);
     let settings = grants::settings(section.take("settings"));
     let allow = grants::allow(section.take("allow"));
     let limits = grants::limits(section.take("limits"), guests);
     section.finish();
-    Some(Subscription {
+    let subscription = Subscription {
         name: name?,
         from: from?,
         topics,
         parts: parts?,
         endpoint,
+        reply_to: reply_to.flatten(),
         policy,
         settings,
         allow,
         limits,
         places: places.into_found(),
-    })
+    };
+    reply_at.inspect(|value| replies::check(value, &subscription));
+    Some(subscription)
 }
 
 fn name(

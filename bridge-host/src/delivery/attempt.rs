@@ -11,13 +11,15 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep, timeout};
 
+use super::Delivery;
 use super::decide::decide;
 use super::in_flight::InFlight;
 use super::log::Story;
+use super::replies::publish;
 use super::settle::settle;
 use super::stats::Settled;
 use crate::broker::{BrokerError, Incoming, Receipt, Settlement};
-use crate::guest::{Call, CallResult, Failure, Handle, Outcome};
+use crate::guest::{Call, Failure, Handle, Outcome};
 
 /// An attempt that takes longer has its lease extended, again and again.
 pub(super) const EXTEND_EVERY: Duration = Duration::from_secs(10);
@@ -65,7 +67,7 @@ pub(super) async fn make(
     let begun = Instant::now();
     let engine = place.engine();
     let delivery = &engine.delivery;
-    let outcome = within(&*delivery.handler, call, receipt, story).await;
+    let outcome = within(delivery, call, receipt, story).await;
     let took = begun.elapsed();
     delivery.stats.attempted(took);
     place.told(&outcome, begun);
@@ -78,7 +80,7 @@ pub(super) async fn make(
 /// The attempt, its lease kept until it ends. Its time is the handler's to
 /// keep: it begins when there is an instance for it.
 async fn within(
-    handler: &dyn Handle,
+    delivery: &Delivery,
     call: Call,
     receipt: &mut dyn Receipt,
     story: &Story<'_>,
@@ -86,7 +88,7 @@ async fn within(
     let kept = keep(receipt, |error| story.not_extended(error));
     tokio::select! {
         biased;
-        outcome = caught(handler, call) => outcome,
+        outcome = answered(delivery, call) => outcome,
         never = kept => match never {},
     }
 }
@@ -106,27 +108,26 @@ async fn keep(receipt: &mut dyn Receipt, failed: impl Fn(&BrokerError)) -> Infal
     }
 }
 
+/// The attempt, and what it has to say published.
+async fn answered(delivery: &Delivery, call: Call) -> Outcome {
+    let mut outcome = caught(&*delivery.handler, call).await;
+    publish(&mut outcome, delivery.replies.as_deref()).await;
+    outcome
+}
+
 /// A handler that panics has failed as a component that traps.
 async fn caught(handler: &dyn Handle, call: Call) -> Outcome {
     let mut run = pin!(async move { handler.handle(call).await });
     poll_fn(
         |cx| match catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(cx))) {
             Ok(poll) => poll,
-            Err(panic) => Poll::Ready(failed(Failure::Trap {
+            Err(panic) => Poll::Ready(Outcome::from(Failure::Trap {
                 message: format!("the host panicked: {}", text(&*panic)),
                 backtrace: None,
             })),
         },
     )
     .await
-}
-
-fn failed(failure: Failure) -> Outcome {
-    Outcome {
-        result: CallResult::Failed(failure),
-        exchanges: Vec::new(),
-        sent: 0,
-    }
 }
 
 fn text(panic: &(dyn Any + Send)) -> &str {

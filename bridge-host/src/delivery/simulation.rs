@@ -67,6 +67,7 @@ impl Running {
             name: "simulated".into(),
             policy: policy.clone(),
             handler: script.clone(),
+            replies: None,
             workers,
             stats: stats.clone(),
         };

@@ -16,6 +16,7 @@ mod endpoint_limits;
 mod examples;
 mod forward;
 mod guests_of_others;
+mod handlers;
 mod http;
 mod intake;
 mod limits;
