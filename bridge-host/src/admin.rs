@@ -15,22 +15,25 @@ use serde_json::Value;
 pub trait Ledger: Send + Sync {
     /// What they say now; the error is one line for the operator.
     async fn read(&self) -> Result<Value, String>;
-
-    /// Why messages cannot be taken or delivered now, in one line.
-    fn trouble(&self) -> Option<String>;
 }
 
 /// Answers the operator.
 pub struct Admin {
     ready: AtomicBool,
+    trouble: Box<dyn Fn() -> Option<String> + Send + Sync>,
     ledger: Box<dyn Ledger>,
 }
 
 impl Admin {
-    /// Not ready until it is told so.
-    pub fn new(ledger: impl Ledger + 'static) -> Self {
+    /// Not ready until it is told so, nor while there is a `trouble`, which has
+    /// to be quick to tell it in a line.
+    pub fn new(
+        ledger: impl Ledger + 'static,
+        trouble: impl Fn() -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
         Self {
             ready: AtomicBool::new(false),
+            trouble: Box::new(trouble),
             ledger: Box::new(ledger),
         }
     }
@@ -45,12 +48,12 @@ impl Admin {
         json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
     }
 
-    /// `GET /readyz`: 503 while it starts, once it has begun to stop, and
-    /// while a broker is not there.
+    /// `GET /readyz`: 503 while it starts, once it has begun to stop, and while
+    /// something that it needs has failed or is not there.
     pub fn readiness(&self) -> Response<Full<Bytes>> {
         let ready = self.ready.load(Ordering::Relaxed);
         let reason = match ready {
-            true => self.ledger.trouble(),
+            true => (self.trouble)(),
             false => Some("the bridge is starting or stopping".into()),
         };
         match reason {

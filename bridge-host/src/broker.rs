@@ -12,6 +12,7 @@ pub use capabilities::Capabilities;
 pub use open::{Connection, OpenError, Opened};
 
 use std::fmt;
+use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -28,12 +29,25 @@ pub trait Broker: Send + Sync {
     async fn subscribe(&self, spec: SubscribeSpec) -> Result<Box<dyn Subscription>, BrokerError>;
 
     /// Returns once the message is durable, or confirmed by the broker. An
-    /// `id` that was seen within the deduplication window is not kept twice.
+    /// `id` that was seen on this topic within the deduplication window is not
+    /// kept twice.
     async fn publish(
         &self,
         message: Message,
         id: Option<MessageId>,
     ) -> Result<Published, BrokerError>;
+
+    /// Returns once the message has its place: those that are handed over one
+    /// after another keep that order, and what [`Broker::publish`] returns of
+    /// each comes later. A broker that cannot part the two does both.
+    async fn enqueue(
+        &self,
+        message: Message,
+        id: Option<MessageId>,
+    ) -> Result<Confirmation, BrokerError> {
+        let published = self.publish(message, id).await;
+        Ok(Box::pin(std::future::ready(published)))
+    }
 
     /// Why messages cannot be taken or given now, in one line for the operator.
     fn trouble(&self) -> Option<String> {
@@ -49,6 +63,9 @@ pub trait Broker: Send + Sync {
     /// Sends what is still to be sent, and is done.
     async fn close(&self);
 }
+
+/// Completes once a message is durable, or confirmed by the broker.
+pub type Confirmation = Pin<Box<dyn Future<Output = Result<Published, BrokerError>> + Send>>;
 
 /// A place in a group: its messages come here one by one.
 #[async_trait]

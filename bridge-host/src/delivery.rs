@@ -4,27 +4,37 @@
 mod attempt;
 mod backoff;
 mod decide;
+mod gate;
+mod in_flight;
+mod in_order;
 mod jitter;
+mod lanes;
 mod limit;
 mod log;
+mod order;
 mod policy;
+mod replies;
 mod run;
 mod settle;
+mod sign;
 #[cfg(test)]
 mod simulation;
 mod stats;
+mod tasks;
 mod workers;
 
 pub use backoff::schedule;
 pub use decide::decide;
-pub use policy::{Policy, Retry};
-pub use stats::{Counters, Histogram, Stats};
+pub use gate::BreakerState;
+pub use order::OrderKey;
+pub use policy::{Breaker, Policy, Rate, Retry};
+pub use stats::{Counters, Flow, Histogram, Stats};
 pub use workers::Workers;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::broker::{DeadLetters, Subscription};
+use crate::broker::{Broker, DeadLetters, Subscription};
 use crate::guest::Handle;
 
 /// The delivery of one subscription's messages.
@@ -35,6 +45,8 @@ pub struct Delivery {
     pub policy: Policy,
     /// What the messages are handed to.
     pub handler: Arc<dyn Handle>,
+    /// Where the replies are published that its outcomes bring.
+    pub replies: Option<Arc<dyn Broker>>,
     /// Where the attempts run.
     pub workers: Workers,
     /// Where dead letters go that their broker does not keep.

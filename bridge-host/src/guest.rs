@@ -5,7 +5,9 @@ mod budget;
 mod cache;
 mod component;
 pub mod contract;
+mod endpoint;
 mod engine;
+mod handler;
 mod http;
 mod instance;
 mod linker;
@@ -13,14 +15,18 @@ mod messaging;
 mod meter;
 mod outcome;
 mod pool;
+mod response;
 mod settings;
 mod state;
 mod stdio;
+mod trace;
 
 pub use component::Component;
+pub use endpoint::{Endpoint, Replies};
 pub use engine::{Runtime, RuntimeError};
-pub use outcome::{Call, CallResult, Exchange, Failure, Outcome};
-pub use settings::Limits;
+pub use handler::HttpHandler;
+pub use outcome::{Call, CallResult, Exchange, Failure, Outcome, Reply};
+pub use settings::{Folder, Grant, Limits};
 pub use state::{Connections, Environment};
 
 use async_trait::async_trait;
@@ -29,6 +35,7 @@ use async_trait::async_trait;
 /// script of outcomes in the simulations of `delivery`.
 #[async_trait]
 pub trait Handle: Send + Sync {
-    /// Makes one attempt. Dropped before its end, it stops the component.
+    /// Makes one attempt: it ends within the call's timeout, counted from when
+    /// there is an instance for it. Dropped before its end, it stops the component.
     async fn handle(&self, call: Call) -> Outcome;
 }

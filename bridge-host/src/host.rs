@@ -3,12 +3,14 @@
 
 mod brokers;
 mod composition;
+mod deliveries;
 mod error;
 mod ledger;
+mod left_over;
 mod subscription;
 mod threads;
 
-pub use composition::composition;
+pub use composition::{composition, handler};
 pub use error::{HostError, SubscriptionError};
 pub use subscription::check_topics;
 
@@ -18,9 +20,9 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use brokers::Brokers;
+use deliveries::Deliveries;
 use subscription::Ready;
 use threads::Threads;
 
@@ -44,9 +46,13 @@ pub struct Host {
 }
 
 impl Host {
-    /// Opens the brokers, loads the components, binds the listener: whatever
-    /// can fail, fails here.
+    /// Binds the listener, opens the brokers, loads the components: whatever
+    /// can fail, fails here. In this order, as a broker keeps messages for a
+    /// subscription from when it joined.
     pub async fn bind(config: &Config) -> Result<Self, HostError> {
+        let address = config.intake.address;
+        let listen = |source| HostError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
         let brokers = Brokers::open(config).await?;
         let connections = Arc::new(brokers.connections());
         let runtime = Runtime::new(
@@ -64,9 +70,9 @@ impl Host {
                 source,
             })?);
         }
-        let address = config.intake.address;
-        let listen = |source| HostError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        for (name, broker) in brokers.embedded() {
+            left_over::tell(name, broker).await;
+        }
         Ok(Self {
             address: listener.local_addr().map_err(listen)?,
             listener,
@@ -89,16 +95,18 @@ impl Host {
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let (stop, stopped) = watch::channel(false);
         let brokers = Arc::new(self.brokers);
-        let admin = Admin::new(ledger::View::new(&brokers, &self.subscriptions));
-        let admin = Arc::new(admin);
-        let mut deliveries = JoinSet::new();
+        let needed = brokers.clone();
+        let view = ledger::View::new(&brokers, &self.subscriptions);
+        let admin = Arc::new(Admin::new(view, move || needed.trouble()));
+        let mut deliveries = Deliveries::default();
         for (n, ready) in self.subscriptions.into_iter().enumerate() {
             let Ready {
                 delivery, source, ..
             } = ready;
             let stopped = wait(stopped.clone());
+            let name = delivery.name.clone();
             let delivery = delivery.run(source, stopped, self.drain);
-            deliveries.spawn_on(delivery, self.threads.of(n));
+            deliveries.spawn(name, delivery, self.threads.of(n));
         }
         let intake = ingest::serve(
             self.listener,
@@ -109,11 +117,14 @@ impl Host {
         );
         let intake = tokio::spawn(intake);
         admin.set_ready(true);
-        shutdown.await;
+        tokio::select! {
+            () = shutdown => {}
+            never = deliveries.watch(&admin) => match never {},
+        }
         admin.set_ready(false);
         stop.send_replace(true);
         let _ = intake.await;
-        while deliveries.join_next().await.is_some() {}
+        deliveries.ended().await;
         brokers.close().await;
     }
 }

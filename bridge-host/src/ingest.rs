@@ -9,7 +9,8 @@ mod message;
 mod route;
 mod server;
 mod settings;
+mod visitor;
 
-pub use batch::publish_line;
+pub use batch::enqueue_line;
 pub use server::serve;
-pub use settings::Settings;
+pub use settings::{Settings, is_token};

@@ -2,9 +2,11 @@
 //! No I/O, no broker and no component here.
 
 mod id;
+mod metadata;
 mod topic;
 
 pub use id::{IdError, MessageId};
+pub use metadata::{MetadataError, MetadataSize};
 pub use topic::{PatternError, TopicError, TopicPattern, check_topic};
 
 use bytes::Bytes;
@@ -32,6 +34,17 @@ impl Message {
             metadata: Vec::new(),
             data: data.into(),
         }
+    }
+
+    /// Sets all the metadata; of a key that is there twice, the last value
+    /// counts, in the place of the first. Too much of it is refused.
+    pub fn set_metadata(&mut self, entries: Vec<(String, String)>) -> Result<(), MetadataError> {
+        MetadataSize::of(&entries).check()?;
+        self.metadata = match entries.len() {
+            0 | 1 => entries,
+            _ => metadata::unique(entries),
+        };
+        Ok(())
     }
 
     /// Sets the value of a key, overwriting the one it has.

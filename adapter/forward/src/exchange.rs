@@ -1,5 +1,5 @@
 //! One request and its response, over wasi:http. The body goes out as fast as
-//! the host takes it, and a response that comes early ends it.
+//! the host takes it, beside a response that comes early.
 
 use crate::failure;
 use crate::wasi::clocks::monotonic_clock::subscribe_duration;
@@ -40,12 +40,12 @@ pub fn run(settings: &Settings, request: Request) -> Result<(), Failed> {
     let (upload, options) = (upload.end_if_done(settings)?, options(settings));
     let response = outgoing_handler::handle(outgoing, Some(options))
         .map_err(|code| failure::name(settings, code))?;
-    let whole = match upload {
+    let upload = match upload {
         Some(upload) => upload.run(settings, &response)?,
-        None => true,
+        None => None,
     };
     let answer = await_head(settings, &response)?;
-    judge(settings, &answer, whole)
+    judge(settings, &answer, upload)
 }
 
 fn head(settings: &Settings, request: &Request) -> Result<OutgoingRequest, Failed> {
@@ -122,20 +122,41 @@ impl<'a> Upload<'a> {
         Ok(None)
     }
 
-    /// Writes all of it; whether it came so far before the response did.
+    /// Writes all of it, or what can be written before the response comes.
     fn run(
         mut self,
         settings: &Settings,
         response: &FutureIncomingResponse,
-    ) -> Result<bool, Failed> {
+    ) -> Result<Option<Self>, Failed> {
         let (ready, answered) = (self.stream.subscribe(), response.subscribe());
         while !self.rest.is_empty() {
             if poll(&[&ready, &answered]).contains(&1) || self.write().is_err() {
-                return Ok(false);
+                drop(ready);
+                return Ok(Some(self));
             }
         }
         drop(ready);
-        self.end_if_done(settings).map(|_| true)
+        self.end_if_done(settings)
+    }
+
+    /// Writes what is left to an endpoint that answers as it reads. Of its
+    /// response nothing is wanted, but that it can be written.
+    fn run_beside(mut self, settings: &Settings, answer: &IncomingResponse) -> Result<(), Failed> {
+        let early = || broken("the endpoint answered before it had all of the message");
+        let body = answer.consume().map_err(|()| early())?;
+        let answered = body.stream().map_err(|()| early())?;
+        let (room, more) = (self.stream.subscribe(), answered.subscribe());
+        let mut open = true;
+        while !self.rest.is_empty() {
+            let ready = match open {
+                true => poll(&[&room, &more]),
+                false => poll(&[&room]),
+            };
+            open = open && (!ready.contains(&1) || answered.read(CHUNK as u64).is_ok());
+            self.write().map_err(|Closed| early())?;
+        }
+        drop(room);
+        self.end_if_done(settings).map(drop)
     }
 }
 
@@ -151,14 +172,16 @@ fn await_head(
     }
 }
 
-fn judge(settings: &Settings, answer: &IncomingResponse, whole: bool) -> Result<(), Failed> {
+fn judge(
+    settings: &Settings,
+    answer: &IncomingResponse,
+    upload: Option<Upload<'_>>,
+) -> Result<(), Failed> {
     let status = answer.status();
-    match settings.judge(status, b"") {
-        Ok(()) if whole => Ok(()),
-        Ok(()) => Err(broken(
-            "the endpoint answered before it had all of the message",
-        )),
-        Err(_) => settings.judge(status, &excerpt(answer)),
+    match (settings.judge(status, b""), upload) {
+        (Ok(()), None) => Ok(()),
+        (Ok(()), Some(upload)) => upload.run_beside(settings, answer),
+        (Err(_), _) => settings.judge(status, &excerpt(answer)),
     }
 }
 

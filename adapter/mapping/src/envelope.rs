@@ -2,6 +2,9 @@
 
 mod json;
 mod raw;
+mod reply;
+
+pub use reply::reply;
 
 use crate::settings::Settings;
 use crate::{Message, Request, header};

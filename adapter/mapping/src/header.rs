@@ -4,7 +4,9 @@
 mod name;
 mod value;
 
-pub use name::{is_plain_name_byte, is_reserved, is_unheard, to_key, to_name, to_unlike_name};
+pub use name::{
+    is_plain_name_byte, is_reserved, is_unheard, to_key, to_name, to_unlike_name, unescape,
+};
 pub use value::{add_value, is_legal_value, is_value_byte, read_value};
 
 /// The media type of the body.

@@ -4,6 +4,7 @@
 //! - [`Settings`]: what a user says of the endpoint, as pairs of texts
 //! - [`encode`]: a message and settings make a [`Request`], in an [`Envelope`]
 //! - [`decode`]: the way back, for those who receive
+//! - [`reply`]: a response as a message
 //! - [`Settings::judge`], [`Settings::failed`]: a status or a [`Transport`]
 //!   failure makes a result
 
@@ -12,7 +13,7 @@ mod header;
 mod outcome;
 mod settings;
 
-pub use envelope::{DecodeError, Envelope, decode, encode};
+pub use envelope::{DecodeError, Envelope, decode, encode, reply};
 pub use outcome::{Failed, Statuses, StatusesError, Transport, Verdict};
 pub use settings::{
     DurationError, Endpoint, EndpointError, HeaderFault, Method, Scheme, Settings, SettingsError,

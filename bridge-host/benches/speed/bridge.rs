@@ -7,7 +7,7 @@ use std::time::Duration;
 use bridge_host::broker::{BrokerError, DeadLetters, GivenUp, Subscription};
 use bridge_host::compose::ADAPTER;
 use bridge_host::delivery::{Delivery, Policy, Stats, Workers};
-use bridge_host::guest::{Component, Environment, Limits, Runtime};
+use bridge_host::guest::{Component, Environment, Grant, Limits, Runtime};
 use bridge_host::http::{Allow, Settings};
 
 use crate::IN_FLIGHT;
@@ -20,6 +20,8 @@ pub fn adapter(url: &str) -> Arc<Component> {
         settings: BTreeMap::from([("to.url".into(), url.into())]),
         connections: Arc::default(),
         allow: Arc::new(Allow::default().with_endpoint(&url.parse().expect("a URL"))),
+        endpoint: None,
+        grant: Grant::default(),
         limits: Limits::default(),
     };
     let component = runtime.load("adapter", ADAPTER, environment);
@@ -50,6 +52,7 @@ pub async fn forward(
             ..Policy::default()
         },
         handler,
+        replies: None,
         workers,
         dead_letters: Arc::new(Nowhere),
         stats: Arc::new(Stats::default()),

@@ -11,6 +11,7 @@ mod dead_letters;
 mod error;
 mod feed;
 mod fetch;
+mod forget;
 mod inspector;
 mod join;
 mod keep;
@@ -40,7 +41,8 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use super::{
-    Broker, BrokerError, Capabilities, DeadLetters, GivenUp, Published, SubscribeSpec, Subscription,
+    Broker, BrokerError, Capabilities, Confirmation, DeadLetters, GivenUp, Published,
+    SubscribeSpec, Subscription,
 };
 use crate::message::{Message, MessageId};
 use join::Join;
@@ -99,6 +101,14 @@ impl Embedded {
         }
     }
 
+    /// The ledgers of subscriptions that nobody is in: messages are kept for
+    /// them all the same.
+    pub async fn unjoined(&self) -> Result<Vec<Ledger>, BrokerError> {
+        let mut ledgers = self.ledgers().await?;
+        ledgers.retain(|ledger| !self.shared.is_joined(&ledger.subscription));
+        Ok(ledgers)
+    }
+
     /// Stops taking messages and settlements, writes those that it took, and
     /// gives up the folder. Dropping does the same, blocking.
     pub async fn close(&self) {
@@ -142,7 +152,7 @@ impl Embedded {
         answer: oneshot::Receiver<Result<T, BrokerError>>,
     ) -> Result<T, BrokerError> {
         self.shared.queue.push(command)?;
-        answer.await.unwrap_or_else(|_| Err(shared::closed()))
+        shared::answer(answer).await
     }
 }
 
@@ -170,12 +180,25 @@ impl Broker for Embedded {
         message: Message,
         id: Option<MessageId>,
     ) -> Result<Published, BrokerError> {
+        self.enqueue(message, id).await?.await
+    }
+
+    async fn enqueue(
+        &self,
+        message: Message,
+        id: Option<MessageId>,
+    ) -> Result<Confirmation, BrokerError> {
         self.shared.check()?;
         let checked = self.limits.check(&message)?;
         let room = self.shared.queue.room(checked.size).await?;
         let (reply, answer) = oneshot::channel();
         let publish = Publish::new(message, id, checked, room, reply);
-        self.ask(Command::Publish(publish), answer).await
+        self.shared.queue.push(Command::Publish(publish))?;
+        Ok(Box::pin(shared::answer(answer)))
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.shared.check().err().map(|error| error.to_string())
     }
 
     async fn close(&self) {

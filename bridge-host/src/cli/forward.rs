@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::token::{self, TokenError};
 use super::{report, run};
-use crate::config::{Config, Connection, EMBEDDED, ProcessEnvironment};
+use crate::config::{Config, Connection, EMBEDDED, Fault, ProcessEnvironment};
+use crate::ingest;
 
 /// Forward the messages of some topics to a URL, without a config file
 #[derive(clap::Args)]
@@ -20,6 +22,9 @@ pub(super) struct Args {
     /// Where the intake listens
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8484")]
     intake: SocketAddr,
+    /// Publishers send the token in this file; required when the intake is not loopback
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// Where messages are kept
     #[arg(long, value_name = "FOLDER", default_value = "bridge-data")]
     data: PathBuf,
@@ -30,13 +35,32 @@ pub(super) fn run(args: &Args) -> ExitCode {
         .chain(&args.more)
         .cloned()
         .collect();
-    let mut config = match Config::forward(&topics, &args.url, &ProcessEnvironment) {
-        Ok(config) => config,
-        Err(faults) => return report::faults(&faults),
+    let intake = match intake(args) {
+        Ok(intake) => intake,
+        Err(error) => return report::failure(&error),
     };
-    config.intake.address = args.intake;
+    let mut faults = Vec::new();
+    if intake.is_open() {
+        let what = format!("{} is open to other machines", intake.address);
+        let help = "name a file with a token: --token-file FILE, or listen on 127.0.0.1";
+        faults.push(Fault::new(None, what, Some(help)));
+    }
+    let config = Config::forward(&topics, &args.url, &ProcessEnvironment);
+    let mut config = match config.map_err(|more| faults.extend(more)) {
+        Ok(config) if faults.is_empty() => config,
+        _ => return report::arguments("forward", &faults),
+    };
+    config.intake = intake;
     if let Some(Connection::Embedded(settings)) = config.connections.get_mut(EMBEDDED) {
         settings.path.clone_from(&args.data);
     }
     run::start(&config)
+}
+
+fn intake(args: &Args) -> Result<ingest::Settings, TokenError> {
+    Ok(ingest::Settings {
+        address: args.intake,
+        token: args.token_file.as_deref().map(token::read).transpose()?,
+        ..ingest::Settings::default()
+    })
 }

@@ -10,15 +10,17 @@ mod target;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use http::Uri;
 
 use super::report;
+use super::token::{self, TokenError};
 use crate::broker::OpenError;
 use crate::config::{self, Connection, Fault, ProcessEnvironment};
-use crate::http::{Secret, SettingsError};
+use crate::http::SettingsError;
 use progress::Progress;
 use source::Source;
 use target::{Bridge, Target};
@@ -91,8 +93,8 @@ enum Error {
         "no bridge listens at {0}: start one with `bridge-host run`, or with `bridge-host forward TOPIC URL`; --wait waits for it"
     )]
     NobodyListens(Uri),
-    #[error("the token is no header's value: it has control characters or is not ASCII")]
-    Token,
+    #[error(transparent)]
+    Token(#[from] TokenError),
     #[error(transparent)]
     Client(#[from] SettingsError),
     #[error("cannot start: {0}")]
@@ -153,7 +155,7 @@ async fn open((name, connection): (String, Connection)) -> Result<Target, Error>
 
 fn publish(args: &Args, connection: Option<Found>) -> Result<(), Error> {
     let connection = connection.transpose()?;
-    let token = token(args)?;
+    let token = args.token_file.as_deref().map(token::read).transpose()?;
     let source = Source::open(args)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -163,9 +165,9 @@ fn publish(args: &Args, connection: Option<Found>) -> Result<(), Error> {
     let sent = runtime.block_on(async {
         let target = match connection {
             Some(connection) => open(connection).await?,
-            None => Target::Bridge(Box::new(Bridge::new(&args.to, token)?)),
+            None => Target::Bridge(Arc::new(Bridge::new(&args.to, token)?)),
         };
-        let sent = send::all(source, target.clone(), args.wait, &mut progress).await;
+        let sent = send::all(source, &target, args.wait, &mut progress).await;
         if let Target::Broker(broker) = target {
             broker.close().await;
         }
@@ -188,14 +190,6 @@ impl Args {
         }
         Alone::command()
     }
-}
-
-fn token(args: &Args) -> Result<Option<Secret>, Error> {
-    let Some(path) = &args.token_file else {
-        return Ok(None);
-    };
-    let text = std::fs::read_to_string(path).map_err(|error| Error::Read(path.clone(), error))?;
-    Ok(Some(Secret::new(text.trim())))
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

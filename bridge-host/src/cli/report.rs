@@ -9,6 +9,8 @@ use crate::config::{Environment, Fault, Place, ProcessEnvironment};
 
 /// Something did not work.
 const FAILED: u8 = 1;
+/// Not asked for in a way that it could be done.
+const USAGE: u8 = 2;
 /// The config has faults (`EX_CONFIG`).
 const BAD_CONFIG: u8 = 78;
 
@@ -18,10 +20,26 @@ pub(super) fn failure(error: &dyn Error) -> ExitCode {
     ExitCode::from(FAILED)
 }
 
+/// Shows why something is not done unless it is asked for otherwise.
+pub(super) fn refusal(error: &dyn Error) -> ExitCode {
+    eprint!("{}", Style::of_stderr().failure(error));
+    ExitCode::from(USAGE)
+}
+
 /// Shows the faults of a config, all of them.
 pub(super) fn faults(faults: &[Fault]) -> ExitCode {
     eprint!("{}", Style::of_stderr().faults(faults));
     bad_config()
+}
+
+/// Shows the faults of a command's arguments, all of them.
+pub(super) fn arguments(command: &str, faults: &[Fault]) -> ExitCode {
+    let style = Style::of_stderr();
+    for fault in faults {
+        eprintln!("{}", style.fault(fault));
+    }
+    eprintln!("For more information, try 'bridge-host {command} --help'.");
+    ExitCode::from(USAGE)
 }
 
 /// What a config with faults ends in, when they were shown otherwise.

@@ -107,9 +107,7 @@ fn way(subscription: &Subscription) -> String {
         Parts::Chain(files) => way.extend(files.iter().map(file)),
         Parts::Component(component) => way.push(file(component)),
     }
-    // A query may hold a secret.
     let endpoint = subscription.endpoint.as_ref();
-    let shown = endpoint.and_then(|endpoint| endpoint.shown.split('?').next());
-    way.extend(shown.map(str::to_owned));
+    way.extend(endpoint.map(|endpoint| endpoint.shown.clone()));
     way.join(" -> ")
 }

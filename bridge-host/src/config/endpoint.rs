@@ -1,5 +1,6 @@
 //! Who receives: `to`, as a URL or as a table. What its keys mean is told by
-//! `mapping`, as it is to the adapter.
+//! `mapping`, as it is to the adapter; what a handler component has in place
+//! of a URL, by `handler`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,6 +10,8 @@ use http::Uri;
 use toml::de::DeValue;
 
 use super::fault::Fault;
+use super::handler::{self, Handler};
+use super::mask;
 use super::section::Section;
 use super::text::Text;
 use super::value::Value;
@@ -21,10 +24,12 @@ const STATUS_HELP: &str = "a list of statuses: [200, \"2xx\", \"300-304\"]";
 /// The endpoint of a subscription.
 #[derive(Clone)]
 pub struct Endpoint {
-    /// Where it is.
+    /// Where it is; of a handler, what its requests say.
     pub url: Uri,
+    /// It is a component in this process.
+    pub handler: Option<Handler>,
     /// The URL as the user wrote it: `${NAME}` where it came from the
-    /// environment.
+    /// environment, and `***` for its query, which may be a secret.
     pub shown: String,
     /// The names and values of its headers.
     pub headers: Vec<(String, Secret)>,
@@ -76,19 +81,12 @@ pub(super) fn read(value: &Value<'_>) -> Option<Endpoint> {
 }
 
 fn read_table(mut section: Section<'_>) -> Option<Endpoint> {
-    if let Some(component) = section.peek("component") {
-        component.reader.fault(
-            component.key_span.clone(),
-            "an HTTP handler component as the endpoint is not in this version",
-            "name a URL: to = \"https://…\"",
-        );
-        return None;
-    }
     let reader = section.reader;
     let before = reader.faults_so_far();
     let begins = section.span.clone();
     let mut draft = Draft::default();
-    for key in ["url", "method", "envelope", "timeout"] {
+    draft.add_place(&mut section);
+    for key in ["method", "envelope", "timeout"] {
         if let Some(value) = section.take(key) {
             draft.add(&value, value.text());
         }
@@ -129,9 +127,38 @@ struct Draft {
     spans: BTreeMap<String, Range<usize>>,
     /// The keys whose values could not be read.
     unread: Vec<String>,
+    handler: Option<Handler>,
 }
 
 impl Draft {
+    /// Reads `url`, or what a handler has in its place.
+    fn add_place(&mut self, section: &mut Section<'_>) {
+        let url = section.take("url");
+        let component = section.take("component");
+        match (url, component) {
+            (Some(url), None) => self.add(&url, url.text()),
+            (None, None) => {}
+            (Some(_), Some(component)) => {
+                component.reader.fault(
+                    component.key_span.clone(),
+                    "there is both a `url` and a `component`",
+                    "the endpoint is on the network or in this process: keep one",
+                );
+                self.unread.push(URL.into());
+            }
+            (None, Some(component)) => {
+                self.spans.insert(URL.into(), component.span.clone());
+                match handler::read(&component, section) {
+                    Some(found) => {
+                        self.plain.push((URL.into(), found.url));
+                        self.handler = Some(found.handler);
+                    }
+                    None => self.unread.push(URL.into()),
+                }
+            }
+        }
+    }
+
     fn add(&mut self, value: &Value<'_>, text: Option<Text>) {
         let key = format!("to.{}", value.key);
         self.spans.insert(key.clone(), value.span.clone());
@@ -174,7 +201,8 @@ impl Draft {
         };
         Ok(Endpoint {
             url: uri,
-            shown: url.shown().into(),
+            handler: self.handler.clone(),
+            shown: mask::hide_query(url.shown()),
             plain: plain.collect(),
             headers: self.headers.clone(),
             settings,

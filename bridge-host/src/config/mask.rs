@@ -1,5 +1,5 @@
 //! Which parts of a config file are secrets, and never shown: literal tokens,
-//! header values, and user names and passwords within URLs.
+//! header values, and of URLs user names, passwords and queries.
 
 use std::ops::Range;
 
@@ -10,6 +10,7 @@ use super::text::is_reference;
 /// Keys whose value is a secret, and keys of tables of them.
 const TOKEN: &str = "token";
 const HEADERS: &str = "headers";
+const ENV: &str = "env";
 /// What a key of `settings` is called when its value is likely a secret.
 const SECRET_WORDS: [&str; 6] = [
     "token",
@@ -19,6 +20,9 @@ const SECRET_WORDS: [&str; 6] = [
     "key",
     "credentials",
 ];
+
+/// A key that sounds like a secret, and says what messages share.
+const ORDER_KEY: &str = "order_key";
 
 /// The secrets of a file, as spans of its text.
 pub(super) fn secrets(text: &str, table: &DeTable<'_>) -> Vec<Range<usize>> {
@@ -30,13 +34,13 @@ pub(super) fn secrets(text: &str, table: &DeTable<'_>) -> Vec<Range<usize>> {
 /// Whether a key of `settings` sounds like a secret.
 pub(super) fn sounds_secret(key: &str) -> bool {
     let key = key.to_lowercase();
-    SECRET_WORDS.iter().any(|word| key.contains(word))
+    key != ORDER_KEY && SECRET_WORDS.iter().any(|word| key.contains(word))
 }
 
 fn walk(text: &str, table: &DeTable<'_>, secret: bool, found: &mut Vec<Range<usize>>) {
     for (key, value) in table.iter() {
         let key = key.get_ref();
-        let by_name = key == TOKEN || key == HEADERS || sounds_secret(key);
+        let by_name = [TOKEN, HEADERS, ENV].contains(&&**key) || sounds_secret(key);
         // What `{ file = "…" }` names is a path, and no secret.
         let secret = (secret || by_name) && key != "file" && !key.ends_with("_file");
         visit(text, value, secret, found);
@@ -58,7 +62,7 @@ fn visit(
         }
         DeValue::String(written) if secret && is_reference(written) => {}
         DeValue::String(_) if secret => found.push(inside_quotes(text, value.span())),
-        DeValue::String(_) => found.extend(user_info(text, value.span())),
+        DeValue::String(_) => found.extend(in_url(text, value.span())),
         _ if secret => found.push(value.span()),
         _ => {}
     }
@@ -77,10 +81,13 @@ fn inside_quotes(text: &str, span: Range<usize>) -> Range<usize> {
     }
 }
 
-/// The `user:password` of a URL.
-fn user_info(text: &str, span: Range<usize>) -> Option<Range<usize>> {
-    let found = find_user_info(&text[span.clone()])?;
-    Some(span.start + found.start..span.start + found.end)
+/// The `user:password` and the query of a URL.
+fn in_url(text: &str, span: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let span = inside_quotes(text, span);
+    let url = &text[span.clone()];
+    let found = [find_user_info(url), find_query(url)];
+    let moved = move |found: Range<usize>| span.start + found.start..span.start + found.end;
+    found.into_iter().flatten().map(moved)
 }
 
 fn find_user_info(text: &str) -> Option<Range<usize>> {
@@ -90,10 +97,15 @@ fn find_user_info(text: &str) -> Option<Range<usize>> {
     (!is_reference(&authority[..at])).then_some(start..start + at)
 }
 
-/// A URL without the user and password that it may name.
-pub(super) fn hide_user_info(url: &str) -> String {
-    match find_user_info(url) {
-        Some(span) => format!("{}***{}", &url[..span.start], &url[span.end..]),
+fn find_query(url: &str) -> Option<Range<usize>> {
+    let start = url.find('?')? + 1;
+    url.contains("://").then_some(start..url.len())
+}
+
+/// A URL without its query.
+pub(super) fn hide_query(url: &str) -> String {
+    match url.split_once('?') {
+        Some((before, _)) => format!("{before}?***"),
         None => url.into(),
     }
 }
@@ -133,6 +145,7 @@ mod tests {
         check("token = 'abc'", &["abc"]);
         check("to.headers = { x = \"1\", y = '''2''' }", &["1", "2"]);
         check("to = 'https://me:pw@host/@'", &["me:pw"]);
+        check("to.url = 'https://host/a?sig=1#x'", &["sig=1#x"]);
         check("settings = { api_key = 'k', minimum = '1' }", &["k"]);
         check("token = '${A:default}'", &["${A:default}"]);
         check("token = 123456", &["123456"]);

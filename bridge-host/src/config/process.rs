@@ -38,7 +38,8 @@ pub(super) fn intake(value: Option<Value<'_>>, names: &Names<'_>) -> ingest::Set
         && let Some(found) = socket_address(&value)
     {
         settings.address = found;
-        if !found.ip().is_loopback() && token.is_none() {
+        // A token that cannot be read has its fault already.
+        if settings.is_open() && token.is_none() {
             value.fault(
                 format!("{found} is open to other machines, and there is no `token`"),
                 "set token = \"${INTAKE_TOKEN}\", or listen on 127.0.0.1",
@@ -69,7 +70,7 @@ fn bearer_token(value: &Value<'_>) -> Option<Secret> {
         );
         return None;
     }
-    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if !ingest::is_token(token) {
         value.fault(
             "the token has spaces or characters that are not visible ASCII",
             "a token is sent in an HTTP header: letters, digits and signs",

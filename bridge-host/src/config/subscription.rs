@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use super::endpoint::Endpoint;
 use super::fault::Place;
+use super::handler::Handler;
+use super::replies::ReplyTo;
 use super::text::Text;
 use crate::broker::nats::Consumer;
 use crate::delivery::Policy;
@@ -24,6 +26,8 @@ pub struct Subscription {
     pub parts: Parts,
     /// Who receives; `None` only for components that need nobody.
     pub endpoint: Option<Endpoint>,
+    /// Where the endpoint's responses are published.
+    pub reply_to: Option<ReplyTo>,
     /// How often, how long, how many at once.
     pub policy: Policy,
     /// What components read through `wasi:config/store`, the endpoint's
@@ -68,6 +72,11 @@ impl Subscription {
         let own = self.settings.iter();
         let own = own.map(|(key, value)| (key.clone(), value.expose().to_string()));
         endpoint.chain(own).collect()
+    }
+
+    /// The HTTP handler that is its endpoint.
+    pub fn handler(&self) -> Option<&Handler> {
+        self.endpoint.as_ref()?.handler.as_ref()
     }
 
     /// Where a key of it stands in the file, or else its name: `topics`, `to`,

@@ -10,7 +10,7 @@ use super::read::Names;
 use super::section::Section;
 use super::value::Value;
 use super::{
-    EMBEDDED, Endpoint, Guests, Parts, Place, Subscription, endpoint, grants, nats, policy,
+    EMBEDDED, Endpoint, Guests, Parts, Place, Subscription, endpoint, grants, nats, policy, replies,
 };
 use crate::message::TopicPattern;
 
@@ -72,6 +72,8 @@ fn subscription(
     let parts = parts(&mut section, &mut places);
     let topics = topics(&mut section, &mut places, parts.as_ref());
     let endpoint = endpoint(&mut section, &mut places, parts.as_ref());
+    let reply_at = section.take("reply_to");
+    let reply_to = reply_at.as_ref().map(|value| replies::read(value, names));
     let policy = policy::read(&mut section);
     let settings = grants::settings(section.take("settings"));
     let allow = grants::allow(section.take("allow"));
@@ -81,19 +83,22 @@ fn subscription(
         nats::consumer(&value)
     });
     section.finish();
-    Some(Subscription {
+    let subscription = Subscription {
         name: name?,
         from: from?,
         topics,
         parts: parts?,
         endpoint,
+        reply_to: reply_to.flatten(),
         policy,
         settings,
         allow,
         limits,
         consumer,
         places: places.into_found(),
-    })
+    };
+    reply_at.inspect(|value| replies::check(value, &subscription));
+    Some(subscription)
 }
 
 fn name(

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 
 use super::{Policy, backoff};
 use crate::broker::{DeadLetter, Settlement};
-use crate::guest::{CallResult, Failure, Outcome};
+use crate::guest::{CallResult, Outcome};
 
 /// The longest reason that is kept, in characters.
 const MAX_REASON: usize = 1000;
@@ -40,7 +40,7 @@ pub fn decide(outcome: &Outcome, attempt: u32, policy: &Policy, jitter: f64) -> 
 
 fn give_up(outcome: &Outcome, attempts: u32, reason: String) -> Settlement {
     let backtrace = match &outcome.result {
-        CallResult::Failed(Failure::Trap { backtrace, .. }) => backtrace.clone(),
+        CallResult::Failed(failure) => failure.backtrace().map(str::to_owned),
         _ => None,
     };
     Settlement::DeadLetter(DeadLetter {

@@ -155,6 +155,7 @@ mod tests {
                 took: Duration::ZERO,
             }],
             sent: 0,
+            replies: Vec::new(),
         };
         let took = Duration::from_millis(7);
         let line = logged(|| story.verdict(&outcome, took, &settlement));

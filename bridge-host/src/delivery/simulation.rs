@@ -3,8 +3,11 @@
 //! faults, shutdowns and crashes, and cases that matter by themselves.
 
 mod cases;
+mod flow;
 mod lease;
+mod limits;
 mod model;
+mod promises;
 mod random;
 mod schedule;
 mod script;
@@ -36,6 +39,7 @@ fn policy(max_in_flight: usize, max_attempts: u32, initial: Duration) -> Policy 
             initial,
             max: 3600 * SECOND,
         },
+        ..Policy::default()
     }
 }
 
@@ -74,10 +78,12 @@ impl Running {
             name: "simulated".into(),
             policy: policy.clone(),
             handler: script.clone(),
+            replies: None,
             workers,
             dead_letters: Arc::new(Nowhere),
             stats: stats.clone(),
         };
+        script.promises.start(model, &stats);
         let (shutdown, mut signal) = watch::channel(false);
         let engine = Engine::new(delivery, Jitter::seeded(script.seed()));
         let subscription = model.subscribe();

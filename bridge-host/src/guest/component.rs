@@ -1,24 +1,41 @@
-//! A component ready for messages: the instances of one subscription.
+//! A component ready for messages: the instances of one subscription, and
+//! how they are called.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use wasmtime::Result;
 use wasmtime::component::InstancePre;
+use wasmtime::{Engine, Result, Store};
 
 use super::Handle;
-use super::instance::{Instance, Mould};
-use super::messaging::MessagingPre;
+use super::instance::{Instance, Mould, Ready, limited};
+use super::messaging::{Error, ID_KEY, Messaging, MessagingPre};
 use super::outcome::{Call, CallResult, Failure, Outcome};
-use super::pool::{Lease, Pool, Taken};
+use super::pool::Pool;
+use super::response;
+use super::settings::Limits;
 use super::state::{Environment, Shared, State};
+use crate::message::MessageId;
 
 /// A component that is ready to handle messages, in as many instances as are
 /// called at once.
-pub struct Component {
-    mould: Mould,
-    pool: Pool,
+pub struct Component(Arc<Pool<MessagingPre<State>>>);
+
+impl Ready for MessagingPre<State> {
+    type Bindings = Messaging;
+
+    fn of(ready: InstancePre<State>) -> Result<Self> {
+        Self::new(ready)
+    }
+
+    fn engine(&self) -> &Engine {
+        self.engine()
+    }
+
+    async fn instantiate(&self, store: &mut Store<State>) -> Result<Messaging> {
+        self.instantiate_async(store).await
+    }
 }
 
 impl Component {
@@ -28,61 +45,95 @@ impl Component {
         environment: Environment,
         shared: Shared,
     ) -> Result<Self> {
-        Ok(Self {
-            pool: Pool::new(shared.budget.clone()),
-            mould: Mould {
-                name: name.into(),
-                ready: MessagingPre::new(ready)?,
-                config: Arc::new(environment.settings.clone().into_iter().collect()),
-                environment,
-                shared,
-            },
-        })
+        let mould = Mould::new(name, ready, environment, shared)?;
+        Ok(Self(Pool::new(mould)))
     }
 
     /// The topics that the component itself asks for.
     pub async fn subscribe(&self, timeout: Duration) -> Result<Vec<String>, CallResult> {
-        let (lease, mut instance) = self.take().await?;
-        let topics = instance.subscribe(timeout, self.mould.limits()).await?;
-        self.give_back(lease, instance);
+        let (lease, mut instance) = self.0.take().await?;
+        let topics = instance.subscribe(timeout, self.0.limits()).await?;
+        lease.give_back(instance);
         Ok(topics)
-    }
-
-    async fn take(&self) -> Result<(Lease<'_>, Instance), Failure> {
-        match self.pool.take().await {
-            Taken::Used(lease, instance) => Ok((lease, instance)),
-            Taken::Room(lease) => Ok((lease, self.mould.cast().await?)),
-        }
-    }
-
-    fn give_back(&self, lease: Lease<'_>, instance: Instance) {
-        let limits = self.mould.limits();
-        if !limits.fresh && instance.calls() < limits.recycle_after {
-            lease.give_back(instance);
-        }
     }
 }
 
 #[async_trait]
 impl Handle for Component {
     async fn handle(&self, call: Call) -> Outcome {
-        let (lease, instance) = match self.take().await {
+        let began = Instant::now();
+        let limit = call.timeout;
+        let (lease, mut instance) = match self.0.take().await {
             Ok(taken) => taken,
-            Err(failure) => {
-                return Outcome {
-                    result: failure.into(),
-                    exchanges: Vec::new(),
-                    sent: 0,
-                };
-            }
+            Err(failure) => return failure.into(),
         };
-        let limits = self.mould.limits();
-        let (outcome, instance) = instance
-            .handle(call.message, call.id, call.timeout, limits)
-            .await;
-        if let Some(instance) = instance {
-            self.give_back(lease, instance);
+        let trace = instance.begin(call.id.clone(), limit);
+        let called = instance.handle(call, self.0.limits()).await;
+        let sent = instance.store.data().call.sent;
+        let (mut result, alive) = match called {
+            Ok(result) => (result, true),
+            Err(failure) => (CallResult::Failed(failure), false),
+        };
+        match alive {
+            true => lease.give_back(instance),
+            false => drop((instance, lease)),
         }
-        outcome
+        let left = limit.saturating_sub(began.elapsed());
+        let replies = response::conclude(&mut result, &trace, left, limit).await;
+        Outcome {
+            result,
+            exchanges: trace.take_exchanges(),
+            sent,
+            replies,
+        }
+    }
+}
+
+impl Instance<Messaging> {
+    /// Calls `handle`. After a failure the instance is of no more use.
+    async fn handle(&mut self, call: Call, limits: &Limits) -> Result<CallResult, Failure> {
+        let Call {
+            mut message,
+            id,
+            timeout,
+        } = call;
+        message.metadata.retain(|(key, _)| key != ID_KEY);
+        let end = match self.store.data_mut().receive(message, id) {
+            Ok(message) => {
+                let exports = self.bindings.wasi_messaging_incoming_handler();
+                let call = exports.call_handle(&mut self.store, message);
+                limited(call, timeout, limits).await?
+            }
+            Err(full) => Err(full),
+        };
+        match end {
+            Ok(Ok(())) => Ok(CallResult::Ok),
+            Ok(Err(error)) => Ok(error.into()),
+            Err(trap) => Err(self.failure(trap, limits)),
+        }
+    }
+
+    /// Calls `subscribe`.
+    async fn subscribe(
+        &mut self,
+        timeout: Duration,
+        limits: &Limits,
+    ) -> Result<Vec<String>, CallResult> {
+        self.begin(MessageId::idle(), timeout);
+        let exports = self.bindings.wasi_messaging_incoming_handler();
+        let call = exports.call_subscribe(&mut self.store);
+        let end = limited(call, timeout, limits).await?;
+        let topics = end.map_err(|trap| self.failure(trap, limits))?;
+        topics.map_err(CallResult::from)
+    }
+}
+
+impl From<Error> for CallResult {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Timeout => Self::Timeout,
+            Error::Connection(why) => Self::Connection(why),
+            Error::Other(why) => Self::Other(why),
+        }
     }
 }

@@ -19,8 +19,10 @@ use wit_parser::decoding::{DecodedWasm, decode};
 
 /// The interface of a component that sends HTTP requests.
 const OUTGOING_HTTP: &str = "wasi:http/outgoing-handler";
-/// The interfaces of a component that answers HTTP requests, of all versions.
-const INCOMING_HTTP: [&str; 2] = ["wasi:http/incoming-handler", "wasi:http/handler"];
+/// The interface of a component that answers HTTP requests, in wasi:http 0.2.
+const INCOMING_HTTP: &str = "wasi:http/incoming-handler";
+/// The same in wasi:http 0.3.
+const INCOMING_HTTP_ASYNC: &str = "wasi:http/handler";
 
 /// A component's interfaces, and what follows from them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,7 +150,30 @@ impl Contract {
     pub fn http_handler(&self) -> Option<&Interface> {
         self.exports
             .iter()
-            .find(|interface| INCOMING_HTTP.contains(&interface.path()))
+            .find(|interface| [INCOMING_HTTP, INCOMING_HTTP_ASYNC].contains(&interface.path()))
+    }
+
+    /// Whether it answers HTTP requests in a way that this host knows.
+    pub fn answers(&self) -> Result<(), ContractError> {
+        let version = |name: &str| {
+            name.strip_prefix(INCOMING_HTTP)?
+                .strip_prefix("@0.2.")
+                .map(drop)
+        };
+        if self.exports.iter().any(|i| version(&i.name).is_some()) {
+            return Ok(());
+        }
+        let file = self.file.clone();
+        Err(match self.http_handler() {
+            Some(interface) => ContractError::OtherHttp {
+                file,
+                interface: interface.name.clone(),
+            },
+            None => ContractError::NoHttpHandler {
+                file,
+                exports: self.exports.iter().map(|i| i.name.clone()).collect(),
+            },
+        })
     }
 
     /// The interface through which it handles messages asynchronously.

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use wasmtime::component::Linker;
+use wasmtime::component::{InstancePre, Linker};
 use wasmtime::{Config, Engine, EngineWeak};
 
 use super::budget::Budget;
 use super::cache::Cache;
 use super::component::Component;
+use super::handler::HttpHandler;
 use super::linker;
 use super::state::{Environment, Shared, State};
 use crate::http::{self, Client};
@@ -91,16 +92,36 @@ impl Runtime {
         bytes: &[u8],
         environment: Environment,
     ) -> Result<Component, RuntimeError> {
+        let link = |ready| Component::new(name, ready, environment, self.shared.apart());
+        self.link(name, bytes, link)
+    }
+
+    /// As [`Runtime::load`], for a component that answers HTTP requests.
+    pub fn load_handler(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        environment: Environment,
+    ) -> Result<HttpHandler, RuntimeError> {
+        let link = |ready| HttpHandler::new(name, ready, environment, self.shared.apart());
+        self.link(name, bytes, link)
+    }
+
+    fn link<T>(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        make: impl FnOnce(InstancePre<State>) -> wasmtime::Result<T>,
+    ) -> Result<T, RuntimeError> {
         let component = match self.cache.load(&self.engine, bytes) {
             Some(component) => component,
             None => self.compile(name, bytes)?,
         };
-        let link = |e: wasmtime::Error| RuntimeError::Link {
+        let ready = self.linker.instantiate_pre(&component);
+        ready.and_then(make).map_err(|e| RuntimeError::Link {
             name: name.into(),
             reason: format!("{e:#}"),
-        };
-        let ready = self.linker.instantiate_pre(&component).map_err(link)?;
-        Component::new(name, ready, environment, self.shared.apart()).map_err(link)
+        })
     }
 
     fn compile(

@@ -1,22 +1,30 @@
 //! The hook at which every request of a component leaves its store: on to the
-//! one client, and into the record of the call.
+//! one client, or to the handler in process; and into the record of the call.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use http::{Request, Response};
 use http_body_util::BodyExt;
+use tokio::time::timeout;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use super::outcome::Exchange;
-use super::state::Exchanges;
-use crate::http::{Allow, Client, HttpError, Options, ResponseBody, retry_after};
+use super::endpoint::Endpoint;
+use super::handler::{HttpHandler, NoAnswer, Running};
+use super::outcome::Failure;
+use super::response::Open;
+use super::trace::Trace;
+use crate::http::{Allow, Client, HttpError, Options};
+use crate::message::MessageId;
 
 /// Sends the requests of one store.
 pub(super) struct Hooks {
     client: Client<WasiBody>,
     allow: Arc<Allow>,
-    exchanges: Exchanges,
+    endpoint: Option<Arc<Endpoint>>,
+    trace: Trace,
+    /// The message that the call is for.
+    id: MessageId,
     /// When the call under way is stopped.
     deadline: Instant,
 }
@@ -30,19 +38,33 @@ const LAST_WORD: Duration = Duration::from_millis(500);
 /// Stands for a deadline that the clock cannot hold.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// Why there is no response: for the record, and for the component.
+struct Failed {
+    why: String,
+    failure: Option<Failure>,
+    error: Error,
+}
+
 impl Hooks {
-    pub(super) fn new(client: Client<WasiBody>, allow: Arc<Allow>) -> Self {
+    pub(super) fn new(
+        client: Client<WasiBody>,
+        allow: Arc<Allow>,
+        endpoint: Option<Arc<Endpoint>>,
+    ) -> Self {
         Self {
             client,
             allow,
-            exchanges: Exchanges::default(),
+            endpoint,
+            trace: Trace::default(),
+            id: MessageId::idle(),
             deadline: Instant::now(),
         }
     }
 
-    /// Notes the exchanges of the call that begins.
-    pub(super) fn begin(&mut self, exchanges: Exchanges, timeout: Duration) {
-        self.exchanges = exchanges;
+    /// A new call, for this message: its exchanges are recorded here.
+    pub(super) fn begin(&mut self, trace: Trace, id: MessageId, timeout: Duration) {
+        self.trace = trace;
+        self.id = id;
         let now = Instant::now();
         self.deadline = now.checked_add(timeout).unwrap_or(now + FAR);
     }
@@ -72,56 +94,83 @@ impl WasiHttpHooks for Hooks {
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let options = self.options(options);
         let client = self.client.clone();
-        let record = Record::begin(&self.exchanges);
+        let endpoint = self.endpoint.clone();
+        let (place, deadline) = (self.trace.begin(), self.deadline);
+        let handler = endpoint
+            .as_ref()
+            .and_then(|it| it.handler_for(request.uri()));
+        let wanted = endpoint
+            .as_ref()
+            .and_then(|it| it.wants(&request, &self.id));
         Box::new(async move {
-            let answer = client.send(request, &options).await;
-            record.end(&answer);
-            let response = answer.map_err(lower)?;
-            let response = response.map(|body| body.map_err(lower).boxed_unsync());
+            let answer = match handler {
+                // In a box of its own, so that the others' is no larger for it.
+                Some(handler) => Box::pin(ask(&handler, request, &options, deadline)).await,
+                None => send(&client, request, &options).await,
+            };
+            let (mut response, running) = answer.map_err(|failed| {
+                place.failed(failed.why, failed.failure);
+                failed.error
+            })?;
+            place.answered(&response);
+            let status = response.status().as_u16();
+            let wanted = wanted.filter(|_| endpoint.is_some_and(|it| it.is_success(status)));
+            if running.is_some() || wanted.is_some() {
+                let (watched, open) = Open::new(response, running, wanted);
+                place.keep(open);
+                response = watched;
+            }
             Ok((response, Box::new(async { Ok(()) }) as Io))
         })
     }
 }
 
-/// The place of one exchange in the record of the call.
-struct Record {
-    exchanges: Exchanges,
-    place: usize,
-    began: Instant,
+type Answer = Result<(Response<WasiBody>, Option<Running>), Failed>;
+
+/// Over the network.
+async fn send(client: &Client<WasiBody>, request: Request<WasiBody>, options: &Options) -> Answer {
+    match client.send(request, options).await {
+        Ok(response) => {
+            let response = response.map(|body| body.map_err(lower).boxed_unsync());
+            Ok((response, None))
+        }
+        Err(error) => Err(Failed {
+            why: error.to_string(),
+            failure: None,
+            error: lower(error),
+        }),
+    }
 }
 
-impl Record {
-    fn begin(exchanges: &Exchanges) -> Self {
-        let mut list = exchanges.lock().unwrap_or_else(|e| e.into_inner());
-        list.push(Exchange {
-            result: Err("not answered".into()),
-            retry_after: None,
-            took: Duration::ZERO,
-        });
-        Self {
-            place: list.len() - 1,
-            exchanges: exchanges.clone(),
-            began: Instant::now(),
+/// In process. The time is that until the first byte: there is nothing to
+/// connect to.
+async fn ask(
+    handler: &HttpHandler,
+    request: Request<WasiBody>,
+    options: &Options,
+    deadline: Instant,
+) -> Answer {
+    let limit = options.first_byte_timeout;
+    match timeout(limit, handler.send(request, deadline)).await {
+        Ok(Ok((response, running))) => Ok((response, Some(running))),
+        Ok(Err(NoAnswer::Failed(failure))) => {
+            let why = failure.to_string();
+            Err(Failed {
+                error: Error::InternalError(Some(format!("in the HTTP handler: {why}"))),
+                why,
+                failure: Some(failure),
+            })
         }
-    }
-
-    fn end(self, answer: &Result<Response<ResponseBody<WasiBody>>, HttpError>) {
-        let (result, retry_after) = match answer {
-            Ok(response) => (
-                Ok(response.status().as_u16()),
-                retry_after(response.headers(), SystemTime::now()),
-            ),
-            Err(error) => (Err(error.to_string()), None),
-        };
-        let mut list = self.exchanges.lock().unwrap_or_else(|e| e.into_inner());
-        // Nobody reads it any more when the call is over.
-        if let Some(exchange) = list.get_mut(self.place) {
-            *exchange = Exchange {
-                result,
-                retry_after,
-                took: self.began.elapsed(),
-            };
-        }
+        Ok(Err(NoAnswer::Answered(error))) => Err(Failed {
+            why: format!("the HTTP handler answered with an error: {error}"),
+            failure: None,
+            error,
+        }),
+        Err(_) => Err(Failed {
+            why: format!("the HTTP handler gave no response within {limit:?}"),
+            failure: None,
+            error: Error::HttpResponseTimeout,
+        }),
     }
 }
 

@@ -1,43 +1,79 @@
-//! One instance in its store: how it is made, called and limited, and what
-//! its end tells.
+//! One instance in its store: how it is made and limited, and what its end
+//! tells. How it is called is the matter of those who know its bindings.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use wasmtime::{Store, WasmBacktrace};
+use wasmtime::component::InstancePre;
+use wasmtime::{Engine, Result, Store, WasmBacktrace};
 use wasmtime_wasi_config::WasiConfigVariables;
 
-use super::messaging::{Error, ID_KEY, Messaging, MessagingPre};
 use super::meter::{OutOfCompute, metered};
-use super::outcome::{CallResult, Failure, Outcome};
+use super::outcome::Failure;
 use super::settings::Limits;
 use super::state::{CallState, Environment, Shared, State};
-use crate::message::{Message, MessageId};
+use super::trace::Trace;
+use crate::message::MessageId;
+
+/// A linked component of which the exports are known: that of a world.
+pub(super) trait Ready: Sized + Send + Sync + 'static {
+    /// An instance's exports.
+    type Bindings: Send + 'static;
+
+    /// Finds the world's exports in a component.
+    fn of(ready: InstancePre<State>) -> Result<Self>;
+
+    /// What it was compiled by.
+    fn engine(&self) -> &Engine;
+
+    /// Makes an instance in this store.
+    fn instantiate(
+        &self,
+        store: &mut Store<State>,
+    ) -> impl Future<Output = Result<Self::Bindings>> + Send;
+}
 
 /// How long an instance may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What every instance of one component is made from.
-pub(super) struct Mould {
-    pub(super) name: String,
-    pub(super) ready: MessagingPre<State>,
-    pub(super) environment: Environment,
-    pub(super) config: Arc<WasiConfigVariables>,
-    pub(super) shared: Shared,
+pub(super) struct Mould<R> {
+    name: String,
+    ready: R,
+    environment: Environment,
+    config: Arc<WasiConfigVariables>,
+    shared: Shared,
 }
 
 /// An instance that is not in a call.
-pub(super) struct Instance {
-    store: Store<State>,
-    bindings: Messaging,
+pub(super) struct Instance<B> {
+    pub(super) store: Store<State>,
+    pub(super) bindings: B,
     calls: u32,
 }
 
-impl Mould {
+impl<R: Ready> Mould<R> {
+    pub(super) fn new(
+        name: &str,
+        ready: InstancePre<State>,
+        environment: Environment,
+        shared: Shared,
+    ) -> Result<Self> {
+        Ok(Self {
+            name: name.into(),
+            ready: R::of(ready)?,
+            config: Arc::new(environment.settings.clone().into_iter().collect()),
+            environment,
+            shared,
+        })
+    }
+
     /// A new instance.
-    pub(super) async fn cast(&self) -> Result<Instance, Failure> {
-        let mut store = self.store();
-        let start = self.ready.instantiate_async(&mut store);
+    pub(super) async fn cast(&self) -> Result<Instance<R::Bindings>, Failure> {
+        let mut store = self
+            .store()
+            .map_err(|error| Failure::Start(format!("{error:#}")))?;
+        let start = self.ready.instantiate(&mut store);
         let end = limited(start, START_TIMEOUT, self.limits()).await;
         match end.and_then(|end| end.map_err(|trap| failure(&store, trap, self.limits()))) {
             Ok(bindings) => Ok(Instance {
@@ -54,19 +90,24 @@ impl Mould {
         &self.environment.limits
     }
 
-    fn store(&self) -> Store<State> {
+    /// Whether all instances together may have so many bytes more.
+    pub(super) fn has_room(&self, bytes: u64) -> bool {
+        self.shared.budget.has_room(bytes)
+    }
+
+    fn store(&self) -> Result<Store<State>> {
         let config = self.config.clone();
-        let state = State::new(&self.name, &self.environment, config, &self.shared);
+        let state = State::new(&self.name, &self.environment, config, &self.shared)?;
         let mut store = Store::new(self.ready.engine(), state);
         store.limiter(|state| &mut state.limiter);
         // It yields at every tick: to its neighbours, and to the meter.
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
-        store
+        Ok(store)
     }
 }
 
-impl Instance {
+impl<B> Instance<B> {
     /// Linear memory, in bytes.
     pub(super) fn memory(&self) -> u64 {
         self.store.data().limiter.taken()
@@ -77,69 +118,25 @@ impl Instance {
         self.calls
     }
 
-    /// Calls `handle`. The instance is handed back where it may be called again.
-    pub(super) async fn handle(
-        mut self,
-        mut message: Message,
-        id: MessageId,
-        timeout: Duration,
-        limits: &Limits,
-    ) -> (Outcome, Option<Self>) {
-        self.begin(id.clone(), timeout);
-        message.metadata.retain(|(key, _)| key != ID_KEY);
-        let end = match self.store.data_mut().receive(message, id) {
-            Ok(message) => {
-                let handler = self.bindings.wasi_messaging_incoming_handler();
-                let call = handler.call_handle(&mut self.store, message);
-                limited(call, timeout, limits).await
-            }
-            Err(full) => Ok(Err(full)),
-        };
-        let end = end.and_then(|end| end.map_err(|trap| failure(&self.store, trap, limits)));
-        let (result, alive) = match end {
-            Ok(Ok(())) => (CallResult::Ok, true),
-            Ok(Err(error)) => (error.into(), true),
-            Err(failure) => (failure.into(), false),
-        };
-        let outcome = self.outcome(result);
-        (outcome, alive.then_some(self))
-    }
-
-    /// Calls `subscribe`.
-    pub(super) async fn subscribe(
-        &mut self,
-        timeout: Duration,
-        limits: &Limits,
-    ) -> Result<Vec<String>, CallResult> {
-        self.begin(MessageId::idle(), timeout);
-        let handler = self.bindings.wasi_messaging_incoming_handler();
-        let call = handler.call_subscribe(&mut self.store);
-        let end = limited(call, timeout, limits).await?;
-        let topics = end.map_err(|trap| failure(&self.store, trap, limits))?;
-        topics.map_err(CallResult::from)
-    }
-
-    fn begin(&mut self, id: MessageId, timeout: Duration) {
+    /// A new call, for this message; what it shows is recorded in the trace.
+    pub(super) fn begin(&mut self, id: MessageId, timeout: Duration) -> Trace {
         self.calls += 1;
+        let trace = Trace::default();
         let state = self.store.data_mut();
         state.limiter.forget_excess();
+        state.hooks.begin(trace.clone(), id.clone(), timeout);
         state.call = CallState::new(id);
-        state.hooks.begin(state.call.exchanges.clone(), timeout);
+        trace
     }
 
-    fn outcome(&mut self, result: CallResult) -> Outcome {
-        let call = &mut self.store.data_mut().call;
-        let mut exchanges = call.exchanges.lock().unwrap_or_else(|e| e.into_inner());
-        Outcome {
-            result,
-            exchanges: std::mem::take(&mut *exchanges),
-            sent: call.sent,
-        }
+    /// Why a call of it did not return.
+    pub(super) fn failure(&self, error: wasmtime::Error, limits: &Limits) -> Failure {
+        failure(&self.store, error, limits)
     }
 }
 
 /// A call within its time, and its computing within the component's limit.
-async fn limited<T>(
+pub(super) async fn limited<T>(
     call: impl Future<Output = T>,
     timeout: Duration,
     limits: &Limits,
@@ -160,21 +157,5 @@ fn failure(store: &Store<State>, error: wasmtime::Error, limits: &Limits) -> Fai
     Failure::Trap {
         message: error.root_cause().to_string(),
         backtrace: backtrace.map(ToString::to_string),
-    }
-}
-
-impl From<Failure> for CallResult {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
-impl From<Error> for CallResult {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Timeout => Self::Timeout,
-            Error::Connection(why) => Self::Connection(why),
-            Error::Other(why) => Self::Other(why),
-        }
     }
 }

@@ -25,6 +25,18 @@ pub struct Outcome {
     pub exchanges: Vec<Exchange>,
     /// How many messages it sent through `wasi:messaging/producer`.
     pub sent: u32,
+    /// What the endpoint's responses are to be published as; none unless the
+    /// result is ok.
+    pub replies: Vec<Reply>,
+}
+
+/// A response of the endpoint as a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// Its topic is the configured one.
+    pub message: Message,
+    /// The same for every attempt.
+    pub id: MessageId,
 }
 
 /// The end of a call of `handle`.
@@ -65,6 +77,45 @@ pub enum Failure {
     /// It could not be instantiated.
     #[error("the component could not be started: {0}")]
     Start(String),
+    /// An HTTP handler that returned, and had set no response.
+    #[error("the component returned before it set a response")]
+    NoResponse,
+    /// An HTTP handler that returned, and had not finished its response.
+    #[error("the component returned before it finished the body of its response")]
+    Unfinished,
+    /// It was not the component itself, but the HTTP handler that its request
+    /// was given to.
+    #[error("in the HTTP handler: {0}")]
+    InHandler(Box<Failure>),
+}
+
+impl Failure {
+    /// The backtrace of a trap.
+    pub fn backtrace(&self) -> Option<&str> {
+        match self {
+            Self::Trap { backtrace, .. } => backtrace.as_deref(),
+            Self::InHandler(failure) => failure.backtrace(),
+            _ => None,
+        }
+    }
+}
+
+impl From<Failure> for CallResult {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<Failure> for Outcome {
+    /// Of an attempt of which nothing else is known.
+    fn from(failure: Failure) -> Self {
+        Self {
+            result: failure.into(),
+            exchanges: Vec::new(),
+            sent: 0,
+            replies: Vec::new(),
+        }
+    }
 }
 
 /// One HTTP request that a component made, and what came back.

@@ -1,6 +1,10 @@
-//! What a user sets of a component's limits.
+//! What a user sets of a component: its limits, and what it may see of the
+//! machine.
 
+use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::http::Secret;
 
 /// What one component may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,4 +28,24 @@ impl Default for Limits {
             recycle_after: 100_000,
         }
     }
+}
+
+/// What a component may see of the machine. By default nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// Its environment.
+    pub env: Vec<(String, Secret)>,
+    /// The folders that it may open.
+    pub dirs: Vec<Folder>,
+}
+
+/// A folder that a component may open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folder {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its name for the component.
+    pub seen_as: String,
+    /// It may change what is in it.
+    pub write: bool,
 }

@@ -2,17 +2,18 @@
 //! of the call under way.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use wasmtime::Result;
 use wasmtime::component::ResourceTable;
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
 use wasmtime_wasi_http::{WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::budget::{Budget, Limiter};
+use super::endpoint::Endpoint;
 use super::http::Hooks;
-use super::outcome::Exchange;
-use super::settings::Limits;
+use super::settings::{Grant, Limits};
 use super::stdio::LogStream;
 use crate::broker::Broker;
 use crate::http::{Allow, Client};
@@ -30,6 +31,10 @@ pub struct Environment {
     pub connections: Arc<Connections>,
     /// Whom these may reach.
     pub allow: Arc<Allow>,
+    /// Who receives their requests, where that is more than a host to reach.
+    pub endpoint: Option<Arc<Endpoint>>,
+    /// What they may see of the machine.
+    pub grant: Grant,
     /// What they may use.
     pub limits: Limits,
 }
@@ -81,12 +86,7 @@ pub(super) struct CallState {
     pub(super) made: u32,
     /// Messages that it sent so far.
     pub(super) sent: u32,
-    /// Exchanges that it began so far.
-    pub(super) exchanges: Exchanges,
 }
-
-/// Shared with the tasks that carry the exchanges out.
-pub(super) type Exchanges = Arc<Mutex<Vec<Exchange>>>;
 
 impl CallState {
     pub(super) fn new(id: MessageId) -> Self {
@@ -94,7 +94,6 @@ impl CallState {
             id,
             made: 0,
             sent: 0,
-            exchanges: Exchanges::default(),
         }
     }
 
@@ -111,22 +110,23 @@ impl State {
         environment: &Environment,
         config: Arc<WasiConfigVariables>,
         shared: &Shared,
-    ) -> Self {
+    ) -> Result<Self> {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(FIELDS_LIMIT);
-        Self {
+        let (client, allow) = (shared.client.clone(), environment.allow.clone());
+        Ok(Self {
             name: name.into(),
             table,
             limiter: Limiter::new(shared.budget.clone(), environment.limits.memory),
             connections: environment.connections.clone(),
             call: CallState::new(MessageId::idle()),
-            hooks: Hooks::new(shared.client.clone(), environment.allow.clone()),
-            wasi: bare_wasi(name),
+            hooks: Hooks::new(client, allow, environment.endpoint.clone()),
+            wasi: wasi(name, &environment.grant)?,
             http,
             config,
-        }
+        })
     }
 
     /// The id of the next message that the component makes.
@@ -139,15 +139,26 @@ impl State {
     }
 }
 
-/// Every interface of wasi:cli, and nothing behind it: no arguments, no
-/// environment, no files, no network; what is printed goes to the log.
-fn bare_wasi(name: &str) -> WasiCtx {
-    WasiCtx::builder()
+/// Every interface of wasi:cli, and nothing behind it but what is granted: no
+/// arguments, no network; what is printed goes to the log.
+fn wasi(name: &str, grant: &Grant) -> Result<WasiCtx> {
+    let mut builder = WasiCtx::builder();
+    builder
         .stdout(LogStream::new(name, "stdout"))
         .stderr(LogStream::new(name, "stderr"))
         .allow_tcp(false)
-        .allow_udp(false)
-        .build()
+        .allow_udp(false);
+    for (name, value) in &grant.env {
+        builder.env(name, value.expose());
+    }
+    for dir in &grant.dirs {
+        let permitted = match dir.write {
+            true => FsPerms::ReadWrite,
+            false => FsPerms::ReadOnly,
+        };
+        builder.preopened_dir(&dir.path, &dir.seen_as, permitted)?;
+    }
+    Ok(builder.build())
 }
 
 impl WasiView for State {

@@ -47,8 +47,9 @@ impl Brokers {
     }
 
     /// Those that are embedded.
-    pub(super) fn embedded(&self) -> impl Iterator<Item = &Arc<Embedded>> {
-        self.all.values().filter_map(|one| one.embedded.as_ref())
+    pub(super) fn embedded(&self) -> impl Iterator<Item = (&str, &Arc<Embedded>)> {
+        let all = self.all.iter();
+        all.filter_map(|(name, opened)| Some((name.as_str(), opened.embedded.as_ref()?)))
     }
 
     /// As components open them.

@@ -1,10 +1,11 @@
-//! From a subscription's files to the one component that handles its messages.
+//! From a subscription's files to the one component that handles its messages,
+//! and the one that answers its requests.
 
 use std::path::Path;
 
 use super::error::SubscriptionError;
 use crate::compose::{ADAPTER, Part, compose};
-use crate::config::{Parts, Subscription};
+use crate::config::{Handler, Parts, Subscription};
 use crate::guest::contract::Contract;
 
 /// The component of a subscription: the adapter, a chain that ends in the
@@ -34,6 +35,13 @@ pub fn composition(subscription: &Subscription) -> Result<Vec<u8>, SubscriptionE
             Ok(compose(&parts.chain(end).collect::<Vec<_>>())?)
         }
     }
+}
+
+/// The HTTP handler that is a subscription's endpoint.
+pub fn handler(handler: &Handler) -> Result<Vec<u8>, SubscriptionError> {
+    let bytes = read(&handler.file)?;
+    Contract::read(&handler.file.display().to_string(), &bytes)?.answers()?;
+    Ok(bytes)
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, SubscriptionError> {

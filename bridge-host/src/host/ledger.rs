@@ -13,7 +13,7 @@ use super::brokers::Brokers;
 use super::subscription::Ready;
 use crate::admin;
 use crate::broker::embedded::Ledger;
-use crate::delivery::{Counters, Histogram, Stats};
+use crate::delivery::{BreakerState, Counters, Flow, Histogram, Stats};
 
 /// Where the figures of all subscriptions are found.
 pub(super) struct View {
@@ -52,7 +52,7 @@ impl admin::Ledger for View {
     async fn read(&self) -> Result<Value, String> {
         let mut local = HashMap::new();
         let mut entries = Vec::new();
-        for broker in self.brokers.embedded() {
+        for (_, broker) in self.brokers.embedded() {
             for ledger in broker.ledgers().await.map_err(|e| e.to_string())? {
                 let known = self
                     .subscriptions
@@ -81,10 +81,6 @@ impl admin::Ledger for View {
         }
         entries.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
         Ok(json!({ "subscriptions": entries }))
-    }
-
-    fn trouble(&self) -> Option<String> {
-        self.brokers.trouble()
     }
 }
 
@@ -128,15 +124,7 @@ impl Known {
 }
 
 fn entry(ledger: &Ledger, stats: Option<&Stats>) -> Value {
-    let mut entry = json!({
-        "name": ledger.subscription,
-        "accepted": ledger.accepted,
-        "delivered": ledger.delivered,
-        "filtered": ledger.filtered,
-        "dead_lettered": ledger.dead_lettered,
-        "dropped": ledger.dropped,
-        "pending": ledger.pending,
-    });
+    let mut entry = json!(ledger);
     if let Some(stats) = stats {
         let counters = stats.counters();
         entry["since_start"] = json!({
@@ -147,8 +135,26 @@ fn entry(ledger: &Ledger, stats: Option<&Stats>) -> Value {
             "latency_ms": quantiles(&stats.latency),
             "attempt_ms": quantiles(&stats.attempt),
         });
+        if let Some(flow) = stats.flow() {
+            entry["since_start"]["flow"] = self::flow(&flow);
+        }
     }
     entry
+}
+
+/// What holds deliveries back now; `breaker` is null where there is none.
+fn flow(flow: &Flow) -> Value {
+    let breaker = flow.breaker.map(|breaker| match breaker {
+        BreakerState::Closed => "closed",
+        BreakerState::Open => "open",
+        BreakerState::HalfOpen => "half-open",
+    });
+    json!({
+        "limit": flow.limit,
+        "breaker": breaker,
+        "paused_ms": flow.paused.map(|left| left.as_millis() as u64),
+        "held_back": flow.held_back,
+    })
 }
 
 /// In milliseconds; null before the first.

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::brokers::Brokers;
-use super::composition::composition;
+use super::composition::{self, composition};
 use super::error::SubscriptionError;
 use crate::broker::embedded::Embedded;
 use crate::broker::{self, Both, BrokerError, Opened, SubscribeSpec};
-use crate::config::{Guests, Subscription};
+use crate::config::{self, Guests, Subscription};
 use crate::delivery::{Delivery, Stats, Workers};
-use crate::guest::{CallResult, Component, Connections, Environment, Runtime};
+use crate::guest::{
+    CallResult, Component, Connections, Endpoint, Environment, Grant, HttpHandler, Replies, Runtime,
+};
 use crate::http::{self, Allow};
 use crate::message::TopicPattern;
 
@@ -59,8 +61,9 @@ pub(super) async fn prepare(
         name: subscription.name.clone(),
         topics,
         ordered: subscription.policy.ordered(),
-        in_flight: subscription.policy.max_in_flight,
+        in_flight: subscription.policy.room(),
     };
+    let reply_to = subscription.reply_to.as_ref();
     Ok(Ready {
         from: subscription.from.clone(),
         source: join(spec, brokers.get(&subscription.from), brokers.store()).await?,
@@ -68,6 +71,7 @@ pub(super) async fn prepare(
             name: subscription.name.clone(),
             policy: subscription.policy.clone(),
             handler: Arc::new(component),
+            replies: reply_to.map(|it| connections[&it.connection].clone()),
             workers,
             dead_letters: brokers.store().clone(),
             stats: Arc::new(Stats::default()),
@@ -95,17 +99,75 @@ fn load(
     connections: &Arc<Connections>,
 ) -> Result<Component, SubscriptionError> {
     let bytes = composition(subscription)?;
-    let mut allow = Allow::parse(&subscription.allow).map_err(SubscriptionError::Allow)?;
-    if let Some(endpoint) = &subscription.endpoint {
-        allow = allow.with_endpoint(&endpoint.url);
-    }
+    let listed = Allow::parse(&subscription.allow).map_err(SubscriptionError::Allow)?;
+    let endpoint = subscription.endpoint.as_ref();
+    let on_network = endpoint.filter(|it| it.handler.is_none());
+    let allow = match on_network {
+        Some(endpoint) => listed.with_endpoint(&endpoint.url),
+        None => listed,
+    };
     let environment = Environment {
         settings: subscription.pairs().into_iter().collect(),
         connections: connections.clone(),
         allow: Arc::new(allow),
+        endpoint: match endpoint {
+            Some(endpoint) => receiver(subscription, endpoint, runtime)?,
+            None => None,
+        },
+        grant: Grant::default(),
         limits: subscription.limits.clone(),
     };
     Ok(runtime.load(&subscription.name, &bytes, environment)?)
+}
+
+/// What the components' hook has to know of the endpoint: nothing of one that
+/// is on the network, and whose responses are not published.
+fn receiver(
+    subscription: &Subscription,
+    endpoint: &config::Endpoint,
+    runtime: &Runtime,
+) -> Result<Option<Arc<Endpoint>>, SubscriptionError> {
+    let handler = match &endpoint.handler {
+        Some(handler) => Some(load_handler(subscription, handler, runtime)?),
+        None => None,
+    };
+    let reply_to = subscription.reply_to.as_ref();
+    let needed = handler.is_some() || reply_to.is_some();
+    Ok(needed.then(|| {
+        Arc::new(Endpoint {
+            settings: endpoint.settings.clone(),
+            handler,
+            replies: reply_to.map(|it| Replies {
+                by: subscription.name.clone(),
+                topic: it.topic.clone(),
+                max_size: it.max_size,
+            }),
+        })
+    }))
+}
+
+/// The handler is a stranger: it has the settings that the user wrote, the
+/// hosts that `allow` lists and what it was granted, and no connections.
+fn load_handler(
+    subscription: &Subscription,
+    handler: &config::Handler,
+    runtime: &Runtime,
+) -> Result<HttpHandler, SubscriptionError> {
+    let bytes = composition::handler(handler)?;
+    let settings = subscription.settings.iter();
+    let environment = Environment {
+        settings: settings
+            .map(|(key, value)| (key.clone(), value.expose().to_owned()))
+            .collect(),
+        connections: Arc::default(),
+        allow: Arc::new(Allow::parse(&subscription.allow).map_err(SubscriptionError::Allow)?),
+        endpoint: None,
+        grant: handler.grant.clone(),
+        limits: subscription.limits.clone(),
+    };
+    let stem = handler.file.file_stem().unwrap_or_default();
+    let name = format!("{}/{}", subscription.name, stem.display());
+    Ok(runtime.load_handler(&name, &bytes, environment)?)
 }
 
 /// The topics that the component asks for by its `subscribe`.

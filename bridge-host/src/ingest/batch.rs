@@ -1,5 +1,6 @@
 //! `POST /batch`: a message a line, an answer a line, in order. The messages
-//! are published side by side, so that the broker can commit them in groups.
+//! get their places in that order too, and are waited for side by side, so that
+//! the broker can commit them in groups.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -16,10 +17,11 @@ use tokio::task::JoinHandle;
 use super::answer::{Refusal, accepted_line};
 use super::body::{self, Budget, Held};
 use super::line;
-use crate::broker::Broker;
+use crate::broker::{Broker, Confirmation};
 
-/// Messages of one batch that are published at once.
-const CONCURRENT: usize = 256;
+/// Messages of one batch that are waited for at once: as many as the embedded
+/// broker commits together.
+const CONCURRENT: usize = 1024;
 /// Lines of one batch. All their answers can wait here, so that a publisher
 /// which reads none before it has sent everything is served too.
 const MAX_LINES: u64 = 10_000;
@@ -52,13 +54,21 @@ async fn read(mut lines: Lines, broker: Arc<dyn Broker>, answers: mpsc::Sender<J
             Ok(None) => return,
             Ok(Some(Line { number, text })) => {
                 let slot = slots.clone().acquire_owned().await;
-                let broker = broker.clone();
-                tokio::spawn(async move {
-                    let _slot = slot;
-                    match text {
-                        Ok((text, _held)) => publish_line(&*broker, max, number, &text).await,
-                        Err(refusal) => refusal.line(number),
+                let placed = match text {
+                    Ok((text, held)) => {
+                        let placed = enqueue(&*broker, max, &text).await;
+                        placed.map(|confirmation| (confirmation, held))
                     }
+                    Err(refusal) => Err(refusal),
+                };
+                // Its memory is held until it is answered.
+                let (placed, held) = match placed {
+                    Ok((confirmation, held)) => (Ok(confirmation), Some(held)),
+                    Err(refusal) => (Err(refusal), None),
+                };
+                tokio::spawn(async move {
+                    let _held = (slot, held);
+                    answer_to(number, placed).await
                 })
             }
             Err(refusal) => {
@@ -75,15 +85,33 @@ async fn read(mut lines: Lines, broker: Arc<dyn Broker>, answers: mpsc::Sender<J
     }
 }
 
-/// Publishes the message in a line of a batch, with `max` bytes of data at
-/// most; tells what became of it in a line of the answer.
-pub async fn publish_line(broker: &dyn Broker, max: u64, number: u64, text: &[u8]) -> Bytes {
-    let result = match line::read(text) {
-        Ok((message, _)) if message.data.len() as u64 > max => Err(Refusal::too_large(max)),
-        Ok((message, id)) => broker.publish(message, id).await.map_err(Refusal::from),
+/// Hands over the message in a line of a batch; what became of it comes later,
+/// as a line of the answer. Those handed over one after another keep that order.
+pub async fn enqueue_line(
+    broker: &dyn Broker,
+    number: u64,
+    text: &[u8],
+) -> Pin<Box<dyn Future<Output = Bytes> + Send>> {
+    let placed = enqueue(broker, u64::MAX, text).await;
+    Box::pin(async move { answer_to(number, placed).await })
+}
+
+/// Hands over the message of one line.
+async fn enqueue(broker: &dyn Broker, max: u64, text: &[u8]) -> Result<Confirmation, Refusal> {
+    let (message, id) = line::read(text)?;
+    match message.data.len() as u64 > max {
+        true => Err(Refusal::too_large(max)),
+        false => Ok(broker.enqueue(message, id).await?),
+    }
+}
+
+/// What became of it.
+async fn answer_to(number: u64, placed: Result<Confirmation, Refusal>) -> Bytes {
+    let published = match placed {
+        Ok(confirmation) => confirmation.await.map_err(Refusal::from),
         Err(refusal) => Err(refusal),
     };
-    match result {
+    match published {
         Ok(published) => accepted_line(&published),
         Err(refusal) => refusal.line(number),
     }
@@ -138,7 +166,7 @@ impl Lines {
                 }
                 let number = self.number;
                 if std::mem::take(&mut self.skipping) {
-                    let text = Err(Refusal::too_large(self.budget.max));
+                    let text = Err(self.too_long());
                     return Ok(Some(Line { number, text }));
                 }
                 if !text.trim_ascii().is_empty() {
@@ -151,6 +179,14 @@ impl Lines {
             }
             self.fill().await?;
         }
+    }
+
+    fn too_long(&self) -> Refusal {
+        let (line, data) = (self.max, self.budget.max);
+        let reason = format!(
+            "a line has at most {line} bytes here, enough for {data} bytes of data in base64: put text with many escapes into `data_base64`; if there is more data, raise `max_message_size`, or send a reference to the data"
+        );
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
     }
 
     /// Takes a whole line from the buffer; the last one needs no newline.

@@ -1,15 +1,18 @@
 //! A message from one line of a batch: what the json envelope has, and an
 //! `id`.
 
+use std::fmt;
+
 use bytes::Bytes;
 use mapping::Envelope;
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::answer::Refusal;
-use crate::message::{Message, MessageId, check_topic};
+use crate::message::{Message, MessageId, MetadataSize, check_topic};
 
-/// What the envelope leaves to us.
+/// What the envelope leaves to us, and what is too much for it to read.
 #[derive(Deserialize)]
 struct Line<'a> {
     id: Option<String>,
@@ -17,6 +20,33 @@ struct Line<'a> {
     content_type: Option<String>,
     #[serde(borrow, default, deserialize_with = "even_null")]
     data: Option<&'a RawValue>,
+    #[serde(default)]
+    metadata: Counted,
+}
+
+/// Metadata that is counted and not kept.
+#[derive(Default)]
+struct Counted(MetadataSize);
+
+impl<'de> Deserialize<'de> for Counted {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(Self::default())
+    }
+}
+
+impl<'de> Visitor<'de> for Counted {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object whose values are strings")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(mut self, mut map: M) -> Result<Self, M::Error> {
+        while let Some((key, value)) = map.next_entry::<String, String>()? {
+            self.0.add(&key, &value);
+        }
+        Ok(self)
+    }
 }
 
 /// `null` is data like any other JSON.
@@ -32,6 +62,7 @@ pub(super) fn read(text: &[u8]) -> Result<(Message, Option<MessageId>), Refusal>
     let id = id.map_err(Refusal::bad_request)?;
     // An object, an array or a number can only be JSON: no need to say so.
     let is_json = |data: &&RawValue| !data.get().starts_with('"');
+    line.metadata.0.check().map_err(Refusal::bad_request)?;
     let read = match line.content_type.is_none() && line.data.as_ref().is_some_and(is_json) {
         true => mapping::decode(Envelope::Json, [], &with_json_type(text)),
         false => mapping::decode(Envelope::Json, [], text),
@@ -40,9 +71,8 @@ pub(super) fn read(text: &[u8]) -> Result<(Message, Option<MessageId>), Refusal>
     check_topic(&read.topic).map_err(Refusal::bad_request)?;
     let mut message = Message::new(read.topic, Bytes::from(read.data));
     message.content_type = read.content_type;
-    for (key, value) in read.metadata {
-        message.add_metadata(key, value);
-    }
+    let metadata = message.set_metadata(read.metadata);
+    metadata.map_err(Refusal::bad_request)?;
     Ok((message, id))
 }
 

@@ -79,9 +79,8 @@ pub(super) fn message(topic: String, headers: &HeaderMap, data: Bytes) -> Result
     let read = mapping::decode(Envelope::Raw, told, &[]).map_err(Refusal::bad_request)?;
     let mut message = Message::new(topic, data);
     message.content_type = read.content_type;
-    for (key, value) in read.metadata {
-        message.add_metadata(key, value);
-    }
+    let metadata = message.set_metadata(read.metadata);
+    metadata.map_err(Refusal::bad_request)?;
     Ok(message)
 }
 

@@ -1,17 +1,18 @@
 //! Which request is which, and who may make it.
 
 use std::hint::black_box;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
 
 use super::answer::{Refusal, Reply, accepted};
 use super::body::{self, Budget};
-use super::{Settings, batch, message};
+use super::{Settings, batch, message, visitor};
 use crate::admin::Admin;
 use crate::broker::Broker;
 use crate::http::Secret;
@@ -21,6 +22,7 @@ pub(super) struct Intake {
     broker: Arc<dyn Broker>,
     admin: Arc<Admin>,
     token: Option<Secret>,
+    listener: IpAddr,
     budget: Budget,
 }
 
@@ -30,6 +32,7 @@ impl Intake {
             broker,
             admin,
             token: settings.token,
+            listener: settings.address.ip(),
             budget: Budget::new(settings.max_body),
         }
     }
@@ -47,7 +50,7 @@ impl Intake {
         // A probe has no token, and learns nothing that is worth one.
         let is_probe = path == "/healthz" || path == "/readyz";
         if !is_probe {
-            self.authorize(request.headers())?;
+            self.authorize(&request)?;
         }
         match path {
             "/healthz" => read_only(&request).map(|()| admin(self.admin.health())),
@@ -88,9 +91,10 @@ impl Intake {
         reply
     }
 
-    fn authorize(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    fn authorize<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
+        let headers = request.headers();
         let Some(token) = &self.token else {
-            return Ok(());
+            return visitor::check(self.listener, request.uri(), headers);
         };
         let given = headers.get(AUTHORIZATION).and_then(bearer);
         match given.is_some_and(|given| is_same(given, token)) {

@@ -63,18 +63,27 @@ impl MessageId {
     /// one: a repeated attempt repeats it, and no other maker has it. Where
     /// that would be too long, a digest stands for the end of this one.
     pub fn child(&self, maker: &str, n: u32) -> Self {
-        let child = format!("{}.{maker}.{n}", self.0);
-        if child.len() <= Self::MAX_LEN {
-            return Self(child.into());
+        self.with_end(&format!(".{maker}.{n}"))
+    }
+
+    /// The id of the message that is the response to this one which `maker`
+    /// received: a repeated attempt repeats it. `before` counts those received
+    /// earlier in the same attempt.
+    pub fn reply(&self, maker: &str, before: usize) -> Self {
+        match before {
+            0 => self.with_end(&format!(".{maker}.reply")),
+            n => self.with_end(&format!(".{maker}.reply.{}", n + 1)),
         }
-        let digest = Sha256::digest(child.as_bytes());
-        Self(
-            format!(
-                "{}~{digest:x}",
-                &self.0[..self.0.len().min(Self::MAX_LEN / 2)]
-            )
-            .into(),
-        )
+    }
+
+    fn with_end(&self, end: &str) -> Self {
+        let whole = format!("{}{end}", self.0);
+        if whole.len() <= Self::MAX_LEN {
+            return Self(whole.into());
+        }
+        let digest = Sha256::digest(whole.as_bytes());
+        let begins = &self.0[..self.0.len().min(Self::MAX_LEN / 2)];
+        Self(format!("{begins}~{digest:x}").into())
     }
 
     /// The text of it.
@@ -109,11 +118,12 @@ mod tests {
         let long = MessageId::parse(&"x".repeat(256)).unwrap();
         let (first, second) = (long.child("a", 1), long.child("a", 2));
         assert!(first != second && first != long.child("b", 1));
+        assert!(first != long.reply("a", 0));
         assert_eq!(MessageId::parse(first.as_str()), Ok(first));
-        assert_eq!(
-            MessageId::parse("a").unwrap().child("orders", 3).as_str(),
-            "a.orders.3"
-        );
+        let short = MessageId::parse("a").unwrap();
+        assert_eq!(short.child("orders", 3).as_str(), "a.orders.3");
+        assert_eq!(short.reply("orders", 0).as_str(), "a.orders.reply");
+        assert_eq!(short.reply("orders", 1).as_str(), "a.orders.reply.2");
     }
 
     #[test]

@@ -179,6 +179,29 @@ async fn producer() {
         .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn handler() {
+    let endpoint = Endpoint::accepting().await;
+    let bridge = Bridge::start(&config("handler", &endpoint)).await;
+    let order = r#"{"id": 1, "amount": 250}"#;
+    let id = bridge.accept("orders.new", &JSON, order).await;
+    let nothing = r#"{"id": 2, "amount": 0}"#;
+    let refused = bridge.accept("orders.new", &JSON, nothing).await;
+    let received = endpoint.wait_for(1).await.remove(0);
+    assert_eq!(received.path, "/confirmations");
+    assert_eq!(received.id(), format!("{id}.orders.reply"));
+    assert_eq!(received.header("status"), "201");
+    assert_eq!(
+        received.body,
+        r#"{"order":1,"total":300,"status":"confirmed"}"#
+    );
+    let letter = bridge.dead_letter(&refused).await;
+    assert_eq!((letter.attempts, letter.status), (1, Some(422)));
+    assert!(letter.reason.contains("an order is for something"));
+    let ledger = bridge.ledger_when("orders", |it| it.delivered == 1).await;
+    assert!(ledger.balances(), "{ledger:?}");
+}
+
 /// The script as it is: two hosts on JetStream, one killed.
 #[tokio::test(flavor = "multi_thread")]
 async fn nats_takeover() {

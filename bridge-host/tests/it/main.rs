@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod arguments;
 mod brokers;
 mod compose;
 mod config;
@@ -12,12 +13,16 @@ mod contract_calls;
 mod crashes;
 mod disks;
 mod embedded;
+mod endpoint_limits;
 mod examples;
 mod forward;
 mod guests_of_others;
+mod handlers;
 mod http;
 mod intake;
 mod limits;
+mod neighbours;
 mod operators;
+mod order;
 mod readme;
 mod retries;

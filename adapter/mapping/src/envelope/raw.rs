@@ -1,6 +1,8 @@
 //! The raw envelope: data is the body as it is, topic, content-type and
 //! metadata are headers.
 
+use std::collections::HashMap;
+
 use super::is_static;
 use crate::settings::Settings;
 use crate::{Header, Message, header};
@@ -67,10 +69,12 @@ pub fn decode<'a>(headers: impl IntoIterator<Item = (&'a str, &'a [u8])>, body: 
         .into_iter()
         .map(|(name, value)| (name.to_ascii_lowercase(), value))
         .collect();
-    let keys: Vec<String> = headers
+    let keys: HashMap<String, String> = headers
         .iter()
+        .rev()
         .filter(|(name, _)| name == header::KEYS)
         .flat_map(|(_, value)| read_keys(value))
+        .map(|key| (key.to_ascii_lowercase(), key))
         .collect();
     let mut message = Message {
         data: body.into(),
@@ -83,7 +87,7 @@ pub fn decode<'a>(headers: impl IntoIterator<Item = (&'a str, &'a [u8])>, body: 
             (header::KEYS, _) => {}
             (name, _) if header::is_unheard(name) => {}
             (name, text) => {
-                let spelled = keys.iter().find(|key| key.eq_ignore_ascii_case(name));
+                let spelled = keys.get(name);
                 let key = header::to_key(spelled.map_or(name, String::as_str));
                 message.metadata.push((key, text));
             }
@@ -92,7 +96,8 @@ pub fn decode<'a>(headers: impl IntoIterator<Item = (&'a str, &'a [u8])>, body: 
     message
 }
 
+/// The last one first.
 fn read_keys(value: &[u8]) -> Vec<String> {
     let list = String::from_utf8_lossy(value);
-    list.split(',').map(|key| key.trim().to_owned()).collect()
+    list.rsplit(',').map(|key| key.trim().to_owned()).collect()
 }

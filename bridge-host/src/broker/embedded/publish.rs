@@ -6,10 +6,8 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::settings::Settings;
 use crate::broker::{BrokerError, Published};
-use crate::message::{Message, MessageId, check_topic};
+use crate::message::{Message, MessageId, MetadataSize, check_topic};
 
-/// The most metadata one message may have, in bytes.
-const MAX_METADATA: usize = 256 << 10;
 /// SQLite takes rows of up to 1,000,000,000 bytes.
 const MAX_ROW: u64 = 1_000_000_000 - (1 << 20);
 
@@ -37,17 +35,8 @@ impl Limits {
 
     pub(super) fn check(&self, message: &Message) -> Result<Checked, BrokerError> {
         check_topic(&message.topic).map_err(|error| BrokerError::Refused(error.to_string()))?;
-        let metadata: usize = message
-            .metadata
-            .iter()
-            .map(|(k, v)| k.len() + v.len())
-            .sum();
-        if metadata > MAX_METADATA {
-            return Err(BrokerError::Refused(format!(
-                "a message has at most {MAX_METADATA} bytes of metadata, this one has {metadata} in {} entries: put some of it into the data",
-                message.metadata.len()
-            )));
-        }
+        let metadata = MetadataSize::of(&message.metadata).check();
+        let metadata = metadata.map_err(|error| BrokerError::Refused(error.to_string()))?;
         let data = message.data.len() as u64;
         if data > self.max_message_size {
             return Err(BrokerError::TooLarge {
@@ -109,7 +98,8 @@ impl Publish {
         &self.topic
     }
 
-    /// Whether its id was seen after `window_start`; remembers it otherwise.
+    /// Whether its id was seen on its topic after `window_start`; remembers it
+    /// otherwise.
     pub(super) fn is_duplicate(
         &self,
         conn: &Connection,
@@ -120,10 +110,20 @@ impl Publish {
             return Ok(false);
         }
         let mut remember = conn.prepare_cached(
-            "INSERT INTO recent_ids (id, at) VALUES (?1, ?2)
-             ON CONFLICT (id) DO UPDATE SET at = ?2 WHERE at <= ?3",
+            "INSERT INTO recent_ids (topic, id, at) VALUES (?1, ?2, ?3)
+             ON CONFLICT (topic, id) DO UPDATE SET at = ?3 WHERE at <= ?4",
         )?;
-        Ok(remember.execute(params![self.id.as_str(), now, window_start])? == 0)
+        let seen = params![self.topic, self.id.as_str(), now, window_start];
+        Ok(remember.execute(seen)? == 0)
+    }
+
+    /// It is not kept after all: its id may come again.
+    pub(super) fn forget(&self, conn: &Connection) -> rusqlite::Result<()> {
+        if self.id_given {
+            conn.prepare_cached("DELETE FROM recent_ids WHERE topic = ?1 AND id = ?2")?
+                .execute([&self.topic, self.id.as_str()])?;
+        }
+        Ok(())
     }
 
     /// Writes the message, and says which `seq` it has.

@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 
+use tokio::sync::oneshot;
+
 use super::feed::Feed;
 use super::lock;
 use super::queue::Queue;
@@ -57,6 +59,10 @@ impl Shared {
         lock(&self.feeds).push(feed);
     }
 
+    pub(super) fn is_joined(&self, name: &str) -> bool {
+        lock(&self.feeds).iter().any(|feed| feed.is_joined(name))
+    }
+
     /// Another process changed the database.
     pub(super) fn changed_elsewhere(&self) {
         for feed in lock(&self.feeds).iter() {
@@ -79,4 +85,11 @@ impl Shared {
 /// The answer once the broker is closed.
 pub(super) fn closed() -> BrokerError {
     BrokerError::Unavailable("the embedded broker is closed".into())
+}
+
+/// Waits for the writer's answer to a command.
+pub(super) async fn answer<T>(
+    from: oneshot::Receiver<Result<T, BrokerError>>,
+) -> Result<T, BrokerError> {
+    from.await.unwrap_or_else(|_| Err(closed()))
 }

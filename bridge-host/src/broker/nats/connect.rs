@@ -23,6 +23,10 @@ const LAST_FLUSH: Duration = Duration::from_secs(5);
 /// Between two signs of life: a server that went silent is noticed after two.
 const PING: Duration = Duration::from_secs(5);
 
+/// Messages that came and wait to be taken; what comes beyond is dropped by
+/// core NATS. JetStream sends no more than it is asked for.
+const WAITING: usize = 8192;
+
 /// Why a connection cannot even be tried.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
@@ -173,6 +177,7 @@ fn options(
         .name(format!("bridge-host {name}"))
         .retry_on_initial_connect()
         .max_reconnects(None)
+        .subscription_capacity(WAITING)
         .ping_interval(PING)
         .reconnect_delay_callback(move |attempt| wait(attempt, longest))
         .event_callback(move |event| {

@@ -19,7 +19,8 @@ use super::receipt::Slots;
 use super::settings::{Consumer, JetStreamSettings};
 use super::{JETSTREAM, error, headers, stream, subject};
 use crate::broker::{
-    Broker, BrokerError, Capabilities, Incoming, Published, SubscribeSpec, Subscription,
+    Broker, BrokerError, Capabilities, Confirmation, Incoming, Published, SubscribeSpec,
+    Subscription,
 };
 use crate::message::{Message, MessageId};
 
@@ -208,6 +209,15 @@ impl Broker for JetStream {
         message: Message,
         id: Option<MessageId>,
     ) -> Result<Published, BrokerError> {
+        self.enqueue(message, id).await?.await
+    }
+
+    /// In order once it is sent; the server's confirmation comes later.
+    async fn enqueue(
+        &self,
+        message: Message,
+        id: Option<MessageId>,
+    ) -> Result<Confirmation, BrokerError> {
         subject::check_publish(&message.topic)?;
         let link = &self.server.link;
         link.check()?;
@@ -221,20 +231,24 @@ impl Broker for JetStream {
         let publish = PublishMessage::build()
             .payload(message.data)
             .headers(headers);
-        let mut sent = self.server.send(&topic, publish.clone()).await;
-        if sent.as_ref().is_err_and(is_without_stream) && self.server.make_stream().await? {
-            sent = self.server.send(&topic, publish).await;
-        }
-        match sent {
-            Ok(ack) => Ok(Published {
+        let context = &self.server.context;
+        let ack = context.send_publish(topic.clone(), publish.clone()).await;
+        let ack = ack.map_err(|error| match error.kind() {
+            PublishErrorKind::MaxPayloadExceeded => BrokerError::TooLarge { size, max },
+            _ => error::publish(&topic, &error),
+        })?;
+        let server = Arc::clone(&self.server);
+        Ok(Box::pin(async move {
+            let mut sent = ack.await;
+            if sent.as_ref().is_err_and(is_without_stream) && server.make_stream().await? {
+                sent = server.send(&topic, publish).await;
+            }
+            let ack = sent.map_err(|error| error::publish(&topic, &error))?;
+            Ok(Published {
                 id,
                 duplicate: ack.duplicate,
-            }),
-            Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
-                Err(BrokerError::TooLarge { size, max })
-            }
-            Err(error) => Err(error::publish(&topic, &error)),
-        }
+            })
+        }))
     }
 
     fn trouble(&self) -> Option<String> {

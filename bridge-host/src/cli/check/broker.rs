@@ -106,6 +106,9 @@ pub(super) fn warnings(subscription: &Subscription, connection: &Connection) -> 
     if subscription.policy.ordered() && !can.ordered {
         warnings.push("max_in_flight = 1 keeps the order on one host alone: this broker keeps none between hosts");
     }
+    if subscription.policy.order.is_some() && can.shared {
+        warnings.push("order_key holds on each host alone: those that share this subscription may overtake each other");
+    }
     if !can.delayed_retry {
         warnings.push("retries wait in this process, and are lost with it");
     }

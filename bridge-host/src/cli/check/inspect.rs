@@ -1,10 +1,11 @@
-//! What only a component itself tells: whether it handles messages, whether a
-//! chain fits together, and which topics it wants where the config names none.
+//! What only a component itself tells: whether it handles messages or answers
+//! requests, whether a chain fits together, and which topics it wants where
+//! the config names none.
 
 use std::path::PathBuf;
 
 use crate::config::{Fault, Guests, Parts, Subscription};
-use crate::host::{SubscriptionError, check_topics, composition};
+use crate::host::{SubscriptionError, check_topics, composition, handler};
 
 /// The faults of a subscription's components.
 pub(in crate::cli) fn inspect(guests: &Guests, subscription: &Subscription) -> Vec<Fault> {
@@ -12,6 +13,8 @@ pub(in crate::cli) fn inspect(guests: &Guests, subscription: &Subscription) -> V
         let what = error.to_string();
         let key = key_of(&subscription.parts, &what);
         (what, key)
+    } else if let Some(Err(error)) = subscription.handler().map(handler) {
+        (error.to_string(), "to".into())
     } else if let Err(error) = topics(guests, subscription) {
         (error.to_string(), "topics".into())
     } else {

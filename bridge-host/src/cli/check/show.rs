@@ -1,10 +1,12 @@
 //! What a config comes to, for people.
 
+mod flow;
+
 use std::path::Path;
 
 use super::broker_lines::{broker, consumer};
 use super::lines::Lines;
-use super::view::{Limits, Policy, To, View};
+use super::view::{Folder, Handler, Limits, Policy, ReplyTo, To, View};
 
 /// What the built-in component is called.
 const ADAPTER: &str = "the adapter";
@@ -64,21 +66,30 @@ fn policy(lines: &mut Lines, policy: &Policy) {
     if let Some(endpoint) = &policy.to {
         to(lines, endpoint);
     }
+    if let Some(reply_to) = &policy.reply_to {
+        let ReplyTo {
+            connection,
+            topic,
+            max_size,
+        } = reply_to;
+        let replies = format!("to {topic} of {connection}, at most {max_size} each");
+        lines.line("replies", &replies);
+    }
     for (key, value) in &policy.settings {
         lines.line("setting", &format!("{key} = {value}"));
     }
     lines.line("may reach", &reach(policy));
     lines.line("limits", &limits(&policy.limits));
-    let order = if policy.ordered { ", in order" } else { "" };
-    lines.line(
-        "in flight",
-        &format!("{} at most{order}", policy.max_in_flight),
-    );
+    flow::show(lines, policy);
     lines.line("timeout", &format!("{} an attempt", policy.timeout));
 }
 
 fn to(lines: &mut Lines, to: &To) {
     lines.line("to", &format!("{} {}", to.method, to.url));
+    if let Some(handler) = &to.handler {
+        lines.line("answered by", &format!("{}, in process", handler.component));
+        lines.line("granted", &granted(handler));
+    }
     lines.line(
         "envelope",
         &format!("{}; an exchange has {}", to.envelope, to.timeout),
@@ -102,8 +113,22 @@ fn to(lines: &mut Lines, to: &To) {
     }
 }
 
+fn granted(handler: &Handler) -> String {
+    let folder = |dir: &Folder| {
+        let access = if dir.write { "writable" } else { "read-only" };
+        format!("{} as {}, {access}", dir.path, dir.seen_as)
+    };
+    let dirs = handler.dirs.iter().map(folder);
+    let env = handler.env.iter().map(|name| format!("${name}"));
+    match dirs.chain(env).collect::<Vec<_>>() {
+        none if none.is_empty() => "no folder, no variable".into(),
+        all => all.join("; "),
+    }
+}
+
 fn reach(policy: &Policy) -> String {
-    let endpoint = policy.to.as_ref().map(|_| "its endpoint");
+    let on_network = policy.to.as_ref().filter(|to| to.handler.is_none());
+    let endpoint = on_network.map(|_| "its endpoint");
     let listed = policy.reaches.iter().map(String::as_str);
     let all: Vec<_> = endpoint.into_iter().chain(listed).collect();
     match all.is_empty() {

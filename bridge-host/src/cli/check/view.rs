@@ -1,14 +1,20 @@
 //! What a config comes to, as plain data: for `--json`, and for those who
 //! read it.
 
+mod flow;
+
 use std::time::Duration;
 
 use mapping::Verdict;
 use serde::Serialize;
 
 use super::broker::{Broker, Consumer, broker, consumer, delivers, warnings};
-use crate::config::{Config, Connection, Endpoint, Parts, Subscription, show_duration, show_size};
-use crate::delivery;
+use crate::config::{
+    self, Config, Connection, Endpoint, Parts, Subscription, show_duration, show_size,
+};
+use crate::{delivery, guest};
+
+pub(super) use flow::Flow;
 
 /// A config, defaults and all, secrets left out.
 #[derive(Serialize)]
@@ -39,13 +45,16 @@ pub(super) struct Policy {
     /// In the order in which a message meets them; the adapter is `None`.
     pub(super) parts: Vec<Option<String>>,
     pub(super) to: Option<To>,
+    pub(super) reply_to: Option<ReplyTo>,
     /// What is promised of each message.
     pub(super) delivers: &'static str,
     /// What would be expected, and is not so.
     pub(super) warnings: Vec<&'static str>,
     pub(super) consumer: Option<Consumer>,
     pub(super) max_in_flight: usize,
-    pub(super) ordered: bool,
+    /// With it, the limit moves between the two.
+    pub(super) min_in_flight: Option<usize>,
+    pub(super) flow: Flow,
     pub(super) timeout: String,
     pub(super) settings: Vec<(String, String)>,
     pub(super) reaches: Vec<String>,
@@ -62,12 +71,39 @@ pub(super) struct Policy {
 pub(super) struct To {
     pub(super) method: String,
     pub(super) url: String,
+    /// In this process, rather than at that URL.
+    pub(super) handler: Option<Handler>,
     pub(super) envelope: String,
     pub(super) timeout: String,
     pub(super) headers: Vec<String>,
     pub(super) successful_on: String,
     pub(super) retry_on: String,
     pub(super) dead_letter_on: String,
+}
+
+/// An HTTP handler component, and what it may see of the machine.
+#[derive(Serialize)]
+pub(super) struct Handler {
+    pub(super) component: String,
+    pub(super) dirs: Vec<Folder>,
+    /// Names only.
+    pub(super) env: Vec<String>,
+}
+
+/// A folder that a handler may open.
+#[derive(Serialize)]
+pub(super) struct Folder {
+    pub(super) path: String,
+    pub(super) seen_as: String,
+    pub(super) write: bool,
+}
+
+/// Where responses are published.
+#[derive(Serialize)]
+pub(super) struct ReplyTo {
+    pub(super) connection: String,
+    pub(super) topic: String,
+    pub(super) max_size: String,
 }
 
 /// What one instance may use.
@@ -126,11 +162,13 @@ fn policy(subscription: &Subscription, connection: &Connection) -> Policy {
         topics: topics.map(|topics| topics.iter().map(ToString::to_string).collect()),
         parts: parts(subscription),
         to: subscription.endpoint.as_ref().map(to),
+        reply_to: subscription.reply_to.as_ref().map(reply_to),
         delivers: delivers(connection),
         warnings: warnings(subscription, connection),
         consumer: consumer(subscription, connection),
         max_in_flight: subscription.policy.max_in_flight,
-        ordered: subscription.policy.ordered() && connection.capabilities().ordered,
+        min_in_flight: subscription.policy.min_in_flight,
+        flow: Flow::of(&subscription.policy),
         timeout: show_duration(subscription.policy.timeout),
         settings: settings
             .map(|(key, text)| (key.clone(), text.shown().into()))
@@ -167,6 +205,7 @@ fn to(endpoint: &Endpoint) -> To {
     To {
         method: format!("{:?}", settings.method).to_uppercase(),
         url: endpoint.shown.clone(),
+        handler: endpoint.handler.as_ref().map(handler),
         envelope: format!("{:?}", settings.envelope).to_lowercase(),
         timeout: show_duration(settings.timeout),
         headers: endpoint
@@ -177,6 +216,28 @@ fn to(endpoint: &Endpoint) -> To {
         successful_on: statuses(Verdict::Success),
         retry_on: statuses(Verdict::Retry),
         dead_letter_on: statuses(Verdict::DeadLetter),
+    }
+}
+
+fn handler(handler: &config::Handler) -> Handler {
+    let folder = |dir: &guest::Folder| Folder {
+        path: dir.path.display().to_string(),
+        seen_as: dir.seen_as.clone(),
+        write: dir.write,
+    };
+    let grant = &handler.grant;
+    Handler {
+        component: handler.file.display().to_string(),
+        dirs: grant.dirs.iter().map(folder).collect(),
+        env: grant.env.iter().map(|(name, _)| name.clone()).collect(),
+    }
+}
+
+fn reply_to(reply_to: &config::ReplyTo) -> ReplyTo {
+    ReplyTo {
+        connection: reply_to.connection.clone(),
+        topic: reply_to.topic.clone(),
+        max_size: show_size(reply_to.max_size),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use wasmparser::{KnownCustom, Parser, Payload, ProducersSectionReader};
 
-use crate::guest::contract::{Contract, ContractError, Interface, Reach};
+use crate::guest::contract::{Contract, ContractError, Handler, Interface, Reach};
 
 /// Tools and their versions, by kind.
 pub(super) type MadeWith = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
@@ -19,7 +19,7 @@ pub(super) struct Facts {
     pub(super) bytes: usize,
     /// How it may be used here.
     pub(super) uses: Vec<Use>,
-    /// Why not as a handler of messages, when not.
+    /// Why not at all, when not.
     pub(super) not_a_handler: Option<String>,
     /// What it offers.
     pub(super) exports: Vec<Interface>,
@@ -82,23 +82,35 @@ impl Import {
 }
 
 fn uses(file: &str, contract: &Contract) -> (Vec<Use>, Option<String>) {
+    let answers = contract.answers().is_ok().then(|| Use {
+        role: "an endpoint in process: it answers HTTP requests",
+        config: format!("to = {{ component = {file:?}, path = \"/\" }}"),
+    });
     match contract.handler() {
-        Err(error) => (Vec::new(), Some(error.to_string())),
-        Ok(handler) if handler.passes_on => {
-            let role = "part of a chain: it receives messages and passes them on";
-            let config = format!("chain = [{file:?}]");
-            (vec![Use { role, config }], None)
-        }
         Ok(handler) => {
-            let role = match (handler.requests, handler.produces) {
-                (true, true) => "a handler that sends messages and HTTP requests",
-                (true, false) => "a handler that sends HTTP requests",
-                (false, true) => "a handler that sends messages",
-                (false, false) => "a handler that keeps what it receives to itself",
-            };
-            let config = format!("component = {file:?}");
-            (vec![Use { role, config }], None)
+            let uses = std::iter::once(of_messages(file, handler));
+            (uses.chain(answers).collect(), None)
         }
+        Err(_) if answers.is_some() => (answers.into_iter().collect(), None),
+        Err(error) => (Vec::new(), Some(error.to_string())),
+    }
+}
+
+fn of_messages(file: &str, handler: Handler) -> Use {
+    if handler.passes_on {
+        return Use {
+            role: "part of a chain: it receives messages and passes them on",
+            config: format!("chain = [{file:?}]"),
+        };
+    }
+    Use {
+        role: match (handler.requests, handler.produces) {
+            (true, true) => "a handler that sends messages and HTTP requests",
+            (true, false) => "a handler that sends HTTP requests",
+            (false, true) => "a handler that sends messages",
+            (false, false) => "a handler that keeps what it receives to itself",
+        },
+        config: format!("component = {file:?}"),
     }
 }
 

@@ -46,7 +46,7 @@ impl Template {
     pub fn line(&self, number: u64, id: &MessageId, data: &[u8]) -> Line {
         // With a content-type, `data` could mean JSON; base64 is never mistaken.
         let text = match self.content_type {
-            None => std::str::from_utf8(data).ok(),
+            None => std::str::from_utf8(data).ok().filter(|text| is_short(text)),
             Some(_) => None,
         };
         let message = Message {
@@ -59,6 +59,22 @@ impl Template {
         };
         let text = serde_json::to_string(&message).expect("texts and lists are always JSON");
         Line { number, text }
+    }
+}
+
+/// Whether the text is no longer in JSON than it would be in base64. A bridge
+/// takes a line that is as long as the base64 of the largest message.
+fn is_short(text: &str) -> bool {
+    let escapes: usize = text.bytes().map(escape).sum();
+    text.len() + escapes <= text.len().div_ceil(3) * 4
+}
+
+/// How many bytes more than one this byte has in a JSON text.
+fn escape(byte: u8) -> usize {
+    match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
+        0..0x20 => 5,
+        _ => 0,
     }
 }
 
@@ -116,6 +132,30 @@ mod tests {
             line(&template, b"{}"),
             r#"{"id":"i","topic":"t","content-type":"application/json","metadata":{"k":"v"},"data_base64":"e30="}"#
         );
+    }
+
+    #[test]
+    fn text_that_escapes_make_longer_than_base64() {
+        let id = MessageId::parse("i").unwrap();
+        let template = Template {
+            topic: "t".into(),
+            content_type: None,
+            metadata: Vec::new(),
+        };
+        let is_base64 = |text: &str| {
+            let line = template.line(1, &id, text.as_bytes()).text;
+            line.contains("data_base64")
+        };
+        for text in ["", "a\nb", "\"a\" is a word, and \\ is none", "grüße"] {
+            assert!(!is_base64(text), "{text}");
+        }
+        for text in ["\"\"\"", "\u{1b}[31mred\u{1b}[0m", &"\0".repeat(9)] {
+            assert!(is_base64(text), "{text}");
+        }
+        let every: String = (0..=127u8).map(char::from).collect();
+        let escapes: usize = every.bytes().map(escape).sum();
+        let json = serde_json::to_string(&every).unwrap();
+        assert_eq!(every.len() + escapes + 2, json.len());
     }
 
     #[test]

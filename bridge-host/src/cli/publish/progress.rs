@@ -54,7 +54,7 @@ impl Progress {
     }
 
     /// Counts one answer.
-    pub fn take(&mut self, (line, answer): (u64, Answer)) {
+    pub fn take(&mut self, line: u64, answer: Answer) {
         match answer {
             Answer::Accepted { id, duplicate } => {
                 match duplicate {

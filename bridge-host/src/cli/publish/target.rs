@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub(super) enum Target {
     /// A bridge, which publishes them into what its config says.
-    Bridge(Box<Bridge>),
+    Bridge(Arc<Bridge>),
     /// A broker.
     Broker(Arc<dyn Broker>),
 }
@@ -37,10 +37,12 @@ impl Target {
                 error => Error::Unanswered(error),
             }),
             Self::Broker(broker) => {
-                let published = lines.iter().map(|line| {
-                    ingest::publish_line(&**broker, u64::MAX, line.number, line.text.as_bytes())
-                });
-                let answers = join_all(published).await;
+                let mut handed_over = Vec::with_capacity(lines.len());
+                for line in lines {
+                    let text = line.text.as_bytes();
+                    handed_over.push(ingest::enqueue_line(&**broker, line.number, text).await);
+                }
+                let answers = join_all(handed_over).await;
                 Ok(answers.iter().map(|answer| Answer::read(answer)).collect())
             }
         }
@@ -48,7 +50,6 @@ impl Target {
 }
 
 /// The bridge that is published to.
-#[derive(Clone)]
 pub(super) struct Bridge {
     given: Uri,
     batch: Uri,
@@ -68,14 +69,13 @@ impl Bridge {
         }
         let authorization = token.map(|token| {
             let value = HeaderValue::try_from(format!("Bearer {}", token.expose()));
-            value.map(|mut value| {
-                value.set_sensitive(true);
-                value
-            })
+            let mut value = value.expect("a token is visible ASCII");
+            value.set_sensitive(true);
+            value
         });
         Ok(Self {
             given: to.clone(),
-            authorization: authorization.transpose().map_err(|_| Error::Token)?,
+            authorization,
             client: Client::new(&Settings::default())?,
             options: Options {
                 connect_timeout: Duration::from_secs(10),

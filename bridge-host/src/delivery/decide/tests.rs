@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::*;
-use crate::guest::Exchange;
+use crate::guest::{Exchange, Failure};
 
 fn outcome(result: CallResult, exchanges: Vec<Exchange>, sent: u32) -> Outcome {
     Outcome {
         result,
         exchanges,
         sent,
+        replies: Vec::new(),
     }
 }
 

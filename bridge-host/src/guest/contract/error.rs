@@ -68,8 +68,8 @@ pub enum ContractError {
     },
     /// A component that answers HTTP requests.
     #[error(
-        "{file} is an HTTP handler: it exports {interface}, which this version of bridge-host \
-         does not take yet; run it behind an HTTP server and give its URL as `to`, \
+        "{file} is an HTTP handler: it exports {interface} and takes no messages itself; \
+         give it as the endpoint, `to = {{ component = {file:?}, path = \"/\" }}`, \
          or name a component that exports wasi:messaging/incoming-handler@0.2.0-draft"
     )]
     HttpHandler {
@@ -77,6 +77,30 @@ pub enum ContractError {
         file: String,
         /// The interface.
         interface: String,
+    },
+    /// A component that answers HTTP requests in a way that is not ours.
+    #[error(
+        "{file} exports {interface}, and this version of bridge-host takes HTTP handlers of \
+         wasi:http/incoming-handler@0.2; build it for that world, \
+         or run it behind an HTTP server and give its URL as `to`"
+    )]
+    OtherHttp {
+        /// The file.
+        file: String,
+        /// The interface.
+        interface: String,
+    },
+    /// A component that answers no HTTP requests.
+    #[error(
+        "{file} is no HTTP handler: it exports {}, and not wasi:http/incoming-handler@0.2; \
+         a component that handles messages goes into `chain` or `component`",
+        list(exports)
+    )]
+    NoHttpHandler {
+        /// The file.
+        file: String,
+        /// What it exports.
+        exports: Vec<String>,
     },
     /// A component with an `async` handle.
     #[error(

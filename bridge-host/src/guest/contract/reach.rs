@@ -28,6 +28,8 @@ pub enum Reach {
     Log,
     /// Streams and readiness: nothing without what they belong to.
     Streams,
+    /// Folders and variables: those that the config grants to an HTTP handler.
+    Granted,
     /// Linked, so that the component starts, with nothing behind it.
     Nothing,
     /// Not in this host: the component does not start.
@@ -36,7 +38,7 @@ pub enum Reach {
 
 impl Reach {
     /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Messages,
         Self::Next,
         Self::Producing,
@@ -46,6 +48,7 @@ impl Reach {
         Self::Random,
         Self::Log,
         Self::Streams,
+        Self::Granted,
         Self::Nothing,
         Self::Unknown,
     ];
@@ -85,7 +88,8 @@ impl Reach {
             ("wasi:random", _) => Self::Random,
             ("wasi:cli", "stdout" | "stderr") => Self::Log,
             ("wasi:io", _) => Self::Streams,
-            ("wasi:cli" | "wasi:filesystem" | "wasi:sockets", _) => Self::Nothing,
+            ("wasi:cli", "environment") | ("wasi:filesystem", _) => Self::Granted,
+            ("wasi:cli" | "wasi:sockets", _) => Self::Nothing,
             _ => Self::Unknown,
         }
     }
@@ -102,6 +106,7 @@ impl Reach {
             Self::Random => "random numbers",
             Self::Log => "the log, through stdout and stderr",
             Self::Streams => "streams of the above",
+            Self::Granted => "what `grant` gives it as an HTTP handler, otherwise nothing",
             Self::Nothing => "linked, nothing granted",
             Self::Unknown => "not in this host: the component will not start",
         }
@@ -134,6 +139,7 @@ mod tests {
             ("wasi:clocks/wall-clock@0.2.3", Reach::Clocks),
             ("wasi:cli/stderr@0.2.3", Reach::Log),
             ("wasi:cli/terminal-stdin@0.2.3", Reach::Nothing),
+            ("wasi:filesystem/types@0.2.9", Reach::Granted),
             ("wasi:sockets/tcp@0.2.9", Reach::Nothing),
             ("acme:shop/prices", Reach::Unknown),
         ] {

@@ -71,6 +71,52 @@ async fn thousands_of_lines_in_chunks_that_part_them_anywhere() {
     }
 }
 
+/// Long lines are slow to read, and must not be overtaken by short ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_keep_the_order_of_their_lines() {
+    let bridge = Running::start().await;
+    let mut lines = String::new();
+    for n in 0..500 {
+        let data = format!("{n} {}", "x".repeat(n * 7919 % 50_000));
+        writeln!(lines, r#"{{"topic":"t","data":"{data}"}}"#).unwrap();
+    }
+    let answers = bridge.post("/batch").send(lines).await.lines();
+    assert!(answers.iter().all(|answer| answer["id"].is_string()));
+    for n in 0..500 {
+        let data = bridge.next().await.message.data;
+        let found = data.split(|byte| *byte == b' ').next().unwrap();
+        assert_eq!(found, n.to_string().as_bytes());
+    }
+}
+
+/// As many entries as a line can hold are refused, and not compared with each
+/// other.
+#[tokio::test]
+async fn more_metadata_than_a_message_may_have() {
+    let bridge = Running::start().await;
+    let line = |count: usize, value: &str| {
+        let entries = (0..count).map(|n| format!("\"k{n}\":\"{value}\""));
+        let entries = entries.collect::<Vec<_>>().join(",");
+        format!("{{\"topic\":\"t\",\"data\":\"\",\"metadata\":{{{entries}}}}}\n")
+    };
+    let lines = [
+        line(1_500_000, ""),
+        line(2_001, ""),
+        line(1_000, &"x".repeat(300)),
+        line(2_000, "x"),
+    ];
+    let answers = bridge.post("/batch").send(lines.concat()).await.lines();
+    for (answer, says) in answers.iter().zip(["1500000", "2001", "303890"]) {
+        assert_eq!(answer["status"], 400, "{answer}");
+        let error = answer["error"].as_str().unwrap();
+        assert!(error.contains(says) && error.contains("at most"), "{error}");
+    }
+    assert!(answers[3]["id"].is_string(), "{}", answers[3]);
+    let metadata = bridge.next().await.message.metadata;
+    assert_eq!(metadata.len(), 2_000);
+    assert_eq!(metadata[1_999], ("k1999".into(), "x".into()));
+}
+
 #[tokio::test]
 async fn too_many_lines_and_too_long_ones() {
     let bridge = Running::start_with(Settings {
@@ -89,6 +135,9 @@ async fn too_many_lines_and_too_long_ones() {
         (&answers[0]["status"], &answers[0]["line"]),
         (&json!(413), &json!(1))
     );
+    let error = answers[0]["error"].as_str().unwrap();
+    assert!(error.contains("a line has at most"), "{error}");
+    assert!(error.contains("data_base64"), "{error}");
     assert_eq!(answers[1]["id"], "s");
     assert_eq!(
         (&answers[2]["status"], &answers[2]["line"]),

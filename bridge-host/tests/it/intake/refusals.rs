@@ -102,3 +102,52 @@ async fn a_token_when_there_is_one() {
     // The token is the connection's, and no metadata.
     assert_eq!(bridge.next().await.message.metadata, []);
 }
+
+/// A browser lets any web page send to this machine.
+#[tokio::test]
+async fn web_pages_without_a_token() {
+    let bridge = Running::start().await;
+    let with = async |path: &str, name: &str, value: &str| {
+        bridge.post(path).header(name, value).send("x").await
+    };
+    for path in ["/topics/t", "/batch"] {
+        for origin in ["https://shop.example", "http://localhost:3000", "null"] {
+            check(&with(path, "origin", origin).await, 403, "`Origin`");
+        }
+        for host in ["rebound.example:8484", "192.0.2.1"] {
+            check(&with(path, "host", host).await, 403, "`Host`");
+        }
+    }
+    let get = async |path: &str| {
+        let request = bridge.request(Method::GET, path);
+        request.header("host", "rebound.example").send("").await
+    };
+    check(&get("/ledger").await, 403, "`Host`");
+    assert_eq!(get("/healthz").await.status, 200);
+    let local = with("/topics/t", "host", "localhost:8484").await;
+    assert_eq!(local.status, 202, "{local:?}");
+    assert_eq!(bridge.next().await.message.metadata, []);
+
+    let token = Some(Secret::new("open-sesame"));
+    let bridge = Running::start_with(Settings {
+        token,
+        ..Settings::default()
+    })
+    .await;
+    let page = bridge
+        .post("/topics/t")
+        .header("authorization", "Bearer open-sesame")
+        .header("origin", "https://shop.example")
+        .header("host", "bridge.example");
+    assert_eq!(page.send("x").await.status, 202);
+}
+
+#[tokio::test]
+async fn more_entries_of_metadata_than_servers_take() {
+    let bridge = Running::start().await;
+    let mut post = bridge.post("/topics/t");
+    for n in 0..2_001 {
+        post = post.header(&format!("key-{n}"), "x");
+    }
+    check(&post.send("x").await, 400, "at most 2000 entries");
+}

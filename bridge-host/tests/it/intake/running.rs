@@ -40,10 +40,6 @@ impl Ledger for Books {
     async fn read(&self) -> Result<Value, String> {
         Ok(json!({ "books": "balanced" }))
     }
-
-    fn trouble(&self) -> Option<String> {
-        None
-    }
 }
 
 impl Running {
@@ -71,7 +67,7 @@ impl Running {
         };
         let subscription = Mutex::new(broker.subscribe(spec).await.unwrap());
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let admin = Arc::new(Admin::new(Books));
+        let admin = Arc::new(Admin::new(Books, || None));
         admin.set_ready(true);
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(ingest::serve(

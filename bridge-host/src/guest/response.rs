@@ -1,0 +1,262 @@
+//! Responses that are not done with when the component is: their bodies are
+//! read to the end, kept where a message is made of them, and the handler
+//! that writes one is waited for.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Response};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use tokio::time::timeout;
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use super::endpoint::Wanted;
+use super::handler::{GRACE, Running};
+use super::messaging::ID_KEY;
+use super::outcome::{CallResult, Failure, Reply};
+use super::trace::Trace;
+use crate::message::{Message, MessageId};
+
+/// A response whose end is waited for.
+pub(super) struct Open {
+    flow: Watched,
+    running: Option<Running>,
+    reply: Option<Head>,
+}
+
+/// What a message is made of, the body apart.
+struct Head {
+    wanted: Wanted,
+    status: u16,
+    headers: HeaderMap,
+    /// How many messages of the same request's id came before.
+    before: usize,
+}
+
+/// A body that the component reads as far as it likes, and the host to its end.
+#[derive(Clone)]
+struct Watched(Arc<Mutex<Flow>>);
+
+struct Flow {
+    /// Gone once it ended.
+    body: Option<WasiBody>,
+    kept: Vec<u8>,
+    /// Of what is kept.
+    limit: usize,
+    too_long: bool,
+    broken: Option<String>,
+}
+
+impl Open {
+    /// The response for the component, and what is kept of it here. The
+    /// handler is the one that writes it.
+    pub(super) fn new(
+        response: Response<WasiBody>,
+        running: Option<Running>,
+        wanted: Option<Wanted>,
+    ) -> (Response<WasiBody>, Self) {
+        let (head, body) = response.into_parts();
+        let most = wanted.as_ref().map_or(0, |it| it.replies.max_size);
+        let flow = Watched(Arc::new(Mutex::new(Flow {
+            body: Some(body),
+            kept: Vec::new(),
+            limit: usize::try_from(most).unwrap_or(usize::MAX),
+            too_long: false,
+            broken: None,
+        })));
+        let reply = wanted.map(|wanted| Head {
+            wanted,
+            status: head.status.as_u16(),
+            headers: head.headers.clone(),
+            before: 0,
+        });
+        let body = flow.clone().boxed_unsync();
+        let open = Self {
+            flow,
+            running,
+            reply,
+        };
+        (Response::from_parts(head, body), open)
+    }
+
+    /// Waits for its end, and makes a message of it where one is wanted.
+    async fn finish(mut self) -> Result<Option<Reply>, CallResult> {
+        let ended = self.run_out().await;
+        ended.map_err(|failure| Failure::InHandler(Box::new(failure)))?;
+        let mut flow = self.flow.lock();
+        if let Some(why) = &flow.broken {
+            let text = format!("the response broke off: {why}");
+            return Err(CallResult::Connection(text));
+        }
+        let Some(head) = self.reply else {
+            return Ok(None);
+        };
+        if flow.too_long {
+            return Err(head.too_long());
+        }
+        Ok(Some(head.reply(std::mem::take(&mut flow.kept))))
+    }
+
+    /// Reads the body to its end, beside the handler that writes it.
+    async fn run_out(&mut self) -> Result<(), Failure> {
+        // What a handler writes is taken to the end, so that it can go on.
+        let cut = self.reply.is_some() && self.running.is_none();
+        let mut read = pin!(self.flow.read(cut));
+        let Some(running) = &mut self.running else {
+            read.await;
+            return Ok(());
+        };
+        tokio::select! {
+            biased;
+            () = &mut read => return running.ended().await,
+            ended = running.ended() => ended?,
+        }
+        // Nobody writes any more: what is not there now will never be.
+        let rest = poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx).is_ready()));
+        match tokio::task::unconstrained(rest).await {
+            true => Ok(()),
+            false => Err(Failure::Unfinished),
+        }
+    }
+}
+
+impl Head {
+    fn reply(self, body: Vec<u8>) -> Reply {
+        let headers = self.headers.iter();
+        let headers = headers.map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let made = mapping::reply(self.status, headers, body);
+        let mut message = Message::new(self.wanted.replies.topic, made.data);
+        message.content_type = made.content_type;
+        message.metadata = made.metadata;
+        message.metadata.retain(|(key, _)| key != ID_KEY);
+        Reply {
+            message,
+            id: self.wanted.id.reply(&self.wanted.replies.by, self.before),
+        }
+    }
+
+    fn too_long(self) -> CallResult {
+        CallResult::Other(format!(
+            "the response has more than {} bytes, the most that a reply may have: raise `reply_to.max_size`",
+            self.wanted.replies.max_size
+        ))
+    }
+}
+
+/// Waits for what is left of a call that returned, for no longer than `left`
+/// of its `limit`. What goes wrong there is the call's result; else these are
+/// its replies.
+pub(super) async fn conclude(
+    result: &mut CallResult,
+    trace: &Trace,
+    left: Duration,
+    limit: Duration,
+) -> Vec<Reply> {
+    if let CallResult::Connection(_) = result
+        && let Some(failure) = trace.take_failure()
+    {
+        *result = Failure::InHandler(Box::new(failure)).into();
+    }
+    let open = trace.take_open();
+    if open.is_empty() {
+        return Vec::new();
+    }
+    match result {
+        CallResult::Ok => match timeout(left, finish(open)).await {
+            Ok(Ok(replies)) => return replies,
+            Ok(Err(why)) => *result = why,
+            Err(_) => *result = Failure::OutOfTime(limit).into(),
+        },
+        CallResult::Failed(_) => drop(open),
+        _ => drop(timeout(left.min(GRACE), finish(open)).await),
+    }
+    Vec::new()
+}
+
+async fn finish(all: Vec<Open>) -> Result<Vec<Reply>, CallResult> {
+    let mut replies = Vec::new();
+    let mut ids: Vec<MessageId> = Vec::new();
+    for mut open in all {
+        if let Some(head) = &mut open.reply {
+            head.before = ids.iter().filter(|id| **id == head.wanted.id).count();
+            ids.push(head.wanted.id.clone());
+        }
+        replies.extend(open.finish().await?);
+    }
+    Ok(replies)
+}
+
+impl Watched {
+    /// Reads to the end; or, to `cut` it short, no further than is kept.
+    async fn read(&self, cut: bool) {
+        poll_fn(|cx| {
+            let mut flow = self.lock();
+            while let Some(_frame) = ready!(flow.poll(cx)) {
+                if cut && flow.too_long {
+                    flow.body = None;
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Flow> {
+        self.0.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+impl Flow {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Some(body) = &mut self.body else {
+            return Poll::Ready(None);
+        };
+        let frame = ready!(Pin::new(body).poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => self.keep(frame.data_ref()),
+            Some(Err(error)) => {
+                self.broken = Some(error.to_string());
+                self.body = None;
+            }
+            None => self.body = None,
+        }
+        Poll::Ready(frame)
+    }
+
+    fn keep(&mut self, data: Option<&Bytes>) {
+        let Some(data) = data.filter(|_| self.limit > 0) else {
+            return;
+        };
+        match self.kept.len().saturating_add(data.len()) > self.limit {
+            true => self.too_long = true,
+            false => self.kept.extend_from_slice(data),
+        }
+    }
+}
+
+impl Body for Watched {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        self.lock().poll(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.lock().body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let flow = self.lock();
+        let body = flow.body.as_ref();
+        body.map_or(SizeHint::with_exact(0), Body::size_hint)
+    }
+}

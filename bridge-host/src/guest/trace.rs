@@ -1,0 +1,101 @@
+//! The record of one call: the exchanges that it made, and those of them whose
+//! response is not done with when its head is there.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant, SystemTime};
+
+use http::Response;
+use wasmtime_wasi_http::WasiBody;
+
+use super::outcome::{Exchange, Failure};
+use super::response::Open;
+use crate::http::retry_after;
+
+/// Shared with the tasks that carry the exchanges out.
+#[derive(Clone, Default)]
+pub(super) struct Trace(Arc<Mutex<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    exchanges: Vec<Exchange>,
+    open: Vec<Open>,
+    /// How an HTTP handler ended in the last exchange, where it gave no answer.
+    failure: Option<Failure>,
+}
+
+/// The place of one exchange in the record.
+pub(super) struct Place {
+    trace: Trace,
+    place: usize,
+    began: Instant,
+}
+
+impl Trace {
+    /// An exchange begins.
+    pub(super) fn begin(&self) -> Place {
+        let mut inner = self.lock();
+        inner.failure = None;
+        inner.exchanges.push(Exchange {
+            result: Err("not answered".into()),
+            retry_after: None,
+            took: Duration::ZERO,
+        });
+        Place {
+            place: inner.exchanges.len() - 1,
+            trace: self.clone(),
+            began: Instant::now(),
+        }
+    }
+
+    /// All exchanges, in the order in which they began.
+    pub(super) fn take_exchanges(&self) -> Vec<Exchange> {
+        std::mem::take(&mut self.lock().exchanges)
+    }
+
+    /// The responses that are not done with, in the order in which they came.
+    pub(super) fn take_open(&self) -> Vec<Open> {
+        std::mem::take(&mut self.lock().open)
+    }
+
+    /// How an HTTP handler ended in the last exchange, where it gave no answer.
+    pub(super) fn take_failure(&self) -> Option<Failure> {
+        self.lock().failure.take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+impl Place {
+    /// The head of the response is there.
+    pub(super) fn answered(&self, response: &Response<WasiBody>) {
+        self.set(
+            Ok(response.status().as_u16()),
+            retry_after(response.headers(), SystemTime::now()),
+        );
+    }
+
+    /// There is no response, and why; `failure` is the HTTP handler's.
+    pub(super) fn failed(&self, why: String, failure: Option<Failure>) {
+        self.set(Err(why), None);
+        self.trace.lock().failure = failure;
+    }
+
+    /// The response is not done with.
+    pub(super) fn keep(&self, open: Open) {
+        self.trace.lock().open.push(open);
+    }
+
+    fn set(&self, result: Result<u16, String>, retry_after: Option<Duration>) {
+        let took = self.began.elapsed();
+        // The record may have been taken meanwhile: the call did not wait.
+        if let Some(exchange) = self.trace.lock().exchanges.get_mut(self.place) {
+            *exchange = Exchange {
+                result,
+                retry_after,
+                took,
+            };
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Who may come without a token: programs on this machine, and no web pages,
+//! which a browser lets send to any address. Tokens stay out.
+
+use std::net::IpAddr;
+
+use http::header::{HOST, ORIGIN};
+use http::uri::Authority;
+use http::{HeaderMap, StatusCode, Uri};
+
+use super::answer::Refusal;
+
+/// Refuses what a browser sends for a web page. Such a request has an
+/// `Origin`, or else the name that the page was loaded from as its `Host`: a
+/// name that was made to point here.
+pub(super) fn check(listener: IpAddr, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+    if headers.contains_key(ORIGIN) {
+        let reason = "this request has an `Origin` header, as those of web pages have: without a `token`, this bridge takes messages from programs only";
+        return Err(Refusal::new(StatusCode::FORBIDDEN, reason));
+    }
+    let host = headers.get(HOST).map(|host| {
+        let host = Authority::try_from(host.as_bytes()).ok();
+        host.is_some_and(|host| is_here(listener, host.host()))
+    });
+    let url = uri.authority().map(|url| is_here(listener, url.host()));
+    match host.into_iter().chain(url).all(|is_here| is_here) {
+        true => Ok(()),
+        false => Err(Refusal::new(
+            StatusCode::FORBIDDEN,
+            "this request's `Host` is not this machine's own: without a `token`, this bridge is spoken to as 127.0.0.1 or localhost",
+        )),
+    }
+}
+
+/// Whether nobody else can make this host mean another machine.
+fn is_here(listener: IpAddr, host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return address.is_loopback() || address == listener;
+    }
+    let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_host(uri: &str, host: &str, is_taken: bool) {
+        let listener = [10, 0, 0, 1].into();
+        let headers = HeaderMap::from_iter([(HOST, host.parse().unwrap())]);
+        let found = check(listener, &uri.parse().unwrap(), &headers);
+        assert_eq!(found.is_ok(), is_taken, "{uri} {host}");
+    }
+
+    #[test]
+    fn hosts() {
+        for host in [
+            "127.0.0.1:8484",
+            "127.1.2.3",
+            "[::1]:8484",
+            "localhost",
+            "LocalHost.:1",
+            "a.localhost:8484",
+            "10.0.0.1:8484",
+        ] {
+            check_host("/batch", host, true);
+        }
+        for host in [
+            "",
+            "shop.example:8484",
+            "localhost.example",
+            "notlocalhost",
+            "127.0.0.1.example",
+            "10.0.0.2",
+            "[::2]",
+            "a b",
+        ] {
+            check_host("/batch", host, false);
+        }
+        check_host("http://shop.example/batch", "localhost", false);
+        check_host("http://localhost/batch", "localhost", true);
+    }
+
+    #[test]
+    fn web_pages_and_the_oldest_of_clients() {
+        let check = |headers: &HeaderMap| check([127, 0, 0, 1].into(), &Uri::default(), headers);
+        assert_eq!(check(&HeaderMap::new()), Ok(()));
+        let page = HeaderMap::from_iter([(ORIGIN, "null".parse().unwrap())]);
+        assert_eq!(check(&page).unwrap_err().status, 403);
+    }
+}

@@ -1,0 +1,109 @@
+//! HTTP handler components as endpoints, in process: what they are given,
+//! and what each of their answers comes to.
+
+mod crash;
+mod failures;
+mod granted;
+mod replies;
+
+use crate::harness::{Bridge, Endpoint, guest};
+
+/// A subscription of which the handler is the endpoint, on the topic of its
+/// own name; `more` are keys of `to`, and lines of the subscription.
+fn subscription(name: &str, path: &str, to: &str, lines: &str) -> String {
+    format!(
+        "[[subscriptions]]\nname = {name:?}\ntopics = [{name:?}]\n\
+         to = {{ component = {:?}, path = {path:?}{to} }}\n\
+         retry = {{ max_attempts = 2, initial = \"1ms\", max = \"2ms\" }}\n{lines}\n",
+        guest("responder")
+    )
+}
+
+/// One whose responses go to `replies.NAME`, and from there to an endpoint.
+fn answering(name: &str, path: &str, endpoint: &Endpoint) -> String {
+    let reply_to = format!("reply_to = {{ topic = \"replies.{name}\" }}");
+    subscription(name, path, "", &reply_to)
+        + &format!(
+            "[[subscriptions]]\nname = \"replies-{name}\"\ntopics = [\"replies.{name}\"]\nto = {:?}\n",
+            endpoint.url("/replies")
+        )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_request_is_that_of_a_webhook() {
+    let endpoint = Endpoint::accepting().await;
+    let to = ", authority = \"shop.example\", headers = { x-fixed = \"yes\" }, method = \"PUT\"";
+    let replies = "reply_to = { topic = \"replies\" }";
+    let config = subscription("echo", "/echo?a=b", to, replies)
+        + &format!(
+            "[[subscriptions]]\nname = \"out\"\ntopics = [\"replies\"]\nto = {:?}\n",
+            endpoint.url("/")
+        );
+    let bridge = Bridge::start(&config).await;
+    let headers = [("content-type", "text/plain"), ("x-Shop", "ü")];
+    let id = bridge.accept("echo", &headers, "data").await;
+    let received = endpoint.wait_for(1).await.remove(0);
+    assert_eq!(received.id(), format!("{id}.echo.reply"));
+    assert_eq!(received.header("content-type"), "text/plain");
+    assert_eq!(received.header("status"), "200");
+    assert_eq!(received.header("x-fixed"), "yes");
+    assert_eq!(received.header("x-asked"), "http://shop.example");
+    assert_eq!(received.body, "data");
+    let ledger = bridge.ledger_when("echo", |it| it.delivered == 1).await;
+    assert!(ledger.balances(), "{ledger:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_bodies_go_in_and_come_back() {
+    let endpoint = Endpoint::accepting().await;
+    let replies = "reply_to = { topic = \"replies\", max_size = \"32MiB\" }";
+    let config = subscription("echo", "/echo", "", replies)
+        + &subscription("stream", "/stream?104857600", "", "")
+        + &format!(
+            "[[subscriptions]]\nname = \"out\"\ntopics = [\"replies\"]\nto = {:?}\n",
+            endpoint.url("/")
+        );
+    let bridge = Bridge::start(&config).await;
+    bridge.accept("stream", &[], "").await;
+    let body: Vec<u8> = (0..20_u32 << 20).map(|n| (n % 251) as u8).collect();
+    bridge.accept("echo", &[], body.clone()).await;
+    let received = endpoint.wait_for(1).await.remove(0);
+    assert!(received.body == body, "{} bytes", received.body.len());
+    bridge.ledger_when("stream", |it| it.delivered == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_in_front_of_a_handler() {
+    let endpoint = Endpoint::accepting().await;
+    let chain = format!("chain = [{:?}, {:?}]", guest("filter"), guest("enrich"));
+    let replies = "reply_to = { topic = \"replies\" }\nsettings = { minimum = \"100\" }";
+    let config = subscription("orders.batch", "/echo", "", &format!("{chain}\n{replies}"))
+        + &format!(
+            "[[subscriptions]]\nname = \"out\"\ntopics = [\"replies\"]\nto = {:?}\n",
+            endpoint.url("/")
+        );
+    let bridge = Bridge::start(&config).await;
+    let json = [("content-type", "application/json")];
+    let batch = r#"{"items": [{"id": 3}, {"id": 4}]}"#;
+    let id = bridge.accept("orders.batch", &json, batch).await;
+    let received = endpoint.wait_for(2).await;
+    let mut ids: Vec<_> = received.iter().map(|one| one.id()).collect();
+    ids.sort();
+    let name = "orders.batch";
+    let wanted = [1, 2].map(|n| format!("{id}.{name}.{n}.{name}.reply"));
+    assert_eq!(ids, wanted);
+    assert!(received[0].body.starts_with(b"{\"id\":"), "{received:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instances_are_reused_and_limited_as_those_of_messages() {
+    for (limits, expected) in [("", "2"), ("limits = { fresh = true }", "1")] {
+        let bridge = Bridge::start(&subscription("calls", "/calls", "", limits)).await;
+        let first = bridge.accept("calls", &[], "").await;
+        bridge.dead_letter(&first).await;
+        let second = bridge.accept("calls", &[], "").await;
+        let letter = bridge.dead_letter(&second).await;
+        assert_eq!(letter.status, Some(410));
+        assert!(letter.reason.ends_with(expected), "{}", letter.reason);
+    }
+}

@@ -1,0 +1,42 @@
+//! Killed in the middle of thousands of messages to a handler with replies.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::answering;
+use crate::harness::{Bridge, Endpoint, request};
+
+const MESSAGES: usize = 3000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_reply_is_published_at_least_once() {
+    let endpoint = Endpoint::accepting().await;
+    let mut bridge = Bridge::start(&answering("echo", "/echo", &endpoint)).await;
+    let lines: String = (0..MESSAGES)
+        .map(|n| format!("{{\"topic\":\"echo\",\"id\":\"m-{n}\",\"data\":\"{n}\"}}\n"))
+        .collect();
+    let answer = request(bridge.intake, "POST", "/batch", &[], lines).await;
+    assert_eq!(answer.expect("an answer").status, 200);
+    for share in [4, 2] {
+        endpoint.wait_for(MESSAGES / share).await;
+        bridge = Bridge::start_in(bridge.kill()).await;
+    }
+    let ledger = bridge.ledger_when("echo", |it| it.pending == 0).await;
+    assert_eq!(ledger.delivered, MESSAGES as u64, "{ledger:?}");
+    // Published once each, however often they were made.
+    let replies = bridge
+        .ledger_when("replies-echo", |it| it.pending == 0)
+        .await;
+    assert_eq!(replies.accepted, MESSAGES as u64, "{replies:?}");
+    let mut seen = BTreeMap::new();
+    for received in endpoint.received() {
+        let text = String::from_utf8(received.body.to_vec()).expect("text");
+        seen.entry(received.id())
+            .or_insert(BTreeSet::new())
+            .insert(text);
+    }
+    for n in 0..MESSAGES {
+        let bodies = &seen[&format!("m-{n}.echo.reply")];
+        assert_eq!(bodies.iter().collect::<Vec<_>>(), [&n.to_string()]);
+    }
+    assert_eq!(seen.len(), MESSAGES);
+}

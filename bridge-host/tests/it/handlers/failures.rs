@@ -1,0 +1,148 @@
+//! Handlers that fail in every way there is: each comes to its own outcome,
+//! and its neighbours go on.
+
+use std::time::{Duration, Instant};
+
+use super::subscription;
+use crate::harness::{Bridge, Endpoint, Letter, Reply};
+
+/// What becomes of a message to this path, which no attempt delivers.
+async fn fails(path: &str, to: &str, lines: &str) -> Letter {
+    let config = subscription("bad", path, to, lines) + &subscription("good", "/echo", "", "");
+    let bridge = Bridge::start(&config).await;
+    let id = bridge.accept("bad", &[], "bad").await;
+    for _ in 0..20 {
+        bridge.accept("good", &[], "good").await;
+    }
+    let letter = bridge.dead_letter(&id).await;
+    bridge.ledger_when("good", |it| it.delivered == 20).await;
+    let ledger = bridge.ledger("bad").await;
+    assert!(ledger.balances() && ledger.dead_lettered == 1, "{ledger:?}");
+    letter
+}
+
+#[track_caller]
+fn check(letter: &Letter, attempts: u32, status: Option<u16>, reason: &str) {
+    assert_eq!(
+        (letter.attempts, letter.status),
+        (attempts, status),
+        "{letter:?}"
+    );
+    assert!(letter.reason.contains(reason), "{letter:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn traps() {
+    let letter = fails("/trap", "", "").await;
+    check(
+        &letter,
+        2,
+        None,
+        "in the HTTP handler: the component trapped",
+    );
+    let backtrace = letter.backtrace.expect("a backtrace");
+    assert!(backtrace.contains("responder"), "{backtrace}");
+
+    let late = fails("/trap-late", "", "").await;
+    check(
+        &late,
+        2,
+        Some(200),
+        "in the HTTP handler: the component trapped",
+    );
+    assert!(late.backtrace.is_some(), "{late:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_response() {
+    let letter = fails("/silent", "", "").await;
+    check(&letter, 2, None, "returned before it set a response");
+    let letter = fails("/forget", "", "").await;
+    check(&letter, 2, None, "returned before it set a response");
+    let letter = fails("/unfinished", "", "").await;
+    check(&letter, 2, Some(200), "before it finished the body");
+    let letter = fails("/refuse", "", "").await;
+    check(&letter, 2, None, "the connection was refused");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn never_answers() {
+    let letter = fails("/never", ", timeout = \"200ms\"", "").await;
+    check(&letter, 2, None, "timed out");
+    let letter = fails("/hang-late", "", "timeout = \"300ms\"").await;
+    check(&letter, 2, Some(200), "did not return within 300ms");
+    let letter = fails("/spin", "", "limits = { compute = \"200ms\" }").await;
+    check(&letter, 2, None, "computed for more than 200ms");
+    let letter = fails("/hoard", "", "limits = { memory = \"16MiB\" }").await;
+    check(&letter, 2, None, "bytes of memory");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statuses_mean_what_they_mean_on_the_network() {
+    let letter = fails("/gone", "", "").await;
+    check(
+        &letter,
+        1,
+        Some(410),
+        "http://handler.internal answered 410: no such order",
+    );
+
+    let config = subscription("busy", "/busy", "", "").replace(
+        "initial = \"1ms\", max = \"2ms\"",
+        "initial = \"1ms\", max = \"1h\"",
+    );
+    let bridge = Bridge::start(&config).await;
+    let began = Instant::now();
+    let id = bridge.accept("busy", &[], "").await;
+    let letter = bridge.dead_letter(&id).await;
+    check(&letter, 2, Some(503), "answered 503: come again");
+    let waited = began.elapsed();
+    assert!(
+        waited >= Duration::from_secs(1),
+        "Retry-After counts: {waited:?}"
+    );
+
+    let listed = subscription("gone", "/gone", ", successful_on = [410]", "");
+    let bridge = Bridge::start(&listed).await;
+    bridge.accept("gone", &[], "").await;
+    bridge.ledger_when("gone", |it| it.delivered == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_stuck_handler_does_not_hold_the_others() {
+    let drain = "shutdown = { drain = \"500ms\" }\n".to_owned();
+    let config = drain
+        + &subscription(
+            "mixed",
+            "/never",
+            ", timeout = \"30s\"",
+            "max_in_flight = 2",
+        )
+        + &subscription("good", "/slow", "", "");
+    let bridge = Bridge::start(&config).await;
+    bridge.accept("mixed", &[], "").await;
+    for _ in 0..200 {
+        bridge.accept("good", &[], "").await;
+    }
+    bridge.ledger_when("good", |it| it.delivered == 200).await;
+    assert_eq!(bridge.ledger("mixed").await.pending, 1);
+    // Stopped with its attempt: nothing waits for it.
+    let began = Instant::now();
+    let (status, _) = bridge.stop();
+    assert!(began.elapsed() < Duration::from_secs(10), "{status}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_it_asks_itself_goes_where_allow_says() {
+    let endpoint = Endpoint::start(|_, _| Reply::status(418)).await;
+    let url = format!("http://{}", endpoint.address);
+    let allow = format!("allow = [\"127.0.0.1:{}\"]", endpoint.address.port());
+    let headers = format!(", headers = {{ x-url = {url:?} }}");
+    let letter = fails("/fetch", &headers, &allow).await;
+    check(&letter, 1, Some(410), "fetched 418");
+    assert_eq!(endpoint.received().len(), 1);
+
+    let letter = fails("/fetch", &headers, "").await;
+    check(&letter, 1, Some(410), "HttpRequestDenied");
+    assert_eq!(endpoint.received().len(), 1);
+}

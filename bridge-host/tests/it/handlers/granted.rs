@@ -1,0 +1,73 @@
+//! What a handler sees of the machine: nothing, unless granted; and where
+//! `inspect` and `check` say so.
+
+use std::process::Command;
+
+use super::subscription;
+use crate::harness::{Bridge, binary, guest, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_by_default() {
+    let config = subscription("ask", "/granted", "", "settings = { colour = \"green\" }");
+    let bridge = Bridge::start(&config).await;
+    let id = bridge.accept("ask", &[], "").await;
+    let reason = bridge.dead_letter(&id).await.reason;
+    let nothing = r#"settings Ok([("colour", "green")]) env [] folders []"#;
+    assert!(reason.ends_with(nothing), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_listed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["notes", "data"] {
+        let path = folder.path().join(name);
+        std::fs::create_dir(&path).expect("a folder");
+        std::fs::write(path.join("note"), format!("in {name}")).expect("a file");
+    }
+    let grant = format!(
+        ", grant = {{ env = [\"REGION=eu\"], dirs = [{:?}, {{ path = {:?}, as = \"/data\", write = true }}] }}",
+        folder.path().join("notes"),
+        folder.path().join("data"),
+    );
+    let config = subscription("ask", "/granted", &grant, "");
+    let bridge = Bridge::start(&config).await;
+    let id = bridge.accept("ask", &[], "").await;
+    let reason = bridge.dead_letter(&id).await.reason;
+    assert!(reason.contains(r#"env [("REGION", "eu")]"#), "{reason}");
+    let notes = r#"Ok(\"in notes\") Err("#;
+    assert!(reason.contains(notes), "{reason}");
+    let data = r#"/data: Ok(\"in data\") Ok(\"made\")"#;
+    assert!(reason.contains(data), "{reason}");
+
+    let shown = bridge.command(&["check", "bridge.toml"]);
+    let line = shown
+        .lines()
+        .find(|line| line.trim_start().starts_with("granted"))
+        .expect("a line");
+    assert!(line.contains("/notes, read-only"), "{line}");
+    assert!(line.contains("/data, writable; $REGION"), "{line}");
+    assert!(!shown.contains("eu\n"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_it_prints_is_logged_under_its_name() {
+    let bridge = Bridge::start(&subscription("talk", "/print", "", "")).await;
+    bridge.accept("talk", &[], "").await;
+    bridge.ledger_when("talk", |it| it.delivered == 1).await;
+    let line = until("the line", || async {
+        let log = bridge.log();
+        log.into_iter().find(|it| it.contains("printed by the"))
+    })
+    .await;
+    assert!(line.contains("talk/responder"), "{line}");
+}
+
+#[test]
+fn inspect_says_how_it_is_used() {
+    let file = guest("responder");
+    let output = Command::new(binary()).arg("inspect").arg(&file).output();
+    let text = String::from_utf8(output.expect("the tool runs").stdout).expect("UTF-8");
+    let line = format!("to = {{ component = {file:?}, path = \"/\" }}");
+    assert!(text.contains(&line), "{text}");
+    assert!(text.contains("what `grant` gives it"), "{text}");
+}

@@ -1,0 +1,89 @@
+//! Responses as messages: of handlers and of endpoints on the network, once
+//! each, and only of exchanges that ended well.
+
+use super::{answering, subscription};
+use crate::harness::{Bridge, Endpoint, Reply};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_taken_as_one() {
+    let endpoint = Endpoint::accepting().await;
+    let bridge = Bridge::start(&answering("event", "/event", &endpoint)).await;
+    let id = bridge.accept("event", &[], "").await;
+    let received = endpoint.wait_for(1).await.remove(0);
+    assert_eq!(received.id(), format!("{id}.event.reply"));
+    assert_eq!(received.header("message-topic"), "replies.event");
+    assert_eq!(received.header("ce-id"), "event-7");
+    assert_eq!(received.header("ce-type"), "order.taken");
+    assert_eq!(received.header("ce-source"), "/shop");
+    assert_eq!(received.header("status"), "202");
+    assert_eq!(received.body, "{\"taken\":true}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_of_what_ended_well() {
+    let endpoint = Endpoint::accepting().await;
+    let config = answering("gone", "/gone", &endpoint)
+        + &answering("late", "/trap-late", &endpoint)
+        + &answering("echo", "/echo", &endpoint);
+    let bridge = Bridge::start(&config).await;
+    for topic in ["gone", "late"] {
+        let id = bridge.accept(topic, &[], "").await;
+        bridge.dead_letter(&id).await;
+    }
+    bridge.accept("echo", &[], "last").await;
+    endpoint.wait_for(1).await;
+    assert_eq!(endpoint.received().len(), 1);
+    for name in ["replies-gone", "replies-late"] {
+        assert_eq!(bridge.ledger(name).await.accepted, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_an_endpoint_on_the_network() {
+    let endpoint = Endpoint::start(|received, _| match received.path.as_str() {
+        "/ask" => Reply::status(201).with("x-order", "7"),
+        _ => Reply::status(204),
+    })
+    .await;
+    let config = format!(
+        "[[subscriptions]]\nname = \"ask\"\ntopics = [\"ask\"]\nto = {:?}\nreply_to = {{ topic = \"answers\" }}\n\
+         [[subscriptions]]\nname = \"answers\"\ntopics = [\"answers\"]\nto = {:?}\n",
+        endpoint.url("/ask"),
+        endpoint.url("/answers"),
+    );
+    let bridge = Bridge::start(&config).await;
+    let id = bridge.accept("ask", &[], "what").await;
+    let received = endpoint.wait_for(2).await.remove(1);
+    assert_eq!(received.path, "/answers");
+    assert_eq!(received.id(), format!("{id}.ask.reply"));
+    assert_eq!(received.header("status"), "201");
+    assert_eq!(received.header("x-order"), "7");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_response_that_is_too_long_is_a_dead_letter() {
+    let lines = "reply_to = { topic = \"replies\", max_size = \"64KiB\" }";
+    let config = subscription("large", "/stream?65537", "", lines);
+    let bridge = Bridge::start(&config).await;
+    let id = bridge.accept("large", &[], "").await;
+    let letter = bridge.dead_letter(&id).await;
+    assert_eq!((letter.attempts, letter.status), (1, Some(200)));
+    assert!(letter.reason.contains("`reply_to.max_size`"), "{letter:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_that_cannot_be_published_is_no_success() {
+    let lines = "reply_to = { connection = \"small\", topic = \"replies\" }";
+    let config = subscription("echo", "/echo", "", lines)
+        + "[connections.small]\ntype = \"embedded\"\npath = \"small\"\nmax_message_size = \"10B\"\n";
+    let config = config.replace("\"10B\"", "\"1KiB\"");
+    let bridge = Bridge::start(&config).await;
+    let id = bridge.accept("echo", &[], vec![b'x'; 2000]).await;
+    let letter = bridge.dead_letter(&id).await;
+    assert!(
+        letter.reason.contains("the reply was not published"),
+        "{letter:?}"
+    );
+    bridge.accept("echo", &[], "short").await;
+    bridge.ledger_when("echo", |it| it.delivered == 1).await;
+}
