@@ -70,7 +70,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_ends_readiness() {
-        let admin = Admin::new(NoLedger, || true);
+        let admin = Admin::new(NoLedger, || None);
         admin.set_ready(true);
         let mut deliveries = Deliveries::default();
         let panics = async { panic!("a fault, made for this test") };
