@@ -45,10 +45,15 @@ pub fn binary() -> &'static Path {
 impl Bridge {
     /// Starts `bridge-host run` with this config, on a free port.
     pub async fn start(config: &str) -> Self {
+        Self::start_with("", config).await
+    }
+
+    /// As [`Bridge::start`], with more of the config's top.
+    pub async fn start_with(top: &str, config: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let config = format!(
             "intake = {{ address = \"127.0.0.1:0\" }}\nlog = {{ format = \"json\", level = \"debug\" }}\n\
-             guests = {{ cache = {:?} }}\n{config}",
+             guests.cache = {:?}\n{top}\n{config}",
             cache().display().to_string()
         );
         std::fs::write(folder.path().join("bridge.toml"), config).expect("a file");
