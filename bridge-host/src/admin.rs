@@ -20,14 +20,20 @@ pub trait Ledger: Send + Sync {
 /// Answers the operator.
 pub struct Admin {
     ready: AtomicBool,
+    healthy: Box<dyn Fn() -> bool + Send + Sync>,
     ledger: Box<dyn Ledger>,
 }
 
 impl Admin {
-    /// Not ready until it is told so.
-    pub fn new(ledger: impl Ledger + 'static) -> Self {
+    /// Not ready until it is told so, nor while `healthy`, which has to be
+    /// quick, says no.
+    pub fn new(
+        ledger: impl Ledger + 'static,
+        healthy: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Self {
         Self {
             ready: AtomicBool::new(false),
+            healthy: Box::new(healthy),
             ledger: Box::new(ledger),
         }
     }
@@ -42,9 +48,10 @@ impl Admin {
         json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
     }
 
-    /// `GET /readyz`: 503 while it starts, and once it has begun to stop.
+    /// `GET /readyz`: 503 while it starts, once it has begun to stop, and while
+    /// something that it needs has failed. The log tells what.
     pub fn readiness(&self) -> Response<Full<Bytes>> {
-        match self.ready.load(Ordering::Relaxed) {
+        match self.ready.load(Ordering::Relaxed) && (self.healthy)() {
             true => json(StatusCode::OK, &serde_json::json!({ "status": "ready" })),
             false => json(
                 StatusCode::SERVICE_UNAVAILABLE,

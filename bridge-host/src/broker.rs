@@ -20,7 +20,8 @@ pub trait Broker: Send + Sync {
     async fn subscribe(&self, spec: SubscribeSpec) -> Result<Box<dyn Subscription>, BrokerError>;
 
     /// Returns once the message is durable, or confirmed by the broker. An
-    /// `id` that was seen within the deduplication window is not kept twice.
+    /// `id` that was seen on this topic within the deduplication window is not
+    /// kept twice.
     async fn publish(
         &self,
         message: Message,

@@ -7,12 +7,14 @@ mod compose;
 mod deadletters;
 mod forward;
 mod inspect;
+mod ledger;
 mod log;
 mod output;
 mod publish;
 mod receive;
 mod report;
 mod run;
+mod store;
 
 use std::process::ExitCode;
 
@@ -36,6 +38,7 @@ enum Command {
     Compose(compose::Args),
     Inspect(inspect::Args),
     Adapter(adapter::Args),
+    Ledger(ledger::Args),
     Deadletters(deadletters::Args),
 }
 
@@ -51,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Compose(args) => compose::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Adapter(args) => adapter::run(&args),
+        Command::Ledger(args) => ledger::run(&args),
         Command::Deadletters(args) => deadletters::run(&args),
     }
 }

@@ -6,6 +6,7 @@ mod component;
 mod connections;
 mod endpoint;
 mod fault;
+mod flow;
 mod forward;
 mod grants;
 mod handler;
@@ -32,7 +33,7 @@ pub use load::{DEFAULT_FILE, Environment, Inspect, ProcessEnvironment, load};
 pub use replies::ReplyTo;
 pub use subscription::{Parts, Subscription};
 pub use text::Text;
-pub use units::{show_duration, show_size};
+pub use units::{show_duration, show_rate, show_size};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -4,22 +4,31 @@
 mod attempt;
 mod backoff;
 mod decide;
+mod gate;
+mod in_flight;
+mod in_order;
 mod jitter;
+mod lanes;
 mod limit;
 mod log;
+mod order;
 mod policy;
 mod replies;
 mod run;
 mod settle;
+mod sign;
 #[cfg(test)]
 mod simulation;
 mod stats;
+mod tasks;
 mod workers;
 
 pub use backoff::schedule;
 pub use decide::decide;
-pub use policy::{Policy, Retry};
-pub use stats::{Counters, Histogram, Stats};
+pub use gate::BreakerState;
+pub use order::OrderKey;
+pub use policy::{Breaker, Policy, Rate, Retry};
+pub use stats::{Counters, Flow, Histogram, Stats};
 pub use workers::Workers;
 
 use std::sync::Arc;

@@ -35,6 +35,7 @@ use async_trait::async_trait;
 /// script of outcomes in the simulations of `delivery`.
 #[async_trait]
 pub trait Handle: Send + Sync {
-    /// Makes one attempt. Dropped before its end, it stops the component.
+    /// Makes one attempt: it ends within the call's timeout, counted from when
+    /// there is an instance for it. Dropped before its end, it stops the component.
     async fn handle(&self, call: Call) -> Outcome;
 }

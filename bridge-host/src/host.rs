@@ -2,8 +2,10 @@
 //! listeners; they run until told to stop; what is in flight is drained.
 
 mod composition;
+mod deliveries;
 mod error;
 mod ledger;
+mod left_over;
 mod subscription;
 mod threads;
 
@@ -17,8 +19,8 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
+use deliveries::Deliveries;
 use subscription::Ready;
 use threads::Threads;
 
@@ -43,9 +45,13 @@ pub struct Host {
 }
 
 impl Host {
-    /// Opens the brokers, loads the components, binds the listener: whatever
-    /// can fail, fails here.
+    /// Binds the listener, opens the brokers, loads the components: whatever
+    /// can fail, fails here. In this order, as a broker keeps messages for a
+    /// subscription from when it joined.
     pub async fn bind(config: &Config) -> Result<Self, HostError> {
+        let address = config.intake.address;
+        let listen = |source| HostError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
         let mut brokers = Vec::new();
         let mut connections = Connections::new();
         for (name, Connection::Embedded(settings)) in &config.connections {
@@ -55,7 +61,7 @@ impl Host {
                 source,
             })?);
             connections.insert(name.clone(), broker.clone());
-            brokers.push(broker);
+            brokers.push((name, broker));
         }
         let connections = Arc::new(connections);
         let runtime = Runtime::new(
@@ -74,15 +80,15 @@ impl Host {
                 source,
             })?);
         }
-        let address = config.intake.address;
-        let listen = |source| HostError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        for (name, broker) in &brokers {
+            left_over::tell(name, broker).await;
+        }
         Ok(Self {
             address: listener.local_addr().map_err(listen)?,
             listener,
             into: connections[&config.intake.into].clone(),
             intake: config.intake.clone(),
-            brokers,
+            brokers: brokers.into_iter().map(|(_, broker)| broker).collect(),
             subscriptions,
             threads,
             drain: config.drain,
@@ -98,13 +104,16 @@ impl Host {
     /// is in flight, then the brokers.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let (stop, stopped) = watch::channel(false);
-        let admin = Admin::new(ledger::View::new(&self.brokers, &self.subscriptions));
-        let admin = Arc::new(admin);
-        let mut deliveries = JoinSet::new();
+        let brokers = self.brokers.clone();
+        let healthy = move || brokers.iter().all(|broker| broker.healthy());
+        let view = ledger::View::new(&self.brokers, &self.subscriptions);
+        let admin = Arc::new(Admin::new(view, healthy));
+        let mut deliveries = Deliveries::default();
         for (n, Ready { delivery, source }) in self.subscriptions.into_iter().enumerate() {
             let stopped = wait(stopped.clone());
+            let name = delivery.name.clone();
             let delivery = delivery.run(source, stopped, self.drain);
-            deliveries.spawn_on(delivery, self.threads.of(n));
+            deliveries.spawn(name, delivery, self.threads.of(n));
         }
         let intake = ingest::serve(
             self.listener,
@@ -115,11 +124,14 @@ impl Host {
         );
         let intake = tokio::spawn(intake);
         admin.set_ready(true);
-        shutdown.await;
+        tokio::select! {
+            () = shutdown => {}
+            never = deliveries.watch(&admin) => match never {},
+        }
         admin.set_ready(false);
         stop.send_replace(true);
         let _ = intake.await;
-        while deliveries.join_next().await.is_some() {}
+        deliveries.ended().await;
         for broker in self.brokers {
             broker.close().await;
         }

@@ -11,6 +11,7 @@ mod dead_letters;
 mod error;
 mod feed;
 mod fetch;
+mod forget;
 mod inspector;
 mod join;
 mod ledger;
@@ -81,6 +82,19 @@ impl Embedded {
             Ok(Err(error)) => Err(BrokerError::Unavailable(error.to_string())),
             Err(_) => Err(shared::closed()),
         }
+    }
+
+    /// The ledgers of subscriptions that nobody is in: messages are kept for
+    /// them all the same.
+    pub async fn unjoined(&self) -> Result<Vec<Ledger>, BrokerError> {
+        let mut ledgers = self.ledgers().await?;
+        ledgers.retain(|ledger| !self.shared.is_joined(&ledger.subscription));
+        Ok(ledgers)
+    }
+
+    /// Whether messages are taken and given: false once its storage failed.
+    pub fn healthy(&self) -> bool {
+        self.shared.check().is_ok()
     }
 
     /// Stops taking messages and settlements, writes those that it took, and

@@ -3,26 +3,21 @@
 
 mod show;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
 use super::report;
+use super::store::Store;
 use crate::broker::embedded::{Inspector, StoreError, Which};
-use crate::config::{self, Connection, EMBEDDED, Fault, ProcessEnvironment};
 
 /// Look at dead letters, replay or drop them
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
-    /// The config whose embedded broker is meant; without such a file, ./bridge-data
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The connection that keeps them
-    #[arg(long, global = true, value_name = "NAME", default_value = EMBEDDED)]
-    connection: String,
+    #[command(flatten)]
+    store: Store,
 }
 
 #[derive(Subcommand)]
@@ -77,7 +72,7 @@ impl Meant {
 const PAGE: usize = 500;
 
 pub(super) fn run(args: &Args) -> ExitCode {
-    let folder = match folder(args) {
+    let folder = match args.store.folder() {
         Ok(folder) => folder,
         Err(faults) => return report::faults(&faults),
     };
@@ -114,26 +109,5 @@ fn list(inspector: &Inspector, subscription: Option<&str>, json: bool) -> Result
         };
         after = last.id;
         page.iter().for_each(|letter| list.line(letter));
-    }
-}
-
-/// The folder of the broker that is meant. Only its own part of the config
-/// counts: dead letters can be looked at while another part is being mended.
-fn folder(args: &Args) -> Result<PathBuf, Vec<Fault>> {
-    let default = PathBuf::from(config::DEFAULT_FILE);
-    let file = match &args.config {
-        Some(file) => file.clone(),
-        None if default.exists() => default,
-        None => return Ok(crate::broker::embedded::Settings::default().path),
-    };
-    let config = config::load(&file, &ProcessEnvironment, &|_, _| Vec::new())?;
-    match config.connections.get(&args.connection) {
-        Some(Connection::Embedded(settings)) => Ok(settings.path.clone()),
-        None => {
-            let known: Vec<_> = config.connections.keys().map(String::as_str).collect();
-            let what = format!("no connection is named {:?}", args.connection);
-            let help = format!("{} has {}", file.display(), known.join(", "));
-            Err(vec![Fault::new(None, what, Some(help))])
-        }
     }
 }

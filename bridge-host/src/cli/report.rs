@@ -9,6 +9,8 @@ use crate::config::{Environment, Fault, Place, ProcessEnvironment};
 
 /// Something did not work.
 const FAILED: u8 = 1;
+/// Not asked for in a way that it could be done.
+const USAGE: u8 = 2;
 /// The config has faults (`EX_CONFIG`).
 const BAD_CONFIG: u8 = 78;
 
@@ -16,6 +18,12 @@ const BAD_CONFIG: u8 = 78;
 pub(super) fn failure(error: &dyn Error) -> ExitCode {
     eprint!("{}", Style::of_stderr().failure(error));
     ExitCode::from(FAILED)
+}
+
+/// Shows why something is not done unless it is asked for otherwise.
+pub(super) fn refusal(error: &dyn Error) -> ExitCode {
+    eprint!("{}", Style::of_stderr().failure(error));
+    ExitCode::from(USAGE)
 }
 
 /// Shows the faults of a config, all of them.

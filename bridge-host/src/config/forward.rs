@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use sha2::{Digest, Sha256};
+
 use super::load::{Environment, default_cache};
 use super::{
     Config, Connection, DRAIN, EMBEDDED, Endpoint, Fault, GUEST_MEMORY, Guests, Log, Parts,
@@ -11,7 +13,7 @@ use crate::message::TopicPattern;
 use crate::{broker, delivery, guest, ingest};
 
 impl Config {
-    /// Everything at its default, and one subscription named `forward`.
+    /// Everything at its default, and one subscription.
     pub fn forward(
         topics: &[String],
         url: &str,
@@ -60,7 +62,7 @@ impl Config {
 
 fn forward(topics: Vec<TopicPattern>, endpoint: Endpoint) -> Subscription {
     Subscription {
-        name: "forward".into(),
+        name: name(&topics, &endpoint),
         from: EMBEDDED.into(),
         topics: Some(topics),
         parts: Parts::Adapter,
@@ -72,4 +74,34 @@ fn forward(topics: Vec<TopicPattern>, endpoint: Endpoint) -> Subscription {
         limits: guest::Limits::default(),
         places: BTreeMap::new(),
     }
+}
+
+/// Its place in the queue is kept under its name. So what waits for one
+/// endpoint is never sent to another: that is another subscription.
+fn name(topics: &[TopicPattern], endpoint: &Endpoint) -> String {
+    let mut topics: Vec<_> = topics.iter().map(TopicPattern::as_str).collect();
+    topics.sort_unstable();
+    topics.dedup();
+    let url = endpoint.url.to_string();
+    let mut digest = Sha256::new();
+    for part in topics.iter().chain([&url.as_str()]) {
+        digest.update(part);
+        digest.update([0]);
+    }
+    let digest: String = digest.finalize()[..4]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let host = endpoint.url.host().unwrap_or_default();
+    let topic = topics.first().copied().unwrap_or_default();
+    let parts = ["forward", topic, host, &digest].map(readable);
+    let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join("-")
+}
+
+/// What a name may have of a topic or a host.
+fn readable(text: &str) -> String {
+    let legal = |c: &char| c.is_ascii_alphanumeric() || "-_.".contains(*c);
+    let text: String = text.chars().filter(legal).take(40).collect();
+    text.trim_matches('.').into()
 }

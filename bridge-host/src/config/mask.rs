@@ -14,6 +14,9 @@ const ENV: &str = "env";
 /// What a key of `settings` is called when its value is likely a secret.
 const SECRET_WORDS: [&str; 5] = ["token", "secret", "password", "passwd", "key"];
 
+/// A key that sounds like a secret, and says what messages share.
+const ORDER_KEY: &str = "order_key";
+
 /// The secrets of a file, as spans of its text.
 pub(super) fn secrets(text: &str, table: &DeTable<'_>) -> Vec<Range<usize>> {
     let mut found = Vec::new();
@@ -24,7 +27,7 @@ pub(super) fn secrets(text: &str, table: &DeTable<'_>) -> Vec<Range<usize>> {
 /// Whether a key of `settings` sounds like a secret.
 pub(super) fn sounds_secret(key: &str) -> bool {
     let key = key.to_lowercase();
-    SECRET_WORDS.iter().any(|word| key.contains(word))
+    key != ORDER_KEY && SECRET_WORDS.iter().any(|word| key.contains(word))
 }
 
 fn walk(text: &str, table: &DeTable<'_>, secret: bool, found: &mut Vec<Range<usize>>) {

@@ -1,5 +1,7 @@
-//! How to deliver: `max_in_flight`, `timeout`, `retry`.
+//! How to deliver: `max_in_flight`, `timeout`, `retry`. Order and the limits
+//! of the endpoint are read by `flow`.
 
+use super::flow;
 use super::section::Section;
 use super::value::Value;
 use crate::delivery::{Policy, Retry};
@@ -7,14 +9,21 @@ use crate::delivery::{Policy, Retry};
 /// Reads the delivery policy of a subscription.
 pub(super) fn read(section: &mut Section<'_>) -> Policy {
     let mut policy = Policy::default();
-    if let Some(count) = section.take("max_in_flight").and_then(|it| it.count()) {
-        policy.max_in_flight = count as usize;
+    if let Some(value) = section.take("max_in_flight") {
+        flow::in_flight(&value, &mut policy);
     }
     if let Some(timeout) = section.take("timeout").and_then(|it| it.duration()) {
         policy.timeout = timeout;
     }
     if let Some(value) = section.take("retry") {
         retry(&value, &mut policy.retry);
+    }
+    policy.order = section.take("order_key").and_then(|it| flow::order(&it));
+    policy.rate = section.take("rate_limit").and_then(|it| flow::rate(&it));
+    policy.breaker = section.take("breaker").and_then(|it| flow::breaker(&it));
+    let pause = section.take("pause_on_retry_after");
+    if let Some(pause) = pause.and_then(|it| it.flag()) {
+        policy.pause = pause;
     }
     policy
 }

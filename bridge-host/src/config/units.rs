@@ -30,6 +30,9 @@ const SIZES: [(&str, u64); 9] = [
 /// What a duration looks like, for those who wrote something else.
 pub(super) const DURATION_HELP: &str =
     "a whole number and one of ms, s, m, h, d: \"500ms\", \"30s\", \"1h\"";
+/// What a rate looks like, for those who wrote something else.
+pub(super) const RATE_HELP: &str =
+    "a whole number from 1 on, a slash and one of s, m, h, d: \"100/s\", \"30/m\"";
 /// What a size looks like, for those who wrote something else.
 pub(super) const SIZE_HELP: &str = "a whole number and one of KiB, MiB, GiB, kB, MB, GB: \"64MiB\", \"10GB\"; \"1024\" is in bytes";
 
@@ -39,6 +42,21 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     let (_, millis) = DURATIONS.iter().find(|(name, _)| *name == unit)?;
     let duration = Duration::from_millis(number.checked_mul(*millis)?);
     (duration <= LONGEST).then_some(duration)
+}
+
+/// Reads a rate: how many, in how long.
+pub(super) fn rate(text: &str) -> Option<(u32, Duration)> {
+    let (count, unit) = text.split_once('/')?;
+    let (_, millis) = DURATIONS[1..]
+        .iter()
+        .find(|(name, _)| *name == unit.trim())?;
+    let digits = count.trim_end();
+    let count = digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then_some(digits)?;
+    let count = count.parse().ok().filter(|count| *count > 0)?;
+    Some((count, Duration::from_millis(*millis)))
 }
 
 /// Reads a size in bytes; `None` where it is none, or too large for any disk.
@@ -79,6 +97,16 @@ pub fn show_duration(duration: Duration) -> String {
     }
 }
 
+/// A rate as it is written: `100/s`.
+pub fn show_rate(count: u32, per: Duration) -> String {
+    let millis = u64::try_from(per.as_millis()).unwrap_or(u64::MAX);
+    let unit = DURATIONS.iter().find(|(_, size)| *size == millis);
+    match unit {
+        Some((unit, _)) => format!("{count}/{unit}"),
+        None => format!("{count} in {}", show_duration(per)),
+    }
+}
+
 /// A size as a reader likes it: `64MiB` where it is whole, else in bytes.
 pub fn show_size(bytes: u64) -> String {
     let units = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
@@ -110,6 +138,28 @@ mod tests {
             "99999999999999999999s",
         ] {
             assert_eq!(duration(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn rates() {
+        let second = Duration::from_secs(1);
+        assert_eq!(rate("100/s"), Some((100, second)));
+        assert_eq!(rate("1 / m"), Some((1, 60 * second)));
+        assert_eq!(show_rate(30, 60 * second), "30/m");
+        for wrong in [
+            "",
+            "/s",
+            "0/s",
+            "-1/s",
+            "+1/s",
+            "1.5/s",
+            "100",
+            "5/ms",
+            "1/w",
+            "9999999999/s",
+        ] {
+            assert_eq!(rate(wrong), None, "{wrong}");
         }
     }
 

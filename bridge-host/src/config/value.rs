@@ -122,7 +122,7 @@ impl<'a> Value<'a> {
     }
 
     /// One of a few words.
-    pub(super) fn one_of<T: Copy>(&self, choices: &[(&str, T)]) -> Option<T> {
+    pub(super) fn one_of<T: Clone>(&self, choices: &[(&str, T)]) -> Option<T> {
         let text = self.text()?;
         let found = choices.iter().find(|(word, _)| *word == text.expose());
         if found.is_none() {
@@ -131,7 +131,7 @@ impl<'a> Value<'a> {
                 .unwrap_or_else(|| format!("it is one of {}", list(&words)));
             self.fault(format!("`{}` cannot be {}", self.key, text.quoted()), help);
         }
-        found.map(|(_, choice)| *choice)
+        found.map(|(_, choice)| choice.clone())
     }
 
     /// True or false.

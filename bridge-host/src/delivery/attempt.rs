@@ -1,34 +1,31 @@
-//! One delivery's turn: an attempt within its time and its lease, the verdict
+//! One delivery's turn: an attempt within its lease, the verdict
 //! on it, the settlement. The task that runs for each message.
 
 use std::any::Any;
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Delivery;
 use super::decide::decide;
-use super::limit::InFlight;
+use super::in_flight::InFlight;
 use super::log::Story;
 use super::replies::publish;
 use super::settle::settle;
 use super::stats::Settled;
-use crate::broker::{Incoming, Receipt};
+use crate::broker::{BrokerError, Incoming, Receipt, Settlement};
 use crate::guest::{Call, Failure, Handle, Outcome};
 
-/// The guest room ends an attempt at its timeout; this much later it is taken
-/// to have failed at that.
-const GRACE: Duration = Duration::from_secs(1);
-
 /// An attempt that takes longer has its lease extended, again and again.
-const EXTEND_EVERY: Duration = Duration::from_secs(10);
+pub(super) const EXTEND_EVERY: Duration = Duration::from_secs(10);
 
 /// By so much: brokers redeliver after 30 seconds and more.
-const LEASE: Duration = Duration::from_secs(30);
+pub(super) const LEASE: Duration = Duration::from_secs(30);
 
 /// Makes one attempt and settles it. Dropped before its end, it gives the
 /// message back: the receipt goes first, the place after it.
@@ -42,63 +39,71 @@ pub(super) async fn deliver(incoming: Incoming, in_flight: InFlight) {
         mut receipt,
     } = incoming;
     let engine = place.engine();
-    let delivery = &engine.delivery;
     let story = Story {
-        subscription: &delivery.name,
+        subscription: &engine.delivery.name,
         id: id.clone(),
         topic: message.topic.clone(),
         attempt,
     };
-    let timeout = delivery.policy.timeout;
     let call = Call {
         message,
         id,
-        timeout,
+        timeout: engine.delivery.policy.timeout,
     };
-    let begun = Instant::now();
-    let outcome = within(delivery, call, &mut *receipt, &story).await;
-    let took = begun.elapsed();
-    delivery.stats.attempted(took);
-    let settlement = decide(&outcome, attempt, &delivery.policy, engine.jitter.next());
-    story.verdict(&outcome, took, &settlement);
+    let settlement = make(call, &place, &mut *receipt, &story).await;
     if settle(receipt, &settlement, &story).await {
         let age = SystemTime::now().duration_since(published);
         place.settled(Settled::new(&settlement, age.unwrap_or_default()));
     }
 }
 
-/// The attempt, stopped at the end of its time, its lease kept until then.
+/// One attempt, and the verdict on it.
+pub(super) async fn make(
+    call: Call,
+    place: &InFlight,
+    receipt: &mut dyn Receipt,
+    story: &Story<'_>,
+) -> Settlement {
+    let begun = Instant::now();
+    let engine = place.engine();
+    let delivery = &engine.delivery;
+    let outcome = within(delivery, call, receipt, story).await;
+    let took = begun.elapsed();
+    delivery.stats.attempted(took);
+    place.told(&outcome, begun);
+    let jitter = engine.jitter.next();
+    let settlement = decide(&outcome, story.attempt, &delivery.policy, jitter);
+    story.verdict(&outcome, took, &settlement);
+    settlement
+}
+
+/// The attempt, its lease kept until it ends. Its time is the handler's to
+/// keep: it begins when there is an instance for it.
 async fn within(
     delivery: &Delivery,
     call: Call,
     receipt: &mut dyn Receipt,
     story: &Story<'_>,
 ) -> Outcome {
-    let timeout = call.timeout;
-    let now = Instant::now();
-    // A time beyond what the clock can hold is no limit.
-    let deadline = now.checked_add(timeout.saturating_add(GRACE));
+    let kept = keep(receipt, |error| story.not_extended(error));
     tokio::select! {
         biased;
         outcome = answered(delivery, call) => outcome,
-        () = keep(receipt, deadline, story) => Failure::OutOfTime(timeout).into(),
+        never = kept => match never {},
     }
 }
 
-/// Extends the lease again and again, until the deadline.
-async fn keep(receipt: &mut dyn Receipt, deadline: Option<Instant>, story: &Story<'_>) {
+/// Extends the lease again and again while the message waits.
+pub(super) async fn keep_waiting(receipt: &mut dyn Receipt) -> Infallible {
+    keep(receipt, |_| {}).await
+}
+
+async fn keep(receipt: &mut dyn Receipt, failed: impl Fn(&BrokerError)) -> Infallible {
     loop {
-        let next = Instant::now() + EXTEND_EVERY;
-        let wake = deadline.map_or(next, |deadline| deadline.min(next));
-        sleep_until(wake).await;
-        if Some(wake) == deadline {
-            return;
-        }
-        // One that hangs must not keep the attempt past its deadline.
-        let patience = wake + EXTEND_EVERY;
-        let patience = deadline.map_or(patience, |deadline| deadline.min(patience));
-        if let Ok(Err(error)) = timeout_at(patience, receipt.extend(LEASE)).await {
-            story.not_extended(&error);
+        sleep(EXTEND_EVERY).await;
+        // One that hangs must not keep it from the next.
+        if let Ok(Err(error)) = timeout(EXTEND_EVERY, receipt.extend(LEASE)).await {
+            failed(&error);
         }
     }
 }
@@ -106,7 +111,9 @@ async fn keep(receipt: &mut dyn Receipt, deadline: Option<Instant>, story: &Stor
 /// The attempt, and what it has to say published.
 async fn answered(delivery: &Delivery, call: Call) -> Outcome {
     let mut outcome = caught(&*delivery.handler, call).await;
-    publish(&mut outcome, delivery.replies.as_deref()).await;
+    if let Some(broker) = &delivery.replies {
+        publish(&mut outcome, &**broker, delivery.policy.timeout).await;
+    }
     outcome
 }
 

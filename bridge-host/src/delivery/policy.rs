@@ -1,12 +1,26 @@
-//! How often, how long and how many at once: what a user sets of a delivery.
+//! How often, how long, how many at once, in what order and within which
+//! limits: what a user sets of a delivery.
 
 use std::time::Duration;
+
+use super::order::OrderKey;
 
 /// The delivery policy of one subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Attempts under way at once; 1 keeps the order.
     pub max_in_flight: usize,
+    /// With it, the number of attempts at once follows what the endpoint
+    /// bears, from this up to `max_in_flight`.
+    pub min_in_flight: Option<usize>,
+    /// What messages share that are delivered one after the other.
+    pub order: Option<OrderKey>,
+    /// How fast attempts may follow one another.
+    pub rate: Option<Rate>,
+    /// When an endpoint that fails is left alone.
+    pub breaker: Option<Breaker>,
+    /// A 429 or 503 with a Retry-After holds back all of the subscription.
+    pub pause: bool,
     /// An attempt that takes longer is stopped, and counts as a timeout.
     pub timeout: Duration,
     /// What follows an attempt that may be made again.
@@ -14,13 +28,33 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// One attempt at a time: nothing may overtake, which the broker is asked
-    /// to see to ([`SubscribeSpec::ordered`]).
+    /// One attempt at a time and no key: nothing may overtake, which the
+    /// broker is asked to see to ([`SubscribeSpec::ordered`]).
     ///
     /// [`SubscribeSpec::ordered`]: crate::broker::SubscribeSpec::ordered
     pub fn ordered(&self) -> bool {
-        self.max_in_flight <= 1
+        self.max_in_flight <= 1 && self.order.is_none()
     }
+}
+
+/// So many attempts in so much time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How many.
+    pub count: u32,
+    /// In how long: more than nothing.
+    pub per: Duration,
+    /// How many may be made at once after a rest; at least 1.
+    pub burst: u32,
+}
+
+/// A circuit breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Breaker {
+    /// It opens after so many failures, none of them followed by a success.
+    pub after: u32,
+    /// For how long it then lets nothing through.
+    pub open_for: Duration,
 }
 
 /// Exponential backoff with full jitter.
@@ -38,6 +72,11 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             max_in_flight: 64,
+            min_in_flight: None,
+            order: None,
+            rate: None,
+            breaker: None,
+            pause: true,
             timeout: Duration::from_secs(30),
             retry: Retry {
                 max_attempts: 12,

@@ -3,16 +3,22 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::attempt::deliver;
+use super::gate::{Gate, Pass};
+use super::in_flight::InFlight;
 use super::jitter::Jitter;
-use super::limit::{InFlight, Limit};
-use super::{Delivery, Summary, log};
-use crate::broker::Subscription;
+use super::lanes::{Lanes, Way};
+use super::limit::{Limit, Place};
+use super::stats::Flow;
+use super::tasks::Tasks;
+use super::{Delivery, Summary, attempt, in_order, log};
+use crate::broker::{Incoming, Subscription};
 
 /// The pauses of a subscription that fails begin here, double, and end there.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -26,17 +32,40 @@ const ABORT_GRACE: Duration = Duration::from_secs(5);
 pub(super) struct Engine {
     pub(super) delivery: Delivery,
     pub(super) limit: Limit,
+    pub(super) gate: Gate,
     pub(super) jitter: Jitter,
+    /// Where messages have an order by key.
+    lanes: Option<Lanes>,
+    /// The broker is asked for messages, or would be if more could be held.
+    asking: AtomicBool,
+    draining: watch::Sender<bool>,
 }
 
 impl Engine {
     pub(super) fn new(delivery: Delivery, jitter: Jitter) -> Arc<Self> {
-        let limit = Limit::new(delivery.policy.max_in_flight);
-        Arc::new(Self {
+        let policy = &delivery.policy;
+        let engine = Arc::new(Self {
+            limit: Limit::new(policy),
+            gate: Gate::new(policy),
+            lanes: policy.order.as_ref().map(Lanes::new),
+            asking: AtomicBool::new(false),
+            draining: watch::Sender::new(false),
             delivery,
-            limit,
             jitter,
-        })
+        });
+        let weak = Arc::downgrade(&engine);
+        let stats = &engine.delivery.stats;
+        stats.tell_flow(move || weak.upgrade().map(|engine| engine.flow()));
+        engine
+    }
+
+    fn flow(&self) -> Flow {
+        Flow {
+            limit: self.limit.current(),
+            breaker: self.gate.breaker(),
+            paused: self.gate.paused(),
+            held_back: self.lanes.as_ref().map_or(0, Lanes::held),
+        }
     }
 
     /// Delivers until `shutdown`, then drains.
@@ -57,8 +86,8 @@ impl Engine {
         summary
     }
 
-    /// Place, message, task: no place, no message. Dropped between them, it
-    /// loses neither.
+    /// Gate, place, message, task: while the gate is shut or without a place,
+    /// no message. Dropped between them, it loses neither.
     async fn intake(
         self: &Arc<Self>,
         subscription: &mut dyn Subscription,
@@ -66,12 +95,35 @@ impl Engine {
     ) -> Infallible {
         let mut pause = FIRST_PAUSE;
         loop {
+            self.gate.open().await;
+            if let Some(lanes) = &self.lanes {
+                self.asking.store(true, Relaxed);
+                lanes.room().await;
+                self.asking.store(false, Relaxed);
+            }
             let place = self.limit.place().await;
-            match subscription.next().await {
+            if !self.gate.is_open() {
+                continue;
+            }
+            self.asking.store(true, Relaxed);
+            let next = tokio::select! {
+                biased;
+                next = subscription.next() => Some(next),
+                // Its place, idle here, has a use elsewhere, or the gate shut.
+                () = self.limit.wanted() => None,
+            };
+            self.asking.store(false, Relaxed);
+            let Some(next) = next else {
+                continue;
+            };
+            match next {
                 Ok(incoming) => {
                     pause = FIRST_PAUSE;
-                    let task = deliver(incoming, InFlight::new(self, place));
-                    tasks.add(self.delivery.workers.spawn(task));
+                    let unhindered = self.lanes.is_none().then(|| self.gate.try_enter());
+                    match unhindered.flatten() {
+                        Some(pass) => tasks.add(self.spawn(incoming, place, pass)),
+                        None => self.start(incoming, place, tasks).await,
+                    }
                 }
                 Err(error) => {
                     drop(place);
@@ -83,14 +135,78 @@ impl Engine {
         }
     }
 
+    /// Starts the task of a message, unless it has to wait for another.
+    async fn start(self: &Arc<Self>, incoming: Incoming, place: Place<'_>, tasks: &mut Tasks) {
+        let way = match &self.lanes {
+            Some(lanes) => lanes.enter(incoming),
+            None => Way::Free(incoming),
+        };
+        tasks.add(match way {
+            Way::Behind => return,
+            Way::Free(mut incoming) => {
+                let pass = self.enter(&mut incoming).await;
+                self.spawn(incoming, place, pass)
+            }
+            Way::First(mut incoming, lane) => {
+                let pass = self.enter(&mut incoming).await;
+                let in_flight = InFlight::new(self, place, pass);
+                let task = in_order::deliver(incoming, in_flight, lane);
+                self.delivery.workers.spawn(task)
+            }
+        });
+    }
+
+    fn spawn(self: &Arc<Self>, incoming: Incoming, place: Place<'_>, pass: Pass) -> JoinHandle<()> {
+        let in_flight = InFlight::new(self, place, pass);
+        self.delivery
+            .workers
+            .spawn(attempt::deliver(incoming, in_flight))
+    }
+
+    /// Passes the gate, which may have shut while the message came.
+    async fn enter(&self, incoming: &mut Incoming) -> Pass {
+        if let Some(pass) = self.gate.try_enter() {
+            return pass;
+        }
+        tokio::select! {
+            biased;
+            pass = self.gate.enter() => pass,
+            never = attempt::keep_waiting(&mut *incoming.receipt) => match never {},
+        }
+    }
+
+    /// Takes a place and passes the gate with a message at hand.
+    pub(super) async fn begin(self: &Arc<Self>) -> InFlight {
+        let place = self.limit.place_for_message().await;
+        let pass = self.gate.enter().await;
+        InFlight::new(self, place, pass)
+    }
+
+    /// Whether a message that the broker has to give would come.
+    pub(super) fn is_asking(&self) -> bool {
+        self.asking.load(Relaxed)
+    }
+
+    /// Whether nothing begins any more.
+    pub(super) fn is_draining(&self) -> bool {
+        *self.draining.borrow()
+    }
+
+    /// Waits until nothing begins any more.
+    pub(super) async fn draining(&self) {
+        // The sender is this engine's: it is not gone.
+        _ = self.draining.subscribe().wait_for(|on| *on).await;
+    }
+
     /// Waits for what is under way, within the limit; gives back the rest.
     async fn drain(&self, tasks: &Tasks, limit: Duration) -> Summary {
         let begun = Instant::now();
         let before = self.delivery.stats.counters();
-        if timeout(limit, self.limit.all_free()).await.is_err() {
+        self.draining.send_replace(true);
+        if timeout(limit, self.ended()).await.is_err() {
             tasks.abort();
             // Past the grace the count below tells of those left behind.
-            let _ = timeout(ABORT_GRACE, self.limit.all_free()).await;
+            let _ = timeout(ABORT_GRACE, self.ended()).await;
         }
         let after = self.delivery.stats.counters();
         let given_back = after.given_back - before.given_back + after.in_flight;
@@ -100,39 +216,12 @@ impl Engine {
             took: begun.elapsed(),
         }
     }
-}
 
-/// The tasks under way, and some that ended: they are swept out by the
-/// hundred, which costs less than a set that knows of each end. Dropped, it
-/// aborts them, so that nothing goes on behind the back of whoever dropped
-/// the engine.
-struct Tasks {
-    handles: Vec<JoinHandle<()>>,
-    sweep_at: usize,
-}
-
-impl Tasks {
-    fn new(places: usize) -> Self {
-        Self {
-            handles: Vec::new(),
-            sweep_at: places.saturating_mul(2).max(64),
+    /// Waits until nothing is in flight, and nothing is held back.
+    async fn ended(&self) {
+        self.limit.all_free().await;
+        if let Some(lanes) = &self.lanes {
+            lanes.empty().await;
         }
-    }
-
-    fn add(&mut self, task: JoinHandle<()>) {
-        if self.handles.len() >= self.sweep_at {
-            self.handles.retain(|task| !task.is_finished());
-        }
-        self.handles.push(task);
-    }
-
-    fn abort(&self) {
-        self.handles.iter().for_each(JoinHandle::abort);
-    }
-}
-
-impl Drop for Tasks {
-    fn drop(&mut self) {
-        self.abort();
     }
 }

@@ -3,8 +3,11 @@
 //! faults, shutdowns and crashes, and cases that matter by themselves.
 
 mod cases;
+mod flow;
 mod lease;
+mod limits;
 mod model;
+mod promises;
 mod random;
 mod schedule;
 mod script;
@@ -35,6 +38,7 @@ fn policy(max_in_flight: usize, max_attempts: u32, initial: Duration) -> Policy 
             initial,
             max: 3600 * SECOND,
         },
+        ..Policy::default()
     }
 }
 
@@ -67,6 +71,7 @@ impl Running {
             workers,
             stats: stats.clone(),
         };
+        script.promises.start(model, &stats);
         let (shutdown, mut signal) = watch::channel(false);
         let engine = Engine::new(delivery, Jitter::seeded(script.seed()));
         let subscription = model.subscribe();

@@ -3,10 +3,14 @@
 
 mod histogram;
 
+use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 pub use histogram::Histogram;
+
+use super::gate::BreakerState;
 
 use crate::broker::Settlement;
 
@@ -25,6 +29,24 @@ pub struct Stats {
     pub latency: Histogram,
     /// How long the attempts took.
     pub attempt: Histogram,
+    flow: OnceLock<Teller>,
+}
+
+/// Tells how the flow is while the deliveries run.
+struct Teller(Box<dyn Fn() -> Option<Flow> + Send + Sync>);
+
+/// What holds the deliveries of a subscription back, or does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flow {
+    /// How many attempts may be under way at once, as it is now.
+    pub limit: usize,
+    /// The state of the breaker, where there is one.
+    pub breaker: Option<BreakerState>,
+    /// For how long yet a Retry-After holds back all.
+    pub paused: Option<Duration>,
+    /// Messages held here for the order of their key: those that wait for
+    /// their retry, and those behind them.
+    pub held_back: usize,
 }
 
 /// All counters of a [`Stats`], read one by one.
@@ -83,6 +105,16 @@ impl Stats {
         }
     }
 
+    /// How the flow is now; `None` while no deliveries run.
+    pub fn flow(&self) -> Option<Flow> {
+        self.flow.get().and_then(|teller| teller.0())
+    }
+
+    pub(super) fn tell_flow(&self, teller: impl Fn() -> Option<Flow> + Send + Sync + 'static) {
+        // A second engine on the same counters has nothing of its own to tell.
+        _ = self.flow.set(Teller(Box::new(teller)));
+    }
+
     pub(super) fn begun(&self) {
         self.in_flight.fetch_add(1, Relaxed);
     }
@@ -113,5 +145,11 @@ impl Stats {
         if !settled {
             self.given_back.fetch_add(1, Relaxed);
         }
+    }
+}
+
+impl fmt::Debug for Teller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0().fmt(f)
     }
 }

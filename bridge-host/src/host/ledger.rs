@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::subscription::Ready;
 use crate::admin;
 use crate::broker::embedded::{Embedded, Ledger};
-use crate::delivery::{Histogram, Stats};
+use crate::delivery::{BreakerState, Flow, Histogram, Stats};
 
 /// Where the figures of all subscriptions are found.
 pub(super) struct View {
@@ -49,15 +49,7 @@ impl admin::Ledger for View {
 }
 
 fn entry(ledger: &Ledger, stats: Option<&Stats>) -> Value {
-    let mut entry = json!({
-        "name": ledger.subscription,
-        "accepted": ledger.accepted,
-        "delivered": ledger.delivered,
-        "filtered": ledger.filtered,
-        "dead_lettered": ledger.dead_lettered,
-        "dropped": ledger.dropped,
-        "pending": ledger.pending,
-    });
+    let mut entry = json!(ledger);
     if let Some(stats) = stats {
         let counters = stats.counters();
         entry["since_start"] = json!({
@@ -68,8 +60,26 @@ fn entry(ledger: &Ledger, stats: Option<&Stats>) -> Value {
             "latency_ms": quantiles(&stats.latency),
             "attempt_ms": quantiles(&stats.attempt),
         });
+        if let Some(flow) = stats.flow() {
+            entry["since_start"]["flow"] = self::flow(&flow);
+        }
     }
     entry
+}
+
+/// What holds deliveries back now; `breaker` is null where there is none.
+fn flow(flow: &Flow) -> Value {
+    let breaker = flow.breaker.map(|breaker| match breaker {
+        BreakerState::Closed => "closed",
+        BreakerState::Open => "open",
+        BreakerState::HalfOpen => "half-open",
+    });
+    json!({
+        "limit": flow.limit,
+        "breaker": breaker,
+        "paused_ms": flow.paused.map(|left| left.as_millis() as u64),
+        "held_back": flow.held_back,
+    })
 }
 
 /// In milliseconds; null before the first.

@@ -212,6 +212,25 @@ fn two_arguments_are_a_config() {
         [("to.url".to_string(), "http://h/x?key=$A".to_string())]
     );
     assert!(only.place("to").is_none());
+    let name = |topics: &[&str], url| {
+        let topics: Vec<_> = topics.iter().map(ToString::to_string).collect();
+        let config = Config::forward(&topics, url, &none).unwrap();
+        config.subscriptions[0].name.clone()
+    };
+    let (topics, url) = (
+        ["orders.>", "refunds.*"],
+        "https://shop.example/hooks?key=A",
+    );
+    let one = name(&topics, url);
+    assert_eq!(one, "forward-orders-shop.example-f71539eb");
+    assert_eq!(
+        name(&[topics[1], topics[0]], url),
+        one,
+        "it is the same forward"
+    );
+    assert_ne!(name(&topics, "https://shop.example/hooks?key=B"), one);
+    assert_ne!(name(&topics[..1], url), one);
+    assert!(name(&[">"], "http://[::1]:9000").starts_with("forward-1-"));
     let faults = Config::forward(&["a..b".into(), "".into()], "h/x", &none).unwrap_err();
     assert_eq!(faults.len(), 3);
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use crate::harness::{Bridge, Endpoint, Reply, binary, until};
+use crate::harness::{Bridge, Endpoint, Reply, binary, request, until};
 
 /// A folder with a config in which each message of `poison` is given up at once.
 fn folder(endpoint: &Endpoint) -> Arc<TempDir> {
@@ -111,6 +111,13 @@ async fn a_failing_disk_stops_the_intake() {
     );
     let why = small.json()["error"].to_string();
     assert!(why.contains("bridge-data"), "{why}");
+    let ready = request(bridge.intake, "GET", "/readyz", &[], "").await;
+    let ready = ready.expect("an answer");
+    assert_eq!(
+        ready.status, 503,
+        "a bridge that takes nothing is not ready"
+    );
+    assert_eq!(ready.json()["status"], "not ready");
 
     let bridge = Bridge::start_in(bridge.kill()).await;
     let ledger = bridge

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
-use crate::harness::{Bridge, Endpoint, Reply};
+use crate::harness::{Bridge, Endpoint, Reply, binary, until};
 
 /// A bridge to an endpoint whose status can be set.
 async fn bridge() -> (Bridge, Endpoint, Arc<AtomicU16>) {
@@ -97,4 +97,93 @@ async fn a_story_is_found_by_its_id_and_tells_no_secret() {
     for secret in ["s3cret", "h1dden", "t0ken", "the data"] {
         assert!(!all.contains(secret), "{secret} is in the log");
     }
+}
+
+fn config(names: &[&str], endpoint: &Endpoint) -> String {
+    let url = endpoint.url("/");
+    let one = |name: &&str| {
+        format!(
+            "[[subscriptions]]\nname = \"{name}\"\ntopics = [\">\"]\nto = {url:?}\n\
+             retry = {{ initial = \"1h\" }}\n"
+        )
+    };
+    names.iter().map(one).collect()
+}
+
+/// A subscription that the config no longer has collects messages, is told of
+/// at the start, and is forgotten beside the running bridge.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_that_left_the_config_is_told_of_and_forgotten() {
+    let endpoint = Endpoint::start(|_, _| Reply::status(503)).await;
+    let bridge = Bridge::start(&config(&["stays", "leaves"], &endpoint)).await;
+    bridge.accept("orders.new", &[], "1").await;
+    endpoint.wait_for(2).await;
+    let (_, folder) = bridge.stop();
+    let file = folder.path().join("bridge.toml");
+    let written = std::fs::read_to_string(&file).expect("a config");
+    let (kept, _) = written.rsplit_once("[[subscriptions]]").expect("the last");
+    std::fs::write(&file, kept).expect("a file");
+
+    let bridge = Bridge::start_in(folder).await;
+    let told = until("the warning", || async {
+        let log = bridge.log();
+        log.into_iter().find(|line| line.contains("ledger forget"))
+    });
+    let told: serde_json::Value = serde_json::from_str(&told.await).expect("JSON");
+    assert_eq!(
+        (&told["level"], &told["subscription"], &told["pending"]),
+        (&"WARN".into(), &"leaves".into(), &1.into())
+    );
+    let warnings = |log: Vec<String>| log.iter().filter(|line| line.contains("forget")).count();
+    assert_eq!(warnings(bridge.log()), 1, "the other one is in the config");
+    bridge.accept("orders.new", &[], "2").await;
+    let expected =
+        "subscription  accepted  delivered  filtered  dead-lettered  dropped  pending  balances
+leaves               2          0         0              0        0        2       yes
+stays                2          0         0              0        0        2       yes
+";
+    assert_eq!(bridge.command(&["ledger"]), expected);
+
+    let refused = std::process::Command::new(binary())
+        .args(["ledger", "forget", "leaves"])
+        .current_dir(bridge.folder.path())
+        .output()
+        .expect("the tool runs");
+    assert_eq!(refused.status.code(), Some(2));
+    let why = String::from_utf8_lossy(&refused.stderr);
+    assert!(why.contains("2 pending") && why.contains("--yes"), "{why}");
+    assert_eq!(
+        bridge.command(&["ledger", "forget", "leaves", "--yes"]),
+        "leaves is forgotten, and with it 2 pending deliveries and 0 dead letters\n"
+    );
+    bridge.accept("orders.new", &[], "3").await;
+    let left: serde_json::Value =
+        serde_json::from_str(&bridge.command(&["ledger", "--json"])).expect("JSON");
+    assert_eq!(left.as_array().map(Vec::len), Some(1), "{left}");
+    assert_eq!(
+        (&left[0]["name"], &left[0]["pending"], &left[0]["balanced"]),
+        (&"stays".into(), &3.into(), &true.into())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_on_a_taken_port_leaves_nothing_behind() {
+    let endpoint = Endpoint::accepting().await;
+    let running = Bridge::start(&config(&["all"], &endpoint)).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = format!(
+        "intake = {{ address = \"{}\" }}\n{}",
+        running.intake,
+        config(&["all"], &endpoint)
+    );
+    std::fs::write(folder.path().join("bridge.toml"), config).expect("a file");
+    let output = std::process::Command::new(binary())
+        .arg("run")
+        .current_dir(folder.path())
+        .output()
+        .expect("the tool runs");
+    let why = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{why}");
+    assert!(why.contains("cannot listen"), "{why}");
+    assert!(!folder.path().join("bridge-data").exists());
 }

@@ -28,17 +28,17 @@ pub enum StoreError {
     /// Nothing to inspect.
     #[error("there is no embedded broker in {}: name the `path` that the bridge uses", .0.display())]
     Missing(PathBuf),
-    /// Written by a later version.
+    /// Written by another version.
     #[error(
-        "{} has format {found}, and this bridge-host knows those up to {known}: use the version that wrote it, or a newer one",
+        "{} has format {found}, and this bridge-host knows format {known}: use the version that wrote it, or name another `path`",
         path.display()
     )]
-    Newer {
+    Format {
         /// The file.
         path: PathBuf,
         /// Its format.
         found: i64,
-        /// The newest known here.
+        /// The one known here.
         known: i64,
     },
     /// A database, but not one of ours.
@@ -61,6 +61,18 @@ pub enum StoreError {
     /// No dead letter has this number.
     #[error("there is no dead letter {0}: `bridge-host deadletters list` shows those there are")]
     NoDeadLetter(i64),
+    /// A subscription that is not to be forgotten by mistake.
+    #[error(
+        "the subscription {name:?} has {pending} pending deliveries and {dead_letters} dead letters, which would be lost: with --yes they are"
+    )]
+    NotEmpty {
+        /// Its name.
+        name: String,
+        /// What it has not settled yet.
+        pending: u64,
+        /// What is neither replayed nor dropped.
+        dead_letters: u64,
+    },
     /// No subscription has this name.
     #[error("there is no subscription {name:?} in this broker; it has: {known}")]
     NoSubscription {

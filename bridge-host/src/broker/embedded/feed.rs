@@ -23,6 +23,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 pub(super) struct Feed {
     pub(super) sub: i64,
+    name: String,
     /// Something came, was settled, or failed: look again.
     pub(super) changed: Notify,
     state: Mutex<State>,
@@ -62,9 +63,10 @@ pub(super) struct Step {
 }
 
 impl Feed {
-    pub(super) fn new(sub: i64) -> Self {
+    pub(super) fn new(sub: i64, name: &str) -> Self {
         Self {
             sub,
+            name: name.into(),
             changed: Notify::new(),
             state: Mutex::default(),
         }
@@ -107,6 +109,11 @@ impl Feed {
         if state.members == 0 {
             state.rewind();
         }
+    }
+
+    /// Whether it is that of this subscription, and someone is in it.
+    pub(super) fn is_joined(&self, name: &str) -> bool {
+        self.name == name && self.has_members()
     }
 
     pub(super) fn has_members(&self) -> bool {

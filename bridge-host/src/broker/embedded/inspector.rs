@@ -1,12 +1,13 @@
-//! The store as another process may use it while the bridge runs: ledgers and
-//! dead letters. It takes no lock, and the running bridge notices what it does.
+//! The store as another process may use it while the bridge runs: ledgers,
+//! dead letters, subscriptions that go. It takes no lock, and the running bridge notices what it does.
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::Connection;
 
 use super::dead_letters::{self, KeptDeadLetter, Which};
 use super::error::StoreError;
+use super::forget;
 use super::ledger::{self, Ledger};
 use super::store;
 
@@ -31,6 +32,45 @@ impl Inspector {
     /// What became of every message, subscription by subscription.
     pub fn ledgers(&self) -> Result<Vec<Ledger>, StoreError> {
         ledger::read(&self.conn).map_err(store::failed(&self.file))
+    }
+
+    /// That of one subscription.
+    pub fn ledger(&self, name: &str) -> Result<Ledger, StoreError> {
+        let mut ledgers = self.ledgers()?;
+        match ledgers.iter().position(|one| one.subscription == name) {
+            Some(found) => Ok(ledgers.swap_remove(found)),
+            None => {
+                let known: Vec<_> = ledgers.into_iter().map(|one| one.subscription).collect();
+                Err(StoreError::NoSubscription {
+                    name: name.into(),
+                    known: known.join(", "),
+                })
+            }
+        }
+    }
+
+    /// Removes a subscription with its pending deliveries and dead letters;
+    /// where there are any, only if they may be lost.
+    pub fn forget(&self, name: &str, may_lose: bool) -> Result<(), StoreError> {
+        loop {
+            let step = store::in_transaction(&self.conn, |conn| {
+                let ledger = self.ledger(name);
+                match ledger {
+                    Ok(ledger) if may_lose || ledger.is_settled() => {
+                        Ok(Ok(forget::step(conn, name)?))
+                    }
+                    Ok(ledger) => Ok(Err(StoreError::NotEmpty {
+                        name: name.into(),
+                        pending: ledger.pending,
+                        dead_letters: ledger.dead_letters(),
+                    })),
+                    Err(error) => Ok(Err(error)),
+                }
+            });
+            if step.map_err(store::failed(&self.file))?? {
+                return Ok(());
+            }
+        }
     }
 
     /// Dead letters, oldest first: at most `limit` of those after the number
@@ -75,12 +115,7 @@ impl Inspector {
         let mut done = 0;
         while !ids.is_empty() {
             let next: Vec<i64> = ids.drain(..ids.len().min(STEP)).collect();
-            let moved = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate)
-                .and_then(|tx| {
-                    let moved = step(&tx, &next)?;
-                    tx.commit()?;
-                    Ok(moved)
-                });
+            let moved = store::in_transaction(&self.conn, |conn| step(conn, &next));
             done += moved.map_err(store::failed(&self.file))?;
         }
         Ok(done)
@@ -90,20 +125,7 @@ impl Inspector {
         match which {
             Which::All => Ok(()),
             Which::Id(id) => self.dead_letter(*id).map(drop),
-            Which::Subscription(name) => {
-                let known: Vec<String> = self
-                    .ledgers()?
-                    .into_iter()
-                    .map(|l| l.subscription)
-                    .collect();
-                match known.contains(name) {
-                    true => Ok(()),
-                    false => Err(StoreError::NoSubscription {
-                        name: name.clone(),
-                        known: known.join(", "),
-                    }),
-                }
-            }
+            Which::Subscription(name) => self.ledger(name).map(drop),
         }
     }
 }

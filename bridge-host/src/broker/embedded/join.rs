@@ -83,6 +83,22 @@ pub(super) fn routes(conn: &Connection) -> rusqlite::Result<Vec<Route>> {
     routes.collect()
 }
 
+/// Leaves out those that another process removed.
+pub(super) fn reload(conn: &Connection, known: &mut Vec<Route>) -> rusqlite::Result<()> {
+    let there = routes(conn)?;
+    known.retain(|route| {
+        let stays = there.iter().any(|other| other.sub == route.sub);
+        if !stays && route.feed.as_ref().is_some_and(|feed| feed.has_members()) {
+            tracing::warn!(
+                subscription = route.name,
+                "forgotten by another process while it runs: nothing comes to it any more; at the next start it begins anew"
+            );
+        }
+        stays
+    });
+    Ok(())
+}
+
 /// Writes the subscription. A new one gets every message that is kept and
 /// matches.
 pub(super) fn save(conn: &Connection, spec: &SubscribeSpec) -> rusqlite::Result<Route> {

@@ -6,6 +6,7 @@ use rusqlite::{Connection, params};
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Ledger {
     /// The name of the subscription.
+    #[serde(rename = "name")]
     pub subscription: String,
     /// Messages that matched its topics.
     pub accepted: u64,
@@ -27,6 +28,16 @@ impl Ledger {
     /// dead-lettered + pending.
     pub fn is_balanced(&self) -> bool {
         self.accepted == self.delivered + self.filtered + self.dead_lettered + self.pending
+    }
+
+    /// The dead letters that are still there.
+    pub fn dead_letters(&self) -> u64 {
+        self.dead_lettered.saturating_sub(self.dropped)
+    }
+
+    /// Whether nothing is left to do: neither pending messages nor dead letters.
+    pub fn is_settled(&self) -> bool {
+        self.pending == 0 && self.dead_letters() == 0
     }
 }
 

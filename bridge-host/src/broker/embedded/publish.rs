@@ -104,7 +104,8 @@ impl Publish {
         &self.topic
     }
 
-    /// Whether its id was seen after `window_start`; remembers it otherwise.
+    /// Whether its id was seen on its topic after `window_start`; remembers it
+    /// otherwise.
     pub(super) fn is_duplicate(
         &self,
         conn: &Connection,
@@ -115,10 +116,20 @@ impl Publish {
             return Ok(false);
         }
         let mut remember = conn.prepare_cached(
-            "INSERT INTO recent_ids (id, at) VALUES (?1, ?2)
-             ON CONFLICT (id) DO UPDATE SET at = ?2 WHERE at <= ?3",
+            "INSERT INTO recent_ids (topic, id, at) VALUES (?1, ?2, ?3)
+             ON CONFLICT (topic, id) DO UPDATE SET at = ?3 WHERE at <= ?4",
         )?;
-        Ok(remember.execute(params![self.id.as_str(), now, window_start])? == 0)
+        let seen = params![self.topic, self.id.as_str(), now, window_start];
+        Ok(remember.execute(seen)? == 0)
+    }
+
+    /// It is not kept after all: its id may come again.
+    pub(super) fn forget(&self, conn: &Connection) -> rusqlite::Result<()> {
+        if self.id_given {
+            conn.prepare_cached("DELETE FROM recent_ids WHERE topic = ?1 AND id = ?2")?
+                .execute([&self.topic, self.id.as_str()])?;
+        }
+        Ok(())
     }
 
     /// Writes the message, and says which `seq` it has.

@@ -19,6 +19,8 @@ pub(super) struct Retainer {
     after: i64,
     /// The same for messages published at the limit of size.
     searched: i64,
+    /// It found none settled since it began at the first one.
+    in_vain: bool,
     /// None of all messages was settled when last looked at.
     none_settled: bool,
 }
@@ -39,6 +41,7 @@ impl Retainer {
             deduplication_window,
             after: 0,
             searched: 0,
+            in_vain: false,
             none_settled: false,
         }
     }
@@ -57,15 +60,22 @@ impl Retainer {
         self.settings.max_size
     }
 
+    /// Whether the last search for room went through all messages in vain. It
+    /// ends early where there are many.
+    pub(super) fn none_settled(&self) -> bool {
+        self.none_settled
+    }
+
     /// Messages were settled: searching may pay again.
     pub(super) fn look_again(&mut self) {
+        self.in_vain = false;
         self.none_settled = false;
     }
 
     /// What was removed is there again.
     pub(super) fn undone(&mut self) {
         self.searched = 0;
-        self.none_settled = false;
+        self.look_again();
     }
 
     /// One step of the round that removes what is too old, and what is too
@@ -81,8 +91,8 @@ impl Retainer {
         let goes = |published_at: i64, gone: u64| published_at < cutoff || gone < excess;
         let removed = remove_settled(conn, self.after, goes)?;
         let mut forget = conn.prepare_cached(
-            "DELETE FROM recent_ids WHERE id IN
-                 (SELECT id FROM recent_ids WHERE at <= ?1 ORDER BY at LIMIT ?2)",
+            "DELETE FROM recent_ids WHERE (topic, id) IN
+                 (SELECT topic, id FROM recent_ids WHERE at <= ?1 ORDER BY at LIMIT ?2)",
         )?;
         let window_start = self.window_start(now);
         let forgotten = forget.execute([window_start, STEP_ROWS as i64])?;
@@ -105,14 +115,15 @@ impl Retainer {
             if gone >= excess || self.none_settled {
                 break;
             }
-            let from_start = self.searched == 0;
+            self.in_vain |= self.searched == 0;
             let missing = excess - gone;
             let removed = remove_settled(conn, self.searched, |_, gone| gone < missing)?;
             gone += removed.bytes;
             self.searched = removed.reached;
+            self.in_vain &= removed.bytes == 0;
             if !removed.more && gone < excess {
                 self.searched = 0;
-                self.none_settled = from_start && removed.bytes == 0;
+                self.none_settled = self.in_vain;
             }
         }
         Ok(gone)

@@ -10,7 +10,7 @@ pub struct Settings {
     pub path: PathBuf,
     /// How long messages stay that no subscription waits for any more.
     pub retention: Retention,
-    /// An id seen again within this time is a duplicate.
+    /// An id seen again on its topic within this time is a duplicate.
     pub deduplication_window: Duration,
     /// The most data one message may have, in bytes.
     pub max_message_size: u64,

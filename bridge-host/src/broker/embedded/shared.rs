@@ -57,6 +57,10 @@ impl Shared {
         lock(&self.feeds).push(feed);
     }
 
+    pub(super) fn is_joined(&self, name: &str) -> bool {
+        lock(&self.feeds).iter().any(|feed| feed.is_joined(name))
+    }
+
     /// Another process changed the database.
     pub(super) fn changed_elsewhere(&self) {
         for feed in lock(&self.feeds).iter() {

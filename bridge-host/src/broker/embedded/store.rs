@@ -4,12 +4,12 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::error::StoreError;
 
 /// The format that this version writes, kept in `user_version`.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// How long a connection waits for another process to finish its commit.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -27,7 +27,12 @@ CREATE TABLE messages (
 ) STRICT;
 CREATE TABLE totals (one INTEGER PRIMARY KEY CHECK (one = 1), size INTEGER NOT NULL) STRICT;
 INSERT INTO totals VALUES (1, 0);
-CREATE TABLE recent_ids (id TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE recent_ids (
+    topic TEXT NOT NULL,
+    id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (topic, id)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX recent_ids_at ON recent_ids (at);
 CREATE TABLE subscriptions (
     sub INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -127,6 +132,23 @@ pub(super) fn open_existing(folder: &Path) -> Result<Connection, StoreError> {
     Ok(conn)
 }
 
+/// Runs `work` in a transaction, which is undone where it fails.
+pub(super) fn in_transaction<T>(
+    conn: &Connection,
+    work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
+    let done = work(&tx)?;
+    tx.commit()?;
+    Ok(done)
+}
+
+/// A number that changes when another connection has changed the database.
+pub(super) fn data_version(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.prepare_cached("PRAGMA data_version")?
+        .query_row([], |row| row.get(0))
+}
+
 /// Gives an SQLite error the file that it is about.
 pub(super) fn failed(path: &Path) -> impl Fn(rusqlite::Error) -> StoreError {
     move |source| StoreError::Sqlite {
@@ -179,7 +201,7 @@ fn check_version(conn: &Connection, path: &Path) -> Result<(), StoreError> {
         .map_err(failed(path))?;
     match found {
         VERSION => Ok(()),
-        found if found > VERSION => Err(StoreError::Newer {
+        found if found > 0 => Err(StoreError::Format {
             path: path.into(),
             found,
             known: VERSION,

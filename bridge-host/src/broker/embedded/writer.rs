@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::Connection;
 
 use super::error::{Fault, StoreError};
 use super::feed::Feed;
@@ -19,7 +19,7 @@ use super::retention::Retainer;
 use super::settings::Settings;
 use super::settle::Settle;
 use super::shared::{Shared, closed};
-use super::store::{failed, file, millis};
+use super::store::{data_version, failed, file, in_transaction, millis};
 use crate::broker::{BrokerError, SubscribeSpec};
 use group::Books;
 use upkeep::Upkeep;
@@ -50,12 +50,14 @@ pub(super) fn spawn(
     settings: Settings,
 ) -> Result<JoinHandle<()>, StoreError> {
     let path = file(&settings.path);
+    let version = data_version(&conn).map_err(failed(&path))?;
     let routes = join::routes(&conn).map_err(failed(&path))?;
     let kept = conn.query_row("SELECT size FROM totals", [], |row| row.get(0));
-    let upkeep = Upkeep::new(&conn).map_err(failed(&path))?;
+    let upkeep = Upkeep::new(version);
     let window = millis(settings.deduplication_window);
     let books = Books {
         routes,
+        version,
         retainer: Retainer::new(settings.retention, window),
         kept: kept.map_err(failed(&path))?,
     };
@@ -154,8 +156,10 @@ impl Writer {
         let saved = in_transaction(&self.conn, |conn| join::save(conn, spec));
         let mut route = saved.map_err(|error| self.fault(&error).for_caller())?;
         let old = known.map(|known| self.books.routes.swap_remove(known));
+        // Forgotten meanwhile by another process, it is a new one.
+        let old = old.filter(|old| old.sub == route.sub);
         let feed = old.and_then(|old| old.feed).unwrap_or_else(|| {
-            let feed = Arc::new(Feed::new(route.sub));
+            let feed = Arc::new(Feed::new(route.sub, &route.name));
             self.shared.add_feed(Arc::clone(&feed));
             feed
         });
@@ -172,17 +176,6 @@ impl Writer {
         }
         fault
     }
-}
-
-/// Runs `work` in a transaction, which is undone where it fails.
-fn in_transaction<T>(
-    conn: &Connection,
-    work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-) -> rusqlite::Result<T> {
-    let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
-    let done = work(&tx)?;
-    tx.commit()?;
-    Ok(done)
 }
 
 /// However the thread ends, nobody waits for it in vain.

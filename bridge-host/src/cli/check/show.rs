@@ -1,5 +1,7 @@
 //! What a config comes to, for people.
 
+mod flow;
+
 use std::fmt::Write;
 use std::path::Path;
 
@@ -104,15 +106,7 @@ fn policy(lines: &mut Lines, policy: &Policy) {
     }
     lines.line("may reach", &reach(policy));
     lines.line("limits", &limits(&policy.limits));
-    let order = if policy.max_in_flight == 1 {
-        ", in order"
-    } else {
-        ""
-    };
-    lines.line(
-        "in flight",
-        &format!("{} at most{order}", policy.max_in_flight),
-    );
+    flow::show(lines, policy);
     lines.line("timeout", &format!("{} an attempt", policy.timeout));
 }
 

@@ -1,6 +1,8 @@
 //! What a config comes to, as plain data: for `--json`, and for those who
 //! read it.
 
+mod flow;
+
 use std::time::Duration;
 
 use mapping::Verdict;
@@ -10,6 +12,8 @@ use crate::config::{
     self, Config, Connection, Endpoint, Parts, Subscription, show_duration, show_size,
 };
 use crate::{delivery, guest};
+
+pub(super) use flow::Flow;
 
 /// A config, defaults and all, secrets left out.
 #[derive(Serialize)]
@@ -54,6 +58,9 @@ pub(super) struct Policy {
     pub(super) to: Option<To>,
     pub(super) reply_to: Option<ReplyTo>,
     pub(super) max_in_flight: usize,
+    /// With it, the limit moves between the two.
+    pub(super) min_in_flight: Option<usize>,
+    pub(super) flow: Flow,
     pub(super) timeout: String,
     pub(super) settings: Vec<(String, String)>,
     pub(super) reaches: Vec<String>,
@@ -167,6 +174,8 @@ fn policy(subscription: &Subscription) -> Policy {
         to: subscription.endpoint.as_ref().map(to),
         reply_to: subscription.reply_to.as_ref().map(reply_to),
         max_in_flight: subscription.policy.max_in_flight,
+        min_in_flight: subscription.policy.min_in_flight,
+        flow: Flow::of(&subscription.policy),
         timeout: show_duration(subscription.policy.timeout),
         settings: settings
             .map(|(key, text)| (key.clone(), text.shown().into()))

@@ -59,11 +59,20 @@ impl Lease {
         let overlaps = inner.faults.extend > 0;
         let Inner { entries, wrong, .. } = &mut *inner;
         let entry = &mut entries[self.index];
+        let in_place = policy.order.is_some() && entry.key.is_some();
+        if in_place && matches!(settlement, Settlement::Retry(_)) {
+            wrong.push(format!("{} lost its turn", entry.id));
+        }
+        let attempt = match &settlement {
+            Settlement::DeadLetter(letter) if in_place => letter.attempts.max(self.attempt),
+            _ => self.attempt,
+        };
         let rule = Rule {
-            attempt: self.attempt,
+            attempt,
             retry: &policy.retry,
             timeout: policy.timeout,
             overlaps,
+            in_place,
         };
         if !self.is_current(&entry.state) {
             return;

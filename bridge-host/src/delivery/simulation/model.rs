@@ -62,6 +62,8 @@ pub(super) struct Faults {
 pub(super) struct Entry {
     pub(super) id: MessageId,
     pub(super) state: State,
+    /// What it has an order by.
+    pub(super) key: Option<u64>,
     /// Of the delivery to come, or under way.
     pub(super) attempt: u32,
 }
@@ -72,6 +74,7 @@ pub(super) struct Inner {
     pub(super) faults: Faults,
     /// Receipts that are held.
     pub(super) held: usize,
+    pub(super) most_held: usize,
     /// What should not have happened: a panic would end only its own task.
     pub(super) wrong: Vec<String>,
     tokens: u64,
@@ -96,6 +99,7 @@ impl Model {
                 random: Random::new(!script.seed()),
                 faults,
                 held: 0,
+                most_held: 0,
                 wrong: Vec::new(),
                 tokens: 0,
             }),
@@ -112,11 +116,17 @@ impl Model {
 
     /// Puts one more message at the end.
     pub(super) fn publish(&self) -> MessageId {
+        self.publish_with(None)
+    }
+
+    /// Puts one more message with this key at the end.
+    pub(super) fn publish_with(&self, key: Option<u64>) -> MessageId {
         let mut inner = self.lock();
         let id = MessageId::parse(&format!("m-{}", inner.entries.len())).unwrap();
         inner.entries.push(Entry {
             id: id.clone(),
             state: State::Ready,
+            key,
             attempt: 1,
         });
         self.touch();
@@ -126,6 +136,19 @@ impl Model {
     /// Counts from 0, as the messages were published.
     pub(super) fn place_of(&self, id: &MessageId) -> Option<usize> {
         self.lock().entries.iter().position(|entry| entry.id == *id)
+    }
+
+    /// Whether all that came before it for the same key had their last word.
+    pub(super) fn may_begin(&self, id: &MessageId) -> bool {
+        let inner = self.lock();
+        let place = inner.entries.iter().position(|entry| entry.id == *id);
+        let place = place.expect("it was published");
+        let key = inner.entries[place].key;
+        let mut before = inner.entries[..place].iter();
+        let done = |entry: &Entry| entry.state.is_final() || self.script.is_done(&entry.id);
+        self.policy.order.is_none()
+            || key.is_none()
+            || before.all(|entry| entry.key != key || done(entry))
     }
 
     /// Wakes whoever waits for a change.
@@ -183,7 +206,9 @@ impl Model {
     fn take(self: &Arc<Self>) -> Result<Incoming, Option<Instant>> {
         let ordered = self.policy.ordered();
         let mut inner = self.lock();
-        if inner.held >= self.policy.max_in_flight {
+        let held_back = if self.policy.order.is_some() { 1024 } else { 0 };
+        inner.most_held = inner.most_held.max(inner.held + 1);
+        if inner.held >= self.policy.max_in_flight + held_back {
             let wrong = "a message is fetched without a place for it";
             inner.wrong.push(wrong.into());
         }
@@ -205,8 +230,12 @@ impl Model {
         let until = now + LEASE;
         entry.state = State::Leased { token, until };
         let lease = Lease::new(self.clone(), index, token, entry.attempt);
+        let mut message = Message::new("orders.new", "secret data");
+        if let Some(key) = entry.key {
+            message.add_metadata("key", key.to_string());
+        }
         Ok(Incoming {
-            message: Message::new("orders.new", "secret data"),
+            message,
             id: entry.id.clone(),
             attempt: entry.attempt,
             published: SystemTime::now(),

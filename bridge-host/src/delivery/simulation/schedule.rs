@@ -11,13 +11,26 @@ use super::model::{Faults, Model};
 use super::random::Random;
 use super::script::Script;
 use super::{MILLI, Running, SECOND};
-use crate::delivery::{Policy, Retry};
+use crate::delivery::{Breaker, OrderKey, Policy, Rate, Retry};
 
-const SCHEDULES: u64 = 3000;
-
+/// Those that go through the broker alone.
 #[test]
 fn random_schedules_lose_nothing() {
-    for seed in 0..SCHEDULES {
+    run(0..3000);
+}
+
+/// Those with an order by key, limits of the endpoint, or both.
+#[test]
+fn random_schedules_keep_order_and_limits() {
+    run(FLOWS..FLOWS + 5000);
+}
+
+/// Seeds from here on have a flow.
+const FLOWS: u64 = 1_000_000;
+
+fn run(seeds: std::ops::Range<u64>) {
+    let (first, last) = (seeds.start, seeds.end - 1);
+    for seed in seeds {
         let run = || {
             let runtime = Builder::new_current_thread()
                 .enable_time()
@@ -30,13 +43,17 @@ fn random_schedules_lose_nothing() {
             resume_unwind(panic);
         }
     }
+    println!("the schedules of the seeds {first} to {last} kept all promises");
 }
 
 /// One schedule: messages come at odd times, the engine is shut down or
 /// killed at odd times, and at last left to its work.
 async fn simulate(seed: u64) {
     let mut random = Random::new(seed.wrapping_mul(3));
-    let policy = random_policy(&mut random);
+    let mut policy = random_policy(&mut random);
+    if seed >= FLOWS {
+        random_flow(&mut random, &mut policy);
+    }
     let faults = random_faults(&mut random);
     let script = Script::new(seed);
     let model = Model::new(&script, &policy, faults);
@@ -65,7 +82,7 @@ async fn publish(model: Arc<Model>, mut random: Random) {
         if random.chance(30) {
             sleep(random.millis(1, 10_000)).await;
         }
-        model.publish();
+        model.publish_with(Some(random.below(4)).filter(|key| *key > 0));
     }
 }
 
@@ -92,7 +109,31 @@ fn random_policy(random: &mut Random) -> Policy {
             initial: random.millis(0, 2000),
             max: random.millis(0, 30_000),
         },
+        ..Policy::default()
     }
+}
+
+fn random_flow(random: &mut Random, policy: &mut Policy) {
+    if random.chance(70) {
+        policy.order = Some(OrderKey::Metadata("key".into()));
+    }
+    if random.chance(40) {
+        policy.min_in_flight = Some(random.between(1, policy.max_in_flight as u64) as usize);
+    }
+    if random.chance(40) {
+        policy.breaker = Some(Breaker {
+            after: random.between(1, 5) as u32,
+            open_for: random.millis(10, 120_000),
+        });
+    }
+    if random.chance(40) {
+        policy.rate = Some(Rate {
+            count: random.between(1, 50) as u32,
+            per: random.pick(&[SECOND, 10 * SECOND]),
+            burst: random.between(1, 5) as u32,
+        });
+    }
+    policy.pause = random.chance(50);
 }
 
 fn random_faults(random: &mut Random) -> Faults {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
+use super::promises::Promises;
 use super::random::Random;
 use super::{MILLI, SECOND};
 use crate::broker::Settlement;
@@ -24,6 +25,8 @@ pub(super) enum Nature {
     Ok(Duration),
     /// An exchange that may be made again, after this time.
     Busy(Duration),
+    /// A 503 with this Retry-After.
+    Asks(Duration),
     /// Never works.
     Never,
     /// Never returns.
@@ -55,6 +58,7 @@ pub(super) struct Script {
     calls: Mutex<Vec<MessageId>>,
     active: AtomicUsize,
     most_active: AtomicUsize,
+    pub(super) promises: Promises,
 }
 
 impl Script {
@@ -68,6 +72,7 @@ impl Script {
             calls: Mutex::default(),
             active: AtomicUsize::new(0),
             most_active: AtomicUsize::new(0),
+            promises: Promises::default(),
         })
     }
 
@@ -78,6 +83,12 @@ impl Script {
     /// From now on this message has this nature.
     pub(super) fn tell(&self, id: MessageId, nature: Nature) {
         self.natures.lock().unwrap().insert(id, nature);
+    }
+
+    /// From now on all that were told of have this nature.
+    pub(super) fn tell_all(&self, nature: Nature) {
+        let mut natures = self.natures.lock().unwrap();
+        natures.values_mut().for_each(|one| *one = nature);
     }
 
     pub(super) fn calls(&self) -> usize {
@@ -112,12 +123,24 @@ impl Script {
     ) -> Option<String> {
         let shown = self.shown.lock().unwrap();
         let shown = shown.get(id).map_or(&[][..], Vec::as_slice);
+        if let (true, Settlement::DeadLetter(letter)) = (rule.in_place, settlement)
+            && (shown.len() as u32) < letter.attempts
+        {
+            return Some(format!("{id} has more attempts than calls: {letter:?}"));
+        }
         let last = shown.len().saturating_sub(1);
         let witnesses = if rule.overlaps { shown } else { &shown[last..] };
         let right = witnesses
             .iter()
             .any(|shown| rule.allows(*shown, settlement));
         (!right).then(|| format!("{id} settled as {settlement:?} by {rule:?} after {shown:?}"))
+    }
+
+    /// Whether a call for it came to an end that is its last word.
+    pub(super) fn is_done(&self, id: &MessageId) -> bool {
+        let shown = self.shown.lock().unwrap();
+        let last = |shown: &Shown| !matches!(shown, Shown::Passing | Shown::Cut(_));
+        shown.get(id).is_some_and(|all| all.iter().any(last))
     }
 
     /// Takes time, and shows something.
@@ -130,6 +153,11 @@ impl Script {
             Nature::Busy(time) => {
                 sleep(time).await;
                 outcome(CallResult::Connection("503".into()), Some(503))
+            }
+            Nature::Asks(time) => {
+                let mut busy = outcome(CallResult::Connection("503".into()), Some(503));
+                busy.exchanges[0].retry_after = Some(time);
+                busy
             }
             Nature::Never => outcome(CallResult::Other("410".into()), Some(410)),
             Nature::Hangs => std::future::pending().await,
@@ -150,6 +178,8 @@ pub(super) struct Rule<'a> {
     pub(super) retry: &'a Retry,
     pub(super) timeout: Duration,
     pub(super) overlaps: bool,
+    /// Retries do not go through the broker: each attempt made one call.
+    pub(super) in_place: bool,
 }
 
 impl Rule<'_> {
@@ -233,6 +263,7 @@ struct Witness<'a> {
     script: &'a Script,
     id: MessageId,
     began: Instant,
+    probe: bool,
     shown: Option<Shown>,
 }
 
@@ -245,6 +276,8 @@ impl Drop for Witness<'_> {
         };
         let mut all = self.script.shown.lock().unwrap();
         all.entry(self.id.clone()).or_default().push(shown);
+        drop(all);
+        self.script.promises.ended(self.probe, None);
         self.script.active.fetch_sub(1, SeqCst);
     }
 }
@@ -252,6 +285,7 @@ impl Drop for Witness<'_> {
 #[async_trait]
 impl Handle for Script {
     async fn handle(&self, call: Call) -> Outcome {
+        let probe = self.promises.begins(&call.id);
         self.calls.lock().unwrap().push(call.id.clone());
         let active = self.active.fetch_add(1, SeqCst) + 1;
         self.most_active.fetch_max(active, SeqCst);
@@ -261,9 +295,15 @@ impl Handle for Script {
             script: self,
             id: call.id,
             began: Instant::now(),
+            probe,
             shown: None,
         };
-        let outcome = self.act(told.unwrap_or(Nature::Flaky)).await;
+        let act = self.act(told.unwrap_or(Nature::Flaky));
+        let outcome = match tokio::time::timeout(call.timeout, act).await {
+            Ok(outcome) => outcome,
+            Err(_) => outcome(CallResult::Failed(Failure::OutOfTime(call.timeout)), None),
+        };
+        self.promises.ended(probe, Some(&outcome));
         let gone = outcome.exchanges.is_empty() && outcome.sent == 0;
         witness.shown = Some(match &outcome.result {
             CallResult::Ok if gone => Shown::Filtered,

@@ -28,8 +28,14 @@ async fn an_id_seen_again_is_kept_once() {
         kept += u32::from(!task.await.unwrap());
     }
     assert_eq!(kept, 1);
-    assert_eq!(next(&mut s).await.id, id);
-    assert_eq!(ledger(&broker, "s").await.accepted, 1);
+    let elsewhere = Message::new("u", "1".as_bytes());
+    let elsewhere = broker.publish(elsewhere, Some(id.clone())).await.unwrap();
+    assert!(!elsewhere.duplicate, "another topic is another message");
+    for topic in ["t", "u"] {
+        let incoming = next(&mut s).await;
+        assert_eq!((incoming.id, &*incoming.message.topic), (id.clone(), topic));
+    }
+    assert_eq!(ledger(&broker, "s").await.accepted, 2);
     drop((s, broker));
 
     let window = Duration::from_millis(1);
@@ -97,8 +103,10 @@ async fn at_the_limit_of_size_only_settled_messages_go() {
     let broker = Embedded::open(settings).unwrap();
     let mut s = broker.subscribe(spec("s", &["a"])).await.unwrap();
     let message = |topic| Message::new(topic, vec![b'x'; 999]);
-    for _ in 0..50 {
-        broker.publish(message("a"), None).await.unwrap();
+    let first = MessageId::parse("evt_0").unwrap();
+    for n in 0..50 {
+        let id = (n == 0).then(|| first.clone());
+        broker.publish(message("a"), id).await.unwrap();
     }
     for _ in 0..200 {
         broker.publish(message("b"), None).await.unwrap();
@@ -107,7 +115,11 @@ async fn at_the_limit_of_size_only_settled_messages_go() {
         broker.publish(message("a"), None).await.unwrap();
     }
     let full = broker.publish(message("b"), None).await;
-    assert!(matches!(full, Err(BrokerError::Full(text)) if text.contains("max_size")));
+    assert!(
+        matches!(full, Err(BrokerError::Full(text)) if text.contains("all of them pending") && text.contains("max_size"))
+    );
+    let again = broker.publish(message("a"), Some(first)).await.unwrap();
+    assert!(again.duplicate, "it is kept already, and needs no room");
     let id = MessageId::parse("evt_1").unwrap();
     let given = broker.publish(message("a"), Some(id.clone())).await;
     assert!(matches!(given, Err(BrokerError::Full(_))));
@@ -128,6 +140,63 @@ async fn at_the_limit_of_size_only_settled_messages_go() {
     let published = broker.publish(message("a"), Some(id)).await.unwrap();
     assert!(!published.duplicate, "what was refused was not remembered");
     assert_eq!(ledger(&broker, "s").await.accepted, 101);
+}
+
+/// More messages than one search for room looks at: its refusal says no more
+/// than it found, and those after it look on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_cut_short_says_so() {
+    let folder = Folder::new();
+    let broker = folder.open();
+    drop(broker.subscribe(spec("s", &["a"])).await.unwrap());
+    drop(broker);
+    folder.sql(
+        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 20000)
+         INSERT INTO messages SELECT n, n, 'a', NULL, NULL, unixepoch() * 1000, 1, x'' FROM n;
+         INSERT INTO deliveries SELECT 1, seq, 0, 0 FROM messages;
+         UPDATE totals SET size = 20000",
+    );
+    let mut settings = folder.settings();
+    settings.retention.max_size = 20_000;
+    let broker = Embedded::open(settings).unwrap();
+    let refusal = async || {
+        let refused = broker.publish(Message::new("a", "x"), None).await;
+        refused.expect_err("there is no room").to_string()
+    };
+    let first = refusal().await;
+    assert!(first.contains("the next attempt looks on"), "{first}");
+    let mut tries = 1;
+    while !refusal().await.contains("all of them pending") {
+        tries += 1;
+        assert!(tries < 10, "a search comes to its end");
+    }
+}
+
+/// Another process that holds the database for long fails a group at once,
+/// and not its messages one after the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_database_fails_publishers_together() {
+    let folder = Folder::new();
+    let broker = Arc::new(folder.open());
+    let other = rusqlite::Connection::open(folder.0.join("bridge.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let start = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let broker = Arc::clone(&broker);
+        tasks.spawn(async move { broker.publish(Message::new("t", ""), None).await });
+    }
+    for refused in tasks.join_all().await {
+        assert!(matches!(refused, Err(BrokerError::Unavailable(text)) if text.contains("locked")));
+    }
+    // The first comes alone, the others in a group: twice what SQLite waits.
+    assert!(
+        start.elapsed() < Duration::from_secs(30),
+        "{:?}",
+        start.elapsed()
+    );
+    other.execute_batch("ROLLBACK").unwrap();
+    publish(&broker, "t", "").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

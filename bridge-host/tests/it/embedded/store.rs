@@ -4,7 +4,7 @@ use bridge_host::broker::embedded::{Embedded, Inspector, StoreError, Which};
 use bridge_host::broker::{Broker, BrokerError, Settlement};
 use bridge_host::message::Message;
 
-use super::support::{Folder, ledger, letter, next, publish, spec, text, until};
+use super::support::{Folder, ledger, letter, next, publish, quiet, spec, text, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_letters_are_kept_shown_replayed_and_dropped() {
@@ -78,15 +78,13 @@ async fn one_broker_a_folder() {
     let closed = broker.publish(Message::new("t", ""), None).await;
     assert!(matches!(closed, Err(BrokerError::Unavailable(_))));
 
-    folder.sql("PRAGMA user_version = 9");
-    assert!(matches!(
-        Embedded::open(folder.settings()),
-        Err(StoreError::Newer {
-            found: 9,
-            known: 1,
-            ..
-        })
-    ));
+    for other in [1, 9] {
+        folder.sql(&format!("PRAGMA user_version = {other}"));
+        assert!(matches!(
+            Embedded::open(folder.settings()),
+            Err(StoreError::Format { found, known: 2, .. }) if found == other
+        ));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,4 +106,75 @@ async fn closing_writes_what_was_settled_and_ends_waiting() {
         Err(BrokerError::Unavailable(_))
     ));
     assert_eq!(folder.inspect().ledgers().unwrap()[0].delivered, 1);
+}
+
+/// Beside the running broker, which keeps no messages for it from then on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_is_forgotten() {
+    let folder = Folder::new();
+    let broker = folder.open();
+    let mut old = broker.subscribe(spec("old", &[">"])).await.unwrap();
+    let mut stays = broker.subscribe(spec("stays", &[">"])).await.unwrap();
+    for n in 0..3 {
+        publish(&broker, "t", &n.to_string()).await;
+    }
+    let incoming = next(&mut old).await;
+    incoming.receipt.settle(letter("no")).await.unwrap();
+    let under_way = next(&mut old).await;
+    let other = folder.inspect();
+    let refused = other.forget("old", false).unwrap_err();
+    assert!(
+        matches!(
+            &refused,
+            StoreError::NotEmpty {
+                pending: 2,
+                dead_letters: 1,
+                ..
+            }
+        ),
+        "{refused}"
+    );
+    let nobody = other.forget("nobody", true);
+    assert!(matches!(nobody, Err(StoreError::NoSubscription { .. })));
+    other.forget("old", true).unwrap();
+
+    publish(&broker, "t", "3").await;
+    under_way.receipt.settle(letter("late")).await.unwrap();
+    let conn = rusqlite::Connection::open(folder.0.join("bridge.db")).unwrap();
+    for table in ["deliveries", "dead_letters"] {
+        let of_nobody = format!(
+            "SELECT count(*) FROM {table} WHERE sub NOT IN (SELECT sub FROM subscriptions)"
+        );
+        let rows: u32 = conn.query_row(&of_nobody, [], |row| row.get(0)).unwrap();
+        assert_eq!(rows, 0, "{table} of nobody");
+    }
+    let left = broker.ledgers().await.unwrap();
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(ledger(&broker, "stays").await.pending, 4);
+    for n in 0..4 {
+        assert_eq!(text(&next(&mut stays).await), n.to_string());
+    }
+
+    let mut anew = broker.subscribe(spec("old", &[">"])).await.unwrap();
+    let incoming = next(&mut anew).await;
+    assert_eq!((text(&incoming).as_str(), incoming.attempt), ("0", 1));
+    drop(next(&mut old).await);
+    quiet(&mut old).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forgetting_makes_room_at_once() {
+    let folder = Folder::new();
+    let mut settings = folder.settings();
+    settings.retention.max_size = 1000;
+    let broker = Embedded::open(settings).unwrap();
+    let old = broker.subscribe(spec("old", &[">"])).await.unwrap();
+    assert_eq!(broker.unjoined().await.unwrap(), []);
+    drop(old);
+    assert_eq!(broker.unjoined().await.unwrap().len(), 1);
+    let send = || broker.publish(Message::new("t", vec![0; 600]), None);
+    send().await.unwrap();
+    assert!(matches!(send().await, Err(BrokerError::Full(_))));
+    folder.inspect().forget("old", true).unwrap();
+    send().await.unwrap();
 }

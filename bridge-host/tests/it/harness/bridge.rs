@@ -142,6 +142,17 @@ impl Bridge {
             .expect("the subscription")
     }
 
+    /// What holds back the deliveries of a subscription now.
+    pub async fn flow(&self, name: &str) -> serde_json::Value {
+        let answer = request(self.intake, "GET", "/ledger", &[], "")
+            .await
+            .expect("an answer");
+        let all = answer.json()["subscriptions"].clone();
+        let all = all.as_array().expect("a list");
+        let one = all.iter().find(|one| one["name"] == name);
+        one.expect("the subscription")["since_start"]["flow"].clone()
+    }
+
     /// The ledger of a subscription, once it is as wanted.
     pub async fn ledger_when(&self, name: &str, wanted: impl Fn(&Ledger) -> bool) -> Ledger {
         until("the ledger", || async {

@@ -66,7 +66,7 @@ impl Running {
         };
         let subscription = Mutex::new(broker.subscribe(spec).await.unwrap());
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let admin = Arc::new(Admin::new(Books));
+        let admin = Arc::new(Admin::new(Books, || true));
         admin.set_ready(true);
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(ingest::serve(

@@ -1,25 +1,27 @@
-//! A group of messages and settlements: written as one transaction; where that
-//! fails, taken apart, so that one that cannot be written fails alone.
+//! A group of messages and settlements: written as one transaction; where one
+//! of them is at fault, taken apart, so that it fails alone.
 
 use std::collections::HashMap;
 use std::time::Instant;
 
 use rusqlite::Connection;
 
-use super::{AGAIN, Writer, in_transaction};
+use super::{AGAIN, Writer};
 use crate::broker::BrokerError;
 use crate::broker::embedded::error::Fault;
-use crate::broker::embedded::join::Route;
+use crate::broker::embedded::join::{Route, reload};
 use crate::broker::embedded::ledger::Tally;
 use crate::broker::embedded::publish::Publish;
 use crate::broker::embedded::retention::Retainer;
 use crate::broker::embedded::settle::Settle;
 use crate::broker::embedded::shared::closed;
-use crate::broker::embedded::store::now_ms;
+use crate::broker::embedded::store::{data_version, in_transaction, now_ms};
 
 /// What the writer knows of the store without asking it.
 pub(super) struct Books {
     pub(super) routes: Vec<Route>,
+    /// Of the database, when the routes were read.
+    pub(super) version: i64,
     pub(super) retainer: Retainer,
     /// All messages together, in bytes.
     pub(super) kept: u64,
@@ -55,7 +57,8 @@ impl Writer {
                 self.books.retainer.undone();
                 match self.fault(&error) {
                     Fault::Fatal(_) => self.fail(publishes, settles),
-                    fault => self.write_apart(publishes, settles, fault),
+                    fault @ Fault::Command(_) => self.write_apart(publishes, settles, &fault),
+                    fault => self.hold_up(publishes, settles, &fault),
                 }
             }
         }
@@ -81,14 +84,22 @@ impl Writer {
         }
     }
 
-    /// The group failed as a whole, and nothing of it is written.
-    fn write_apart(&mut self, mut publishes: Vec<Publish>, settles: Vec<Settle>, fault: Fault) {
-        let several = publishes.len() + settles.len() > 1;
-        let passes = matches!(fault, Fault::Full(_) | Fault::Busy(_));
-        if passes && publishes.is_empty() {
-            return self.put_off(settles, &fault);
+    /// There is no writing for now, whatever it is: trying each alone would
+    /// only take as long again for each. On a full disk settlements alone may
+    /// find the room that messages did not.
+    fn hold_up(&mut self, publishes: Vec<Publish>, settles: Vec<Settle>, fault: &Fault) {
+        let alone = matches!(fault, Fault::Full(_)) && !publishes.is_empty();
+        fail(publishes, Vec::new(), &fault.for_caller());
+        match (settles.is_empty(), alone) {
+            (true, _) => {}
+            (false, true) => self.write(Vec::new(), settles),
+            (false, false) => self.put_off(settles, fault),
         }
-        if !several {
+    }
+
+    /// One of the group is at fault, and nothing of it is written.
+    fn write_apart(&mut self, publishes: Vec<Publish>, settles: Vec<Settle>, fault: &Fault) {
+        if publishes.len() + settles.len() <= 1 {
             return fail(publishes, settles, &fault.for_caller());
         }
         if publishes.is_empty() {
@@ -100,7 +111,7 @@ impl Writer {
         if !settles.is_empty() {
             self.write_more(Vec::new(), settles);
         }
-        for publish in publishes.drain(..) {
+        for publish in publishes {
             self.write_more(vec![publish], Vec::new());
         }
     }
@@ -118,7 +129,8 @@ impl Writer {
         fail(publishes, settles, &error);
     }
 
-    /// Keeps settlements until there is room. What the WAL holds may make some.
+    /// Keeps settlements until they can be written. What the WAL holds may make
+    /// room.
     fn put_off(&mut self, settles: Vec<Settle>, fault: &Fault) {
         if !std::mem::replace(&mut self.stalled, true) {
             tracing::warn!(
@@ -129,13 +141,19 @@ impl Writer {
         }
         self.backlog.extend(settles);
         self.again_at = Instant::now() + AGAIN;
-        self.checkpoint();
-        self.upkeep.retain_soon();
+        if matches!(fault, Fault::Full(_)) {
+            self.checkpoint();
+            self.upkeep.retain_soon();
+        }
     }
 
     fn no_room(&self) -> BrokerError {
+        let found = match self.books.retainer.none_settled() {
+            true => "all of them pending or dead letters",
+            false => "and a search found too few settled ones; the next attempt looks on",
+        };
         BrokerError::Full(format!(
-            "{} of at most {} bytes are kept, and none of them is settled: let subscriptions catch up, replay or drop dead letters, or raise the retention's `max_size`",
+            "{} of at most {} bytes are kept, {found}: let subscriptions catch up, replay or drop dead letters, or raise the retention's `max_size`",
             self.books.kept,
             self.books.retainer.max_size()
         ))
@@ -158,6 +176,7 @@ impl Books {
         publishes: &[Publish],
         settles: &[Settle],
     ) -> rusqlite::Result<Done> {
+        self.refresh(conn)?;
         let mut tallies: HashMap<i64, Tally> = HashMap::new();
         let mut done = Done {
             now: now_ms(),
@@ -183,6 +202,18 @@ impl Books {
         Ok(done)
     }
 
+    /// Another process forgets subscriptions, and drops dead letters. Looked at
+    /// within the transaction, so that nothing is written for one that is gone.
+    fn refresh(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        let version = data_version(conn)?;
+        if version != self.version {
+            reload(conn, &mut self.routes)?;
+            self.version = version;
+            self.retainer.look_again();
+        }
+        Ok(())
+    }
+
     fn publish(
         &mut self,
         conn: &Connection,
@@ -190,17 +221,18 @@ impl Books {
         done: &mut Done,
         tallies: &mut HashMap<i64, Tally>,
     ) -> rusqlite::Result<Verdict> {
+        let window_start = self.retainer.window_start(done.now);
+        if publish.is_duplicate(conn, done.now, window_start)? {
+            return Ok(Verdict::Duplicate);
+        }
         let excess = self.retainer.excess(done.kept, publish.size());
         if excess > 0 {
             let gone = self.retainer.make_room(conn, excess)?;
             done.kept -= gone;
             if gone < excess {
+                publish.forget(conn)?;
                 return Ok(Verdict::NoRoom);
             }
-        }
-        let window_start = self.retainer.window_start(done.now);
-        if publish.is_duplicate(conn, done.now, window_start)? {
-            return Ok(Verdict::Duplicate);
         }
         let seq = publish.insert(conn, done.now)?;
         done.kept += publish.size();

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::Writer;
 use super::group::save_kept;
-use super::{Writer, in_transaction};
 use crate::broker::embedded::error::Fault;
 use crate::broker::embedded::publish::Publish;
-use crate::broker::embedded::store::now_ms;
+use crate::broker::embedded::store::{data_version, in_transaction, now_ms};
 
 const POLL: Duration = Duration::from_secs(1);
 /// Between two rounds of retention.
@@ -31,14 +31,14 @@ pub(super) struct Upkeep {
 }
 
 impl Upkeep {
-    pub(super) fn new(conn: &Connection) -> rusqlite::Result<Self> {
+    pub(super) fn new(data_version: i64) -> Self {
         let now = Instant::now();
-        Ok(Self {
-            data_version: data_version(conn)?,
+        Self {
+            data_version,
             poll_at: now + POLL,
             retain_at: now,
             pages: 0,
-        })
+        }
     }
 
     pub(super) fn next_at(&self) -> Instant {
@@ -77,7 +77,6 @@ impl Writer {
         match data_version(&self.conn) {
             Ok(version) if version != self.upkeep.data_version => {
                 self.upkeep.data_version = version;
-                self.books.retainer.look_again();
                 self.shared.changed_elsewhere();
             }
             Ok(_) => {}
@@ -131,10 +130,6 @@ impl Writer {
         };
         self.upkeep.retain_at = now + wait;
     }
-}
-
-fn data_version(conn: &Connection) -> rusqlite::Result<i64> {
-    conn.query_row("PRAGMA data_version", [], |row| row.get(0))
 }
 
 /// How many frames the WAL has.

@@ -1,0 +1,40 @@
+//! A subscription removed for good: its pending deliveries, its dead letters,
+//! its books. Which one, and whether it may go, is asked of the inspector.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// So many rows go at once, so that the bridge can write between.
+const STEP: usize = 10_000;
+
+/// Removes a part, and says whether all is gone. The books balance after each.
+pub(super) fn step(conn: &Connection, name: &str) -> rusqlite::Result<bool> {
+    let sub: Option<i64> = conn
+        .query_row(
+            "SELECT sub FROM subscriptions WHERE name = ?1",
+            [name],
+            |row| row.get(0),
+        )
+        .optional()?;
+    let Some(sub) = sub else {
+        return Ok(true);
+    };
+    let pending = conn.execute(
+        "DELETE FROM deliveries WHERE sub = ?1 AND seq IN
+             (SELECT seq FROM deliveries WHERE sub = ?1 ORDER BY seq LIMIT ?2)",
+        params![sub, STEP as i64],
+    )?;
+    let dead_letters = conn.execute(
+        "DELETE FROM dead_letters WHERE id IN
+             (SELECT id FROM dead_letters WHERE sub = ?1 LIMIT ?2)",
+        params![sub, STEP as i64],
+    )?;
+    if pending == STEP || dead_letters == STEP {
+        conn.execute(
+            "UPDATE subscriptions SET accepted = accepted - ?2, dropped = dropped + ?3 WHERE sub = ?1",
+            params![sub, pending as i64, dead_letters as i64],
+        )?;
+        return Ok(false);
+    }
+    conn.execute("DELETE FROM subscriptions WHERE sub = ?1", [sub])?;
+    Ok(true)
+}

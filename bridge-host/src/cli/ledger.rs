@@ -1,0 +1,74 @@
+//! `bridge-host ledger`: what became of every message, subscription by
+//! subscription, and the end of a subscription that nobody wants any more.
+//! Works beside a running bridge, and without one.
+
+mod show;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::output::{self, OutputError};
+use super::report;
+use super::store::Store;
+use crate::broker::embedded::{Inspector, StoreError};
+
+/// Show what became of the messages of each subscription
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    store: Store,
+    /// For machines: a JSON array; one object for what is forgotten
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Remove a subscription, its pending deliveries and its dead letters; one
+    /// that the config still has begins anew at the next start
+    Forget {
+        /// The subscription
+        name: String,
+        /// Lose what is pending and what is dead-lettered
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// Why it was not done.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Output(#[from] OutputError),
+}
+
+pub(super) fn run(args: &Args) -> ExitCode {
+    let folder = match args.store.folder() {
+        Ok(folder) => folder,
+        Err(faults) => return report::faults(&faults),
+    };
+    let done = Inspector::open(&folder)
+        .map_err(Error::from)
+        .and_then(|inspector| match &args.command {
+            None => Ok(output::text(&show::all(&inspector.ledgers()?, args.json))?),
+            Some(Command::Forget { name, yes }) => forget(&inspector, name, *yes, args.json),
+        });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error @ Error::Store(StoreError::NotEmpty { .. })) => report::refusal(&error),
+        Err(error) => report::failure(&error),
+    }
+}
+
+fn forget(inspector: &Inspector, name: &str, yes: bool, json: bool) -> Result<(), Error> {
+    let ledger = inspector.ledger(name)?;
+    if yes || ledger.is_settled() {
+        output::text(&show::last(&ledger, json))?;
+    }
+    Ok(inspector.forget(name, yes)?)
+}

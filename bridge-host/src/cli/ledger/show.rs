@@ -1,0 +1,75 @@
+//! Ledgers as a table and as JSON.
+
+use serde_json::{Value, json};
+
+use crate::broker::embedded::Ledger;
+
+const HEAD: [&str; 8] = [
+    "subscription",
+    "accepted",
+    "delivered",
+    "filtered",
+    "dead-lettered",
+    "dropped",
+    "pending",
+    "balances",
+];
+
+/// All of them.
+pub(super) fn all(ledgers: &[Ledger], json: bool) -> String {
+    match (json, ledgers.is_empty()) {
+        (true, _) => format!("{:#}\n", ledgers.iter().map(value).collect::<Value>()),
+        (false, true) => "no subscriptions\n".into(),
+        (false, false) => table(ledgers),
+    }
+}
+
+/// One that is about to go, and what goes with it.
+pub(super) fn last(ledger: &Ledger, json: bool) -> String {
+    match json {
+        true => format!("{:#}\n", value(ledger)),
+        false => format!(
+            "{} is forgotten, and with it {} pending deliveries and {} dead letters\n",
+            ledger.subscription,
+            ledger.pending,
+            ledger.dead_letters()
+        ),
+    }
+}
+
+fn table(ledgers: &[Ledger]) -> String {
+    let rows: Vec<_> = ledgers.iter().map(row).collect();
+    let head = HEAD.map(str::to_owned);
+    let width = |column: usize| {
+        let cells = rows.iter().chain([&head]).map(|row| row[column].len());
+        cells.max().unwrap_or_default()
+    };
+    let line = |row: &[String; 8]| {
+        let (name, figures) = (&row[0], &row[1..]);
+        let figures = figures.iter().enumerate();
+        let figures: String = figures
+            .map(|(n, cell)| format!("  {cell:>0$}", width(n + 1)))
+            .collect();
+        format!("{name:0$}{figures}\n", width(0))
+    };
+    [&head].into_iter().chain(&rows).map(line).collect()
+}
+
+fn row(ledger: &Ledger) -> [String; 8] {
+    [
+        ledger.subscription.clone(),
+        ledger.accepted.to_string(),
+        ledger.delivered.to_string(),
+        ledger.filtered.to_string(),
+        ledger.dead_lettered.to_string(),
+        ledger.dropped.to_string(),
+        ledger.pending.to_string(),
+        if ledger.is_balanced() { "yes" } else { "NO" }.into(),
+    ]
+}
+
+fn value(ledger: &Ledger) -> Value {
+    let mut value = json!(ledger);
+    value["balanced"] = ledger.is_balanced().into();
+    value
+}

@@ -1,0 +1,77 @@
+//! The rate limit: a token bucket, kept as the one time at which it would be
+//! full (GCRA). Pure, the time is given.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::delivery::policy;
+
+/// A bucket that is full at first.
+pub(super) struct Bucket {
+    /// From one token to the next.
+    interval: Duration,
+    /// How long an empty bucket takes to hold all tokens but one.
+    slack: Duration,
+    full_at: Option<Instant>,
+}
+
+impl Bucket {
+    pub(super) fn new(rate: policy::Rate) -> Self {
+        let interval = rate.per / rate.count.max(1);
+        Self {
+            interval,
+            slack: interval.saturating_mul(rate.burst.saturating_sub(1)),
+            full_at: None,
+        }
+    }
+
+    /// Whether there is a token, or else when there will be one.
+    pub(super) fn ask(&self, now: Instant) -> Result<(), Instant> {
+        let at = self.full_at.and_then(|full| full.checked_sub(self.slack));
+        match at {
+            Some(at) if at > now => Err(at),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a token.
+    pub(super) fn take(&mut self, now: Instant) {
+        let full = self.full_at.map_or(now, |full| full.max(now));
+        self.full_at = Some(full + self.interval);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_burst_and_then_the_rate() {
+        let mut bucket = Bucket::new(policy::Rate {
+            count: 10,
+            per: Duration::from_secs(1),
+            burst: 3,
+        });
+        let mut now = Instant::now();
+        for _ in 0..3 {
+            assert_eq!(bucket.ask(now), Ok(()));
+            bucket.take(now);
+        }
+        let tenth = Duration::from_millis(100);
+        for _ in 0..20 {
+            assert_eq!(bucket.ask(now), Err(now + tenth));
+            now += tenth;
+            assert_eq!(bucket.ask(now), Ok(()));
+            bucket.take(now);
+        }
+        // A rest fills it, and no more than that.
+        now += Duration::from_secs(60);
+        let taken = (0..10).take_while(|_| {
+            let there = bucket.ask(now).is_ok();
+            bucket.take(now);
+            there
+        });
+        assert_eq!(taken.count(), 3);
+    }
+}

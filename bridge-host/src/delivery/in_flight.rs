@@ -1,0 +1,67 @@
+//! An attempt under way, from the place it takes to what became of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use tokio::time::Instant;
+
+use super::gate::Pass;
+use super::limit::Place;
+use super::run::Engine;
+use super::sign::Sign;
+use super::stats::Settled;
+use crate::guest::Outcome;
+
+/// Holds its place until it is dropped, by its end, by a panic or by being
+/// aborted, and counts what became of it.
+pub(super) struct InFlight {
+    engine: Arc<Engine>,
+    /// A probe of which the gate was not told yet.
+    probe: AtomicBool,
+    settled: bool,
+}
+
+impl InFlight {
+    /// Keeps the place for as long as the attempt is under way.
+    pub(super) fn new(engine: &Arc<Engine>, place: Place<'_>, pass: Pass) -> Self {
+        place.keep();
+        engine.delivery.stats.begun();
+        Self {
+            engine: engine.clone(),
+            probe: AtomicBool::new(pass.is_probe()),
+            settled: false,
+        }
+    }
+
+    /// What it is in flight in.
+    pub(super) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// What the attempt showed, of the endpoint too.
+    pub(super) fn told(&self, outcome: &Outcome, begun: Instant) {
+        let sign = Sign::of(outcome);
+        let probe = self.probe.load(Relaxed);
+        self.probe.store(false, Relaxed);
+        if self.engine.gate.told(probe, &sign) {
+            self.engine.limit.interrupt();
+        }
+        self.engine.limit.told(&sign, begun);
+    }
+
+    /// The end of an attempt of which nothing remains to be done here.
+    pub(super) fn settled(mut self, settled: Settled) {
+        self.settled = true;
+        self.engine.delivery.stats.settled(settled);
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if *self.probe.get_mut() {
+            self.engine.gate.given_up();
+        }
+        self.engine.delivery.stats.ended(self.settled);
+        self.engine.limit.give_back();
+    }
+}

@@ -1,0 +1,101 @@
+//! Which messages are delivered one after the other: those that share a key.
+//! What is done about it is `lanes` and `in_order`.
+
+use std::hash::{BuildHasher, RandomState};
+
+use serde_json::Value;
+
+use crate::message::Message;
+
+/// Where the key of a message is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrderKey {
+    /// Its topic.
+    Topic,
+    /// The metadata of this name.
+    Metadata(String),
+    /// This place in its data, which is JSON: a JSON pointer (RFC 6901).
+    Pointer(String),
+}
+
+impl OrderKey {
+    /// The key of a message; `None` for one that is on its own.
+    fn of<'a>(&self, message: &'a Message) -> Option<std::borrow::Cow<'a, str>> {
+        match self {
+            Self::Topic => Some(message.topic.as_str().into()),
+            Self::Metadata(name) => {
+                let found = message.metadata.iter().find(|(key, _)| key == name);
+                found.map(|(_, value)| value.as_str().into())
+            }
+            Self::Pointer(pointer) => {
+                let data: Value = serde_json::from_slice(&message.data).ok()?;
+                match data.pointer(pointer)? {
+                    Value::Null => None,
+                    Value::String(text) => Some(text.clone().into()),
+                    other => Some(other.to_string().into()),
+                }
+            }
+        }
+    }
+}
+
+/// A key as it is kept: two that are taken for one only wait for each other.
+pub(super) type Key = u64;
+
+/// Finds keys, and makes all of them the same small size.
+pub(super) struct Keys {
+    from: OrderKey,
+    hasher: RandomState,
+}
+
+impl Keys {
+    pub(super) fn new(from: OrderKey) -> Self {
+        Self {
+            from,
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// The key of a message; `None` for one that is on its own.
+    pub(super) fn of(&self, message: &Message) -> Option<Key> {
+        let key = self.from.of(message)?;
+        Some(self.hasher.hash_one(&*key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(data: &'static str) -> Message {
+        let mut message = Message::new("orders.new", data);
+        message.add_metadata("tenant", "acme");
+        message
+    }
+
+    #[track_caller]
+    fn check(key: OrderKey, data: &'static str, expected: Option<&str>) {
+        assert_eq!(key.of(&message(data)).as_deref(), expected, "{key:?}");
+    }
+
+    #[test]
+    fn topic_and_metadata() {
+        check(OrderKey::Topic, "", Some("orders.new"));
+        check(OrderKey::Metadata("tenant".into()), "", Some("acme"));
+        check(OrderKey::Metadata("Tenant".into()), "", None);
+    }
+
+    #[test]
+    fn a_place_in_the_data() {
+        let at = |pointer: &str| OrderKey::Pointer(pointer.into());
+        let data = r#"{"customer":{"id":7},"name":"A","none":null,"list":[1,"x"]}"#;
+        check(at("/customer/id"), data, Some("7"));
+        check(at("/name"), data, Some("A"));
+        check(at("/list/1"), data, Some("x"));
+        check(at("/customer"), data, Some(r#"{"id":7}"#));
+        check(at("/none"), data, None);
+        check(at("/missing/id"), data, None);
+        check(at("/name"), "no JSON", None);
+        check(at("/name"), "", None);
+    }
+}

@@ -1,0 +1,114 @@
+//! What an attempt tells of its endpoint, apart from what it means for the
+//! message. Pure.
+
+use std::time::Duration;
+
+use super::decide::status;
+use super::gate::Health;
+use crate::guest::{CallResult, Failure, Outcome};
+
+/// What an attempt showed of the endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sign {
+    pub(super) health: Health,
+    /// It has too much to do: 429, 503, or no answer in time.
+    pub(super) overloaded: bool,
+    /// For how long it asks to be left alone, with a 429 or 503.
+    pub(super) pause: Option<Duration>,
+}
+
+impl Sign {
+    /// Reads the last exchange, or where there is none, the result.
+    pub(super) fn of(outcome: &Outcome) -> Self {
+        let status = status(outcome);
+        let ok = outcome.result == CallResult::Ok;
+        let late = matches!(
+            outcome.result,
+            CallResult::Timeout | CallResult::Failed(Failure::OutOfTime(_))
+        );
+        let busy = !ok && matches!(status, Some(429 | 503));
+        let asked = outcome.exchanges.last().and_then(|last| last.retry_after);
+        Self {
+            health: health(outcome, late),
+            overloaded: late || busy,
+            pause: asked.filter(|asked| busy && !asked.is_zero()),
+        }
+    }
+}
+
+fn health(outcome: &Outcome, late: bool) -> Health {
+    let last = outcome.exchanges.last().map(|last| &last.result);
+    match (&outcome.result, last) {
+        _ if late => Health::Bad,
+        // Whatever it answered, the user calls it a success.
+        (CallResult::Ok, Some(_)) => Health::Good,
+        (_, Some(Ok(500..) | Err(_))) => Health::Bad,
+        (_, Some(Ok(_))) => Health::Good,
+        (CallResult::Connection(_), None) => Health::Bad,
+        (CallResult::Ok, None) if outcome.sent > 0 => Health::Good,
+        (_, None) => Health::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guest::Exchange;
+
+    #[track_caller]
+    fn check(
+        result: CallResult,
+        exchange: Option<(Result<u16, String>, Option<u64>)>,
+        expected: (Health, bool, Option<u64>),
+    ) {
+        let exchanges = exchange.into_iter().map(|(result, after)| Exchange {
+            result,
+            retry_after: after.map(Duration::from_secs),
+            took: Duration::ZERO,
+        });
+        let sign = Sign::of(&Outcome {
+            result,
+            exchanges: exchanges.collect(),
+            sent: 0,
+            replies: Vec::new(),
+        });
+        let pause = sign.pause.map(|pause| pause.as_secs());
+        assert_eq!((sign.health, sign.overloaded, pause), expected);
+    }
+
+    #[test]
+    fn every_outcome_is_a_sign() {
+        use Health::{Bad, Good, Unknown};
+        let again = || CallResult::Connection("no".into());
+        let never = || CallResult::Other("no".into());
+        let trap = || CallResult::Failed(Failure::OutOfMemory(1));
+        let late = || CallResult::Failed(Failure::OutOfTime(Duration::ZERO));
+        let status = |status| Some((Ok(status), None));
+        check(CallResult::Ok, status(200), (Good, false, None));
+        check(CallResult::Ok, status(500), (Good, false, None));
+        check(CallResult::Ok, None, (Unknown, false, None));
+        check(never(), status(404), (Good, false, None));
+        check(never(), None, (Unknown, false, None));
+        check(again(), status(500), (Bad, false, None));
+        check(again(), status(429), (Good, true, None));
+        check(again(), Some((Ok(429), Some(7))), (Good, true, Some(7)));
+        check(again(), Some((Ok(503), Some(7))), (Bad, true, Some(7)));
+        check(again(), Some((Ok(503), Some(0))), (Bad, true, None));
+        check(again(), Some((Ok(500), Some(7))), (Bad, false, None));
+        check(
+            CallResult::Ok,
+            Some((Ok(503), Some(7))),
+            (Good, false, None),
+        );
+        check(
+            again(),
+            Some((Err("refused".into()), None)),
+            (Bad, false, None),
+        );
+        check(again(), None, (Bad, false, None));
+        check(CallResult::Timeout, None, (Bad, true, None));
+        check(late(), None, (Bad, true, None));
+        check(trap(), None, (Unknown, false, None));
+        check(trap(), status(200), (Good, false, None));
+    }
+}

@@ -1,0 +1,152 @@
+//! Single cases of order by key: a key that waits holds back itself alone,
+//! memory stays bounded, a retry finds a place.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::model::{Faults, Model, State};
+use super::script::{Nature, Script};
+use super::{MILLI, Running, SECOND, policy};
+use crate::delivery::{Breaker, OrderKey, Policy};
+
+fn by_key(max_in_flight: usize, max_attempts: u32, initial: Duration) -> Policy {
+    Policy {
+        order: Some(OrderKey::Metadata("key".into())),
+        ..policy(max_in_flight, max_attempts, initial)
+    }
+}
+
+fn world(policy: &Policy) -> (Arc<Script>, Arc<Model>) {
+    let script = Script::new(1);
+    let model = Model::new(&script, policy, Faults::default());
+    (script, model)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_holds_back_its_key_alone() {
+    let policy = by_key(2, 5, 60 * SECOND);
+    let (script, model) = world(&policy);
+    let poison = model.publish_with(Some(1));
+    script.tell(poison.clone(), Nature::Busy(MILLI));
+    for n in 0..300 {
+        let id = model.publish_with(Some(1 + n % 3));
+        script.tell(id, Nature::Ok(MILLI));
+    }
+    let begun = Instant::now();
+    let running = Running::start(&model, &script, &policy, SECOND);
+    let others = |states: &[State]| {
+        let mut others = states[1..].iter().enumerate().filter(|(n, _)| n % 3 != 0);
+        others.all(|(_, state)| state.is_final())
+    };
+    model.until(others).await;
+    assert!(begun.elapsed() < 4 * SECOND, "{:?}", begun.elapsed());
+    let behind = |state: &State| matches!(state, State::Leased { .. });
+    assert!(model.states()[1..].iter().step_by(3).all(behind));
+    assert_eq!(running.stats.flow().unwrap().held_back, 101);
+    model.all_final().await;
+    // It is given up; those behind it follow in their order.
+    assert!(matches!(model.states()[0], State::Dead(_)));
+    let called = script.called();
+    let last = called.iter().rposition(|id| *id == poison).unwrap();
+    let after = called[last + 1..].iter().map(|id| model.place_of(id));
+    assert!(called.len() - last > 100 && after.is_sorted());
+    let stats = running.stats.counters();
+    assert_eq!(
+        (stats.attempts, stats.retried, stats.dead_lettered),
+        (305, 4, 1)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_place_is_enough_for_a_retry() {
+    let policy = by_key(1, 3, SECOND);
+    let (script, model) = world(&policy);
+    script.tell(model.publish_with(Some(1)), Nature::Busy(MILLI));
+    // Nothing else comes: the intake's place, idle, is what it needs.
+    let _running = Running::start(&model, &script, &policy, SECOND);
+    model.all_final().await;
+    assert_eq!(script.calls(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_held_back_is_bounded() {
+    let policy = by_key(4, 5, 100 * SECOND);
+    let (script, model) = world(&policy);
+    for n in 0..3000 {
+        let id = model.publish_with(Some(1));
+        let nature = if n == 0 {
+            Nature::Busy(MILLI)
+        } else {
+            Nature::Ok(Duration::ZERO)
+        };
+        script.tell(id, nature);
+    }
+    let other = model.publish_with(Some(2));
+    script.tell(other, Nature::Ok(MILLI));
+    let running = Running::start(&model, &script, &policy, SECOND);
+    sleep(30 * SECOND).await;
+    assert_eq!(running.stats.flow().unwrap().held_back, 1024);
+    model.all_final().await;
+    assert!(model.lock().most_held <= 1024 + 4);
+    running.shut_down().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_ends_at_shutdown_and_all_is_given_back() {
+    let policy = by_key(4, 5, 3600 * SECOND);
+    let (script, model) = world(&policy);
+    for n in 0..20 {
+        script.tell(model.publish_with(Some(n % 2)), Nature::Busy(MILLI));
+    }
+    let running = Running::start(&model, &script, &policy, 10 * SECOND);
+    sleep(SECOND).await;
+    let summary = running.shut_down().await;
+    assert!(summary.took < SECOND, "{summary:?}");
+    assert_eq!(model.lock().held, 0);
+    assert_eq!(model.states(), [const { State::Ready }; 20]);
+    assert_eq!(script.calls(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn leases_are_kept_while_a_key_waits() {
+    let policy = by_key(4, 3, 3600 * SECOND);
+    let (script, model) = world(&policy);
+    for n in 0..5 {
+        let nature = if n == 0 {
+            Nature::Busy(MILLI)
+        } else {
+            Nature::Ok(MILLI)
+        };
+        script.tell(model.publish_with(Some(1)), nature);
+    }
+    let _running = Running::start(&model, &script, &policy, SECOND);
+    model.all_final().await;
+    assert_eq!(script.calls(), 3 + 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_settled_is_awaited_while_the_breaker_is_open() {
+    let policy = Policy {
+        breaker: Some(Breaker {
+            after: 1,
+            open_for: 600 * SECOND,
+        }),
+        ..by_key(4, 1, SECOND)
+    };
+    let script = Script::new(1);
+    let faults = Faults {
+        first_settles: 1,
+        ..Faults::default()
+    };
+    let model = Model::new(&script, &policy, faults);
+    let first = model.publish_with(Some(1));
+    script.tell(first.clone(), Nature::Busy(MILLI));
+    script.tell(model.publish_with(Some(1)), Nature::Ok(MILLI));
+    let _running = Running::start(&model, &script, &policy, SECOND);
+    model.all_final().await;
+    let called = script.called();
+    assert_eq!(called[..2], [first.clone(), first]);
+    assert_eq!(called.len(), 3);
+}

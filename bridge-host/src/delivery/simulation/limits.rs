@@ -1,0 +1,132 @@
+//! Single cases of an endpoint's limits: breaker, rate, pause, adaption.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::model::{Faults, Model};
+use super::script::{Nature, Script};
+use super::{MILLI, Running, SECOND, policy};
+use crate::delivery::{Breaker, BreakerState, OrderKey, Policy, Rate};
+
+/// So many messages of this nature, of three keys.
+fn world(policy: &Policy, count: u64, nature: Nature) -> (Arc<Script>, Arc<Model>) {
+    let script = Script::new(1);
+    let model = Model::new(&script, policy, Faults::default());
+    for n in 0..count {
+        script.tell(model.publish_with(Some(n % 3)), nature);
+    }
+    (script, model)
+}
+
+fn breaker(order: bool) -> Policy {
+    Policy {
+        breaker: Some(Breaker {
+            after: 5,
+            open_for: 60 * SECOND,
+        }),
+        order: order.then(|| OrderKey::Metadata("key".into())),
+        ..policy(4, 1000, SECOND)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_endpoint_is_left_alone_but_for_probes() {
+    for order in [false, true] {
+        let policy = breaker(order);
+        let (script, model) = world(&policy, 100, Nature::Busy(MILLI));
+        let running = Running::start(&model, &script, &policy, SECOND);
+        sleep(30 * SECOND).await;
+        // Those under way when it opened came to their end.
+        assert!((5..=8).contains(&script.calls()), "{}", script.calls());
+        let flow = running.stats.flow().unwrap();
+        assert_eq!(flow.breaker, Some(BreakerState::Open));
+        let before = script.calls();
+        sleep(600 * SECOND).await;
+        assert!((9..=11).contains(&(script.calls() - before)));
+        assert_eq!(model.lock().wrong, [""; 0]);
+        let summary = running.shut_down().await;
+        assert!(summary.took < SECOND, "{summary:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_ends_well_closes_it() {
+    let policy = breaker(false);
+    let (script, model) = world(&policy, 100, Nature::Busy(MILLI));
+    let running = Running::start(&model, &script, &policy, SECOND);
+    sleep(10 * SECOND).await;
+    script.tell_all(Nature::Ok(MILLI));
+    let begun = Instant::now();
+    model.all_final().await;
+    assert!(begun.elapsed() < 60 * SECOND);
+    let flow = running.stats.flow().unwrap();
+    assert_eq!(flow.breaker, Some(BreakerState::Closed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rate_is_kept() {
+    let policy = Policy {
+        rate: Some(Rate {
+            count: 10,
+            per: SECOND,
+            burst: 5,
+        }),
+        ..policy(16, 12, SECOND)
+    };
+    let (script, model) = world(&policy, 105, Nature::Ok(MILLI));
+    let begun = Instant::now();
+    let _running = Running::start(&model, &script, &policy, SECOND);
+    model.all_final().await;
+    let took = begun.elapsed();
+    assert!(took >= 10 * SECOND && took < 11 * SECOND, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_limit_follows_the_endpoint() {
+    let policy = Policy {
+        min_in_flight: Some(2),
+        ..policy(32, 1000, MILLI)
+    };
+    let (script, model) = world(&policy, 5000, Nature::Ok(100 * MILLI));
+    let running = Running::start(&model, &script, &policy, SECOND);
+    let limit = || running.stats.flow().unwrap().limit;
+    assert_eq!(limit(), 2);
+    sleep(8 * SECOND).await;
+    assert_eq!((limit(), script.most_active()), (32, 32));
+    script.tell_all(Nature::Busy(100 * MILLI));
+    sleep(2 * SECOND).await;
+    assert_eq!(limit(), 2);
+    assert!(script.active() <= 2);
+    script.tell_all(Nature::Ok(100 * MILLI));
+    model.all_final().await;
+    assert!(limit() > 2);
+    assert_eq!(running.shut_down().await.given_back, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_after_pauses_all() {
+    for (pause, quick) in [(true, false), (false, true)] {
+        let policy = Policy {
+            pause,
+            ..policy(1000, 12, MILLI)
+        };
+        let script = Script::new(1);
+        let model = Model::new(&script, &policy, Faults::default());
+        let asks = Nature::Asks(100 * SECOND);
+        script.tell(model.publish(), asks);
+        let running = Running::start(&model, &script, &policy, SECOND);
+        sleep(SECOND).await;
+        let paused = running.stats.flow().unwrap().paused;
+        assert_eq!(paused.is_some_and(|left| left > 98 * SECOND), pause);
+        script.tell_all(Nature::Ok(MILLI));
+        let late = model.publish();
+        script.tell(late, Nature::Ok(MILLI));
+        let begun = Instant::now();
+        model.until(|states| states[1].is_final()).await;
+        let at_once = begun.elapsed() < Duration::from_secs(5);
+        assert_eq!(at_once, quick, "{:?}", begun.elapsed());
+        model.all_final().await;
+    }
+}

@@ -1,0 +1,24 @@
+//! Subscriptions that a broker keeps and the config does not name: messages
+//! are kept for them, too, and whoever starts the bridge should know.
+
+use std::sync::Arc;
+
+use crate::broker::embedded::Embedded;
+
+/// Tells of those of one connection, once the config's have joined it.
+pub(super) async fn tell(connection: &str, broker: &Arc<Embedded>) {
+    let left_over = match broker.unjoined().await {
+        Ok(left_over) => left_over,
+        Err(error) => return tracing::warn!(connection, %error, "cannot read the ledger"),
+    };
+    for ledger in left_over {
+        tracing::warn!(
+            connection,
+            subscription = ledger.subscription,
+            pending = ledger.pending,
+            dead_letters = ledger.dead_letters(),
+            "the config has no subscription of this name any more, and messages are still kept for it: `bridge-host ledger forget {}` ends that",
+            ledger.subscription
+        );
+    }
+}

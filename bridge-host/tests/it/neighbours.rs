@@ -1,0 +1,70 @@
+//! A dead endpoint beside a healthy one: one that refuses and one that never
+//! answers, each with a queue that grows, must not slow the healthy one.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::harness::{Bridge, Endpoint, Reply};
+
+const MESSAGES: usize = 300;
+const WAITING: usize = 300;
+
+/// As much as a busy machine makes of nothing.
+const NOISE: Duration = Duration::from_millis(10);
+
+/// From publish to arrival: what 99 of 100 messages did not exceed.
+async fn p99(bridge: &Bridge, healthy: &Endpoint, beside: bool) -> Duration {
+    let before = healthy.received().len();
+    let mut published = HashMap::new();
+    for n in 0..MESSAGES {
+        let at = Instant::now();
+        let id = bridge.accept("healthy", &[], n.to_string()).await;
+        published.insert(id, at);
+        if beside && n % 10 == 0 {
+            bridge.accept("dead", &[], "one more").await;
+        }
+    }
+    let received = healthy.wait_for(before + MESSAGES).await;
+    let mut times: Vec<_> = received[before..]
+        .iter()
+        .map(|one| one.at - published[&one.id()])
+        .collect();
+    times.sort();
+    times[MESSAGES * 99 / 100]
+}
+
+fn subscription(name: &str, topic: &str, to: &str) -> String {
+    format!("[[subscriptions]]\nname = {name:?}\ntopics = [{topic:?}]\nto = {to:?}\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dead_do_not_slow_the_healthy() {
+    let healthy = Endpoint::accepting().await;
+    let mute = Endpoint::start(|_, _| Reply::status(204).after(Duration::from_secs(3600))).await;
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let refusing = format!("http://{}/", gone.local_addr().expect("an address"));
+    drop(gone);
+    let own = subscription("healthy", "healthy", &healthy.url("/"));
+    let others =
+        subscription("refused", "dead", &refusing) + &subscription("mute", "dead", &mute.url("/"));
+
+    let bridge = Bridge::start(&own).await;
+    p99(&bridge, &healthy, false).await;
+    let alone = p99(&bridge, &healthy, false).await;
+    drop(bridge);
+
+    let bridge = Bridge::start(&format!("{own}{others}")).await;
+    for n in 0..WAITING {
+        bridge.accept("dead", &[], n.to_string()).await;
+    }
+    mute.wait_for(64).await;
+    p99(&bridge, &healthy, true).await;
+    let beside = p99(&bridge, &healthy, true).await;
+    let ratio = beside.as_secs_f64() / alone.as_secs_f64();
+    println!("p99 alone {alone:?}, beside two dead endpoints {beside:?}: {ratio:.2} times");
+    assert!(beside <= 3 * alone.max(NOISE), "{beside:?} after {alone:?}");
+    for dead in ["refused", "mute"] {
+        let ledger = bridge.ledger(dead).await;
+        assert!(ledger.balances() && ledger.delivered == 0, "{ledger:?}");
+    }
+}

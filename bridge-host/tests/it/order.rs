@@ -1,0 +1,137 @@
+//! Order by key on the real bridge: kept through failures, a stuck key and a
+//! SIGKILL, while other keys flow.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::harness::{Bridge, Endpoint, Received, Reply};
+
+fn config(endpoint: &Endpoint, more: &str) -> String {
+    format!(
+        "[[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\nto = {:?}\n{more}\n",
+        endpoint.url("/")
+    )
+}
+
+/// The number that a message has as its data.
+fn number(received: &Received) -> u32 {
+    let body = String::from_utf8_lossy(&received.body);
+    body.parse().expect("a number")
+}
+
+/// The numbers of each tenant, in the order of their arrival, repeated ones once.
+fn by_tenant(received: &[Received]) -> HashMap<String, Vec<u32>> {
+    let mut tenants: HashMap<String, Vec<u32>> = HashMap::new();
+    for one in received {
+        let numbers = tenants.entry(one.header("x-tenant").into()).or_default();
+        if !numbers.contains(&number(one)) {
+            numbers.push(number(one));
+        }
+    }
+    tenants
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kept_through_failures_and_a_crash() {
+    const TENANTS: u32 = 12;
+    const EACH: u32 = 25;
+    let endpoint = Endpoint::start(|_, before| {
+        let status = if before % 3 == 0 { 503 } else { 204 };
+        Reply::status(status).after(Duration::from_millis(2))
+    })
+    .await;
+    let more = "order_key = { metadata = \"x-tenant\" }\n\
+         retry = { max_attempts = 50, initial = \"5ms\", max = \"20ms\" }";
+    let mut bridge = Bridge::start(&config(&endpoint, more)).await;
+    for n in 0..EACH {
+        for tenant in 0..TENANTS {
+            let tenant = tenant.to_string();
+            bridge
+                .accept("orders", &[("x-tenant", &tenant)], n.to_string())
+                .await;
+        }
+        if n == EACH / 2 {
+            bridge = Bridge::start_in(bridge.kill()).await;
+        }
+    }
+    let ledger = bridge
+        .ledger_when("all", |ledger| ledger.pending == 0)
+        .await;
+    assert_eq!(ledger.delivered, u64::from(TENANTS * EACH), "{ledger:?}");
+    let tenants = by_tenant(&endpoint.received());
+    assert_eq!(tenants.len() as u32, TENANTS);
+    for (tenant, numbers) in tenants {
+        let expected: Vec<_> = (0..EACH).collect();
+        assert_eq!(numbers, expected, "of tenant {tenant}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stuck_key_holds_back_itself_alone() {
+    let endpoint = Endpoint::start(|received, _| {
+        let poison = received.body.starts_with(b"{\"id\":1,\"poison\"");
+        Reply::status(if poison { 500 } else { 204 })
+    })
+    .await;
+    let more = "order_key = { pointer = \"/id\" }\nmax_in_flight = 2\n\
+         retry = { max_attempts = 4, initial = \"2s\", max = \"2s\" }";
+    let bridge = Bridge::start(&config(&endpoint, more)).await;
+    let poison = bridge
+        .accept("orders", &[], "{\"id\":1,\"poison\":1}")
+        .await;
+    for n in 0..100 {
+        let data = format!("{{\"id\":{},\"n\":{n}}}", 1 + n % 5);
+        bridge.accept("orders", &[], data).await;
+    }
+    bridge.accept("orders", &[], "on its own").await;
+    bridge
+        .ledger_when("all", |ledger| ledger.delivered >= 81)
+        .await;
+    // Unless chance had all three of its waits very short.
+    if bridge.ledger("all").await.dead_lettered == 0 {
+        assert!(bridge.flow("all").await["held_back"].as_u64() >= Some(1));
+    }
+    let letter = bridge.dead_letter(&poison).await;
+    assert_eq!(letter.attempts, 4, "{letter:?}");
+    let ledger = bridge
+        .ledger_when("all", |ledger| ledger.pending == 0)
+        .await;
+    assert_eq!((ledger.delivered, ledger.dead_lettered), (101, 1));
+    let received = endpoint.received();
+    let mut stuck = received
+        .iter()
+        .filter(|one| one.body.starts_with(b"{\"id\":1,"));
+    assert!(stuck.by_ref().take(4).all(|one| one.id() == poison));
+    let behind: Vec<_> = stuck.map(|one| one.body.clone()).collect();
+    let expected: Vec<_> = (0..100)
+        .step_by(5)
+        .map(|n| format!("{{\"id\":1,\"n\":{n}}}"))
+        .collect();
+    assert_eq!(behind, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_gives_back_what_waits() {
+    let endpoint = Endpoint::start(|received, _| {
+        let poison = received.body == "poison";
+        Reply::status(if poison { 500 } else { 204 })
+    })
+    .await;
+    let more = "order_key = \"topic\"\nretry = { initial = \"1h\" }";
+    let bridge = Bridge::start(&config(&endpoint, more)).await;
+    bridge.accept("orders.a", &[], "poison").await;
+    bridge.accept("orders.a", &[], "behind").await;
+    bridge.accept("orders.b", &[], "other").await;
+    bridge
+        .ledger_when("all", |ledger| ledger.delivered == 1)
+        .await;
+    endpoint.wait_for(2).await;
+    let (status, folder) = bridge.stop();
+    assert!(status.success(), "{status}");
+    let bridge = Bridge::start_in(folder).await;
+    endpoint.wait_for(3).await;
+    let ledger = bridge.ledger("all").await;
+    assert_eq!((ledger.pending, ledger.dead_lettered), (2, 0), "{ledger:?}");
+    let received = endpoint.received();
+    assert!(received.iter().all(|one| one.body != "behind"));
+}
