@@ -121,7 +121,9 @@ async fn keep(receipt: &mut dyn Receipt, failed: impl Fn(&BrokerError)) -> Infal
 /// The attempt, and what it has to say published.
 async fn answered(delivery: &Delivery, call: Call) -> Outcome {
     let mut outcome = caught(&*delivery.handler, call).await;
-    publish(&mut outcome, delivery.replies.as_deref()).await;
+    if let Some(broker) = &delivery.replies {
+        publish(&mut outcome, &**broker, delivery.policy.timeout).await;
+    }
     outcome
 }
 

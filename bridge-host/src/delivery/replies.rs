@@ -1,15 +1,20 @@
 //! Replies are durable before the message that they answer is acked: one that
 //! cannot be published makes the attempt one that failed.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use crate::broker::{Broker, BrokerError};
 use crate::guest::{CallResult, Outcome};
 
-/// Publishes the replies of an attempt. Repeated, they have the ids that they
-/// had before, so that a broker with a window for such keeps them once.
-pub(super) async fn publish(outcome: &mut Outcome, broker: Option<&dyn Broker>) {
-    let Some(broker) = broker else { return };
+/// Publishes the replies of an attempt, each within `limit`. Repeated, they
+/// have the ids that they had before, so that a broker with a window for such
+/// keeps them once.
+pub(super) async fn publish(outcome: &mut Outcome, broker: &dyn Broker, limit: Duration) {
     for reply in std::mem::take(&mut outcome.replies) {
-        if let Err(error) = broker.publish(reply.message, Some(reply.id)).await {
+        let published = timeout(limit, broker.publish(reply.message, Some(reply.id))).await;
+        if let Err(error) = published.unwrap_or(Err(BrokerError::Timeout)) {
             outcome.result = failed(&error);
             return;
         }

@@ -1,16 +1,25 @@
 //! The memory that all instances of the process may have together, and the
 //! limiter that counts it in each store.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use tokio::sync::Notify;
 use wasmtime::ResourceLimiter;
 
-/// Linear memory of all instances, in bytes: what there is, and what is taken.
-#[derive(Debug)]
+/// Memory of all instances, in bytes: what there is, and what is taken.
 pub struct Budget {
     limit: u64,
     taken: AtomicU64,
+    pools: Mutex<Vec<Weak<dyn Rest>>>,
+    /// An instance came to rest, or there is one less.
+    pub changed: Notify,
+}
+
+/// Whatever has instances at rest.
+pub trait Rest: Send + Sync {
+    /// Throws one away, if there is one.
+    fn give_up_one(&self) -> bool;
 }
 
 impl Budget {
@@ -19,7 +28,29 @@ impl Budget {
         Self {
             limit,
             taken: AtomicU64::new(0),
+            pools: Mutex::default(),
+            changed: Notify::new(),
         }
+    }
+
+    /// Counts on a pool to give up what rests there when others need room.
+    pub fn register(&self, pool: Weak<dyn Rest>) {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.retain(|pool| pool.strong_count() > 0);
+        pools.push(pool);
+    }
+
+    /// Makes room at the cost of an instance that rests; whether there was one.
+    pub fn reclaim(&self) -> bool {
+        let pools = self
+            .pools
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        pools
+            .iter()
+            .filter_map(Weak::upgrade)
+            .any(|pool| pool.give_up_one())
     }
 
     /// Whether so many bytes more would be within it.
@@ -29,8 +60,9 @@ impl Budget {
 }
 
 /// Counts one store's memory, its own and that of the messages it holds, and
-/// refuses more than one component may have. The budget is only counted here: a component in the middle of a call
-/// gets what its own limit allows, and the pool makes no new instance meanwhile.
+/// refuses more than one component may have. The budget is only counted here: a
+/// component in the middle of a call gets what its own limit allows, and the
+/// pool makes no new instance meanwhile.
 pub struct Limiter {
     budget: Arc<Budget>,
     limit: u64,

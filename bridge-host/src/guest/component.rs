@@ -61,12 +61,11 @@ impl Component {
 #[async_trait]
 impl Handle for Component {
     async fn handle(&self, call: Call) -> Outcome {
-        let began = Instant::now();
-        let limit = call.timeout;
         let (lease, mut instance) = match self.0.take().await {
             Ok(taken) => taken,
             Err(failure) => return failure.into(),
         };
+        let (began, limit) = (Instant::now(), call.timeout);
         let trace = instance.begin(call.id.clone(), limit);
         let called = instance.handle(call, self.0.limits()).await;
         let sent = instance.store.data().call.sent;

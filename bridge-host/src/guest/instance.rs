@@ -8,6 +8,7 @@ use wasmtime::component::InstancePre;
 use wasmtime::{Engine, Result, Store, WasmBacktrace};
 use wasmtime_wasi_config::WasiConfigVariables;
 
+use super::budget::Budget;
 use super::meter::{OutOfCompute, metered};
 use super::outcome::Failure;
 use super::settings::Limits;
@@ -90,9 +91,9 @@ impl<R: Ready> Mould<R> {
         &self.environment.limits
     }
 
-    /// Whether all instances together may have so many bytes more.
-    pub(super) fn has_room(&self, bytes: u64) -> bool {
-        self.shared.budget.has_room(bytes)
+    /// The memory of all instances of the process.
+    pub(super) fn budget(&self) -> &Budget {
+        &self.shared.budget
     }
 
     fn store(&self) -> Result<Store<State>> {

@@ -1,10 +1,10 @@
 //! A component's instances at rest and at work: how many there are, and who
 //! waits for one. What an instance is, and how it is called, stays out.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
-use tokio::sync::Notify;
-
+use super::budget::Rest;
 use super::instance::{Instance, Mould, Ready};
 use super::outcome::Failure;
 use super::settings::Limits;
@@ -13,15 +13,22 @@ use super::settings::Limits;
 pub(super) struct Pool<R: Ready> {
     mould: Mould<R>,
     instances: Mutex<Instances<R::Bindings>>,
-    returned: Notify,
 }
 
 struct Instances<B> {
     idle: Vec<Instance<B>>,
     /// Idle ones, and those on lease.
     alive: usize,
+    /// Of those on lease, the ones that are being made.
+    starting: u64,
     /// The memory of the largest one so far, in bytes.
-    largest: u64,
+    largest: Option<u64>,
+}
+
+impl<B> Instances<B> {
+    fn measure(&mut self, instance: &Instance<B>) {
+        self.largest = self.largest.max(Some(instance.memory()));
+    }
 }
 
 /// An instance at rest, where there is one.
@@ -33,15 +40,18 @@ pub(super) struct Lease<R: Ready>(Arc<Pool<R>>);
 
 impl<R: Ready> Pool<R> {
     pub(super) fn new(mould: Mould<R>) -> Arc<Self> {
-        Arc::new(Self {
+        let pool = Arc::new(Self {
             mould,
             instances: Mutex::new(Instances {
                 idle: Vec::new(),
                 alive: 0,
-                largest: 0,
+                starting: 0,
+                largest: None,
             }),
-            returned: Notify::new(),
-        })
+        });
+        let weak: Weak<Self> = Arc::downgrade(&pool);
+        pool.mould.budget().register(weak);
+        pool
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -49,22 +59,31 @@ impl<R: Ready> Pool<R> {
     }
 
     /// An instance at rest, or else a new one. Where the budget has no room
-    /// for it, this waits for the first that is given back or given up; a
-    /// component always gets its first.
+    /// for it, another component gives one up that rests, or this waits for
+    /// the first that is given back or given up. A component always gets its
+    /// first.
     pub(super) async fn take(
         self: &Arc<Self>,
     ) -> Result<(Lease<R>, Instance<R::Bindings>), Failure> {
+        let budget = self.mould.budget();
         loop {
-            let returned = self.returned.notified();
-            if let Some((lease, used)) = self.try_take() {
-                let instance = match used {
-                    Some(instance) => instance,
-                    None => self.mould.cast().await?,
-                };
-                return Ok((lease, instance));
+            let mut changed = pin!(budget.changed.notified());
+            // From here on no change is missed.
+            changed.as_mut().enable();
+            match self.try_take() {
+                Some((lease, Some(used))) => return Ok((lease, used)),
+                Some((lease, None)) => return Ok((lease, self.make().await?)),
+                None if budget.reclaim() => {}
+                None => changed.await,
             }
-            returned.await;
         }
+    }
+
+    async fn make(&self) -> Result<Instance<R::Bindings>, Failure> {
+        let _starting = Starting(self);
+        let instance = self.mould.cast().await?;
+        self.lock().measure(&instance);
+        Ok(instance)
     }
 
     /// A place among the living, and the instance that has it, or none yet.
@@ -73,15 +92,40 @@ impl<R: Ready> Pool<R> {
         if let Some(instance) = instances.idle.pop() {
             return Some((Lease(self.clone()), Some(instance)));
         }
-        let room = instances.alive == 0 || self.mould.has_room(instances.largest);
-        room.then(|| {
+        // How large one is shows the first.
+        let wanted = instances
+            .largest
+            .map(|one| one.saturating_mul(instances.starting + 1));
+        let within = wanted.is_some_and(|wanted| self.mould.budget().has_room(wanted));
+        (within || instances.alive == 0).then(|| {
             instances.alive += 1;
+            instances.starting += 1;
             (Lease(self.clone()), None)
         })
     }
 
     fn lock(&self) -> MutexGuard<'_, Instances<R::Bindings>> {
         self.instances.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+impl<R: Ready> Rest for Pool<R> {
+    fn give_up_one(&self) -> bool {
+        let mut instances = self.lock();
+        let given_up = instances.idle.pop();
+        instances.alive -= usize::from(given_up.is_some());
+        drop(instances);
+        given_up.is_some()
+    }
+}
+
+/// An instance that is being made.
+struct Starting<'a, R: Ready>(&'a Pool<R>);
+
+impl<R: Ready> Drop for Starting<'_, R> {
+    fn drop(&mut self) {
+        self.0.lock().starting -= 1;
+        self.0.mould.budget().changed.notify_waiters();
     }
 }
 
@@ -93,7 +137,7 @@ impl<R: Ready> Lease<R> {
             return;
         }
         let mut instances = self.0.lock();
-        instances.largest = instances.largest.max(instance.memory());
+        instances.measure(&instance);
         // It stays among the living: taken back out by the drop of `self`.
         instances.alive += 1;
         instances.idle.push(instance);
@@ -103,6 +147,6 @@ impl<R: Ready> Lease<R> {
 impl<R: Ready> Drop for Lease<R> {
     fn drop(&mut self) {
         self.0.lock().alive -= 1;
-        self.0.returned.notify_one();
+        self.0.mould.budget().changed.notify_waiters();
     }
 }

@@ -180,9 +180,44 @@ async fn producer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn handler() {
+async fn handler_by_its_config() {
     let endpoint = Endpoint::accepting().await;
-    let bridge = Bridge::start(&config("handler", &endpoint)).await;
+    handler(&config("handler", &endpoint), &endpoint).await;
+}
+
+/// One file with both faces, in two stores.
+#[tokio::test(flavor = "multi_thread")]
+async fn handler_by_wac() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (both, adapter) = (
+        folder.path().join("both.wasm"),
+        folder.path().join("adapter.wasm"),
+    );
+    run(Command::new(binary()).args(["adapter", "-o"]).arg(&adapter));
+    let mut wac = Command::new(root().join("target/tools/bin/wac"));
+    wac.arg("compose")
+        .arg(root().join("examples/handler/compose.wac"))
+        .arg("-o")
+        .arg(&both);
+    for (package, file) in [
+        ("bridge:adapter", &adapter),
+        ("example:orders", &guest("orders")),
+    ] {
+        wac.args(["--dep", &format!("{package}={}", file.display())]);
+    }
+    run(&mut wac);
+    let endpoint = Endpoint::accepting().await;
+    let config = config("handler", &endpoint);
+    let alone = format!("{:?}", guest("filter").with_file_name("orders.wasm"));
+    let whole = config.replace(&alone, &format!("{both:?}"));
+    let whole = whole.replace("reply_to", &format!("component = {both:?}\nreply_to"));
+    assert!(!whole.contains(&alone), "{whole}");
+    handler(&whole, &endpoint).await;
+}
+
+/// An order is taken and its confirmation carried on; another is refused.
+async fn handler(config: &str, endpoint: &Endpoint) {
+    let bridge = Bridge::start(config).await;
     let order = r#"{"id": 1, "amount": 250}"#;
     let id = bridge.accept("orders.new", &JSON, order).await;
     let nothing = r#"{"id": 2, "amount": 0}"#;

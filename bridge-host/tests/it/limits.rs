@@ -123,3 +123,33 @@ async fn what_an_endpoint_keeps_from_answering_is_no_fault_of_the_component() {
     let letter = bridge.dead_letter(&id).await;
     assert!(!letter.reason.contains("component"), "{}", letter.reason);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_for_an_instance_is_no_attempt() {
+    // Room for one instance or two: the rest of the messages wait for them.
+    let slow = Endpoint::start(|_, _| {
+        crate::harness::Reply::status(204).after(std::time::Duration::from_millis(50))
+    })
+    .await;
+    let one = |name: &str| {
+        format!(
+            "[[subscriptions]]\nname = {name:?}\ntopics = [\"{name}\"]\nto = {:?}\n\
+             timeout = \"500ms\"\nretry = {{ max_attempts = 1 }}\n",
+            slow.url("/")
+        )
+    };
+    let config = format!("{}{}", one("first"), one("second"));
+    let bridge = Bridge::start_with("guests.memory = \"2MiB\"", &config).await;
+    for _ in 0..30 {
+        bridge.accept("first", &[], "x").await;
+        bridge.accept("second", &[], "x").await;
+    }
+    for name in ["first", "second"] {
+        let ledger = bridge.ledger_when(name, |ledger| ledger.pending == 0).await;
+        assert_eq!(
+            (ledger.delivered, ledger.dead_lettered),
+            (30, 0),
+            "{ledger:?}"
+        );
+    }
+}

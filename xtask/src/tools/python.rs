@@ -1,5 +1,5 @@
 //! componentize-py in a virtual environment of its own (target/tools/python),
-//! and the middleware in Python that it makes: a component by a stranger.
+//! and the components in Python that it makes: components by a stranger.
 
 use std::fs;
 use std::path::Path;
@@ -11,9 +11,13 @@ use crate::{Result, guests};
 
 const PACKAGE: &str = "componentize-py==0.25.1";
 
-/// The middleware's source, and the world it is made for.
-const SOURCE: &str = "bridge-host/tests/guests/python-middleware";
-const WORLD: &str = "middleware";
+/// Where the sources are, each in a folder of its component's name.
+const SOURCES: &str = "bridge-host/tests/guests";
+/// The components, and the worlds they are made for.
+const COMPONENTS: [(&str, &str); 2] = [
+    ("python-middleware", "middleware"),
+    ("python-handler", "http-handler"),
+];
 
 /// Installs the tool where it is missing, and builds what is out of date.
 pub fn ensure(root: &Path) -> Result {
@@ -23,12 +27,14 @@ pub fn ensure(root: &Path) -> Result {
     if !version.is_ok_and(|text| text.trim() == PACKAGE.replace("==", " ")) {
         install(&environment)?;
     }
-    let component = guests::folder(root).join("python-middleware.wasm");
-    let inputs = [&root.join(SOURCE), &root.join("wit"), &tool];
-    match is_newer(&component, &inputs) {
-        true => Ok(()),
-        false => build(root, &tool, &component),
+    for (name, world) in COMPONENTS {
+        let component = guests::folder(root).join(format!("{name}.wasm"));
+        let source = root.join(SOURCES).join(name);
+        if !is_newer(&component, &[&source, &root.join("wit"), &tool]) {
+            build(root, &tool, &source, world, &component)?;
+        }
     }
+    Ok(())
 }
 
 fn install(environment: &Path) -> Result {
@@ -52,21 +58,25 @@ fn install(environment: &Path) -> Result {
     ]))
 }
 
-fn build(root: &Path, tool: &Path, component: &Path) -> Result {
-    say("building target/guests/python-middleware.wasm: 10 to 20 seconds");
+fn build(root: &Path, tool: &Path, source: &Path, world: &str, component: &Path) -> Result {
+    let name = component.file_stem().unwrap_or_default();
+    say(&format!(
+        "building target/guests/{}.wasm: 10 to 20 seconds",
+        name.display()
+    ));
     let unwritable = |e| format!("cannot write target/guests: {e}");
     fs::create_dir_all(guests::folder(root)).map_err(unwritable)?;
     // A copy, because Python leaves its bytecode beside what it reads.
-    let app = root.join("target/tools/python-middleware");
+    let app = root.join("target/tools").join(name);
     fs::create_dir_all(&app)
-        .and_then(|()| fs::copy(root.join(SOURCE).join("app.py"), app.join("app.py")))
-        .map_err(|e| format!("cannot copy {SOURCE}/app.py: {e}"))?;
+        .and_then(|()| fs::copy(source.join("app.py"), app.join("app.py")))
+        .map_err(|e| format!("cannot copy {}/app.py: {e}", source.display()))?;
     // Into place in one step: a build that was stopped leaves nothing that looks whole.
     let half = component.with_extension("half");
     workspace::run(
         Command::new(tool)
             .current_dir(root)
-            .args(["-d", "wit", "-w", WORLD, "--quiet", "componentize", "app"])
+            .args(["-d", "wit", "-w", world, "--quiet", "componentize", "app"])
             .args(["--python-path"])
             .arg(&app)
             .arg("--output")

@@ -45,15 +45,28 @@ pub fn binary() -> &'static Path {
 impl Bridge {
     /// Starts `bridge-host run` with this config, on a free port.
     pub async fn start(config: &str) -> Self {
-        Self::start_into("embedded", config).await
+        Self::start_as("", "", config).await
     }
 
-    /// The same, with an intake that publishes into this connection.
+    /// As [`Bridge::start`], with more of the config's top.
+    pub async fn start_with(top: &str, config: &str) -> Self {
+        Self::start_as("", top, config).await
+    }
+
+    /// As [`Bridge::start`], with an intake that publishes into this connection.
     pub async fn start_into(connection: &str, config: &str) -> Self {
+        Self::start_as(&format!(", into = {connection:?}"), "", config).await
+    }
+
+    async fn start_as(intake: &str, top: &str, config: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let config = format!(
-            "intake = {{ address = \"127.0.0.1:0\", into = {connection:?} }}\nlog = {{ format = \"json\", level = \"debug\" }}\n\
-             guests = {{ cache = {:?} }}\n{config}",
+            "intake = {{ address = \"127.0.0.1:0\"{intake} }}
+log = {{ format = \"json\", level = \"debug\" }}
+\
+             guests.cache = {:?}
+{top}
+{config}",
             cache().display().to_string()
         );
         std::fs::write(folder.path().join("bridge.toml"), config).expect("a file");
