@@ -38,8 +38,12 @@ fn commands(first: &str) -> Vec<String> {
 /// A folder with the components that the README names.
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    for name in ["filter", "enrich", "summarise"] {
-        let to = folder.path().join(format!("{name}.wasm"));
+    for (name, file) in [
+        ("filter", "filter"),
+        ("enrich", "enrich"),
+        ("orders", "service"),
+    ] {
+        let to = folder.path().join(format!("{file}.wasm"));
         std::fs::copy(guest(name), to).expect("a copy");
     }
     folder
