@@ -138,7 +138,7 @@ async fn forwarding_without_a_config() {
 fn configs_are_sound_and_commands_work() {
     let folder = folder();
     let configs = blocks("toml");
-    assert_eq!(configs.len(), 2);
+    assert_eq!(configs.len(), 3);
     for config in configs.iter().rev() {
         assert!(config.lines().count() < 10, "short is the point of it");
         std::fs::write(folder.path().join("bridge.toml"), config).expect("a file");
