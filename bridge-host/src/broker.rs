@@ -35,19 +35,18 @@ pub trait Broker: Send + Sync {
         &self,
         message: Message,
         id: Option<MessageId>,
-    ) -> Result<Published, BrokerError>;
+    ) -> Result<Published, BrokerError> {
+        self.enqueue(message, id).await?.await
+    }
 
     /// Returns once the message has its place: those that are handed over one
     /// after another keep that order, and what [`Broker::publish`] returns of
-    /// each comes later. A broker that cannot part the two does both.
+    /// each comes later.
     async fn enqueue(
         &self,
         message: Message,
         id: Option<MessageId>,
-    ) -> Result<Confirmation, BrokerError> {
-        let published = self.publish(message, id).await;
-        Ok(Box::pin(std::future::ready(published)))
-    }
+    ) -> Result<Confirmation, BrokerError>;
 
     /// Why messages cannot be taken or given now, in one line for the operator.
     fn trouble(&self) -> Option<String> {

@@ -41,8 +41,8 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use super::{
-    Broker, BrokerError, Capabilities, Confirmation, DeadLetters, GivenUp, Published,
-    SubscribeSpec, Subscription,
+    Broker, BrokerError, Capabilities, Confirmation, DeadLetters, GivenUp, SubscribeSpec,
+    Subscription,
 };
 use crate::message::{Message, MessageId};
 use join::Join;
@@ -173,14 +173,6 @@ impl Broker for Embedded {
             )));
         }
         self.join(spec).await
-    }
-
-    async fn publish(
-        &self,
-        message: Message,
-        id: Option<MessageId>,
-    ) -> Result<Published, BrokerError> {
-        self.enqueue(message, id).await?.await
     }
 
     async fn enqueue(

@@ -16,8 +16,8 @@ use super::settings::Settings;
 use super::waiting::{Kept, Waiting};
 use super::{CORE, headers, subject};
 use crate::broker::{
-    Broker, BrokerError, Capabilities, Incoming, Published, Receipt, Settlement, SubscribeSpec,
-    Subscription, Unsettled,
+    Broker, BrokerError, Capabilities, Confirmation, Incoming, Published, Receipt, Settlement,
+    SubscribeSpec, Subscription, Unsettled,
 };
 use crate::message::{Message, MessageId};
 
@@ -70,11 +70,11 @@ impl Broker for Core {
     }
 
     /// Returns once it is on its way to the server. Nobody may have received it.
-    async fn publish(
+    async fn enqueue(
         &self,
         message: Message,
         id: Option<MessageId>,
-    ) -> Result<Published, BrokerError> {
+    ) -> Result<Confirmation, BrokerError> {
         subject::check_publish(&message.topic)?;
         self.link.check()?;
         let (size, max) = (
@@ -93,10 +93,11 @@ impl Broker for Core {
         let sent = client.publish_with_headers(message.topic, headers, message.data);
         sent.await.map_err(|error| failed(&error))?;
         client.flush().await.map_err(|error| failed(&error))?;
-        Ok(Published {
+        let published = Published {
             id,
             duplicate: false,
-        })
+        };
+        Ok(Box::pin(std::future::ready(Ok(published))))
     }
 
     fn trouble(&self) -> Option<String> {

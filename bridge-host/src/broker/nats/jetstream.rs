@@ -204,14 +204,6 @@ impl Broker for JetStream {
         }))
     }
 
-    async fn publish(
-        &self,
-        message: Message,
-        id: Option<MessageId>,
-    ) -> Result<Published, BrokerError> {
-        self.enqueue(message, id).await?.await
-    }
-
     /// In order once it is sent; the server's confirmation comes later.
     async fn enqueue(
         &self,
