@@ -4,8 +4,10 @@
 
 mod error;
 mod fit;
+mod produce;
 
 pub use error::ComposeError;
+pub use produce::{sends_only, to_endpoint, to_endpoints};
 
 use wac_graph::types::{Package, SubtypeChecker, are_semver_compatible};
 use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
@@ -13,7 +15,15 @@ use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
 use crate::guest::contract::{Contract, ContractError, HANDLER};
 
 /// The adapter: the component in which a chain ends that goes to HTTP.
-pub const ADAPTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/adapter.wasm"));
+pub const ADAPTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/forward.wasm"));
+/// The adapter for what a component sends: all of it to one endpoint.
+pub const PRODUCE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/produce.wasm"));
+/// The adapter for what a component sends: to the endpoint of the name that it
+/// connects to.
+pub const PRODUCE_BY_NAME: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/produce-by-name.wasm"));
+/// What goes around a component that has the messages of [`PRODUCE_BY_NAME`].
+pub const SHELL: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/shell.wasm"));
 
 /// One component of a chain.
 #[derive(Clone, Copy, Debug)]
@@ -136,6 +146,10 @@ fn encode(parts: &[Part<'_>]) -> Result<Vec<u8>, String> {
     if let Some((first, instance)) = next {
         export_all(&mut graph, first, instance)?;
     }
+    write(&graph)
+}
+
+fn write(graph: &CompositionGraph) -> Result<Vec<u8>, String> {
     let options = EncodeOptions {
         // What the parts contain is validated when it is compiled, and the
         // frame around them when the result is read.

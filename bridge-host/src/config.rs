@@ -5,6 +5,7 @@
 mod component;
 mod connections;
 mod endpoint;
+mod endpoints;
 mod fault;
 mod fit;
 mod flow;

@@ -10,7 +10,7 @@ mod left_over;
 mod subscription;
 mod threads;
 
-pub use composition::{composition, handler};
+pub use composition::{composition, handler, posts_what_it_sends};
 pub use error::{HostError, SubscriptionError};
 pub use subscription::check_topics;
 

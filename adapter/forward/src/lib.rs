@@ -1,9 +1,5 @@
 //! The adapter as a component: messages in, HTTP requests out. Bindings around
-//! `mapping`; what a message or a status means is decided there.
-
-mod exchange;
-mod failure;
-mod settings;
+//! `webhook` and `mapping`; what a message or a status means is decided there.
 
 wit_bindgen::generate!({
     path: "../../wit",
@@ -18,10 +14,10 @@ struct Adapter;
 
 impl Guest for Adapter {
     fn handle(ms: Message) -> Result<(), Error> {
-        let settings = settings::get()?;
-        let request = mapping::encode(settings, read(&ms));
+        let settings = webhook::endpoint().map_err(lower)?;
+        let message = read(&ms);
         drop(ms);
-        exchange::run(settings, request).map_err(lower)
+        webhook::post(settings, message).map_err(lower)
     }
 
     /// The adapter takes whatever it is given.

@@ -109,5 +109,8 @@ fn way(subscription: &Subscription) -> String {
     }
     let endpoint = subscription.endpoint.as_ref();
     way.extend(endpoint.map(|endpoint| endpoint.shown.clone()));
+    let named = subscription.endpoints.iter();
+    let named: Vec<_> = named.map(|(_, endpoint)| endpoint.shown.clone()).collect();
+    way.extend((!named.is_empty()).then(|| named.join(", ")));
     way.join(" -> ")
 }

@@ -69,6 +69,24 @@ pub enum ComposeError {
         /// Those of the two that depart from the published contract.
         departs: Box<[String]>,
     },
+    /// Endpoints by name, and a component that names none.
+    #[error(
+        "{file} sends no messages: it does not import wasi:messaging/producer@0.2.0-draft, \
+         so that `endpoints` are for nobody; leave them out"
+    )]
+    SendsNothing {
+        /// The component.
+        file: String,
+    },
+    /// Endpoints by name, and another for all that is sent.
+    #[error(
+        "{file} sends messages and passes none on, so that all it sends goes to `to`, and \
+         none of it to `endpoints`: keep one of the two"
+    )]
+    SendsToOne {
+        /// The last component.
+        file: String,
+    },
     /// What nothing above foresaw.
     #[error(
         "{} cannot be composed: {reason}; their interfaces have the same names and are not the same, \

@@ -61,26 +61,44 @@ impl Endpoint {
         });
         self.plain.iter().cloned().chain(headers)
     }
+
+    /// The same for the adapter that knows endpoints by name.
+    pub(super) fn pairs_named(&self, name: &str) -> impl Iterator<Item = (String, String)> {
+        self.pairs().map(move |(key, value)| {
+            let key = key.strip_prefix("to.").unwrap_or(&key);
+            (format!("endpoints.{name}.{key}"), value)
+        })
+    }
 }
 
-/// Reads `to`.
+/// Reads `to`, or one of `endpoints`.
 pub(super) fn read(value: &Value<'_>) -> Option<Endpoint> {
     match value.value {
-        DeValue::Table(_) => read_table(value.section("`to`")?),
+        DeValue::Table(_) => {
+            let section = value.section(&format!("`{}`", value.key))?;
+            read_table(section, &value.key)
+        }
         DeValue::String(_) => Endpoint::of(&value.text()?)
-            .map_err(|what| value.told(what))
+            .map_err(|what| value.told(called(&value.key, what)))
             .ok(),
         _ => {
-            value.wrong_kind(
-                "a URL or a table",
-                "to = \"https://…\" or to = { url = \"…\" }",
-            );
+            let key = &value.key;
+            let help = format!("{key} = \"https://…\" or {key} = {{ url = \"…\" }}");
+            value.wrong_kind("a URL or a table", help);
             None
         }
     }
 }
 
-fn read_table(mut section: Section<'_>) -> Option<Endpoint> {
+/// What is wrong with `to`, told of the endpoint that has this key.
+fn called(key: &str, what: String) -> String {
+    match key {
+        "to" => what,
+        _ => what.replace("to.", &format!("endpoints.{key}.")),
+    }
+}
+
+fn read_table(mut section: Section<'_>, called_key: &str) -> Option<Endpoint> {
     let reader = section.reader;
     let before = reader.faults_so_far();
     let begins = section.span.clone();
@@ -110,6 +128,7 @@ fn read_table(mut section: Section<'_>) -> Option<Endpoint> {
             for (key, what) in faults {
                 // What could not be read has its fault already.
                 if !draft.unread.contains(&key) {
+                    let what = called(called_key, what);
                     reader.push(Fault::new(place(&key), what, None::<String>));
                 }
             }

@@ -86,6 +86,7 @@ fn forward(topics: Vec<TopicPattern>, endpoint: Endpoint) -> Subscription {
         topics: Some(topics),
         parts: Parts::Adapter,
         endpoint: Some(endpoint),
+        endpoints: Vec::new(),
         reply_to: None,
         policy: delivery::Policy::default(),
         settings: Vec::new(),

@@ -26,6 +26,8 @@ pub struct Subscription {
     pub parts: Parts,
     /// Who receives; `None` only for components that need nobody.
     pub endpoint: Option<Endpoint>,
+    /// Whom the names stand for that its component connects to.
+    pub endpoints: Vec<(String, Endpoint)>,
     /// Where the endpoint's responses are published.
     pub reply_to: Option<ReplyTo>,
     /// How often, how long, how many at once.
@@ -65,13 +67,15 @@ impl Parts {
 }
 
 impl Subscription {
-    /// What its components read through `wasi:config/store`: the endpoint's
+    /// What its components read through `wasi:config/store`: the endpoints'
     /// settings, then the user's own. With secrets in it.
     pub fn pairs(&self) -> Vec<(String, String)> {
         let endpoint = self.endpoint.iter().flat_map(Endpoint::pairs);
+        let named = self.endpoints.iter();
+        let named = named.flat_map(|(name, endpoint)| endpoint.pairs_named(name));
         let own = self.settings.iter();
         let own = own.map(|(key, value)| (key.clone(), value.expose().to_string()));
-        endpoint.chain(own).collect()
+        endpoint.chain(named).chain(own).collect()
     }
 
     /// The HTTP handler that is its endpoint.

@@ -10,7 +10,8 @@ use super::read::Names;
 use super::section::Section;
 use super::value::Value;
 use super::{
-    EMBEDDED, Endpoint, Guests, Parts, Place, Subscription, endpoint, grants, nats, policy, replies,
+    EMBEDDED, Endpoint, Guests, Parts, Place, Subscription, endpoint, endpoints, grants, nats,
+    policy, replies,
 };
 use crate::message::TopicPattern;
 
@@ -72,6 +73,7 @@ fn subscription(
     let parts = parts(&mut section, &mut places);
     let topics = topics(&mut section, &mut places, parts.as_ref());
     let endpoint = endpoint(&mut section, &mut places, parts.as_ref());
+    let endpoints = endpoints(&mut section, &mut places, parts.as_ref());
     let reply_at = section.take("reply_to");
     let reply_to = reply_at.as_ref().map(|value| replies::read(value, names));
     let policy = policy::read(&mut section);
@@ -89,6 +91,7 @@ fn subscription(
         topics,
         parts: parts?,
         endpoint,
+        endpoints,
         reply_to: reply_to.flatten(),
         policy,
         settings,
@@ -175,4 +178,23 @@ fn endpoint(
         section.missing("to", "name the endpoint: to = \"https://…\"");
     }
     None
+}
+
+fn endpoints(
+    section: &mut Section<'_>,
+    places: &mut Places<'_>,
+    parts: Option<&Parts>,
+) -> Vec<(String, Endpoint)> {
+    let value = section.take("endpoints");
+    if let Some(value) = &value {
+        places.note("endpoints", value);
+        if parts == Some(&Parts::Adapter) {
+            value.reader.fault(
+                value.key_span.clone(),
+                "there are `endpoints`, and no component that would connect to them",
+                "name the component in `chain` or `component`, or the one endpoint in `to`",
+            );
+        }
+    }
+    endpoints::read(value)
 }

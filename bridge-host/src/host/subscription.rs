@@ -102,10 +102,9 @@ fn load(
     let listed = Allow::parse(&subscription.allow).map_err(SubscriptionError::Allow)?;
     let endpoint = subscription.endpoint.as_ref();
     let on_network = endpoint.filter(|it| it.handler.is_none());
-    let allow = match on_network {
-        Some(endpoint) => listed.with_endpoint(&endpoint.url),
-        None => listed,
-    };
+    let named = subscription.endpoints.iter().map(|(_, endpoint)| endpoint);
+    let reached = on_network.into_iter().chain(named);
+    let allow = reached.fold(listed, |allow, it| allow.with_endpoint(&it.url));
     let environment = Environment {
         settings: subscription.pairs().into_iter().collect(),
         connections: connections.clone(),

@@ -24,5 +24,6 @@ mod limits;
 mod neighbours;
 mod operators;
 mod order;
+mod produce;
 mod readme;
 mod retries;

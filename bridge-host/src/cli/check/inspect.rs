@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use crate::compose::ComposeError;
 use crate::config::{Fault, Guests, Parts, Subscription};
 use crate::host::{SubscriptionError, check_topics, composition, handler};
 
@@ -11,7 +12,7 @@ use crate::host::{SubscriptionError, check_topics, composition, handler};
 pub(in crate::cli) fn inspect(guests: &Guests, subscription: &Subscription) -> Vec<Fault> {
     let (what, key) = if let Err(error) = composition(subscription) {
         let what = error.to_string();
-        let key = key_of(&subscription.parts, &what);
+        let key = key_of(subscription, &error, &what);
         (what, key)
     } else if let Some(Err(error)) = subscription.handler().map(handler) {
         (error.to_string(), "to".into())
@@ -32,8 +33,17 @@ fn topics(guests: &Guests, subscription: &Subscription) -> Result<(), Subscripti
     runtime.block_on(check_topics(guests, subscription))
 }
 
+/// The key that an error is about.
+fn key_of(subscription: &Subscription, error: &SubscriptionError, what: &str) -> String {
+    use ComposeError::{SendsNothing, SendsToOne};
+    match error {
+        SubscriptionError::Compose(SendsNothing { .. } | SendsToOne { .. }) => "endpoints".into(),
+        _ => part_of(&subscription.parts, what),
+    }
+}
+
 /// The key of the component that an error is about: the first that it names.
-fn key_of(parts: &Parts, what: &str) -> String {
+fn part_of(parts: &Parts, what: &str) -> String {
     let named = |file: &PathBuf| what.find(&file.display().to_string());
     let files = parts.files().iter().enumerate();
     let first = files

@@ -10,6 +10,8 @@ use super::view::{Folder, Handler, Limits, Policy, ReplyTo, To, View};
 
 /// What the built-in component is called.
 const ADAPTER: &str = "the adapter";
+/// The same where it takes what is sent.
+const PRODUCE: &str = "the adapter, for what is sent";
 
 pub(super) fn show(file: &Path, view: &View) -> String {
     let mut lines = Lines::default();
@@ -58,13 +60,19 @@ fn policy(lines: &mut Lines, policy: &Policy) {
         "topics",
         topics.as_deref().unwrap_or("those its component asks for"),
     );
-    let parts = policy
-        .parts
-        .iter()
-        .map(|part| part.as_deref().unwrap_or(ADAPTER));
+    let parts = policy.parts.iter().map(|part| {
+        part.as_deref()
+            .unwrap_or(match policy.posts_what_they_send {
+                true => PRODUCE,
+                false => ADAPTER,
+            })
+    });
     lines.line("through", &parts.collect::<Vec<_>>().join(" > "));
     if let Some(endpoint) = &policy.to {
-        to(lines, endpoint);
+        to(lines, "to", endpoint);
+    }
+    for (name, endpoint) in &policy.endpoints {
+        to(lines, &format!("endpoint {name}"), endpoint);
     }
     if let Some(reply_to) = &policy.reply_to {
         let ReplyTo {
@@ -84,8 +92,8 @@ fn policy(lines: &mut Lines, policy: &Policy) {
     lines.line("timeout", &format!("{} an attempt", policy.timeout));
 }
 
-fn to(lines: &mut Lines, to: &To) {
-    lines.line("to", &format!("{} {}", to.method, to.url));
+fn to(lines: &mut Lines, name: &str, to: &To) {
+    lines.line(name, &format!("{} {}", to.method, to.url));
     if let Some(handler) = &to.handler {
         lines.line("answered by", &format!("{}, in process", handler.component));
         lines.line("granted", &granted(handler));
@@ -129,8 +137,9 @@ fn granted(handler: &Handler) -> String {
 fn reach(policy: &Policy) -> String {
     let on_network = policy.to.as_ref().filter(|to| to.handler.is_none());
     let endpoint = on_network.map(|_| "its endpoint");
+    let named = (!policy.endpoints.is_empty()).then_some("its named endpoints");
     let listed = policy.reaches.iter().map(String::as_str);
-    let all: Vec<_> = endpoint.into_iter().chain(listed).collect();
+    let all: Vec<_> = endpoint.into_iter().chain(named).chain(listed).collect();
     match all.is_empty() {
         true => "nothing".into(),
         false => all.join(", "),

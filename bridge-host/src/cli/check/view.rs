@@ -3,6 +3,7 @@
 
 mod flow;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mapping::Verdict;
@@ -12,6 +13,7 @@ use super::broker::{Broker, Consumer, broker, consumer, delivers, warnings};
 use crate::config::{
     self, Config, Connection, Endpoint, Parts, Subscription, show_duration, show_size,
 };
+use crate::host::posts_what_it_sends;
 use crate::{delivery, guest};
 
 pub(super) use flow::Flow;
@@ -44,7 +46,11 @@ pub(super) struct Policy {
     pub(super) topics: Option<Vec<String>>,
     /// In the order in which a message meets them; the adapter is `None`.
     pub(super) parts: Vec<Option<String>>,
+    /// The endpoint gets what these send, rather than what they pass on.
+    pub(super) posts_what_they_send: bool,
     pub(super) to: Option<To>,
+    /// By the name that a component connects to.
+    pub(super) endpoints: BTreeMap<String, To>,
     pub(super) reply_to: Option<ReplyTo>,
     /// What is promised of each message.
     pub(super) delivers: &'static str,
@@ -161,7 +167,13 @@ fn policy(subscription: &Subscription, connection: &Connection) -> Policy {
         from: subscription.from.clone(),
         topics: topics.map(|topics| topics.iter().map(ToString::to_string).collect()),
         parts: parts(subscription),
+        posts_what_they_send: posts_what_it_sends(subscription),
         to: subscription.endpoint.as_ref().map(to),
+        endpoints: subscription
+            .endpoints
+            .iter()
+            .map(|(name, endpoint)| (name.clone(), to(endpoint)))
+            .collect(),
         reply_to: subscription.reply_to.as_ref().map(reply_to),
         delivers: delivers(connection),
         warnings: warnings(subscription, connection),

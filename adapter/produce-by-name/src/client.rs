@@ -1,0 +1,24 @@
+//! What `client.connect` opens: an endpoint, by its name.
+
+use mapping::Settings;
+
+use crate::endpoints;
+use crate::exports::wasi::messaging::types::{self, Error, GuestClient};
+use crate::lower;
+
+/// Behind a component's `client`.
+pub struct Client(&'static Settings);
+
+impl Client {
+    /// Of the endpoint that was meant.
+    pub fn settings(&self) -> &'static Settings {
+        self.0
+    }
+}
+
+impl GuestClient for Client {
+    fn connect(name: String) -> Result<types::Client, Error> {
+        let settings = endpoints::find(&name).map_err(lower)?;
+        Ok(types::Client::new(Self(settings)))
+    }
+}
