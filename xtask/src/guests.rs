@@ -1,4 +1,5 @@
-//! `cargo xtask guests`: every guest crate as a component in target/guests.
+//! `cargo xtask guests`: every guest crate as a component in target/guests, those
+//! of a stranger's workspace included.
 //! How one is built is `componentize`'s matter.
 
 use std::fs;
@@ -12,6 +13,12 @@ pub fn folder(root: &Path) -> PathBuf {
     root.join("target/guests")
 }
 
+/// HTTP handlers made with other SDKs: a workspace of their own, and what is in it.
+const STRANGERS: (&str, [&str; 2]) = (
+    "bridge-host/tests/strangers",
+    ["spin-handler", "wstd-handler"],
+);
+
 /// Builds them all.
 pub fn run(root: &Path) -> Result {
     build(root, &workspace::guests(root)?)
@@ -24,18 +31,26 @@ pub fn build(root: &Path, packages: &[String]) -> Result {
         packages.join(", ")
     ));
     for package in packages {
-        let component = componentize::build(package, root, &folder(root))
-            .map_err(|e| format!("{package}: {e}"))?;
-        let path = folder(root).join(format!("{package}.wasm"));
-        let news = match keep(&path, &component)? {
-            true => "built",
-            false => "as before",
-        };
-        eprintln!(
-            "    {package}.wasm  {} KB, {news}",
-            component.len().div_ceil(1000)
-        );
+        one(package, root, root)?;
     }
+    let (workspace, packages) = STRANGERS;
+    say(&format!("and of others' SDKs: {}", packages.join(", ")));
+    let workspace = root.join(workspace);
+    packages
+        .iter()
+        .try_for_each(|package| one(package, &workspace, root))
+}
+
+fn one(package: &str, workspace: &Path, root: &Path) -> Result {
+    let component = componentize::build(package, workspace, &folder(root))
+        .map_err(|e| format!("{package}: {e}"))?;
+    let path = folder(root).join(format!("{package}.wasm"));
+    let news = match keep(&path, &component)? {
+        true => "built",
+        false => "as before",
+    };
+    let kilobytes = component.len().div_ceil(1000);
+    eprintln!("    {package}.wasm  {kilobytes} KB, {news}");
     Ok(())
 }
 

@@ -1,5 +1,5 @@
 //! Components made by others' tools against the contract: a Python
-//! middleware, and compositions of the wac CLI.
+//! middleware, compositions of the wac CLI, HTTP handlers of other SDKs.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -91,4 +91,47 @@ async fn wac_plugs_a_filter_in_front_of_the_adapter() {
     bridge
         .ledger_when("plugged", |ledger| ledger.delivered == 1)
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_made_with_the_spin_sdk() {
+    answers("spin-handler").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_made_with_wstd() {
+    answers("wstd-handler").await;
+}
+
+/// An HTTP handler as its SDK has it: it echoes on one path, and knows no other.
+async fn answers(component: &str) {
+    let endpoint = Endpoint::accepting().await;
+    let to = |path: &str| format!("{{ component = {:?}, path = {path:?} }}", guest(component));
+    let bridge = Bridge::start(&format!(
+        "[[subscriptions]]\nname = \"echo\"\ntopics = [\"echo\"]\nto = {}\n\
+         reply_to = {{ topic = \"replies\" }}\n\
+         [[subscriptions]]\nname = \"lost\"\ntopics = [\"lost\"]\nto = {}\n\
+         [[subscriptions]]\nname = \"replies\"\ntopics = [\"replies\"]\nto = {:?}\n",
+        to("/echo"),
+        to("/elsewhere"),
+        endpoint.url("/"),
+    ))
+    .await;
+    let mut bodies = Vec::new();
+    for length in [0, 5, 200_000] {
+        let body = "x".repeat(length);
+        let headers = [("content-type", "text/x-echo")];
+        bridge.accept("echo", &headers, body.clone()).await;
+        bodies.push(body);
+        let received = endpoint
+            .wait_for(bodies.len())
+            .await
+            .remove(bodies.len() - 1);
+        assert_eq!(received.header("content-type"), "text/x-echo");
+        assert!(received.body == bodies[bodies.len() - 1], "{length}");
+    }
+    let id = bridge.accept("lost", &[], "").await;
+    let letter = bridge.dead_letter(&id).await;
+    assert_eq!((letter.attempts, letter.status), (1, Some(404)));
+    assert!(letter.reason.contains("no such path"), "{}", letter.reason);
 }
