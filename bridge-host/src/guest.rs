@@ -19,6 +19,7 @@ mod response;
 mod settings;
 mod state;
 mod stdio;
+mod time;
 mod trace;
 
 pub use component::Component;

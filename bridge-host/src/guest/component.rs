@@ -11,11 +11,13 @@ use wasmtime::{Engine, Result, Store};
 use super::Handle;
 use super::instance::{Instance, Mould, Ready, limited};
 use super::messaging::{Error, ID_KEY, Messaging, MessagingPre};
+use super::meter::{OutOfCompute, metered};
 use super::outcome::{Call, CallResult, Failure, Outcome};
 use super::pool::Pool;
 use super::response;
 use super::settings::Limits;
 use super::state::{Environment, Shared, State};
+use super::time::{self, Waits, within};
 use crate::message::MessageId;
 
 /// A component that is ready to handle messages, in as many instances as are
@@ -67,17 +69,20 @@ impl Handle for Component {
         };
         let (began, limit) = (Instant::now(), call.timeout);
         let trace = instance.begin(call.id.clone(), limit);
-        let called = instance.handle(call, self.0.limits()).await;
+        let called = instance.handle(call, self.0.limits(), trace.waits()).await;
         let sent = instance.store.data().call.sent;
         let (mut result, alive) = match called {
             Ok(result) => (result, true),
             Err(failure) => (CallResult::Failed(failure), false),
         };
         match alive {
-            true => lease.give_back(instance),
+            true => {
+                instance.store.data().end_lines();
+                lease.give_back(instance);
+            }
             false => drop((instance, lease)),
         }
-        let left = limit.saturating_sub(began.elapsed());
+        let left = time::left(limit, began, trace.waits());
         let replies = response::conclude(&mut result, &trace, left, limit).await;
         Outcome {
             result,
@@ -90,7 +95,12 @@ impl Handle for Component {
 
 impl Instance<Messaging> {
     /// Calls `handle`. After a failure the instance is of no more use.
-    async fn handle(&mut self, call: Call, limits: &Limits) -> Result<CallResult, Failure> {
+    async fn handle(
+        &mut self,
+        call: Call,
+        limits: &Limits,
+        waits: &Waits,
+    ) -> Result<CallResult, Failure> {
         let Call {
             mut message,
             id,
@@ -101,7 +111,11 @@ impl Instance<Messaging> {
             Ok(message) => {
                 let exports = self.bindings.wasi_messaging_incoming_handler();
                 let call = exports.call_handle(&mut self.store, message);
-                limited(call, timeout, limits).await?
+                match within(metered(call, limits.compute), timeout, waits).await {
+                    Some(Ok(end)) => end,
+                    Some(Err(OutOfCompute)) => return Err(Failure::OutOfCompute(limits.compute)),
+                    None => return Err(Failure::OutOfTime(timeout)),
+                }
             }
             Err(full) => Err(full),
         };

@@ -39,6 +39,9 @@ pub(super) enum NoAnswer {
     Answered(Error),
 }
 
+/// An instance that is kept for one request.
+pub(super) struct Taken(Lease<ProxyPre<State>>, Instance<Proxy>);
+
 /// A handler at work. Dropped, it is stopped.
 pub(super) struct Running {
     task: JoinHandle<Result<(), Failure>>,
@@ -74,15 +77,21 @@ impl HttpHandler {
         Ok(Self(Pool::new(mould)))
     }
 
+    /// Waits for an instance: for how long, is up to the others.
+    pub(super) async fn take(&self) -> Result<Taken, NoAnswer> {
+        let (lease, instance) = self.0.take().await?;
+        Ok(Taken(lease, instance))
+    }
+
     /// Gives it a request, and waits for the head of its response. The rest
     /// of the body comes as the handler, which runs on, writes it. What it asks
     /// others itself ends at the deadline.
     pub(super) async fn send(
         &self,
+        Taken(lease, mut instance): Taken,
         request: Request<WasiBody>,
         deadline: Instant,
     ) -> Result<(Response<WasiBody>, Running), NoAnswer> {
-        let (lease, mut instance) = self.0.take().await?;
         let left = deadline.saturating_duration_since(Instant::now());
         instance.begin(MessageId::idle(), left);
         let (sender, mut receiver) = oneshot::channel();
@@ -124,6 +133,7 @@ impl HttpHandler {
         // Its time is that of whoever waits for it.
         match metered(call, limits.compute).await {
             Ok(Ok(())) => {
+                instance.store.data().end_lines();
                 lease.give_back(instance);
                 Ok(())
             }

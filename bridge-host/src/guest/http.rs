@@ -13,6 +13,7 @@ use super::endpoint::Endpoint;
 use super::handler::{HttpHandler, NoAnswer, Running};
 use super::outcome::Failure;
 use super::response::Open;
+use super::time::Waits;
 use super::trace::Trace;
 use crate::http::{Allow, Client, HttpError, Options};
 use crate::message::MessageId;
@@ -73,7 +74,8 @@ impl Hooks {
     /// the component learns of it, and tells.
     fn options(&self, asked: Option<RequestOptions>) -> Options {
         let asked = asked.unwrap_or_default();
-        let left = self.deadline.saturating_duration_since(Instant::now());
+        let deadline = self.deadline + self.trace.waits().so_far();
+        let left = deadline.saturating_duration_since(Instant::now());
         let left = left - LAST_WORD.min(left / 10);
         let within = |asked: Option<Duration>| asked.map_or(left, |asked| asked.min(left));
         Options {
@@ -96,6 +98,7 @@ impl WasiHttpHooks for Hooks {
         let client = self.client.clone();
         let endpoint = self.endpoint.clone();
         let (place, deadline) = (self.trace.begin(), self.deadline);
+        let waits = self.trace.waits().clone();
         let handler = endpoint
             .as_ref()
             .and_then(|it| it.handler_for(request.uri()));
@@ -105,7 +108,10 @@ impl WasiHttpHooks for Hooks {
         Box::new(async move {
             let answer = match handler {
                 // In a box of its own, so that the others' is no larger for it.
-                Some(handler) => Box::pin(ask(&handler, request, &options, deadline)).await,
+                Some(handler) => {
+                    let limit = options.first_byte_timeout;
+                    Box::pin(ask(&handler, request, limit, deadline, &waits)).await
+                }
                 None => send(&client, request, &options).await,
             };
             let (mut response, running) = answer.map_err(|failed| {
@@ -142,16 +148,19 @@ async fn send(client: &Client<WasiBody>, request: Request<WasiBody>, options: &O
     }
 }
 
-/// In process. The time is that until the first byte: there is nothing to
-/// connect to.
+/// In process. The time is that until the first byte, from when there is an
+/// instance: there is nothing to connect to.
 async fn ask(
     handler: &HttpHandler,
     request: Request<WasiBody>,
-    options: &Options,
+    limit: Duration,
     deadline: Instant,
+    waits: &Waits,
 ) -> Answer {
-    let limit = options.first_byte_timeout;
-    match timeout(limit, handler.send(request, deadline)).await {
+    let taken = waits.during(handler.take()).await;
+    let deadline = deadline + waits.so_far();
+    let send = async { handler.send(taken?, request, deadline).await };
+    match timeout(limit, send).await {
         Ok(Ok((response, running))) => Ok((response, Some(running))),
         Ok(Err(NoAnswer::Failed(failure))) => {
             let why = failure.to_string();

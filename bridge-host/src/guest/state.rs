@@ -73,6 +73,8 @@ pub(super) struct State {
     pub(super) connections: Arc<Connections>,
     pub(super) call: CallState,
     pub(super) hooks: Hooks,
+    /// Its standard output and error.
+    printed: [LogStream; 2],
     wasi: WasiCtx,
     http: WasiHttpCtx,
     config: Arc<WasiConfigVariables>,
@@ -115,6 +117,7 @@ impl State {
         table.set_max_capacity(MAX_RESOURCES);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(FIELDS_LIMIT);
+        let printed = ["stdout", "stderr"].map(|stream| LogStream::new(name, stream));
         let (client, allow) = (shared.client.clone(), environment.allow.clone());
         Ok(Self {
             name: name.into(),
@@ -123,7 +126,8 @@ impl State {
             connections: environment.connections.clone(),
             call: CallState::new(MessageId::idle()),
             hooks: Hooks::new(client, allow, environment.endpoint.clone()),
-            wasi: wasi(name, &environment.grant)?,
+            wasi: wasi(&printed, &environment.grant)?,
+            printed,
             http,
             config,
         })
@@ -134,6 +138,11 @@ impl State {
         self.call.next_id(&self.name)
     }
 
+    /// A call ends, and with it what it printed.
+    pub(super) fn end_lines(&self) {
+        self.printed.iter().for_each(LogStream::end_line);
+    }
+
     pub(super) fn config(&mut self) -> WasiConfig<'_> {
         WasiConfig::new(&self.config)
     }
@@ -141,11 +150,11 @@ impl State {
 
 /// Every interface of wasi:cli, and nothing behind it but what is granted: no
 /// arguments, no network; what is printed goes to the log.
-fn wasi(name: &str, grant: &Grant) -> Result<WasiCtx> {
+fn wasi([stdout, stderr]: &[LogStream; 2], grant: &Grant) -> Result<WasiCtx> {
     let mut builder = WasiCtx::builder();
     builder
-        .stdout(LogStream::new(name, "stdout"))
-        .stderr(LogStream::new(name, "stderr"))
+        .stdout(stdout.clone())
+        .stderr(stderr.clone())
         .allow_tcp(false)
         .allow_udp(false);
     for (name, value) in &grant.env {

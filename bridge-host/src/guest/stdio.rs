@@ -31,6 +31,18 @@ impl LogStream {
     }
 }
 
+impl LogStream {
+    /// A line that is not ended is one all the same, where a call ends.
+    pub(super) fn end_line(&self) {
+        if let Ok(mut partial) = self.0.partial.lock()
+            && !partial.is_empty()
+        {
+            self.0.log(&partial);
+            partial.clear();
+        }
+    }
+}
+
 impl Lines {
     fn take(&self, bytes: &[u8]) {
         let Ok(mut partial) = self.partial.lock() else {

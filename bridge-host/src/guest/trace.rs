@@ -9,11 +9,15 @@ use wasmtime_wasi_http::WasiBody;
 
 use super::outcome::{Exchange, Failure};
 use super::response::Open;
+use super::time::Waits;
 use crate::http::retry_after;
 
 /// Shared with the tasks that carry the exchanges out.
 #[derive(Clone, Default)]
-pub(super) struct Trace(Arc<Mutex<Inner>>);
+pub(super) struct Trace {
+    inner: Arc<Mutex<Inner>>,
+    waits: Waits,
+}
 
 #[derive(Default)]
 struct Inner {
@@ -62,8 +66,13 @@ impl Trace {
         self.lock().failure.take()
     }
 
+    /// Its waits for instances of others.
+    pub(super) fn waits(&self) -> &Waits {
+        &self.waits
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(|e| e.into_inner())
+        self.inner.lock().unwrap_or_else(|e| e.into_inner())
     }
 }
 

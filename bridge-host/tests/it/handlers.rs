@@ -5,6 +5,8 @@ mod crash;
 mod failures;
 mod granted;
 mod replies;
+mod trailers;
+mod waiting;
 
 use crate::harness::{Bridge, Endpoint, guest};
 

@@ -12,7 +12,7 @@ async fn no_reply_is_lost() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_reply_of_a_python_handler_is_lost() {
-    killed("python-handler", 1000).await;
+    killed("python-handler", 10_000).await;
 }
 
 async fn killed(component: &str, messages: usize) {

@@ -62,6 +62,21 @@ async fn what_it_prints_is_logged_under_its_name() {
     assert!(line.contains("talk/responder"), "{line}");
 }
 
+/// A line without an end ends with the call that printed it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_line_of_a_call_is_logged_before_the_next() {
+    let bridge = Bridge::start(&subscription("talk", "/print-part?half-a-line", "", "")).await;
+    for printed in 1..=2 {
+        bridge.accept("talk", &[], "").await;
+        until("the line", || async {
+            let log = bridge.log();
+            let lines = log.iter().filter(|it| it.contains("\"half-a-line\""));
+            (lines.count() == printed).then_some(())
+        })
+        .await;
+    }
+}
+
 #[test]
 fn inspect_says_how_it_is_used() {
     let file = guest("responder");

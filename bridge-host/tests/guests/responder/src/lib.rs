@@ -17,7 +17,7 @@ use wasi::cli::stdout::get_stdout;
 use wasi::clocks::monotonic_clock::subscribe_duration;
 use wasi::http::outgoing_handler;
 use wasi::http::types::{
-    ErrorCode, Fields, OutgoingBody, OutgoingRequest, OutgoingResponse, Scheme,
+    ErrorCode, Fields, IncomingBody, OutgoingBody, OutgoingRequest, OutgoingResponse, Scheme,
 };
 
 struct Responder;
@@ -73,6 +73,18 @@ impl Guest for Responder {
             "/calls" => respond(out, 410, &[], CALLS.get().to_string().as_bytes()),
             "/fetch" => fetch(&request, out),
             "/granted" => respond(out, 410, &[], granted::told().as_bytes()),
+            "/wait" => {
+                let milliseconds: u64 = query.parse().expect("a number");
+                subscribe_duration(milliseconds * 1_000_000).block();
+                respond(out, 200, &[], b"waited");
+            }
+            "/heavy" => heavy(query, out),
+            "/trailers" => trailers(request, out),
+            "/print-part" => {
+                let printed = get_stdout().blocking_write_and_flush(query.as_bytes());
+                printed.expect("the log");
+                respond(out, 204, &[], b"");
+            }
             "/print" => {
                 let printed = get_stdout().blocking_write_and_flush(b"printed by the handler\n");
                 printed.expect("the log");
@@ -138,6 +150,27 @@ fn echo(request: IncomingRequest, out: ResponseOutparam) {
     body::copy(request, &stream);
     drop(stream);
     OutgoingBody::finish(body, None).expect("nobody counts");
+}
+
+/// Takes 24 MiB of memory, and as many milliseconds as the query says.
+fn heavy(query: &str, out: ResponseOutparam) {
+    let heavy = std::hint::black_box(vec![1_u8; 24 << 20]);
+    let wait: u64 = query.parse().expect("a number");
+    subscribe_duration(wait * 1_000_000).block();
+    respond(out, 200, &[], &heavy[..1]);
+}
+
+/// The request as the response once all of it is there, trailers included.
+fn trailers(request: IncomingRequest, out: ResponseOutparam) {
+    let incoming = request.consume().expect("its body");
+    let data = body::read(&incoming.stream().expect("its stream"));
+    let coming = IncomingBody::finish(incoming);
+    coming.subscribe().block();
+    let trailers = coming.get().expect("ready").expect("once").expect("whole");
+    let (body, stream) = begin(out, 200, &[]);
+    body::write(&stream, &data);
+    drop(stream);
+    OutgoingBody::finish(body, trailers).expect("nobody counts");
 }
 
 /// As many bytes as the query says.
