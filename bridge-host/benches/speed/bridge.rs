@@ -10,8 +10,6 @@ use bridge_host::delivery::{Delivery, Policy, Stats, Workers};
 use bridge_host::guest::{Component, Environment, Grant, Limits, Runtime};
 use bridge_host::http::{Allow, Settings};
 
-use crate::IN_FLIGHT;
-
 /// The adapter, ready to post to a URL.
 pub fn adapter(url: &str) -> Arc<Component> {
     let cache = std::env::temp_dir().join("bridge-host-bench");
@@ -38,17 +36,18 @@ impl DeadLetters for Nowhere {
     }
 }
 
-/// Forwards until `done`.
+/// Forwards until `done`, so many at once.
 pub async fn forward(
     subscription: Box<dyn Subscription>,
     handler: Arc<Component>,
+    in_flight: usize,
     workers: Workers,
     done: impl Future<Output = ()>,
 ) {
     let delivery = Delivery {
         name: "bench".into(),
         policy: Policy {
-            max_in_flight: IN_FLIGHT,
+            max_in_flight: in_flight,
             ..Policy::default()
         },
         handler,

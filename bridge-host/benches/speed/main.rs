@@ -1,7 +1,9 @@
 //! The bridge against a plain native forwarder, alternating in one run: ratios
-//! of messages a second and of CPU a message. `cargo xtask bench` runs it.
+//! of messages a second and of CPU a message. `cargo xtask bench` runs it. With
+//! `handler`, an HTTP handler in process against the same behind a socket.
 
 mod bridge;
+mod handler;
 mod measure;
 mod memory;
 mod native;
@@ -20,6 +22,8 @@ fn main() {
     let mut args = std::env::args().skip(1);
     match args.next().as_deref() {
         Some("receiver") => receiver::run(args.next().expect("a delay in milliseconds")),
+        Some("handler") => handler::compare(),
+        Some("handler-memory") => handler::memory(args),
         _ => compare(),
     }
 }

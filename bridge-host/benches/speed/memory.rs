@@ -78,16 +78,23 @@ impl Receipt for Slip {
 
 /// One round.
 pub fn round(form: Form, url: &str, messages: usize) -> Round {
+    let (queue, settled) = queue(message(), messages);
+    crate::report::run(form, url, messages, queue, settled)
+}
+
+/// A queue of this message, so many times, and what ends when all are settled.
+pub fn queue(
+    message: Message,
+    messages: usize,
+) -> (Box<dyn Subscription>, impl Future<Output = ()> + use<>) {
     let books = Arc::new(Books {
         unsettled: AtomicUsize::new(messages),
         all: Notify::new(),
     });
     let queue = Box::new(Queue {
-        message: message(),
+        message,
         left: messages,
         books: books.clone(),
     });
-    crate::report::run(form, url, messages, queue, async move {
-        books.all.notified().await
-    })
+    (queue, async move { books.all.notified().await })
 }

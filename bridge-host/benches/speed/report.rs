@@ -9,7 +9,7 @@ use bridge_host::delivery::Workers;
 use bridge_host::guest::Component;
 
 use crate::measure::{Form, Round, Watch};
-use crate::{bridge, native};
+use crate::{IN_FLIGHT, bridge, native};
 
 /// Runs one round, of either form on a current-thread runtime: the best of the
 /// native form, and where the product runs a subscription.
@@ -34,7 +34,14 @@ pub fn run(
         Form::Bridge => runtime.block_on(async {
             let handler = adapter(url);
             let watch = Watch::start();
-            bridge::forward(subscription, handler, Workers::current(), settled).await;
+            bridge::forward(
+                subscription,
+                handler,
+                IN_FLIGHT,
+                Workers::current(),
+                settled,
+            )
+            .await;
             watch.stop(messages)
         }),
     }
@@ -98,7 +105,7 @@ pub fn show(title: &str, rounds: usize, round: impl Fn(Form) -> Round) {
     println!();
 }
 
-fn line(name: &str, pairs: &[(Round, Round)], figure: impl Fn(&(Round, Round)) -> f64) {
+pub fn line(name: &str, pairs: &[(Round, Round)], figure: impl Fn(&(Round, Round)) -> f64) {
     let mut figures: Vec<f64> = pairs.iter().map(figure).collect();
     figures.sort_by(f64::total_cmp);
     let digits = if figures[0] > 1000.0 { 0 } else { 2 };
