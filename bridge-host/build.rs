@@ -18,5 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let component = componentize::build(adapter, &root, &target)?;
         std::fs::write(out.join(adapter).with_extension("wasm"), component)?;
     }
+    let renamed = componentize::client_as_handler(&root.join("wit/async/deps"))?;
+    std::fs::write(out.join("client-as-handler.wasm"), renamed)?;
     Ok(())
 }

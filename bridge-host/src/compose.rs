@@ -18,6 +18,10 @@ use link::{Joint, Link, with_adapter};
 pub const ADAPTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/forward.wasm"));
 /// The asynchronous adapter, which asks an HTTP handler that it is composed with.
 pub const ASYNC_ADAPTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/forward-async.wasm"));
+/// What stands for the network behind the asynchronous adapter, in hosts that
+/// offer `wasi:http/client` and no `wasi:http/handler`. It has no code.
+pub const CLIENT_AS_HANDLER: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/client-as-handler.wasm"));
 
 /// One component of a chain.
 #[derive(Clone, Copy, Debug)]

