@@ -35,8 +35,7 @@ pub async fn run(settings: &Settings, request: Request) -> Result<(), Failed> {
     let answer = answer.map_err(|code| failure::name(settings, code))?;
     let status = answer.get_status_code();
     match (settings.judge(status, b""), taken) {
-        (Ok(()), Some(Taken::Whole)) => Ok(()),
-        (Ok(()), Some(Taken::Part)) => Err(early()),
+        (Ok(()), Some(taken)) => taken.judge(),
         (Ok(()), None) => upload_beside(upload, answer).await,
         (Err(_), _) => settings.judge(status, &excerpt(answer).await),
     }
@@ -91,16 +90,32 @@ fn options(settings: &Settings) -> RequestOptions {
 enum Taken {
     Whole,
     Part,
+    Nothing,
+}
+
+impl Taken {
+    /// Whoever reads nothing of a body has no use for it; whoever breaks off
+    /// did not get what it confirms.
+    fn judge(self) -> Result<(), Failed> {
+        match self {
+            Self::Whole | Self::Nothing => Ok(()),
+            Self::Part => Err(early()),
+        }
+    }
 }
 
 async fn upload(data: Vec<u8>, mut body: StreamWriter<u8>, end: End) -> Taken {
+    let whole = data.len();
     let rest = match data.is_empty() {
         true => data,
         false => body.write_all(data).await,
     };
     drop(body);
     if !rest.is_empty() {
-        return Taken::Part;
+        return match rest.len() == whole {
+            true => Taken::Nothing,
+            false => Taken::Part,
+        };
     }
     // All is written: whether anybody waits for the trailers is no matter.
     let _ = end.write(Ok(None)).await;
@@ -123,10 +138,7 @@ async fn upload_beside(
         Either::Left((taken, _)) => taken,
         Either::Right(((), upload)) => upload.await,
     };
-    match taken {
-        Taken::Whole => Ok(()),
-        Taken::Part => Err(early()),
-    }
+    taken.judge()
 }
 
 /// What the response says, as far as it does so at once.

@@ -84,13 +84,15 @@ fn config(model: Model) -> Config {
     config
 }
 
-/// Tells the time to components for as long as the engines live.
+/// Tells the time to components for as long as one of the engines lives: that
+/// without components does not.
 fn tick(engines: [EngineWeak; 2]) {
     std::thread::spawn(move || {
-        while let [Some(one), Some(other)] = engines.each_ref().map(EngineWeak::upgrade) {
-            one.increment_epoch();
-            other.increment_epoch();
-            drop((one, other));
+        loop {
+            let living = engines.iter().filter_map(EngineWeak::upgrade);
+            if living.map(|engine| engine.increment_epoch()).count() == 0 {
+                return;
+            }
             std::thread::sleep(TICK);
         }
     });
