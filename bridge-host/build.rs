@@ -1,11 +1,17 @@
-//! Builds the adapters, so that the binary can carry them: each as a component
-//! in `OUT_DIR`.
+//! Builds the adapters, so that the binary can carry them: a file of each
+//! one's name in `OUT_DIR`.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
 /// The packages of adapter/ that are carried.
-const ADAPTERS: [&str; 4] = ["forward", "produce", "produce-by-name", "shell"];
+const ADAPTERS: [&str; 5] = [
+    "forward",
+    "forward-async",
+    "produce",
+    "produce-by-name",
+    "shell",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -21,5 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let component = componentize::build(adapter, &root, &target)?;
         std::fs::write(out.join(adapter).with_extension("wasm"), component)?;
     }
+    let renamed = componentize::client_as_handler(&root.join("wit/async/deps"))?;
+    std::fs::write(out.join("client-as-handler.wasm"), renamed)?;
     Ok(())
 }

@@ -1,10 +1,10 @@
-//! `bridge-host adapter`: a built-in adapter as a file, for wac.
+//! `bridge-host adapter`: the built-in components as files, for wac.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::{output, report};
-use crate::compose::{ADAPTER, PRODUCE, PRODUCE_BY_NAME, SHELL};
+use crate::compose::{ADAPTER, ASYNC_ADAPTER, CLIENT_AS_HANDLER, PRODUCE, PRODUCE_BY_NAME, SHELL};
 
 /// Write a built-in adapter to a file, to compose with it elsewhere
 #[derive(clap::Args)]
@@ -22,6 +22,11 @@ enum Kind {
     /// Takes messages: the last of a chain
     #[default]
     Forward,
+    /// The same for asynchronous chains; it asks the wasi:http 0.3 handler that it is composed with
+    ForwardAsync,
+    /// What the asynchronous adapter is composed with where its requests go to
+    /// the network: it offers wasi:http/client as wasi:http/handler
+    ClientAsHandler,
     /// Takes what a component sends, all of it for one endpoint
     Produce,
     /// Takes what a component sends, for the endpoint of the name that it connects to
@@ -34,6 +39,8 @@ impl Kind {
     fn component(self) -> &'static [u8] {
         match self {
             Self::Forward => ADAPTER,
+            Self::ForwardAsync => ASYNC_ADAPTER,
+            Self::ClientAsHandler => CLIENT_AS_HANDLER,
             Self::Produce => PRODUCE,
             Self::ProduceByName => PRODUCE_BY_NAME,
             Self::Shell => SHELL,

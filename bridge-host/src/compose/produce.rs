@@ -5,9 +5,9 @@ use wac_graph::{CompositionGraph, NodeId};
 
 use super::{
     ComposeError, Ending, PRODUCE, PRODUCE_BY_NAME, Part, SHELL, chain_of, check_result,
-    compose_as, export_all, read, register, write,
+    compose_as, export_all, register, write,
 };
-use crate::guest::contract::{HANDLER, PRODUCER, TYPES};
+use crate::guest::contract::{Contract, HANDLER, MessageFace, PRODUCER, TYPES};
 
 /// Where `produce-by-name` and `shell` meet: an export, and two imports.
 const RECEIVED: &str = "bridge:worlds/received@0.1.0";
@@ -19,9 +19,11 @@ const INNER_HANDLER: &str = "bridge:worlds/inner-handler@0.1.0";
 /// sends.
 pub fn to_endpoint(parts: &[Part<'_>]) -> Result<Vec<u8>, ComposeError> {
     let last = parts.last().ok_or(ComposeError::Empty)?;
-    if !sends_only(last)? {
+    let contract = Contract::read(last.name, last.bytes)?;
+    if !contract.produces() || contract.passes_on() {
+        let face = contract.passes_to().or(contract.face());
         let mut parts = parts.to_vec();
-        parts.push(Part::ADAPTER);
+        parts.push(Part::adapter(face.unwrap_or(MessageFace::Synchronous)));
         return compose_as(&parts, Ending::Complete);
     }
     let chain = compose_as(parts, Ending::Complete)?;
@@ -30,14 +32,15 @@ pub fn to_endpoint(parts: &[Part<'_>]) -> Result<Vec<u8>, ComposeError> {
 
 /// Whether it sends messages and passes none on.
 pub fn sends_only(part: &Part<'_>) -> Result<bool, ComposeError> {
-    let contract = read(part)?;
+    let contract = Contract::read(part.name, part.bytes)?;
     Ok(contract.produces() && !contract.passes_on())
 }
 
 /// Makes the component one that sends its messages to endpoints, by the name
 /// that it connects to.
 pub fn to_endpoints(part: &Part<'_>) -> Result<Vec<u8>, ComposeError> {
-    if !read(part)?.produces() {
+    let contract = Contract::read(part.name, part.bytes)?;
+    if !contract.produces() {
         let file = part.name.to_owned();
         return Err(ComposeError::SendsNothing { file });
     }

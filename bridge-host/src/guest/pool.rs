@@ -130,6 +130,10 @@ impl<R: Ready> Drop for Starting<'_, R> {
 }
 
 impl<R: Ready> Lease<R> {
+    pub(super) fn limits(&self) -> &Limits {
+        self.0.limits()
+    }
+
     /// Gives the instance back, for the next call, unless it had its share.
     pub(super) fn give_back(self, instance: Instance<R::Bindings>) {
         let limits = self.0.limits();
