@@ -8,7 +8,7 @@ use crate::compose::{
     ADAPTER, ComposeError, Part, compose, compose_open, sends_only, to_endpoint, to_endpoints,
 };
 use crate::config::{self, Parts, Subscription};
-use crate::guest::contract::{Contract, Handler, HttpFace, MessageFace, Model};
+use crate::guest::contract::{Contract, Handler, HttpFace, Model};
 
 /// A component that handles messages.
 pub struct Composed {
