@@ -27,7 +27,6 @@ mod store;
 mod subscription;
 mod writer;
 
-pub use dead_letters::{KeptDeadLetter, Which};
 pub use error::StoreError;
 pub use inspector::Inspector;
 pub use ledger::Ledger;

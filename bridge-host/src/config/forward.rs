@@ -87,6 +87,7 @@ fn forward(topics: Vec<TopicPattern>, endpoint: Endpoint) -> Subscription {
         parts: Parts::Adapter,
         endpoint: Some(endpoint),
         reply_to: None,
+        dead_letters: None,
         policy: delivery::Policy::default(),
         settings: Vec::new(),
         allow: Vec::new(),

@@ -10,7 +10,7 @@ use super::read::Names;
 use super::section::Section;
 use super::value::Value;
 use super::{
-    EMBEDDED, Endpoint, Guests, Parts, Place, Subscription, endpoint, grants, nats, policy, replies,
+    EMBEDDED, Endpoint, Guests, Parts, Place, Subscription, endpoint, grants, letters, nats, policy, replies,
 };
 use crate::message::TopicPattern;
 
@@ -74,6 +74,10 @@ fn subscription(
     let endpoint = endpoint(&mut section, &mut places, parts.as_ref());
     let reply_at = section.take("reply_to");
     let reply_to = reply_at.as_ref().map(|value| replies::read(value, names));
+    let dead_letters = section.take("dead_letters").and_then(|value| {
+        places.note("dead_letters", &value);
+        letters::read(&value, names)
+    });
     let policy = policy::read(&mut section);
     let settings = grants::settings(section.take("settings"));
     let allow = grants::allow(section.take("allow"));
@@ -90,6 +94,7 @@ fn subscription(
         parts: parts?,
         endpoint,
         reply_to: reply_to.flatten(),
+        dead_letters,
         policy,
         settings,
         allow,

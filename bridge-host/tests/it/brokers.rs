@@ -8,6 +8,7 @@ mod embedded;
 mod faults;
 mod hosts;
 mod jetstream;
+mod letters;
 mod locked;
 mod streams;
 mod support;

@@ -1,56 +1,20 @@
 //! Dead letters as they are kept: read, put back, dropped. They come about in
 //! `settle`.
 
-use std::time::SystemTime;
-
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fetch::parse_metadata;
 use super::store::{now_ms, time};
-use crate::broker::DeadLetter;
+use crate::broker::{DeadLetter, KeptDeadLetter, Which};
 use crate::message::Message;
 
-/// A delivery that was given up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptDeadLetter {
-    /// Its number in this store.
-    pub id: i64,
-    /// The subscription that gave it up.
-    pub subscription: String,
-    /// The id of its message.
-    pub message_id: String,
-    /// When the message was published.
-    pub published: SystemTime,
-    /// When it was given up.
-    pub at: SystemTime,
-    /// Why.
-    pub letter: DeadLetter,
-    /// The size of the message: data, metadata, topic and content-type.
-    pub size: u64,
-    /// The message. In a list its data is left out, as it may be large.
-    pub message: Message,
-}
-
-/// Which dead letters are meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Which {
-    /// Every one there is.
-    All,
-    /// Those of one subscription.
-    Subscription(String),
-    /// The one with this number.
-    Id(i64),
-}
-
-impl Which {
-    /// As parameters of [`IS_MEANT`].
-    fn parameters(&self) -> (Option<&str>, Option<i64>) {
-        match self {
-            Self::All => (None, None),
-            Self::Subscription(name) => (Some(name), None),
-            Self::Id(id) => (None, Some(*id)),
-        }
+/// Which are meant, as parameters of the selects below.
+fn parameters(which: &Which) -> (Option<&str>, Option<i64>) {
+    match which {
+        Which::All => (None, None),
+        Which::Subscription(name) => (Some(name), None),
+        Which::Id(id) => (None, Some(*id)),
     }
 }
 
@@ -85,7 +49,7 @@ pub(super) fn list(
     after: i64,
     limit: usize,
 ) -> rusqlite::Result<Vec<KeptDeadLetter>> {
-    let (name, id) = which.parameters();
+    let (name, id) = parameters(which);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut select =
         conn.prepare_cached(select_all!("x''", "AND l.id > ?3 ORDER BY l.id LIMIT ?4"))?;
@@ -101,7 +65,7 @@ pub(super) fn show(conn: &Connection, id: i64) -> rusqlite::Result<Option<KeptDe
 
 /// The numbers of all that are meant.
 pub(super) fn ids(conn: &Connection, which: &Which) -> rusqlite::Result<Vec<i64>> {
-    let (name, id) = which.parameters();
+    let (name, id) = parameters(which);
     let mut select = conn.prepare_cached(select!("l.id", "", "ORDER BY l.id"))?;
     select
         .query_map(params![name, id], |row| row.get(0))?

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::dead_letters::{self, KeptDeadLetter, Which};
+use super::dead_letters;
 use super::error::StoreError;
 use super::forget;
 use super::ledger::{self, Ledger};
 use super::store;
+use crate::broker::{KeptDeadLetter, Which};
 
 /// So many dead letters are moved at once, so that the bridge can write between.
 const STEP: usize = 500;

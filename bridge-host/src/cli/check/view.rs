@@ -46,6 +46,7 @@ pub(super) struct Policy {
     pub(super) parts: Vec<Option<String>>,
     pub(super) to: Option<To>,
     pub(super) reply_to: Option<ReplyTo>,
+    pub(super) dead_letters: Option<LettersTo>,
     /// What is promised of each message.
     pub(super) delivers: &'static str,
     /// What would be expected, and is not so.
@@ -106,6 +107,13 @@ pub(super) struct ReplyTo {
     pub(super) max_size: String,
 }
 
+/// Where dead letters are published.
+#[derive(Serialize)]
+pub(super) struct LettersTo {
+    pub(super) connection: String,
+    pub(super) topic: String,
+}
+
 /// What one instance may use.
 #[derive(Serialize)]
 pub(super) struct Limits {
@@ -163,6 +171,10 @@ fn policy(subscription: &Subscription, connection: &Connection) -> Policy {
         parts: parts(subscription),
         to: subscription.endpoint.as_ref().map(to),
         reply_to: subscription.reply_to.as_ref().map(reply_to),
+        dead_letters: subscription.dead_letters.as_ref().map(|to| LettersTo {
+            connection: to.connection.clone(),
+            topic: to.topic.clone(),
+        }),
         delivers: delivers(connection),
         warnings: warnings(subscription, connection),
         consumer: consumer(subscription, connection),

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::broker::embedded::KeptDeadLetter;
+use crate::broker::KeptDeadLetter;
 
 /// A list, printed as it is read.
 pub(super) struct List {

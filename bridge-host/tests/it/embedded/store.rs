@@ -1,7 +1,7 @@
 //! Dead letters and ledgers, looked at from outside; opening and closing.
 
-use bridge_host::broker::embedded::{Embedded, Inspector, StoreError, Which};
-use bridge_host::broker::{Broker, BrokerError, Settlement};
+use bridge_host::broker::embedded::{Embedded, Inspector, StoreError};
+use bridge_host::broker::{Broker, BrokerError, Settlement, Which};
 use bridge_host::message::Message;
 
 use super::support::{Folder, ledger, letter, next, publish, quiet, spec, text, until};

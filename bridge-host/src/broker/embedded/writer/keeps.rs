@@ -24,10 +24,11 @@ impl Writer {
                 return Ok(None);
             }
             let now = now_ms();
+            let mut written = 0;
             for keep in &keeps {
-                keep.apply(conn, now)?;
+                written += keep.apply(conn, now)?;
             }
-            let kept = books.kept + size - gone;
+            let kept = books.kept + written - gone;
             save_kept(conn, kept)?;
             Ok(Some(kept))
         });
