@@ -12,7 +12,7 @@ mod open;
 pub use both::Both;
 pub use capabilities::Capabilities;
 pub use letter_topic::LetterTopic;
-pub use letters::{DeadLetter, DeadLetters, GivenUp, KeptDeadLetter, Which};
+pub use letters::{DeadLetter, DeadLetters, GivenUp, KeptDeadLetter, Turn, Waiting, Which};
 pub use open::{Connection, OpenError, Opened};
 
 use std::fmt;
@@ -111,6 +111,15 @@ pub trait Receipt: Send {
     /// Keeps the message from being given to another for this much longer.
     async fn extend(&mut self, lease: Duration) -> Result<(), BrokerError>;
 
+    /// Whether it is this message's turn, as [`DeadLetters::turn`] tells of
+    /// those of other brokers: for brokers that keep dead letters themselves.
+    /// One whose turn comes later is settled by it.
+    async fn turn(&mut self, _key: &str) -> Result<Turn, BrokerError> {
+        Err(BrokerError::Refused(
+            "this broker keeps no dead letters".into(),
+        ))
+    }
+
     /// Settles the message; a retry and a dead letter are durable when this
     /// returns. A failure brings the receipt back where the broker keeps the
     /// message leased, so that it can be tried again.
@@ -183,6 +192,8 @@ pub enum Settlement {
     Retry(Duration),
     /// Given up, and kept for someone to look at.
     DeadLetter(DeadLetter),
+    /// Kept elsewhere, and delivered from there.
+    Moved,
 }
 
 /// What became of a message published.

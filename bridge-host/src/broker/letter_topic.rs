@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 
-use super::{Broker, BrokerError, DeadLetter, DeadLetters, GivenUp, KeptDeadLetter};
+use super::{Broker, BrokerError, DeadLetter, DeadLetters, GivenUp, KeptDeadLetter, Turn, Waiting};
 use crate::message::{Message, MessageId, MetadataSize};
 
 /// What all metadata about a dead letter begins with.
@@ -60,6 +60,11 @@ impl DeadLetters for LetterTopic {
             Err(error) => Err(error),
         }
     }
+
+    /// Letters on a topic hold back nothing.
+    async fn turn(&self, waiting: Waiting) -> Result<Turn, BrokerError> {
+        self.others.turn(waiting).await
+    }
 }
 
 /// The letter as a message, and the id that it has each time it is made.
@@ -110,6 +115,7 @@ pub(super) fn read(number: i64, mut message: Message) -> Option<KeptDeadLetter> 
         attempts: take("attempts")?.parse().ok()?,
         status: take("status").and_then(|status| status.parse().ok()),
         backtrace: take("backtrace"),
+        key: None,
     };
     message.topic = topic;
     let content_type = message.content_type.as_ref().map_or(0, String::len);
@@ -151,6 +157,7 @@ mod tests {
                 status: Some(503),
                 attempts: 3,
                 backtrace: Some("0: f\n1: g".into()),
+                key: None,
             },
         }
     }

@@ -19,6 +19,9 @@ pub struct DeadLetter {
     pub attempts: u32,
     /// The guest's backtrace after a trap.
     pub backtrace: Option<String>,
+    /// The key that it blocks: messages of the same wait until the letter is
+    /// replayed or dropped. `None` where it holds back nothing.
+    pub key: Option<String>,
 }
 
 /// Keeps the dead letters of brokers that keep none.
@@ -27,6 +30,36 @@ pub trait DeadLetters: Send + Sync {
     /// Returns once it is durable. One that is kept already is not kept again,
     /// so that a crash between this and the settlement leaves one letter.
     async fn keep(&self, given_up: GivenUp) -> Result<(), BrokerError>;
+
+    /// Whether it is this message's turn. One whose turn comes later is kept
+    /// when this returns, and is delivered from here once it may go.
+    async fn turn(&self, waiting: Waiting) -> Result<Turn, BrokerError>;
+}
+
+/// A message whose key may be blocked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The subscription that would deliver it.
+    pub subscription: String,
+    /// What it shares with those that it may have to wait for.
+    pub key: String,
+    /// The message as it was given.
+    pub message: Message,
+    /// Its id.
+    pub id: MessageId,
+    /// When the broker took it.
+    pub published: SystemTime,
+}
+
+/// Whether a message may be delivered whose key had a dead letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Nothing of its key is a dead letter, or waits because of one.
+    Free,
+    /// It is the first of those that wait, and no letter holds it back.
+    Now,
+    /// It waits, durably, behind a letter or behind others.
+    Later,
 }
 
 /// A delivery that was given up.

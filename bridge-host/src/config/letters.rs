@@ -62,6 +62,12 @@ pub(super) fn fit(
             "leave `dead_letters` out: it is for subscriptions from \"nats\" and \"jetstream\"",
         );
     }
+    if subscription.policy.blocks() {
+        fault(
+            "a dead letter on a topic cannot block its key: whoever takes it from there would have to tell".into(),
+            "leave `dead_letters` out, or set on_dead_letter = \"skip\"",
+        );
+    }
     match to {
         Some(Connection::JetStream(settings)) => {
             let stream = &settings.stream;
@@ -69,7 +75,9 @@ pub(super) fn fit(
             let mut subjects = subjects.filter_map(|one| TopicPattern::parse(one).ok());
             if stream.storage == Storage::Memory && subjects.any(|one| one.matches(topic)) {
                 fault(
-                    format!("the stream that takes {topic:?} is in memory: its dead letters would be gone with the server"),
+                    format!(
+                        "the stream that takes {topic:?} is in memory: its dead letters would be gone with the server"
+                    ),
                     "choose a topic that `subjects` does not select, or `storage = \"file\"`",
                 );
             }

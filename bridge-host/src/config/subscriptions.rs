@@ -10,7 +10,8 @@ use super::read::Names;
 use super::section::Section;
 use super::value::Value;
 use super::{
-    EMBEDDED, Endpoint, Guests, Parts, Place, Subscription, endpoint, grants, letters, nats, policy, replies,
+    EMBEDDED, Endpoint, Guests, Parts, Place, Subscription, endpoint, grants, letters, nats,
+    policy, replies,
 };
 use crate::message::TopicPattern;
 

@@ -111,8 +111,9 @@ impl Known {
             }
             None => self.pending.load(Ordering::Relaxed).max(in_flight),
         };
-        let (dead_lettered, dropped, replayed) =
-            local.map_or((0, 0, 0), |l| (l.dead_lettered, l.dropped, l.pending));
+        let (dead_lettered, dropped, replayed, blocked) = local.map_or((0, 0, 0, 0), |l| {
+            (l.dead_lettered, l.dropped, l.pending, l.blocked)
+        });
         let dead_lettered = match self.letters_elsewhere {
             true => dead_lettered.max(given_up),
             false => dead_lettered,
@@ -125,6 +126,7 @@ impl Known {
             filtered,
             dead_lettered,
             dropped,
+            blocked,
             pending,
         }
     }

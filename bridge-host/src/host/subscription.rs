@@ -66,10 +66,15 @@ pub(super) async fn prepare(
         in_flight: subscription.policy.room(),
     };
     let reply_to = subscription.reply_to.as_ref();
+    let opened = brokers.get(&subscription.from);
+    let source = join(spec, opened, brokers.store()).await?;
+    let keeper = opened.embedded.as_ref().unwrap_or(brokers.store());
+    let blocks = subscription.policy.blocks();
+    let blocked_keys = keeper.blocked_keys(&subscription.name, blocks).await?;
     Ok(Ready {
         from: subscription.from.clone(),
         letters_elsewhere: subscription.dead_letters.is_some(),
-        source: join(spec, brokers.get(&subscription.from), brokers.store()).await?,
+        source,
         delivery: Delivery {
             name: subscription.name.clone(),
             policy: subscription.policy.clone(),
@@ -77,6 +82,7 @@ pub(super) async fn prepare(
             replies: reply_to.map(|it| connections[&it.connection].clone()),
             workers,
             dead_letters: letters(subscription, brokers).await?,
+            blocked_keys,
             stats: Arc::new(Stats::default()),
         },
     })

@@ -4,6 +4,7 @@
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::blocked;
 use super::fetch::parse_metadata;
 use super::store::{now_ms, time};
 use crate::broker::{DeadLetter, KeptDeadLetter, Which};
@@ -35,7 +36,7 @@ macro_rules! select_all {
     ($data:literal, $rest:literal) => {
         select!(
             "l.id, s.name, m.id, m.published_at, l.at, l.reason, l.status, l.attempts,
-             l.backtrace, m.size, m.topic, m.content_type, m.metadata, ",
+             l.backtrace, l.key, m.size, m.topic, m.content_type, m.metadata, ",
             $data,
             $rest
         )
@@ -72,12 +73,13 @@ pub(super) fn ids(conn: &Connection, which: &Which) -> rusqlite::Result<Vec<i64>
         .collect()
 }
 
-/// Makes them pending; those that are gone already are left out.
+/// Makes them pending, and those that waited behind them; those that are gone
+/// already are left out.
 pub(super) fn replay(conn: &Connection, ids: &[i64]) -> rusqlite::Result<u64> {
     // Parked, and due: so the bridge finds them wherever it has read to.
     let mut back = conn.prepare_cached(
-        "INSERT INTO deliveries (sub, seq, attempts, due)
-             SELECT sub, seq, 0, ?2 FROM dead_letters WHERE id = ?1",
+        "INSERT INTO deliveries (sub, seq, attempts, due, key)
+             SELECT sub, seq, 0, ?2, key FROM dead_letters WHERE id = ?1",
     )?;
     let mut count = conn.prepare_cached(
         "UPDATE subscriptions SET dead_lettered = dead_lettered - 1
@@ -95,7 +97,8 @@ pub(super) fn replay(conn: &Connection, ids: &[i64]) -> rusqlite::Result<u64> {
     Ok(replayed)
 }
 
-/// Forgets them; those that are gone already are left out.
+/// Forgets them, and lets go those that waited behind them; those that are
+/// gone already are left out.
 pub(super) fn drop(conn: &Connection, ids: &[i64]) -> rusqlite::Result<u64> {
     let mut count = conn.prepare_cached(
         "UPDATE subscriptions SET dropped = dropped + 1
@@ -111,15 +114,21 @@ pub(super) fn drop(conn: &Connection, ids: &[i64]) -> rusqlite::Result<u64> {
     Ok(dropped)
 }
 
-fn remove(conn: &Connection, id: i64) -> rusqlite::Result<usize> {
-    conn.prepare_cached("DELETE FROM dead_letters WHERE id = ?1")?
-        .execute([id])
+/// With the last letter of a key goes what blocked it.
+fn remove(conn: &Connection, id: i64) -> rusqlite::Result<()> {
+    let mut delete =
+        conn.prepare_cached("DELETE FROM dead_letters WHERE id = ?1 RETURNING sub, key")?;
+    let gone = delete.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)));
+    match gone.optional()? {
+        Some((sub, Some::<String>(key))) => blocked::release(conn, sub, &key),
+        Some((_, None)) | None => Ok(()),
+    }
 }
 
 fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<KeptDeadLetter> {
-    let metadata: Option<String> = row.get(12)?;
+    let metadata: Option<String> = row.get(13)?;
     let metadata = parse_metadata(metadata.as_deref()).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(12, Type::Text, Box::new(error))
+        rusqlite::Error::FromSqlConversionFailure(13, Type::Text, Box::new(error))
     })?;
     Ok(KeptDeadLetter {
         id: row.get(0)?,
@@ -132,13 +141,14 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<KeptDeadLetter> {
             status: row.get(6)?,
             attempts: row.get(7)?,
             backtrace: row.get(8)?,
+            key: row.get(9)?,
         },
-        size: row.get(9)?,
+        size: row.get(10)?,
         message: Message {
-            topic: row.get(10)?,
-            content_type: row.get(11)?,
+            topic: row.get(11)?,
+            content_type: row.get(12)?,
             metadata,
-            data: row.get::<_, Vec<u8>>(13)?.into(),
+            data: row.get::<_, Vec<u8>>(14)?.into(),
         },
     })
 }

@@ -52,9 +52,11 @@ CREATE TABLE deliveries (
     seq INTEGER NOT NULL,
     attempts INTEGER NOT NULL,
     due INTEGER NOT NULL,
+    key TEXT,
     PRIMARY KEY (sub, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX parked ON deliveries (sub, due) WHERE due > 0;
+CREATE INDEX waiting ON deliveries (sub, key) WHERE key IS NOT NULL;
 CREATE TABLE dead_letters (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     sub INTEGER NOT NULL,
@@ -64,17 +66,23 @@ CREATE TABLE dead_letters (
     status INTEGER,
     attempts INTEGER NOT NULL,
     backtrace TEXT,
-    origin TEXT
+    origin TEXT,
+    key TEXT
 ) STRICT;
 CREATE INDEX dead_letters_sub ON dead_letters (sub);
 CREATE INDEX dead_letters_seq ON dead_letters (seq);
 CREATE UNIQUE INDEX dead_letters_origin ON dead_letters (sub, origin) WHERE origin IS NOT NULL;
+CREATE INDEX dead_letters_key ON dead_letters (sub, key) WHERE key IS NOT NULL;
 ";
 
 /// From the format before to this one.
 const UPGRADE: &str = "
+ALTER TABLE deliveries ADD COLUMN key TEXT;
+CREATE INDEX waiting ON deliveries (sub, key) WHERE key IS NOT NULL;
 ALTER TABLE dead_letters ADD COLUMN origin TEXT;
+ALTER TABLE dead_letters ADD COLUMN key TEXT;
 CREATE UNIQUE INDEX dead_letters_origin ON dead_letters (sub, origin) WHERE origin IS NOT NULL;
+CREATE INDEX dead_letters_key ON dead_letters (sub, key) WHERE key IS NOT NULL;
 ";
 
 /// Where the messages are.

@@ -232,7 +232,10 @@ impl Receipt for CoreReceipt {
             return Ok(());
         };
         match settlement {
-            Settlement::Delivered | Settlement::Filtered | Settlement::DeadLetter(_) => {}
+            Settlement::Delivered
+            | Settlement::Filtered
+            | Settlement::DeadLetter(_)
+            | Settlement::Moved => {}
             Settlement::Retry(after) => {
                 kept.attempt = kept.attempt.saturating_add(1);
                 self.waiting.put(kept, after);

@@ -1,7 +1,7 @@
 //! JetStream: streams keep messages, durable consumers give each to one of the
 //! hosts that share them, until it is acknowledged.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_nats::jetstream::context::{Context, ContextBuilder, PublishError, PublishErrorKind};
@@ -102,6 +102,10 @@ impl JetStream {
 }
 
 impl Server {
+    fn kept(&self) -> MutexGuard<'_, Vec<String>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn locate(&self, group: &Group) -> Result<Located, BrokerError> {
         self.link.check()?;
         let settings = &self.settings.stream;
@@ -121,10 +125,7 @@ impl Server {
     /// messages can come before any subscription does.
     async fn make_stream(&self, topic: &str) -> Result<bool, BrokerError> {
         let settings = &self.settings.stream;
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_kept = kept.iter().any(|kept| kept == topic);
-        drop(kept);
-        if is_kept {
+        if self.kept().iter().any(|kept| kept == topic) {
             stream::ensure_letters(&self.context, settings, &self.name, topic).await?;
             return Ok(true);
         }
@@ -254,9 +255,7 @@ impl Broker for JetStream {
 
     async fn keep_topic(&self, topic: &str) -> Result<(), BrokerError> {
         let server = &self.server;
-        let mut kept = server.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.push(topic.into());
-        drop(kept);
+        server.kept().push(topic.into());
         server.link.check()?;
         let settings = &server.settings.stream;
         stream::ensure_letters(&server.context, settings, &server.name, topic).await

@@ -87,9 +87,7 @@ impl Letters {
     /// The one with this number.
     pub async fn one(&self, number: i64) -> Result<Option<KeptDeadLetter>, BrokerError> {
         let found = self.next(number).await?;
-        Ok(found
-            .and_then(letter)
-            .filter(|letter| letter.id == number))
+        Ok(found.and_then(letter).filter(|letter| letter.id == number))
     }
 
     /// Removes the one with this number.

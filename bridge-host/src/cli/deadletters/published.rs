@@ -94,7 +94,9 @@ impl Topics {
         if let Some(broker) = self.brokers.get(&known.from) {
             return Ok(broker.clone());
         }
-        let opened = self.config.connections[&known.from].open(&known.from).await?;
+        let opened = self.config.connections[&known.from]
+            .open(&known.from)
+            .await?;
         self.brokers
             .insert(known.from.clone(), opened.broker.clone());
         Ok(opened.broker)
