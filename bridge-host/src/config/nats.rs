@@ -196,7 +196,8 @@ fn credentials(value: &Value<'_>) -> Option<Secret> {
         );
         return None;
     }
-    Some(Secret::new(text.expose()))
+    // The client looks for the end of the last line, which a file's text lost.
+    Some(Secret::new(format!("{}\n", text.expose().trim_end())))
 }
 
 fn tls(value: &Value<'_>) -> Tls {

@@ -73,6 +73,8 @@ impl Worker {
     /// One message, with all its attempts.
     async fn deliver(&mut self, incoming: Incoming, in_flight: Option<InFlight>) -> End {
         self.head = incoming.id.clone();
+        // One that came late is of the message before: it is given back.
+        self.again = None;
         let mut in_flight = in_flight;
         let mut head = match self.turn(incoming).await {
             Ok(head) => head,

@@ -75,12 +75,21 @@ impl Worker {
             turn = asked => turn,
             never = self.keep(None) => match never {},
         };
-        self.take_again(head);
+        if turn.as_ref().is_ok_and(|turn| *turn != Turn::Later) {
+            self.take_again(head);
+        }
         turn
     }
 
-    /// Where another keeps it now, its broker is asked to let it go.
+    /// Where another keeps it now, its broker is asked to let it go. From there
+    /// it may have come already: given back, it comes in its turn.
     async fn move_away(&mut self, head: Incoming) {
+        self.let_go(head).await;
+        self.take_in();
+        self.again = None;
+    }
+
+    async fn let_go(&mut self, head: Incoming) {
         let engine = self.engine.clone();
         let story = story(&engine, &head);
         story.waits();
