@@ -1,5 +1,5 @@
-//! Builds the adapter, so that the binary can carry it: `adapter.wasm` in
-//! `OUT_DIR`.
+//! Builds the adapters, so that the binary can carry them: a file of each
+//! one's name in `OUT_DIR`.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     // TARGET/PROFILE/build/NAME/out: guests have a folder beside the profiles,
     // where the cargo that runs this holds no lock, shared by all profiles.
     let target = out.ancestors().nth(4).unwrap_or(&out).join("guests");
-    let component = componentize::build("forward", &root, &target)?;
-    std::fs::write(out.join("adapter.wasm"), component)?;
+    for adapter in ["forward", "forward-async"] {
+        let component = componentize::build(adapter, &root, &target)?;
+        std::fs::write(out.join(adapter).with_extension("wasm"), component)?;
+    }
+    let renamed = componentize::client_as_handler(&root.join("wit/async/deps"))?;
+    std::fs::write(out.join("client-as-handler.wasm"), renamed)?;
     Ok(())
 }

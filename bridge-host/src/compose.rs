@@ -1,19 +1,27 @@
-//! Components made into one: the one room that names wac. Each part's
-//! incoming-handler is the next part's; everything else that they import
-//! stays an import, shared by all of them.
+//! Components made into one: the one room that names wac. What a part calls is
+//! the next part's; everything else that they import stays an import, shared
+//! by all of them.
 
 mod error;
 mod fit;
+mod link;
 
 pub use error::ComposeError;
 
 use wac_graph::types::{Package, SubtypeChecker, are_semver_compatible};
 use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
 
-use crate::guest::contract::{Contract, ContractError, HANDLER};
+use crate::guest::contract::{Contract, HttpFace, MessageFace};
+use link::{Joint, Link, with_adapter};
 
 /// The adapter: the component in which a chain ends that goes to HTTP.
-pub const ADAPTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/adapter.wasm"));
+pub const ADAPTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/forward.wasm"));
+/// The asynchronous adapter, which asks an HTTP handler that it is composed with.
+pub const ASYNC_ADAPTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/forward-async.wasm"));
+/// What stands for the network behind the asynchronous adapter, in hosts that
+/// offer `wasi:http/client` and no `wasi:http/handler`. It has no code.
+pub const CLIENT_AS_HANDLER: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/client-as-handler.wasm"));
 
 /// One component of a chain.
 #[derive(Clone, Copy, Debug)]
@@ -24,12 +32,15 @@ pub struct Part<'a> {
     pub bytes: &'a [u8],
 }
 
-impl Part<'_> {
-    /// The adapter, as the last part of a chain.
-    pub const ADAPTER: Self = Part {
-        name: "the built-in adapter",
-        bytes: ADAPTER,
-    };
+impl Part<'static> {
+    /// The adapter that takes messages through this face.
+    pub fn adapter(face: MessageFace) -> Self {
+        let (name, bytes) = match face {
+            MessageFace::Synchronous => ("the built-in adapter", ADAPTER),
+            MessageFace::Asynchronous => ("the built-in asynchronous adapter", ASYNC_ADAPTER),
+        };
+        Self { name, bytes }
+    }
 }
 
 /// Makes one component of a chain's parts, given in the order in which a
@@ -38,13 +49,14 @@ pub fn compose(parts: &[Part<'_>]) -> Result<Vec<u8>, ComposeError> {
     compose_as(parts, Ending::Complete)
 }
 
-/// As [`compose`], with the adapter after a last part that passes messages on.
+/// As [`compose`], with the adapter where messages become requests: before the
+/// first HTTP handler, or after a last part that passes messages on.
 pub fn compose_to_http(parts: &[Part<'_>]) -> Result<Vec<u8>, ComposeError> {
     compose_as(parts, Ending::Adapter)
 }
 
-/// As [`compose`], where the last part passes messages on to whatever the
-/// result will be composed with.
+/// As [`compose`], where the last part calls whatever the result will be
+/// composed with.
 pub fn compose_open(parts: &[Part<'_>]) -> Result<Vec<u8>, ComposeError> {
     compose_as(parts, Ending::Open)
 }
@@ -57,20 +69,14 @@ enum Ending {
 }
 
 fn compose_as(parts: &[Part<'_>], ending: Ending) -> Result<Vec<u8>, ComposeError> {
-    let mut parts = parts.to_vec();
-    let mut contracts = parts.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    if ending == Ending::Adapter && contracts.last().is_some_and(Contract::passes_on) {
-        parts.push(Part::ADAPTER);
-        contracts.push(read(&Part::ADAPTER)?);
+    let links = with_adapter(parts, ending)?;
+    fit::check(&links)?;
+    check_order(&links, ending)?;
+    if let [only] = &links[..] {
+        return Ok(only.part.bytes.to_vec());
     }
-    fit::check_kinds(&contracts)?;
-    check_order(&contracts, ending)?;
-    fit::check_shapes(&contracts)?;
-    if let [only] = parts[..] {
-        return Ok(only.bytes.to_vec());
-    }
-    let names = || parts.iter().map(|part| part.name.to_owned()).collect();
-    let bytes = encode(&parts).map_err(|reason| ComposeError::Graph {
+    let names = || links.iter().map(|link| link.part.name.to_owned()).collect();
+    let bytes = encode(&links).map_err(|reason| ComposeError::Graph {
         parts: names(),
         reason,
     })?;
@@ -81,48 +87,46 @@ fn compose_as(parts: &[Part<'_>], ending: Ending) -> Result<Vec<u8>, ComposeErro
     Ok(bytes)
 }
 
-fn read(part: &Part<'_>) -> Result<Contract, ContractError> {
-    Contract::read(part.name, part.bytes)
-}
-
-/// Every part takes messages, and passes them on if and only if something follows.
-fn check_order(contracts: &[Contract], ending: Ending) -> Result<(), ComposeError> {
-    let Some(last) = contracts.last() else {
+/// Every part calls on if something follows, and the last one does not pass
+/// messages on.
+fn check_order(links: &[Link<'_>], ending: Ending) -> Result<(), ComposeError> {
+    let Some(last) = links.last() else {
         return Err(ComposeError::Empty);
     };
-    for pair in contracts.windows(2) {
-        if !pair[0].passes_on() {
+    for pair in links.windows(2) {
+        if pair[0].joint().is_none() {
             return Err(ComposeError::PassesNothingOn {
-                file: pair[0].file.clone(),
-                next: pair[1].file.clone(),
+                file: pair[0].part.name.into(),
+                next: pair[1].part.name.into(),
             });
         }
     }
-    if ending != Ending::Open && last.passes_on() {
+    if ending != Ending::Open && last.contract.passes_on() {
         return Err(ComposeError::NothingFollows {
-            file: last.file.clone(),
+            file: last.part.name.into(),
         });
     }
     Ok(())
 }
 
 /// Puts all parts into one graph, last first, and writes it out.
-fn encode(parts: &[Part<'_>]) -> Result<Vec<u8>, String> {
+fn encode(links: &[Link<'_>]) -> Result<Vec<u8>, String> {
     let mut graph = CompositionGraph::new();
-    let mut packages: Vec<PackageId> = Vec::with_capacity(parts.len());
-    for (index, part) in parts.iter().enumerate() {
+    let mut packages: Vec<PackageId> = Vec::with_capacity(links.len());
+    for (index, link) in links.iter().enumerate() {
         // A component that comes twice in a chain is carried once.
-        let before = parts[..index].iter().position(|p| p.bytes == part.bytes);
+        let before = links[..index].iter();
+        let before = before.clone().position(|it| it.part.bytes == link.part.bytes);
         packages.push(match before {
             Some(before) => packages[before],
-            None => register(&mut graph, index, part)?,
+            None => register(&mut graph, index, &link.part)?,
         });
     }
     let mut next: Option<(PackageId, NodeId)> = None;
-    for package in packages.into_iter().rev() {
+    for (link, package) in links.iter().zip(packages).rev() {
         let instance = graph.instantiate(package);
         if let Some((plug, plug_instance)) = next {
-            for (export, import) in matching(&graph, plug, package) {
+            for (export, import) in matching(&graph, plug, package, link.joint()) {
                 let export = graph
                     .alias_instance_export(plug_instance, &export)
                     .map_err(|error| chain_of(&error))?;
@@ -160,7 +164,12 @@ fn register(
 
 /// The exports of `plug` that fill imports of `socket`, both by name: those
 /// that `wac plug` would take.
-fn matching(graph: &CompositionGraph, plug: PackageId, socket: PackageId) -> Vec<(String, String)> {
+fn matching(
+    graph: &CompositionGraph,
+    plug: PackageId,
+    socket: PackageId,
+    joint: Option<Joint>,
+) -> Vec<(String, String)> {
     let types = graph.types();
     let exports = &types[graph[plug].ty()].exports;
     let imports = &types[graph[socket].ty()].imports;
@@ -179,7 +188,7 @@ fn matching(graph: &CompositionGraph, plug: PackageId, socket: PackageId) -> Vec
         };
         // The one that makes a chain is passed in any case, so that what
         // does not fit is an error and not an import left open.
-        if export == HANDLER || checker.is_subtype(*has, types, *wants, types).is_ok() {
+        if joint.is_some_and(|joint| joint.is(export)) || checker.is_subtype(*has, types, *wants, types).is_ok() {
             found.push((export.clone(), import.clone()));
         }
     }
@@ -207,11 +216,12 @@ fn export_all(
 /// in a graph is not always an error of it.
 fn check_result(bytes: &[u8], ending: Ending) -> Result<(), String> {
     let result = Contract::read("the result", bytes).map_err(|error| error.to_string())?;
-    if result.export(HANDLER).is_none() {
-        return Err(format!("it does not export {HANDLER}"));
+    let answers = result.answers() == Ok(HttpFace::Service);
+    if result.face().is_none() && !(answers && ending != Ending::Adapter) {
+        return Err("it does not export an incoming-handler".into());
     }
     if ending != Ending::Open && result.passes_on() {
-        return Err(format!("it still imports {HANDLER}"));
+        return Err("it still imports an incoming-handler".into());
     }
     Ok(())
 }

@@ -1,9 +1,12 @@
 //! Components at work: the one room that names wasmtime. It tells what a call
 //! showed, and judges nothing.
 
+mod asynchronous;
 mod budget;
 mod cache;
+mod calls;
 mod component;
+mod concurrent;
 pub mod contract;
 mod endpoint;
 mod engine;
@@ -16,6 +19,7 @@ mod meter;
 mod outcome;
 mod pool;
 mod response;
+mod runtime;
 mod settings;
 mod state;
 mod stdio;
@@ -23,9 +27,9 @@ mod trace;
 
 pub use component::Component;
 pub use endpoint::{Endpoint, Replies};
-pub use engine::{Runtime, RuntimeError};
 pub use handler::HttpHandler;
 pub use outcome::{Call, CallResult, Exchange, Failure, Outcome, Reply};
+pub use runtime::{Runtime, RuntimeError};
 pub use settings::{Folder, Grant, Limits};
 pub use state::{Connections, Environment};
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bridge_host::broker::{BrokerError, DeadLetters, GivenUp, Subscription, Turn, Waiting};
 use bridge_host::compose::ADAPTER;
 use bridge_host::delivery::{Delivery, Policy, Stats, Workers};
+use bridge_host::guest::contract::Handler;
 use bridge_host::guest::{Component, Environment, Grant, Limits, Runtime};
 use bridge_host::http::{Allow, Settings};
 
@@ -24,7 +25,7 @@ pub fn adapter(url: &str) -> Arc<Component> {
         grant: Grant::default(),
         limits: Limits::default(),
     };
-    let component = runtime.load("adapter", ADAPTER, environment);
+    let component = runtime.load("adapter", ADAPTER, Handler::ADAPTER, environment);
     Arc::new(component.expect("the adapter"))
 }
 

@@ -1,6 +1,6 @@
 //! Why components do not make one, told to someone who has only their files.
 
-use crate::guest::contract::{ContractError, Difference, HANDLER};
+use crate::guest::contract::{ContractError, Difference};
 
 /// Why a chain cannot be composed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +35,7 @@ pub enum ComposeError {
     },
     /// A part's import is not the next one's export.
     #[error(
-        "{caller} and {callee} do not fit: {caller} imports {HANDLER} as {callee} does not \
+        "{caller} and {callee} do not fit: {caller} imports {interface} as {callee} does not \
          export it:{}\n  {}",
         lines(differences, caller, callee),
         remedy(departs)
@@ -45,10 +45,64 @@ pub enum ComposeError {
         caller: String,
         /// The next part, which is called.
         callee: String,
+        /// Through what.
+        interface: String,
         /// All that differs, seen from the caller.
         differences: Vec<Difference>,
         /// Those of the two that depart from the published contract.
         departs: Box<[String]>,
+    },
+    /// A part calls through an interface that the next one does not have.
+    #[error(
+        "{caller} and {callee} do not fit: {caller} imports {import}, and {callee} exports {}; \
+         a synchronous handler of messages calls a synchronous one, an asynchronous one an \
+         asynchronous one: build {callee} for a world that exports {import}, or {caller} for one \
+         that imports what {callee} has",
+        list(exports)
+    )]
+    NotTaken {
+        /// The part that calls.
+        caller: String,
+        /// The interface through which it does.
+        import: String,
+        /// The next part.
+        callee: String,
+        /// What that one exports.
+        exports: Vec<String>,
+    },
+    /// A synchronous part in front of an asynchronous handler.
+    #[error(
+        "{file} and {handler} do not go into one component: {file} passes messages on through a plain \
+         func, which may not wait for a handler of wasi:http 0.3; let the host join them, \
+         `chain = [{file:?}]` and `to = {{ component = {handler:?} }}`, or build {file} for \
+         bridge:messaging/incoming-handler@0.1.0"
+    )]
+    Blocks {
+        /// The part that passes messages on.
+        file: String,
+        /// The handler after it.
+        handler: String,
+    },
+    /// A handler that no adapter can be composed with.
+    #[error(
+        "{file} cannot be composed with the adapter: it answers in wasi:http 0.2, where the one who asks \
+         and the one who answers have different types of requests; let the host join them, \
+         `to = {{ component = {file:?} }}`, or build it for wasi:http/handler@0.3"
+    )]
+    OldHandler {
+        /// The handler.
+        file: String,
+    },
+    /// A middleware of wasi:http 0.3 in front of a handler of 0.2.
+    #[error(
+        "{middleware} and {file} do not fit: {middleware} hands its request on in wasi:http 0.3, and {file} \
+         answers in 0.2; build {file} for wasi:http/handler@0.3, or leave {middleware} out"
+    )]
+    OldBehind {
+        /// The one in front.
+        middleware: String,
+        /// The handler.
+        file: String,
     },
     /// Two parts want something else of the host under one name.
     #[error(
@@ -96,6 +150,13 @@ fn lines(differences: &[Difference], one: &str, other: &str) -> String {
         .iter()
         .map(|difference| format!("\n  {}", difference.between(one, other)))
         .collect()
+}
+
+fn list(names: &[String]) -> String {
+    match names {
+        [] => "nothing".into(),
+        names => names.join(", "),
+    }
 }
 
 fn remedy(departs: &[String]) -> String {

@@ -2,51 +2,77 @@
 //! next one's export, and what they share of the host beside each other.
 
 use super::error::ComposeError;
-use crate::guest::contract::{Contract, Difference, HANDLER, Interface, differences, standard};
+use super::link::{Joint, Link};
+use crate::guest::contract::{
+    ASYNC_HANDLER, Contract, Difference, HANDLER, Interface, differences, standard,
+};
 
-/// Each part handles messages, in whatever shape, but not the newest draft's:
-/// what is wrong with such a part is not that it does not fit.
-pub(super) fn check_kinds(contracts: &[Contract]) -> Result<(), ComposeError> {
-    for contract in contracts {
-        if let Some(error) = contract.newest_draft() {
-            return Err(error.into());
+/// Finds what is no part of a chain, else the first place where two parts do
+/// not fit, else one that departs from the published contract together with its
+/// neighbours.
+pub(super) fn check(links: &[Link<'_>]) -> Result<(), ComposeError> {
+    for link in links {
+        check_kind(&link.contract)?;
+    }
+    for pair in links.windows(2) {
+        check_neighbours(&pair[0], &pair[1])?;
+    }
+    for (index, other) in links.iter().enumerate() {
+        for one in &links[..index] {
+            check_shared(&one.contract, &other.contract)?;
         }
-        if contract.export(HANDLER).is_none() {
-            contract.handler()?;
+    }
+    for link in links {
+        if link.contract.face().is_some() {
+            link.contract.handler()?;
         }
     }
     Ok(())
 }
 
-/// Finds the first place where two parts do not fit, or else one that departs
-/// from the published contract together with its neighbours.
-pub(super) fn check_shapes(contracts: &[Contract]) -> Result<(), ComposeError> {
-    for pair in contracts.windows(2) {
-        check_neighbours(&pair[0], &pair[1])?;
+/// A part handles messages, in whatever shape but the newest draft's, or
+/// answers requests: what is wrong with any other is not that it does not fit.
+fn check_kind(contract: &Contract) -> Result<(), ComposeError> {
+    if let Some(error) = contract.newest_draft() {
+        return Err(error.into());
     }
-    for (index, other) in contracts.iter().enumerate() {
-        for one in &contracts[..index] {
-            check_shared(one, other)?;
-        }
-    }
-    for contract in contracts {
+    if contract.face().is_none() && contract.http_handler().is_none() {
         contract.handler()?;
     }
     Ok(())
 }
 
-fn check_neighbours(caller: &Contract, callee: &Contract) -> Result<(), ComposeError> {
-    let (Some(import), Some(export)) = (caller.import(HANDLER), callee.export(HANDLER)) else {
+fn check_neighbours(caller: &Link<'_>, callee: &Link<'_>) -> Result<(), ComposeError> {
+    let Some((joint, import)) = caller.joint().and_then(|it| Some((it, caller.import(it)?))) else {
         return Ok(());
     };
+    let Some(export) = callee.export(joint) else {
+        if joint == Joint::Http && callee.contract.http_handler().is_some() {
+            return Err(ComposeError::OldBehind {
+                middleware: caller.part.name.into(),
+                file: callee.part.name.into(),
+            });
+        }
+        return Err(ComposeError::NotTaken {
+            caller: caller.part.name.into(),
+            import: import.name.clone(),
+            callee: callee.part.name.into(),
+            exports: callee.contract.exports.iter().map(|it| it.name.clone()).collect(),
+        });
+    };
     let differences = differences(import, export, false);
-    if differences.is_empty() {
+    // Versions of wasi:http add to each other, and what fits wac judges.
+    if differences.is_empty() || joint == Joint::Http {
         return Ok(());
     }
-    let departs = [(caller, import, false), (callee, export, true)];
+    let departs = [
+        (&caller.contract, import, false),
+        (&callee.contract, export, true),
+    ];
     Err(ComposeError::Misfit {
-        caller: caller.file.clone(),
-        callee: callee.file.clone(),
+        caller: caller.part.name.into(),
+        callee: callee.part.name.into(),
+        interface: import.name.clone(),
         differences,
         departs: departing(departs),
     })
@@ -55,7 +81,9 @@ fn check_neighbours(caller: &Contract, callee: &Contract) -> Result<(), ComposeE
 /// The host offers an interface once: parts may use other functions of it,
 /// and must see the same in those that both use.
 fn check_shared(one: &Contract, other: &Contract) -> Result<(), ComposeError> {
-    for import in one.imports.iter().filter(|import| import.name != HANDLER) {
+    let between = [HANDLER, ASYNC_HANDLER];
+    let imports = one.imports.iter();
+    for import in imports.filter(|import| !between.contains(&import.name.as_str())) {
         let Some(same) = other.import(&import.name) else {
             continue;
         };

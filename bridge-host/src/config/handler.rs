@@ -18,6 +18,8 @@ const AUTHORITY: &str = "handler.internal";
 
 const DIRS_HELP: &str =
     "a list of folders: dirs = [\"templates\", { path = \"data\", as = \"/data\", write = true }]";
+const THROUGH_HELP: &str =
+    "a list of HTTP middlewares, outermost first: through = [\"auth.wasm\"]";
 const ENV_HELP: &str = "a list of variables: env = [\"LANG\", \"REGION=eu\", \"TOKEN=${TOKEN}\"]";
 
 /// An HTTP handler in process.
@@ -25,6 +27,8 @@ const ENV_HELP: &str = "a list of variables: env = [\"LANG\", \"REGION=eu\", \"T
 pub struct Handler {
     /// The component.
     pub file: PathBuf,
+    /// The HTTP middlewares in front of it, outermost first.
+    pub through: Vec<PathBuf>,
     /// What it may see of the machine.
     pub grant: Grant,
 }
@@ -41,13 +45,24 @@ pub(super) fn read(component: &Value<'_>, section: &mut Section<'_>) -> Option<F
     let file = component.path();
     let file = file.filter(|path| component::check(component, path).is_some());
     let url = url(section);
+    let through = section.take("through").map(|value| middlewares(&value));
     let grant = section.take("grant").map(|value| grant(&value));
     let sound = section.reader.faults_so_far() == before;
     let handler = Handler {
         file: file?,
+        through: through.unwrap_or_default(),
         grant: grant.unwrap_or_default(),
     };
     sound.then_some(Found { handler, url: url? })
+}
+
+fn middlewares(value: &Value<'_>) -> Vec<PathBuf> {
+    let files = value.list(THROUGH_HELP);
+    let file = |value: &Value<'_>| {
+        let path = value.path()?;
+        component::check(value, &path).map(|()| path)
+    };
+    files.iter().flatten().filter_map(file).collect()
 }
 
 fn url(section: &mut Section<'_>) -> Option<Text> {

@@ -14,11 +14,11 @@ const MAX_REASON: usize = 1000;
 ///
 /// | result | verdict |
 /// |---|---|
-/// | ok | delivered; filtered, when it made no exchange and sent no message |
+/// | ok | delivered; filtered, when it made no exchange and sent no message, and could have |
 /// | timeout, connection, failed | retry; dead letter after the last attempt |
 /// | other | dead letter |
 pub fn decide(outcome: &Outcome, attempt: u32, policy: &Policy, jitter: f64) -> Settlement {
-    let gone = outcome.exchanges.is_empty() && outcome.sent == 0;
+    let gone = !outcome.contained && outcome.exchanges.is_empty() && outcome.sent == 0;
     match &outcome.result {
         CallResult::Ok if gone => Settlement::Filtered,
         CallResult::Ok => Settlement::Delivered,

@@ -166,6 +166,7 @@ mod tests {
                 took: Duration::ZERO,
             }],
             sent: 0,
+            contained: false,
             replies: Vec::new(),
         };
         let took = Duration::from_millis(7);

@@ -70,6 +70,7 @@ mod tests {
             result,
             exchanges: exchanges.collect(),
             sent: 0,
+            contained: false,
             replies: Vec::new(),
         });
         let pause = sign.pause.map(|pause| pause.as_secs());

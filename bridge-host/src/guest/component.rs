@@ -9,6 +9,8 @@ use wasmtime::component::InstancePre;
 use wasmtime::{Engine, Result, Store};
 
 use super::Handle;
+use super::asynchronous::Crowd;
+use super::contract::{Handler, MessageFace};
 use super::instance::{Instance, Mould, Ready, limited};
 use super::messaging::{Error, ID_KEY, Messaging, MessagingPre};
 use super::outcome::{Call, CallResult, Failure, Outcome};
@@ -18,9 +20,18 @@ use super::settings::Limits;
 use super::state::{Environment, Shared, State};
 use crate::message::MessageId;
 
-/// A component that is ready to handle messages, in as many instances as are
-/// called at once.
-pub struct Component(Arc<Pool<MessagingPre<State>>>);
+/// A component that is ready to handle messages.
+pub struct Component {
+    face: Face,
+    /// It has everything within it that it does with a message.
+    contained: bool,
+}
+
+/// Its instances: as many as are called at once, or one for many calls.
+enum Face {
+    Synchronous(Arc<Pool<MessagingPre<State>>>),
+    Asynchronous(Crowd),
+}
 
 impl Ready for MessagingPre<State> {
     type Bindings = Messaging;
@@ -42,49 +53,77 @@ impl Component {
     pub(super) fn new(
         name: &str,
         ready: InstancePre<State>,
+        handler: Handler,
         environment: Environment,
         shared: Shared,
     ) -> Result<Self> {
-        let mould = Mould::new(name, ready, environment, shared)?;
-        Ok(Self(Pool::new(mould)))
+        let face = match handler.face {
+            MessageFace::Synchronous => {
+                let mould = Mould::new(name, ready, environment, shared)?;
+                Face::Synchronous(Pool::new(mould))
+            }
+            MessageFace::Asynchronous => {
+                let mould = Mould::new(name, ready, environment, shared)?;
+                Face::Asynchronous(Crowd::new(mould))
+            }
+        };
+        let contained = !handler.requests && !handler.produces;
+        Ok(Self { face, contained })
     }
 
     /// The topics that the component itself asks for.
     pub async fn subscribe(&self, timeout: Duration) -> Result<Vec<String>, CallResult> {
-        let (lease, mut instance) = self.0.take().await?;
-        let topics = instance.subscribe(timeout, self.0.limits()).await?;
-        lease.give_back(instance);
-        Ok(topics)
+        match &self.face {
+            Face::Synchronous(pool) => {
+                let (lease, mut instance) = pool.take().await?;
+                let topics = instance.subscribe(timeout, pool.limits()).await?;
+                lease.give_back(instance);
+                Ok(topics)
+            }
+            Face::Asynchronous(crowd) => crowd.subscribe(timeout).await,
+        }
     }
 }
 
 #[async_trait]
 impl Handle for Component {
     async fn handle(&self, call: Call) -> Outcome {
-        let (lease, mut instance) = match self.0.take().await {
-            Ok(taken) => taken,
-            Err(failure) => return failure.into(),
+        let outcome = match &self.face {
+            Face::Synchronous(pool) => handle(pool, call).await,
+            Face::Asynchronous(crowd) => crowd.handle(call).await,
         };
-        let (began, limit) = (Instant::now(), call.timeout);
-        let trace = instance.begin(call.id.clone(), limit);
-        let called = instance.handle(call, self.0.limits()).await;
-        let sent = instance.store.data().call.sent;
-        let (mut result, alive) = match called {
-            Ok(result) => (result, true),
-            Err(failure) => (CallResult::Failed(failure), false),
-        };
-        match alive {
-            true => lease.give_back(instance),
-            false => drop((instance, lease)),
-        }
-        let left = limit.saturating_sub(began.elapsed());
-        let replies = response::conclude(&mut result, &trace, left, limit).await;
         Outcome {
-            result,
-            exchanges: trace.take_exchanges(),
-            sent,
-            replies,
+            contained: self.contained,
+            ..outcome
         }
+    }
+}
+
+async fn handle(pool: &Arc<Pool<MessagingPre<State>>>, call: Call) -> Outcome {
+    let (lease, mut instance) = match pool.take().await {
+        Ok(taken) => taken,
+        Err(failure) => return failure.into(),
+    };
+    let (began, limit) = (Instant::now(), call.timeout);
+    let trace = instance.begin(call.id.clone(), limit);
+    let called = instance.handle(call, pool.limits()).await;
+    let sent = instance.store.data_mut().hooks.calls.current().sent;
+    let (mut result, alive) = match called {
+        Ok(result) => (result, true),
+        Err(failure) => (CallResult::Failed(failure), false),
+    };
+    match alive {
+        true => lease.give_back(instance),
+        false => drop((instance, lease)),
+    }
+    let left = limit.saturating_sub(began.elapsed());
+    let replies = response::conclude(&mut result, &trace, left, limit).await;
+    Outcome {
+        result,
+        exchanges: trace.take_exchanges(),
+        sent,
+        contained: false,
+        replies,
     }
 }
 

@@ -1,6 +1,9 @@
 //! An HTTP handler in process: a component that answers requests, in a store
 //! of its own for each. What it answers is not judged here.
 
+mod incoming;
+mod service;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,13 +11,13 @@ use http::{Request, Response};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use wasmtime::component::{InstancePre, Resource};
-use wasmtime::{Engine, Result, Store};
-use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
-use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
-use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
-use wasmtime_wasi_http::{Error, WasiBody, WasiHttpView};
+use wasmtime::Result;
+use wasmtime::component::InstancePre;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime_wasi_http::p3::bindings::ServicePre;
+use wasmtime_wasi_http::{Error, WasiBody};
 
+use super::contract::HttpFace;
 use super::instance::{Instance, Mould, Ready};
 use super::meter::{OutOfCompute, metered};
 use super::outcome::Failure;
@@ -29,7 +32,28 @@ pub(super) const GRACE: Duration = Duration::from_secs(1);
 /// A component that answers HTTP requests, in as many instances as there are
 /// requests at once. Clones share them.
 #[derive(Clone)]
-pub struct HttpHandler(Arc<Pool<ProxyPre<State>>>);
+pub struct HttpHandler(Face);
+
+/// Its instances, by the interface through which they answer.
+#[derive(Clone)]
+enum Face {
+    Incoming(Arc<Pool<ProxyPre<State>>>),
+    Service(Arc<Pool<ServicePre<State>>>),
+}
+
+/// A component of which it is known how to have a request answered.
+trait Answers: Ready {
+    /// What an instance answers with in place of a response.
+    type Code: Into<Error> + Send + 'static;
+
+    /// Has an instance answer a request, and finish what it does after it.
+    /// The answer goes out as soon as it is there.
+    fn answer(
+        instance: &mut Instance<Self::Bindings>,
+        request: Request<WasiBody>,
+        answer: oneshot::Sender<Result<Response<WasiBody>, Self::Code>>,
+    ) -> impl Future<Output = Result<()>> + Send;
+}
 
 /// Why there is no response.
 pub(super) enum NoAnswer {
@@ -45,33 +69,22 @@ pub(super) struct Running {
     ended: Option<Result<(), Failure>>,
 }
 
-type Answer = Result<Response<WasiBody>, ErrorCode>;
-
-impl Ready for ProxyPre<State> {
-    type Bindings = Proxy;
-
-    fn of(ready: InstancePre<State>) -> Result<Self> {
-        Self::new(ready)
-    }
-
-    fn engine(&self) -> &Engine {
-        self.engine()
-    }
-
-    async fn instantiate(&self, store: &mut Store<State>) -> Result<Proxy> {
-        self.instantiate_async(store).await
-    }
-}
-
 impl HttpHandler {
     pub(super) fn new(
         name: &str,
         ready: InstancePre<State>,
+        face: HttpFace,
         environment: Environment,
         shared: Shared,
     ) -> Result<Self> {
-        let mould = Mould::new(name, ready, environment, shared)?;
-        Ok(Self(Pool::new(mould)))
+        Ok(Self(match face {
+            HttpFace::Incoming => {
+                Face::Incoming(Pool::new(Mould::new(name, ready, environment, shared)?))
+            }
+            HttpFace::Service => {
+                Face::Service(Pool::new(Mould::new(name, ready, environment, shared)?))
+            }
+        }))
     }
 
     /// Gives it a request, and waits for the head of its response. The rest
@@ -82,76 +95,62 @@ impl HttpHandler {
         request: Request<WasiBody>,
         deadline: Instant,
     ) -> Result<(Response<WasiBody>, Running), NoAnswer> {
-        let (lease, mut instance) = self.0.take().await?;
-        let left = deadline.saturating_duration_since(Instant::now());
-        instance.begin(MessageId::idle(), left);
-        let (sender, mut receiver) = oneshot::channel();
-        let resources = instance
-            .resources(request, sender)
-            .map_err(|error| Failure::Start(format!("{error:#}")))?;
-        let mut running = Running {
-            task: tokio::spawn(self.clone().run(lease, instance, resources)),
-            ended: None,
-        };
-        let answer = tokio::select! {
-            biased;
-            answer = &mut receiver => answer.ok(),
-            // It may keep what it should have set the response with.
-            _ = running.ended() => receiver.try_recv().ok(),
-        };
-        match answer {
-            Some(Ok(response)) => Ok((response, running)),
-            Some(Err(code)) => {
-                let _ = timeout(GRACE, running.ended()).await;
-                Err(NoAnswer::Answered(code.into()))
-            }
-            None => {
-                running.ended().await?;
-                Err(Failure::NoResponse.into())
-            }
-        }
-    }
-
-    async fn run(
-        self,
-        lease: Lease<ProxyPre<State>>,
-        mut instance: Instance<Proxy>,
-        (request, response): Resources,
-    ) -> Result<(), Failure> {
-        let exports = instance.bindings.wasi_http_incoming_handler();
-        let call = exports.call_handle(&mut instance.store, request, response);
-        let limits = self.0.limits();
-        // Its time is that of whoever waits for it.
-        match metered(call, limits.compute).await {
-            Ok(Ok(())) => {
-                lease.give_back(instance);
-                Ok(())
-            }
-            Ok(Err(trap)) => Err(instance.failure(trap, limits)),
-            Err(OutOfCompute) => Err(Failure::OutOfCompute(limits.compute)),
+        match &self.0 {
+            Face::Incoming(pool) => send(pool, request, deadline).await,
+            Face::Service(pool) => send(pool, request, deadline).await,
         }
     }
 }
 
-type Resources = (
-    Resource<HostIncomingRequest>,
-    Resource<HostResponseOutparam>,
-);
+async fn send<R: Answers>(
+    pool: &Arc<Pool<R>>,
+    request: Request<WasiBody>,
+    deadline: Instant,
+) -> Result<(Response<WasiBody>, Running), NoAnswer> {
+    let (lease, mut instance) = pool.take().await?;
+    let left = deadline.saturating_duration_since(Instant::now());
+    instance.begin(MessageId::idle(), left);
+    let (sender, mut receiver) = oneshot::channel();
+    let mut running = Running {
+        task: tokio::spawn(run(pool.clone(), lease, instance, request, sender)),
+        ended: None,
+    };
+    let answer = tokio::select! {
+        biased;
+        answer = &mut receiver => answer.ok(),
+        // It may keep what it should have set the response with.
+        _ = running.ended() => receiver.try_recv().ok(),
+    };
+    match answer {
+        Some(Ok(response)) => Ok((response, running)),
+        Some(Err(code)) => {
+            let _ = timeout(GRACE, running.ended()).await;
+            Err(NoAnswer::Answered(code.into()))
+        }
+        None => {
+            running.ended().await?;
+            Err(Failure::NoResponse.into())
+        }
+    }
+}
 
-impl Instance<Proxy> {
-    /// What `handle` is called with.
-    fn resources(
-        &mut self,
-        request: Request<WasiBody>,
-        answer: oneshot::Sender<Answer>,
-    ) -> Result<Resources> {
-        let scheme = match request.uri().scheme_str() {
-            Some("https") => Scheme::Https,
-            _ => Scheme::Http,
-        };
-        let mut http = self.store.data_mut().http();
-        let request = http.new_incoming_request(scheme, request)?;
-        Ok((request, http.new_response_outparam(answer)?))
+async fn run<R: Answers>(
+    pool: Arc<Pool<R>>,
+    lease: Lease<R>,
+    mut instance: Instance<R::Bindings>,
+    request: Request<WasiBody>,
+    answer: oneshot::Sender<Result<Response<WasiBody>, R::Code>>,
+) -> Result<(), Failure> {
+    let call = R::answer(&mut instance, request, answer);
+    let limits = pool.limits();
+    // Its time is that of whoever waits for it.
+    match metered(call, limits.compute).await {
+        Ok(Ok(())) => {
+            lease.give_back(instance);
+            Ok(())
+        }
+        Ok(Err(trap)) => Err(instance.failure(trap, limits)),
+        Err(OutOfCompute) => Err(Failure::OutOfCompute(limits.compute)),
     }
 }
 

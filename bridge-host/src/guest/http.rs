@@ -9,24 +9,19 @@ use http_body_util::BodyExt;
 use tokio::time::timeout;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
+use super::calls::Calls;
 use super::endpoint::Endpoint;
 use super::handler::{HttpHandler, NoAnswer, Running};
 use super::outcome::Failure;
 use super::response::Open;
-use super::trace::Trace;
 use crate::http::{Allow, Client, HttpError, Options};
-use crate::message::MessageId;
 
 /// Sends the requests of one store.
 pub(super) struct Hooks {
     client: Client<WasiBody>,
     allow: Arc<Allow>,
     endpoint: Option<Arc<Endpoint>>,
-    trace: Trace,
-    /// The message that the call is for.
-    id: MessageId,
-    /// When the call under way is stopped.
-    deadline: Instant,
+    pub(super) calls: Calls,
 }
 
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -34,9 +29,6 @@ type Sent = Result<(Response<WasiBody>, Io), Error>;
 
 /// What a component has to tell that its endpoint did not answer.
 const LAST_WORD: Duration = Duration::from_millis(500);
-
-/// Stands for a deadline that the clock cannot hold.
-const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Why there is no response: for the record, and for the component.
 struct Failed {
@@ -55,25 +47,15 @@ impl Hooks {
             client,
             allow,
             endpoint,
-            trace: Trace::default(),
-            id: MessageId::idle(),
-            deadline: Instant::now(),
+            calls: Calls::none(),
         }
-    }
-
-    /// A new call, for this message: its exchanges are recorded here.
-    pub(super) fn begin(&mut self, trace: Trace, id: MessageId, timeout: Duration) {
-        self.trace = trace;
-        self.id = id;
-        let now = Instant::now();
-        self.deadline = now.checked_add(timeout).unwrap_or(now + FAR);
     }
 
     /// No wait is longer than what is left of the call, less a little: so that
     /// the component learns of it, and tells.
-    fn options(&self, asked: Option<RequestOptions>) -> Options {
+    fn options(&self, asked: Option<RequestOptions>, deadline: Instant) -> Options {
         let asked = asked.unwrap_or_default();
-        let left = self.deadline.saturating_duration_since(Instant::now());
+        let left = deadline.saturating_duration_since(Instant::now());
         let left = left - LAST_WORD.min(left / 10);
         let within = |asked: Option<Duration>| asked.map_or(left, |asked| asked.min(left));
         Options {
@@ -92,16 +74,17 @@ impl WasiHttpHooks for Hooks {
         options: Option<RequestOptions>,
         _: Io,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        let options = self.options(options);
+        let call = self.calls.current();
+        let (place, deadline, id) = (call.trace.begin(), call.deadline, call.id.clone());
+        let options = self.options(options, deadline);
         let client = self.client.clone();
         let endpoint = self.endpoint.clone();
-        let (place, deadline) = (self.trace.begin(), self.deadline);
         let handler = endpoint
             .as_ref()
             .and_then(|it| it.handler_for(request.uri()));
         let wanted = endpoint
             .as_ref()
-            .and_then(|it| it.wants(&request, &self.id));
+            .and_then(|it| it.wants(&request, &id));
         Box::new(async move {
             let answer = match handler {
                 // In a box of its own, so that the others' is no larger for it.

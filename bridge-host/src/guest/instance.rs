@@ -9,10 +9,11 @@ use wasmtime::{Engine, Result, Store, WasmBacktrace};
 use wasmtime_wasi_config::WasiConfigVariables;
 
 use super::budget::Budget;
+use super::calls::CallState;
 use super::meter::{OutOfCompute, metered};
 use super::outcome::Failure;
 use super::settings::Limits;
-use super::state::{CallState, Environment, Shared, State};
+use super::state::{Environment, Shared, State};
 use super::trace::Trace;
 use crate::message::MessageId;
 
@@ -77,11 +78,14 @@ impl<R: Ready> Mould<R> {
         let start = self.ready.instantiate(&mut store);
         let end = limited(start, START_TIMEOUT, self.limits()).await;
         match end.and_then(|end| end.map_err(|trap| failure(&store, trap, self.limits()))) {
-            Ok(bindings) => Ok(Instance {
+            Ok(bindings) => {
+                tracing::debug!(component = self.name, "a new instance");
+                Ok(Instance {
                 store,
                 bindings,
                 calls: 0,
-            }),
+                })
+            }
             Err(Failure::Trap { message, .. }) => Err(Failure::Start(message)),
             Err(failure) => Err(failure),
         }
@@ -114,6 +118,11 @@ impl<B> Instance<B> {
         self.store.data().limiter.taken()
     }
 
+    /// Takes note of calls.
+    pub(super) fn count(&mut self, calls: u32) {
+        self.calls = self.calls.saturating_add(calls);
+    }
+
     /// How often it was called.
     pub(super) fn calls(&self) -> u32 {
         self.calls
@@ -121,12 +130,12 @@ impl<B> Instance<B> {
 
     /// A new call, for this message; what it shows is recorded in the trace.
     pub(super) fn begin(&mut self, id: MessageId, timeout: Duration) -> Trace {
-        self.calls += 1;
-        let trace = Trace::default();
+        self.count(1);
+        let call = CallState::new(id, timeout);
+        let trace = call.trace.clone();
         let state = self.store.data_mut();
         state.limiter.forget_excess();
-        state.hooks.begin(trace.clone(), id.clone(), timeout);
-        state.call = CallState::new(id);
+        state.hooks.calls.begin(call);
         trace
     }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use wasmtime::Result;
 use wasmtime::component::{HasData, Linker, Resource};
 
+use super::contract::TYPES;
 use super::linker::HasState;
 use super::state::State;
 use crate::broker::{Broker, BrokerError};
@@ -28,7 +29,8 @@ mod bindings {
     });
 }
 
-use bindings::wasi::messaging::{producer, types};
+use bindings::wasi::messaging::producer;
+pub use bindings::wasi::messaging::types;
 pub(super) use bindings::{Messaging, MessagingPre};
 pub(super) use types::Error;
 
@@ -36,8 +38,6 @@ pub(super) use types::Error;
 /// component adds under this key is not kept, so that copying all metadata
 /// from one message to another does not make two of one identity.
 pub(super) const ID_KEY: &str = "webhook-id";
-
-const TYPES: &str = "wasi:messaging/types@0.2.0-draft";
 
 /// Behind a component's `message`.
 pub struct HeldMessage {
@@ -230,18 +230,27 @@ impl producer::Host for &mut State {
         client: Resource<HeldClient>,
         message: Resource<HeldMessage>,
     ) -> Result<Result<(), Error>> {
-        let HeldClient(broker) = self.table.delete(client)?;
-        let held = self.release(message)?;
-        // Sent on as it came it is another message: under the id of the one
-        // it came from, a broker would take it for a duplicate.
-        let id = match held.received {
-            true => self.next_id(),
-            false => held.id,
-        };
-        let sent = broker.publish(held.message, Some(id)).await;
-        self.call.sent += u32::from(sent.is_ok());
-        Ok(sent.map(drop).map_err(Error::from))
+        send_message(self, client, message).await
     }
+}
+
+/// Publishes for the call that the component acts for.
+pub(super) async fn send_message(
+    state: &mut State,
+    client: Resource<HeldClient>,
+    message: Resource<HeldMessage>,
+) -> Result<Result<(), Error>> {
+    let HeldClient(broker) = state.table.delete(client)?;
+    let held = state.release(message)?;
+    // Sent on as it came it is another message: under the id of the one
+    // it came from, a broker would take it for a duplicate.
+    let id = match held.received {
+        true => state.next_id(),
+        false => held.id,
+    };
+    let sent = broker.publish(held.message, Some(id)).await;
+    state.hooks.calls.current().sent += u32::from(sent.is_ok());
+    Ok(sent.map(drop).map_err(Error::from))
 }
 
 impl From<BrokerError> for Error {

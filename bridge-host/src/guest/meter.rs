@@ -15,12 +15,26 @@ pub(super) async fn metered<T>(
     call: impl Future<Output = T>,
     limit: Duration,
 ) -> Result<T, OutOfCompute> {
-    let mut call = pin!(call);
-    let mut computed = Duration::ZERO;
+    metered_between(call, limit, || 0).await
+}
+
+/// As [`metered`], for several calls in one future: counted anew from every
+/// step that one of them takes.
+pub(super) async fn metered_between<T>(
+    calls: impl Future<Output = T>,
+    limit: Duration,
+    steps: impl Fn() -> u32,
+) -> Result<T, OutOfCompute> {
+    let mut calls = pin!(calls);
+    let (mut computed, mut step) = (Duration::ZERO, steps());
     std::future::poll_fn(|context| {
         let began = Instant::now();
-        let poll = call.as_mut().poll(context);
+        let poll = calls.as_mut().poll(context);
         computed += began.elapsed();
+        let now = steps();
+        if std::mem::replace(&mut step, now) != now {
+            computed = Duration::ZERO;
+        }
         match poll {
             Poll::Ready(end) => Poll::Ready(Ok(end)),
             Poll::Pending if computed > limit => Poll::Ready(Err(OutOfCompute)),

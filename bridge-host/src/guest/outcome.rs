@@ -25,6 +25,8 @@ pub struct Outcome {
     pub exchanges: Vec<Exchange>,
     /// How many messages it sent through `wasi:messaging/producer`.
     pub sent: u32,
+    /// It could do neither: what it does with a message stays within it.
+    pub contained: bool,
     /// What the endpoint's responses are to be published as; none unless the
     /// result is ok.
     pub replies: Vec<Reply>,
@@ -113,6 +115,7 @@ impl From<Failure> for Outcome {
             result: failure.into(),
             exchanges: Vec::new(),
             sent: 0,
+            contained: false,
             replies: Vec::new(),
         }
     }

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
@@ -45,6 +46,8 @@ struct Watched(Arc<Mutex<Flow>>);
 struct Flow {
     /// Gone once it ended.
     body: Option<WasiBody>,
+    /// How many bytes its head still promises.
+    promised: Option<u64>,
     kept: Vec<u8>,
     /// Of what is kept.
     limit: usize,
@@ -64,6 +67,7 @@ impl Open {
         let most = wanted.as_ref().map_or(0, |it| it.replies.max_size);
         let flow = Watched(Arc::new(Mutex::new(Flow {
             body: Some(body),
+            promised: length(&head.headers),
             kept: Vec::new(),
             limit: usize::try_from(most).unwrap_or(usize::MAX),
             too_long: false,
@@ -225,10 +229,19 @@ impl Flow {
             }
             None => self.body = None,
         }
+        if frame.is_none()
+            && let Some(missing) = self.promised.filter(|missing| *missing > 0)
+        {
+            let why = format!("{missing} of the bytes that it promised are missing");
+            self.broken = Some(why.clone());
+            return Poll::Ready(Some(Err(Error::InternalError(Some(why)))));
+        }
         Poll::Ready(frame)
     }
 
     fn keep(&mut self, data: Option<&Bytes>) {
+        let length = data.map_or(0, |data| data.len() as u64);
+        self.promised = self.promised.map(|left| left.saturating_sub(length));
         let Some(data) = data.filter(|_| self.limit > 0) else {
             return;
         };
@@ -237,6 +250,11 @@ impl Flow {
             false => self.kept.extend_from_slice(data),
         }
     }
+}
+
+/// What a head says of the length of its body.
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 impl Body for Watched {

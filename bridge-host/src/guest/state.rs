@@ -71,37 +71,10 @@ pub(super) struct State {
     pub(super) table: ResourceTable,
     pub(super) limiter: Limiter,
     pub(super) connections: Arc<Connections>,
-    pub(super) call: CallState,
     pub(super) hooks: Hooks,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     config: Arc<WasiConfigVariables>,
-}
-
-/// The call under way.
-pub(super) struct CallState {
-    /// The message that the call is for.
-    pub(super) id: MessageId,
-    /// Messages that the component made so far; numbers their ids.
-    pub(super) made: u32,
-    /// Messages that it sent so far.
-    pub(super) sent: u32,
-}
-
-impl CallState {
-    pub(super) fn new(id: MessageId) -> Self {
-        Self {
-            id,
-            made: 0,
-            sent: 0,
-        }
-    }
-
-    /// The id of the next message that the component makes.
-    fn next_id(&mut self, component: &str) -> MessageId {
-        self.made += 1;
-        self.id.child(component, self.made)
-    }
 }
 
 impl State {
@@ -121,7 +94,6 @@ impl State {
             table,
             limiter: Limiter::new(shared.budget.clone(), environment.limits.memory),
             connections: environment.connections.clone(),
-            call: CallState::new(MessageId::idle()),
             hooks: Hooks::new(client, allow, environment.endpoint.clone()),
             wasi: wasi(name, &environment.grant)?,
             http,
@@ -131,7 +103,7 @@ impl State {
 
     /// The id of the next message that the component makes.
     pub(super) fn next_id(&mut self) -> MessageId {
-        self.call.next_id(&self.name)
+        self.hooks.calls.current().next_id(&self.name)
     }
 
     pub(super) fn config(&mut self) -> WasiConfig<'_> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::brokers::Brokers;
-use super::composition::{self, composition};
+use super::composition::{self, Composed, composition};
 use super::error::SubscriptionError;
 use crate::broker::embedded::Embedded;
 use crate::broker::{self, Both, BrokerError, DeadLetters, LetterTopic, Opened, SubscribeSpec};
@@ -121,7 +121,7 @@ fn load(
     runtime: &Runtime,
     connections: &Arc<Connections>,
 ) -> Result<Component, SubscriptionError> {
-    let bytes = composition(subscription)?;
+    let Composed { bytes, handler } = composition(subscription)?;
     let listed = Allow::parse(&subscription.allow).map_err(SubscriptionError::Allow)?;
     let endpoint = subscription.endpoint.as_ref();
     let on_network = endpoint.filter(|it| it.handler.is_none());
@@ -140,7 +140,7 @@ fn load(
         grant: Grant::default(),
         limits: subscription.limits.clone(),
     };
-    Ok(runtime.load(&subscription.name, &bytes, environment)?)
+    Ok(runtime.load(&subscription.name, &bytes, handler, environment)?)
 }
 
 /// What the components' hook has to know of the endpoint: nothing of one that
@@ -176,7 +176,7 @@ fn load_handler(
     handler: &config::Handler,
     runtime: &Runtime,
 ) -> Result<HttpHandler, SubscriptionError> {
-    let bytes = composition::handler(handler)?;
+    let (bytes, kind) = composition::handler(handler)?;
     let settings = subscription.settings.iter();
     let environment = Environment {
         settings: settings
@@ -190,7 +190,7 @@ fn load_handler(
     };
     let stem = handler.file.file_stem().unwrap_or_default();
     let name = format!("{}/{}", subscription.name, stem.display());
-    Ok(runtime.load_handler(&name, &bytes, environment)?)
+    Ok(runtime.load_handler(&name, &bytes, kind, environment)?)
 }
 
 /// The topics that the component asks for by its `subscribe`.

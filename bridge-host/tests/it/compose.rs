@@ -4,7 +4,7 @@
 mod commands;
 
 use bridge_host::compose::{ComposeError, Part, compose, compose_open, compose_to_http};
-use bridge_host::guest::contract::{Contract, HANDLER, Handler, TYPES};
+use bridge_host::guest::contract::{Contract, HANDLER, Handler, MessageFace, TYPES};
 
 use crate::contract::dummy::{END, MIDDLEWARE, NEWEST, component, published};
 use crate::harness::guest;
@@ -26,21 +26,16 @@ fn the_example_becomes_one_component() {
     let parts = [part("filter.wasm", &filter), part("enrich.wasm", &enrich)];
     let whole = compose_to_http(&parts).unwrap();
     let contract = Contract::read("whole", &whole).unwrap();
-    let handler = Handler {
-        passes_on: false,
-        produces: false,
-        requests: true,
-    };
-    assert_eq!(contract.complete(), Ok(handler));
+    assert_eq!(contract.complete(), Ok(Handler::ADAPTER));
     let count = |name: &str| contract.imports.iter().filter(|i| i.name == name).count();
     assert_eq!(count(TYPES), 1);
     assert_eq!(count("wasi:config/store@0.2.0-rc.1"), 1);
     assert_eq!(contract.exports.len(), 1);
 
     let open = compose_open(&parts).unwrap();
-    let again = [part("open.wasm", &open), Part::ADAPTER];
+    let again = [part("open.wasm", &open), Part::adapter(MessageFace::Synchronous)];
     let contract = Contract::read("again", &compose(&again).unwrap()).unwrap();
-    assert_eq!(contract.complete(), Ok(handler));
+    assert_eq!(contract.complete(), Ok(Handler::ADAPTER));
 }
 
 #[test]
@@ -117,7 +112,7 @@ fn neighbours_that_do_not_fit_are_named() {
 fn a_part_that_takes_no_messages_is_named() {
     let items = "import wasi:messaging/incoming-handler@0.2.0-draft;";
     let caller = component(&published(), items);
-    let error = refused(&[part("caller.wasm", &caller), Part::ADAPTER]);
+    let error = refused(&[part("caller.wasm", &caller), Part::adapter(MessageFace::Synchronous)]);
     assert!(
         error.starts_with("caller.wasm does not handle messages"),
         "{error}"
@@ -191,7 +186,7 @@ fn the_newest_draft_does_not_fit() {
 
 #[test]
 fn the_adapter_is_a_complete_handler() {
-    let contract = Contract::read("adapter", Part::ADAPTER.bytes).unwrap();
+    let contract = Contract::read("adapter", Part::adapter(MessageFace::Synchronous).bytes).unwrap();
     assert!(contract.complete().is_ok_and(|handler| handler.requests));
     assert!(contract.import(HANDLER).is_none());
 }

@@ -116,6 +116,7 @@ fn what_a_component_may_be_used_as() {
         passes_on: true,
         produces: false,
         requests: false,
+        ..Handler::ADAPTER
     };
     assert_eq!(read(&middleware).unwrap().handler(), Ok(passes_on));
     assert_eq!(
@@ -214,13 +215,13 @@ fn an_http_handler_is_told_apart() {
 
 #[test]
 fn an_asynchronous_handler_is_told_apart() {
-    let own =
-        "package bridge:messaging@0.1.0; interface incoming-handler { handle: async func(); }";
-    let error = refused(&over(
-        &[own],
-        "export bridge:messaging/incoming-handler@0.1.0;",
-    ));
+    let theirs = "package acme:messaging; interface incoming-handler { handle: async func(); }";
+    let error = refused(&over(&[theirs], "export acme:messaging/incoming-handler;"));
     assert!(error.contains("handles messages asynchronously"), "{error}");
+
+    let ours = "package bridge:messaging@0.1.0; interface incoming-handler { handle: async func(); }";
+    let error = refused(&over(&[ours], "export bridge:messaging/incoming-handler@0.1.0;"));
+    assert!(error.contains("`handle`: it has `async func()`"), "{error}");
 }
 
 #[test]

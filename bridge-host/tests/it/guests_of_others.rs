@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::harness::{Bridge, Endpoint, guest};
 
 /// The wac CLI, as `cargo xtask test` installed it.
-fn wac() -> PathBuf {
+pub fn wac() -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/bin/wac");
     assert!(
         path.exists(),

@@ -8,14 +8,22 @@ mod replies;
 
 use crate::harness::{Bridge, Endpoint, guest};
 
+/// Handlers that do as they are told, of wasi:http 0.2 and 0.3.
+const HANDLERS: [&str; 2] = ["responder", "service"];
+
 /// A subscription of which the handler is the endpoint, on the topic of its
 /// own name; `more` are keys of `to`, and lines of the subscription.
 fn subscription(name: &str, path: &str, to: &str, lines: &str) -> String {
+    subscription_of("responder", name, path, to, lines)
+}
+
+/// As [`subscription`], of this handler.
+fn subscription_of(handler: &str, name: &str, path: &str, to: &str, lines: &str) -> String {
     format!(
         "[[subscriptions]]\nname = {name:?}\ntopics = [{name:?}]\n\
          to = {{ component = {:?}, path = {path:?}{to} }}\n\
          retry = {{ max_attempts = 2, initial = \"1ms\", max = \"2ms\" }}\n{lines}\n",
-        guest("responder")
+        guest(handler)
     )
 }
 
@@ -31,14 +39,16 @@ fn answering(name: &str, path: &str, endpoint: &Endpoint) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_request_is_that_of_a_webhook() {
+    for handler in HANDLERS {
+        request_of_a_webhook(handler).await;
+    }
+}
+
+async fn request_of_a_webhook(handler: &str) {
     let endpoint = Endpoint::accepting().await;
     let to = ", authority = \"shop.example\", headers = { x-fixed = \"yes\" }, method = \"PUT\"";
     let replies = "reply_to = { topic = \"replies\" }";
-    let config = subscription("echo", "/echo?a=b", to, replies)
-        + &format!(
-            "[[subscriptions]]\nname = \"out\"\ntopics = [\"replies\"]\nto = {:?}\n",
-            endpoint.url("/")
-        );
+    let config = subscription_of(handler, "echo", "/echo?a=b", to, replies) + &out(&endpoint);
     let bridge = Bridge::start(&config).await;
     let headers = [("content-type", "text/plain"), ("x-Shop", "ü")];
     let id = bridge.accept("echo", &headers, "data").await;
@@ -55,14 +65,17 @@ async fn the_request_is_that_of_a_webhook() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn large_bodies_go_in_and_come_back() {
+    for handler in HANDLERS {
+        large_bodies(handler).await;
+    }
+}
+
+async fn large_bodies(handler: &str) {
     let endpoint = Endpoint::accepting().await;
     let replies = "reply_to = { topic = \"replies\", max_size = \"32MiB\" }";
-    let config = subscription("echo", "/echo", "", replies)
-        + &subscription("stream", "/stream?104857600", "", "")
-        + &format!(
-            "[[subscriptions]]\nname = \"out\"\ntopics = [\"replies\"]\nto = {:?}\n",
-            endpoint.url("/")
-        );
+    let config = subscription_of(handler, "echo", "/echo", "", replies)
+        + &subscription_of(handler, "stream", "/stream?104857600", "", "")
+        + &out(&endpoint);
     let bridge = Bridge::start(&config).await;
     bridge.accept("stream", &[], "").await;
     let body: Vec<u8> = (0..20_u32 << 20).map(|n| (n % 251) as u8).collect();
@@ -72,16 +85,21 @@ async fn large_bodies_go_in_and_come_back() {
     bridge.ledger_when("stream", |it| it.delivered == 1).await;
 }
 
+/// Carries the replies out.
+fn out(endpoint: &Endpoint) -> String {
+    format!(
+        "[[subscriptions]]\nname = \"out\"\ntopics = [\"replies\"]\nto = {:?}\n",
+        endpoint.url("/")
+    )
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chain_in_front_of_a_handler() {
     let endpoint = Endpoint::accepting().await;
     let chain = format!("chain = [{:?}, {:?}]", guest("filter"), guest("enrich"));
     let replies = "reply_to = { topic = \"replies\" }\nsettings = { minimum = \"100\" }";
     let config = subscription("orders.batch", "/echo", "", &format!("{chain}\n{replies}"))
-        + &format!(
-            "[[subscriptions]]\nname = \"out\"\ntopics = [\"replies\"]\nto = {:?}\n",
-            endpoint.url("/")
-        );
+        + &out(&endpoint);
     let bridge = Bridge::start(&config).await;
     let json = [("content-type", "application/json")];
     let batch = r#"{"items": [{"id": 3}, {"id": 4}]}"#;
@@ -97,8 +115,11 @@ async fn a_chain_in_front_of_a_handler() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn instances_are_reused_and_limited_as_those_of_messages() {
-    for (limits, expected) in [("", "2"), ("limits = { fresh = true }", "1")] {
-        let bridge = Bridge::start(&subscription("calls", "/calls", "", limits)).await;
+    let cases = [("", "2"), ("limits = { fresh = true }", "1")];
+    let cases = HANDLERS.map(|handler| cases.map(|(limits, calls)| (handler, limits, calls)));
+    for (handler, limits, expected) in cases.concat() {
+        let config = subscription_of(handler, "calls", "/calls", "", limits);
+        let bridge = Bridge::start(&config).await;
         let first = bridge.accept("calls", &[], "").await;
         bridge.dead_letter(&first).await;
         let second = bridge.accept("calls", &[], "").await;

@@ -4,6 +4,7 @@
 mod harness;
 
 mod arguments;
+mod asynchronous;
 mod brokers;
 mod compose;
 mod config;

@@ -1,5 +1,9 @@
 //! Builds a crate of this workspace for WebAssembly and encodes it as a
-//! component. Which crates, and where the result goes, is the caller's.
+//! component; and makes the one component that needs no crate. Which crates,
+//! and where the result goes, is the caller's.
+
+mod rename;
+mod types;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -43,6 +47,9 @@ pub enum Error {
     /// Cargo was content, but the file is not there.
     #[error("cannot read {0}: {1}")]
     Module(PathBuf, io::Error),
+    /// The interfaces that a component is made from.
+    #[error("cannot make a component from the WIT in {0}: {1}")]
+    Wit(PathBuf, String),
     /// The module is not made for a world.
     #[error("{0} cannot be encoded as a component: {1}")]
     Encode(String, String),
@@ -58,6 +65,21 @@ pub fn build(package: &str, root: &Path, target: &Path) -> Result<Vec<u8>, Error
         .module(&bytes)
         .and_then(|mut encoder| encoder.encode())
         .map_err(|e| Error::Encode(package.into(), format!("{e:#}")))
+}
+
+/// `client-as-handler`: a component without code that answers requests by
+/// sending them through `wasi:http/client`. Made from the WIT in `wit`, the
+/// folder of wasi 0.3's packages.
+pub fn client_as_handler(wit: &Path) -> Result<Vec<u8>, Error> {
+    let unreadable = |e: &dyn std::fmt::Display| Error::Wit(wit.into(), e.to_string());
+    let mut resolve = wit_parser::Resolve::default();
+    for package in ["clocks", "http"] {
+        let pushed = resolve.push_path(wit.join(package));
+        pushed.map_err(|e| unreadable(&format!("{e:#}")))?;
+    }
+    let from = ("wasi:http/client@0.3.0", "send");
+    let to = ("wasi:http/handler@0.3.0", "handle");
+    rename::rename(&resolve, from, to).map_err(|e| unreadable(&e))
 }
 
 fn compile(package: &str, root: &Path, target: &Path) -> Result<PathBuf, Error> {

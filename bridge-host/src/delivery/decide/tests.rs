@@ -10,6 +10,7 @@ fn outcome(result: CallResult, exchanges: Vec<Exchange>, sent: u32) -> Outcome {
         result,
         exchanges,
         sent,
+        contained: false,
         replies: Vec::new(),
     }
 }
@@ -72,6 +73,14 @@ fn ok_is_delivered_or_filtered() {
         Settlement::Delivered
     );
     assert_eq!(decide(vec![exchange(None, None)], 0), Settlement::Delivered);
+}
+
+#[test]
+fn ok_of_a_component_that_has_all_within_it_is_delivered() {
+    let mut contained = outcome(CallResult::Ok, vec![], 0);
+    contained.contained = true;
+    let settlement = super::decide(&contained, 1, &Policy::default(), 0.0);
+    assert_eq!(settlement, Settlement::Delivered);
 }
 
 #[test]

@@ -213,6 +213,7 @@ fn outcome(result: CallResult, status: Option<u16>) -> Outcome {
         result,
         exchanges: status.map(exchange).into_iter().collect(),
         sent: 0,
+        contained: false,
         replies: Vec::new(),
     }
 }

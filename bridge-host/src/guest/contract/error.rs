@@ -81,7 +81,7 @@ pub enum ContractError {
     /// A component that answers HTTP requests in a way that is not ours.
     #[error(
         "{file} exports {interface}, and this version of bridge-host takes HTTP handlers of \
-         wasi:http/incoming-handler@0.2; build it for that world, \
+         wasi:http/incoming-handler@0.2 and wasi:http/handler@0.3; build it for one of them, \
          or run it behind an HTTP server and give its URL as `to`"
     )]
     OtherHttp {
@@ -92,7 +92,8 @@ pub enum ContractError {
     },
     /// A component that answers no HTTP requests.
     #[error(
-        "{file} is no HTTP handler: it exports {}, and not wasi:http/incoming-handler@0.2; \
+        "{file} is no HTTP handler: it exports {}, and neither wasi:http/incoming-handler@0.2 \
+         nor wasi:http/handler@0.3; \
          a component that handles messages goes into `chain` or `component`",
         list(exports)
     )]
@@ -102,11 +103,11 @@ pub enum ContractError {
         /// What it exports.
         exports: Vec<String>,
     },
-    /// A component with an `async` handle.
+    /// A component with an `async` handle that is not ours.
     #[error(
-        "{file} handles messages asynchronously: it exports {interface} with `handle: async func`, \
-         which this version of bridge-host does not take yet; \
-         export wasi:messaging/incoming-handler@0.2.0-draft, whose `handle` is a plain func"
+        "{file} handles messages asynchronously, through {interface}, which this host does not know; \
+         export bridge:messaging/incoming-handler@0.1.0, which is in wit/async of bridge-host's source, \
+         or wasi:messaging/incoming-handler@0.2.0-draft, whose `handle` is a plain func"
     )]
     AsyncHandler {
         /// The file.

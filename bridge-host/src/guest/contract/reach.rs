@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::interface::Interface;
-use super::standard::{HANDLER, PRODUCER, standard};
+use super::standard::{ASYNC_HANDLER, HANDLER, PRODUCER, standard};
 
 /// What lies behind an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -57,7 +57,7 @@ impl Reach {
     pub fn of(import: &Interface) -> Self {
         if let Some(standard) = standard(&import.name) {
             return match standard.name.as_str() {
-                HANDLER => Self::Next,
+                HANDLER | ASYNC_HANDLER => Self::Next,
                 PRODUCER => Self::Producing,
                 _ => Self::Messages,
             };
@@ -71,19 +71,21 @@ impl Reach {
                 false => Self::Unknown,
             };
         }
-        match version.starts_with("0.2.") {
-            true => Self::of_wasi(path),
-            false => Self::Unknown,
+        match path {
+            _ if version.starts_with("0.2.") => Self::of_wasi(path),
+            // Of 0.3 the release candidates had other shapes.
+            _ if version.starts_with("0.3.") && !version.contains('-') => Self::of_wasi(path),
+            _ => Self::Unknown,
         }
     }
 
-    /// Of wasi 0.2.
+    /// Of wasi 0.2 and 0.3.
     fn of_wasi(path: &str) -> Self {
         let Some((package, interface)) = path.split_once('/') else {
             return Self::Unknown;
         };
         match (package, interface) {
-            ("wasi:http", "types" | "outgoing-handler") => Self::Http,
+            ("wasi:http", "types" | "outgoing-handler" | "client") => Self::Http,
             ("wasi:clocks", _) => Self::Clocks,
             ("wasi:random", _) => Self::Random,
             ("wasi:cli", "stdout" | "stderr") => Self::Log,
@@ -133,7 +135,9 @@ mod tests {
             ("wasi:messaging/incoming-handler@0.2.0-draft", Reach::Next),
             ("wasi:messaging/producer@0.2.0-draft", Reach::Producing),
             ("wasi:http/outgoing-handler@0.2.9", Reach::Http),
+            ("wasi:http/client@0.3.2", Reach::Http),
             ("wasi:http/handler@0.3.0", Reach::Unknown),
+            ("wasi:http/client@0.3.0-rc-2026-01-06", Reach::Unknown),
             ("wasi:config/store@0.2.0-rc.1", Reach::Settings),
             ("wasi:config/store@0.3.0", Reach::Unknown),
             ("wasi:clocks/wall-clock@0.2.3", Reach::Clocks),

@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use wit_parser::{Resolve, SourceMap};
+use wit_parser::{PackageId, Resolve, SourceMap};
 
 use super::interface::Interface;
 
@@ -14,6 +14,14 @@ pub const TYPES: &str = "wasi:messaging/types@0.2.0-draft";
 pub const PRODUCER: &str = "wasi:messaging/producer@0.2.0-draft";
 /// The interface of receiving.
 pub const HANDLER: &str = "wasi:messaging/incoming-handler@0.2.0-draft";
+/// The interface of receiving many at a time, which is ours.
+pub const ASYNC_HANDLER: &str = "bridge:messaging/incoming-handler@0.1.0";
+
+/// Our own package, which stands on the published one.
+const OURS: (&str, &str) = (
+    "incoming-handler.wit",
+    include_str!("../../../../wit/async/incoming-handler.wit"),
+);
 
 const SOURCES: [(&str, &str); 3] = [
     (
@@ -31,29 +39,29 @@ const SOURCES: [(&str, &str); 3] = [
 ];
 
 static STANDARD: LazyLock<Vec<Interface>> = LazyLock::new(|| {
-    let mut sources = SourceMap::new();
-    for (name, text) in SOURCES {
-        sources.push_str(name, text);
-    }
-    let group = sources
-        .parse()
-        .map_err(|(_, error)| error)
-        .expect("the files of wit/ are compiled in, and a test reads them");
     let mut resolve = Resolve::default();
-    let package = resolve
-        .push_group(group)
-        .expect("the files of wit/ are compiled in, and a test reads them");
-    let interfaces = &resolve.packages[package].interfaces;
-    interfaces
-        .values()
-        .map(|id| {
+    let mut all = Vec::new();
+    for sources in [&SOURCES[..], &[OURS]] {
+        let package = read(&mut resolve, sources);
+        let package = package.expect("the files of wit/ are compiled in, and a test reads them");
+        for id in resolve.packages[package].interfaces.values() {
             let name = resolve.id_of(*id).unwrap_or_default();
-            Interface::from_wit(&resolve, name, *id)
-        })
-        .collect()
+            all.push(Interface::from_wit(&resolve, name, *id));
+        }
+    }
+    all
 });
 
-/// The published interface of that full name.
+fn read(resolve: &mut Resolve, sources: &[(&str, &str)]) -> Option<PackageId> {
+    let mut map = SourceMap::new();
+    for (name, text) in sources {
+        map.push_str(name, *text);
+    }
+    let group = map.parse().ok()?;
+    resolve.push_group(group).ok()
+}
+
+/// The interface of that full name, of the published contract or our own.
 pub fn standard(name: &str) -> Option<&'static Interface> {
     STANDARD.iter().find(|interface| interface.name == name)
 }

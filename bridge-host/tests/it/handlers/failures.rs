@@ -3,12 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::subscription;
+use super::{HANDLERS, subscription, subscription_of};
 use crate::harness::{Bridge, Endpoint, Letter, Reply};
 
 /// What becomes of a message to this path, which no attempt delivers.
-async fn fails(path: &str, to: &str, lines: &str) -> Letter {
-    let config = subscription("bad", path, to, lines) + &subscription("good", "/echo", "", "");
+async fn fails(handler: &str, path: &str, to: &str, lines: &str) -> Letter {
+    let config = subscription_of(handler, "bad", path, to, lines)
+        + &subscription_of(handler, "good", "/echo", "", "");
     let bridge = Bridge::start(&config).await;
     let id = bridge.accept("bad", &[], "bad").await;
     for _ in 0..20 {
@@ -33,59 +34,56 @@ fn check(letter: &Letter, attempts: u32, status: Option<u16>, reason: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn traps() {
-    let letter = fails("/trap", "", "").await;
-    check(
-        &letter,
-        2,
-        None,
-        "in the HTTP handler: the component trapped",
-    );
-    let backtrace = letter.backtrace.expect("a backtrace");
-    assert!(backtrace.contains("responder"), "{backtrace}");
+    let reason = "in the HTTP handler: the component trapped";
+    for handler in HANDLERS {
+        let letter = fails(handler, "/trap", "", "").await;
+        check(&letter, 2, None, reason);
+        let backtrace = letter.backtrace.expect("a backtrace");
+        assert!(backtrace.contains(handler), "{backtrace}");
 
-    let late = fails("/trap-late", "", "").await;
-    check(
-        &late,
-        2,
-        Some(200),
-        "in the HTTP handler: the component trapped",
-    );
-    assert!(late.backtrace.is_some(), "{late:?}");
+        let late = fails(handler, "/trap-late", "", "").await;
+        check(&late, 2, Some(200), reason);
+        assert!(late.backtrace.is_some(), "{late:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_response() {
-    let letter = fails("/silent", "", "").await;
-    check(&letter, 2, None, "returned before it set a response");
-    let letter = fails("/forget", "", "").await;
-    check(&letter, 2, None, "returned before it set a response");
-    let letter = fails("/unfinished", "", "").await;
-    check(&letter, 2, Some(200), "before it finished the body");
-    let letter = fails("/refuse", "", "").await;
-    check(&letter, 2, None, "the connection was refused");
+    for path in ["/silent", "/forget"] {
+        let letter = fails("responder", path, "", "").await;
+        check(&letter, 2, None, "returned before it set a response");
+    }
+    for handler in HANDLERS {
+        let letter = fails(handler, "/unfinished", "", "").await;
+        check(&letter, 2, Some(200), "before it finished the body");
+        let letter = fails(handler, "/refuse", "", "").await;
+        check(&letter, 2, None, "the connection was refused");
+    }
+    let letter = fails("service", "/short", "", "").await;
+    check(&letter, 2, Some(200), "the response broke off");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_answers() {
-    let letter = fails("/never", ", timeout = \"200ms\"", "").await;
-    check(&letter, 2, None, "timed out");
-    let letter = fails("/hang-late", "", "timeout = \"300ms\"").await;
-    check(&letter, 2, Some(200), "did not return within 300ms");
-    let letter = fails("/spin", "", "limits = { compute = \"200ms\" }").await;
-    check(&letter, 2, None, "computed for more than 200ms");
-    let letter = fails("/hoard", "", "limits = { memory = \"16MiB\" }").await;
-    check(&letter, 2, None, "bytes of memory");
+    for handler in HANDLERS {
+        let letter = fails(handler, "/never", ", timeout = \"200ms\"", "").await;
+        check(&letter, 2, None, "timed out");
+        let letter = fails(handler, "/hang-late", "", "timeout = \"300ms\"").await;
+        check(&letter, 2, Some(200), "did not return within 300ms");
+        let letter = fails(handler, "/spin", "", "limits = { compute = \"200ms\" }").await;
+        check(&letter, 2, None, "computed for more than 200ms");
+        let letter = fails(handler, "/hoard", "", "limits = { memory = \"16MiB\" }").await;
+        check(&letter, 2, None, "bytes of memory");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn statuses_mean_what_they_mean_on_the_network() {
-    let letter = fails("/gone", "", "").await;
-    check(
-        &letter,
-        1,
-        Some(410),
-        "http://handler.internal answered 410: no such order",
-    );
+    for handler in HANDLERS {
+        let letter = fails(handler, "/gone", "", "").await;
+        let reason = "http://handler.internal answered 410: no such order";
+        check(&letter, 1, Some(410), reason);
+    }
 
     let config = subscription("busy", "/busy", "", "").replace(
         "initial = \"1ms\", max = \"2ms\"",
@@ -138,11 +136,13 @@ async fn what_it_asks_itself_goes_where_allow_says() {
     let url = format!("http://{}", endpoint.address);
     let allow = format!("allow = [\"127.0.0.1:{}\"]", endpoint.address.port());
     let headers = format!(", headers = {{ x-url = {url:?} }}");
-    let letter = fails("/fetch", &headers, &allow).await;
-    check(&letter, 1, Some(410), "fetched 418");
-    assert_eq!(endpoint.received().len(), 1);
+    for (n, handler) in HANDLERS.into_iter().enumerate() {
+        let letter = fails(handler, "/fetch", &headers, &allow).await;
+        check(&letter, 1, Some(410), "fetched 418");
+        assert_eq!(endpoint.received().len(), n + 1);
 
-    let letter = fails("/fetch", &headers, "").await;
-    check(&letter, 1, Some(410), "HttpRequestDenied");
-    assert_eq!(endpoint.received().len(), 1);
+        let letter = fails(handler, "/fetch", &headers, "").await;
+        check(&letter, 1, Some(410), "HttpRequestDenied");
+        assert_eq!(endpoint.received().len(), n + 1);
+    }
 }

@@ -1,0 +1,126 @@
+//! The calls under way in one store, and which of them the component acts for
+//! at the moment: whose message, whose time, and whose record.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use wasmtime::AsContextMut;
+use wasmtime::component::GuestTaskId;
+
+use super::state::State;
+use super::trace::Trace;
+use crate::message::MessageId;
+
+/// One call.
+pub(super) struct CallState {
+    /// The message that it is for.
+    pub(super) id: MessageId,
+    /// What it shows.
+    pub(super) trace: Trace,
+    /// When it is stopped.
+    pub(super) deadline: Instant,
+    /// Messages that the component made so far; numbers their ids.
+    made: u32,
+    /// Messages that it sent so far.
+    pub(super) sent: u32,
+}
+
+/// All of one store.
+pub(super) struct Calls {
+    current: CallState,
+    /// The task of the current one, where a store can have several.
+    whose: Option<GuestTaskId>,
+    others: HashMap<GuestTaskId, CallState>,
+    /// It had several at a time.
+    shared: bool,
+}
+
+/// Stands for a deadline that the clock cannot hold.
+const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
+impl CallState {
+    pub(super) fn new(id: MessageId, timeout: Duration) -> Self {
+        Self::with(Trace::default(), id, timeout)
+    }
+
+    /// A call of which the record is kept elsewhere too.
+    pub(super) fn with(trace: Trace, id: MessageId, timeout: Duration) -> Self {
+        let now = Instant::now();
+        Self {
+            id,
+            trace,
+            deadline: now.checked_add(timeout).unwrap_or(now + FAR),
+            made: 0,
+            sent: 0,
+        }
+    }
+
+    /// That of nobody, which has no time left.
+    fn idle() -> Self {
+        Self::new(MessageId::idle(), Duration::ZERO)
+    }
+
+    /// The id of the next message that the component makes.
+    pub(super) fn next_id(&mut self, component: &str) -> MessageId {
+        self.made += 1;
+        self.id.child(component, self.made)
+    }
+}
+
+impl Calls {
+    pub(super) fn none() -> Self {
+        Self {
+            current: CallState::idle(),
+            whose: None,
+            others: HashMap::new(),
+            shared: false,
+        }
+    }
+
+    /// The one that the component acts for.
+    pub(super) fn current(&mut self) -> &mut CallState {
+        &mut self.current
+    }
+
+    /// A new call, in a store that has one at a time.
+    pub(super) fn begin(&mut self, call: CallState) {
+        self.current = call;
+    }
+
+    /// A new call beside others.
+    pub(super) fn add(&mut self, task: GuestTaskId, call: CallState) {
+        self.shared = true;
+        self.others.insert(task, call);
+    }
+
+    /// Forgets a call that returned. One that was given up is not forgotten:
+    /// its task runs on, with no time left, and acts for nobody else.
+    pub(super) fn end(&mut self, task: GuestTaskId) -> Option<CallState> {
+        if self.whose == Some(task) {
+            self.whose = None;
+            return Some(std::mem::replace(&mut self.current, CallState::idle()));
+        }
+        self.others.remove(&task)
+    }
+
+    fn act_for(&mut self, task: Option<GuestTaskId>) {
+        if !self.shared || self.whose == task {
+            return;
+        }
+        let next = task.and_then(|task| self.others.remove(&task));
+        let whose = task.filter(|_| next.is_some());
+        let before = std::mem::replace(&mut self.current, next.unwrap_or_else(CallState::idle));
+        if let Some(task) = std::mem::replace(&mut self.whose, whose) {
+            self.others.insert(task, before);
+        }
+    }
+}
+
+/// Finds out which call a component makes this host call for: that of the
+/// outermost task on its stack.
+pub(super) fn act_for_caller(mut store: impl AsContextMut<Data = State>) -> wasmtime::Result<()> {
+    let mut store = store.as_context_mut();
+    let outermost = store.async_call_stack()?.last();
+    store.data_mut().hooks.calls.act_for(outermost);
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! Through which interface a component answers HTTP requests.
+
+use super::{Contract, ContractError, Interface};
+
+/// The interface of a component that answers HTTP requests, in wasi:http 0.2.
+const INCOMING: &str = "wasi:http/incoming-handler";
+/// The same in wasi:http 0.3.
+const SERVICE: &str = "wasi:http/handler";
+
+/// How a component answers HTTP requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpFace {
+    /// `wasi:http/incoming-handler@0.2.x`.
+    Incoming,
+    /// `wasi:http/handler@0.3.x`.
+    Service,
+}
+
+impl HttpFace {
+    fn of(interface: &Interface) -> Option<Self> {
+        let (path, version) = interface.name.split_once('@')?;
+        match path {
+            INCOMING if version.starts_with("0.2.") => Some(Self::Incoming),
+            // Release candidates have another shape.
+            SERVICE if version.starts_with("0.3.") && !version.contains('-') => Some(Self::Service),
+            _ => None,
+        }
+    }
+}
+
+impl Contract {
+    /// It sends requests to the handler that it is composed with, or else to
+    /// the host: the interface.
+    pub fn asks(&self) -> Option<&Interface> {
+        let service = |interface: &&Interface| HttpFace::of(interface) == Some(HttpFace::Service);
+        self.imports.iter().find(service)
+    }
+
+    /// It answers in `wasi:http/handler@0.3.x`: the interface.
+    pub fn service(&self) -> Option<&Interface> {
+        let service = |interface: &&Interface| HttpFace::of(interface) == Some(HttpFace::Service);
+        self.exports.iter().find(service)
+    }
+
+    /// The interface through which it answers HTTP requests, of any version.
+    pub fn http_handler(&self) -> Option<&Interface> {
+        self.exports
+            .iter()
+            .find(|interface| [INCOMING, SERVICE].contains(&interface.path()))
+    }
+
+    /// How it answers HTTP requests, if it does so in a way that this host
+    /// knows. Of two ways it is the newer one.
+    pub fn answers(&self) -> Result<HttpFace, ContractError> {
+        let faces = || self.exports.iter().filter_map(HttpFace::of);
+        let service = faces().find(|face| *face == HttpFace::Service);
+        if let Some(face) = service.or_else(|| faces().next()) {
+            return Ok(face);
+        }
+        let file = self.file.clone();
+        Err(match self.http_handler() {
+            Some(interface) => ContractError::OtherHttp {
+                file,
+                interface: interface.name.clone(),
+            },
+            None => ContractError::NoHttpHandler {
+                file,
+                exports: self.exports.iter().map(|i| i.name.clone()).collect(),
+            },
+        })
+    }
+}

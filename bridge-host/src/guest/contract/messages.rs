@@ -1,0 +1,202 @@
+//! Through which interface a component handles messages, and what else it may
+//! do with them.
+
+use super::{
+    ASYNC_HANDLER, Contract, ContractError, Direction, Fault, HANDLER, Interface, Model, PRODUCER,
+    differences, is_newest_draft, standard,
+};
+
+/// The interfaces through which components send HTTP requests.
+const OUTGOING_HTTP: [&str; 3] = [
+    "wasi:http/outgoing-handler",
+    "wasi:http/client",
+    "wasi:http/handler",
+];
+
+/// How a component handles messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageFace {
+    /// `wasi:messaging/incoming-handler`: one message at a time in an instance.
+    Synchronous,
+    /// `bridge:messaging/incoming-handler`: many.
+    Asynchronous,
+}
+
+impl MessageFace {
+    /// The interface's full name.
+    pub fn interface(self) -> &'static str {
+        match self {
+            Self::Synchronous => HANDLER,
+            Self::Asynchronous => ASYNC_HANDLER,
+        }
+    }
+}
+
+/// A component that may handle messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handler {
+    /// Through what.
+    pub face: MessageFace,
+    /// How it waits.
+    pub model: Model,
+    /// It imports incoming-handler: something must follow it.
+    pub passes_on: bool,
+    /// It may send messages through `wasi:messaging/producer`.
+    pub produces: bool,
+    /// It may send HTTP requests.
+    pub requests: bool,
+}
+
+impl Handler {
+    /// What the built-in adapter is.
+    pub const ADAPTER: Self = Self {
+        face: MessageFace::Synchronous,
+        model: Model::Synchronous,
+        passes_on: false,
+        produces: false,
+        requests: true,
+    };
+}
+
+impl Contract {
+    /// What it may do as a handler of messages, if it is one: it exports
+    /// incoming-handler, and all of wasi:messaging that it names is as published.
+    pub fn handler(&self) -> Result<Handler, ContractError> {
+        let Some(face) = self.face() else {
+            return Err(self.no_handler());
+        };
+        if let Some(error) = self.newest_draft() {
+            return Err(error);
+        }
+        if let Some(interface) = self.other_version() {
+            return Err(ContractError::OtherVersion {
+                file: self.file.clone(),
+                found: interface.name.clone(),
+            });
+        }
+        let faults = self.faults();
+        if !faults.is_empty() {
+            let file = self.file.clone();
+            return Err(ContractError::Mismatch { file, faults });
+        }
+        Ok(Handler {
+            face,
+            model: self.model(),
+            passes_on: self.passes_on(),
+            produces: self.produces(),
+            requests: self.requests(),
+        })
+    }
+
+    /// As [`Contract::handler`], for a component that runs as it is: one that
+    /// passes messages on is not complete without what follows it.
+    pub fn complete(&self) -> Result<Handler, ContractError> {
+        let handler = self.handler()?;
+        if handler.passes_on {
+            return Err(ContractError::Incomplete {
+                file: self.file.clone(),
+            });
+        }
+        Ok(handler)
+    }
+
+    /// The error of a component of the newest messaging draft, if it is one.
+    pub fn newest_draft(&self) -> Option<ContractError> {
+        let mut all = self.imports.iter().chain(&self.exports);
+        all.any(is_newest_draft)
+            .then(|| ContractError::NewestDraft {
+                file: self.file.clone(),
+            })
+    }
+
+    /// Through which interface it handles messages. Of two it is the one in
+    /// which an instance can have many under way.
+    pub fn face(&self) -> Option<MessageFace> {
+        let faces = [MessageFace::Asynchronous, MessageFace::Synchronous];
+        let mut faces = faces.into_iter();
+        faces.find(|face| self.export(face.interface()).is_some())
+    }
+
+    /// Through which interface it passes messages on, if it does.
+    pub fn passes_to(&self) -> Option<MessageFace> {
+        let faces = [MessageFace::Asynchronous, MessageFace::Synchronous];
+        let mut faces = faces.into_iter();
+        faces.find(|face| self.import(face.interface()).is_some())
+    }
+
+    /// It imports incoming-handler, in either form.
+    pub fn passes_on(&self) -> bool {
+        self.passes_to().is_some()
+    }
+
+    /// It imports the producer.
+    pub fn produces(&self) -> bool {
+        self.import(PRODUCER).is_some()
+    }
+
+    /// It may send HTTP requests.
+    pub fn requests(&self) -> bool {
+        self.imports
+            .iter()
+            .any(|interface| OUTGOING_HTTP.contains(&interface.path()))
+    }
+
+    /// The interface through which it handles messages asynchronously.
+    pub fn async_handler(&self) -> Option<&Interface> {
+        self.exports.iter().find(|interface| {
+            interface.path().ends_with("/incoming-handler")
+                && interface
+                    .function("handle")
+                    .is_some_and(|handle| handle.is_async)
+        })
+    }
+
+    /// All that differs from the published contract.
+    fn faults(&self) -> Vec<Fault> {
+        let imports = self.imports.iter().map(|i| (Direction::Import, i));
+        let exports = self.exports.iter().map(|i| (Direction::Export, i));
+        let mut faults = Vec::new();
+        for (direction, interface) in imports.chain(exports) {
+            let Some(wanted) = standard(&interface.name) else {
+                continue;
+            };
+            let whole = direction == Direction::Export;
+            for difference in differences(interface, wanted, whole) {
+                faults.push(Fault {
+                    direction,
+                    interface: interface.name.clone(),
+                    difference,
+                });
+            }
+        }
+        faults
+    }
+
+    /// An interface of wasi:messaging that is not of our version.
+    fn other_version(&self) -> Option<&Interface> {
+        let mut all = self.imports.iter().chain(&self.exports);
+        all.find(|i| i.path().starts_with("wasi:messaging/") && standard(&i.name).is_none())
+    }
+
+    /// Why a component without our incoming-handler is not one that handles messages.
+    fn no_handler(&self) -> ContractError {
+        let file = self.file.clone();
+        if let Some(interface) = self.async_handler() {
+            let interface = interface.name.clone();
+            return ContractError::AsyncHandler { file, interface };
+        }
+        let of_messaging = |i: &&Interface| i.path() == "wasi:messaging/incoming-handler";
+        if let Some(interface) = self.exports.iter().find(of_messaging) {
+            let found = interface.name.clone();
+            return ContractError::OtherVersion { file, found };
+        }
+        if let Some(interface) = self.http_handler() {
+            let interface = interface.name.clone();
+            return ContractError::HttpHandler { file, interface };
+        }
+        ContractError::NoHandler {
+            file,
+            exports: self.exports.iter().map(|i| i.name.clone()).collect(),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Handlers of `wasi:http/incoming-handler@0.2`: they set their response while
+//! they run.
+
+use http::{Request, Response};
+use tokio::sync::oneshot;
+use wasmtime::component::InstancePre;
+use wasmtime::{Engine, Result, Store};
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
+use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
+use wasmtime_wasi_http::{WasiBody, WasiHttpView};
+
+use super::Answers;
+use crate::guest::instance::{Instance, Ready};
+use crate::guest::state::State;
+
+impl Ready for ProxyPre<State> {
+    type Bindings = Proxy;
+
+    fn of(ready: InstancePre<State>) -> Result<Self> {
+        Self::new(ready)
+    }
+
+    fn engine(&self) -> &Engine {
+        self.engine()
+    }
+
+    async fn instantiate(&self, store: &mut Store<State>) -> Result<Proxy> {
+        self.instantiate_async(store).await
+    }
+}
+
+impl Answers for ProxyPre<State> {
+    type Code = ErrorCode;
+
+    async fn answer(
+        instance: &mut Instance<Proxy>,
+        request: Request<WasiBody>,
+        answer: oneshot::Sender<Result<Response<WasiBody>, ErrorCode>>,
+    ) -> Result<()> {
+        let scheme = match request.uri().scheme_str() {
+            Some("https") => Scheme::Https,
+            _ => Scheme::Http,
+        };
+        let mut http = instance.store.data_mut().http();
+        let request = http.new_incoming_request(scheme, request)?;
+        let response = http.new_response_outparam(answer)?;
+        let exports = instance.bindings.wasi_http_incoming_handler();
+        let call = exports.call_handle(&mut instance.store, request, response);
+        call.await
+    }
+}

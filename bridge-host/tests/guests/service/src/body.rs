@@ -1,0 +1,107 @@
+//! Responses by the way in which their bodies are written.
+
+use crate::wasi::clocks::monotonic_clock::wait_for;
+use crate::wasi::http::types::{ErrorCode, Fields, Request, Response, Trailers};
+use crate::{wit_future, wit_stream};
+use wit_bindgen::rt::async_support::{FutureWriter, StreamWriter};
+use wit_bindgen::spawn_local;
+
+/// What tells that a body is whole.
+type End = FutureWriter<Result<Option<Trailers>, ErrorCode>>;
+
+/// A response, and what its body is written to.
+fn begin(headers: Fields) -> (Response, StreamWriter<u8>, End) {
+    let (body, contents) = wit_stream::new();
+    let (end, trailers) = wit_future::new(|| Err(ErrorCode::InternalError(None)));
+    let (response, _) = Response::new(headers, Some(contents), trailers);
+    (response, body, end)
+}
+
+/// A response whose body is written beside it.
+fn written(
+    headers: Fields,
+    write: impl AsyncFnOnce(&mut StreamWriter<u8>) -> Option<Trailers> + 'static,
+) -> Response {
+    let (response, mut body, end) = begin(headers);
+    spawn_local(async move {
+        let trailers = write(&mut body).await;
+        drop(body);
+        // Whoever reads may have had enough.
+        let _ = end.write(Ok(trailers)).await;
+    });
+    response
+}
+
+pub fn whole(headers: Fields, data: Vec<u8>) -> Response {
+    written(headers, async |body| {
+        body.write_all(data).await;
+        None
+    })
+}
+
+/// So many bytes.
+pub fn zeros(mut left: usize) -> Response {
+    written(Fields::new(), async move |body| {
+        while left > 0 {
+            let now = left.min(64 << 10);
+            body.write_all(vec![b'x'; now]).await;
+            left -= now;
+        }
+        None
+    })
+}
+
+/// The request's body and trailers, as they come.
+pub fn echoed(headers: Fields, request: Request) -> Response {
+    let (_, done) = wit_future::new(|| Ok(()));
+    let (contents, trailers) = Request::consume_body(request, done);
+    let (response, _) = Response::new(headers, Some(contents), trailers);
+    response
+}
+
+pub fn with_trailers() -> Response {
+    written(Fields::new(), async |body| {
+        body.write_all(b"followed by trailers".to_vec()).await;
+        let trailers = [("x-sum".to_owned(), b"17".to_vec())];
+        Some(Fields::from_list(&trailers).expect("legal trailers"))
+    })
+}
+
+/// Traps once a part of the body is out.
+pub fn trapping() -> Response {
+    written(Fields::new(), async |body| {
+        body.write_all(b"so far so good".to_vec()).await;
+        panic!("told to trap late");
+    })
+}
+
+/// Never goes on once the head is out.
+pub fn hanging() -> Response {
+    written(Fields::new(), async |_| loop {
+        wait_for(1_000_000_000).await;
+    })
+}
+
+/// Returns, and leaves its body open for good.
+pub fn unfinished() -> Response {
+    let (response, body, end) = begin(Fields::new());
+    std::mem::forget((body, end));
+    response
+}
+
+/// Ends before as much is written as it promised.
+pub fn shorter_than_it_says() -> Response {
+    let length = [("content-length".to_owned(), b"100".to_vec())];
+    whole(
+        Fields::from_list(&length).expect("legal headers"),
+        b"not a hundred".to_vec(),
+    )
+}
+
+/// A request without a body.
+pub fn request() -> Request {
+    let (end, trailers) = wit_future::new(|| Ok(None));
+    drop(end);
+    let (request, _) = Request::new(Fields::new(), None, trailers, None);
+    request
+}

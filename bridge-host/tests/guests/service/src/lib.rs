@@ -1,0 +1,123 @@
+//! A handler of wasi:http 0.3 that does as the path of a request says, for
+//! tests: the sister of `responder`, with the same paths.
+
+wit_bindgen::generate!({
+    path: ["../../../../wit/async/deps/clocks", "../../../../wit/async/deps/http", "wit"],
+    world: "test:service/service",
+    generate_all,
+});
+
+mod body;
+
+use std::cell::Cell;
+
+use exports::wasi::http::handler::Guest;
+use wasi::clocks::monotonic_clock::wait_for;
+use wasi::http::client;
+use wasi::http::types::{ErrorCode, Fields, Request, Response, Scheme};
+
+struct Service;
+
+type Answer = Result<Response, ErrorCode>;
+
+thread_local! {
+    static CALLS: Cell<u32> = const { Cell::new(0) };
+}
+
+impl Guest for Service {
+    async fn handle(request: Request) -> Answer {
+        CALLS.set(CALLS.get() + 1);
+        let target = told(&request);
+        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+        match path {
+            "/echo" => echo(request),
+            "/stream" => Ok(body::zeros(query.parse().unwrap_or(100 << 20))),
+            "/never" => loop {
+                wait_for(1_000_000_000).await;
+            },
+            "/slow" => {
+                wait_for(20_000_000).await;
+                respond(200, &[], b"slow")
+            }
+            "/spin" => loop {
+                std::hint::black_box(());
+            },
+            "/hoard" => {
+                let mut hoard = Vec::new();
+                loop {
+                    hoard.push(std::hint::black_box(vec![1_u8; 1 << 20]));
+                }
+            }
+            "/trap" => panic!("told to trap"),
+            "/trap-late" => Ok(body::trapping()),
+            "/hang-late" => Ok(body::hanging()),
+            "/busy" => respond(503, &[("retry-after", b"1")], b"come again"),
+            "/gone" => respond(410, &[], b"no such order"),
+            "/unfinished" => Ok(body::unfinished()),
+            "/short" => Ok(body::shorter_than_it_says()),
+            "/trailers" => Ok(body::with_trailers()),
+            "/refuse" => Err(ErrorCode::ConnectionRefused),
+            "/calls" => respond(410, &[], CALLS.get().to_string().as_bytes()),
+            "/fetch" => fetch(&request).await,
+            other => respond(404, &[], other.as_bytes()),
+        }
+    }
+}
+
+/// What to do: the path, unless a header says otherwise, which a message can
+/// bring.
+fn told(request: &Request) -> String {
+    let header = request.get_headers().get("x-do").pop();
+    let header = header.and_then(|value| String::from_utf8(value).ok());
+    let path = || request.get_path_with_query().unwrap_or_default();
+    header.unwrap_or_else(path)
+}
+
+fn respond(status: u16, headers: &[(&str, &[u8])], data: &[u8]) -> Answer {
+    let headers: Vec<_> = headers
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.to_vec()))
+        .collect();
+    let headers = Fields::from_list(&headers).expect("legal headers");
+    let response = body::whole(headers, data.to_vec());
+    response.set_status_code(status).expect("a status");
+    Ok(response)
+}
+
+/// The request as the response: body, headers that begin with `x-`, trailers.
+fn echo(request: Request) -> Answer {
+    let mut headers = request.get_headers().copy_all();
+    let scheme = match request.get_scheme() {
+        Some(Scheme::Https) => "https",
+        _ => "http",
+    };
+    let asked = format!("{scheme}://{}", request.get_authority().unwrap_or_default());
+    headers.retain(|(name, _)| {
+        name.starts_with("x-") || name == "content-type" || name == "webhook-id"
+    });
+    headers.push(("x-asked".into(), asked.into_bytes()));
+    let headers = Fields::from_list(&headers).expect("legal headers");
+    Ok(body::echoed(headers, request))
+}
+
+/// Asks the URL in the header `x-url`, and answers with its status.
+async fn fetch(request: &Request) -> Answer {
+    let url = request.get_headers().get("x-url").remove(0);
+    let url = String::from_utf8(url).expect("text");
+    let outgoing = body::request();
+    outgoing.set_scheme(Some(&Scheme::Http)).expect("http");
+    let authority = url.trim_start_matches("http://");
+    outgoing.set_authority(Some(authority)).expect("a host");
+    outgoing
+        .set_path_with_query(Some("/fetched"))
+        .expect("a path");
+    match client::send(outgoing).await {
+        Ok(response) => {
+            let said = format!("fetched {}", response.get_status_code());
+            respond(410, &[], said.as_bytes())
+        }
+        Err(code) => respond(410, &[], format!("{code:?}").as_bytes()),
+    }
+}
+
+export!(Service);

@@ -1,0 +1,76 @@
+//! Consumers in one file, as `bridge-host compose` makes them of a handler of
+//! wasi:http 0.3 and what stands in front of it.
+
+use std::process::Command;
+
+use tempfile::TempPath;
+
+use crate::harness::{Bridge, binary, guest};
+
+/// The file that holds these components and the adapter. Gone when dropped.
+pub struct Consumer(TempPath);
+
+impl Consumer {
+    pub fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+}
+
+/// Composes these.
+pub fn consumer(parts: &[&str]) -> Consumer {
+    let path = tempfile::Builder::new()
+        .suffix(".wasm")
+        .tempfile()
+        .expect("a file")
+        .into_temp_path();
+    let composed = Command::new(binary())
+        .arg("compose")
+        .args(parts.iter().map(|part| guest(part)))
+        .arg("-o")
+        .arg(&path)
+        .output()
+        .expect("the tool runs");
+    let stderr = String::from_utf8_lossy(&composed.stderr);
+    assert!(composed.status.success(), "{stderr}");
+    Consumer(path)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_alone_is_a_consumer() {
+    let consumer = consumer(&["async-orders"]);
+    let bridge = Bridge::start(&format!(
+        "[[subscriptions]]\nname = \"orders\"\ntopics = [\"orders\"]\ncomponent = {:?}\n\
+         to = \"http://composed.internal/orders\"\n",
+        consumer.path()
+    ))
+    .await;
+    for n in 1..=50 {
+        let order = format!("{{\"id\":{n},\"amount\":{n}}}");
+        bridge.accept("orders", &[], order).await;
+    }
+    let free = bridge.accept("orders", &[], "{\"id\":1,\"amount\":0}").await;
+    let letter = bridge.dead_letter(&free).await;
+    assert!(letter.reason.contains("422"), "{letter:?}");
+    assert!(letter.reason.contains("an order is for something"), "{letter:?}");
+    let ledger = bridge.ledger_when("orders", |it| it.pending == 0).await;
+    assert_eq!((ledger.delivered, ledger.dead_lettered), (50, 1), "{ledger:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_an_http_middleware_and_a_handler() {
+    let consumer = consumer(&["async-filter", "auth", "async-orders"]);
+    let bridge = Bridge::start(&format!(
+        "[[subscriptions]]\nname = \"orders\"\ntopics = [\"orders\"]\ncomponent = {:?}\n\
+         settings = {{ minimum = \"100\", token = \"good\" }}\n\
+         [subscriptions.to]\nurl = \"http://composed.internal/orders\"\n\
+         headers = {{ authorization = \"Bearer good\" }}\n",
+        consumer.path()
+    ))
+    .await;
+    bridge.accept("orders", &[], "{\"id\":1,\"amount\":250}").await;
+    bridge.accept("orders", &[], "{\"id\":2,\"amount\":25}").await;
+    let wrong = bridge.accept("orders", &[], "{\"id\":-3,\"amount\":250}").await;
+    let letter = bridge.dead_letter(&wrong).await;
+    assert!(letter.reason.contains("400"), "{letter:?}");
+    bridge.ledger_when("orders", |it| it.pending == 0).await;
+}

@@ -1,0 +1,61 @@
+//! An asynchronous adapter whose endpoint is a component in process, of wasi:http
+//! 0.2 or 0.3, behind HTTP middlewares or not.
+
+use crate::harness::{Bridge, Endpoint, guest};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_asks_handlers_of_both_versions() {
+    for handler in ["responder", "service"] {
+        let endpoint = Endpoint::accepting().await;
+        let config = format!(
+            "[[subscriptions]]\nname = \"echo\"\ntopics = [\"echo\"]\nchain = [{:?}]\n\
+             to = {{ component = {:?}, path = \"/echo\" }}\nreply_to = {{ topic = \"replies\" }}\n\
+             [[subscriptions]]\nname = \"out\"\ntopics = [\"replies\"]\nto = {:?}\n",
+            guest("async-filter"),
+            guest(handler),
+            endpoint.url("/"),
+        );
+        let bridge = Bridge::start(&config).await;
+        let mut ids = Vec::new();
+        for n in 0..20 {
+            let id = bridge.accept("echo", &[], format!("data {n}")).await;
+            ids.push((format!("{id}.echo.reply"), format!("data {n}")));
+        }
+        let received = endpoint.wait_for(20).await;
+        let mut received: Vec<_> = received
+            .iter()
+            .map(|it| (it.id(), String::from_utf8_lossy(&it.body).into_owned()))
+            .collect();
+        received.sort();
+        ids.sort();
+        assert_eq!(received, ids, "{handler}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_http_middleware_stands_in_front_of_a_handler() {
+    for (token, expected) in [("good", 201), ("bad", 401)] {
+        let endpoint = Endpoint::accepting().await;
+        let config = format!(
+            "[[subscriptions]]\nname = \"orders\"\ntopics = [\"orders\"]\n\
+             settings = {{ token = \"good\" }}\nreply_to = {{ topic = \"replies\" }}\n\
+             [subscriptions.to]\ncomponent = {:?}\npath = \"/orders\"\nthrough = [{:?}]\n\
+             headers = {{ authorization = \"Bearer {token}\" }}\n\
+             [[subscriptions]]\nname = \"out\"\ntopics = [\"replies\"]\nto = {:?}\n",
+            guest("async-orders"),
+            guest("auth"),
+            endpoint.url("/"),
+        );
+        let bridge = Bridge::start(&config).await;
+        let id = bridge
+            .accept("orders", &[], "{\"id\":1,\"amount\":250}")
+            .await;
+        if expected == 201 {
+            let received = endpoint.wait_for(1).await.remove(0);
+            assert_eq!(received.header("status"), "201");
+            assert!(received.body.ends_with(b"\"confirmed\"}"), "{received:?}");
+        } else {
+            assert_eq!(bridge.dead_letter(&id).await.status, Some(401));
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What a message that fails costs those beside it in the same instance: time,
+//! and no attempt.
+
+use std::time::{Duration, Instant};
+
+use super::files::{Consumer, consumer};
+use crate::harness::{Bridge, Letter};
+
+/// A bridge, and the composition that it runs, which does as a message's `x-do` says.
+async fn start(lines: &str) -> (Bridge, Consumer) {
+    let consumer = consumer(&["service"]);
+    let config = format!(
+        "[[subscriptions]]\nname = \"told\"\ntopics = [\"told\"]\ncomponent = {:?}\n\
+         to = \"http://composed.internal/\"\n\
+         retry = {{ max_attempts = 2, initial = \"1ms\", max = \"2ms\" }}\n{lines}\n",
+        consumer.path(),
+    );
+    (Bridge::start(&config).await, consumer)
+}
+
+/// What becomes of a message told to fail amid well-behaved ones, which all
+/// are delivered by their first attempt.
+async fn amid_others(told: &str, lines: &str) -> Letter {
+    let (bridge, _consumer) = start(lines).await;
+    let mut bad = String::new();
+    for n in 0..30 {
+        bridge.accept("told", &[("x-do", "/slow")], "").await;
+        if n == 10 {
+            bad = bridge.accept("told", &[("x-do", told)], "").await;
+        }
+    }
+    let letter = bridge.dead_letter(&bad).await;
+    let ledger = bridge.ledger_when("told", |it| it.pending == 0).await;
+    assert_eq!((ledger.dead_lettered, ledger.accepted), (1, 31), "{ledger:?}");
+    let retries = bridge.log();
+    let retries = retries.iter().filter(|line| line.contains("\"retry\""));
+    let retries: Vec<_> = retries.collect();
+    assert!(retries.iter().all(|line| line.contains(&bad)), "{retries:?}");
+    letter
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trap_is_told_of_the_one_that_trapped() {
+    let letter = amid_others("/trap", "").await;
+    assert_eq!(letter.attempts, 2);
+    assert!(letter.reason.contains("the component trapped"), "{letter:?}");
+    assert!(letter.backtrace.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_computes_for_ever_is_stopped() {
+    let letter = amid_others("/spin", "limits = { compute = \"300ms\" }").await;
+    assert!(letter.reason.contains("computed for more than 300ms"), "{letter:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_takes_all_memory_is_stopped() {
+    let letter = amid_others("/hoard", "limits = { memory = \"32MiB\" }").await;
+    assert!(letter.reason.contains("bytes of memory"), "{letter:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_never_returns_is_given_up() {
+    let began = Instant::now();
+    let letter = amid_others("/never", "timeout = \"1s\"").await;
+    assert!(letter.reason.contains("did not return within 1s"), "{letter:?}");
+    assert!(began.elapsed() >= Duration::from_secs(2), "two attempts of 1 s");
+}

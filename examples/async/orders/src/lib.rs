@@ -1,0 +1,75 @@
+//! The order service of examples/handler as a handler of wasi:http 0.3: `POST
+//! /orders` takes an order and answers with its confirmation. It knows nothing
+//! of messages, and runs in any server of `wasi:http`.
+
+mod exchange;
+
+wit_bindgen::generate!({
+    path: [
+        "../../../wit/deps/config",
+        "../../../wit/deps/messaging",
+        "../../../wit/async",
+    ],
+    world: "bridge:messaging/service",
+    generate_all,
+});
+
+use exports::wasi::http::handler::{ErrorCode, Guest, Request, Response};
+use serde::{Deserialize, Serialize};
+use wasi::http::types::Method;
+
+struct Service;
+
+/// What is ordered.
+#[derive(Deserialize)]
+struct Order {
+    id: u64,
+    amount: u64,
+}
+
+/// What the shop says to it.
+#[derive(Serialize)]
+struct Confirmation {
+    order: u64,
+    total: u64,
+    status: &'static str,
+}
+
+/// A status, and what to say with it.
+type Answer = (u16, String);
+
+impl Guest for Service {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        let target = request.get_path_with_query().unwrap_or_default();
+        let path = target.split('?').next().unwrap_or_default();
+        let (status, body) = match (request.get_method(), path) {
+            (Method::Post, "/orders") => order(&exchange::read(request).await?),
+            (_, "/orders") => (405, problem("orders are posted")),
+            _ => (404, problem("there is only /orders")),
+        };
+        exchange::answer(status, body)
+    }
+}
+
+/// Takes an order: one that cannot be read will never be, one for nothing is refused.
+fn order(body: &[u8]) -> Answer {
+    match serde_json::from_slice(body) {
+        Ok(Order { amount: 0, .. }) => (422, problem("an order is for something")),
+        Ok(Order { id, amount }) => {
+            let confirmation = Confirmation {
+                order: id,
+                total: amount + amount / 5,
+                status: "confirmed",
+            };
+            let text = serde_json::to_string(&confirmation);
+            text.map_or_else(|error| (500, problem(&error.to_string())), |it| (201, it))
+        }
+        Err(error) => (400, problem(&error.to_string())),
+    }
+}
+
+fn problem(detail: &str) -> String {
+    serde_json::json!({ "detail": detail }).to_string()
+}
+
+export!(Service);

@@ -1,0 +1,204 @@
+//! A component without code that offers a function of one interface as a
+//! function of another: `client-as-handler`, made from the WIT of wasi:http.
+//!
+//! The types come in through an instance, the function through another, and a
+//! component within takes both and gives them out again: a flat one would
+//! export the types of its own import, which tools refuse.
+
+use wasm_encoder::{
+    Alias, ComponentBuilder, ComponentExportKind, ComponentOuterAliasKind, ComponentTypeRef,
+    ComponentValType, InstanceType, TypeBounds,
+};
+use wit_parser::{FunctionKind, InterfaceId, Resolve, Type, TypeDefKind, TypeId};
+
+use crate::types::{Named, Scope, define, origin, value};
+
+/// Why it cannot be made: what is missing in the WIT.
+#[derive(Debug, thiserror::Error)]
+#[error("the WIT has no {0}")]
+pub struct Missing(String);
+
+/// A function: its interface's full name, and its own.
+pub type Place<'a> = (&'a str, &'a str);
+
+/// The component that imports `from` and exports it as `to`. Both functions
+/// must have the same parameters and result, over types of one interface.
+pub fn rename(resolve: &Resolve, from: Place<'_>, to: Place<'_>) -> Result<Vec<u8>, Missing> {
+    let (client, handler) = (interface(resolve, from.0)?, interface(resolve, to.0)?);
+    let source = Source::of(resolve, client, from)?;
+    // That there is such a function is all that is asked of the other side.
+    let wanted = &resolve.interfaces[handler].functions;
+    wanted.get(to.1).ok_or_else(|| Missing(to.1.into()))?;
+
+    let mut outer = ComponentBuilder::default();
+    let types = outer.type_instance(None, &source.types());
+    let types = outer.import(&source.package, ComponentTypeRef::Instance(types));
+    let mut shared = Named::new();
+    for (name, id) in &source.used {
+        let index = outer.alias_export(types, name, ComponentExportKind::Type);
+        shared.insert(*id, index);
+    }
+    let client = outer.type_instance(None, &source.client(&shared, from.1));
+    let client = outer.import(from.0, ComponentTypeRef::Instance(client));
+    let function = outer.alias_export(client, from.1, ComponentExportKind::Func);
+    let inner = outer.component(None, source.inner(to.1));
+    let mut arguments: Vec<_> = source
+        .all
+        .iter()
+        .map(|(name, id)| {
+            let index = shared.get(id).copied();
+            let index = index
+                .unwrap_or_else(|| outer.alias_export(types, name, ComponentExportKind::Type));
+            (argument(name), ComponentExportKind::Type, index)
+        })
+        .collect();
+    arguments.push(("function".into(), ComponentExportKind::Func, function));
+    let instance = outer.instantiate(None, inner, arguments);
+    outer.export(to.0, ComponentExportKind::Instance, instance, None);
+    Ok(outer.finish())
+}
+
+fn interface(resolve: &Resolve, name: &str) -> Result<InterfaceId, Missing> {
+    let mut all = resolve.interfaces.iter().map(|(id, _)| id);
+    let found = all.find(|id| resolve.id_of(*id).as_deref() == Some(name));
+    found.ok_or_else(|| Missing(name.into()))
+}
+
+fn argument(name: &str) -> String {
+    format!("type-{name}")
+}
+
+/// The function, and the types that it needs.
+struct Source<'a> {
+    resolve: &'a Resolve,
+    function: &'a wit_parser::Function,
+    /// The interface of the types.
+    package: String,
+    /// Those that the function names.
+    used: Vec<(String, TypeId)>,
+    /// Those and what they are made of, each after its own.
+    all: Vec<(String, TypeId)>,
+}
+
+impl<'a> Source<'a> {
+    fn of(
+        resolve: &'a Resolve,
+        interface: InterfaceId,
+        (name, function): Place<'_>,
+    ) -> Result<Self, Missing> {
+        let found = &resolve.interfaces[interface];
+        let function = found.functions.get(function);
+        let function = function.ok_or_else(|| Missing(format!("{name}.{function:?}")))?;
+        let mut source = Self {
+            resolve,
+            function,
+            package: String::new(),
+            used: Vec::new(),
+            all: Vec::new(),
+        };
+        for (name, id) in &found.types {
+            let id = origin(resolve, *id);
+            source.collect(id);
+            source.used.push((name.clone(), id));
+        }
+        let owner = source.all.last().map(|(_, id)| resolve.types[*id].owner);
+        if let Some(wit_parser::TypeOwner::Interface(owner)) = owner {
+            source.package = resolve.id_of(owner).unwrap_or_default();
+        }
+        Ok(source)
+    }
+
+    /// Takes note of a type and, before it, of what it is made of.
+    fn collect(&mut self, id: TypeId) {
+        let id = origin(self.resolve, id);
+        if self.all.iter().any(|(_, known)| *known == id) {
+            return;
+        }
+        let definition = &self.resolve.types[id];
+        let parts: Vec<Type> = match &definition.kind {
+            TypeDefKind::Record(record) => record.fields.iter().map(|it| it.ty).collect(),
+            TypeDefKind::Variant(variant) => variant.cases.iter().filter_map(|it| it.ty).collect(),
+            TypeDefKind::Option(ty) => vec![*ty],
+            _ => Vec::new(),
+        };
+        for part in parts {
+            if let Type::Id(id) = part {
+                self.collect(id);
+            }
+        }
+        if let Some(name) = &definition.name {
+            self.all.push((name.clone(), id));
+        }
+    }
+
+    /// The interface of the types, reduced to these.
+    fn types(&self) -> InstanceType {
+        let mut instance = InstanceType::new();
+        let mut named = Named::new();
+        for (name, id) in &self.all {
+            let bounds = define(&mut instance, self.resolve, *id, &named);
+            let index = instance.type_count();
+            instance.export(name.as_str(), ComponentTypeRef::Type(bounds));
+            named.insert(*id, index);
+        }
+        instance
+    }
+
+    /// The interface of the function as it is imported.
+    fn client(&self, shared: &Named, function: &str) -> InstanceType {
+        let mut instance = InstanceType::new();
+        let mut named = Named::new();
+        for (name, id) in &self.used {
+            let outer = instance.type_count();
+            instance.alias(Alias::Outer {
+                kind: ComponentOuterAliasKind::Type,
+                count: 1,
+                index: shared[id],
+            });
+            instance.export(
+                name.as_str(),
+                ComponentTypeRef::Type(TypeBounds::Eq(outer)),
+            );
+            named.insert(*id, outer + 1);
+        }
+        let ty = self.signature(&mut instance, &named);
+        instance.export(function, ComponentTypeRef::Func(ty));
+        instance
+    }
+
+    /// The component within.
+    fn inner(&self, function: &str) -> ComponentBuilder {
+        let mut inner = ComponentBuilder::default();
+        let mut named = Named::new();
+        for (name, id) in &self.all {
+            let bounds = define(&mut inner, self.resolve, *id, &named);
+            let index = inner.import(&argument(name), ComponentTypeRef::Type(bounds));
+            named.insert(*id, index);
+        }
+        let ty = self.signature(&mut inner, &named);
+        let imported = inner.import("function", ComponentTypeRef::Func(ty));
+        let mut fresh = named.clone();
+        for (name, id) in &self.used {
+            let index = inner.export(name.as_str(), ComponentExportKind::Type, named[id], None);
+            fresh.insert(*id, index);
+        }
+        let ty = self.signature(&mut inner, &fresh);
+        let ty = Some(ComponentTypeRef::Func(ty));
+        inner.export(function, ComponentExportKind::Func, imported, ty);
+        inner
+    }
+
+    /// The function's type over these types.
+    fn signature(&self, scope: &mut impl Scope, named: &Named) -> u32 {
+        let params = self.function.params.iter();
+        let params: Vec<(&str, ComponentValType)> = params
+            .map(|param| (param.name.as_str(), value(scope, self.resolve, &param.ty, named)))
+            .collect();
+        let result = self.function.result.as_ref();
+        let result = result.map(|ty| value(scope, self.resolve, ty, named));
+        let is_async = matches!(self.function.kind, FunctionKind::AsyncFreestanding);
+        let (index, mut function) = scope.function();
+        function.async_(is_async).params(params).result(result);
+        index
+    }
+}
