@@ -4,11 +4,15 @@
 mod both;
 mod capabilities;
 pub mod embedded;
+mod letter_topic;
+mod letters;
 pub mod nats;
 mod open;
 
 pub use both::Both;
 pub use capabilities::Capabilities;
+pub use letter_topic::LetterTopic;
+pub use letters::{DeadLetter, DeadLetters, GivenUp, KeptDeadLetter, Turn, Waiting, Which};
 pub use open::{Connection, OpenError, Opened};
 
 use std::fmt;
@@ -48,6 +52,29 @@ pub trait Broker: Send + Sync {
         id: Option<MessageId>,
     ) -> Result<Confirmation, BrokerError>;
 
+    /// Sees to it that what is published on this topic is kept until someone
+    /// removes it; brokers that cannot be reached do so once they are.
+    async fn keep_topic(&self, topic: &str) -> Result<(), BrokerError> {
+        Err(BrokerError::Refused(format!(
+            "this broker keeps nothing that is published on {topic:?}"
+        )))
+    }
+
+    /// Publishes a dead letter's message to where it came from, for the group
+    /// that gave it up alone. It keeps its id; `once` is what tells this
+    /// publication from another.
+    async fn republish(
+        &self,
+        _message: Message,
+        _id: &MessageId,
+        _group: &str,
+        _once: &MessageId,
+    ) -> Result<(), BrokerError> {
+        Err(BrokerError::Refused(
+            "this broker takes no dead letters back".into(),
+        ))
+    }
+
     /// Why messages cannot be taken or given now, in one line for the operator.
     fn trouble(&self) -> Option<String> {
         None
@@ -83,6 +110,15 @@ pub trait Receipt: Send {
 
     /// Keeps the message from being given to another for this much longer.
     async fn extend(&mut self, lease: Duration) -> Result<(), BrokerError>;
+
+    /// Whether it is this message's turn, as [`DeadLetters::turn`] tells of
+    /// those of other brokers: for brokers that keep dead letters themselves.
+    /// One whose turn comes later is settled by it.
+    async fn turn(&mut self, _key: &str) -> Result<Turn, BrokerError> {
+        Err(BrokerError::Refused(
+            "this broker keeps no dead letters".into(),
+        ))
+    }
 
     /// Settles the message; a retry and a dead letter are durable when this
     /// returns. A failure brings the receipt back where the broker keeps the
@@ -156,41 +192,8 @@ pub enum Settlement {
     Retry(Duration),
     /// Given up, and kept for someone to look at.
     DeadLetter(DeadLetter),
-}
-
-/// Why a delivery was given up.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct DeadLetter {
-    /// One line.
-    pub reason: String,
-    /// The status of the last exchange, where there was one.
-    pub status: Option<u16>,
-    /// How many attempts were made, this one included.
-    pub attempts: u32,
-    /// The guest's backtrace after a trap.
-    pub backtrace: Option<String>,
-}
-
-/// Keeps the dead letters of brokers that keep none.
-#[async_trait]
-pub trait DeadLetters: Send + Sync {
-    /// Returns once it is durable.
-    async fn keep(&self, given_up: GivenUp) -> Result<(), BrokerError>;
-}
-
-/// A delivery that was given up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GivenUp {
-    /// The subscription that gave it up.
-    pub subscription: String,
-    /// The message as it was given.
-    pub message: Message,
-    /// Its id.
-    pub id: MessageId,
-    /// When the broker took it.
-    pub published: SystemTime,
-    /// Why it was given up.
-    pub letter: DeadLetter,
+    /// Kept elsewhere, and delivered from there.
+    Moved,
 }
 
 /// What became of a message published.

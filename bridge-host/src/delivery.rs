@@ -3,6 +3,7 @@
 
 mod attempt;
 mod backoff;
+mod blocked;
 mod decide;
 mod gate;
 mod in_flight;
@@ -26,7 +27,7 @@ mod workers;
 pub use backoff::schedule;
 pub use decide::decide;
 pub use gate::BreakerState;
-pub use order::OrderKey;
+pub use order::{AfterDeadLetter, Order, OrderKey};
 pub use policy::{Breaker, Policy, Rate, Retry};
 pub use stats::{Counters, Flow, Histogram, Stats};
 pub use workers::Workers;
@@ -51,6 +52,8 @@ pub struct Delivery {
     pub workers: Workers,
     /// Where dead letters go that their broker does not keep.
     pub dead_letters: Arc<dyn DeadLetters>,
+    /// Keys that dead letters block, from before the start.
+    pub blocked_keys: Vec<String>,
     /// Where it is counted what became of them.
     pub stats: Arc<Stats>,
 }

@@ -3,9 +3,7 @@
 //! end the ids that went in are compared with those that came out.
 
 mod bridge;
-mod http;
 mod messages;
-mod process;
 mod progress;
 mod received;
 mod report;
@@ -15,11 +13,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::process::{self, Running};
 use crate::workspace::{self, say};
 use crate::{Result, guests};
 use bridge::{Bridge, Ledger};
 use messages::Plan;
-use process::Running;
 use progress::Progress;
 use received::Received;
 

@@ -3,7 +3,11 @@
 
 mod bench;
 mod demo;
+mod faults;
 mod guests;
+mod http;
+mod memory;
+mod process;
 mod test;
 mod tidy;
 mod tools;
@@ -21,6 +25,8 @@ Usage: cargo xtask <COMMAND>
   test [FILTER]   everything that can be tested, with the tools it needs
   guests          builds every component to target/guests
   bench [ARG]…    the benchmark, beside a native forwarder
+  faults          what NATS and the bridges on it go through, for a minute each, and what is lost
+  memory [COUNT]  so many messages (200,000) through each durable broker, and the bridge's memory meanwhile
   tidy            the rules of the house, checked as text
 ";
 
@@ -34,6 +40,9 @@ fn main() -> ExitCode {
         ["test", filter] => test::run(&root, Some(filter)),
         ["guests"] => guests::run(&root),
         ["bench", arguments @ ..] => bench::run(&root, arguments),
+        ["faults"] => faults::run(&root),
+        ["memory"] => memory::run(&root, "200000"),
+        ["memory", count] => memory::run(&root, count),
         ["tidy"] => tidy::run(&root),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

@@ -3,7 +3,7 @@
 //! messages from the wild.
 
 mod github;
-mod nats;
+pub mod nats;
 mod python;
 mod wac;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bridge_host::broker::{BrokerError, DeadLetters, GivenUp, Subscription};
+use bridge_host::broker::{BrokerError, DeadLetters, GivenUp, Subscription, Turn, Waiting};
 use bridge_host::compose::ADAPTER;
 use bridge_host::delivery::{Delivery, Policy, Stats, Workers};
 use bridge_host::guest::contract::Handler;
@@ -35,6 +35,10 @@ impl DeadLetters for Nowhere {
     async fn keep(&self, given_up: GivenUp) -> Result<(), BrokerError> {
         panic!("{given_up:?}")
     }
+
+    async fn turn(&self, _: Waiting) -> Result<Turn, BrokerError> {
+        Ok(Turn::Free)
+    }
 }
 
 /// Forwards until `done`, so many at once.
@@ -55,6 +59,7 @@ pub async fn forward(
         replies: None,
         workers,
         dead_letters: Arc::new(Nowhere),
+        blocked_keys: Vec::new(),
         stats: Arc::new(Stats::default()),
     };
     let summary = delivery

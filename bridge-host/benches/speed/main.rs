@@ -4,11 +4,13 @@
 
 mod bridge;
 mod handler;
+mod jetstream;
 mod measure;
 mod memory;
 mod native;
 mod receiver;
 mod report;
+mod server;
 mod store;
 
 use std::time::Duration;
@@ -30,6 +32,7 @@ fn main() {
 
 fn compare() {
     let rounds = 7;
+    let server = server::Server::start();
     println!("{BODY} bytes, {IN_FLIGHT} in flight, {rounds} rounds of each, alternating\n");
     for (delay, messages) in [(Duration::ZERO, 30_000), (Duration::from_millis(1), 20_000)] {
         let receiver = receiver::Receiver::start(delay);
@@ -40,6 +43,9 @@ fn compare() {
         });
         report::show(&format!("{title}, embedded broker"), rounds, |form| {
             store::round(form, &url, messages)
+        });
+        report::show(&format!("{title}, JetStream"), rounds, |form| {
+            jetstream::round(form, &server.url(), &url, messages)
         });
     }
 }

@@ -53,7 +53,7 @@ thread_local! {
 
 /// One a URL, kept: instances outlive rounds, as they do in a bridge that runs
 /// for long.
-fn adapter(url: &str) -> Arc<Component> {
+pub fn adapter(url: &str) -> Arc<Component> {
     ADAPTERS.with_borrow_mut(|adapters| {
         let adapter = adapters.entry(url.into());
         adapter.or_insert_with(|| bridge::adapter(url)).clone()

@@ -7,6 +7,7 @@
 //! published: one row for each subscription that its topic matches, in the
 //! same transaction.
 
+mod blocked;
 mod dead_letters;
 mod error;
 mod feed;
@@ -25,9 +26,9 @@ mod settle;
 mod shared;
 mod store;
 mod subscription;
+mod turn;
 mod writer;
 
-pub use dead_letters::{KeptDeadLetter, Which};
 pub use error::StoreError;
 pub use inspector::Inspector;
 pub use ledger::Ledger;
@@ -42,7 +43,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Broker, BrokerError, Capabilities, Confirmation, DeadLetters, GivenUp, SubscribeSpec,
-    Subscription,
+    Subscription, Turn, Waiting,
 };
 use crate::message::{Message, MessageId};
 use join::Join;
@@ -51,6 +52,7 @@ use publish::{Limits, Publish};
 use queue::Command;
 use shared::Shared;
 use subscription::Member;
+use turn::{AskTurn, Who};
 
 /// What it can do.
 pub const CAPABILITIES: Capabilities = Capabilities {
@@ -107,6 +109,28 @@ impl Embedded {
         let mut ledgers = self.ledgers().await?;
         ledgers.retain(|ledger| !self.shared.is_joined(&ledger.subscription));
         Ok(ledgers)
+    }
+
+    /// The keys of a subscription that letters block, or that others wait
+    /// for. Where nothing is to be blocked any more, all are let go first.
+    pub async fn blocked_keys(
+        &self,
+        subscription: &str,
+        blocks: bool,
+    ) -> Result<Vec<String>, BrokerError> {
+        let (path, name) = (self.path.clone(), subscription.to_owned());
+        let read = move || {
+            let inspector = Inspector::open(&path)?;
+            if !blocks {
+                inspector.unblock(&name)?;
+            }
+            inspector.blocked_keys(&name)
+        };
+        match tokio::task::spawn_blocking(read).await {
+            Ok(Ok(keys)) => Ok(keys),
+            Ok(Err(error)) => Err(BrokerError::Unavailable(error.to_string())),
+            Err(_) => Err(shared::closed()),
+        }
     }
 
     /// Stops taking messages and settlements, writes those that it took, and
@@ -207,6 +231,16 @@ impl DeadLetters for Embedded {
         let (reply, answer) = oneshot::channel();
         let keep = Keep::new(given_up, checked, reply);
         self.ask(Command::Keep(Box::new(keep)), answer).await
+    }
+
+    async fn turn(&self, waiting: Waiting) -> Result<Turn, BrokerError> {
+        self.shared.check()?;
+        let checked = Limits::UNLIMITED.check(&waiting.message)?;
+        let (reply, answer) = oneshot::channel();
+        let key = waiting.key.clone();
+        let who = Who::Other(Box::new(waiting), checked);
+        let ask = AskTurn::new(&key, who, reply);
+        self.ask(Command::Turn(Box::new(ask)), answer).await
     }
 }
 

@@ -8,6 +8,8 @@ mod core;
 mod error;
 mod headers;
 mod jetstream;
+mod letters;
+mod member;
 mod pull;
 mod receipt;
 mod settings;
@@ -18,6 +20,7 @@ mod waiting;
 pub use connect::ConnectError;
 pub use core::Core;
 pub use jetstream::JetStream;
+pub use letters::{Letters, LettersError};
 pub use settings::{
     Auth, Consumer, Deliver, JetStreamSettings, Secret, Settings, Storage, Stream, Tls,
 };

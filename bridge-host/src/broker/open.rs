@@ -55,6 +55,21 @@ impl Connection {
         }
     }
 
+    /// The dead letters on these topics; `None` where none can be there.
+    pub async fn letters(
+        &self,
+        name: &str,
+        topics: Vec<String>,
+    ) -> Result<Option<nats::Letters>, nats::LettersError> {
+        match self {
+            Self::JetStream(settings) => {
+                let letters = nats::Letters::open(name, settings, topics).await?;
+                Ok(Some(letters))
+            }
+            Self::Embedded(_) | Self::Nats(_) => Ok(None),
+        }
+    }
+
     /// Opens it. A server that does not answer is no error: it is waited for.
     /// `name` is the connection's, for the log.
     pub async fn open(&self, name: &str) -> Result<Opened, OpenError> {

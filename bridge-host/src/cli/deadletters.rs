@@ -1,15 +1,21 @@
 //! `bridge-host deadletters`: look at what was given up, send it again, or
-//! let it go. Works beside a running bridge, and without one.
+//! let it go. Works beside a running bridge, and without one; where letters
+//! are published on a topic of a broker, with that broker.
 
+mod published;
 mod show;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
 use super::report;
-use super::store::Store;
-use crate::broker::embedded::{Inspector, StoreError, Which};
+use super::store::{Found, Published, Store};
+use crate::broker::embedded::{Inspector, StoreError};
+use crate::broker::nats::LettersError;
+use crate::broker::{BrokerError, OpenError, Which};
+use published::Topics;
 
 /// Look at dead letters, replay or drop them
 #[derive(clap::Args)]
@@ -71,34 +77,83 @@ impl Meant {
 /// So many dead letters are read at once.
 const PAGE: usize = 500;
 
+/// Why it was not done.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Letters(#[from] LettersError),
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("there are no dead letters on {0:?}")]
+    NoLetters(String),
+    #[error("there is no dead letter {0}: `bridge-host deadletters list` shows those there are")]
+    NoLetter(i64),
+    #[error(
+        "the config has no subscription {0:?}, which gave it up: it tells where the message came from"
+    )]
+    NoSubscription(String),
+    #[error("{0} {1}, and then: {2}")]
+    NotAll(u64, &'static str, String),
+    #[error("cannot start: {0}")]
+    Runtime(std::io::Error),
+}
+
 pub(super) fn run(args: &Args) -> ExitCode {
-    let folder = match args.store.folder() {
-        Ok(folder) => folder,
+    let done = match args.store.found() {
         Err(faults) => return report::faults(&faults),
+        Ok(Found::Folder(folder)) => in_folder(&folder, &args.command),
+        Ok(Found::Published(published)) => on_topics(*published, &args.command),
     };
-    let done = Inspector::open(&folder).and_then(|inspector| match &args.command {
-        Command::List { subscription, json } => list(&inspector, subscription.as_deref(), *json),
-        Command::Show { letter, json } => {
-            print!("{}", show::whole(&inspector.dead_letter(*letter)?, *json));
-            Ok(())
-        }
-        Command::Replay(meant) => {
-            println!("{} replayed", inspector.replay(&meant.which())?);
-            Ok(())
-        }
-        Command::Drop(meant) => {
-            println!("{} dropped", inspector.drop_dead_letters(&meant.which())?);
-            Ok(())
-        }
-    });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => report::failure(&error),
     }
 }
 
+fn in_folder(folder: &Path, command: &Command) -> Result<(), Error> {
+    let inspector = Inspector::open(folder)?;
+    match command {
+        Command::List { subscription, json } => list(&inspector, subscription.as_deref(), *json)?,
+        Command::Show { letter, json } => {
+            print!("{}", show::whole(&inspector.dead_letter(*letter)?, *json));
+        }
+        Command::Replay(meant) => println!("{} replayed", inspector.replay(&meant.which())?),
+        Command::Drop(meant) => {
+            println!("{} dropped", inspector.drop_dead_letters(&meant.which())?);
+        }
+    }
+    Ok(())
+}
+
+fn on_topics(published: Published, command: &Command) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::Runtime)?;
+    runtime.block_on(async {
+        let mut topics = Topics::open(published).await?;
+        match command {
+            Command::List { subscription, json } => {
+                topics.list(&which(subscription.as_deref()), *json).await?;
+            }
+            Command::Show { letter, json } => topics.show(*letter, *json).await?,
+            Command::Replay(meant) => println!("{} replayed", topics.replay(&meant.which()).await?),
+            Command::Drop(meant) => println!("{} dropped", topics.drop_them(&meant.which()).await?),
+        }
+        Ok(())
+    })
+}
+
+fn which(subscription: Option<&str>) -> Which {
+    subscription.map_or(Which::All, |name| Which::Subscription(name.into()))
+}
+
 fn list(inspector: &Inspector, subscription: Option<&str>, json: bool) -> Result<(), StoreError> {
-    let which = subscription.map_or(Which::All, |name| Which::Subscription(name.into()));
+    let which = which(subscription);
     let mut list = show::List::new(json);
     let mut after = i64::MIN;
     loop {

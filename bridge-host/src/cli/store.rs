@@ -1,10 +1,10 @@
-//! Which embedded broker a command looks into: one of a config, or the one in
-//! the folder that is the default.
+//! What a command looks into: an embedded broker of a config, or the one in
+//! the folder that is the default; or the topics that dead letters are on.
 
 use std::path::PathBuf;
 
 use crate::broker::embedded::Settings;
-use crate::config::{self, Connection, EMBEDDED, Fault, ProcessEnvironment};
+use crate::config::{self, Config, Connection, EMBEDDED, Fault, ProcessEnvironment};
 
 // No doc comment: clap would tell it as that of the command.
 #[derive(clap::Args)]
@@ -17,28 +17,46 @@ pub(super) struct Store {
     connection: String,
 }
 
+/// What a command looks into.
+pub(super) enum Found {
+    /// An embedded broker.
+    Folder(PathBuf),
+    /// Topics of another, which dead letters are published on.
+    Published(Box<Published>),
+}
+
+/// Dead letters on topics.
+pub(super) struct Published {
+    /// The connection's name.
+    pub(super) name: String,
+    /// All topics of dead letters on it.
+    pub(super) topics: Vec<String>,
+    /// Whose subscriptions they are of.
+    pub(super) config: Config,
+}
+
 impl Store {
     /// The folder of the broker that is meant. Only its own part of the config
     /// counts: it can be looked into while another part is being mended.
     pub(super) fn folder(&self) -> Result<PathBuf, Vec<Fault>> {
+        match self.found()? {
+            Found::Folder(folder) => Ok(folder),
+            Found::Published(published) => Err(self.keeps_nothing(&published.config)),
+        }
+    }
+
+    /// What is meant: a folder, or topics that dead letters are published on.
+    pub(super) fn found(&self) -> Result<Found, Vec<Fault>> {
         let default = PathBuf::from(config::DEFAULT_FILE);
         let file = match &self.config {
             Some(file) => file.clone(),
             None if default.exists() => default,
-            None => return Ok(Settings::default().path),
+            None => return Ok(Found::Folder(Settings::default().path)),
         };
         let config = config::load(&file, &ProcessEnvironment, &|_, _| Vec::new())?;
         match config.connections.get(&self.connection) {
-            Some(Connection::Embedded(settings)) => Ok(settings.path.clone()),
-            Some(other) => {
-                let what = format!(
-                    "{:?} is {}, which keeps neither books nor dead letters itself",
-                    self.connection,
-                    other.kind()
-                );
-                let help = "they are in the embedded broker: leave --connection out";
-                Err(vec![Fault::new(None, what, Some(help))])
-            }
+            Some(Connection::Embedded(settings)) => Ok(Found::Folder(settings.path.clone())),
+            Some(_) => self.published(config),
             None => {
                 let known: Vec<_> = config.connections.keys().map(String::as_str).collect();
                 let what = format!("no connection is named {:?}", self.connection);
@@ -46,5 +64,32 @@ impl Store {
                 Err(vec![Fault::new(None, what, Some(help))])
             }
         }
+    }
+
+    fn published(&self, config: Config) -> Result<Found, Vec<Fault>> {
+        let letters = config.subscriptions.iter();
+        let letters = letters.filter_map(|one| one.dead_letters.as_ref());
+        let here = letters.filter(|to| to.connection == self.connection);
+        let mut topics: Vec<_> = here.map(|to| to.topic.clone()).collect();
+        topics.sort();
+        topics.dedup();
+        match topics.is_empty() {
+            true => Err(self.keeps_nothing(&config)),
+            false => Ok(Found::Published(Box::new(Published {
+                name: self.connection.clone(),
+                topics,
+                config,
+            }))),
+        }
+    }
+
+    fn keeps_nothing(&self, config: &Config) -> Vec<Fault> {
+        let what = format!(
+            "{:?} is {}, which keeps neither books nor dead letters itself",
+            self.connection,
+            config.connections[&self.connection].kind()
+        );
+        let help = "they are in the embedded broker: leave --connection out";
+        vec![Fault::new(None, what, Some(help))]
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fault::Fault;
+use super::letters;
 use super::section::Reader;
 use super::{Connection, Subscription};
 use crate::broker::nats::{JetStreamSettings, check_subject, legal_name};
@@ -20,6 +21,11 @@ pub(super) fn fit(
             reader,
             subscription,
         };
+        if let Some(from) = connections.get(&subscription.from) {
+            let to = subscription.dead_letters.as_ref();
+            let to = to.and_then(|to| connections.get(&to.connection));
+            letters::fit(reader, subscription, from, to);
+        }
         let Some(connection) = connections.get_mut(&subscription.from) else {
             continue;
         };

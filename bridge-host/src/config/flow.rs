@@ -5,10 +5,14 @@ use toml::de::DeValue;
 
 use super::units::{self, RATE_HELP};
 use super::value::Value;
-use crate::delivery::{Breaker, OrderKey, Policy, Rate};
+use crate::delivery::{AfterDeadLetter, Breaker, Order, OrderKey, Policy, Rate};
 
 const ORDER_HELP: &str =
     "order_key = \"topic\", { metadata = \"tenant\" } or { pointer = \"/customer/id\" }";
+const AFTER: [(&str, AfterDeadLetter); 2] = [
+    ("skip", AfterDeadLetter::Skip),
+    ("block", AfterDeadLetter::Block),
+];
 const POINTER_HELP: &str = "a JSON pointer begins with / and names keys or places in lists: \"/customer/id\", \"/items/0\"; ~1 is a slash in a key, ~0 a tilde";
 
 /// The breaker, unless told otherwise.
@@ -93,6 +97,25 @@ pub(super) fn order(value: &Value<'_>) -> Option<OrderKey> {
             None
         }
     }
+}
+
+/// Reads `on_dead_letter`, which belongs to an `order_key`.
+pub(super) fn after_dead_letter(
+    order: Option<Option<OrderKey>>,
+    value: Option<&Value<'_>>,
+) -> Option<Order> {
+    let after = value.map(|value| value.one_of(&AFTER));
+    if let (None, Some(value)) = (&order, value) {
+        value.reader.fault(
+            value.key_span.clone(),
+            "there is an `on_dead_letter`, and no `order_key` whose messages could wait",
+            ORDER_HELP,
+        );
+    }
+    Some(Order {
+        by: order??,
+        after_dead_letter: after.unwrap_or(Some(AfterDeadLetter::Skip))?,
+    })
 }
 
 fn is_pointer(text: &str) -> bool {

@@ -88,6 +88,7 @@ fn forward(topics: Vec<TopicPattern>, endpoint: Endpoint) -> Subscription {
         endpoint: Some(endpoint),
         endpoints: Vec::new(),
         reply_to: None,
+        dead_letters: None,
         policy: delivery::Policy::default(),
         settings: Vec::new(),
         allow: Vec::new(),

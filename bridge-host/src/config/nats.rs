@@ -184,14 +184,20 @@ fn nkey(value: &Value<'_>) -> Option<Secret> {
 
 fn credentials(value: &Value<'_>) -> Option<Secret> {
     let text = secret_text(value)?;
-    if !text.expose().contains("BEGIN NATS USER JWT") {
+    const PARTS: [(&str, &str); 2] = [
+        ("BEGIN NATS USER JWT", "no token of a user"),
+        ("BEGIN USER NKEY SEED", "no seed of a user"),
+    ];
+    let found = |part: &&(&str, &str)| !text.expose().contains(part.0);
+    if let Some((_, missing)) = PARTS.iter().find(found) {
         value.fault(
-            "`credentials` has no credentials in it",
+            format!("`credentials` has {missing} in it"),
             "it is the text of a file that `nsc` wrote: credentials = { file = \"user.creds\" }",
         );
         return None;
     }
-    Some(Secret::new(text.expose()))
+    // The client looks for the end of the last line, which a file's text lost.
+    Some(Secret::new(format!("{}\n", text.expose().trim_end())))
 }
 
 fn tls(value: &Value<'_>) -> Tls {

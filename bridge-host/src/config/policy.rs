@@ -18,7 +18,9 @@ pub(super) fn read(section: &mut Section<'_>) -> Policy {
     if let Some(value) = section.take("retry") {
         retry(&value, &mut policy.retry);
     }
-    policy.order = section.take("order_key").and_then(|it| flow::order(&it));
+    let order = section.take("order_key").map(|it| flow::order(&it));
+    let after = section.take("on_dead_letter");
+    policy.order = flow::after_dead_letter(order, after.as_ref());
     policy.rate = section.take("rate_limit").and_then(|it| flow::rate(&it));
     policy.breaker = section.take("breaker").and_then(|it| flow::breaker(&it));
     let pause = section.take("pause_on_retry_after");

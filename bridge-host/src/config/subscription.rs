@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::endpoint::Endpoint;
 use super::fault::Place;
 use super::handler::Handler;
+use super::letters::LettersTo;
 use super::replies::ReplyTo;
 use super::text::Text;
 use crate::broker::nats::Consumer;
@@ -30,6 +31,9 @@ pub struct Subscription {
     pub endpoints: Vec<(String, Endpoint)>,
     /// Where the endpoint's responses are published.
     pub reply_to: Option<ReplyTo>,
+    /// Where dead letters are published; `None` leaves them to the broker, or
+    /// to the local store.
+    pub dead_letters: Option<LettersTo>,
     /// How often, how long, how many at once.
     pub policy: Policy,
     /// What components read through `wasi:config/store`, the endpoint's

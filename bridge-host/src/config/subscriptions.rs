@@ -10,8 +10,8 @@ use super::read::Names;
 use super::section::Section;
 use super::value::Value;
 use super::{
-    EMBEDDED, Endpoint, Guests, Parts, Place, Subscription, endpoint, endpoints, grants, nats,
-    policy, replies,
+    EMBEDDED, Endpoint, Guests, Parts, Place, Subscription, endpoint, endpoints, grants, letters,
+    nats, policy, replies,
 };
 use crate::message::TopicPattern;
 
@@ -76,6 +76,10 @@ fn subscription(
     let endpoints = endpoints(&mut section, &mut places, parts.as_ref());
     let reply_at = section.take("reply_to");
     let reply_to = reply_at.as_ref().map(|value| replies::read(value, names));
+    let dead_letters = section.take("dead_letters").and_then(|value| {
+        places.note("dead_letters", &value);
+        letters::read(&value, names)
+    });
     let policy = policy::read(&mut section);
     let settings = grants::settings(section.take("settings"));
     let allow = grants::allow(section.take("allow"));
@@ -93,6 +97,7 @@ fn subscription(
         endpoint,
         endpoints,
         reply_to: reply_to.flatten(),
+        dead_letters,
         policy,
         settings,
         allow,

@@ -48,6 +48,7 @@ fn give_up(outcome: &Outcome, attempts: u32, reason: String) -> Settlement {
         status: status(outcome),
         attempts,
         backtrace,
+        key: None,
     })
 }
 

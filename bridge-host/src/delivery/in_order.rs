@@ -3,6 +3,8 @@
 //! broker it would lose its turn after a restart, when those behind it come
 //! first.
 
+mod turn;
+
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -70,8 +72,19 @@ enum End {
 impl Worker {
     /// One message, with all its attempts.
     async fn deliver(&mut self, incoming: Incoming, in_flight: Option<InFlight>) -> End {
-        let (mut head, mut in_flight) = (incoming, in_flight);
-        self.head = head.id.clone();
+        self.head = incoming.id.clone();
+        // One that came late is of the message before: it is given back.
+        self.again = None;
+        let mut in_flight = in_flight;
+        let mut head = match self.turn(incoming).await {
+            Ok(head) => head,
+            Err(end) => {
+                if let Some(place) = in_flight.filter(|_| end == End::Settled) {
+                    place.settled(Settled::Waits);
+                }
+                return end;
+            }
+        };
         loop {
             let place = match in_flight.take() {
                 Some(place) => place,
@@ -149,6 +162,7 @@ impl Worker {
     ) -> Result<End, Box<Incoming>> {
         let engine = self.engine.clone();
         let story = story(&engine, &head);
+        let settlement = self.blocking(&head, settlement);
         let keepsake = Keepsake::of(&head.message, head.published, &*head.receipt);
         let dead_letters = &*engine.delivery.dead_letters;
         let settled = tokio::select! {

@@ -51,6 +51,7 @@ impl Story<'_> {
                     }
                 }
             }
+            Settlement::Moved => tell!(debug, self, verdict = "moved"),
             Settlement::DeadLetter(letter) => {
                 let reason = &letter.reason;
                 tell!(warn, self, status, ?took, verdict = "dead letter", reason);
@@ -71,6 +72,16 @@ impl Story<'_> {
     /// Its dead letter could not be kept.
     pub(super) fn not_kept(&self, error: &BrokerError) {
         tell!(error, self, %error, "the dead letter could not be kept: it will be delivered again");
+    }
+
+    /// It waits behind a dead letter of its key.
+    pub(super) fn waits(&self) {
+        tell!(debug, self, "it waits behind a dead letter of its key");
+    }
+
+    /// It is not known whether it has to wait.
+    pub(super) fn not_asked(&self, error: &BrokerError) {
+        tell!(error, self, %error, "it cannot be found out whether a dead letter holds it back; asked again soon");
     }
 
     /// The broker failed to extend the lease.
@@ -170,6 +181,7 @@ mod tests {
             status: Some(503),
             attempts: 4,
             backtrace: None,
+            key: None,
         });
         check(
             1,

@@ -18,9 +18,27 @@ pub enum OrderKey {
     Pointer(String),
 }
 
+/// An order by key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// What messages share that are delivered one after the other.
+    pub by: OrderKey,
+    /// What becomes of those behind a message that was given up.
+    pub after_dead_letter: AfterDeadLetter,
+}
+
+/// What becomes of those behind a message that was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterDeadLetter {
+    /// They go on.
+    Skip,
+    /// They wait, durably, until the letter is replayed or dropped.
+    Block,
+}
+
 impl OrderKey {
     /// The key of a message; `None` for one that is on its own.
-    fn of<'a>(&self, message: &'a Message) -> Option<std::borrow::Cow<'a, str>> {
+    pub(super) fn of<'a>(&self, message: &'a Message) -> Option<std::borrow::Cow<'a, str>> {
         match self {
             Self::Topic => Some(message.topic.as_str().into()),
             Self::Metadata(name) => {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::lanes::MOST;
-use super::order::OrderKey;
+use super::order::{AfterDeadLetter, Order};
 
 /// The delivery policy of one subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Policy {
     /// bears, from this up to `max_in_flight`.
     pub min_in_flight: Option<usize>,
     /// What messages share that are delivered one after the other.
-    pub order: Option<OrderKey>,
+    pub order: Option<Order>,
     /// How fast attempts may follow one another.
     pub rate: Option<Rate>,
     /// When an endpoint that fails is left alone.
@@ -35,6 +35,12 @@ impl Policy {
     /// [`SubscribeSpec::ordered`]: crate::broker::SubscribeSpec::ordered
     pub fn ordered(&self) -> bool {
         self.max_in_flight <= 1 && self.order.is_none()
+    }
+
+    /// Whether a dead letter blocks its key.
+    pub fn blocks(&self) -> bool {
+        let order = self.order.as_ref();
+        order.is_some_and(|order| order.after_dead_letter == AfterDeadLetter::Block)
     }
 
     /// How many messages there is room for: those in flight, and with a key

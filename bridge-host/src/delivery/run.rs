@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::blocked::Blocked;
 use super::gate::{Gate, Pass};
 use super::in_flight::InFlight;
 use super::jitter::Jitter;
@@ -36,6 +37,7 @@ pub(super) struct Engine {
     pub(super) jitter: Jitter,
     /// Where messages have an order by key.
     lanes: Option<Lanes>,
+    pub(super) blocked: Blocked,
     /// The broker is asked for messages, or would be if more could be held.
     asking: AtomicBool,
     draining: watch::Sender<bool>,
@@ -47,7 +49,8 @@ impl Engine {
         let engine = Arc::new(Self {
             limit: Limit::new(policy),
             gate: Gate::new(policy),
-            lanes: policy.order.as_ref().map(Lanes::new),
+            lanes: policy.order.as_ref().map(|order| Lanes::new(&order.by)),
+            blocked: Blocked::new(policy.order.as_ref(), &delivery.blocked_keys),
             asking: AtomicBool::new(false),
             draining: watch::Sender::new(false),
             delivery,

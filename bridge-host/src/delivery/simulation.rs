@@ -5,6 +5,7 @@
 mod cases;
 mod flow;
 mod lease;
+mod letters;
 mod limits;
 mod model;
 mod promises;
@@ -22,7 +23,7 @@ use tokio::task::JoinHandle;
 use super::jitter::Jitter;
 use super::run::Engine;
 use super::{Delivery, Policy, Retry, Stats, Summary, Workers};
-use crate::broker::{BrokerError, DeadLetters, GivenUp};
+use crate::broker::{BrokerError, DeadLetters, GivenUp, Turn, Waiting};
 use model::Model;
 use script::Script;
 
@@ -49,6 +50,10 @@ struct Nowhere;
 #[async_trait::async_trait]
 impl DeadLetters for Nowhere {
     async fn keep(&self, _: GivenUp) -> Result<(), BrokerError> {
+        Err(BrokerError::Refused("there is no such place".into()))
+    }
+
+    async fn turn(&self, _: Waiting) -> Result<Turn, BrokerError> {
         Err(BrokerError::Refused("there is no such place".into()))
     }
 }
@@ -81,6 +86,7 @@ impl Running {
             replies: None,
             workers,
             dead_letters: Arc::new(Nowhere),
+            blocked_keys: model.blocked_keys(),
             stats: stats.clone(),
         };
         script.promises.start(model, &stats);

@@ -77,6 +77,8 @@ pub(super) enum Settled {
     Filtered(Duration),
     Retried,
     DeadLettered,
+    /// It waits for its turn; it is counted when that comes.
+    Waits,
 }
 
 impl Settled {
@@ -87,6 +89,7 @@ impl Settled {
             Settlement::Filtered => Self::Filtered(age),
             Settlement::Retry(_) => Self::Retried,
             Settlement::DeadLetter(_) => Self::DeadLettered,
+            Settlement::Moved => Self::Waits,
         }
     }
 }
@@ -136,6 +139,7 @@ impl Stats {
             }
             Settled::Retried => &self.retried,
             Settled::DeadLettered => &self.dead_lettered,
+            Settled::Waits => return,
         };
         counter.fetch_add(1, Relaxed);
     }

@@ -87,6 +87,9 @@ pub enum SubscriptionError {
         /// Why it is none.
         source: PatternError,
     },
+    /// The topic for dead letters cannot be used.
+    #[error("`dead_letters` cannot be used")]
+    DeadLetters(#[source] BrokerError),
     /// The broker does not take the subscription.
     #[error("the broker does not take the subscription")]
     Subscribe(#[from] BrokerError),

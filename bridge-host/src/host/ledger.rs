@@ -26,6 +26,7 @@ struct Known {
     name: String,
     from: String,
     stats: Arc<Stats>,
+    letters_elsewhere: bool,
     /// What was pending at its broker when that could last be told.
     pending: AtomicU64,
 }
@@ -36,6 +37,7 @@ impl View {
             name: ready.delivery.name.clone(),
             from: ready.from.clone(),
             stats: ready.delivery.stats.clone(),
+            letters_elsewhere: ready.letters_elsewhere,
             pending: AtomicU64::new(0),
         };
         Self {
@@ -92,13 +94,14 @@ impl View {
 
 impl Known {
     /// The books of a subscription whose broker keeps none: counted here, but
-    /// for what is pending at the broker, and for the dead letters, which are
-    /// in the local store and outlive a restart.
+    /// for what is pending at the broker, and for the dead letters, where they
+    /// are in the local store and outlive a restart.
     fn ledger(&self, pending: Option<u64>, local: Option<&Ledger>) -> Ledger {
         let Counters {
             delivered,
             filtered,
             in_flight,
+            dead_lettered: given_up,
             ..
         } = self.stats.counters();
         let at_broker = match pending {
@@ -108,8 +111,13 @@ impl Known {
             }
             None => self.pending.load(Ordering::Relaxed).max(in_flight),
         };
-        let (dead_lettered, dropped, replayed) =
-            local.map_or((0, 0, 0), |l| (l.dead_lettered, l.dropped, l.pending));
+        let (dead_lettered, dropped, replayed, blocked) = local.map_or((0, 0, 0, 0), |l| {
+            (l.dead_lettered, l.dropped, l.pending, l.blocked)
+        });
+        let dead_lettered = match self.letters_elsewhere {
+            true => dead_lettered.max(given_up),
+            false => dead_lettered,
+        };
         let pending = at_broker + replayed;
         Ledger {
             subscription: self.name.clone(),
@@ -118,6 +126,7 @@ impl Known {
             filtered,
             dead_lettered,
             dropped,
+            blocked,
             pending,
         }
     }

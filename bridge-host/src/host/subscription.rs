@@ -8,7 +8,7 @@ use super::brokers::Brokers;
 use super::composition::{self, Composed, composition};
 use super::error::SubscriptionError;
 use crate::broker::embedded::Embedded;
-use crate::broker::{self, Both, BrokerError, Opened, SubscribeSpec};
+use crate::broker::{self, Both, BrokerError, DeadLetters, LetterTopic, Opened, SubscribeSpec};
 use crate::config::{self, Guests, Subscription};
 use crate::delivery::{Delivery, Stats, Workers};
 use crate::guest::{
@@ -26,6 +26,8 @@ pub(super) struct Ready {
     pub(super) source: Box<dyn broker::Subscription>,
     /// The connection.
     pub(super) from: String,
+    /// Dead letters are published, and not in a store here.
+    pub(super) letters_elsewhere: bool,
 }
 
 /// Joins the group at its broker; and in the local store, from which its dead
@@ -64,19 +66,40 @@ pub(super) async fn prepare(
         in_flight: subscription.policy.room(),
     };
     let reply_to = subscription.reply_to.as_ref();
+    let opened = brokers.get(&subscription.from);
+    let source = join(spec, opened, brokers.store()).await?;
+    let keeper = opened.embedded.as_ref().unwrap_or(brokers.store());
+    let blocks = subscription.policy.blocks();
+    let blocked_keys = keeper.blocked_keys(&subscription.name, blocks).await?;
     Ok(Ready {
         from: subscription.from.clone(),
-        source: join(spec, brokers.get(&subscription.from), brokers.store()).await?,
+        letters_elsewhere: subscription.dead_letters.is_some(),
+        source,
         delivery: Delivery {
             name: subscription.name.clone(),
             policy: subscription.policy.clone(),
             handler: Arc::new(component),
             replies: reply_to.map(|it| connections[&it.connection].clone()),
             workers,
-            dead_letters: brokers.store().clone(),
+            dead_letters: letters(subscription, brokers).await?,
+            blocked_keys,
             stats: Arc::new(Stats::default()),
         },
     })
+}
+
+/// Where dead letters go that their broker does not keep.
+async fn letters(
+    subscription: &Subscription,
+    brokers: &Brokers,
+) -> Result<Arc<dyn DeadLetters>, SubscriptionError> {
+    let store = brokers.store().clone();
+    let Some(to) = &subscription.dead_letters else {
+        return Ok(store);
+    };
+    let broker = brokers.get(&to.connection).broker.clone();
+    let topic = LetterTopic::open(broker, &to.topic, store).await;
+    Ok(Arc::new(topic.map_err(SubscriptionError::DeadLetters)?))
 }
 
 /// Whether a subscription knows its topics: from the config, or else from its

@@ -76,6 +76,12 @@ impl MessageId {
         }
     }
 
+    /// The id of the dead letter that `subscription` made of this one, as it
+    /// was published `at`, in nanoseconds: made once more, it is the same.
+    pub fn dead_letter(&self, subscription: &str, at: u128) -> Self {
+        self.with_end(&format!(".{subscription}.dead.{at}"))
+    }
+
     fn with_end(&self, end: &str) -> Self {
         let whole = format!("{}{end}", self.0);
         if whole.len() <= Self::MAX_LEN {

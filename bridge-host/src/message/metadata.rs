@@ -47,6 +47,11 @@ impl MetadataSize {
         self.bytes += key.len() + value.len();
     }
 
+    /// Keys and values together.
+    pub fn bytes(self) -> usize {
+        self.bytes
+    }
+
     /// Keys and values together, where a message may have as much.
     pub fn check(self) -> Result<usize, MetadataError> {
         match self {

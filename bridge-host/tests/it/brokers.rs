@@ -8,7 +8,10 @@ mod embedded;
 mod faults;
 mod hosts;
 mod jetstream;
+mod jwt;
+mod letters;
 mod locked;
+mod orders;
 mod streams;
 mod support;
 
@@ -80,6 +83,8 @@ macro_rules! over {
                     hosts::a_killed_host_is_taken_over_from,
                     hosts::dead_letters_are_kept_shown_and_replayed,
                     hosts::a_shutdown_drains,
+                    orders::kept_within_a_key_and_beside_others,
+                    orders::a_dead_letter_blocks_its_key,
                 );
             )+
         }

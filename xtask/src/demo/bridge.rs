@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::http;
 use super::messages::MINIMUM;
-use super::process::{self, Running};
-use crate::Result;
+use crate::process::{self, Running};
 use crate::workspace::say;
+use crate::{Result, http};
 
 /// How long it may take to get ready: the first time, it compiles the chain.
 const PATIENCE: Duration = Duration::from_secs(120);

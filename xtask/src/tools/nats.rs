@@ -38,8 +38,12 @@ pub fn ensure() -> Result {
     }
 }
 
+/// What can be run; `None` where there is nothing.
+pub fn program() -> Option<&'static str> {
+    let runs = |program: &&str| need(program, &["--version"], REMEDY).is_ok();
+    PROGRAMS.into_iter().find(runs)
+}
+
 fn is_there() -> bool {
-    PROGRAMS
-        .iter()
-        .any(|program| need(program, &["--version"], REMEDY).is_ok())
+    program().is_some()
 }

@@ -1,56 +1,21 @@
 //! Dead letters as they are kept: read, put back, dropped. They come about in
 //! `settle`.
 
-use std::time::SystemTime;
-
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::blocked;
 use super::fetch::parse_metadata;
 use super::store::{now_ms, time};
-use crate::broker::DeadLetter;
+use crate::broker::{DeadLetter, KeptDeadLetter, Which};
 use crate::message::Message;
 
-/// A delivery that was given up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptDeadLetter {
-    /// Its number in this store.
-    pub id: i64,
-    /// The subscription that gave it up.
-    pub subscription: String,
-    /// The id of its message.
-    pub message_id: String,
-    /// When the message was published.
-    pub published: SystemTime,
-    /// When it was given up.
-    pub at: SystemTime,
-    /// Why.
-    pub letter: DeadLetter,
-    /// The size of the message: data, metadata, topic and content-type.
-    pub size: u64,
-    /// The message. In a list its data is left out, as it may be large.
-    pub message: Message,
-}
-
-/// Which dead letters are meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Which {
-    /// Every one there is.
-    All,
-    /// Those of one subscription.
-    Subscription(String),
-    /// The one with this number.
-    Id(i64),
-}
-
-impl Which {
-    /// As parameters of [`IS_MEANT`].
-    fn parameters(&self) -> (Option<&str>, Option<i64>) {
-        match self {
-            Self::All => (None, None),
-            Self::Subscription(name) => (Some(name), None),
-            Self::Id(id) => (None, Some(*id)),
-        }
+/// Which are meant, as parameters of the selects below.
+fn parameters(which: &Which) -> (Option<&str>, Option<i64>) {
+    match which {
+        Which::All => (None, None),
+        Which::Subscription(name) => (Some(name), None),
+        Which::Id(id) => (None, Some(*id)),
     }
 }
 
@@ -71,7 +36,7 @@ macro_rules! select_all {
     ($data:literal, $rest:literal) => {
         select!(
             "l.id, s.name, m.id, m.published_at, l.at, l.reason, l.status, l.attempts,
-             l.backtrace, m.size, m.topic, m.content_type, m.metadata, ",
+             l.backtrace, l.key, m.size, m.topic, m.content_type, m.metadata, ",
             $data,
             $rest
         )
@@ -85,7 +50,7 @@ pub(super) fn list(
     after: i64,
     limit: usize,
 ) -> rusqlite::Result<Vec<KeptDeadLetter>> {
-    let (name, id) = which.parameters();
+    let (name, id) = parameters(which);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut select =
         conn.prepare_cached(select_all!("x''", "AND l.id > ?3 ORDER BY l.id LIMIT ?4"))?;
@@ -101,19 +66,20 @@ pub(super) fn show(conn: &Connection, id: i64) -> rusqlite::Result<Option<KeptDe
 
 /// The numbers of all that are meant.
 pub(super) fn ids(conn: &Connection, which: &Which) -> rusqlite::Result<Vec<i64>> {
-    let (name, id) = which.parameters();
+    let (name, id) = parameters(which);
     let mut select = conn.prepare_cached(select!("l.id", "", "ORDER BY l.id"))?;
     select
         .query_map(params![name, id], |row| row.get(0))?
         .collect()
 }
 
-/// Makes them pending; those that are gone already are left out.
+/// Makes them pending, and those that waited behind them; those that are gone
+/// already are left out.
 pub(super) fn replay(conn: &Connection, ids: &[i64]) -> rusqlite::Result<u64> {
     // Parked, and due: so the bridge finds them wherever it has read to.
     let mut back = conn.prepare_cached(
-        "INSERT INTO deliveries (sub, seq, attempts, due)
-             SELECT sub, seq, 0, ?2 FROM dead_letters WHERE id = ?1",
+        "INSERT INTO deliveries (sub, seq, attempts, due, key)
+             SELECT sub, seq, 0, ?2, key FROM dead_letters WHERE id = ?1",
     )?;
     let mut count = conn.prepare_cached(
         "UPDATE subscriptions SET dead_lettered = dead_lettered - 1
@@ -131,7 +97,8 @@ pub(super) fn replay(conn: &Connection, ids: &[i64]) -> rusqlite::Result<u64> {
     Ok(replayed)
 }
 
-/// Forgets them; those that are gone already are left out.
+/// Forgets them, and lets go those that waited behind them; those that are
+/// gone already are left out.
 pub(super) fn drop(conn: &Connection, ids: &[i64]) -> rusqlite::Result<u64> {
     let mut count = conn.prepare_cached(
         "UPDATE subscriptions SET dropped = dropped + 1
@@ -147,15 +114,21 @@ pub(super) fn drop(conn: &Connection, ids: &[i64]) -> rusqlite::Result<u64> {
     Ok(dropped)
 }
 
-fn remove(conn: &Connection, id: i64) -> rusqlite::Result<usize> {
-    conn.prepare_cached("DELETE FROM dead_letters WHERE id = ?1")?
-        .execute([id])
+/// With the last letter of a key goes what blocked it.
+fn remove(conn: &Connection, id: i64) -> rusqlite::Result<()> {
+    let mut delete =
+        conn.prepare_cached("DELETE FROM dead_letters WHERE id = ?1 RETURNING sub, key")?;
+    let gone = delete.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)));
+    match gone.optional()? {
+        Some((sub, Some::<String>(key))) => blocked::release(conn, sub, &key),
+        Some((_, None)) | None => Ok(()),
+    }
 }
 
 fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<KeptDeadLetter> {
-    let metadata: Option<String> = row.get(12)?;
+    let metadata: Option<String> = row.get(13)?;
     let metadata = parse_metadata(metadata.as_deref()).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(12, Type::Text, Box::new(error))
+        rusqlite::Error::FromSqlConversionFailure(13, Type::Text, Box::new(error))
     })?;
     Ok(KeptDeadLetter {
         id: row.get(0)?,
@@ -168,13 +141,14 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<KeptDeadLetter> {
             status: row.get(6)?,
             attempts: row.get(7)?,
             backtrace: row.get(8)?,
+            key: row.get(9)?,
         },
-        size: row.get(9)?,
+        size: row.get(10)?,
         message: Message {
-            topic: row.get(10)?,
-            content_type: row.get(11)?,
+            topic: row.get(11)?,
+            content_type: row.get(12)?,
             metadata,
-            data: row.get::<_, Vec<u8>>(13)?.into(),
+            data: row.get::<_, Vec<u8>>(14)?.into(),
         },
     })
 }

@@ -175,6 +175,12 @@ impl Feed {
         self.changed.notify_waiters();
     }
 
+    /// One that was not read yet is due then.
+    pub(super) fn due(&self, due: i64) {
+        lock(&self.state).due_at(Some(due));
+        self.changed.notify_waiters();
+    }
+
     /// Its settlement could not be written.
     pub(super) fn not_settled(&self, seq: i64, awaited: bool) {
         let mut state = lock(&self.state);

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::dead_letters::{self, KeptDeadLetter, Which};
+use super::blocked;
+use super::dead_letters;
 use super::error::StoreError;
 use super::forget;
 use super::ledger::{self, Ledger};
 use super::store;
+use crate::broker::{KeptDeadLetter, Which};
 
 /// So many dead letters are moved at once, so that the bridge can write between.
 const STEP: usize = 500;
@@ -90,6 +92,21 @@ impl Inspector {
         dead_letters::show(&self.conn, id)
             .map_err(store::failed(&self.file))?
             .ok_or(StoreError::NoDeadLetter(id))
+    }
+
+    /// The keys of a subscription that letters block, or whose messages wait
+    /// for those before them.
+    pub fn blocked_keys(&self, name: &str) -> Result<Vec<String>, StoreError> {
+        blocked::keys(&self.conn, name).map_err(store::failed(&self.file))
+    }
+
+    /// Has the letters of a subscription block nothing any more.
+    pub fn unblock(&self, name: &str) -> Result<(), StoreError> {
+        if self.blocked_keys(name)?.is_empty() {
+            return Ok(());
+        }
+        let done = store::in_transaction(&self.conn, |conn| blocked::release_all(conn, name));
+        done.map_err(store::failed(&self.file))
     }
 
     /// Makes dead letters pending again, due at once, their attempts counted

@@ -2,6 +2,8 @@
 
 use rusqlite::{Connection, params};
 
+use super::turn::BLOCKED;
+
 /// What became of the messages of one subscription.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Ledger {
@@ -18,6 +20,8 @@ pub struct Ledger {
     pub dead_lettered: u64,
     /// Those of the dead letters that were dropped since.
     pub dropped: u64,
+    /// Those of the pending that wait behind a dead letter of their key.
+    pub blocked: u64,
     /// Neither, yet. Counted from the rows that wait, not from the figures
     /// above, so that [`Ledger::is_balanced`] is a real check.
     pub pending: u64,
@@ -71,10 +75,12 @@ impl Tally {
 pub(super) fn read(conn: &Connection) -> rusqlite::Result<Vec<Ledger>> {
     let mut select = conn.prepare_cached(
         "SELECT name, accepted, delivered, filtered, dead_lettered, dropped,
-             (SELECT count(*) FROM deliveries d WHERE d.sub = s.sub)
+             (SELECT count(*) FROM deliveries d WHERE d.sub = s.sub),
+             (SELECT count(*) FROM deliveries d INDEXED BY parked
+                  WHERE d.sub = s.sub AND d.due > 0 AND d.due = ?1)
          FROM subscriptions s ORDER BY name",
     )?;
-    let ledgers = select.query_map([], |row| {
+    let ledgers = select.query_map([BLOCKED], |row| {
         Ok(Ledger {
             subscription: row.get(0)?,
             accepted: row.get(1)?,
@@ -83,6 +89,7 @@ pub(super) fn read(conn: &Connection) -> rusqlite::Result<Vec<Ledger>> {
             dead_lettered: row.get(4)?,
             dropped: row.get(5)?,
             pending: row.get(6)?,
+            blocked: row.get(7)?,
         })
     })?;
     ledgers.collect()

@@ -13,6 +13,7 @@ use super::lock;
 use super::publish::Publish;
 use super::settle::Settle;
 use super::shared::closed;
+use super::turn::AskTurn;
 use crate::broker::BrokerError;
 
 /// What publishers may have queued, in KiB; each message weighs [`BASE`] too,
@@ -34,6 +35,7 @@ pub(super) enum Command {
     Settle(Settle),
     Join(Join),
     Keep(Box<Keep>),
+    Turn(Box<AskTurn>),
 }
 
 /// What the writer does in one go.
@@ -43,6 +45,8 @@ pub(super) struct Batch {
     pub(super) settles: Vec<Settle>,
     pub(super) joins: Vec<Join>,
     pub(super) keeps: Vec<Keep>,
+    /// Asked after all of the above is written.
+    pub(super) turns: Vec<AskTurn>,
     /// Closed, and this was the last of it.
     pub(super) last: bool,
 }
@@ -59,6 +63,7 @@ struct Waiting {
     settles: VecDeque<Settle>,
     joins: VecDeque<Join>,
     keeps: Vec<Keep>,
+    turns: Vec<AskTurn>,
     /// How many publishers were there at the last commit, and until when all
     /// of them are waited for.
     expected: usize,
@@ -139,6 +144,7 @@ impl Queue {
             && waiting.settles.is_empty()
             && waiting.joins.is_empty()
             && waiting.keeps.is_empty()
+            && waiting.turns.is_empty()
     }
 
     /// Takes no more; what is queued is still handed over.
@@ -168,6 +174,7 @@ impl Waiting {
             }
             Command::Join(join) => self.joins.push_back(join),
             Command::Keep(keep) => self.keeps.push(*keep),
+            Command::Turn(turn) => self.turns.push(*turn),
             Command::Settle(settle) => {
                 let awaited = settle.reply.is_some();
                 self.awaited += usize::from(awaited);
@@ -192,6 +199,7 @@ impl Waiting {
     fn ready_at(&self, now: Instant) -> Option<Instant> {
         let urgent = !self.joins.is_empty()
             || !self.keeps.is_empty()
+            || !self.turns.is_empty()
             || self.awaited > 0
             || self.closed
             || self.settles.len() >= GROUP_SETTLES;
@@ -221,6 +229,7 @@ impl Waiting {
         batch.settles.extend(self.settles.drain(..count));
         batch.joins.extend(self.joins.drain(..));
         batch.keeps.append(&mut self.keeps);
+        batch.turns.append(&mut self.turns);
         self.awaited -= batch.settles.iter().filter(|s| s.reply.is_some()).count();
         if self.settles.is_empty() {
             self.since = None;

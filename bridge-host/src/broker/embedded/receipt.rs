@@ -11,7 +11,8 @@ use super::feed::Feed;
 use super::queue::Command;
 use super::settle::Settle;
 use super::shared::{Shared, closed};
-use crate::broker::{BrokerError, Capabilities, Receipt, Settlement, Unsettled};
+use super::turn::{AskTurn, Who};
+use crate::broker::{BrokerError, Capabilities, Receipt, Settlement, Turn, Unsettled};
 
 pub(super) struct EmbeddedReceipt {
     shared: Arc<Shared>,
@@ -76,6 +77,19 @@ impl Receipt for EmbeddedReceipt {
         self.shared.check()
     }
 
+    async fn turn(&mut self, key: &str) -> Result<Turn, BrokerError> {
+        self.shared.check()?;
+        let (reply, answer) = oneshot::channel();
+        let who = Who::Own(Arc::clone(&self.feed), self.seq);
+        let ask = AskTurn::new(key, who, reply);
+        self.shared.queue.push(Command::Turn(Box::new(ask)))?;
+        // The writer answers for the delivery until it has answered.
+        self.settled = true;
+        let turn = answer.await.unwrap_or_else(|_| Err(closed()));
+        self.settled = turn == Ok(Turn::Later);
+        turn
+    }
+
     /// An acknowledgement is written soon, in a group: lost with the process,
     /// it means a second delivery. The others are durable when this returns.
     /// A full disk is waited for, so that no failure is worth another try.
@@ -83,7 +97,7 @@ impl Receipt for EmbeddedReceipt {
         self.shared.check()?;
         match settlement {
             Settlement::Delivered | Settlement::Filtered => self.acknowledge(settlement)?,
-            Settlement::Retry(_) | Settlement::DeadLetter(_) => {
+            Settlement::Retry(_) | Settlement::DeadLetter(_) | Settlement::Moved => {
                 self.settle_durably(settlement).await?;
             }
         }

@@ -32,6 +32,8 @@ impl Settle {
             Settlement::Delivered => tally.delivered += self.remove(conn)?,
             Settlement::Filtered => tally.filtered += self.remove(conn)?,
             Settlement::Retry(_) => self.park(conn, now)?,
+            // It is in the books of where it is now.
+            Settlement::Moved => tally.accepted -= self.remove(conn)?,
             Settlement::DeadLetter(letter) => {
                 let removed = self.remove(conn)?;
                 if removed > 0 {
@@ -59,8 +61,8 @@ impl Settle {
 
     fn bury(&self, conn: &Connection, now: i64, letter: &DeadLetter) -> rusqlite::Result<()> {
         let mut insert = conn.prepare_cached(
-            "INSERT INTO dead_letters (sub, seq, at, reason, status, attempts, backtrace)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO dead_letters (sub, seq, at, reason, status, attempts, backtrace, key)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?;
         insert.execute(params![
             self.feed.sub,
@@ -70,6 +72,7 @@ impl Settle {
             letter.status,
             letter.attempts,
             letter.backtrace,
+            letter.key,
         ])?;
         Ok(())
     }
@@ -86,7 +89,7 @@ impl Settle {
     pub(super) fn done(self, now: i64) {
         match self.settlement {
             Settlement::Retry(_) => self.feed.parked(self.seq, self.due(now)),
-            Settlement::DeadLetter(_) => self.feed.settled(self.seq, true),
+            Settlement::DeadLetter(_) | Settlement::Moved => self.feed.settled(self.seq, true),
             Settlement::Delivered | Settlement::Filtered => self.feed.settled(self.seq, false),
         }
         self.answer(Ok(()));

@@ -9,7 +9,9 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use super::error::StoreError;
 
 /// The format that this version writes, kept in `user_version`.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
+/// The one before, which is brought up to date where it is found.
+const BEFORE: i64 = 2;
 /// How long a connection waits for another process to finish its commit.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -50,9 +52,11 @@ CREATE TABLE deliveries (
     seq INTEGER NOT NULL,
     attempts INTEGER NOT NULL,
     due INTEGER NOT NULL,
+    key TEXT,
     PRIMARY KEY (sub, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX parked ON deliveries (sub, due) WHERE due > 0;
+CREATE INDEX waiting ON deliveries (sub, key) WHERE key IS NOT NULL;
 CREATE TABLE dead_letters (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     sub INTEGER NOT NULL,
@@ -61,10 +65,24 @@ CREATE TABLE dead_letters (
     reason TEXT NOT NULL,
     status INTEGER,
     attempts INTEGER NOT NULL,
-    backtrace TEXT
+    backtrace TEXT,
+    origin TEXT,
+    key TEXT
 ) STRICT;
 CREATE INDEX dead_letters_sub ON dead_letters (sub);
 CREATE INDEX dead_letters_seq ON dead_letters (seq);
+CREATE UNIQUE INDEX dead_letters_origin ON dead_letters (sub, origin) WHERE origin IS NOT NULL;
+CREATE INDEX dead_letters_key ON dead_letters (sub, key) WHERE key IS NOT NULL;
+";
+
+/// From the format before to this one.
+const UPGRADE: &str = "
+ALTER TABLE deliveries ADD COLUMN key TEXT;
+CREATE INDEX waiting ON deliveries (sub, key) WHERE key IS NOT NULL;
+ALTER TABLE dead_letters ADD COLUMN origin TEXT;
+ALTER TABLE dead_letters ADD COLUMN key TEXT;
+CREATE UNIQUE INDEX dead_letters_origin ON dead_letters (sub, origin) WHERE origin IS NOT NULL;
+CREATE INDEX dead_letters_key ON dead_letters (sub, key) WHERE key IS NOT NULL;
 ";
 
 /// Where the messages are.
@@ -114,8 +132,7 @@ pub(super) fn open_or_create(folder: &Path) -> Result<Connection, StoreError> {
         set_up(&conn, &path)?;
         create(&conn).map_err(failed(&path))?;
     } else {
-        check_version(&conn, &path)?;
-        set_up(&conn, &path)?;
+        prepare(&conn, &path)?;
     }
     Ok(conn)
 }
@@ -127,9 +144,30 @@ pub(super) fn open_existing(folder: &Path) -> Result<Connection, StoreError> {
         return Err(StoreError::Missing(folder.into()));
     }
     let conn = connect(&path, OpenFlags::empty())?;
-    check_version(&conn, &path)?;
-    set_up(&conn, &path)?;
+    prepare(&conn, &path)?;
     Ok(conn)
+}
+
+/// Makes a database ready that is there.
+fn prepare(conn: &Connection, path: &Path) -> Result<(), StoreError> {
+    if version(conn).map_err(failed(path))? == BEFORE {
+        set_up(conn, path)?;
+        upgrade(conn).map_err(failed(path))?;
+    }
+    check_version(conn, path)?;
+    set_up(conn, path)
+}
+
+/// Unless another process was quicker.
+fn upgrade(conn: &Connection) -> rusqlite::Result<()> {
+    in_transaction(conn, |conn| match version(conn)? {
+        BEFORE => conn.execute_batch(&format!("{UPGRADE} PRAGMA user_version = {VERSION};")),
+        _ => Ok(()),
+    })
+}
+
+fn version(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 /// Runs `work` in a transaction, which is undone where it fails.
@@ -196,10 +234,7 @@ fn create(conn: &Connection) -> rusqlite::Result<()> {
 }
 
 fn check_version(conn: &Connection, path: &Path) -> Result<(), StoreError> {
-    let found: i64 = conn
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .map_err(failed(path))?;
-    match found {
+    match version(conn).map_err(failed(path))? {
         VERSION => Ok(()),
         found if found > 0 => Err(StoreError::Format {
             path: path.into(),

@@ -126,6 +126,7 @@ impl Writer {
         if !batch.publishes.is_empty() || !settles.is_empty() {
             self.write(batch.publishes, settles);
         }
+        self.tell_turns(batch.turns);
     }
 
     fn refuse(&mut self, batch: Batch) {
@@ -133,6 +134,7 @@ impl Writer {
         let settles = std::mem::take(&mut self.backlog);
         self.fail(batch.publishes, settles);
         self.fail_keeps(batch.keeps);
+        self.fail_turns(batch.turns);
         for join in batch.joins {
             let _ = join.reply.send(self.shared.check().and(Err(closed())));
         }

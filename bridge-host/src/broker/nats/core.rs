@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use async_nats::{Message as Arrived, Subscriber};
+use async_nats::{Message as Arrived, RequestErrorKind, Subscriber};
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::{SelectAll, select_all};
-use tokio::time::sleep_until;
+use tokio::time::{sleep_until, timeout};
 
 use super::connect::{ConnectError, Link};
 use super::settings::Settings;
@@ -20,6 +20,9 @@ use crate::broker::{
     SubscribeSpec, Subscription, Unsettled,
 };
 use crate::message::{Message, MessageId};
+
+/// For the server to say that nobody listens.
+const LISTENING: Duration = Duration::from_millis(500);
 
 /// A NATS connection.
 pub struct Core {
@@ -61,8 +64,9 @@ impl Broker for Core {
         }
         let alive = Arc::new(AtomicBool::new(true));
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        groups.push((spec.name, Arc::clone(&alive)));
+        groups.push((spec.name.clone(), Arc::clone(&alive)));
         Ok(Box::new(Member {
+            name: spec.name,
             waiting: Waiting::new(spec.ordered),
             arrived: select_all(subscribers),
             alive,
@@ -86,9 +90,6 @@ impl Broker for Core {
         }
         let id = id.unwrap_or_else(MessageId::generate);
         let headers = headers::encode(&message, Some(&id));
-        let failed = |error: &dyn std::fmt::Display| {
-            BrokerError::Unavailable(format!("not published: {error}"))
-        };
         let client = &self.link.client;
         let sent = client.publish_with_headers(message.topic, headers, message.data);
         sent.await.map_err(|error| failed(&error))?;
@@ -98,6 +99,31 @@ impl Broker for Core {
             duplicate: false,
         };
         Ok(Box::pin(std::future::ready(Ok(published))))
+    }
+
+    /// Refused where nobody listens: the letter would be lost. That someone
+    /// does is no promise that it arrives.
+    async fn republish(
+        &self,
+        message: Message,
+        id: &MessageId,
+        group: &str,
+        once: &MessageId,
+    ) -> Result<(), BrokerError> {
+        subject::check_publish(&message.topic)?;
+        self.link.check()?;
+        let headers = headers::encode_replay(&message, id, group, once);
+        let (topic, data) = (message.topic, message.data);
+        let client = &self.link.client;
+        let asked = client.request_with_headers(topic.clone(), headers, data);
+        match timeout(LISTENING, asked).await {
+            // A bridge does not answer: silence is as good as anything.
+            Err(_) | Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => {
+                Err(BrokerError::Refused(format!("nobody listens on {topic:?}")))
+            }
+            Ok(Err(error)) => Err(failed(&error)),
+        }
     }
 
     fn trouble(&self) -> Option<String> {
@@ -115,7 +141,12 @@ impl Broker for Core {
     }
 }
 
+fn failed(error: &dyn std::fmt::Display) -> BrokerError {
+    BrokerError::Unavailable(format!("not published: {error}"))
+}
+
 struct Member {
+    name: String,
     waiting: Arc<Waiting>,
     arrived: SelectAll<Subscriber>,
     alive: Arc<AtomicBool>,
@@ -135,16 +166,20 @@ impl Member {
         }
     }
 
-    fn take_in(&self, arrived: Arrived) -> Incoming {
+    /// `None` for what is not for this subscription to handle.
+    fn take_in(&self, arrived: Arrived) -> Option<Incoming> {
         let topic = arrived.subject.as_str();
-        let (message, id) = headers::decode(topic, arrived.payload, arrived.headers.as_ref());
+        let arrived = headers::decode(topic, arrived.payload, arrived.headers.as_ref());
+        if arrived.is_for_others(&self.name) {
+            return None;
+        }
         self.waiting.gave();
-        self.incoming(Kept {
-            message,
-            id: id.unwrap_or_else(MessageId::generate),
+        Some(self.incoming(Kept {
+            message: arrived.message,
+            id: arrived.id.unwrap_or_else(MessageId::generate),
             attempt: 1,
             published: SystemTime::now(),
-        })
+        }))
     }
 }
 
@@ -160,7 +195,9 @@ impl Subscription for Member {
             let until = due.unwrap_or_else(tokio::time::Instant::now);
             tokio::select! {
                 arrived = self.arrived.next(), if room => match arrived {
-                    Some(arrived) => return Ok(self.take_in(arrived)),
+                    Some(arrived) => if let Some(incoming) = self.take_in(arrived) {
+                        return Ok(incoming);
+                    },
                     None => {
                         self.alive.store(false, Ordering::Relaxed);
                         return Err(BrokerError::Unavailable("the subscription to NATS ended".into()));
@@ -195,7 +232,10 @@ impl Receipt for CoreReceipt {
             return Ok(());
         };
         match settlement {
-            Settlement::Delivered | Settlement::Filtered | Settlement::DeadLetter(_) => {}
+            Settlement::Delivered
+            | Settlement::Filtered
+            | Settlement::DeadLetter(_)
+            | Settlement::Moved => {}
             Settlement::Retry(after) => {
                 kept.attempt = kept.attempt.saturating_add(1);
                 self.waiting.put(kept, after);

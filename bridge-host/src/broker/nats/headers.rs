@@ -15,8 +15,27 @@ const CONTENT_TYPE: &str = "Content-Type";
 pub(super) const MESSAGE_ID: &str = "Nats-Msg-Id";
 /// Base64 of [`Others`] as JSON.
 const METADATA: &str = "Bridge-Metadata";
-/// What the server gives a meaning to.
-const RESERVED: &str = "nats-";
+/// Of a dead letter's message that is published again: the group that it is
+/// for, and its id, as `Nats-Msg-Id` is that of this publication.
+const ONLY_FOR: &str = "Bridge-Replay-For";
+const ID: &str = "Bridge-Id";
+/// What the server, or the other end, gives a meaning to.
+const RESERVED: [&str; 2] = ["nats-", "bridge-"];
+
+/// A message as it arrived.
+pub(super) struct Arrived {
+    pub(super) message: Message,
+    /// The id that it came with.
+    pub(super) id: Option<MessageId>,
+    only_for: Option<String>,
+}
+
+impl Arrived {
+    /// Whether it is none of this group's: another gave it up, and has it again.
+    pub(super) fn is_for_others(&self, group: &str) -> bool {
+        self.only_for.as_ref().is_some_and(|only| only != group)
+    }
+}
 
 /// The headers of a message.
 pub(super) fn encode(message: &Message, id: Option<&MessageId>) -> HeaderMap {
@@ -45,16 +64,32 @@ pub(super) fn encode(message: &Message, id: Option<&MessageId>) -> HeaderMap {
     headers
 }
 
-/// A message of this topic and these headers, and the id that it came with.
-pub(super) fn decode(
-    topic: &str,
-    data: bytes::Bytes,
-    headers: Option<&HeaderMap>,
-) -> (Message, Option<MessageId>) {
+/// The headers of a message that is published again.
+pub(super) fn encode_replay(
+    message: &Message,
+    id: &MessageId,
+    group: &str,
+    once: &MessageId,
+) -> HeaderMap {
+    let mut headers = encode(message, Some(once));
+    headers.insert(ID, id.as_str());
+    headers.insert(ONLY_FOR, group);
+    headers
+}
+
+/// A message of this topic and these headers.
+pub(super) fn decode(topic: &str, data: bytes::Bytes, headers: Option<&HeaderMap>) -> Arrived {
     let mut message = Message::new(topic, data);
     let Some(headers) = headers else {
-        return (message, None);
+        return Arrived {
+            message,
+            id: None,
+            only_for: None,
+        };
     };
+    let first = |name: &str| headers.get(name).map(|value| value.as_str().to_owned());
+    let only_for = first(ONLY_FOR);
+    let again = first(ID).and_then(|text| MessageId::parse(&text).ok());
     let mut id = None;
     let mut others = Others::default();
     for (name, values) in headers.iter() {
@@ -62,6 +97,8 @@ pub(super) fn decode(
         let mut values = values.iter().map(HeaderValue::as_str);
         if name == METADATA {
             others = values.next().and_then(Others::read).unwrap_or_default();
+        }
+        if [METADATA, ONLY_FOR, ID].contains(&name) {
             continue;
         }
         if name.eq_ignore_ascii_case(CONTENT_TYPE) && message.content_type.is_none() {
@@ -87,7 +124,11 @@ pub(super) fn decode(
         message.add_metadata(key, value);
     }
     message.content_type = message.content_type.or(others.content_type);
-    (message, id)
+    Arrived {
+        message,
+        id: again.or(id),
+        only_for,
+    }
 }
 
 /// What no header can hold.
@@ -114,10 +155,11 @@ fn repeated(key: &str) -> Option<&str> {
 
 /// Whether the server, or the other end, would take it for something else.
 fn is_ours(key: &str) -> bool {
-    let reserved = key
-        .get(..RESERVED.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(RESERVED));
-    reserved || key == METADATA || key.eq_ignore_ascii_case(CONTENT_TYPE)
+    let begins = |start: &&str| {
+        let begin = key.get(..start.len());
+        begin.is_some_and(|begin| begin.eq_ignore_ascii_case(start))
+    };
+    RESERVED.iter().any(begins) || key.eq_ignore_ascii_case(CONTENT_TYPE)
 }
 
 /// Where both can stand in a header and come back as they are.
@@ -144,7 +186,7 @@ mod tests {
     #[track_caller]
     fn round_trip(message: &Message) {
         let headers = encode(message, None);
-        let (mut back, _) = decode("t", "x".into(), Some(&headers));
+        let mut back = decode("t", "x".into(), Some(&headers)).message;
         let mut message = message.clone();
         message.metadata.sort();
         back.metadata.sort();
@@ -170,6 +212,10 @@ mod tests {
         ));
         round_trip(&sent(
             None,
+            &[("Bridge-Replay-For", "x"), ("bridge-id", "y")],
+        ));
+        round_trip(&sent(
+            None,
             &[("a", "1"), ("a#2", "2"), ("b#2", "3"), ("c#x", "4")],
         ));
     }
@@ -180,7 +226,7 @@ mod tests {
         for value in ["1", "2", "3"] {
             headers.append("X-Tag", value);
         }
-        let (message, _) = decode("t", "x".into(), Some(&headers));
+        let message = decode("t", "x".into(), Some(&headers)).message;
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         assert_eq!(
             message.metadata,
@@ -203,10 +249,22 @@ mod tests {
     fn ids() {
         let id = MessageId::parse("i-1").unwrap();
         let headers = encode(&sent(None, &[]), Some(&id));
-        assert_eq!(decode("t", "x".into(), Some(&headers)).1, Some(id));
+        assert_eq!(decode("t", "x".into(), Some(&headers)).id, Some(id));
         let mut headers = HeaderMap::new();
         headers.insert(MESSAGE_ID, "not an id");
-        let (message, id) = decode("t", "x".into(), Some(&headers));
-        assert_eq!((id, message.metadata.len()), (None, 1));
+        let arrived = decode("t", "x".into(), Some(&headers));
+        assert_eq!((arrived.id, arrived.message.metadata.len()), (None, 1));
+    }
+
+    #[test]
+    fn a_replay_is_for_one_group_and_keeps_its_id() {
+        let [id, once] = ["m-1", "letter-7"].map(|id| MessageId::parse(id).unwrap());
+        let message = sent(None, &[("a", "1")]);
+        let headers = encode_replay(&message, &id, "orders", &once);
+        let server = headers.get(MESSAGE_ID).map(HeaderValue::as_str);
+        assert_eq!(server, Some("letter-7"));
+        let arrived = decode("t", "x".into(), Some(&headers));
+        assert!(!arrived.is_for_others("orders") && arrived.is_for_others("audit"));
+        assert_eq!((arrived.message, arrived.id), (message, Some(id)));
     }
 }

@@ -1,26 +1,25 @@
 //! JetStream: streams keep messages, durable consumers give each to one of the
 //! hosts that share them, until it is acknowledged.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_nats::jetstream::context::{Context, ContextBuilder, PublishError, PublishErrorKind};
-use async_nats::jetstream::message::{Message as Delivered, PublishMessage};
+use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::publish::PublishAck;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::connect::{ConnectError, Link};
 use super::consumer::{self, Located};
+use super::member::Member;
 use super::pull::{End, Pull, Pulled};
 use super::receipt::Slots;
 use super::settings::{Consumer, JetStreamSettings};
 use super::{JETSTREAM, error, headers, stream, subject};
 use crate::broker::{
-    Broker, BrokerError, Capabilities, Confirmation, Incoming, Published, SubscribeSpec,
-    Subscription,
+    Broker, BrokerError, Capabilities, Confirmation, Published, SubscribeSpec, Subscription,
 };
 use crate::message::{Message, MessageId};
 
@@ -44,6 +43,8 @@ struct Server {
     context: Context,
     prefix: String,
     settings: JetStreamSettings,
+    /// Topics that have to be kept.
+    kept: Mutex<Vec<String>>,
 }
 
 /// A subscription that was joined here.
@@ -88,6 +89,7 @@ impl JetStream {
                 context,
                 prefix,
                 settings: settings.clone(),
+                kept: Mutex::default(),
             }),
             groups: Mutex::default(),
         })
@@ -100,6 +102,10 @@ impl JetStream {
 }
 
 impl Server {
+    fn kept(&self) -> MutexGuard<'_, Vec<String>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn locate(&self, group: &Group) -> Result<Located, BrokerError> {
         self.link.check()?;
         let settings = &self.settings.stream;
@@ -115,10 +121,14 @@ impl Server {
             .await
     }
 
-    /// Makes the stream that is configured, where one is: messages can come
-    /// before any subscription does.
-    async fn make_stream(&self) -> Result<bool, BrokerError> {
+    /// Makes the stream of what has to be kept, or the one that is configured:
+    /// messages can come before any subscription does.
+    async fn make_stream(&self, topic: &str) -> Result<bool, BrokerError> {
         let settings = &self.settings.stream;
+        if self.kept().iter().any(|kept| kept == topic) {
+            stream::ensure_letters(&self.context, settings, &self.name, topic).await?;
+            return Ok(true);
+        }
         let Some(subjects) = settings.subjects.as_ref().filter(|_| settings.create) else {
             return Ok(false);
         };
@@ -198,7 +208,7 @@ impl Broker for JetStream {
         groups.push(Arc::clone(&group));
         Ok(Box::new(Member {
             context: self.server.context.clone(),
-            group,
+            spec: group.spec.clone(),
             messages,
             task,
         }))
@@ -232,7 +242,7 @@ impl Broker for JetStream {
         let server = Arc::clone(&self.server);
         Ok(Box::pin(async move {
             let mut sent = ack.await;
-            if sent.as_ref().is_err_and(is_without_stream) && server.make_stream().await? {
+            if sent.as_ref().is_err_and(is_without_stream) && server.make_stream(&topic).await? {
                 sent = server.send(&topic, publish).await;
             }
             let ack = sent.map_err(|error| error::publish(&topic, &error))?;
@@ -241,6 +251,33 @@ impl Broker for JetStream {
                 duplicate: ack.duplicate,
             })
         }))
+    }
+
+    async fn keep_topic(&self, topic: &str) -> Result<(), BrokerError> {
+        let server = &self.server;
+        server.kept().push(topic.into());
+        server.link.check()?;
+        let settings = &server.settings.stream;
+        stream::ensure_letters(&server.context, settings, &server.name, topic).await
+    }
+
+    async fn republish(
+        &self,
+        message: Message,
+        id: &MessageId,
+        group: &str,
+        once: &MessageId,
+    ) -> Result<(), BrokerError> {
+        subject::check_publish(&message.topic)?;
+        self.server.link.check()?;
+        let headers = headers::encode_replay(&message, id, group, once);
+        let topic = message.topic;
+        let publish = PublishMessage::build()
+            .payload(message.data)
+            .headers(headers);
+        let sent = self.server.send(&topic, publish).await;
+        sent.map(drop)
+            .map_err(|error| error::publish(&topic, &error))
     }
 
     fn trouble(&self) -> Option<String> {
@@ -279,74 +316,4 @@ impl Broker for JetStream {
 
 fn is_without_stream(error: &PublishError) -> bool {
     error.kind() == PublishErrorKind::StreamNotFound
-}
-
-struct Member {
-    context: Context,
-    group: Arc<Group>,
-    messages: mpsc::UnboundedReceiver<Pulled>,
-    task: JoinHandle<()>,
-}
-
-impl Member {
-    /// `None` for what is not, or no more, for this subscription to handle.
-    fn incoming(&self, pulled: Pulled) -> Option<Incoming> {
-        let Pulled { message, receipt } = pulled;
-        if receipt.is_stale() {
-            receipt.forget();
-            return None;
-        }
-        let delivered = Delivered {
-            message,
-            context: self.context.clone(),
-        };
-        let Ok(info) = delivered.info() else {
-            tracing::warn!(
-                subscription = self.group.spec.name,
-                "a message of JetStream does not say where it is from; it comes again"
-            );
-            return None;
-        };
-        let (attempt, published) = (info.delivered, info.published);
-        let place = format!("{}-{}", info.stream, info.stream_sequence);
-        let message = delivered.message;
-        let topic = message.subject.as_str();
-        let ours = self.group.spec.topics.iter().any(|one| one.matches(topic));
-        if !ours {
-            receipt.decline();
-            return None;
-        }
-        let (message, id) = headers::decode(topic, message.payload, message.headers.as_ref());
-        let id = id.or_else(|| MessageId::parse(&place).ok());
-        Some(Incoming {
-            message,
-            id: id.unwrap_or_else(MessageId::generate),
-            attempt: u32::try_from(attempt).unwrap_or(1).max(1),
-            published: published.into(),
-            receipt: Box::new(receipt),
-        })
-    }
-}
-
-#[async_trait]
-impl Subscription for Member {
-    async fn next(&mut self) -> Result<Incoming, BrokerError> {
-        loop {
-            let Some(pulled) = self.messages.recv().await else {
-                return Err(BrokerError::Unavailable(
-                    "the subscription to JetStream ended".into(),
-                ));
-            };
-            if let Some(incoming) = self.incoming(pulled) {
-                return Ok(incoming);
-            }
-        }
-    }
-}
-
-/// What was fetched and not taken is given back, with the channel it waits in.
-impl Drop for Member {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
 }

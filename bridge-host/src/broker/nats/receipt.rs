@@ -171,7 +171,7 @@ impl Receipt for JetStreamReceipt {
                 let nak = format!("-NAK {{\"delay\": {}}}", after.as_nanos().max(1));
                 self.send(nak).await
             }
-            Settlement::DeadLetter(_) => self.terminate().await,
+            Settlement::DeadLetter(_) | Settlement::Moved => self.terminate().await,
         };
         match settled {
             Ok(()) => {

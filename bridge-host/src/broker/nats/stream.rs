@@ -1,6 +1,8 @@
 //! The stream that keeps a subscription's messages: the one that is there, or
 //! one that is made.
 
+use std::time::Duration;
+
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{
     Context, CreateStreamErrorKind, GetStreamByNameErrorKind, GetStreamErrorKind,
@@ -38,6 +40,53 @@ pub(super) async fn ensure(
         None => create(context, settings, &name, wanted).await?,
     }
     Ok(name)
+}
+
+/// What is tried to be kept once more within this time is kept already.
+const LETTER_WINDOW: Duration = Duration::from_secs(3600);
+
+/// Sees to it that a stream keeps what is published on this topic: the one
+/// that has it, or one of its own, on disk and without an end.
+pub(super) async fn ensure_letters(
+    context: &Context,
+    settings: &Stream,
+    connection: &str,
+    topic: &str,
+) -> Result<(), BrokerError> {
+    let topics = [topic.to_owned()];
+    if found(context, &topics).await?.is_some() {
+        return Ok(());
+    }
+    if !settings.create {
+        return Err(BrokerError::Refused(format!(
+            "no stream takes the dead letters on {topic:?}: make one, or set `create = true`"
+        )));
+    }
+    let name = format!("{}-dead-letters", legal_name(connection));
+    let settings = Stream {
+        max_age: None,
+        max_bytes: None,
+        storage: Storage::File,
+        deduplication_window: LETTER_WINDOW,
+        ..settings.clone()
+    };
+    match existing(context, &name).await? {
+        Some(config) => extend(context, &settings, config, &topics, &topics).await,
+        None => create(context, &settings, &name, topics.to_vec()).await,
+    }
+}
+
+/// The stream that has all of these topics of dead letters.
+pub(super) async fn of_letters(
+    context: &Context,
+    topics: &[String],
+) -> Result<String, BrokerError> {
+    found(context, topics).await?.ok_or_else(|| {
+        BrokerError::Refused(format!(
+            "no stream takes all of {}: the bridge makes one when it starts",
+            topics.join(", ")
+        ))
+    })
 }
 
 /// A stream that someone else made is taken as it is.

@@ -109,6 +109,9 @@ pub(super) fn warnings(subscription: &Subscription, connection: &Connection) -> 
     if subscription.policy.order.is_some() && can.shared {
         warnings.push("order_key holds on each host alone: those that share this subscription may overtake each other");
     }
+    if subscription.policy.blocks() && can.shared {
+        warnings.push("on_dead_letter = \"block\" is of each host's own dead letters: one that shares this subscription goes on with the key");
+    }
     if !can.delayed_retry {
         warnings.push("retries wait in this process, and are lost with it");
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::broker_lines::{broker, consumer};
 use super::lines::Lines;
-use super::view::{Folder, Handler, Limits, Policy, ReplyTo, To, View};
+use super::view::{Folder, Handler, LettersTo, Limits, Policy, ReplyTo, To, View};
 
 /// What the built-in component is called.
 const ADAPTER: &str = "the adapter";
@@ -82,6 +82,9 @@ fn policy(lines: &mut Lines, policy: &Policy) {
         } = reply_to;
         let replies = format!("to {topic} of {connection}, at most {max_size} each");
         lines.line("replies", &replies);
+    }
+    if let Some(LettersTo { connection, topic }) = &policy.dead_letters {
+        lines.line("dead letters", &format!("to {topic} of {connection}"));
     }
     for (key, value) in &policy.settings {
         lines.line("setting", &format!("{key} = {value}"));

@@ -52,6 +52,7 @@ pub(super) struct Policy {
     /// By the name that a component connects to.
     pub(super) endpoints: BTreeMap<String, To>,
     pub(super) reply_to: Option<ReplyTo>,
+    pub(super) dead_letters: Option<LettersTo>,
     /// What is promised of each message.
     pub(super) delivers: &'static str,
     /// What would be expected, and is not so.
@@ -110,6 +111,13 @@ pub(super) struct ReplyTo {
     pub(super) connection: String,
     pub(super) topic: String,
     pub(super) max_size: String,
+}
+
+/// Where dead letters are published.
+#[derive(Serialize)]
+pub(super) struct LettersTo {
+    pub(super) connection: String,
+    pub(super) topic: String,
 }
 
 /// What one instance may use.
@@ -175,6 +183,10 @@ fn policy(subscription: &Subscription, connection: &Connection) -> Policy {
             .map(|(name, endpoint)| (name.clone(), to(endpoint)))
             .collect(),
         reply_to: subscription.reply_to.as_ref().map(reply_to),
+        dead_letters: subscription.dead_letters.as_ref().map(|to| LettersTo {
+            connection: to.connection.clone(),
+            topic: to.topic.clone(),
+        }),
         delivers: delivers(connection),
         warnings: warnings(subscription, connection),
         consumer: consumer(subscription, connection),

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::broker::embedded::KeptDeadLetter;
+use crate::broker::KeptDeadLetter;
 
 /// A list, printed as it is read.
 pub(super) struct List {
@@ -42,8 +42,10 @@ impl List {
 
 fn line(letter: &KeptDeadLetter) -> String {
     let reason = letter.letter.reason.lines().next().unwrap_or_default();
+    let blocks = letter.letter.key.as_ref();
+    let blocks = blocks.map_or(String::new(), |key| format!(" (blocks {key:?})"));
     format!(
-        "{:>6}  {}  {}  {}  {}  {reason}",
+        "{:>6}  {}  {}  {}  {}  {reason}{blocks}",
         letter.id,
         date(letter.at),
         letter.subscription,
@@ -71,6 +73,9 @@ pub(super) fn whole(letter: &KeptDeadLetter, json: bool) -> String {
     row("id", &letter.message_id);
     row("topic", &letter.message.topic);
     row("reason", &letter.letter.reason);
+    if let Some(key) = &letter.letter.key {
+        row("blocks", key);
+    }
     if let Some(status) = letter.letter.status {
         row("status", &status.to_string());
     }
@@ -107,6 +112,7 @@ fn value(letter: &KeptDeadLetter) -> Value {
         "id": letter.message_id,
         "topic": letter.message.topic,
         "reason": letter.letter.reason,
+        "blocks": letter.letter.key,
         "status": letter.letter.status,
         "attempts": letter.letter.attempts,
         "backtrace": letter.letter.backtrace,

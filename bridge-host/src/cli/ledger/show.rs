@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::broker::embedded::Ledger;
 
-const HEAD: [&str; 8] = [
+const HEAD: [&str; 9] = [
     "subscription",
     "accepted",
     "delivered",
@@ -12,6 +12,7 @@ const HEAD: [&str; 8] = [
     "dead-lettered",
     "dropped",
     "pending",
+    "blocked",
     "balances",
 ];
 
@@ -44,7 +45,7 @@ fn table(ledgers: &[Ledger]) -> String {
         let cells = rows.iter().chain([&head]).map(|row| row[column].len());
         cells.max().unwrap_or_default()
     };
-    let line = |row: &[String; 8]| {
+    let line = |row: &[String; 9]| {
         let (name, figures) = (&row[0], &row[1..]);
         let figures = figures.iter().enumerate();
         let figures: String = figures
@@ -55,7 +56,7 @@ fn table(ledgers: &[Ledger]) -> String {
     [&head].into_iter().chain(&rows).map(line).collect()
 }
 
-fn row(ledger: &Ledger) -> [String; 8] {
+fn row(ledger: &Ledger) -> [String; 9] {
     [
         ledger.subscription.clone(),
         ledger.accepted.to_string(),
@@ -64,6 +65,7 @@ fn row(ledger: &Ledger) -> [String; 8] {
         ledger.dead_lettered.to_string(),
         ledger.dropped.to_string(),
         ledger.pending.to_string(),
+        ledger.blocked.to_string(),
         if ledger.is_balanced() { "yes" } else { "NO" }.into(),
     ]
 }

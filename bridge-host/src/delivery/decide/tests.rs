@@ -103,6 +103,7 @@ fn other_is_a_dead_letter_at_once() {
         status: Some(410),
         attempts: 3,
         backtrace: None,
+        key: None,
     };
     assert_eq!(dead(decide(&gone, 3, &Policy::default(), 0.0)), expected);
 }

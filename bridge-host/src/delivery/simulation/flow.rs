@@ -9,11 +9,14 @@ use tokio::time::{Instant, sleep};
 use super::model::{Faults, Model, State};
 use super::script::{Nature, Script};
 use super::{MILLI, Running, SECOND, policy};
-use crate::delivery::{Breaker, OrderKey, Policy};
+use crate::delivery::{AfterDeadLetter, Breaker, Order, OrderKey, Policy};
 
 fn by_key(max_in_flight: usize, max_attempts: u32, initial: Duration) -> Policy {
     Policy {
-        order: Some(OrderKey::Metadata("key".into())),
+        order: Some(Order {
+            by: OrderKey::Metadata("key".into()),
+            after_dead_letter: AfterDeadLetter::Skip,
+        }),
         ..policy(max_in_flight, max_attempts, initial)
     }
 }
@@ -149,4 +152,54 @@ async fn what_was_not_settled_is_awaited_while_the_breaker_is_open() {
     let called = script.called();
     assert_eq!(called[..2], [first.clone(), first]);
     assert_eq!(called.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_blocks_its_key_alone() {
+    let mut policy = by_key(4, 2, SECOND);
+    if let Some(order) = &mut policy.order {
+        order.after_dead_letter = AfterDeadLetter::Block;
+    }
+    let (script, model) = world(&policy);
+    for n in 0..60 {
+        let nature = match n {
+            4 => Nature::Never,
+            _ => Nature::Ok(MILLI),
+        };
+        script.tell(model.publish_with(Some(n % 3)), nature);
+    }
+    let others = |states: &[State]| {
+        let rest = states.iter().enumerate().filter(|(n, _)| n % 3 != 1);
+        rest.map(|(_, state)| state).all(State::is_final)
+    };
+    let held = |states: &[State]| states.iter().filter(|s| **s == State::Blocked).count();
+    let running = Running::start(&model, &script, &policy, SECOND);
+    model
+        .until(|states| others(states) && held(states) == 18)
+        .await;
+    // Across a restart, too, for those that come later.
+    assert_eq!(running.shut_down().await.given_back, 0);
+    let running = Running::start(&model, &script, &policy, SECOND);
+    script.tell(model.publish_with(Some(1)), Nature::Ok(MILLI));
+    model.until(|states| held(states) == 19).await;
+    assert_eq!(script.calls(), 42);
+    running.crash(&model).await;
+
+    let _running = Running::start(&model, &script, &policy, SECOND);
+    model.look_after(true);
+    sleep(SECOND).await;
+    // Given up once more, it blocks once more.
+    assert_eq!((script.calls(), held(&model.states())), (43, 19));
+    script.tell_all(Nature::Ok(MILLI));
+    model.look_after(true);
+    model.all_final().await;
+    assert!(
+        model
+            .states()
+            .iter()
+            .all(|state| *state == State::Delivered)
+    );
+    let called = script.called();
+    let key = called[42..].iter().map(|id| model.place_of(id));
+    assert!(key.is_sorted() && called.len() == 42 + 1 + 20);
 }

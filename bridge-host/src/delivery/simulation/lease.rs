@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::model::{Inner, Model, State};
 use super::script::Rule;
 use crate::broker::embedded::CAPABILITIES;
-use crate::broker::{BrokerError, Capabilities, Receipt, Settlement, Unsettled};
+use crate::broker::{BrokerError, Capabilities, Receipt, Settlement, Turn, Unsettled};
 
 /// The right to settle one message, for as long as it has its token.
 pub(super) struct Lease {
@@ -83,6 +83,7 @@ impl Lease {
             Settlement::Delivered => State::Delivered,
             Settlement::Filtered => State::Filtered,
             Settlement::DeadLetter(letter) => State::Dead(letter),
+            Settlement::Moved => State::Delivered,
             Settlement::Retry(wait) => {
                 entry.attempt += 1;
                 let until = Instant::now() + wait;
@@ -113,6 +114,17 @@ impl Receipt for Lease {
             };
         }
         Ok(())
+    }
+
+    async fn turn(&mut self, _key: &str) -> Result<Turn, BrokerError> {
+        let holds = {
+            let inner = &mut *self.model.lock();
+            if inner.random.chance(inner.faults.settle) {
+                return Err(BrokerError::Full("as chance has it".into()));
+            }
+            self.is_current(&inner.entries[self.index].state)
+        };
+        Ok(self.model.turn(self.index, holds))
     }
 
     async fn settle(self: Box<Self>, settlement: Settlement) -> Result<(), Unsettled> {

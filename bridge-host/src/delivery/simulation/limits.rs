@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::model::{Faults, Model};
 use super::script::{Nature, Script};
 use super::{MILLI, Running, SECOND, policy};
-use crate::delivery::{Breaker, BreakerState, OrderKey, Policy, Rate};
+use crate::delivery::{AfterDeadLetter, Breaker, BreakerState, Order, OrderKey, Policy, Rate};
 
 /// So many messages of this nature, of three keys.
 fn world(policy: &Policy, count: u64, nature: Nature) -> (Arc<Script>, Arc<Model>) {
@@ -26,7 +26,10 @@ fn breaker(order: bool) -> Policy {
             after: 5,
             open_for: 60 * SECOND,
         }),
-        order: order.then(|| OrderKey::Metadata("key".into())),
+        order: order.then(|| Order {
+            by: OrderKey::Metadata("key".into()),
+            after_dead_letter: AfterDeadLetter::Skip,
+        }),
         ..policy(4, 1000, SECOND)
     }
 }

@@ -23,8 +23,15 @@ pub(super) const LEASE: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Ready,
-    Leased { token: u64, until: Instant },
-    Parked { until: Instant },
+    Leased {
+        token: u64,
+        until: Instant,
+    },
+    Parked {
+        until: Instant,
+    },
+    /// It waits behind a dead letter.
+    Blocked,
     Delivered,
     Filtered,
     Dead(DeadLetter),
@@ -64,6 +71,8 @@ pub(super) struct Entry {
     pub(super) state: State,
     /// What it has an order by.
     pub(super) key: Option<u64>,
+    /// It had to wait for a dead letter, or is a replayed one.
+    pub(super) waits: bool,
     /// Of the delivery to come, or under way.
     pub(super) attempt: u32,
 }
@@ -127,6 +136,7 @@ impl Model {
             id: id.clone(),
             state: State::Ready,
             key,
+            waits: false,
             attempt: 1,
         });
         self.touch();
@@ -145,7 +155,9 @@ impl Model {
         let place = place.expect("it was published");
         let key = inner.entries[place].key;
         let mut before = inner.entries[..place].iter();
-        let done = |entry: &Entry| entry.state.is_final() || self.script.is_done(&entry.id);
+        let done = |entry: &Entry| {
+            !entry.blocks() && (entry.state.is_final() || self.script.is_done(&entry.id))
+        };
         self.policy.order.is_none()
             || key.is_none()
             || before.all(|entry| entry.key != key || done(entry))

@@ -2,8 +2,8 @@
 //! messages: figures are printed, and stand in docs/brokers.md.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::Server;
@@ -15,6 +15,16 @@ const MESSAGES: usize = 5_000;
 /// Published at once by each of the publishers.
 const BATCH: usize = 50;
 const PUBLISHERS: usize = 4;
+
+/// How long what comes back is away: for this short time, or with `FAULTS=long`
+/// in the environment, as `cargo xtask faults` has it, for the long one.
+fn away(short: u64, long: u64) -> Duration {
+    let is_long = std::env::var("FAULTS").is_ok_and(|value| value == "long");
+    Duration::from_secs(if is_long { long } else { short })
+}
+
+/// The longest that something is away.
+const LONGEST: Duration = Duration::from_secs(60);
 
 const RETRY: &str = "retry = { max_attempts = 1000, initial = \"20ms\", max = \"500ms\" }\n";
 
@@ -48,7 +58,8 @@ async fn accept(bridge: &Bridge, ids: &[String]) {
     let mut left: HashSet<&str> = ids.iter().map(String::as_str).collect();
     let began = Instant::now();
     while !left.is_empty() {
-        assert!(began.elapsed() < PATIENCE, "not accepted: {left:?}");
+        let waited = began.elapsed();
+        assert!(waited < LONGEST + PATIENCE, "not accepted: {left:?}");
         let lines: String = left
             .iter()
             .map(|id| format!("{{\"topic\":\"orders.new\",\"id\":{id:?},\"data\":\"x\"}}\n"))
@@ -126,7 +137,7 @@ async fn readiness(bridge: &Bridge, status: u16) -> Option<String> {
     (answer.status == status).then_some(text)
 }
 
-/// For a few seconds the server does not say a word, as behind a cut.
+/// For a while the server does not say a word, as behind a cut.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_server_is_stopped_for_a_while() {
     let server = JetStreamServer::start().await;
@@ -135,10 +146,12 @@ async fn the_server_is_stopped_for_a_while() {
     let load = tokio::spawn(load(bridge.clone()));
     endpoint.wait_for(MESSAGES / 4).await;
     server.0.signal("STOP");
-    tokio::time::sleep(Duration::from_secs(8)).await;
+    let away = away(8, 60);
+    tokio::time::sleep(away).await;
     server.0.signal("CONT");
     let accepted = load.await.expect("no panic");
-    let duplicates = nothing_is_lost("nats-server stopped for 8 s", &accepted, &endpoint).await;
+    let fault = format!("nats-server stopped for {away:?}");
+    let duplicates = nothing_is_lost(&fault, &accepted, &endpoint).await;
     assert!(duplicates <= 500, "{duplicates}");
 }
 
@@ -147,23 +160,35 @@ async fn the_endpoint_is_down_for_a_while() {
     let server = JetStreamServer::start().await;
     let up = Arc::new(AtomicBool::new(true));
     let answers = up.clone();
-    let endpoint = Endpoint::start(move |_, _| match answers.load(Relaxed) {
-        true => Reply::status(204),
-        false => Reply::status(503),
+    let taken = Arc::new(Mutex::new(Vec::new()));
+    let takes = taken.clone();
+    let endpoint = Endpoint::start(move |received, _| {
+        if !answers.load(Relaxed) {
+            return Reply::status(503);
+        }
+        takes.lock().expect("no panic").push(received.id());
+        Reply::status(204)
     })
     .await;
     let bridge = Arc::new(bridge(&server, &endpoint, RETRY).await);
     let load = tokio::spawn(load(bridge.clone()));
     endpoint.wait_for(MESSAGES / 4).await;
     up.store(false, Relaxed);
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    let away = away(5, 30);
+    tokio::time::sleep(away).await;
     up.store(true, Relaxed);
     let accepted = load.await.expect("no panic");
-    let ledger = bridge
-        .ledger_when("orders", |ledger| ledger.delivered as usize >= MESSAGES)
-        .await;
+    let began = Instant::now();
+    let mut ledger = bridge.ledger("orders").await;
+    while ledger.delivered < MESSAGES as u64 {
+        assert!(began.elapsed() < 2 * PATIENCE, "{ledger:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        ledger = bridge.ledger("orders").await;
+    }
+    let taken = taken.lock().expect("no panic");
+    let twice = taken.len() - taken.iter().collect::<HashSet<_>>().len();
     println!(
-        "the endpoint down for 5 s: {} messages, {} delivered, {} pending, {} dead letters",
+        "the endpoint down for {away:?}: {} messages, {} delivered, {} pending, {} dead letters, {twice} delivered twice",
         accepted.len(),
         ledger.delivered,
         ledger.pending,

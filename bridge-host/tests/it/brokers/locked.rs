@@ -1,4 +1,4 @@
-//! Servers that ask who comes: token, user and password, nkey, TLS with a
+//! Servers that ask who comes: token, user and password, nkey, credentials, TLS with a
 //! certificate of the client's. Wrong ones are waited with, and told.
 
 use base64::Engine;
@@ -8,7 +8,8 @@ use bridge_host::broker::nats::{Auth, Secret, Settings, Tls};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
 use super::core::settings;
-use crate::harness::NatsServer;
+use super::jwt::Operator;
+use crate::harness::{Bridge, Endpoint, NatsServer};
 
 /// A seed of a user, and what the server knows of it.
 const SEED: &str = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
@@ -59,6 +60,37 @@ async fn by_nkey() {
         trouble(with(&server, Auth::Nkey(Secret::new(SEED)))).await,
         None
     );
+    let other = nkeys::KeyPair::new_user().seed().expect("a seed");
+    let wrong = trouble(with(&server, Auth::Nkey(Secret::new(other)))).await;
+    told(wrong, "authorization");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_credentials() {
+    let operator = Operator::start().await;
+    let server = &operator.server;
+    let credentials = |text: String| with(server, Auth::Credentials(Secret::new(text)));
+    assert_eq!(trouble(credentials(operator.credentials())).await, None);
+    for wrong in [operator.expired(), Operator::forged()] {
+        told(trouble(credentials(wrong)).await, "authorization");
+    }
+    told(trouble(settings(server.url())).await, "authorization");
+
+    // As users have them: in a file beside the config.
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("user.creds");
+    std::fs::write(&file, operator.credentials()).expect("a file");
+    let endpoint = Endpoint::accepting().await;
+    let config = format!(
+        "[connections.events]\ntype = \"nats\"\nurl = {:?}\ncredentials = {{ file = {:?} }}\n\
+         [[subscriptions]]\nname = \"orders\"\nfrom = \"events\"\ntopics = [\"orders.>\"]\nto = {:?}\n",
+        server.url(),
+        file.display().to_string(),
+        endpoint.url("/")
+    );
+    let bridge = Bridge::start_into("events", &config).await;
+    let id = bridge.accept("orders.new", &[], "x").await;
+    assert_eq!(endpoint.wait_for(1).await[0].id(), id);
 }
 
 /// A server's and a client's certificate, both of one authority.

@@ -23,7 +23,7 @@ async fn open(settings: JetStreamSettings) -> Arc<dyn Broker> {
 }
 
 /// What other programs use.
-async fn client(server: &NatsServer) -> jetstream::Context {
+pub async fn client(server: &NatsServer) -> jetstream::Context {
     let client = async_nats::connect(server.url())
         .await
         .expect("a connection");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use bridge_host::broker::embedded::Which;
+use bridge_host::broker::Which;
 use bridge_host::broker::{Broker, BrokerError, Settlement};
 use bridge_host::message::Message;
 

@@ -1,7 +1,7 @@
 //! Dead letters and ledgers, looked at from outside; opening and closing.
 
-use bridge_host::broker::embedded::{Embedded, Inspector, StoreError, Which};
-use bridge_host::broker::{Broker, BrokerError, Settlement};
+use bridge_host::broker::embedded::{Embedded, Inspector, StoreError};
+use bridge_host::broker::{Broker, BrokerError, Settlement, Which};
 use bridge_host::message::Message;
 
 use super::support::{Folder, ledger, letter, next, publish, quiet, spec, text, until};
@@ -82,7 +82,7 @@ async fn one_broker_a_folder() {
         folder.sql(&format!("PRAGMA user_version = {other}"));
         assert!(matches!(
             Embedded::open(folder.settings()),
-            Err(StoreError::Format { found, known: 2, .. }) if found == other
+            Err(StoreError::Format { found, known: 3, .. }) if found == other
         ));
     }
 }
@@ -177,4 +177,29 @@ async fn forgetting_makes_room_at_once() {
     assert!(matches!(send().await, Err(BrokerError::Full(_))));
     folder.inspect().forget("old", true).unwrap();
     send().await.unwrap();
+}
+
+/// A folder of the format before is brought up to date, with what is in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_format_before_is_understood() {
+    let folder = Folder::new();
+    let broker = folder.open();
+    let mut s = broker.subscribe(spec("s", &[">"])).await.unwrap();
+    publish(&broker, "t", "given up").await;
+    let incoming = next(&mut s).await;
+    incoming.receipt.settle(letter("no")).await.unwrap();
+    publish(&broker, "t", "pending").await;
+    drop(s);
+    broker.close().await;
+    folder.sql(
+        "DROP INDEX waiting; DROP INDEX dead_letters_origin; DROP INDEX dead_letters_key;
+         ALTER TABLE deliveries DROP COLUMN key; ALTER TABLE dead_letters DROP COLUMN key;
+         ALTER TABLE dead_letters DROP COLUMN origin; PRAGMA user_version = 2",
+    );
+    assert_eq!(folder.inspect().replay(&Which::All).unwrap(), 1);
+    let broker = folder.open();
+    let mut s = broker.subscribe(spec("s", &[">"])).await.unwrap();
+    let mut found = [next(&mut s).await, next(&mut s).await].map(|one| text(&one));
+    found.sort();
+    assert_eq!(found, ["given up", "pending"]);
 }

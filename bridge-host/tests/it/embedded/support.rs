@@ -77,6 +77,7 @@ pub fn letter(reason: &str) -> Settlement {
         status: Some(404),
         attempts: 1,
         backtrace: Some("frame 0\nframe 1".into()),
+        key: None,
     })
 }
 

@@ -14,6 +14,7 @@ pub struct Letter {
     pub topic: String,
     pub reason: String,
     pub status: Option<u16>,
+    pub blocks: Option<String>,
     pub attempts: u32,
     pub backtrace: Option<String>,
 }

@@ -79,6 +79,15 @@ impl NatsServer {
         self.listens().await;
     }
 
+    /// Stops it (SIGSTOP) from anywhere: it does not say a word from then on.
+    pub fn silencer(&self) -> impl Fn() + Send + Sync + use<> {
+        let id = self.child.id().to_string();
+        move || {
+            let sent = Command::new("kill").args(["-STOP", &id]).status();
+            assert!(sent.expect("kill").success());
+        }
+    }
+
     /// Sends a signal by name.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill")

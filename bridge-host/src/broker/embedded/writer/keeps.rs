@@ -1,21 +1,87 @@
-//! Dead letters of other brokers, written together in a transaction of their
-//! own: they are few, and someone waits for each.
+//! Dead letters of other brokers, and whose turn it is: each kind together in
+//! a transaction of its own, as they are few, and someone waits for each.
+
+use rusqlite::Connection;
 
 use super::group::save_kept;
 use super::{Writer, in_transaction};
+use crate::broker::BrokerError;
 use crate::broker::embedded::keep::Keep;
 use crate::broker::embedded::shared::closed;
 use crate::broker::embedded::store::now_ms;
+use crate::broker::embedded::turn::{Answer, AskTurn};
 
 impl Writer {
     pub(super) fn keep(&mut self, keeps: Vec<Keep>) {
         if keeps.is_empty() {
             return;
         }
-        let size: u64 = keeps.iter().map(Keep::size).sum();
+        let size = keeps.iter().map(Keep::size).sum();
+        let result = self.in_room(size, |conn, now| {
+            let mut written = 0;
+            for keep in &keeps {
+                written += keep.apply(conn, now)?;
+            }
+            Ok(((), written))
+        });
+        for keep in keeps {
+            keep.answer(result.clone());
+        }
+    }
+
+    pub(super) fn tell_turns(&mut self, turns: Vec<AskTurn>) {
+        if turns.is_empty() {
+            return;
+        }
+        if self.shared.is_poisoned() {
+            return self.fail_turns(turns);
+        }
+        let size = turns.iter().map(AskTurn::size).sum();
+        let result = self.in_room(size, |conn, now| {
+            let answers = turns.iter().map(|turn| turn.apply(conn, now));
+            let answers = answers.collect::<rusqlite::Result<Vec<_>>>()?;
+            let written = answers.iter().map(|answer| answer.size).sum();
+            Ok((answers, written))
+        });
+        match result {
+            Ok(answers) => {
+                for (turn, answer) in turns.into_iter().zip(&answers) {
+                    self.comes_soon(&turn, answer);
+                    turn.answer(Ok(answer));
+                }
+            }
+            Err(error) => {
+                for turn in turns {
+                    turn.answer(Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    /// Tells a feed of what is now one of its deliveries.
+    fn comes_soon(&self, turn: &AskTurn, answer: &Answer) {
+        let Some((name, due)) = turn.newcomer(answer) else {
+            return;
+        };
+        let route = self.books.routes.iter().find(|route| route.name == name);
+        if let Some(feed) = route.and_then(|route| route.feed.as_ref()) {
+            feed.due(due);
+        }
+    }
+
+    /// Does something in a transaction that may keep so many bytes, once there
+    /// is room for them; it says how many it kept.
+    fn in_room<T>(
+        &mut self,
+        size: u64,
+        work: impl FnOnce(&Connection, i64) -> rusqlite::Result<(T, u64)>,
+    ) -> Result<T, BrokerError> {
         let books = &mut self.books;
         let written = in_transaction(&self.conn, |conn| {
-            let excess = books.retainer.excess(books.kept, size);
+            let excess = match size {
+                0 => 0,
+                size => books.retainer.excess(books.kept, size),
+            };
             let gone = match excess {
                 0 => 0,
                 excess => books.retainer.make_room(conn, excess)?,
@@ -23,28 +89,24 @@ impl Writer {
             if gone < excess {
                 return Ok(None);
             }
-            let now = now_ms();
-            for keep in &keeps {
-                keep.apply(conn, now)?;
+            let (done, written) = work(conn, now_ms())?;
+            let kept = books.kept + written - gone;
+            if kept != books.kept {
+                save_kept(conn, kept)?;
             }
-            let kept = books.kept + size - gone;
-            save_kept(conn, kept)?;
-            Ok(Some(kept))
+            Ok(Some((done, kept)))
         });
-        let result = match written {
-            Ok(Some(kept)) => {
+        match written {
+            Ok(Some((done, kept))) => {
                 self.books.kept = kept;
                 self.upkeep.kept(size);
-                Ok(())
+                Ok(done)
             }
             Ok(None) => Err(self.no_room()),
             Err(error) => {
                 self.books.retainer.undone();
                 Err(self.fault(&error).for_caller())
             }
-        };
-        for keep in keeps {
-            keep.answer(result.clone());
         }
     }
 
@@ -53,6 +115,13 @@ impl Writer {
         let error = self.shared.check().err().unwrap_or_else(closed);
         for keep in keeps {
             keep.answer(Err(error.clone()));
+        }
+    }
+
+    pub(super) fn fail_turns(&mut self, turns: Vec<AskTurn>) {
+        let error = self.shared.check().err().unwrap_or_else(closed);
+        for turn in turns {
+            turn.answer(Err(error.clone()));
         }
     }
 }

@@ -13,7 +13,11 @@ pub(super) fn show(lines: &mut Lines, policy: &Policy) {
     };
     lines.line("in flight", &in_flight);
     if let Some(key) = &flow.order_key {
-        lines.line("in order", &format!("by {key}"));
+        let after = match flow.blocks {
+            true => "a dead letter blocks its key until it is replayed or dropped",
+            false => "after a dead letter its key goes on",
+        };
+        lines.line("in order", &format!("by {key}; {after}"));
     }
     if let Some(rate) = &flow.rate {
         let burst = rate.burst;

@@ -10,6 +10,8 @@ use crate::delivery::{OrderKey, Policy};
 pub(in crate::cli::check) struct Flow {
     /// What messages share that are delivered one after the other.
     pub(in crate::cli::check) order_key: Option<String>,
+    /// Whether a dead letter holds back those behind it.
+    pub(in crate::cli::check) blocks: bool,
     pub(in crate::cli::check) rate: Option<Rate>,
     pub(in crate::cli::check) breaker: Option<Breaker>,
     pub(in crate::cli::check) pause_on_retry_after: bool,
@@ -32,11 +34,12 @@ pub(in crate::cli::check) struct Breaker {
 impl Flow {
     pub(super) fn of(policy: &Policy) -> Self {
         Self {
-            order_key: policy.order.as_ref().map(|key| match key {
+            order_key: policy.order.as_ref().map(|order| match &order.by {
                 OrderKey::Topic => "topic".into(),
                 OrderKey::Metadata(name) => format!("metadata {name}"),
                 OrderKey::Pointer(pointer) => format!("pointer {pointer}"),
             }),
+            blocks: policy.blocks(),
             rate: policy.rate.map(|rate| Rate {
                 rate: show_rate(rate.count, rate.per),
                 burst: rate.burst,

@@ -1,4 +1,4 @@
-//! Processes of the demo: each ends with it, whatever happens.
+//! Processes that a command starts: each ends with it, whatever happens.
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -83,6 +83,18 @@ impl Running {
         }
     }
 
+    /// What it has in memory now and had at most, in KiB; of Linux.
+    pub fn memory(&self) -> Result<(u64, u64)> {
+        let file = format!("/proc/{}/status", self.child.id());
+        let status = fs::read_to_string(&file).map_err(|e| format!("cannot read {file}: {e}"))?;
+        let figure = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim().strip_suffix(" kB")?.parse().ok()
+        };
+        let both = figure("VmRSS:").zip(figure("VmHWM:"));
+        both.ok_or_else(|| format!("{file} does not tell"))
+    }
+
     /// SIGKILL: it has no chance to say goodbye.
     pub fn kill(&mut self) {
         // Either fails only where the process is gone already.
@@ -122,7 +134,7 @@ impl Drop for Running {
     }
 }
 
-/// The binary, run in the demo's folder.
+/// The binary, run in a folder.
 pub fn command(binary: &Path, folder: &Path) -> Command {
     let mut command = Command::new(binary);
     command.current_dir(folder);

@@ -1,0 +1,169 @@
+//! JetStream: messages on the server's disk, fetched, forwarded and
+//! acknowledged; by the bridge, and by async-nats as anyone would use it.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{PullConsumer, pull};
+use async_nats::jetstream::{self, stream};
+use bridge_host::broker::nats::{Auth, JetStreamSettings, Settings, Stream, Tls};
+use bridge_host::broker::{Connection, SubscribeSpec};
+use bridge_host::delivery::Workers;
+use bridge_host::message::TopicPattern;
+
+use crate::measure::{Form, Round, Watch};
+use crate::{BODY, IN_FLIGHT, bridge, native, report};
+
+const TOPIC: &str = "orders.new";
+const NAME: &str = "bench";
+
+thread_local! {
+    static ROUNDS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// One round, on a stream of its own that was filled before.
+pub fn round(form: Form, server: &str, url: &str, messages: usize) -> Round {
+    let number = ROUNDS.get() + 1;
+    ROUNDS.set(number);
+    let name = format!("bench{number}");
+    let apart = tokio::runtime::Runtime::new().expect("a runtime");
+    let consumer = apart.block_on(fill(server, &name, messages));
+    let round = match form {
+        Form::Native => with_client(server, &name, url, messages),
+        Form::Bridge => with_bridge(server, &name, url, messages, consumer.clone()),
+    };
+    apart.block_on(async {
+        let context = jetstream::new(client(server).await);
+        context.delete_stream(&name).await.expect("it goes");
+    });
+    round
+}
+
+async fn client(server: &str) -> async_nats::Client {
+    async_nats::connect(server).await.expect("a connection")
+}
+
+/// A stream of so many messages, and a consumer that has not begun.
+async fn fill(server: &str, name: &str, messages: usize) -> PullConsumer {
+    let context = jetstream::new(client(server).await);
+    let config = stream::Config {
+        name: name.into(),
+        subjects: vec![TOPIC.into()],
+        ..stream::Config::default()
+    };
+    let stream = context.create_stream(config).await.expect("a stream");
+    let mut headers = async_nats::HeaderMap::new();
+    let message = crate::memory::message();
+    headers.insert("Content-Type", message.content_type.unwrap_or_default());
+    for (key, value) in message.metadata {
+        headers.insert(key, value);
+    }
+    let mut confirmed = Vec::new();
+    for n in 0..messages {
+        headers.insert("Nats-Msg-Id", format!("msg_{n}"));
+        let data = vec![b'x'; BODY];
+        let sent = context.publish_with_headers(TOPIC, headers.clone(), data.into());
+        confirmed.push(sent.await.expect("sent"));
+        if confirmed.len() == 256 {
+            for sent in confirmed.drain(..) {
+                sent.await.expect("durable");
+            }
+        }
+    }
+    for sent in confirmed {
+        sent.await.expect("durable");
+    }
+    let config = pull::Config {
+        durable_name: Some(NAME.into()),
+        filter_subject: TOPIC.into(),
+        max_ack_pending: 1000,
+        ..pull::Config::default()
+    };
+    stream.create_consumer(config).await.expect("a consumer")
+}
+
+/// The best native form: one current-thread runtime for all of it, the client's
+/// own stream of messages.
+fn with_client(server: &str, stream: &str, url: &str, messages: usize) -> Round {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let context = jetstream::new(client(server).await);
+        let consumer: PullConsumer = context
+            .get_consumer_from_stream(NAME, stream)
+            .await
+            .expect("the consumer");
+        let watch = Watch::start();
+        let batch = consumer
+            .stream()
+            .max_messages_per_batch(2 * IN_FLIGHT)
+            .messages();
+        native::forward_from_jetstream(batch.await.expect("messages"), url, messages).await;
+        settled(&consumer).await;
+        watch.stop(messages)
+    })
+}
+
+/// As the product has it: the connection on the process's runtime, the
+/// deliveries on a thread of their own.
+fn with_bridge(
+    server: &str,
+    stream: &str,
+    url: &str,
+    messages: usize,
+    consumer: PullConsumer,
+) -> Round {
+    let process = tokio::runtime::Runtime::new().expect("a runtime");
+    let subscription = process.block_on(async {
+        let connection = Connection::JetStream(Box::new(settings(server, stream)));
+        let opened = connection.open("bench").await.expect("it opens");
+        let spec = SubscribeSpec {
+            name: NAME.into(),
+            topics: vec![TopicPattern::parse(TOPIC).expect("a pattern")],
+            ordered: false,
+            in_flight: IN_FLIGHT,
+        };
+        opened.broker.subscribe(spec).await.expect("a subscription")
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let handler = report::adapter(url);
+        let watch = Watch::start();
+        let done = async move { settled(&consumer).await };
+        bridge::forward(subscription, handler, Workers::current(), done).await;
+        watch.stop(messages)
+    })
+}
+
+fn settings(server: &str, stream: &str) -> JetStreamSettings {
+    JetStreamSettings {
+        connection: Settings {
+            urls: vec![server.into()],
+            auth: Auth::None,
+            tls: Tls::default(),
+            max_reconnect_wait: Duration::from_secs(1),
+        },
+        domain: None,
+        stream: Stream {
+            name: Some(stream.into()),
+            ..Stream::default()
+        },
+        consumers: Default::default(),
+    }
+}
+
+/// Waits until the server knows of every acknowledgement.
+async fn settled(consumer: &PullConsumer) {
+    loop {
+        let info = consumer.get_info().await.expect("its books");
+        if info.num_pending == 0 && info.num_ack_pending == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,60 @@
+//! A nats-server of its own, on a free port, its store gone with it.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// Debian puts it where only root's path leads.
+const PROGRAMS: [&str; 2] = ["nats-server", "/usr/sbin/nats-server"];
+
+/// The running process.
+pub struct Server {
+    child: Child,
+    address: SocketAddr,
+    _store: TempDir,
+}
+
+impl Server {
+    /// Starts one with JetStream, its store on disk.
+    pub fn start() -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = free.local_addr().expect("an address");
+        drop(free);
+        let store = tempfile::tempdir().expect("a folder");
+        let start = |program: &&str| {
+            let mut command = Command::new(program);
+            command.args(["-js", "-a", "127.0.0.1", "-p", &address.port().to_string()]);
+            command.arg("-sd").arg(store.path());
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            command.spawn().ok()
+        };
+        let child = PROGRAMS.iter().find_map(start);
+        let child = child.expect("nats-server: `cargo xtask test` tells how to get it");
+        let began = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            assert!(
+                began.elapsed() < Duration::from_secs(20),
+                "it does not listen"
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Self {
+            child,
+            address,
+            _store: store,
+        }
+    }
+
+    pub fn url(&self) -> String {
+        format!("nats://{}", self.address)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,42 @@
+//! Keys that dead letters block: which there are, and their release.
+
+use rusqlite::{Connection, params};
+
+use super::store::now_ms;
+use super::turn::BLOCKED;
+
+/// Those of a subscription that letters block, or whose messages wait.
+pub(super) fn keys(conn: &Connection, name: &str) -> rusqlite::Result<Vec<String>> {
+    let mut select = conn.prepare_cached(
+        "SELECT l.key FROM dead_letters l JOIN subscriptions s ON s.sub = l.sub
+             WHERE s.name = ?1 AND l.key IS NOT NULL
+         UNION SELECT d.key FROM deliveries d JOIN subscriptions s ON s.sub = d.sub
+             WHERE s.name = ?1 AND d.key IS NOT NULL",
+    )?;
+    select.query_map([name], |row| row.get(0))?.collect()
+}
+
+/// Those that waited behind letters of a key may go, unless one is left.
+pub(super) fn release(conn: &Connection, sub: i64, key: &str) -> rusqlite::Result<()> {
+    let mut update = conn.prepare_cached(
+        "UPDATE deliveries SET due = ?3 WHERE sub = ?1 AND key = ?2 AND due = ?4
+             AND NOT EXISTS (SELECT 1 FROM dead_letters WHERE sub = ?1 AND key = ?2)",
+    )?;
+    update.execute(params![sub, key, now_ms().max(1), BLOCKED])?;
+    Ok(())
+}
+
+/// No letter of a subscription blocks anything any more.
+pub(super) fn release_all(conn: &Connection, name: &str) -> rusqlite::Result<()> {
+    conn.execute(
+        "UPDATE dead_letters SET key = NULL WHERE key IS NOT NULL
+             AND sub = (SELECT sub FROM subscriptions WHERE name = ?1)",
+        [name],
+    )?;
+    conn.execute(
+        "UPDATE deliveries SET key = NULL, due = iif(due = ?3, ?2, due) WHERE key IS NOT NULL
+             AND sub = (SELECT sub FROM subscriptions WHERE name = ?1)",
+        params![name, now_ms().max(1), BLOCKED],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! Dead letters that are published on a topic: the message as it was, and in
+//! its metadata what is known of its end. Any subscription can take them.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+
+use super::{Broker, BrokerError, DeadLetter, DeadLetters, GivenUp, KeptDeadLetter, Turn, Waiting};
+use crate::message::{Message, MessageId, MetadataSize};
+
+/// What all metadata about a dead letter begins with.
+const PREFIX: &str = "dead-letter-";
+
+/// A topic that dead letters are published on.
+pub struct LetterTopic {
+    broker: Arc<dyn Broker>,
+    topic: String,
+    /// Takes what the topic cannot: a message that is too large with its end
+    /// written down on it.
+    others: Arc<dyn DeadLetters>,
+}
+
+impl LetterTopic {
+    /// Has the broker keep what is published there.
+    pub async fn open(
+        broker: Arc<dyn Broker>,
+        topic: &str,
+        others: Arc<dyn DeadLetters>,
+    ) -> Result<Self, BrokerError> {
+        match broker.keep_topic(topic).await {
+            Err(refused @ BrokerError::Refused(_)) => return Err(refused),
+            // It is done once the broker can be reached.
+            Ok(()) | Err(_) => {}
+        }
+        Ok(Self {
+            broker,
+            topic: topic.into(),
+            others,
+        })
+    }
+}
+
+#[async_trait]
+impl DeadLetters for LetterTopic {
+    async fn keep(&self, given_up: GivenUp) -> Result<(), BrokerError> {
+        let (message, id) = published(&self.topic, &given_up, SystemTime::now());
+        match self.broker.publish(message, Some(id)).await {
+            Ok(_) => Ok(()),
+            Err(error @ (BrokerError::TooLarge { .. } | BrokerError::Refused(_))) => {
+                tracing::warn!(
+                    subscription = given_up.subscription,
+                    id = given_up.id.as_str(),
+                    topic = self.topic,
+                    %error,
+                    "the topic does not take the dead letter: it is in the local store"
+                );
+                self.others.keep(given_up).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Letters on a topic hold back nothing.
+    async fn turn(&self, waiting: Waiting) -> Result<Turn, BrokerError> {
+        self.others.turn(waiting).await
+    }
+}
+
+/// The letter as a message, and the id that it has each time it is made.
+fn published(topic: &str, given_up: &GivenUp, at: SystemTime) -> (Message, MessageId) {
+    let GivenUp {
+        subscription,
+        message,
+        id,
+        published,
+        letter,
+    } = given_up;
+    let mut text = Message {
+        topic: topic.into(),
+        ..message.clone()
+    };
+    let mut add = |key: &str, value: String| text.add_metadata(format!("{PREFIX}{key}"), value);
+    add("subscription", subscription.clone());
+    add("id", id.to_string());
+    add("topic", message.topic.clone());
+    add("published", date(*published));
+    add("at", date(at));
+    add("reason", letter.reason.clone());
+    add("attempts", letter.attempts.to_string());
+    if let Some(status) = letter.status {
+        add("status", status.to_string());
+    }
+    if let Some(backtrace) = &letter.backtrace {
+        add("backtrace", backtrace.clone());
+    }
+    let nanos = published.duration_since(UNIX_EPOCH).unwrap_or_default();
+    (text, id.dead_letter(subscription, nanos.as_nanos()))
+}
+
+/// A letter that was found under this number; `None` for a message that is
+/// none.
+pub(super) fn read(number: i64, mut message: Message) -> Option<KeptDeadLetter> {
+    let mut take = |key: &str| {
+        let is_meant = |(known, _): &(String, String)| known.strip_prefix(PREFIX) == Some(key);
+        let at = message.metadata.iter().position(is_meant)?;
+        Some(message.metadata.remove(at).1)
+    };
+    let time = |text: String| humantime::parse_rfc3339(&text).ok();
+    let (subscription, message_id) = (take("subscription")?, take("id")?);
+    let topic = take("topic")?;
+    let (published, at) = (time(take("published")?)?, time(take("at")?)?);
+    let letter = DeadLetter {
+        reason: take("reason")?,
+        attempts: take("attempts")?.parse().ok()?,
+        status: take("status").and_then(|status| status.parse().ok()),
+        backtrace: take("backtrace"),
+        key: None,
+    };
+    message.topic = topic;
+    let content_type = message.content_type.as_ref().map_or(0, String::len);
+    let metadata = MetadataSize::of(&message.metadata).bytes();
+    let size = message.data.len() + message.topic.len() + content_type + metadata;
+    Some(KeptDeadLetter {
+        id: number,
+        subscription,
+        message_id,
+        published,
+        at,
+        letter,
+        size: size as u64,
+        message,
+    })
+}
+
+fn date(time: SystemTime) -> String {
+    humantime::format_rfc3339_nanos(time).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn given_up() -> GivenUp {
+        let mut message = Message::new("orders.new", "data");
+        message.content_type = Some("text/plain".into());
+        message.add_metadata("x-tenant", "acme");
+        GivenUp {
+            subscription: "orders".into(),
+            message,
+            id: MessageId::parse("m-1").unwrap(),
+            published: UNIX_EPOCH + Duration::from_nanos(1_700_000_000_123_456_789),
+            letter: DeadLetter {
+                reason: "gave up after 3 attempts: 503".into(),
+                status: Some(503),
+                attempts: 3,
+                backtrace: Some("0: f\n1: g".into()),
+                key: None,
+            },
+        }
+    }
+
+    #[test]
+    fn a_letter_comes_back_as_it_was() {
+        let (given_up, at) = (given_up(), UNIX_EPOCH + Duration::from_secs(7));
+        let (message, _) = published("dead.orders", &given_up, at);
+        assert_eq!(message.topic, "dead.orders");
+        let kept = read(9, message).unwrap();
+        assert_eq!((kept.id, kept.at), (9, at));
+        assert_eq!(
+            (kept.message, kept.letter),
+            (given_up.message, given_up.letter)
+        );
+        assert_eq!(kept.published, given_up.published);
+        assert_eq!(kept.message_id, "m-1");
+        assert_eq!(read(9, Message::new("dead.orders", "else")), None);
+    }
+
+    #[test]
+    fn one_end_has_one_id() {
+        let (first, mut second) = (given_up(), given_up());
+        let id = |given_up| published("dead.orders", given_up, SystemTime::now()).1;
+        assert_eq!(id(&first), id(&second));
+        // It was published again since.
+        second.published += Duration::from_nanos(1);
+        assert_ne!(id(&first), id(&second));
+    }
+}

@@ -1,0 +1,88 @@
+//! A subscription's messages as they come from JetStream, and which of them
+//! are its own.
+
+use async_nats::jetstream::context::Context;
+use async_nats::jetstream::message::Message as Delivered;
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::headers;
+use super::pull::Pulled;
+use crate::broker::{BrokerError, Incoming, SubscribeSpec, Subscription};
+use crate::message::MessageId;
+
+/// A place in a group; what it asks the server for is supplied by a task.
+pub(super) struct Member {
+    pub(super) context: Context,
+    pub(super) spec: SubscribeSpec,
+    pub(super) messages: mpsc::UnboundedReceiver<Pulled>,
+    pub(super) task: JoinHandle<()>,
+}
+
+impl Member {
+    /// `None` for what is not, or no more, for this subscription to handle.
+    fn incoming(&self, pulled: Pulled) -> Option<Incoming> {
+        let Pulled { message, receipt } = pulled;
+        if receipt.is_stale() {
+            receipt.forget();
+            return None;
+        }
+        let delivered = Delivered {
+            message,
+            context: self.context.clone(),
+        };
+        let Ok(info) = delivered.info() else {
+            tracing::warn!(
+                subscription = self.spec.name,
+                "a message of JetStream does not say where it is from; it comes again"
+            );
+            return None;
+        };
+        let (attempt, published) = (info.delivered, info.published);
+        let place = format!("{}-{}", info.stream, info.stream_sequence);
+        let message = delivered.message;
+        let topic = message.subject.as_str();
+        let ours = self.spec.topics.iter().any(|one| one.matches(topic));
+        if !ours {
+            receipt.decline();
+            return None;
+        }
+        let arrived = headers::decode(topic, message.payload, message.headers.as_ref());
+        if arrived.is_for_others(&self.spec.name) {
+            receipt.decline();
+            return None;
+        }
+        let id = arrived.id.or_else(|| MessageId::parse(&place).ok());
+        Some(Incoming {
+            message: arrived.message,
+            id: id.unwrap_or_else(MessageId::generate),
+            attempt: u32::try_from(attempt).unwrap_or(1).max(1),
+            published: published.into(),
+            receipt: Box::new(receipt),
+        })
+    }
+}
+
+#[async_trait]
+impl Subscription for Member {
+    async fn next(&mut self) -> Result<Incoming, BrokerError> {
+        loop {
+            let Some(pulled) = self.messages.recv().await else {
+                return Err(BrokerError::Unavailable(
+                    "the subscription to JetStream ended".into(),
+                ));
+            };
+            if let Some(incoming) = self.incoming(pulled) {
+                return Ok(incoming);
+            }
+        }
+    }
+}
+
+/// What was fetched and not taken is given back, with the channel it waits in.
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,125 @@
+//! Dead letters that are published on topics of a broker: looked at in its
+//! stream, and sent back to where they came from.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Error, PAGE, show};
+use crate::broker::nats::Letters;
+use crate::broker::{Broker, KeptDeadLetter, Which};
+use crate::cli::store::Published;
+use crate::config::Config;
+use crate::message::MessageId;
+
+/// The letters of a connection, and whom they may be sent back to.
+pub(super) struct Topics {
+    letters: Letters,
+    config: Config,
+    brokers: BTreeMap<String, Arc<dyn Broker>>,
+}
+
+impl Topics {
+    /// Connects.
+    pub(super) async fn open(published: Published) -> Result<Self, Error> {
+        let Published {
+            name,
+            topics,
+            config,
+        } = published;
+        let letters = config.connections[&name].letters(&name, topics).await?;
+        let letters = letters.ok_or(Error::NoLetters(name))?;
+        Ok(Self {
+            letters,
+            config,
+            brokers: BTreeMap::new(),
+        })
+    }
+
+    pub(super) async fn list(&self, which: &Which, json: bool) -> Result<(), Error> {
+        let mut list = show::List::new(json);
+        let mut after = 0;
+        loop {
+            let page = self.letters.page(which, after, PAGE).await?;
+            let Some(last) = page.last() else {
+                list.end();
+                return Ok(());
+            };
+            after = last.id;
+            page.iter().for_each(|letter| list.line(letter));
+        }
+    }
+
+    pub(super) async fn show(&self, number: i64, json: bool) -> Result<(), Error> {
+        print!("{}", show::whole(&self.one(number).await?, json));
+        Ok(())
+    }
+
+    /// Publishes each to where it came from, for its subscription alone, and
+    /// removes it after. A crash between them can only do the first once more.
+    pub(super) async fn replay(&mut self, which: &Which) -> Result<u64, Error> {
+        let mut done = 0;
+        for number in self.numbers(which).await? {
+            let letter = self.one(number).await?;
+            let again = self.send_back(letter).await;
+            again.map_err(|error| Error::NotAll(done, "replayed", error.to_string()))?;
+            self.letters.remove(number).await?;
+            done += 1;
+        }
+        Ok(done)
+    }
+
+    pub(super) async fn drop_them(&self, which: &Which) -> Result<u64, Error> {
+        let mut done = 0;
+        for number in self.numbers(which).await? {
+            let removed = self.letters.remove(number).await;
+            removed.map_err(|error| Error::NotAll(done, "dropped", error.to_string()))?;
+            done += 1;
+        }
+        Ok(done)
+    }
+
+    async fn send_back(&mut self, letter: KeptDeadLetter) -> Result<(), Error> {
+        let once = self.letters.once(&letter);
+        let broker = self.broker(&letter.subscription).await?;
+        let id = MessageId::parse(&letter.message_id).unwrap_or_else(|_| once.clone());
+        let group = &letter.subscription;
+        Ok(broker.republish(letter.message, &id, group, &once).await?)
+    }
+
+    /// What a subscription's messages come from.
+    async fn broker(&mut self, subscription: &str) -> Result<Arc<dyn Broker>, Error> {
+        let mut all = self.config.subscriptions.iter();
+        let known = all.find(|one| one.name == subscription);
+        let known = known.ok_or_else(|| Error::NoSubscription(subscription.into()))?;
+        if let Some(broker) = self.brokers.get(&known.from) {
+            return Ok(broker.clone());
+        }
+        let opened = self.config.connections[&known.from]
+            .open(&known.from)
+            .await?;
+        self.brokers
+            .insert(known.from.clone(), opened.broker.clone());
+        Ok(opened.broker)
+    }
+
+    async fn one(&self, number: i64) -> Result<KeptDeadLetter, Error> {
+        let letter = self.letters.one(number).await?;
+        letter.ok_or(Error::NoLetter(number))
+    }
+
+    /// Those that are there now, and no later ones: a replayed one may come back.
+    async fn numbers(&self, which: &Which) -> Result<Vec<i64>, Error> {
+        if let Which::Id(number) = which {
+            return Ok(vec![self.one(*number).await?.id]);
+        }
+        let mut numbers = Vec::new();
+        loop {
+            let after = numbers.last().copied().unwrap_or_default();
+            let page = self.letters.page(which, after, PAGE).await?;
+            if page.is_empty() {
+                return Ok(numbers);
+            }
+            numbers.extend(page.iter().map(|letter| letter.id));
+        }
+    }
+}

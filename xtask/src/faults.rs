@@ -1,0 +1,23 @@
+//! `cargo xtask faults`: the tests of faults on JetStream, with what comes back
+//! away for as long as in an outage. The tests are in bridge-host/tests.
+
+use std::path::Path;
+
+use crate::workspace::{self, say};
+use crate::{Result, guests, tools};
+
+/// Runs them one after the other, and shows the figures that they print.
+pub fn run(root: &Path) -> Result {
+    let packages = workspace::guests(root)?;
+    guests::build(root, &packages)?;
+    tools::nats::ensure()?;
+    say(
+        "faults on JetStream: a server that is silent for a minute, an endpoint that is down for 30 s, …",
+    );
+    let mut test = workspace::cargo(root);
+    test.env("FAULTS", "long").arg("test");
+    workspace::native(&mut test, &packages);
+    test.args(["--test", "it", "--", "brokers::faults"])
+        .args(["--nocapture", "--test-threads=1"]);
+    workspace::run(&mut test)
+}
