@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn one_end_has_one_id() {
         let (first, mut second) = (given_up(), given_up());
-        let id = |given_up| published("dead.orders", given_up, SystemTime::now()).1;
+        let id = |given_up: &GivenUp| published("dead.orders", given_up, SystemTime::now()).1;
         assert_eq!(id(&first), id(&second));
         // It was published again since.
         second.published += Duration::from_nanos(1);

@@ -76,8 +76,15 @@ impl Worker {
         // One that came late is of the message before: it is given back.
         self.again = None;
         let mut in_flight = in_flight;
+        let asks = self.engine.blocked.suspected(&incoming.message).is_some();
         let mut head = match self.turn(incoming).await {
-            Ok(head) => head,
+            Ok(head) => {
+                // While it asked, a pause may have begun.
+                if let Some(place) = in_flight.take_if(|_| asks) {
+                    place.settled(Settled::Waits);
+                }
+                head
+            }
             Err(end) => {
                 if let Some(place) = in_flight.filter(|_| end == End::Settled) {
                     place.settled(Settled::Waits);

@@ -90,7 +90,7 @@ async fn a_trap_takes_its_instance_with_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn waiting_is_not_computing() {
-    let (bridge, endpoint) = bridge("limits = { compute = \"100ms\" }").await;
+    let (bridge, endpoint) = bridge("limits = { compute = \"400ms\" }").await;
     // Each message that it sends is waited for, until it is on disk.
     let line = serde_json::json!({
         "topic": "probe.send-many", "id": "many", "data": "300",

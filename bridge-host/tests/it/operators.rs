@@ -138,9 +138,9 @@ async fn a_subscription_that_left_the_config_is_told_of_and_forgotten() {
     assert_eq!(warnings(bridge.log()), 1, "the other one is in the config");
     bridge.accept("orders.new", &[], "2").await;
     let expected =
-        "subscription  accepted  delivered  filtered  dead-lettered  dropped  pending  balances
-leaves               2          0         0              0        0        2       yes
-stays                2          0         0              0        0        2       yes
+        "subscription  accepted  delivered  filtered  dead-lettered  dropped  pending  blocked  balances
+leaves               2          0         0              0        0        2        0       yes
+stays                2          0         0              0        0        2        0       yes
 ";
     assert_eq!(bridge.command(&["ledger"]), expected);
 

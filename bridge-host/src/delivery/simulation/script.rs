@@ -199,6 +199,8 @@ impl Rule<'_> {
                 let given_up = shown == Shown::Final || failed && exhausted;
                 given_up && letter.attempts == self.attempt
             }
+            // There is one broker, and it keeps its own.
+            Settlement::Moved => false,
         }
     }
 }

@@ -160,7 +160,7 @@ fn endpoints_for_a_component_that_sends_nothing() {
     let filter = format!("chain = [{:?}]\nto = \"http://d.example\"", guest("filter"));
     let told = wrong(&filter);
     assert!(told.contains("sends no messages"), "{told}");
-    assert!(told.contains(":5:"), "{told}");
+    assert!(told.contains(":6:"), "{told}");
     let both = format!(
         "chain = [{:?}]\nto = \"http://d.example\"",
         guest("announce")
