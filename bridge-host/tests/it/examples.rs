@@ -237,6 +237,18 @@ async fn handler(config: &str, endpoint: &Endpoint) {
     assert!(ledger.balances(), "{ledger:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn asynchronous() {
+    let endpoint = Endpoint::accepting().await;
+    let bridge = Bridge::start(&config("async", &endpoint)).await;
+    let order = r#"{"id": 1, "amount": 250}"#;
+    bridge.accept("orders.new", &JSON, order).await;
+    let small = r#"{"id": 2, "amount": 5}"#;
+    bridge.accept("orders.new", &JSON, small).await;
+    let ledger = bridge.ledger_when("orders", |it| it.pending == 0).await;
+    assert_eq!((ledger.delivered, ledger.filtered), (1, 1), "{ledger:?}");
+}
+
 /// The script as it is: two hosts on JetStream, one killed.
 #[tokio::test(flavor = "multi_thread")]
 async fn nats_takeover() {

@@ -26,13 +26,6 @@ impl Model {
             .collect()
     }
 
-    /// Nothing is pending, and no letter blocks.
-    pub(super) fn is_settled(&self) -> bool {
-        let inner = self.lock();
-        let mut entries = inner.entries.iter();
-        entries.all(|entry| entry.state.is_final() && !entry.blocks())
-    }
-
     /// What a broker answers of this message; where its lease holds, it waits
     /// from here on.
     pub(super) fn turn(&self, index: usize, holds: bool) -> Turn {
