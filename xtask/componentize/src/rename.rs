@@ -169,7 +169,7 @@ impl<'a> Source<'a> {
         let mut named = Named::new();
         for (name, id) in &self.all {
             let bounds = define(&mut inner, self.resolve, *id, &named);
-            let index = inner.import(&argument(name), ComponentTypeRef::Type(bounds));
+            let index = inner.import(argument(name), ComponentTypeRef::Type(bounds));
             named.insert(*id, index);
         }
         let ty = self.signature(&mut inner, &named);
