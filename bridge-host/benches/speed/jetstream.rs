@@ -135,7 +135,7 @@ fn with_bridge(
         let handler = report::adapter(url);
         let watch = Watch::start();
         let done = async move { settled(&consumer).await };
-        bridge::forward(subscription, handler, Workers::current(), done).await;
+        bridge::forward(subscription, handler, IN_FLIGHT, Workers::current(), done).await;
         watch.stop(messages)
     })
 }

@@ -28,10 +28,9 @@ impl LetterTopic {
         topic: &str,
         others: Arc<dyn DeadLetters>,
     ) -> Result<Self, BrokerError> {
-        match broker.keep_topic(topic).await {
-            Err(refused @ BrokerError::Refused(_)) => return Err(refused),
-            // It is done once the broker can be reached.
-            Ok(()) | Err(_) => {}
+        // Any other failure is made good once the broker can be reached.
+        if let Err(refused @ BrokerError::Refused(_)) = broker.keep_topic(topic).await {
+            return Err(refused);
         }
         Ok(Self {
             broker,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bridge_host::broker::Subscription;
 use bridge_host::compose::ADAPTER;
+use bridge_host::guest::contract::{Contract, Handler};
 use bridge_host::guest::{Component, Endpoint, Environment, Grant, Limits, Runtime};
 use bridge_host::http::{Allow, Settings};
 
@@ -38,7 +39,9 @@ impl Form {
         let mut environment = environment(&url);
         if let Self::InProcess = self {
             let bytes = std::fs::read(&file).expect("a component");
-            let handler = runtime.load_handler(component, &bytes, environment.clone());
+            let contract = Contract::read(component, &bytes).expect("a component");
+            let kind = (contract.answers().expect("a handler"), contract.model());
+            let handler = runtime.load_handler(component, &bytes, kind, environment.clone());
             let pairs = environment.settings.iter();
             environment.endpoint = Some(Arc::new(Endpoint {
                 settings: mapping::Settings::from_pairs(pairs).expect("settings"),
@@ -46,7 +49,7 @@ impl Form {
                 replies: None,
             }));
         }
-        let adapter = runtime.load("adapter", ADAPTER, environment);
+        let adapter = runtime.load("adapter", ADAPTER, Handler::ADAPTER, environment);
         Started {
             adapter: Arc::new(adapter.expect("the adapter")),
         }
