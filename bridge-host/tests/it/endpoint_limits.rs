@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Bridge, Endpoint, Reply, until};
+use crate::harness::{Bridge, Endpoint, Reply, request, until};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -103,7 +103,10 @@ async fn the_limit_grows_and_shrinks_with_what_the_endpoint_bears() {
         (limit().await == 2).then_some(())
     })
     .await;
-    publish(&bridge, 400).await;
+    // All at once: one by one they might be delivered as they come.
+    let lines = "{\"topic\":\"orders\",\"data\":\"x\"}\n".repeat(1000);
+    let answer = request(bridge.intake, "POST", "/batch", &[], lines).await;
+    assert_eq!(answer.expect("an answer").status, 200);
     until("a limit that grew", || async {
         (limit().await >= 6).then_some(())
     })
@@ -115,7 +118,7 @@ async fn the_limit_grows_and_shrinks_with_what_the_endpoint_bears() {
     .await;
     status.store(204, Relaxed);
     let ledger = bridge
-        .ledger_when("all", |ledger| ledger.delivered == 400)
+        .ledger_when("all", |ledger| ledger.delivered == 1000)
         .await;
     assert!(ledger.balances() && ledger.dead_lettered == 0, "{ledger:?}");
 }
