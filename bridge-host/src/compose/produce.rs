@@ -20,7 +20,7 @@ const INNER_HANDLER: &str = "bridge:worlds/inner-handler@0.1.0";
 pub fn to_endpoint(parts: &[Part<'_>]) -> Result<Vec<u8>, ComposeError> {
     let last = parts.last().ok_or(ComposeError::Empty)?;
     let contract = Contract::read(last.name, last.bytes)?;
-    if !contract.produces() || contract.passes_on() {
+    if !contract.sends_only() {
         let face = contract.passes_to().or(contract.face());
         let mut parts = parts.to_vec();
         parts.push(Part::adapter(face.unwrap_or(MessageFace::Synchronous)));
@@ -33,7 +33,7 @@ pub fn to_endpoint(parts: &[Part<'_>]) -> Result<Vec<u8>, ComposeError> {
 /// Whether it sends messages and passes none on.
 pub fn sends_only(part: &Part<'_>) -> Result<bool, ComposeError> {
     let contract = Contract::read(part.name, part.bytes)?;
-    Ok(contract.produces() && !contract.passes_on())
+    Ok(contract.sends_only())
 }
 
 /// Makes the component one that sends its messages to endpoints, by the name

@@ -134,6 +134,11 @@ impl Contract {
         self.import(PRODUCER).is_some()
     }
 
+    /// It sends messages and passes none on.
+    pub fn sends_only(&self) -> bool {
+        self.produces() && !self.passes_on()
+    }
+
     /// It may send HTTP requests.
     pub fn requests(&self) -> bool {
         self.imports
