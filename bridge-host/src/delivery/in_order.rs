@@ -170,25 +170,30 @@ impl Worker {
         let engine = self.engine.clone();
         let story = story(&engine, &head);
         let settlement = self.blocking(&head, settlement);
-        let keepsake = Keepsake::of(&head.message, head.published, &*head.receipt);
+        let mut keepsake = Keepsake::of(&head.message, head.published, &*head.receipt);
         let dead_letters = &*engine.delivery.dead_letters;
-        let settled = tokio::select! {
-            biased;
-            settled = settle(head.receipt, &settlement, keepsake, dead_letters, &story) => settled,
-            never = self.keep(None) => match never {},
-        };
-        self.take_in();
-        if settled {
-            let age = SystemTime::now().duration_since(head.published);
-            place.settled(Settled::new(&settlement, age.unwrap_or_default()));
-            if let Some(again) = self.again.take() {
-                // Its dead letter is kept already.
-                settle(again.receipt, &settlement, None, dead_letters, &story).await;
+        let mut receipt = head.receipt;
+        loop {
+            let keepsake = keepsake.take();
+            let settled = tokio::select! {
+                biased;
+                settled = settle(receipt, &settlement, keepsake, dead_letters, &story) => settled,
+                never = self.keep(None) => match never {},
+            };
+            self.take_in();
+            if !settled {
+                drop(place);
+                return self.redelivered().await;
             }
-            return Ok(End::Settled);
+            // Come again meanwhile, it is held by that receipt.
+            match self.again.take() {
+                Some(again) => receipt = again.receipt,
+                None => break,
+            }
         }
-        drop(place);
-        self.redelivered().await
+        let age = SystemTime::now().duration_since(head.published);
+        place.settled(Settled::new(&settlement, age.unwrap_or_default()));
+        Ok(End::Settled)
     }
 
     /// Waits for a message that could not be settled to come again.

@@ -26,8 +26,15 @@ impl Model {
             .collect()
     }
 
-    /// What a broker answers of this message; where its lease holds, it waits
-    /// from here on.
+    /// Nothing is pending, and no letter blocks.
+    pub(super) fn is_settled(&self) -> bool {
+        let inner = self.lock();
+        let mut entries = inner.entries.iter();
+        entries.all(|entry| entry.state.is_final() && !entry.blocks())
+    }
+
+    /// What a broker answers of this message: one whose turn comes later waits
+    /// from here on, whoever has it leased.
     pub(super) fn turn(&self, index: usize, holds: bool) -> Turn {
         let mut inner = self.lock();
         let key = inner.entries[index].key;
@@ -44,8 +51,8 @@ impl Model {
             (false, false, true) if entry.waits => Turn::Now,
             _ => Turn::Later,
         };
+        entry.waits |= turn == Turn::Later;
         if turn == Turn::Later && holds {
-            entry.waits = true;
             entry.state = if blocked {
                 State::Blocked
             } else {
