@@ -105,7 +105,7 @@ enum Error {
 pub(super) fn run(args: &Args) -> ExitCode {
     let done = match args.store.found() {
         Err(faults) => return report::faults(&faults),
-        Ok(Found::Folder(folder)) => in_folder(&folder, &args.command),
+        Ok(Found::Folder(folder, others)) => in_folder(&folder, &others, &args.command),
         Ok(Found::Published(published)) => on_topics(*published, &args.command),
     };
     match done {
@@ -114,10 +114,15 @@ pub(super) fn run(args: &Args) -> ExitCode {
     }
 }
 
-fn in_folder(folder: &Path, command: &Command) -> Result<(), Error> {
+fn in_folder(folder: &Path, others: &[String], command: &Command) -> Result<(), Error> {
     let inspector = Inspector::open(folder)?;
     match command {
-        Command::List { subscription, json } => list(&inspector, subscription.as_deref(), *json)?,
+        Command::List { subscription, json } => {
+            list(&inspector, subscription.as_deref(), *json)?;
+            for name in others.iter().filter(|_| !json) {
+                println!("there are topics of dead letters, too: --connection {name}");
+            }
+        }
         Command::Show { letter, json } => {
             print!("{}", show::whole(&inspector.dead_letter(*letter)?, *json));
         }

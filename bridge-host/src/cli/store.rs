@@ -19,8 +19,8 @@ pub(super) struct Store {
 
 /// What a command looks into.
 pub(super) enum Found {
-    /// An embedded broker.
-    Folder(PathBuf),
+    /// An embedded broker's, and the connections that have dead letters besides.
+    Folder(PathBuf, Vec<String>),
     /// Topics of another, which dead letters are published on.
     Published(Box<Published>),
 }
@@ -40,7 +40,7 @@ impl Store {
     /// counts: it can be looked into while another part is being mended.
     pub(super) fn folder(&self) -> Result<PathBuf, Vec<Fault>> {
         match self.found()? {
-            Found::Folder(folder) => Ok(folder),
+            Found::Folder(folder, _) => Ok(folder),
             Found::Published(published) => Err(self.keeps_nothing(&published.config)),
         }
     }
@@ -51,11 +51,14 @@ impl Store {
         let file = match &self.config {
             Some(file) => file.clone(),
             None if default.exists() => default,
-            None => return Ok(Found::Folder(Settings::default().path)),
+            None => return Ok(Found::Folder(Settings::default().path, Vec::new())),
         };
         let config = config::load(&file, &ProcessEnvironment, &|_, _| Vec::new())?;
         match config.connections.get(&self.connection) {
-            Some(Connection::Embedded(settings)) => Ok(Found::Folder(settings.path.clone())),
+            Some(Connection::Embedded(settings)) => {
+                let folder = settings.path.clone();
+                Ok(Found::Folder(folder, with_letters(&config)))
+            }
             Some(_) => self.published(config),
             None => {
                 let known: Vec<_> = config.connections.keys().map(String::as_str).collect();
@@ -92,4 +95,14 @@ impl Store {
         let help = "they are in the embedded broker: leave --connection out";
         vec![Fault::new(None, what, Some(help))]
     }
+}
+
+/// The connections on which dead letters are published.
+fn with_letters(config: &Config) -> Vec<String> {
+    let letters = config.subscriptions.iter();
+    let letters = letters.filter_map(|one| one.dead_letters.as_ref());
+    let mut names: Vec<_> = letters.map(|to| to.connection.clone()).collect();
+    names.sort();
+    names.dedup();
+    names
 }

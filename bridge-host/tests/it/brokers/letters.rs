@@ -57,6 +57,8 @@ async fn published_shown_replayed_and_dropped() {
     );
     assert_eq!((first.status, first.attempts), (Some(400), 1));
     assert_eq!(bridge.dead_letters().len(), 0, "in the local store");
+    let list = bridge.command(&["deadletters", "list"]);
+    assert!(list.contains("--connection events"), "{list}");
     let given_up = |it: &crate::harness::Ledger| (it.dead_lettered, it.pending) == (1, 0);
     bridge.ledger_when("orders", given_up).await;
     let on = |command: &str, number: i64| {
