@@ -289,9 +289,10 @@ fn receive(
     let Call {
         mut message,
         id,
+        reply_to,
         timeout,
     } = call;
     message.metadata.retain(|(key, _)| key != ID_KEY);
-    let held = store.data_mut().receive(message, id.clone())?;
+    let held = store.data_mut().receive(message, id.clone(), reply_to)?;
     Ok((held, CallState::with(trace, id, timeout)))
 }
