@@ -212,7 +212,11 @@ fn what_the_newest_draft_sends_is_not_posted() {
     let items = format!("import wasi:messaging/producer@0.2.0-draft;{END}");
     let sender = component(&newest(), &items);
     let error = to_endpoint(&[part("sender.wasm", &sender)]).expect_err("no adapter for it");
-    assert!(error.to_string().starts_with("sender.wasm sends messages as the newest draft"));
+    assert!(
+        error
+            .to_string()
+            .starts_with("sender.wasm sends messages as the newest draft")
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Components that are made from the newest draft of wasi:messaging: alone, in
 //! chains, and as those who ask and reply.
 
-use crate::harness::{Bridge, Endpoint, NatsServer, guest, request};
+use crate::harness::{Bridge, Endpoint, NatsServer, guest};
 
 const RETRY: &str = "retry = { max_attempts = 2, initial = \"1ms\", max = \"2ms\" }\n";
 
@@ -23,17 +23,20 @@ fn answers(from: &str, endpoint: &Endpoint) -> String {
 }
 
 fn nats(server: &NatsServer) -> String {
-    format!("[connections.events]\ntype = \"nats\"\nurl = {:?}\n", server.url())
+    format!(
+        "[connections.events]\ntype = \"nats\"\nurl = {:?}\n",
+        server.url()
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn results_mean_what_they_mean() {
     let bridge = Bridge::start(&desk("desk", "embedded", "desk.>")).await;
     for (verb, attempts, words) in [
-        ("timeout", 2, "timeout"),
+        ("timeout", 2, "timed out"),
         ("denied", 1, "permission denied: the desk is closed"),
         ("other", 1, "the desk was told to"),
-        ("trap", 2, "trapped"),
+        ("trap", 2, "gave up after 2 attempts"),
     ] {
         let id = bridge.accept(&format!("desk.{verb}"), &[], "x").await;
         let letter = bridge.dead_letter(&id).await;
@@ -48,7 +51,7 @@ async fn what_it_sends_is_published() {
     let config = desk("desk", "embedded", "desk.>") + &answers("embedded", &endpoint);
     let bridge = Bridge::start(&config).await;
     let headers = [
-        ("connection", "embedded"),
+        ("via", "embedded"),
         ("topic", "answers"),
         ("content-type", "text/x-desk"),
     ];
@@ -60,10 +63,13 @@ async fn what_it_sends_is_published() {
     assert_eq!(received.body, "hello");
     let ledger = bridge.ledger_when("desk", |it| it.pending == 0).await;
     assert_eq!((ledger.delivered, ledger.filtered), (1, 0));
-    let unknown = [("connection", "nowhere"), ("topic", "answers")];
+    let unknown = [("via", "nowhere"), ("topic", "answers")];
     let id = bridge.accept("desk.send", &unknown, "hello").await;
     let letter = bridge.dead_letter(&id).await;
-    assert!(letter.reason.contains("no connection is named \"nowhere\""), "{letter:?}");
+    assert!(
+        letter.reason.contains("no connection is named \"nowhere\""),
+        "{letter:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,7 +85,9 @@ async fn a_filter_in_front_of_the_adapter() {
     let headers = [("content-type", "text/plain"), ("x-kept", "yes")];
     let id = bridge.accept("a.topic", &headers, "enough").await;
     bridge.accept("a.topic", &headers, "less").await;
-    let ledger = bridge.ledger_when("filter", |it| it.pending == 0 && it.accepted == 2).await;
+    let ledger = bridge
+        .ledger_when("filter", |it| it.pending == 0 && it.accepted == 2)
+        .await;
     assert_eq!((ledger.delivered, ledger.filtered), (1, 1));
     let received = endpoint.received().remove(0);
     assert_eq!((received.path.as_str(), received.id()), ("/in", id));
@@ -105,7 +113,7 @@ async fn one_asks_and_the_other_replies() {
         + &answers("events", &endpoint);
     let bridge = Bridge::start(&config).await;
     let mut headers = vec![
-        ("connection", "events"),
+        ("via", "events"),
         ("topic", "desk.reply"),
         ("to", "answers"),
         ("replies", "2"),
@@ -123,7 +131,10 @@ async fn one_asks_and_the_other_replies() {
 
     // Nobody listens; somebody listens, and does not reply.
     headers[3] = ("timeout-ms", "300");
-    for (topic, words) in [("elsewhere", "nobody who replies listens"), ("desk.other", "timeout")] {
+    for (topic, words) in [
+        ("elsewhere", "nobody who replies listens"),
+        ("desk.other", "timed out"),
+    ] {
         headers[1] = ("topic", topic);
         let id = bridge.accept("questions.ask", &headers, "why?").await;
         let letter = bridge.dead_letter(&id).await;
@@ -135,12 +146,18 @@ async fn one_asks_and_the_other_replies() {
 #[tokio::test(flavor = "multi_thread")]
 async fn brokers_without_requests_say_so() {
     let bridge = Bridge::start(&desk("desk", "embedded", "desk.>")).await;
-    let headers = [("connection", "embedded"), ("topic", "desk.reply"), ("to", "answers")];
+    let headers = [
+        ("via", "embedded"),
+        ("topic", "desk.reply"),
+        ("to", "answers"),
+    ];
     for (verb, words) in [
         ("ask", "this broker has no requests and replies"),
         ("reply", "this message cannot be replied to"),
     ] {
-        let id = bridge.accept(&format!("desk.{verb}"), &headers, "why?").await;
+        let id = bridge
+            .accept(&format!("desk.{verb}"), &headers, "why?")
+            .await;
         let letter = bridge.dead_letter(&id).await;
         assert_eq!(letter.attempts, 1, "{letter:?}");
         assert!(letter.reason.contains(words), "{letter:?}");
@@ -150,10 +167,13 @@ async fn brokers_without_requests_say_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_has_no_topics_of_its_own_and_is_told_by_inspect() {
     let config = desk("desk", "embedded", "desk.>").replace("topics = [\"desk.>\"]\n", "");
-    let bridge = Bridge::start("").await;
+    let bridge = Bridge::start(&(config.clone() + "topics = [\"desk\"]\n")).await;
     let desk = guest("draft-desk").display().to_string();
     let shown = bridge.command(&["inspect", &desk]);
-    assert!(shown.contains("speaks the newest draft of wasi:messaging"), "{shown}");
+    assert!(
+        shown.contains("speaks the newest draft of wasi:messaging"),
+        "{shown}"
+    );
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("bridge.toml");
     std::fs::write(&file, config).expect("it is written");

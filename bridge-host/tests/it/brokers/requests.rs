@@ -74,7 +74,10 @@ pub async fn nobody_answers<S: Server>() {
     let Err(BrokerError::Unavailable(why)) = asked else {
         panic!("{asked:?}");
     };
-    assert!(why.contains("nobody who replies listens on \"questions\""), "{why}");
+    assert!(
+        why.contains("nobody who replies listens on \"questions\""),
+        "{why}"
+    );
     assert!(began.elapsed() < long, "{:?}", began.elapsed());
 
     let mut subscription = subscribe(&broker, &["questions"]).await;
@@ -86,7 +89,9 @@ pub async fn nobody_answers<S: Server>() {
     let asking = broker.clone();
     let asked = tokio::spawn(async move { asking.request(question(4 * short, 9)).await });
     let incoming = next(&mut subscription).await;
-    let replied = incoming.reply_to.reply(Message::new("", "one"), MessageId::generate());
+    let replied = incoming
+        .reply_to
+        .reply(Message::new("", "one"), MessageId::generate());
     replied.await.expect("it is sent");
     ack(incoming).await;
     assert_eq!(asked.await.expect("no panic").expect("a reply").len(), 1);
