@@ -51,7 +51,7 @@ async fn what_it_sends_is_published() {
     let config = desk("desk", "embedded", "desk.>") + &answers("embedded", &endpoint);
     let bridge = Bridge::start(&config).await;
     let headers = [
-        ("via", "embedded"),
+        ("client", "embedded"),
         ("topic", "answers"),
         ("content-type", "text/x-desk"),
     ];
@@ -63,7 +63,7 @@ async fn what_it_sends_is_published() {
     assert_eq!(received.body, "hello");
     let ledger = bridge.ledger_when("desk", |it| it.pending == 0).await;
     assert_eq!((ledger.delivered, ledger.filtered), (1, 0));
-    let unknown = [("via", "nowhere"), ("topic", "answers")];
+    let unknown = [("client", "nowhere"), ("topic", "answers")];
     let id = bridge.accept("desk.send", &unknown, "hello").await;
     let letter = bridge.dead_letter(&id).await;
     assert!(
@@ -113,7 +113,7 @@ async fn one_asks_and_the_other_replies() {
         + &answers("events", &endpoint);
     let bridge = Bridge::start(&config).await;
     let mut headers = vec![
-        ("via", "events"),
+        ("client", "events"),
         ("topic", "desk.reply"),
         ("to", "answers"),
         ("replies", "2"),
@@ -147,7 +147,7 @@ async fn one_asks_and_the_other_replies() {
 async fn brokers_without_requests_say_so() {
     let bridge = Bridge::start(&desk("desk", "embedded", "desk.>")).await;
     let headers = [
-        ("via", "embedded"),
+        ("client", "embedded"),
         ("topic", "desk.reply"),
         ("to", "answers"),
     ];

@@ -63,7 +63,7 @@ fn answer(message: &Message) -> Result<(), Error> {
 
 /// Asks, and sends what comes to the topic `to`, each with its own.
 fn ask(message: &Message) -> Result<(), Error> {
-    let client = Client::connect(&wanted(message, "via")?)?;
+    let client = Client::connect(&wanted(message, "client")?)?;
     let number = |key: &str| entry(message, key).and_then(|text| text.parse().ok());
     let options = RequestOptions::new();
     if let Some(ms) = number("timeout-ms") {
@@ -92,7 +92,7 @@ fn ask(message: &Message) -> Result<(), Error> {
 
 /// Sends a message that has no topic yet.
 fn send(message: &Message) -> Result<(), Error> {
-    let client = Client::connect(&wanted(message, "via")?)?;
+    let client = Client::connect(&wanted(message, "client")?)?;
     let made = copy(message);
     if let Some(topic) = made.topic() {
         return Err(Error::Other(format!(
