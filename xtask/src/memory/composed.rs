@@ -63,7 +63,7 @@ fn rested(folder: &Path) -> Result {
         .filter(|line| line.contains("holds=true"))
         .count();
     println!(
-        "  {} times an instance came to rest, {holding} with resources left",
+        "  instances that came to rest: {}, with resources left: {holding}",
         rests.len()
     );
     match (rests.len(), holding) {
