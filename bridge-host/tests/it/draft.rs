@@ -1,7 +1,10 @@
 //! Components that are made from the newest draft of wasi:messaging: alone, in
 //! chains, and as those who ask and reply.
 
-use crate::harness::{Bridge, Endpoint, NatsServer, guest};
+use std::process::Command;
+
+use crate::guests_of_others::wac;
+use crate::harness::{Bridge, Endpoint, NatsServer, binary, guest};
 
 const RETRY: &str = "retry = { max_attempts = 2, initial = \"1ms\", max = \"2ms\" }\n";
 
@@ -74,11 +77,35 @@ async fn what_it_sends_is_published() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_filter_in_front_of_the_adapter() {
+    filters(&format!("chain = [{:?}]", guest("draft-filter"))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_it_does_when_wac_plugs_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let mut adapter = Command::new(binary());
+    adapter.args(["adapter", "--kind", "forward-draft", "-o"]);
+    let mut plug = Command::new(wac());
+    plug.arg("plug").arg(guest("draft-filter")).arg("--plug");
+    for command in [
+        adapter.arg(path("adapter.wasm")),
+        plug.arg(path("adapter.wasm"))
+            .arg("-o")
+            .arg(path("whole.wasm")),
+    ] {
+        let output = command.output().expect("the tool runs");
+        assert!(output.status.success(), "{output:?}");
+    }
+    filters(&format!("component = {:?}", path("whole.wasm"))).await;
+}
+
+/// The filter, in this line of a subscription.
+async fn filters(component: &str) {
     let endpoint = Endpoint::accepting().await;
     let bridge = Bridge::start(&format!(
-        "[[subscriptions]]\nname = \"filter\"\ntopics = [\">\"]\nchain = [{:?}]\nto = {:?}\n\
+        "[[subscriptions]]\nname = \"filter\"\ntopics = [\">\"]\n{component}\nto = {:?}\n\
          settings = {{ least = \"5\" }}\n",
-        guest("draft-filter"),
         endpoint.url("/in"),
     ))
     .await;
@@ -129,6 +156,11 @@ async fn one_asks_and_the_other_replies() {
     }
     bridge.ledger_when("asks", |it| it.delivered == 1).await;
 
+    // Nobody asked with this one: a reply to it is ok, and nothing is sent.
+    let publish = [("client", "events"), ("topic", "desk.reply")];
+    bridge.accept("questions.send", &publish, "so").await;
+    bridge.ledger_when("replies", |it| it.filtered == 1).await;
+
     // Nobody listens; somebody listens, and does not reply.
     headers[3] = ("timeout-ms", "300");
     for (topic, words) in [
@@ -177,7 +209,7 @@ async fn it_has_no_topics_of_its_own_and_is_told_by_inspect() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("bridge.toml");
     std::fs::write(&file, config).expect("it is written");
-    let checked = std::process::Command::new(crate::harness::binary())
+    let checked = Command::new(binary())
         .arg("check")
         .arg(&file)
         .output()

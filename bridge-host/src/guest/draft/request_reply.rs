@@ -7,7 +7,7 @@ use wasmtime::Result;
 use wasmtime::component::Resource;
 
 use super::{DraftClient, Error, asking};
-use crate::broker::{Reply, Request};
+use crate::broker::{Reply, ReplyTo, Request};
 use crate::guest::messaging::HeldMessage;
 use crate::guest::state::State;
 
@@ -81,9 +81,14 @@ impl asking::Host for &mut State {
     ) -> Result<Result<(), Error>> {
         let held = self.release(message)?;
         let back = self.table.get(&reply_to)?.received.clone();
+        let back = back.unwrap_or_default();
         let id = self.id_to_send(&held);
-        let sent = back.unwrap_or_default().reply(held.message, id).await;
-        Ok(self.sent(sent).map_err(Error::from))
+        let replied = back.reply(held.message, id).await;
+        let replied = match back {
+            ReplyTo::Wanted(_) => self.sent(replied),
+            ReplyTo::Unwanted | ReplyTo::Impossible => replied,
+        };
+        Ok(replied.map_err(Error::from))
     }
 }
 
