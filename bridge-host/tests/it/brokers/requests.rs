@@ -18,7 +18,7 @@ fn question(timeout: Duration, most: u32) -> Request {
     }
 }
 
-pub async fn where_they_are_promised<S: Server>() {
+pub async fn requests_where_they_are_promised<S: Server>() {
     let server = S::start().await;
     let broker = server.connect().await;
     let mut subscription = subscribe(&broker, &["questions"]).await;
@@ -62,7 +62,7 @@ pub async fn where_they_are_promised<S: Server>() {
     ack(incoming).await;
 }
 
-pub async fn nobody_answers<S: Server>() {
+pub async fn requests_that_nobody_answers<S: Server>() {
     let server = S::start().await;
     let broker = server.connect().await;
     if !broker.capabilities().requests {
