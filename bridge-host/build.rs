@@ -5,9 +5,10 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 /// The packages of adapter/ that are carried.
-const ADAPTERS: [&str; 5] = [
+const ADAPTERS: [&str; 6] = [
     "forward",
     "forward-async",
+    "forward-draft",
     "produce",
     "produce-by-name",
     "shell",

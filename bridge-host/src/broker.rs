@@ -8,12 +8,14 @@ mod letter_topic;
 mod letters;
 pub mod nats;
 mod open;
+mod request;
 
 pub use both::Both;
 pub use capabilities::Capabilities;
 pub use letter_topic::LetterTopic;
 pub use letters::{DeadLetter, DeadLetters, GivenUp, KeptDeadLetter, Turn, Waiting, Which};
 pub use open::{Connection, OpenError, Opened};
+pub use request::{Asker, Reply, ReplyTo, Request};
 
 use std::fmt;
 use std::pin::Pin;
@@ -72,6 +74,15 @@ pub trait Broker: Send + Sync {
     ) -> Result<(), BrokerError> {
         Err(BrokerError::Refused(
             "this broker takes no dead letters back".into(),
+        ))
+    }
+
+    /// Publishes a message and waits for replies to it: none is an error.
+    async fn request(&self, _request: Request) -> Result<Vec<Reply>, BrokerError> {
+        Err(BrokerError::Refused(
+            "this broker has no requests and replies, as a connection of type \"nats\" has; publish the \
+             message, and take the answer from a topic of its own"
+                .into(),
         ))
     }
 
@@ -177,6 +188,8 @@ pub struct Incoming {
     pub attempt: u32,
     /// When the broker took it.
     pub published: SystemTime,
+    /// Where replies to it go.
+    pub reply_to: ReplyTo,
     /// To settle it with.
     pub receipt: Box<dyn Receipt>,
 }

@@ -6,6 +6,7 @@ mod error;
 mod fit;
 mod link;
 mod produce;
+mod shapes;
 
 pub use error::ComposeError;
 pub use produce::{sends_only, to_endpoint, to_endpoints};
@@ -20,6 +21,8 @@ use link::{Joint, Link, with_adapter};
 pub const ADAPTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/forward.wasm"));
 /// The asynchronous adapter, which asks an HTTP handler that it is composed with.
 pub const ASYNC_ADAPTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/forward-async.wasm"));
+/// The adapter for chains of the newest draft of wasi:messaging.
+pub const DRAFT_ADAPTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/forward-draft.wasm"));
 /// What stands for the network behind the asynchronous adapter, in hosts that
 /// offer `wasi:http/client` and no `wasi:http/handler`. It has no code.
 pub const CLIENT_AS_HANDLER: &[u8] =
@@ -48,6 +51,7 @@ impl Part<'static> {
         let (name, bytes) = match face {
             MessageFace::Synchronous => ("the built-in adapter", ADAPTER),
             MessageFace::Asynchronous => ("the built-in asynchronous adapter", ASYNC_ADAPTER),
+            MessageFace::Draft => ("the built-in adapter of the newest draft", DRAFT_ADAPTER),
         };
         Self { name, bytes }
     }

@@ -27,6 +27,8 @@ Usage: cargo xtask <COMMAND>
   bench [ARG]…    the benchmark, beside a native forwarder
   faults          what NATS and the bridges on it go through, for a minute each, and what is lost
   memory [COUNT]  so many messages (200,000) through each durable broker, and the bridge's memory meanwhile
+  memory composed [COUNT]
+                  the same through a filter, the adapter, an HTTP middleware and a handler in one file
   tidy            the rules of the house, checked as text
 ";
 
@@ -42,6 +44,8 @@ fn main() -> ExitCode {
         ["bench", arguments @ ..] => bench::run(&root, arguments),
         ["faults"] => faults::run(&root),
         ["memory"] => memory::run(&root, "200000"),
+        ["memory", "composed"] => memory::run_composed(&root, "200000"),
+        ["memory", "composed", count] => memory::run_composed(&root, count),
         ["memory", count] => memory::run(&root, count),
         ["tidy"] => tidy::run(&root),
         ["help" | "--help" | "-h"] => {

@@ -1,7 +1,11 @@
 //! `cargo xtask memory`: many messages through the real bridge on a durable
-//! broker, and what it has in memory meanwhile, which must not grow.
+//! broker, and what it has in memory meanwhile, which must not grow. What goes
+//! through one composed file is in `composed`.
 
+mod composed;
 mod run;
+
+pub use composed::run as run_composed;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -29,21 +33,12 @@ impl Broker {
 
 /// Runs both, and fails where memory grew.
 pub fn run(root: &Path, count: &str) -> Result {
-    let count: u64 = count
-        .parse()
-        .ok()
-        .filter(|count| *count >= 1000)
-        .ok_or_else(|| format!("{count:?} is no number of messages: at least 1000"))?;
+    let count = number(count)?;
     let binary = build(root)?;
     tools::nats::ensure()?;
     let mut grew = Vec::new();
     for broker in [Broker::Embedded, Broker::JetStream] {
-        let folder = root.join("target/memory").join(broker.name());
-        let unusable = |e| format!("cannot use {}: {e}", folder.display());
-        if folder.exists() {
-            fs::remove_dir_all(&folder).map_err(unusable)?;
-        }
-        fs::create_dir_all(&folder).map_err(unusable)?;
+        let folder = fresh(root, broker.name())?;
         if !flat(&binary, &folder, broker, count)? {
             grew.push(broker.name());
         }
@@ -52,6 +47,22 @@ pub fn run(root: &Path, count: &str) -> Result {
         true => Ok(()),
         false => Err(format!("memory grew with {}", grew.join(" and "))),
     }
+}
+
+fn number(count: &str) -> Result<u64> {
+    let count = count.parse().ok().filter(|count| *count >= 1000);
+    count.ok_or_else(|| "the number of messages is at least 1000".into())
+}
+
+/// An empty folder.
+fn fresh(root: &Path, name: &str) -> Result<PathBuf> {
+    let folder = root.join("target/memory").join(name);
+    let unusable = |e| format!("cannot use {}: {e}", folder.display());
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(unusable)?;
+    }
+    fs::create_dir_all(&folder).map_err(unusable)?;
+    Ok(folder)
 }
 
 /// The binary, in the profile and with the features of the tests.

@@ -24,6 +24,9 @@ pub struct Capabilities {
     pub deduplicates: bool,
     /// Several hosts can share a subscription.
     pub shared: bool,
+    /// A message can be sent as a request, and one that came as a request be
+    /// replied to.
+    pub requests: bool,
     /// How long a message stays with whom it was given to, unless that is
     /// extended; `None` for as long as the process lives.
     pub lease: Option<Duration>,

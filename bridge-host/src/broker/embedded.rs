@@ -63,6 +63,7 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     ordered: true,
     deduplicates: true,
     shared: false,
+    requests: false,
     lease: None,
 };
 

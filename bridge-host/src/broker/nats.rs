@@ -12,6 +12,7 @@ mod letters;
 mod member;
 mod pull;
 mod receipt;
+mod request;
 mod settings;
 mod stream;
 mod subject;
@@ -37,6 +38,7 @@ pub const CORE: Capabilities = Capabilities {
     ordered: false,
     deduplicates: false,
     shared: true,
+    requests: true,
     lease: None,
 };
 
@@ -49,5 +51,6 @@ pub const JETSTREAM: Capabilities = Capabilities {
     ordered: true,
     deduplicates: true,
     shared: true,
+    requests: false,
     lease: Some(settings::ACK_WAIT),
 };

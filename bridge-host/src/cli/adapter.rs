@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::{output, report};
-use crate::compose::{ADAPTER, ASYNC_ADAPTER, CLIENT_AS_HANDLER, PRODUCE, PRODUCE_BY_NAME, SHELL};
+use crate::compose::{
+    ADAPTER, ASYNC_ADAPTER, CLIENT_AS_HANDLER, DRAFT_ADAPTER, PRODUCE, PRODUCE_BY_NAME, SHELL,
+};
 
 /// Write a built-in adapter to a file, to compose with it elsewhere
 #[derive(clap::Args)]
@@ -24,6 +26,8 @@ enum Kind {
     Forward,
     /// The same for asynchronous chains; it asks the wasi:http 0.3 handler that it is composed with
     ForwardAsync,
+    /// The same for chains that speak the newest draft of wasi:messaging
+    ForwardDraft,
     /// What the asynchronous adapter is composed with where its requests go to
     /// the network: it offers wasi:http/client as wasi:http/handler
     ClientAsHandler,
@@ -40,6 +44,7 @@ impl Kind {
         match self {
             Self::Forward => ADAPTER,
             Self::ForwardAsync => ASYNC_ADAPTER,
+            Self::ForwardDraft => DRAFT_ADAPTER,
             Self::ClientAsHandler => CLIENT_AS_HANDLER,
             Self::Produce => PRODUCE,
             Self::ProduceByName => PRODUCE_BY_NAME,

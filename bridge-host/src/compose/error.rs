@@ -52,6 +52,35 @@ pub enum ComposeError {
         /// Those of the two that depart from the published contract.
         departs: Box<[String]>,
     },
+    /// Parts of two shapes of wasi:messaging.
+    #[error(
+        "{draft} and {published} do not fit: {draft} is made from the newest draft of wasi:messaging and \
+         {published} from the published contract; both are called {interface}, and are not the \
+         same:{}\n  build {draft} from wit/deps/messaging of bridge-host's source, or {published} from \
+         wit/draft/deps/messaging",
+        lines(differences, draft, published)
+    )]
+    Shapes {
+        /// The part that is of the newest draft.
+        draft: String,
+        /// The one that is not.
+        published: String,
+        /// In which they differ.
+        interface: String,
+        /// All that differs, seen from the first.
+        differences: Vec<Difference>,
+    },
+    /// The adapters for what is sent have messages of the published shape.
+    #[error(
+        "{file} sends messages as the newest draft of wasi:messaging has them, and the adapter that posts \
+         what a component sends is made for the published contract; let {file} send to a connection, \
+         from which another subscription forwards, or build it from wit/deps/messaging of \
+         bridge-host's source"
+    )]
+    DraftSends {
+        /// The component.
+        file: String,
+    },
     /// A part calls through an interface that the next one does not have.
     #[error(
         "{caller} and {callee} do not fit: {caller} imports {import}, and {callee} exports {}; \

@@ -3,8 +3,9 @@
 
 use super::error::ComposeError;
 use super::link::{Joint, Link};
+use super::shapes::check_shapes;
 use crate::guest::contract::{
-    ASYNC_HANDLER, Contract, Difference, HANDLER, Interface, differences, standard,
+    ASYNC_HANDLER, Contract, Difference, HANDLER, Interface, Shape, differences, standard,
 };
 
 /// Finds what is no part of a chain, else the first place where two parts do
@@ -14,6 +15,7 @@ pub(super) fn check(links: &[Link<'_>]) -> Result<(), ComposeError> {
     for link in links {
         check_kind(&link.contract)?;
     }
+    check_shapes(links)?;
     for pair in links.windows(2) {
         check_neighbours(&pair[0], &pair[1])?;
     }
@@ -30,10 +32,10 @@ pub(super) fn check(links: &[Link<'_>]) -> Result<(), ComposeError> {
     Ok(())
 }
 
-/// A part handles messages, in whatever shape but the newest draft's, or
-/// answers requests: what is wrong with any other is not that it does not fit.
+/// A part handles messages, in whatever shape, or answers requests: what is wrong
+/// with any other is not that it does not fit.
 fn check_kind(contract: &Contract) -> Result<(), ComposeError> {
-    if let Some(error) = contract.newest_draft() {
+    if let Some(error) = contract.mixed() {
         return Err(error.into());
     }
     if contract.face().is_none() && contract.http_handler().is_none() {
@@ -111,6 +113,9 @@ fn check_shared(one: &Contract, other: &Contract) -> Result<(), ComposeError> {
 /// The files of those whose interface is not the published one.
 fn departing(sides: [(&Contract, &Interface, bool); 2]) -> Box<[String]> {
     let departs = |(contract, interface, whole): (&Contract, &Interface, bool)| {
+        if contract.shape() == Some(Shape::Draft) {
+            return None;
+        }
         let wanted = standard(&interface.name)?;
         (!differences(interface, wanted, whole).is_empty()).then(|| contract.file.clone())
     };

@@ -84,7 +84,8 @@ pub(super) fn with_adapter<'a>(
         (None, Some(handler)) if ending == Ending::Adapter => Some(asynchronous(handler)?),
         (Some(last), Some(handler)) => match last.contract.passes_to() {
             Some(MessageFace::Asynchronous) => Some(asynchronous(handler)?),
-            Some(MessageFace::Synchronous) => {
+            Some(_) if handler.contract.service().is_none() => return Err(old(handler)),
+            Some(MessageFace::Synchronous | MessageFace::Draft) => {
                 return Err(ComposeError::Blocks {
                     file: last.part.name.into(),
                     handler: handler.part.name.into(),
@@ -107,8 +108,12 @@ pub(super) fn with_adapter<'a>(
 fn asynchronous(handler: &Link<'_>) -> Result<Part<'static>, ComposeError> {
     match handler.contract.service() {
         Some(_) => Ok(Part::adapter(MessageFace::Asynchronous)),
-        None => Err(ComposeError::OldHandler {
-            file: handler.part.name.into(),
-        }),
+        None => Err(old(handler)),
+    }
+}
+
+fn old(handler: &Link<'_>) -> ComposeError {
+    ComposeError::OldHandler {
+        file: handler.part.name.into(),
     }
 }

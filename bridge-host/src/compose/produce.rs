@@ -7,7 +7,7 @@ use super::{
     ComposeError, Ending, PRODUCE, PRODUCE_BY_NAME, Part, SHELL, chain_of, check_result,
     compose_as, export_all, register, write,
 };
-use crate::guest::contract::{Contract, HANDLER, MessageFace, PRODUCER, TYPES};
+use crate::guest::contract::{Contract, HANDLER, MessageFace, PRODUCER, Shape, TYPES};
 
 /// Where `produce-by-name` and `shell` meet: an export, and two imports.
 const RECEIVED: &str = "bridge:worlds/received@0.1.0";
@@ -26,6 +26,7 @@ pub fn to_endpoint(parts: &[Part<'_>]) -> Result<Vec<u8>, ComposeError> {
         parts.push(Part::adapter(face.unwrap_or(MessageFace::Synchronous)));
         return compose_as(&parts, Ending::Complete);
     }
+    check_shape(&contract)?;
     let chain = compose_as(parts, Ending::Complete)?;
     finished(sent_to_one(&chain), parts)
 }
@@ -44,7 +45,18 @@ pub fn to_endpoints(part: &Part<'_>) -> Result<Vec<u8>, ComposeError> {
         let file = part.name.to_owned();
         return Err(ComposeError::SendsNothing { file });
     }
+    check_shape(&contract)?;
     finished(sent_by_name(part.bytes), &[*part])
+}
+
+/// The adapters for what is sent have messages of the published shape.
+fn check_shape(contract: &Contract) -> Result<(), ComposeError> {
+    match contract.shape() {
+        Some(Shape::Draft) => Err(ComposeError::DraftSends {
+            file: contract.file.clone(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn finished(made: Result<Vec<u8>, String>, parts: &[Part<'_>]) -> Result<Vec<u8>, ComposeError> {

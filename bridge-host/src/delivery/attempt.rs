@@ -37,6 +37,7 @@ pub(super) async fn deliver(incoming: Incoming, in_flight: InFlight) {
         id,
         attempt,
         published,
+        reply_to,
         mut receipt,
     } = incoming;
     let engine = place.engine();
@@ -50,6 +51,7 @@ pub(super) async fn deliver(incoming: Incoming, in_flight: InFlight) {
     let call = Call {
         message,
         id,
+        reply_to,
         timeout: engine.delivery.policy.timeout,
     };
     let settlement = make(call, &place, &mut *receipt, &story).await;

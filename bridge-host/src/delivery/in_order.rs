@@ -148,6 +148,7 @@ impl Worker {
         let call = Call {
             message: head.message.clone(),
             id: head.id.clone(),
+            reply_to: head.reply_to.clone(),
             timeout: engine.delivery.policy.timeout,
         };
         let settlement = tokio::select! {

@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use wasmtime::Result;
 use wasmtime::component::InstancePre;
-use wasmtime::{Engine, Result, Store};
 
 use super::Handle;
 use super::asynchronous::Crowd;
 use super::contract::{Handler, MessageFace};
+use super::draft::MessagingRequestReplyPre;
 use super::instance::{Instance, Mould, Ready, limited};
-use super::messaging::{Error, ID_KEY, Messaging, MessagingPre};
+use super::messaging::{Error, ID_KEY, MessagingPre};
 use super::meter::{OutOfCompute, metered};
 use super::outcome::{Call, CallResult, Failure, Outcome};
 use super::pool::Pool;
+use super::receiver::Receiver;
 use super::response;
 use super::settings::Limits;
 use super::state::{Environment, Shared, State};
@@ -32,23 +34,8 @@ pub struct Component {
 /// Its instances: as many as are called at once, or one for many calls.
 enum Face {
     Synchronous(Arc<Pool<MessagingPre<State>>>),
+    Draft(Arc<Pool<MessagingRequestReplyPre<State>>>),
     Asynchronous(Crowd),
-}
-
-impl Ready for MessagingPre<State> {
-    type Bindings = Messaging;
-
-    fn of(ready: InstancePre<State>) -> Result<Self> {
-        Self::new(ready)
-    }
-
-    fn engine(&self) -> &Engine {
-        self.engine()
-    }
-
-    async fn instantiate(&self, store: &mut Store<State>) -> Result<Messaging> {
-        self.instantiate_async(store).await
-    }
 }
 
 impl Component {
@@ -64,6 +51,10 @@ impl Component {
                 let mould = Mould::new(name, ready, environment, shared)?;
                 Face::Synchronous(Pool::new(mould))
             }
+            MessageFace::Draft => {
+                let mould = Mould::new(name, ready, environment, shared)?;
+                Face::Draft(Pool::new(mould))
+            }
             MessageFace::Asynchronous => {
                 let mould = Mould::new(name, ready, environment, shared)?;
                 Face::Asynchronous(Crowd::new(mould))
@@ -76,12 +67,8 @@ impl Component {
     /// The topics that the component itself asks for.
     pub async fn subscribe(&self, timeout: Duration) -> Result<Vec<String>, CallResult> {
         match &self.face {
-            Face::Synchronous(pool) => {
-                let (lease, mut instance) = pool.take().await?;
-                let topics = instance.subscribe(timeout, pool.limits()).await?;
-                lease.give_back(instance);
-                Ok(topics)
-            }
+            Face::Synchronous(pool) => subscribe(pool, timeout).await,
+            Face::Draft(pool) => subscribe(pool, timeout).await,
             Face::Asynchronous(crowd) => crowd.subscribe(timeout).await,
         }
     }
@@ -92,6 +79,7 @@ impl Handle for Component {
     async fn handle(&self, call: Call) -> Outcome {
         let outcome = match &self.face {
             Face::Synchronous(pool) => handle(pool, call).await,
+            Face::Draft(pool) => handle(pool, call).await,
             Face::Asynchronous(crowd) => crowd.handle(call).await,
         };
         Outcome {
@@ -101,7 +89,23 @@ impl Handle for Component {
     }
 }
 
-async fn handle(pool: &Arc<Pool<MessagingPre<State>>>, call: Call) -> Outcome {
+async fn subscribe<R: Ready>(
+    pool: &Arc<Pool<R>>,
+    timeout: Duration,
+) -> Result<Vec<String>, CallResult>
+where
+    R::Bindings: Receiver,
+{
+    let (lease, mut instance) = pool.take().await?;
+    let topics = instance.subscribe(timeout, pool.limits()).await?;
+    lease.give_back(instance);
+    Ok(topics)
+}
+
+async fn handle<R: Ready>(pool: &Arc<Pool<R>>, call: Call) -> Outcome
+where
+    R::Bindings: Receiver,
+{
     let (lease, mut instance) = match pool.take().await {
         Ok(taken) => taken,
         Err(failure) => return failure.into(),
@@ -132,7 +136,7 @@ async fn handle(pool: &Arc<Pool<MessagingPre<State>>>, call: Call) -> Outcome {
     }
 }
 
-impl Instance<Messaging> {
+impl<B: Receiver> Instance<B> {
     /// Calls `handle`. After a failure the instance is of no more use.
     async fn handle(
         &mut self,
@@ -143,13 +147,13 @@ impl Instance<Messaging> {
         let Call {
             mut message,
             id,
+            reply_to,
             timeout,
         } = call;
         message.metadata.retain(|(key, _)| key != ID_KEY);
-        let end = match self.store.data_mut().receive(message, id) {
+        let end = match self.store.data_mut().receive(message, id, reply_to) {
             Ok(message) => {
-                let exports = self.bindings.wasi_messaging_incoming_handler();
-                let call = exports.call_handle(&mut self.store, message);
+                let call = self.bindings.handle(&mut self.store, message);
                 match within(metered(call, limits.compute), timeout, waits).await {
                     Some(Ok(end)) => end,
                     Some(Err(OutOfCompute)) => return Err(Failure::OutOfCompute(limits.compute)),
@@ -158,11 +162,7 @@ impl Instance<Messaging> {
             }
             Err(full) => Err(full),
         };
-        match end {
-            Ok(Ok(())) => Ok(CallResult::Ok),
-            Ok(Err(error)) => Ok(error.into()),
-            Err(trap) => Err(self.failure(trap, limits)),
-        }
+        end.map_err(|trap| self.failure(trap, limits))
     }
 
     /// Calls `subscribe`.
@@ -172,11 +172,9 @@ impl Instance<Messaging> {
         limits: &Limits,
     ) -> Result<Vec<String>, CallResult> {
         self.begin(MessageId::idle(), timeout);
-        let exports = self.bindings.wasi_messaging_incoming_handler();
-        let call = exports.call_subscribe(&mut self.store);
+        let call = self.bindings.subscribe(&mut self.store);
         let end = limited(call, timeout, limits).await?;
-        let topics = end.map_err(|trap| self.failure(trap, limits))?;
-        topics.map_err(CallResult::from)
+        end.map_err(|trap| self.failure(trap, limits))?
     }
 }
 

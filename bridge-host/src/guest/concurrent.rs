@@ -16,8 +16,8 @@ use super::messaging::types::HostMessage;
 use super::messaging::{HeldMessage, send_message};
 use super::state::State;
 
-/// Puts them in place of those that know of one call only.
-pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
+/// Puts those of HTTP in place of those that know of one call only.
+pub(super) fn add_http_to_linker(linker: &mut Linker<State>) -> Result<()> {
     linker.allow_shadowing(true);
     for (interface, function) in [
         ("wasi:http/client@0.3.0", "send"),
@@ -30,6 +30,13 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     linker
         .instance("wasi:http/outgoing-handler@0.2.0")?
         .func_wrap("handle", handle)?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// As [`add_http_to_linker`], for those of messaging.
+pub(super) fn add_messaging_to_linker(linker: &mut Linker<State>) -> Result<()> {
+    linker.allow_shadowing(true);
     linker
         .instance(TYPES)?
         .func_wrap("[constructor]message", make)?;

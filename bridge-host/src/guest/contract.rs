@@ -9,6 +9,7 @@ mod interface;
 mod messages;
 mod model;
 mod reach;
+mod shape;
 mod standard;
 mod text;
 
@@ -19,7 +20,8 @@ pub use interface::{Function, Interface, TypeDefinition};
 pub use messages::{Handler, MessageFace};
 pub use model::Model;
 pub use reach::Reach;
-pub use standard::{ASYNC_HANDLER, HANDLER, PRODUCER, TYPES, is_newest_draft, standard};
+pub use shape::Shape;
+pub use standard::{ASYNC_HANDLER, HANDLER, PRODUCER, REQUEST_REPLY, TYPES, standard};
 
 use wit_parser::decoding::{DecodedWasm, decode};
 
@@ -67,6 +69,12 @@ impl Contract {
             [] => Err(ContractError::Empty { file: file() }),
             _ => Err(ContractError::NotWasm { file: file() }),
         }
+    }
+
+    /// All interfaces, and on which side they are.
+    pub fn all(&self) -> impl Iterator<Item = (Direction, &Interface)> {
+        let imports = self.imports.iter().map(|i| (Direction::Import, i));
+        imports.chain(self.exports.iter().map(|i| (Direction::Export, i)))
     }
 
     /// The import of that full name.

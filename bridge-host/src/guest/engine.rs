@@ -8,7 +8,7 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, EngineWeak, Result};
 
 use super::cache::Cache;
-use super::contract::Model;
+use super::contract::{Model, Shape};
 use super::linker;
 use super::state::State;
 
@@ -25,7 +25,9 @@ pub(super) struct Engines {
 /// An engine, and what its components may import.
 pub(super) struct Engine {
     engine: wasmtime::Engine,
-    pub(super) linker: Linker<State>,
+    published: Linker<State>,
+    /// The same, with the newest draft of wasi:messaging under its name.
+    draft: Linker<State>,
 }
 
 impl Engines {
@@ -49,8 +51,19 @@ impl Engines {
 impl Engine {
     fn new(model: Model) -> Result<Self> {
         let engine = wasmtime::Engine::new(&config(model))?;
-        let linker = linker::linker(&engine, model)?;
-        Ok(Self { engine, linker })
+        Ok(Self {
+            published: linker::linker(&engine, model, Shape::Published)?,
+            draft: linker::linker(&engine, model, Shape::Draft)?,
+            engine,
+        })
+    }
+
+    /// What components of that shape may import.
+    pub(super) fn linker(&self, shape: Shape) -> &Linker<State> {
+        match shape {
+            Shape::Published => &self.published,
+            Shape::Draft => &self.draft,
+        }
     }
 
     /// Compiles a component, or takes it from the cache.

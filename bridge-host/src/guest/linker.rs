@@ -5,7 +5,8 @@ use wasmtime::component::{HasData, Linker};
 use wasmtime::{Engine, Result};
 
 use super::concurrent;
-use super::contract::Model;
+use super::contract::{Model, Shape};
+use super::draft;
 use super::messaging;
 use super::state::State;
 
@@ -16,18 +17,26 @@ impl HasData for HasState {
     type Data<'a> = &'a mut State;
 }
 
-/// A linker with every interface of the host. What is asynchronous itself is
-/// linked for those components alone that can wait for it.
-pub(super) fn linker(engine: &Engine, model: Model) -> Result<Linker<State>> {
+/// A linker with every interface of the host, wasi:messaging in this shape. What
+/// is asynchronous itself is linked for those components alone that can wait for
+/// it.
+pub(super) fn linker(engine: &Engine, model: Model, shape: Shape) -> Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     wasmtime_wasi_config::add_to_linker(&mut linker, State::config)?;
-    messaging::add_to_linker(&mut linker)?;
+    match shape {
+        Shape::Published => messaging::add_to_linker(&mut linker)?,
+        Shape::Draft => draft::add_to_linker(&mut linker)?,
+    }
     if model == Model::Asynchronous {
         wasmtime_wasi::p3::add_to_linker(&mut linker)?;
         wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
-        concurrent::add_to_linker(&mut linker)?;
+        concurrent::add_http_to_linker(&mut linker)?;
+        // Of the newest draft no instance has more than one call under way.
+        if shape == Shape::Published {
+            concurrent::add_messaging_to_linker(&mut linker)?;
+        }
     }
     Ok(linker)
 }

@@ -10,7 +10,7 @@ use wasmtime::component::{HasData, Linker, Resource};
 use super::contract::TYPES;
 use super::linker::HasState;
 use super::state::State;
-use crate::broker::{Broker, BrokerError};
+use crate::broker::{Broker, BrokerError, ReplyTo};
 use crate::message::{Message, MessageId};
 
 mod bindings {
@@ -41,15 +41,23 @@ pub(super) const ID_KEY: &str = "webhook-id";
 
 /// Behind a component's `message`.
 pub struct HeldMessage {
-    message: Message,
+    pub(super) message: Message,
     id: MessageId,
-    /// It came from a broker, in this call or an earlier one.
-    received: bool,
+    /// It came from a broker, in this call or an earlier one: where replies go.
+    pub(super) received: Option<ReplyTo>,
     /// What of the component's memory is counted for it, in bytes.
     charged: u64,
 }
 
 impl HeldMessage {
+    /// What the component is shown: the id is the last entry.
+    pub(super) fn metadata(&self) -> Vec<(String, String)> {
+        let mut metadata = Vec::with_capacity(self.message.metadata.len() + 1);
+        metadata.extend(self.message.metadata.iter().cloned());
+        metadata.push((ID_KEY.into(), self.id.as_str().into()));
+        metadata
+    }
+
     fn size(&self) -> u64 {
         let Message {
             topic,
@@ -74,15 +82,22 @@ impl State {
         &mut self,
         message: Message,
         id: MessageId,
+        reply_to: ReplyTo,
     ) -> Result<Resource<HeldMessage>> {
-        self.hold(message, id, true)
+        self.hold(message, id, Some(reply_to))
+    }
+
+    /// Takes in a message that the component makes.
+    pub(super) fn make(&mut self, message: Message) -> Result<Resource<HeldMessage>> {
+        let id = self.next_id();
+        self.hold(message, id, None)
     }
 
     fn hold(
         &mut self,
         message: Message,
         id: MessageId,
-        received: bool,
+        received: Option<ReplyTo>,
     ) -> Result<Resource<HeldMessage>> {
         let held = HeldMessage {
             message,
@@ -96,7 +111,7 @@ impl State {
     }
 
     /// Changes a message, and counts what it takes from then on.
-    fn change(
+    pub(super) fn change(
         &mut self,
         held: &Resource<HeldMessage>,
         change: impl FnOnce(&mut Message),
@@ -117,10 +132,36 @@ impl State {
         Ok(())
     }
 
-    fn release(&mut self, held: Resource<HeldMessage>) -> Result<HeldMessage> {
+    pub(super) fn release(&mut self, held: Resource<HeldMessage>) -> Result<HeldMessage> {
         let held = self.table.delete(held)?;
         self.limiter.give_back(held.charged);
         Ok(held)
+    }
+
+    /// The connection of that name.
+    pub(super) fn connect(&self, name: &str) -> Result<Arc<dyn Broker>, String> {
+        self.connections.get(name).cloned().ok_or_else(|| {
+            let mut known: Vec<_> = self.connections.keys().map(String::as_str).collect();
+            known.sort_unstable();
+            let known = known.join(", ");
+            format!("no connection is named {name:?}; the config has {known}")
+        })
+    }
+
+    /// The id under which a message is sent. Sent on as it came it is another
+    /// message: under the id of the one it came from, a broker would take it
+    /// for a duplicate.
+    pub(super) fn id_to_send(&mut self, held: &HeldMessage) -> MessageId {
+        match held.received {
+            Some(_) => self.next_id(),
+            None => held.id.clone(),
+        }
+    }
+
+    /// Counts what was sent for the call that the component acts for.
+    pub(super) fn sent<T>(&mut self, sent: Result<T, BrokerError>) -> Result<T, BrokerError> {
+        self.hooks.calls.current().sent += u32::from(sent.is_ok());
+        sent
     }
 }
 
@@ -133,9 +174,13 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     }
     types::add_to_linker::<State, HasState>(linker, get)?;
     producer::add_to_linker::<State, HasState>(linker, get)?;
+    share_data(linker)
+}
+
+/// In place of the generated function: this one hands the bytes over as they
+/// are, instead of as a copy.
+pub(super) fn share_data(linker: &mut Linker<State>) -> Result<()> {
     linker.allow_shadowing(true);
-    // In place of the generated function: this one hands the bytes over as
-    // they are, instead of as a copy.
     linker.instance(TYPES)?.func_wrap(
         "[method]message.data",
         |store, (message,): (Resource<HeldMessage>,)| {
@@ -151,16 +196,10 @@ impl types::Host for &mut State {}
 
 impl types::HostClient for &mut State {
     fn connect(&mut self, name: String) -> Result<Result<Resource<HeldClient>, Error>> {
-        let Some(broker) = self.connections.get(&name) else {
-            let mut known: Vec<_> = self.connections.keys().map(String::as_str).collect();
-            known.sort_unstable();
-            let known = known.join(", ");
-            return Ok(Err(Error::Connection(format!(
-                "no connection is named {name:?}; the config has {known}"
-            ))));
-        };
-        let client = HeldClient(broker.clone());
-        Ok(Ok(self.table.push(client)?))
+        Ok(match State::connect(self, &name) {
+            Ok(broker) => Ok(self.table.push(HeldClient(broker))?),
+            Err(unknown) => Err(Error::Connection(unknown)),
+        })
     }
 
     fn drop(&mut self, client: Resource<HeldClient>) -> Result<()> {
@@ -171,8 +210,7 @@ impl types::HostClient for &mut State {
 
 impl types::HostMessage for &mut State {
     fn new(&mut self, topic: String, data: Vec<u8>) -> Result<Resource<HeldMessage>> {
-        let id = self.next_id();
-        self.hold(Message::new(topic, data), id, false)
+        self.make(Message::new(topic, data))
     }
 
     fn topic(&mut self, this: Resource<HeldMessage>) -> Result<String> {
@@ -200,11 +238,7 @@ impl types::HostMessage for &mut State {
     }
 
     fn metadata(&mut self, this: Resource<HeldMessage>) -> Result<Option<Vec<(String, String)>>> {
-        let HeldMessage { message, id, .. } = self.table.get(&this)?;
-        let mut metadata = Vec::with_capacity(message.metadata.len() + 1);
-        metadata.extend(message.metadata.iter().cloned());
-        metadata.push((ID_KEY.into(), id.as_str().into()));
-        Ok(Some(metadata))
+        Ok(Some(self.table.get(&this)?.metadata()))
     }
 
     fn add_metadata(
@@ -242,15 +276,9 @@ pub(super) async fn send_message(
 ) -> Result<Result<(), Error>> {
     let HeldClient(broker) = state.table.delete(client)?;
     let held = state.release(message)?;
-    // Sent on as it came it is another message: under the id of the one
-    // it came from, a broker would take it for a duplicate.
-    let id = match held.received {
-        true => state.next_id(),
-        false => held.id,
-    };
+    let id = state.id_to_send(&held);
     let sent = broker.publish(held.message, Some(id)).await;
-    state.hooks.calls.current().sent += u32::from(sent.is_ok());
-    Ok(sent.map(drop).map_err(Error::from))
+    Ok(state.sent(sent).map(drop).map_err(Error::from))
 }
 
 impl From<BrokerError> for Error {

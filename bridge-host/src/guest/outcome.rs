@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::broker::ReplyTo;
 use crate::message::{Message, MessageId};
 
 /// One attempt: the message for a component's `handle`.
@@ -12,6 +13,8 @@ pub struct Call {
     pub message: Message,
     /// Sent to endpoints as `webhook-id`.
     pub id: MessageId,
+    /// Where replies to it go.
+    pub reply_to: ReplyTo,
     /// The component is stopped after this time.
     pub timeout: Duration,
 }

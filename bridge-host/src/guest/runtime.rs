@@ -9,7 +9,7 @@ use wasmtime::component::InstancePre;
 use super::budget::Budget;
 use super::cache::Cache;
 use super::component::Component;
-use super::contract::{Handler, HttpFace, Model};
+use super::contract::{Handler, HttpFace, Model, Shape};
 use super::engine::Engines;
 use super::handler::HttpHandler;
 use super::state::{Environment, Shared, State};
@@ -84,7 +84,7 @@ impl Runtime {
         handler: Handler,
         environment: Environment,
     ) -> Result<Component, RuntimeError> {
-        let ready = self.link(name, bytes, handler.model)?;
+        let ready = self.link(name, bytes, handler.model, handler.face.shape())?;
         let made = Component::new(name, ready, handler, environment, self.shared.apart());
         made.map_err(|error| misfit(name, &error))
     }
@@ -95,10 +95,10 @@ impl Runtime {
         &self,
         name: &str,
         bytes: &[u8],
-        (face, model): (HttpFace, Model),
+        (face, model, shape): (HttpFace, Model, Shape),
         environment: Environment,
     ) -> Result<HttpHandler, RuntimeError> {
-        let ready = self.link(name, bytes, model)?;
+        let ready = self.link(name, bytes, model, shape)?;
         let made = HttpHandler::new(name, ready, face, environment, self.shared.apart());
         made.map_err(|error| misfit(name, &error))
     }
@@ -108,6 +108,7 @@ impl Runtime {
         name: &str,
         bytes: &[u8],
         model: Model,
+        shape: Shape,
     ) -> Result<InstancePre<State>, RuntimeError> {
         let engine = self.engines.of(model);
         let compiled = engine.compile(name, bytes, &self.cache);
@@ -115,7 +116,7 @@ impl Runtime {
             name: name.into(),
             reason: format!("{e:#}"),
         })?;
-        let ready = engine.linker.instantiate_pre(&compiled);
+        let ready = engine.linker(shape).instantiate_pre(&compiled);
         ready.map_err(|error| misfit(name, &error))
     }
 }

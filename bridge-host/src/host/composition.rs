@@ -8,7 +8,7 @@ use crate::compose::{
     ADAPTER, ComposeError, Part, compose, compose_open, sends_only, to_endpoint, to_endpoints,
 };
 use crate::config::{self, Parts, Subscription};
-use crate::guest::contract::{Contract, Handler, HttpFace, Model};
+use crate::guest::contract::{Contract, Handler, HttpFace, Model, Shape};
 
 /// A component that handles messages.
 pub struct Composed {
@@ -101,10 +101,10 @@ fn joined(
 }
 
 /// The HTTP handler that is a subscription's endpoint, behind its middlewares;
-/// how it answers and how it waits.
+/// how it answers, how it waits, and which messages it knows.
 pub fn handler(
     handler: &config::Handler,
-) -> Result<(Vec<u8>, (HttpFace, Model)), SubscriptionError> {
+) -> Result<(Vec<u8>, (HttpFace, Model, Shape)), SubscriptionError> {
     let (mut bytes, mut contract) = read(&handler.file)?;
     let mut face = contract.answers()?;
     if !handler.through.is_empty() {
@@ -113,7 +113,8 @@ pub fn handler(
         (bytes, contract) = joined(&files, compose_open)?;
         face = contract.answers()?;
     }
-    Ok((bytes, (face, contract.model())))
+    let shape = contract.shape().unwrap_or(Shape::Published);
+    Ok((bytes, (face, contract.model(), shape)))
 }
 
 fn read(file: &Path) -> Result<(Vec<u8>, Contract), SubscriptionError> {

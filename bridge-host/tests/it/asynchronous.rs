@@ -2,7 +2,7 @@
 //! with its own record, time and outcome.
 
 mod elsewhere;
-mod files;
+pub mod files;
 mod handlers;
 mod neighbours;
 

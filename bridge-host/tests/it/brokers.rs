@@ -12,6 +12,7 @@ mod jwt;
 mod letters;
 mod locked;
 mod orders;
+mod requests;
 mod streams;
 mod support;
 
@@ -79,6 +80,8 @@ macro_rules! over {
                     cases::a_lease_can_be_extended,
                     cases::duplicates_within_the_window,
                     cases::back_after_the_servers_restart,
+                    requests::requests_where_they_are_promised,
+                    requests::requests_that_nobody_answers,
                     hosts::two_hosts_share,
                     hosts::a_killed_host_is_taken_over_from,
                     hosts::dead_letters_are_kept_shown_and_replayed,

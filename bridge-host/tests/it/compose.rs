@@ -3,10 +3,12 @@
 
 mod commands;
 
-use bridge_host::compose::{ComposeError, Part, compose, compose_open, compose_to_http};
+use bridge_host::compose::{
+    ComposeError, Part, compose, compose_open, compose_to_http, to_endpoint,
+};
 use bridge_host::guest::contract::{Contract, HANDLER, Handler, MessageFace, TYPES};
 
-use crate::contract::dummy::{END, MIDDLEWARE, NEWEST, component, published};
+use crate::contract::dummy::{END, MIDDLEWARE, component, newest, published};
 use crate::harness::guest;
 
 fn part<'a>(name: &'a str, bytes: &'a [u8]) -> Part<'a> {
@@ -180,13 +182,40 @@ fn another_error_in_one_part_is_named() {
 }
 
 #[test]
-fn the_newest_draft_does_not_fit() {
+fn two_shapes_do_not_fit() {
     let middleware = component(&published(), MIDDLEWARE);
-    let newest = component(NEWEST, END);
+    let newest = component(&newest(), END);
     let error = refused(&[part("a.wasm", &middleware), part("b.wasm", &newest)]);
+    for words in [
+        "b.wasm and a.wasm do not fit",
+        "b.wasm is made from the newest draft of wasi:messaging and a.wasm from the published contract",
+        "both are called wasi:messaging/incoming-handler@0.2.0-draft",
+        "`handle`: b.wasm has `func(message: message) -> result<_, error>`",
+        "a.wasm has `func(ms: message) -> result<_, error>`",
+        "or a.wasm from wit/draft/deps/messaging",
+    ] {
+        assert!(error.contains(words), "{words:?} is not in: {error}");
+    }
+}
+
+#[test]
+fn a_chain_of_the_newest_draft_gets_its_adapter() {
+    let middleware = component(&newest(), MIDDLEWARE);
+    let whole = compose_to_http(&[part("a.wasm", &middleware)]).expect("they fit");
+    let handler = Contract::read("whole", &whole).unwrap().complete().unwrap();
+    assert_eq!(handler.face, MessageFace::Draft);
+    assert!(handler.requests);
+}
+
+#[test]
+fn what_the_newest_draft_sends_is_not_posted() {
+    let items = format!("import wasi:messaging/producer@0.2.0-draft;{END}");
+    let sender = component(&newest(), &items);
+    let error = to_endpoint(&[part("sender.wasm", &sender)]).expect_err("no adapter for it");
     assert!(
-        error.starts_with("b.wasm is made from the newest draft"),
-        "{error}"
+        error
+            .to_string()
+            .starts_with("sender.wasm sends messages as the newest draft")
     );
 }
 

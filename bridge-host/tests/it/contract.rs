@@ -3,8 +3,10 @@
 
 pub mod dummy;
 
-use bridge_host::guest::contract::{Contract, HANDLER, Handler, PRODUCER, TYPES, standard};
-use dummy::{END, MIDDLEWARE, NEWEST, component, over, published};
+use bridge_host::guest::contract::{
+    Contract, HANDLER, Handler, MessageFace, PRODUCER, TYPES, standard,
+};
+use dummy::{END, MIDDLEWARE, component, newest, over, published};
 
 /// The table of the published contract, letter by letter.
 const TABLE: [(&str, &str, &str); 14] = [
@@ -183,13 +185,48 @@ fn a_missing_function_and_another_error_are_named() {
 }
 
 #[test]
-fn the_newest_draft_is_recognised() {
-    for items in [
-        END,
-        "import wasi:messaging/producer@0.2.0-draft; export wasi:messaging/incoming-handler@0.2.0-draft;",
+fn the_newest_draft_is_told_by_its_shape() {
+    let asks = "import wasi:messaging/producer@0.2.0-draft;
+                import wasi:messaging/request-reply@0.2.0-draft;";
+    for (items, passes_on, produces) in [
+        (END, false, false),
+        (&format!("{asks}{END}"), false, true),
+        (MIDDLEWARE, true, false),
     ] {
-        let error = refused(&component(NEWEST, items));
-        assert!(error.contains("newest draft of wasi:messaging"), "{error}");
+        let contract = read(&component(&newest(), items)).expect("a component");
+        let handler = contract.handler().expect("a handler of messages");
+        assert_eq!(handler.face, MessageFace::Draft);
+        assert_eq!((handler.passes_on, handler.produces), (passes_on, produces));
+    }
+}
+
+#[test]
+fn what_departs_from_the_newest_draft_is_named() {
+    let other = newest().replace("permission-denied(string)", "forbidden(string)");
+    let error = refused(&component(&other, END));
+    for words in [
+        "part.wasm is not made for the newest draft of wasi:messaging",
+        "forbidden(string)",
+        "wit/draft/deps/messaging",
+    ] {
+        assert!(error.contains(words), "{words:?} is not in: {error}");
+    }
+}
+
+#[test]
+fn two_shapes_in_one_component_are_named() {
+    let handle = published()
+        .replace("ms: message", "message: message")
+        .replace("subscribe: func() -> result<list<string>, error>;", "");
+    let items = format!("import wasi:messaging/producer@0.2.0-draft;{END}");
+    let error = refused(&component(&handle, &items));
+    for words in [
+        "part.wasm has two shapes of wasi:messaging",
+        "it exports wasi:messaging/incoming-handler@0.2.0-draft as the newest draft has it",
+        "as it was published",
+        "build all of it from wit/deps/messaging, or all of it from wit/draft/deps/messaging",
+    ] {
+        assert!(error.contains(words), "{words:?} is not in: {error}");
     }
 }
 
@@ -236,7 +273,7 @@ fn what_is_no_component_is_told_apart() {
         (&b""[..], "is empty"),
         (b"(component)", "is not WebAssembly"),
         (b"\0asm\x01\0\0\0", "is a core WebAssembly module"),
-        (&dummy::package(http), "is a WIT package"),
+        (&dummy::encoded(http), "is a WIT package"),
         (&over(&[], ""), "exports nothing"),
         (
             &end[..end.len() / 2],

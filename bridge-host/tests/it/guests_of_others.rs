@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use crate::asynchronous::files::consumer;
 use crate::harness::{Bridge, Endpoint, guest};
 
 /// The wac CLI, as `cargo xtask test` installed it.
@@ -101,6 +102,32 @@ async fn a_handler_made_with_the_spin_sdk() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_made_with_wstd() {
     answers("wstd-handler").await;
+}
+
+/// The stock example of the crate wasip3, unchanged: in process, and composed
+/// into one file with the adapter and nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_of_wasip3_becomes_a_consumer() {
+    let endpoint = Endpoint::accepting().await;
+    let consumer = consumer(&["wasip3-handler"]);
+    let bridge = Bridge::start(&format!(
+        "[[subscriptions]]\nname = \"process\"\ntopics = [\"process\"]\n\
+         to = {{ component = {:?}, path = \"/\" }}\nreply_to = {{ topic = \"replies\" }}\n\
+         [[subscriptions]]\nname = \"replies\"\ntopics = [\"replies\"]\nto = {:?}\n\
+         [[subscriptions]]\nname = \"file\"\ntopics = [\"file\"]\ncomponent = {:?}\n\
+         to = \"http://composed.internal/\"\n",
+        guest("wasip3-handler"),
+        endpoint.url("/"),
+        consumer.path(),
+    ))
+    .await;
+    bridge.accept("process", &[], "x").await;
+    let received = endpoint.wait_for(1).await.remove(0);
+    assert_eq!(received.body, "Hello, WASI!");
+    bridge.accept("file", &[], "x").await;
+    for name in ["process", "file"] {
+        bridge.ledger_when(name, |it| it.delivered == 1).await;
+    }
 }
 
 /// An HTTP handler as its SDK has it: it echoes on one path, and knows no other.

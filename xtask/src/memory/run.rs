@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// allocators keep, and pages of the queue's file.
 const SLACK: u64 = 32 << 10;
 
+/// By when an instance without calls has come to rest.
+const REST: Duration = Duration::from_secs(2);
+
 /// Publishes and delivers; whether memory stayed flat.
 pub fn run(binary: &Path, folder: &Path, intake: SocketAddr, count: u64) -> Result<bool> {
     let mut bridge = Running::start(
@@ -58,6 +61,7 @@ pub fn run(binary: &Path, folder: &Path, intake: SocketAddr, count: u64) -> Resu
         publisher.kill();
     }
     feeding.join().map_err(|_| "the publisher failed")?;
+    std::thread::sleep(REST);
     bridge.stop()?;
     let (first, end) = (seen[0], seen[seen.len() - 1]);
     println!(
@@ -86,7 +90,8 @@ fn publish(
         &folder.join("publish.log"),
     )?;
     let feeding = std::thread::spawn(move || {
-        let data = "x".repeat(1024);
+        // An order, for those that take orders, and of 1 KB.
+        let data = format!("{{\\\"id\\\":1,\\\"amount\\\":250}}{}", " ".repeat(1000));
         for n in 0..count {
             let line = format!("{{\"topic\":\"load.{}\",\"data\":\"{data}\"}}\n", n % 10);
             // A publisher that ended is found by whoever looks after it.

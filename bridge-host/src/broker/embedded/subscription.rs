@@ -11,7 +11,7 @@ use super::join::Membership;
 use super::receipt::EmbeddedReceipt;
 use super::shared::Shared;
 use super::store::{now_ms, time};
-use crate::broker::{BrokerError, Incoming, Subscription};
+use crate::broker::{BrokerError, Incoming, ReplyTo, Subscription};
 
 pub(super) struct Member {
     shared: Arc<Shared>,
@@ -48,6 +48,7 @@ impl Member {
             id: row.id,
             attempt: row.attempts.saturating_add(1),
             published: time(row.published_at),
+            reply_to: ReplyTo::Impossible,
             receipt: Box::new(EmbeddedReceipt::new(shared, feed, row.seq)),
         }
     }

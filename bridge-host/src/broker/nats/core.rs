@@ -14,10 +14,10 @@ use tokio::time::{sleep_until, timeout};
 use super::connect::{ConnectError, Link};
 use super::settings::Settings;
 use super::waiting::{Kept, Waiting};
-use super::{CORE, headers, subject};
+use super::{CORE, headers, request, subject};
 use crate::broker::{
-    Broker, BrokerError, Capabilities, Confirmation, Incoming, Published, Receipt, Settlement,
-    SubscribeSpec, Subscription, Unsettled,
+    Broker, BrokerError, Capabilities, Confirmation, Incoming, Published, Receipt, Reply, Request,
+    Settlement, SubscribeSpec, Subscription, Unsettled,
 };
 use crate::message::{Message, MessageId};
 
@@ -67,6 +67,7 @@ impl Broker for Core {
         groups.push((spec.name.clone(), Arc::clone(&alive)));
         Ok(Box::new(Member {
             name: spec.name,
+            link: Arc::clone(&self.link),
             waiting: Waiting::new(spec.ordered),
             arrived: select_all(subscribers),
             alive,
@@ -80,20 +81,8 @@ impl Broker for Core {
         id: Option<MessageId>,
     ) -> Result<Confirmation, BrokerError> {
         subject::check_publish(&message.topic)?;
-        self.link.check()?;
-        let (size, max) = (
-            message.data.len() as u64,
-            self.link.client.max_payload() as u64,
-        );
-        if size > max {
-            return Err(BrokerError::TooLarge { size, max });
-        }
         let id = id.unwrap_or_else(MessageId::generate);
-        let headers = headers::encode(&message, Some(&id));
-        let client = &self.link.client;
-        let sent = client.publish_with_headers(message.topic, headers, message.data);
-        sent.await.map_err(|error| failed(&error))?;
-        client.flush().await.map_err(|error| failed(&error))?;
+        request::send(&self.link, message, &id, None).await?;
         let published = Published {
             id,
             duplicate: false,
@@ -122,8 +111,12 @@ impl Broker for Core {
             Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => {
                 Err(BrokerError::Refused(format!("nobody listens on {topic:?}")))
             }
-            Ok(Err(error)) => Err(failed(&error)),
+            Ok(Err(error)) => Err(request::failed(&error)),
         }
+    }
+
+    async fn request(&self, request: Request) -> Result<Vec<Reply>, BrokerError> {
+        request::request(&self.link, request).await
     }
 
     fn trouble(&self) -> Option<String> {
@@ -141,12 +134,9 @@ impl Broker for Core {
     }
 }
 
-fn failed(error: &dyn std::fmt::Display) -> BrokerError {
-    BrokerError::Unavailable(format!("not published: {error}"))
-}
-
 struct Member {
     name: String,
+    link: Arc<Link>,
     waiting: Arc<Waiting>,
     arrived: SelectAll<Subscriber>,
     alive: Arc<AtomicBool>,
@@ -159,6 +149,7 @@ impl Member {
             id: kept.id.clone(),
             attempt: kept.attempt,
             published: kept.published,
+            reply_to: kept.reply_to.clone(),
             receipt: Box::new(CoreReceipt {
                 waiting: Arc::clone(&self.waiting),
                 kept: Some(kept),
@@ -169,6 +160,7 @@ impl Member {
     /// `None` for what is not for this subscription to handle.
     fn take_in(&self, arrived: Arrived) -> Option<Incoming> {
         let topic = arrived.subject.as_str();
+        let reply_to = request::way_back(&self.link, arrived.reply);
         let arrived = headers::decode(topic, arrived.payload, arrived.headers.as_ref());
         if arrived.is_for_others(&self.name) {
             return None;
@@ -179,6 +171,7 @@ impl Member {
             id: arrived.id.unwrap_or_else(MessageId::generate),
             attempt: 1,
             published: SystemTime::now(),
+            reply_to,
         }))
     }
 }

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::headers;
 use super::pull::Pulled;
-use crate::broker::{BrokerError, Incoming, SubscribeSpec, Subscription};
+use crate::broker::{BrokerError, Incoming, ReplyTo, SubscribeSpec, Subscription};
 use crate::message::MessageId;
 
 /// A place in a group; what it asks the server for is supplied by a task.
@@ -59,6 +59,7 @@ impl Member {
             id: id.unwrap_or_else(MessageId::generate),
             attempt: u32::try_from(attempt).unwrap_or(1).max(1),
             published: published.into(),
+            reply_to: ReplyTo::Impossible,
             receipt: Box::new(receipt),
         })
     }

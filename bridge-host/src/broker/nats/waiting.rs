@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::broker::ReplyTo;
 use crate::message::{Message, MessageId};
 
 /// With so many waiting, or out, no more are taken in.
@@ -21,6 +22,7 @@ pub(super) struct Kept {
     pub(super) id: MessageId,
     pub(super) attempt: u32,
     pub(super) published: SystemTime,
+    pub(super) reply_to: ReplyTo,
 }
 
 struct Due {
@@ -138,6 +140,7 @@ mod tests {
             id: MessageId::parse(id).unwrap(),
             attempt: 1,
             published: SystemTime::now(),
+            reply_to: ReplyTo::Unwanted,
         }
     }
 

@@ -13,6 +13,8 @@ pub(super) struct Broker {
     pub(super) name: String,
     pub(super) r#type: &'static str,
     pub(super) delivers: &'static str,
+    /// A message can be sent as a request, and one that is a request replied to.
+    pub(super) requests: bool,
     #[serde(flatten)]
     pub(super) kind: Kind,
 }
@@ -80,6 +82,7 @@ pub(super) fn broker(name: &str, connection: &Connection) -> Broker {
         name: name.into(),
         r#type: connection.kind(),
         delivers: delivers(connection),
+        requests: connection.capabilities().requests,
         kind: match connection {
             Connection::Embedded(settings) => Kind::Embedded(embedded(settings)),
             Connection::Nats(settings) => Kind::Nats(nats(settings)),

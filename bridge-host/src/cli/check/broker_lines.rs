@@ -15,6 +15,9 @@ pub(super) fn broker(lines: &mut Lines, broker: &Broker) {
         }
     }
     lines.line("delivers", broker.delivers);
+    if broker.requests {
+        lines.line("requests", "can be sent, and replied to");
+    }
 }
 
 fn embedded(lines: &mut Lines, kind: &str, broker: &Embedded) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use wasmparser::{KnownCustom, Parser, Payload, ProducersSectionReader};
 
-use crate::guest::contract::{Contract, ContractError, Handler, Interface, Reach};
+use crate::guest::contract::{Contract, ContractError, Handler, Interface, Reach, Shape};
 
 /// Tools and their versions, by kind.
 pub(super) type MadeWith = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
@@ -17,6 +17,8 @@ pub(super) struct Facts {
     pub(super) component: String,
     /// Its size.
     pub(super) bytes: usize,
+    /// Which wasi:messaging it has, if any.
+    pub(super) speaks: Option<&'static str>,
     /// How it may be used here.
     pub(super) uses: Vec<Use>,
     /// Why not at all, when not.
@@ -57,6 +59,7 @@ impl Facts {
         Ok(Self {
             component: file.to_owned(),
             bytes: bytes.len(),
+            speaks: contract.shape().map(Shape::words),
             uses,
             not_a_handler,
             exports: contract.exports,

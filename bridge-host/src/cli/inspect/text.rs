@@ -17,6 +17,9 @@ impl Display for Text<'_> {
             facts.component, facts.bytes
         )?;
         made_with(f, facts)?;
+        if let Some(shape) = facts.speaks {
+            writeln!(f, "speaks {shape}")?;
+        }
         uses(f, facts)?;
         exports(f, facts)?;
         reach(f, facts)

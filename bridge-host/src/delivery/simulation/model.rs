@@ -12,7 +12,7 @@ use super::SECOND;
 use super::lease::Lease;
 use super::random::Random;
 use super::script::Script;
-use crate::broker::{BrokerError, DeadLetter, Incoming, Subscription};
+use crate::broker::{BrokerError, DeadLetter, Incoming, ReplyTo, Subscription};
 use crate::delivery::Policy;
 use crate::message::{Message, MessageId};
 
@@ -251,6 +251,7 @@ impl Model {
             id: entry.id.clone(),
             attempt: entry.attempt,
             published: SystemTime::now(),
+            reply_to: ReplyTo::Impossible,
             receipt: Box::new(lease),
         })
     }

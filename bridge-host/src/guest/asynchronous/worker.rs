@@ -159,6 +159,8 @@ async fn run(
             instance.count(calls);
             // What runs on in it ends with it.
             if watch.given_up.load(Relaxed) == 0 {
+                let holds = !instance.store.data().table.is_empty();
+                tracing::debug!(calls = instance.calls(), holds, "an instance rests");
                 instance.store.data().end_lines();
                 lease.give_back(instance);
             }
@@ -289,9 +291,10 @@ fn receive(
     let Call {
         mut message,
         id,
+        reply_to,
         timeout,
     } = call;
     message.metadata.retain(|(key, _)| key != ID_KEY);
-    let held = store.data_mut().receive(message, id.clone())?;
+    let held = store.data_mut().receive(message, id.clone(), reply_to)?;
     Ok((held, CallState::with(trace, id, timeout)))
 }

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::compare::Difference;
+use super::shape::Shape;
 
 /// Why a component is not what it is configured as.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -115,16 +116,22 @@ pub enum ContractError {
         /// The interface.
         interface: String,
     },
-    /// Made from the newest draft of wasi:messaging.
+    /// Made partly from the newest draft of wasi:messaging.
     #[error(
-        "{file} is made from the newest draft of wasi:messaging, which has the name and version of the \
-         published 0.2.0-draft and another shape: there `handle` takes `message: message`, `send` \
-         takes a borrowed client and a topic, and there is no `subscribe`; \
-         build it from the published shape, which is in wit/deps/messaging of bridge-host's source"
+        "{file} has two shapes of wasi:messaging, which share the version 0.2.0-draft: it {draft} as the \
+         newest draft has it, and {published} as it was published: {difference}; a component has one of \
+         them: build all of it from wit/deps/messaging, or all of it from wit/draft/deps/messaging, of \
+         bridge-host's source"
     )]
-    NewestDraft {
+    Mixed {
         /// The file.
         file: String,
+        /// The side and the interface that is of the newest draft.
+        draft: String,
+        /// The same of the one that is not.
+        published: String,
+        /// By what that shows.
+        difference: String,
     },
     /// Another version of wasi:messaging.
     #[error(
@@ -140,14 +147,18 @@ pub enum ContractError {
     },
     /// The right interfaces with other functions in them.
     #[error(
-        "{file} is not made for the published wasi:messaging@0.2.0-draft:{}\n  \
+        "{file} is not made for {}:{}\n  \
          the names of parameters count; \
-         build it from wit/deps/messaging of bridge-host's source",
-        lines(faults)
+         build it from {} of bridge-host's source",
+        shape.words(),
+        lines(faults),
+        shape.folder()
     )]
     Mismatch {
         /// The file.
         file: String,
+        /// What it was compared with.
+        shape: Shape,
         /// All that differs.
         faults: Vec<Fault>,
     },

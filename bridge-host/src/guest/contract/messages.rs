@@ -1,9 +1,10 @@
 //! Through which interface a component handles messages, and what else it may
 //! do with them.
 
+use super::standard::standard_of;
 use super::{
     ASYNC_HANDLER, Contract, ContractError, Direction, Fault, HANDLER, Interface, Model, PRODUCER,
-    differences, is_newest_draft, standard,
+    REQUEST_REPLY, Shape, differences,
 };
 
 /// The interfaces through which components send HTTP requests.
@@ -20,14 +21,24 @@ pub enum MessageFace {
     Synchronous,
     /// `bridge:messaging/incoming-handler`: many.
     Asynchronous,
+    /// `wasi:messaging/incoming-handler` of the newest draft: one at a time.
+    Draft,
 }
 
 impl MessageFace {
     /// The interface's full name.
     pub fn interface(self) -> &'static str {
         match self {
-            Self::Synchronous => HANDLER,
+            Self::Synchronous | Self::Draft => HANDLER,
             Self::Asynchronous => ASYNC_HANDLER,
+        }
+    }
+
+    /// The shape of the messages.
+    pub fn shape(self) -> Shape {
+        match self {
+            Self::Synchronous | Self::Asynchronous => Shape::Published,
+            Self::Draft => Shape::Draft,
         }
     }
 }
@@ -41,7 +52,7 @@ pub struct Handler {
     pub model: Model,
     /// It imports incoming-handler: something must follow it.
     pub passes_on: bool,
-    /// It may send messages through `wasi:messaging/producer`.
+    /// It may send messages through `wasi:messaging/producer`, or ask and reply.
     pub produces: bool,
     /// It may send HTTP requests.
     pub requests: bool,
@@ -60,12 +71,12 @@ impl Handler {
 
 impl Contract {
     /// What it may do as a handler of messages, if it is one: it exports
-    /// incoming-handler, and all of wasi:messaging that it names is as published.
+    /// incoming-handler, and all of wasi:messaging that it names is of one shape.
     pub fn handler(&self) -> Result<Handler, ContractError> {
         let Some(face) = self.face() else {
             return Err(self.no_handler());
         };
-        if let Some(error) = self.newest_draft() {
+        if let Some(error) = self.mixed() {
             return Err(error);
         }
         if let Some(interface) = self.other_version() {
@@ -76,8 +87,11 @@ impl Contract {
         }
         let faults = self.faults();
         if !faults.is_empty() {
-            let file = self.file.clone();
-            return Err(ContractError::Mismatch { file, faults });
+            return Err(ContractError::Mismatch {
+                file: self.file.clone(),
+                shape: face.shape(),
+                faults,
+            });
         }
         Ok(Handler {
             face,
@@ -100,28 +114,26 @@ impl Contract {
         Ok(handler)
     }
 
-    /// The error of a component of the newest messaging draft, if it is one.
-    pub fn newest_draft(&self) -> Option<ContractError> {
-        let mut all = self.imports.iter().chain(&self.exports);
-        all.any(is_newest_draft)
-            .then(|| ContractError::NewestDraft {
-                file: self.file.clone(),
-            })
-    }
-
     /// Through which interface it handles messages. Of two it is the one in
     /// which an instance can have many under way.
     pub fn face(&self) -> Option<MessageFace> {
-        let faces = [MessageFace::Asynchronous, MessageFace::Synchronous];
-        let mut faces = faces.into_iter();
+        let mut faces = self.faces().into_iter();
         faces.find(|face| self.export(face.interface()).is_some())
     }
 
     /// Through which interface it passes messages on, if it does.
     pub fn passes_to(&self) -> Option<MessageFace> {
-        let faces = [MessageFace::Asynchronous, MessageFace::Synchronous];
-        let mut faces = faces.into_iter();
+        let mut faces = self.faces().into_iter();
         faces.find(|face| self.import(face.interface()).is_some())
+    }
+
+    /// Those that it may have.
+    fn faces(&self) -> [MessageFace; 2] {
+        let synchronous = match self.shape() {
+            Some(Shape::Draft) => MessageFace::Draft,
+            _ => MessageFace::Synchronous,
+        };
+        [MessageFace::Asynchronous, synchronous]
     }
 
     /// It imports incoming-handler, in either form.
@@ -129,9 +141,9 @@ impl Contract {
         self.passes_to().is_some()
     }
 
-    /// It imports the producer.
+    /// It imports the producer, or what asks and replies.
     pub fn produces(&self) -> bool {
-        self.import(PRODUCER).is_some()
+        self.import(PRODUCER).is_some() || self.import(REQUEST_REPLY).is_some()
     }
 
     /// It sends messages and passes none on.
@@ -156,13 +168,12 @@ impl Contract {
         })
     }
 
-    /// All that differs from the published contract.
+    /// All that differs from the contract whose shape it has.
     fn faults(&self) -> Vec<Fault> {
-        let imports = self.imports.iter().map(|i| (Direction::Import, i));
-        let exports = self.exports.iter().map(|i| (Direction::Export, i));
+        let shape = self.shape().unwrap_or(Shape::Published);
         let mut faults = Vec::new();
-        for (direction, interface) in imports.chain(exports) {
-            let Some(wanted) = standard(&interface.name) else {
+        for (direction, interface) in self.all() {
+            let Some(wanted) = standard_of(shape, &interface.name) else {
                 continue;
             };
             let whole = direction == Direction::Export;
@@ -179,8 +190,10 @@ impl Contract {
 
     /// An interface of wasi:messaging that is not of our version.
     fn other_version(&self) -> Option<&Interface> {
-        let mut all = self.imports.iter().chain(&self.exports);
-        all.find(|i| i.path().starts_with("wasi:messaging/") && standard(&i.name).is_none())
+        let shape = self.shape().unwrap_or(Shape::Published);
+        let unknown = |i: &Interface| standard_of(shape, &i.name).is_none();
+        let mut all = self.all().map(|(_, interface)| interface);
+        all.find(|i| i.path().starts_with("wasi:messaging/") && unknown(i))
     }
 
     /// Why a component without our incoming-handler is not one that handles messages.

@@ -4,7 +4,8 @@
 use serde::Serialize;
 
 use super::interface::Interface;
-use super::standard::{ASYNC_HANDLER, HANDLER, PRODUCER, standard};
+use super::shape::Shape;
+use super::standard::{ASYNC_HANDLER, HANDLER, PRODUCER, REQUEST_REPLY, standard, standard_of};
 
 /// What lies behind an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -55,10 +56,11 @@ impl Reach {
 
     /// What lies behind this import.
     pub fn of(import: &Interface) -> Self {
-        if let Some(standard) = standard(&import.name) {
+        let draft = || standard_of(Shape::Draft, &import.name);
+        if let Some(standard) = standard(&import.name).or_else(draft) {
             return match standard.name.as_str() {
                 HANDLER | ASYNC_HANDLER => Self::Next,
-                PRODUCER => Self::Producing,
+                PRODUCER | REQUEST_REPLY => Self::Producing,
                 _ => Self::Messages,
             };
         }
@@ -134,6 +136,7 @@ mod tests {
             ("wasi:messaging/types@0.3.0", Reach::Unknown),
             ("wasi:messaging/incoming-handler@0.2.0-draft", Reach::Next),
             ("wasi:messaging/producer@0.2.0-draft", Reach::Producing),
+            ("wasi:messaging/request-reply@0.2.0-draft", Reach::Producing),
             ("wasi:http/outgoing-handler@0.2.9", Reach::Http),
             ("wasi:http/client@0.3.2", Reach::Http),
             ("wasi:http/handler@0.3.0", Reach::Unknown),

@@ -1,12 +1,13 @@
-//! The published contract, `wasi:messaging@0.2.0-draft`, as interfaces to
-//! compare with, read from wit/; and the signs of the newest draft, which has
-//! the same name and version and another shape.
+//! The contracts as interfaces to compare with, read from wit/: the published
+//! `wasi:messaging@0.2.0-draft`, our own asynchronous one, and the newest draft,
+//! which has the name and version of the first and another shape.
 
 use std::sync::LazyLock;
 
 use wit_parser::{PackageId, Resolve, SourceMap};
 
 use super::interface::Interface;
+use super::shape::Shape;
 
 /// The interface of messages, clients and errors.
 pub const TYPES: &str = "wasi:messaging/types@0.2.0-draft";
@@ -14,6 +15,8 @@ pub const TYPES: &str = "wasi:messaging/types@0.2.0-draft";
 pub const PRODUCER: &str = "wasi:messaging/producer@0.2.0-draft";
 /// The interface of receiving.
 pub const HANDLER: &str = "wasi:messaging/incoming-handler@0.2.0-draft";
+/// The interface of asking and replying, of the newest draft alone.
+pub const REQUEST_REPLY: &str = "wasi:messaging/request-reply@0.2.0-draft";
 /// The interface of receiving many at a time, which is ours.
 pub const ASYNC_HANDLER: &str = "bridge:messaging/incoming-handler@0.1.0";
 
@@ -23,7 +26,7 @@ const OURS: (&str, &str) = (
     include_str!("../../../../wit/async/incoming-handler.wit"),
 );
 
-const SOURCES: [(&str, &str); 3] = [
+const PUBLISHED: [(&str, &str); 3] = [
     (
         "types.wit",
         include_str!("../../../../wit/deps/messaging/types.wit"),
@@ -38,10 +41,36 @@ const SOURCES: [(&str, &str); 3] = [
     ),
 ];
 
-static STANDARD: LazyLock<Vec<Interface>> = LazyLock::new(|| {
+const DRAFT: [(&str, &str); 5] = [
+    (
+        "messaging.wit",
+        include_str!("../../../../wit/draft/deps/messaging/messaging.wit"),
+    ),
+    (
+        "types.wit",
+        include_str!("../../../../wit/draft/deps/messaging/types.wit"),
+    ),
+    (
+        "producer.wit",
+        include_str!("../../../../wit/draft/deps/messaging/producer.wit"),
+    ),
+    (
+        "request-reply.wit",
+        include_str!("../../../../wit/draft/deps/messaging/request-reply.wit"),
+    ),
+    (
+        "guest.wit",
+        include_str!("../../../../wit/draft/deps/messaging/guest.wit"),
+    ),
+];
+
+static STANDARD: LazyLock<Vec<Interface>> = LazyLock::new(|| interfaces(&[&PUBLISHED, &[OURS]]));
+static NEWEST: LazyLock<Vec<Interface>> = LazyLock::new(|| interfaces(&[&DRAFT]));
+
+fn interfaces(packages: &[&[(&str, &str)]]) -> Vec<Interface> {
     let mut resolve = Resolve::default();
     let mut all = Vec::new();
-    for sources in [&SOURCES[..], &[OURS]] {
+    for sources in packages {
         let package = read(&mut resolve, sources);
         let package = package.expect("the files of wit/ are compiled in, and a test reads them");
         for id in resolve.packages[package].interfaces.values() {
@@ -50,7 +79,7 @@ static STANDARD: LazyLock<Vec<Interface>> = LazyLock::new(|| {
         }
     }
     all
-});
+}
 
 fn read(resolve: &mut Resolve, sources: &[(&str, &str)]) -> Option<PackageId> {
     let mut map = SourceMap::new();
@@ -66,12 +95,20 @@ pub fn standard(name: &str) -> Option<&'static Interface> {
     STANDARD.iter().find(|interface| interface.name == name)
 }
 
+/// The interface of that full name, as that shape has it.
+pub(super) fn standard_of(shape: Shape, name: &str) -> Option<&'static Interface> {
+    match shape {
+        Shape::Published => standard(name),
+        Shape::Draft => NEWEST.iter().find(|interface| interface.name == name),
+    }
+}
+
 /// Whether an interface of wasi:messaging is of the newest draft. A component
 /// carries only what it uses, so that one sign must do.
-pub fn is_newest_draft(interface: &Interface) -> bool {
+pub(super) fn is_newest_draft(interface: &Interface) -> bool {
     let params = |name: &str| interface.function(name).map(|f| f.params.as_slice());
     match interface.name.as_str() {
-        "wasi:messaging/request-reply@0.2.0-draft" => true,
+        REQUEST_REPLY => true,
         TYPES => {
             let new = ["set-metadata", "remove-metadata"];
             new.iter()

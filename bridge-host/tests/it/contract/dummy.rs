@@ -4,9 +4,6 @@
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
 
-/// The newest draft of the messaging package: same name, same version.
-pub const NEWEST: &str = include_str!("newest.wit");
-
 /// A world in front of an end: it receives and passes on.
 pub const MIDDLEWARE: &str = "
     import wasi:messaging/incoming-handler@0.2.0-draft;
@@ -18,11 +15,24 @@ pub const END: &str = "export wasi:messaging/incoming-handler@0.2.0-draft;";
 
 /// The published messaging package, as this repository has it.
 pub fn published() -> String {
-    let files = [
+    package(&[
         include_str!("../../../../wit/deps/messaging/types.wit"),
         include_str!("../../../../wit/deps/messaging/producer.wit"),
         include_str!("../../../../wit/deps/messaging/incoming-handler.wit"),
-    ];
+    ])
+}
+
+/// The newest draft of it: same name, same version.
+pub fn newest() -> String {
+    package(&[
+        include_str!("../../../../wit/draft/deps/messaging/types.wit"),
+        include_str!("../../../../wit/draft/deps/messaging/producer.wit"),
+        include_str!("../../../../wit/draft/deps/messaging/request-reply.wit"),
+        include_str!("../../../../wit/draft/deps/messaging/guest.wit"),
+    ])
+}
+
+fn package(files: &[&str]) -> String {
     let package = "package wasi:messaging@0.2.0-draft;";
     files.iter().fold(package.to_owned(), |text, file| {
         text + &file.replace(package, "")
@@ -54,7 +64,7 @@ pub fn over(packages: &[&str], items: &str) -> Vec<u8> {
 }
 
 /// The WIT package itself, encoded.
-pub fn package(text: &str) -> Vec<u8> {
+pub fn encoded(text: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let package = resolve.push_str("dummy.wit", text).expect("WIT");
     wit_component::encode(&resolve, package).expect("a package")

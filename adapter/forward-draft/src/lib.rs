@@ -1,0 +1,42 @@
+//! The adapter for chains that speak the newest draft of wasi:messaging: as
+//! `forward`, with messages of that shape. What a message or a status means is
+//! decided in `mapping`.
+
+wit_bindgen::generate!({
+    path: ["../../wit/deps/config", "../../wit/draft"],
+    world: "bridge:draft/forward",
+    generate_all,
+});
+
+use exports::wasi::messaging::incoming_handler::Guest;
+use wasi::messaging::types::{Error, Message};
+
+struct Adapter;
+
+impl Guest for Adapter {
+    fn handle(message: Message) -> Result<(), Error> {
+        let settings = webhook::endpoint().map_err(lower)?;
+        let read = read(&message);
+        drop(message);
+        webhook::post(settings, read).map_err(lower)
+    }
+}
+
+fn read(message: &Message) -> mapping::Message {
+    mapping::Message {
+        topic: message.topic().unwrap_or_default(),
+        content_type: message.content_type(),
+        metadata: message.metadata().unwrap_or_default(),
+        data: message.data(),
+    }
+}
+
+fn lower(failed: mapping::Failed) -> Error {
+    match failed {
+        mapping::Failed::Timeout => Error::Timeout,
+        mapping::Failed::Connection(text) => Error::Connection(text),
+        mapping::Failed::Other(text) => Error::Other(text),
+    }
+}
+
+export!(Adapter);

@@ -1,0 +1,123 @@
+//! Requests and replies on core NATS: an inbox for each request, and a way to
+//! the inbox that a message came with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::{Message as Arrived, StatusCode, Subject};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::time::{Instant, timeout_at};
+
+use super::connect::Link;
+use super::{headers, subject};
+use crate::broker::{Asker, BrokerError, Reply, ReplyTo, Request};
+use crate::message::{Message, MessageId};
+
+/// A wait that is as good as one without an end.
+const LONG: Duration = Duration::from_secs(24 * 3600);
+
+/// Publishes the message and collects what is sent to its inbox, until there
+/// are enough replies or the time is over.
+pub(super) async fn request(link: &Arc<Link>, request: Request) -> Result<Vec<Reply>, BrokerError> {
+    let until = Instant::now() + request.timeout.min(LONG);
+    let topic = request.message.topic.clone();
+    let asked = timeout_at(until, ask(link, request.message, &request.id));
+    let mut inbox = asked.await.map_err(|_| BrokerError::Timeout)??;
+    let mut replies = Vec::new();
+    while (replies.len() as u64) < u64::from(request.most) {
+        match timeout_at(until, inbox.next()).await {
+            Ok(Some(reply)) if reply.status == Some(StatusCode::NO_RESPONDERS) => {
+                let why = format!("nobody who replies listens on {topic:?}");
+                return Err(BrokerError::Unavailable(why));
+            }
+            Ok(Some(reply)) => replies.push(take_in(link, reply)),
+            Ok(None) => return Err(BrokerError::Unavailable("the connection ended".into())),
+            Err(_) if replies.is_empty() => return Err(BrokerError::Timeout),
+            Err(_) => break,
+        }
+    }
+    Ok(replies)
+}
+
+async fn ask(
+    link: &Link,
+    message: Message,
+    id: &MessageId,
+) -> Result<async_nats::Subscriber, BrokerError> {
+    subject::check_publish(&message.topic)?;
+    let inbox = link.client.new_inbox();
+    let subscribed = link.client.subscribe(inbox.clone()).await;
+    let subscriber = subscribed.map_err(|error| failed(&error))?;
+    send(link, message, id, Some(inbox)).await?;
+    Ok(subscriber)
+}
+
+/// Publishes a message, on its way to the server when this returns.
+pub(super) async fn send(
+    link: &Link,
+    message: Message,
+    id: &MessageId,
+    inbox: Option<String>,
+) -> Result<(), BrokerError> {
+    link.check()?;
+    check_size(link, &message.data)?;
+    let (client, headers) = (&link.client, headers::encode(&message, Some(id)));
+    let (topic, data) = (message.topic, message.data);
+    let sent = match inbox {
+        Some(inbox) => {
+            let sent = client.publish_with_reply_and_headers(topic, inbox, headers, data);
+            sent.await
+        }
+        None => client.publish_with_headers(topic, headers, data).await,
+    };
+    sent.map_err(|error| failed(&error))?;
+    client.flush().await.map_err(|error| failed(&error))
+}
+
+fn check_size(link: &Link, data: &Bytes) -> Result<(), BrokerError> {
+    let (size, max) = (data.len() as u64, link.client.max_payload() as u64);
+    match size > max {
+        true => Err(BrokerError::TooLarge { size, max }),
+        false => Ok(()),
+    }
+}
+
+pub(super) fn failed(error: &dyn std::fmt::Display) -> BrokerError {
+    BrokerError::Unavailable(format!("not published: {error}"))
+}
+
+fn take_in(link: &Arc<Link>, reply: Arrived) -> Reply {
+    let reply_to = way_back(link, reply.reply);
+    let arrived = headers::decode(&reply.subject, reply.payload, reply.headers.as_ref());
+    Reply {
+        message: arrived.message,
+        id: arrived.id.unwrap_or_else(MessageId::generate),
+        reply_to,
+    }
+}
+
+/// The way to the inbox that a message came with.
+pub(super) fn way_back(link: &Arc<Link>, inbox: Option<Subject>) -> ReplyTo {
+    match inbox {
+        Some(inbox) => ReplyTo::Wanted(Arc::new(Inbox {
+            link: Arc::clone(link),
+            subject: inbox.into_string(),
+        })),
+        None => ReplyTo::Unwanted,
+    }
+}
+
+struct Inbox {
+    link: Arc<Link>,
+    subject: String,
+}
+
+#[async_trait]
+impl Asker for Inbox {
+    async fn reply(&self, mut message: Message, id: MessageId) -> Result<(), BrokerError> {
+        message.topic.clone_from(&self.subject);
+        send(&self.link, message, &id, None).await
+    }
+}

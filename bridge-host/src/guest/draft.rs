@@ -1,0 +1,194 @@
+//! The host's side of the newest draft of wasi:messaging, over the same
+//! messages and brokers as the published contract's. Asking and replying is in
+//! `request_reply`.
+
+mod request_reply;
+
+use std::sync::Arc;
+
+use wasmtime::Result;
+use wasmtime::component::{HasData, Linker, Resource};
+
+use super::linker::HasState;
+use super::messaging::{HeldMessage, ID_KEY, share_data};
+use super::outcome::CallResult;
+use super::state::State;
+use crate::broker::{Broker, BrokerError};
+use crate::message::Message;
+
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../wit/draft/deps/messaging",
+        world: "wasi:messaging/messaging-request-reply@0.2.0-draft",
+        imports: {
+            "wasi:messaging/producer.send": async | trappable,
+            "wasi:messaging/request-reply.request": async | trappable,
+            "wasi:messaging/request-reply.reply": async | trappable,
+            default: trappable,
+        },
+        exports: { default: async },
+        with: {
+            "wasi:messaging/types.message": crate::guest::messaging::HeldMessage,
+            "wasi:messaging/types.client": super::DraftClient,
+            "wasi:messaging/request-reply.request-options": super::request_reply::Options,
+        },
+    });
+}
+
+use bindings::wasi::messaging::{producer, request_reply as asking, types};
+pub(super) use bindings::{MessagingRequestReply, MessagingRequestReplyPre};
+use types::Error;
+
+/// Behind a component's `client`: nothing once it is disconnected.
+pub struct DraftClient(Option<Arc<dyn Broker>>);
+
+pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
+    fn get(state: &mut State) -> <HasState as HasData>::Data<'_> {
+        state
+    }
+    types::add_to_linker::<State, HasState>(linker, get)?;
+    producer::add_to_linker::<State, HasState>(linker, get)?;
+    asking::add_to_linker::<State, HasState>(linker, get)?;
+    share_data(linker)
+}
+
+impl State {
+    /// The broker of a client that is connected.
+    fn broker(&self, client: &Resource<DraftClient>) -> Result<Result<Arc<dyn Broker>, Error>> {
+        let DraftClient(broker) = self.table.get(client)?;
+        let gone = || Error::Connection("the client is disconnected".into());
+        Ok(broker.clone().ok_or_else(gone))
+    }
+}
+
+impl types::Host for &mut State {}
+
+impl types::HostClient for &mut State {
+    fn connect(&mut self, name: String) -> Result<Result<Resource<DraftClient>, Error>> {
+        Ok(match State::connect(self, &name) {
+            Ok(broker) => Ok(self.table.push(DraftClient(Some(broker)))?),
+            Err(unknown) => Err(Error::Connection(unknown)),
+        })
+    }
+
+    /// The connection itself is the host's, and stays.
+    fn disconnect(&mut self, this: Resource<DraftClient>) -> Result<Result<(), Error>> {
+        self.table.get_mut(&this)?.0 = None;
+        Ok(Ok(()))
+    }
+
+    fn drop(&mut self, client: Resource<DraftClient>) -> Result<()> {
+        self.table.delete(client)?;
+        Ok(())
+    }
+}
+
+impl types::HostMessage for &mut State {
+    /// It has no topic: that is told when it is sent.
+    fn new(&mut self, data: Vec<u8>) -> Result<Resource<HeldMessage>> {
+        self.make(Message::new("", data))
+    }
+
+    fn topic(&mut self, this: Resource<HeldMessage>) -> Result<Option<String>> {
+        let topic = &self.table.get(&this)?.message.topic;
+        Ok((!topic.is_empty()).then(|| topic.clone()))
+    }
+
+    fn content_type(&mut self, this: Resource<HeldMessage>) -> Result<Option<String>> {
+        Ok(self.table.get(&this)?.message.content_type.clone())
+    }
+
+    fn set_content_type(&mut self, this: Resource<HeldMessage>, value: String) -> Result<()> {
+        self.change(&this, |message| message.content_type = Some(value))
+    }
+
+    fn data(&mut self, this: Resource<HeldMessage>) -> Result<Vec<u8>> {
+        Ok(self.table.get(&this)?.message.data.to_vec())
+    }
+
+    fn set_data(&mut self, this: Resource<HeldMessage>, data: Vec<u8>) -> Result<()> {
+        self.change(&this, |message| message.data = data.into())
+    }
+
+    fn metadata(&mut self, this: Resource<HeldMessage>) -> Result<Option<Vec<(String, String)>>> {
+        Ok(Some(self.table.get(&this)?.metadata()))
+    }
+
+    fn add_metadata(
+        &mut self,
+        this: Resource<HeldMessage>,
+        key: String,
+        value: String,
+    ) -> Result<()> {
+        if key == ID_KEY {
+            return Ok(());
+        }
+        self.change(&this, |message| message.add_metadata(key, value))
+    }
+
+    fn set_metadata(
+        &mut self,
+        this: Resource<HeldMessage>,
+        metadata: Vec<(String, String)>,
+    ) -> Result<()> {
+        self.change(&this, |message| {
+            message.metadata.clear();
+            for (key, value) in metadata.into_iter().filter(|(key, _)| key != ID_KEY) {
+                message.add_metadata(key, value);
+            }
+        })
+    }
+
+    fn remove_metadata(&mut self, this: Resource<HeldMessage>, key: String) -> Result<()> {
+        self.change(&this, |message| message.metadata.retain(|(k, _)| *k != key))
+    }
+
+    fn drop(&mut self, message: Resource<HeldMessage>) -> Result<()> {
+        self.release(message).map(drop)
+    }
+}
+
+impl producer::Host for &mut State {
+    async fn send(
+        &mut self,
+        client: Resource<DraftClient>,
+        topic: String,
+        message: Resource<HeldMessage>,
+    ) -> Result<Result<(), Error>> {
+        let mut held = self.release(message)?;
+        let broker = match self.broker(&client)? {
+            Ok(broker) => broker,
+            Err(gone) => return Ok(Err(gone)),
+        };
+        held.message.topic = topic;
+        let id = self.id_to_send(&held);
+        let sent = broker.publish(held.message, Some(id)).await;
+        Ok(self.sent(sent).map(drop).map_err(Error::from))
+    }
+}
+
+impl From<BrokerError> for Error {
+    fn from(error: BrokerError) -> Self {
+        match error {
+            BrokerError::Timeout => Self::Timeout,
+            BrokerError::Unavailable(_) | BrokerError::Full(_) => {
+                Self::Connection(error.to_string())
+            }
+            BrokerError::Refused(_) | BrokerError::TooLarge { .. } => {
+                Self::Other(error.to_string())
+            }
+        }
+    }
+}
+
+impl From<Error> for CallResult {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Timeout => Self::Timeout,
+            Error::Connection(why) => Self::Connection(why),
+            // Trying again brings no permission.
+            Error::PermissionDenied(why) => Self::Other(format!("permission denied: {why}")),
+            Error::Other(why) => Self::Other(why),
+        }
+    }
+}

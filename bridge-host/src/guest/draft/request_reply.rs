@@ -1,0 +1,101 @@
+//! `request-reply` of the newest draft, as far as brokers can: those that cannot
+//! say so.
+
+use std::time::{Duration, Instant};
+
+use wasmtime::Result;
+use wasmtime::component::Resource;
+
+use super::{DraftClient, Error, asking};
+use crate::broker::{Reply, ReplyTo, Request};
+use crate::guest::messaging::HeldMessage;
+use crate::guest::state::State;
+
+/// Behind a component's `request-options`.
+#[derive(Default)]
+pub struct Options {
+    timeout: Option<Duration>,
+    replies: Option<u32>,
+}
+
+impl asking::HostRequestOptions for &mut State {
+    fn new(&mut self) -> Result<Resource<Options>> {
+        Ok(self.table.push(Options::default())?)
+    }
+
+    fn set_timeout_ms(&mut self, this: Resource<Options>, timeout: u32) -> Result<()> {
+        self.table.get_mut(&this)?.timeout = Some(Duration::from_millis(timeout.into()));
+        Ok(())
+    }
+
+    fn set_expected_replies(&mut self, this: Resource<Options>, replies: u32) -> Result<()> {
+        self.table.get_mut(&this)?.replies = Some(replies);
+        Ok(())
+    }
+
+    fn drop(&mut self, options: Resource<Options>) -> Result<()> {
+        self.table.delete(options)?;
+        Ok(())
+    }
+}
+
+impl asking::Host for &mut State {
+    /// Waits no longer than the attempt may take.
+    async fn request(
+        &mut self,
+        client: Resource<DraftClient>,
+        topic: String,
+        message: Resource<HeldMessage>,
+        options: Option<Resource<Options>>,
+    ) -> Result<Result<Vec<Resource<HeldMessage>>, Error>> {
+        let options = match options {
+            Some(options) => self.table.delete(options)?,
+            None => Options::default(),
+        };
+        let broker = match self.broker(&client)? {
+            Ok(broker) => broker,
+            Err(gone) => return Ok(Err(gone)),
+        };
+        let mut message = self.table.get(&message)?.message.clone();
+        message.topic = topic;
+        let deadline = self.hooks.calls.current().deadline;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let request = Request {
+            message,
+            // The component may ask the same again.
+            id: self.next_id(),
+            timeout: options.timeout.map_or(left, |timeout| timeout.min(left)),
+            most: options.replies.unwrap_or(1),
+        };
+        let replies = broker.request(request).await;
+        match self.sent(replies) {
+            Ok(replies) => self.take_in(replies).map(Ok),
+            Err(error) => Ok(Err(error.into())),
+        }
+    }
+
+    async fn reply(
+        &mut self,
+        reply_to: Resource<HeldMessage>,
+        message: Resource<HeldMessage>,
+    ) -> Result<Result<(), Error>> {
+        let held = self.release(message)?;
+        let back = self.table.get(&reply_to)?.received.clone();
+        let back = back.unwrap_or_default();
+        let id = self.id_to_send(&held);
+        let replied = back.reply(held.message, id).await;
+        let replied = match back {
+            ReplyTo::Wanted(_) => self.sent(replied),
+            ReplyTo::Unwanted | ReplyTo::Impossible => replied,
+        };
+        Ok(replied.map_err(Error::from))
+    }
+}
+
+impl State {
+    fn take_in(&mut self, replies: Vec<Reply>) -> Result<Vec<Resource<HeldMessage>>> {
+        let replies = replies.into_iter();
+        let held = replies.map(|reply| self.receive(reply.message, reply.id, reply.reply_to));
+        held.collect()
+    }
+}

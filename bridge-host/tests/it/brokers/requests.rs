@@ -1,0 +1,98 @@
+//! Requests and replies: what brokers that have them do, and that the others
+//! say so.
+
+use std::time::{Duration, Instant};
+
+use bridge_host::broker::{BrokerError, Request};
+use bridge_host::message::{Message, MessageId};
+
+use super::Server;
+use super::support::{ack, next, publish, subscribe};
+
+fn question(timeout: Duration, most: u32) -> Request {
+    Request {
+        message: Message::new("questions", "why?"),
+        id: MessageId::generate(),
+        timeout,
+        most,
+    }
+}
+
+pub async fn requests_where_they_are_promised<S: Server>() {
+    let server = S::start().await;
+    let broker = server.connect().await;
+    let mut subscription = subscribe(&broker, &["questions"]).await;
+    if !broker.capabilities().requests {
+        let asked = broker.request(question(Duration::from_secs(5), 1)).await;
+        assert!(matches!(asked, Err(BrokerError::Refused(_))));
+        publish(&broker, "questions", "why?").await;
+        let incoming = next(&mut subscription).await;
+        let answer = Message::new("", "because");
+        let replied = incoming.reply_to.reply(answer, MessageId::generate());
+        assert!(matches!(replied.await, Err(BrokerError::Refused(_))));
+        ack(incoming).await;
+        return;
+    }
+    for (most, wanted) in [(2, vec!["one", "two"]), (1, vec!["one"])] {
+        let asking = broker.clone();
+        let asked = tokio::spawn(async move {
+            let request = question(Duration::from_secs(30), most);
+            asking.request(request).await
+        });
+        let incoming = next(&mut subscription).await;
+        for text in ["one", "two"] {
+            let mut answer = Message::new("", text);
+            answer.add_metadata("x-kept", "yes");
+            let replied = incoming.reply_to.reply(answer, MessageId::generate());
+            replied.await.expect("it is sent");
+        }
+        assert_eq!(ack(incoming).await, "why?");
+        let replies = asked.await.expect("no panic").expect("replies");
+        let texts = replies.iter().map(|it| it.message.data.clone());
+        assert_eq!(texts.collect::<Vec<_>>(), wanted);
+        let kept = &replies[0].message.metadata;
+        assert!(kept.contains(&("x-kept".into(), "yes".into())), "{kept:?}");
+    }
+    // One that nobody asked with: a reply to it goes nowhere, and that is well.
+    publish(&broker, "questions", "so").await;
+    let incoming = next(&mut subscription).await;
+    let answer = Message::new("", "because");
+    let replied = incoming.reply_to.reply(answer, MessageId::generate());
+    replied.await.expect("nothing to do");
+    ack(incoming).await;
+}
+
+pub async fn requests_that_nobody_answers<S: Server>() {
+    let server = S::start().await;
+    let broker = server.connect().await;
+    if !broker.capabilities().requests {
+        return;
+    }
+    let (short, long) = (Duration::from_millis(300), Duration::from_secs(30));
+    let began = Instant::now();
+    let asked = broker.request(question(long, 1)).await;
+    let Err(BrokerError::Unavailable(why)) = asked else {
+        panic!("{asked:?}");
+    };
+    assert!(
+        why.contains("nobody who replies listens on \"questions\""),
+        "{why}"
+    );
+    assert!(began.elapsed() < long, "{:?}", began.elapsed());
+
+    let mut subscription = subscribe(&broker, &["questions"]).await;
+    let asked = broker.request(question(short, 1)).await;
+    assert!(matches!(asked, Err(BrokerError::Timeout)), "{asked:?}");
+    ack(next(&mut subscription).await).await;
+
+    // What came in time is given, though more was hoped for.
+    let asking = broker.clone();
+    let asked = tokio::spawn(async move { asking.request(question(4 * short, 9)).await });
+    let incoming = next(&mut subscription).await;
+    let replied = incoming
+        .reply_to
+        .reply(Message::new("", "one"), MessageId::generate());
+    replied.await.expect("it is sent");
+    ack(incoming).await;
+    assert_eq!(asked.await.expect("no panic").expect("a reply").len(), 1);
+}
