@@ -1,91 +1,108 @@
-//! An HTTP handler in process against the same file behind a socket, both with
-//! the bridge in front: what the socket costs.
+//! An HTTP handler that gets messages in each way there is: composed with the
+//! adapter, in process, and behind a socket, always with the bridge in front.
 
 mod forms;
 mod server;
 
 use std::process::Command;
+use std::sync::Arc;
 
 use bridge_host::delivery::Workers;
+use bridge_host::guest::Component;
 
 use crate::bridge;
 use crate::measure::{Round, Watch};
-use crate::report::line;
-use forms::Form;
+use forms::{Form, Http, Work};
 
 const ROUNDS: usize = 7;
 const MESSAGES: usize = 10_000;
 
-/// What is asked of the example's order service.
-const ORDERS: (&str, &str) = ("orders", "/orders");
-/// A request that takes half a second, so that all of them are there at once.
-const SLOW: (&str, &str) = ("responder", "/wait?500");
-
-/// Rounds of both forms, alternating, in one process; then the memory of each.
+/// Rounds of all forms in turn, in one process; then the memory of each.
 pub fn compare() {
-    println!("one handler file, in process and over loopback HTTP/1.1 with kept connections");
-    for in_flight in [1, 64] {
-        let forms = [Form::InProcess, Form::Loopback].map(|form| form.start(ORDERS));
-        let round = |form: usize| round(&forms[form], MESSAGES, in_flight);
-        let mut pairs = Vec::new();
-        for number in 0..=ROUNDS {
-            let (first, second) = (number % 2, 1 - number % 2);
-            let mut pair = [(first, round(first)), (second, round(second))];
-            pair.sort_by_key(|(form, _)| *form);
-            // The first of each does not count.
-            if number > 0 {
-                pairs.push((pair[0].1, pair[1].1));
-            }
+    println!("an order service reached in each way, {ROUNDS} rounds of each: medians\n");
+    for http in [Http::V02, Http::V03] {
+        for in_flight in [1, 64, 1000] {
+            speed(http, in_flight);
         }
-        show(in_flight, &pairs);
     }
     println!("memory of the whole process at its largest, MiB");
-    for in_flight in [1, 100, 1000] {
-        let [inside, loopback] = ["in-process", "loopback"].map(|form| measured(form, in_flight));
-        println!("  {in_flight:>4} in flight: in process {inside:>6}, loopback {loopback:>6}");
+    for http in [Http::V02, Http::V03] {
+        for in_flight in [1, 64, 1000] {
+            let forms = http.forms().iter();
+            let forms =
+                forms.map(|form| format!("{} {}", form.name(), measured(http, *form, in_flight)));
+            let forms: Vec<_> = forms.collect();
+            println!(
+                "  {} {in_flight:>4} in flight: {}",
+                http.name(),
+                forms.join(", ")
+            );
+        }
     }
 }
 
-fn show(in_flight: usize, pairs: &[(Round, Round)]) {
-    let micros = |round: &Round| round.cpu.as_secs_f64() * 1e6;
-    println!("\n{in_flight} in flight");
-    line(
-        "  CPU a message, loopback to in process",
-        pairs,
-        |(a, b)| micros(b) / micros(a),
-    );
-    line(
-        "  messages a second, in process to loopback",
-        pairs,
-        |(a, b)| a.rate / b.rate,
-    );
-    line("  in process, CPU a message, µs", pairs, |(a, _)| {
-        micros(a)
-    });
-    line("  loopback, CPU a message, µs", pairs, |(_, b)| micros(b));
-    line("  in process, messages a second", pairs, |(a, _)| a.rate);
-    line("  loopback, messages a second", pairs, |(_, b)| b.rate);
+fn speed(http: Http, in_flight: usize) {
+    let forms = http.forms();
+    let started: Vec<_> = forms
+        .iter()
+        .map(|form| form.start(http, Work::Orders))
+        .collect();
+    let mut rounds = vec![Vec::new(); forms.len()];
+    for number in 0..=ROUNDS {
+        let mut order: Vec<_> = (0..forms.len()).collect();
+        if number % 2 == 1 {
+            order.reverse();
+        }
+        for form in order {
+            let measured = round(&started[form], MESSAGES, in_flight);
+            // The first of each does not count.
+            if number > 0 {
+                rounds[form].push(measured);
+            }
+        }
+    }
+    println!("{}, {in_flight} in flight", http.name());
+    let cpu = |round: &Round| round.cpu.as_secs_f64() * 1e6;
+    let loopback = rounds.last().expect("a form");
+    let (most, fewest) = (median(loopback, cpu), median(loopback, |it| it.rate));
+    for (form, rounds) in forms.iter().zip(&rounds) {
+        let (cpu, rate) = (median(rounds, cpu), median(rounds, |it| it.rate));
+        println!(
+            "  {:12} CPU {cpu:>6.1} µs, loopback takes {:.2} times as much; {rate:>7.0} messages a second, {:.2} times loopback's",
+            form.name(),
+            most / cpu,
+            rate / fewest,
+        );
+    }
+    println!();
 }
 
-fn round(form: &forms::Started, messages: usize, in_flight: usize) -> Round {
+fn median(rounds: &[Round], figure: impl Fn(&Round) -> f64) -> f64 {
+    let mut figures: Vec<f64> = rounds.iter().map(figure).collect();
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+fn round(component: &Arc<Component>, messages: usize, in_flight: usize) -> Round {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
     let (queue, settled) = forms::queue(messages);
-    let adapter = form.adapter.clone();
+    let component = component.clone();
     runtime.block_on(async {
         let watch = Watch::start();
-        bridge::forward(queue, adapter, in_flight, Workers::current(), settled).await;
+        bridge::forward(queue, component, in_flight, Workers::current(), settled).await;
         watch.stop(messages)
     })
 }
 
 /// What a process of its own needed for one form.
-fn measured(form: &str, in_flight: usize) -> String {
+fn measured(http: Http, form: Form, in_flight: usize) -> String {
     let program = std::env::current_exe().expect("this program");
     let output = Command::new(program)
-        .args(["handler-memory", form, &in_flight.to_string()])
+        .args(["handler-memory", http.name(), form.name()])
+        .arg(in_flight.to_string())
         .output()
         .expect("a process");
     let error = String::from_utf8_lossy(&output.stderr);
@@ -97,14 +114,19 @@ fn measured(form: &str, in_flight: usize) -> String {
 }
 
 /// That process: so many messages at once, and the most memory it ever had.
-pub fn memory(mut args: impl Iterator<Item = String>) {
-    let form = match args.next().as_deref() {
-        Some("in-process") => Form::InProcess,
-        _ => Form::Loopback,
+pub fn memory(args: impl Iterator<Item = String>) {
+    let args: Vec<_> = args.collect();
+    let [http, form, in_flight] = &args[..] else {
+        panic!("not so: {args:?}");
     };
-    let in_flight = args.next().and_then(|text| text.parse().ok());
-    let in_flight = in_flight.expect("a number");
-    round(&form.start(SLOW), in_flight, in_flight);
+    let http = [Http::V02, Http::V03]
+        .into_iter()
+        .find(|it| it.name() == http);
+    let http = http.expect("a version");
+    let mut forms = http.forms().iter();
+    let form = forms.find(|it| it.name() == form).expect("a form");
+    let in_flight = in_flight.parse().expect("a number");
+    round(&form.start(http, Work::Slow), in_flight, in_flight);
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
     let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kilobytes = most.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok());

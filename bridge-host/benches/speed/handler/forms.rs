@@ -1,59 +1,140 @@
-//! The two forms, started: the adapter, and the handler that it asks.
+//! The forms, started: what handles the messages, and the handler it asks.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bridge_host::broker::Subscription;
-use bridge_host::compose::ADAPTER;
-use bridge_host::guest::contract::{Contract, Handler};
+use bridge_host::compose::{ADAPTER, Part, compose_to_http};
+use bridge_host::guest::contract::{Contract, Handler, Shape};
 use bridge_host::guest::{Component, Endpoint, Environment, Grant, Limits, Runtime};
 use bridge_host::http::{Allow, Settings};
 
 use super::server;
 
+/// Through which `wasi:http` the handler answers.
+#[derive(Clone, Copy)]
+pub enum Http {
+    V02,
+    V03,
+}
+
 /// How the handler is reached.
 #[derive(Clone, Copy)]
 pub enum Form {
+    /// In one component with the adapter.
+    Composed,
     /// In a store of this process, as `to = { component = … }` does.
     InProcess,
     /// By a server of this process, over a socket.
     Loopback,
 }
 
-/// A form that is ready for messages.
-pub struct Started {
-    pub adapter: Arc<Component>,
+/// What is asked of the handler.
+#[derive(Clone, Copy)]
+pub enum Work {
+    /// The order service of the examples.
+    Orders,
+    /// Half a second, so that all requests are there at once.
+    Slow,
+}
+
+impl Http {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::V02 => "wasi:http 0.2",
+            Self::V03 => "wasi:http 0.3",
+        }
+    }
+
+    /// How it can be reached; over a socket last. What is synchronous does not
+    /// compose: it imports a client, not a handler.
+    pub fn forms(self) -> &'static [Form] {
+        match self {
+            Self::V02 => &[Form::InProcess, Form::Loopback],
+            Self::V03 => &[Form::Composed, Form::InProcess, Form::Loopback],
+        }
+    }
+
+    fn handler(self, work: Work) -> (&'static str, &'static str) {
+        match (self, work) {
+            (Self::V02, Work::Orders) => ("orders", "/orders"),
+            (Self::V03, Work::Orders) => ("async-orders", "/orders"),
+            (Self::V02, Work::Slow) => ("responder", "/wait?500"),
+            (Self::V03, Work::Slow) => ("service", "/wait?500"),
+        }
+    }
 }
 
 impl Form {
-    pub fn start(self, (component, path): (&str, &str)) -> Started {
-        let file = guest(component);
-        let cache = std::env::temp_dir().join("bridge-host-bench");
-        let runtime = Runtime::new(&cache, 8 << 30, &Settings::default()).expect("a runtime");
-        let authority = match self {
-            Self::InProcess => "handler.internal".into(),
-            Self::Loopback => server::start(&file).to_string(),
-        };
-        let url = format!("http://{authority}{path}");
-        let mut environment = environment(&url);
-        if let Self::InProcess = self {
-            let bytes = std::fs::read(&file).expect("a component");
-            let contract = Contract::read(component, &bytes).expect("a component");
-            let kind = (contract.answers().expect("a handler"), contract.model());
-            let handler = runtime.load_handler(component, &bytes, kind, environment.clone());
-            let pairs = environment.settings.iter();
-            environment.endpoint = Some(Arc::new(Endpoint {
-                settings: mapping::Settings::from_pairs(pairs).expect("settings"),
-                handler: Some(handler.expect("a handler")),
-                replies: None,
-            }));
-        }
-        let adapter = runtime.load("adapter", ADAPTER, Handler::ADAPTER, environment);
-        Started {
-            adapter: Arc::new(adapter.expect("the adapter")),
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Composed => "composed",
+            Self::InProcess => "in process",
+            Self::Loopback => "loopback",
         }
     }
+
+    /// Ready for messages.
+    pub fn start(self, http: Http, work: Work) -> Arc<Component> {
+        let (name, path) = http.handler(work);
+        let file = guest(name);
+        let bytes = std::fs::read(&file).expect("a component");
+        let authority = match self {
+            Self::Composed | Self::InProcess => "handler.internal".into(),
+            Self::Loopback => server::start(http, &file).to_string(),
+        };
+        let environment = environment(&format!("http://{authority}{path}"));
+        let cache = std::env::temp_dir().join("bridge-host-bench");
+        let runtime = Runtime::new(&cache, 8 << 30, &Settings::default()).expect("a runtime");
+        let component = match self {
+            Self::Composed => composed(
+                &runtime,
+                Part {
+                    name,
+                    bytes: &bytes,
+                },
+                environment,
+            ),
+            Self::InProcess => in_process(
+                &runtime,
+                Part {
+                    name,
+                    bytes: &bytes,
+                },
+                environment,
+            ),
+            Self::Loopback => adapter(&runtime, environment),
+        };
+        Arc::new(component)
+    }
+}
+
+fn adapter(runtime: &Runtime, environment: Environment) -> Component {
+    let adapter = runtime.load("adapter", ADAPTER, Handler::ADAPTER, environment);
+    adapter.expect("the adapter")
+}
+
+fn composed(runtime: &Runtime, part: Part<'_>, environment: Environment) -> Component {
+    let bytes = compose_to_http(&[part]).expect("what composes");
+    let contract = Contract::read(part.name, &bytes).expect("a component");
+    let handler = contract.handler().expect("a consumer");
+    let composed = runtime.load(part.name, &bytes, handler, environment);
+    composed.expect("a consumer")
+}
+
+fn in_process(runtime: &Runtime, part: Part<'_>, mut environment: Environment) -> Component {
+    let contract = Contract::read(part.name, part.bytes).expect("a component");
+    let face = contract.answers().expect("a handler");
+    let kind = (face, contract.model(), Shape::Published);
+    let handler = runtime.load_handler(part.name, part.bytes, kind, environment.clone());
+    let pairs = environment.settings.iter();
+    environment.endpoint = Some(Arc::new(Endpoint {
+        settings: mapping::Settings::from_pairs(pairs).expect("settings"),
+        handler: Some(handler.expect("a handler")),
+        replies: None,
+    }));
+    adapter(runtime, environment)
 }
 
 fn environment(url: &str) -> Environment {

@@ -39,6 +39,7 @@ impl Guest for Service {
                 wait_for(20_000_000).await;
                 respond(200, &[], b"slow")
             }
+            "/wait" => wait(query).await,
             "/spin" => loop {
                 std::hint::black_box(());
             },
@@ -62,6 +63,13 @@ impl Guest for Service {
             other => respond(404, &[], other.as_bytes()),
         }
     }
+}
+
+/// Answers after so many milliseconds.
+async fn wait(query: &str) -> Answer {
+    let milliseconds: u64 = query.parse().expect("a number");
+    wait_for(milliseconds * 1_000_000).await;
+    respond(200, &[], b"waited")
 }
 
 /// What to do: the path, unless a header says otherwise, which a message can
