@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use bridge_host::broker::embedded::CAPABILITIES;
 use bridge_host::broker::{
-    BrokerError, Capabilities, Incoming, Receipt, Settlement, Subscription, Unsettled,
+    BrokerError, Capabilities, Incoming, Receipt, ReplyTo, Settlement, Subscription, Unsettled,
 };
 use bridge_host::message::{Message, MessageId};
 use tokio::sync::Notify;
@@ -51,6 +51,7 @@ impl Subscription for Queue {
             attempt: 1,
             published: SystemTime::now(),
             receipt: Box::new(Slip(self.books.clone())),
+            reply_to: ReplyTo::default(),
         })
     }
 }

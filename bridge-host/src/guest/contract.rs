@@ -15,7 +15,7 @@ mod text;
 
 pub use compare::{Difference, differences};
 pub use error::{ContractError, Direction, Fault};
-pub use http::HttpFace;
+pub use http::{Answering, HttpFace};
 pub use interface::{Function, Interface, TypeDefinition};
 pub use messages::{Handler, MessageFace};
 pub use model::Model;

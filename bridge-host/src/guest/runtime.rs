@@ -9,7 +9,7 @@ use wasmtime::component::InstancePre;
 use super::budget::Budget;
 use super::cache::Cache;
 use super::component::Component;
-use super::contract::{Handler, HttpFace, Model, Shape};
+use super::contract::{Answering, Handler, Model, Shape};
 use super::engine::Engines;
 use super::handler::HttpHandler;
 use super::state::{Environment, Shared, State};
@@ -95,11 +95,17 @@ impl Runtime {
         &self,
         name: &str,
         bytes: &[u8],
-        (face, model, shape): (HttpFace, Model, Shape),
+        answering: Answering,
         environment: Environment,
     ) -> Result<HttpHandler, RuntimeError> {
-        let ready = self.link(name, bytes, model, shape)?;
-        let made = HttpHandler::new(name, ready, face, environment, self.shared.apart());
+        let ready = self.link(name, bytes, answering.model, answering.shape)?;
+        let made = HttpHandler::new(
+            name,
+            ready,
+            answering.face,
+            environment,
+            self.shared.apart(),
+        );
         made.map_err(|error| misfit(name, &error))
     }
 

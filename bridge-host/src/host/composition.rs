@@ -8,7 +8,7 @@ use crate::compose::{
     ADAPTER, ComposeError, Part, compose, compose_open, sends_only, to_endpoint, to_endpoints,
 };
 use crate::config::{self, Parts, Subscription};
-use crate::guest::contract::{Contract, Handler, HttpFace, Model, Shape};
+use crate::guest::contract::{Answering, Contract, Handler};
 
 /// A component that handles messages.
 pub struct Composed {
@@ -100,21 +100,17 @@ fn joined(
     Ok((composed, contract))
 }
 
-/// The HTTP handler that is a subscription's endpoint, behind its middlewares;
-/// how it answers, how it waits, and which messages it knows.
-pub fn handler(
-    handler: &config::Handler,
-) -> Result<(Vec<u8>, (HttpFace, Model, Shape)), SubscriptionError> {
-    let (mut bytes, mut contract) = read(&handler.file)?;
-    let mut face = contract.answers()?;
+/// The HTTP handler that is a subscription's endpoint, behind its middlewares.
+pub fn handler(handler: &config::Handler) -> Result<(Vec<u8>, Answering), SubscriptionError> {
+    let (mut bytes, contract) = read(&handler.file)?;
+    let mut answering = contract.answering()?;
     if !handler.through.is_empty() {
         let files = handler.through.iter().chain([&handler.file]);
         let files: Vec<_> = files.collect();
-        (bytes, contract) = joined(&files, compose_open)?;
-        face = contract.answers()?;
+        let (whole, contract) = joined(&files, compose_open)?;
+        (bytes, answering) = (whole, contract.answering()?);
     }
-    let shape = contract.shape().unwrap_or(Shape::Published);
-    Ok((bytes, (face, contract.model(), shape)))
+    Ok((bytes, answering))
 }
 
 fn read(file: &Path) -> Result<(Vec<u8>, Contract), SubscriptionError> {

@@ -175,7 +175,7 @@ fn load_handler(
     handler: &config::Handler,
     runtime: &Runtime,
 ) -> Result<HttpHandler, SubscriptionError> {
-    let (bytes, kind) = composition::handler(handler)?;
+    let (bytes, answering) = composition::handler(handler)?;
     let settings = subscription.settings.iter();
     let environment = Environment {
         settings: settings
@@ -189,7 +189,7 @@ fn load_handler(
     };
     let stem = handler.file.file_stem().unwrap_or_default();
     let name = format!("{}/{}", subscription.name, stem.display());
-    Ok(runtime.load_handler(&name, &bytes, kind, environment)?)
+    Ok(runtime.load_handler(&name, &bytes, answering, environment)?)
 }
 
 /// The topics that the component asks for by its `subscribe`.

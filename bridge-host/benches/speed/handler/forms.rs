@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bridge_host::broker::Subscription;
 use bridge_host::compose::{ADAPTER, Part, compose_to_http};
-use bridge_host::guest::contract::{Contract, Handler, Shape};
+use bridge_host::guest::contract::{Contract, Handler};
 use bridge_host::guest::{Component, Endpoint, Environment, Grant, Limits, Runtime};
 use bridge_host::http::{Allow, Settings};
 
@@ -125,9 +125,8 @@ fn composed(runtime: &Runtime, part: Part<'_>, environment: Environment) -> Comp
 
 fn in_process(runtime: &Runtime, part: Part<'_>, mut environment: Environment) -> Component {
     let contract = Contract::read(part.name, part.bytes).expect("a component");
-    let face = contract.answers().expect("a handler");
-    let kind = (face, contract.model(), Shape::Published);
-    let handler = runtime.load_handler(part.name, part.bytes, kind, environment.clone());
+    let answering = contract.answering().expect("a handler");
+    let handler = runtime.load_handler(part.name, part.bytes, answering, environment.clone());
     let pairs = environment.settings.iter();
     environment.endpoint = Some(Arc::new(Endpoint {
         settings: mapping::Settings::from_pairs(pairs).expect("settings"),

@@ -1,6 +1,6 @@
 //! Through which interface a component answers HTTP requests.
 
-use super::{Contract, ContractError, Interface};
+use super::{Contract, ContractError, Interface, Model, Shape};
 
 /// The interface of a component that answers HTTP requests, in wasi:http 0.2.
 const INCOMING: &str = "wasi:http/incoming-handler";
@@ -14,6 +14,17 @@ pub enum HttpFace {
     Incoming,
     /// `wasi:http/handler@0.3.x`.
     Service,
+}
+
+/// A component that answers HTTP requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answering {
+    /// Through what.
+    pub face: HttpFace,
+    /// How it waits.
+    pub model: Model,
+    /// Of the messages that it may send.
+    pub shape: Shape,
 }
 
 impl HttpFace {
@@ -47,6 +58,15 @@ impl Contract {
         self.exports
             .iter()
             .find(|interface| [INCOMING, SERVICE].contains(&interface.path()))
+    }
+
+    /// What the host has to know of it to have it answer HTTP requests.
+    pub fn answering(&self) -> Result<Answering, ContractError> {
+        Ok(Answering {
+            face: self.answers()?,
+            model: self.model(),
+            shape: self.shape().unwrap_or(Shape::Published),
+        })
     }
 
     /// How it answers HTTP requests, if it does so in a way that this host
