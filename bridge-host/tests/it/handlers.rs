@@ -2,8 +2,10 @@
 //! and what each of their answers comes to.
 
 mod crash;
+mod equality;
 mod failures;
 mod granted;
+mod memory;
 mod replies;
 mod trailers;
 mod waiting;

