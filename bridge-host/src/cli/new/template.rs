@@ -40,19 +40,18 @@ macro_rules! files {
 }
 
 const RUST_HANDLER: &[File] = files!["templates/rust-handler/":
-    "README.md", "Cargo.toml", "src/lib.rs", "src/exchange.rs"];
+    "README.md", "Cargo.toml", "src/lib.rs", "src/exchange.rs", "bridge.toml" = "../handler.toml"];
 const RUST_MIDDLEWARE: &[File] = files!["templates/rust-middleware/":
     "README.md", "Cargo.toml", "src/lib.rs"];
 const JS_HANDLER: &[File] = files!["templates/js-handler/":
-    "README.md", "package.json", "handler.js"];
+    "README.md", "package.json", "handler.js", "bridge.toml"];
 const JS_MIDDLEWARE: &[File] = files!["templates/js-middleware/":
     "README.md", "package.json", "middleware.js"];
 const PYTHON_HANDLER: &[File] = files!["templates/python-handler/":
-    "README.md", "requirements.txt", "app.py"];
+    "README.md", "requirements.txt", "app.py", "bridge.toml" = "../handler.toml"];
 const PYTHON_MIDDLEWARE: &[File] = files!["templates/python-middleware/":
     "README.md", "requirements.txt", "app.py"];
 
-const HANDLER: &[File] = files!["templates/": "bridge.toml" = "handler.toml"];
 const HANDLER_WIT: &[File] = files!["../wit/handler/":
     "wit/world.wit" = "world.wit",
     "wit/deps/clocks/monotonic-clock.wit" = "deps/clocks/monotonic-clock.wit",
@@ -89,7 +88,7 @@ pub(super) fn files(kind: Kind, language: Language) -> Vec<File> {
         (Kind::Middleware, Language::Python) => PYTHON_MIDDLEWARE,
     };
     let shared = match kind {
-        Kind::Handler => [HANDLER, HANDLER_WIT],
+        Kind::Handler => [HANDLER_WIT, &[]],
         Kind::Middleware => [MIDDLEWARE, MIDDLEWARE_WIT],
     };
     [own, &[GITIGNORE], shared[0], shared[1]].concat()
