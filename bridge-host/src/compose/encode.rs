@@ -67,12 +67,16 @@ pub fn encode(file: &str, module: &[u8]) -> Result<Vec<u8>, EncodeError> {
 
 /// Whether there are notes in what must be a module.
 fn has_notes(file: &str, module: &[u8]) -> Result<bool, EncodeError> {
+    let no_module = |reason: &str| EncodeError::NoModule {
+        file: file.into(),
+        reason: reason.into(),
+    };
+    if !module.starts_with(b"\0asm") {
+        return Err(no_module("it does not begin with `\\0asm`"));
+    }
     let mut found = false;
     for payload in Parser::new(0).parse_all(module) {
-        let payload = payload.map_err(|error| EncodeError::NoModule {
-            file: file.into(),
-            reason: error.message().into(),
-        })?;
+        let payload = payload.map_err(|error| no_module(error.message()))?;
         match payload {
             Payload::Version {
                 encoding: Encoding::Component,
@@ -93,7 +97,12 @@ mod tests {
     fn what_is_no_module_with_interfaces_is_told_apart() {
         let told = |bytes: &[u8]| encode("a.wasm", bytes).unwrap_err().to_string();
         assert!(told(b"").starts_with("a.wasm is not a WebAssembly module"));
-        assert!(told(b"fn main() {}").contains("name the .wasm file"));
+        let source = told(b"fn main() {}");
+        assert!(
+            source.contains("does not begin with `\\0asm`; name the .wasm file"),
+            "{source}"
+        );
+        assert!(told(b"\0asm\x01\0\0\0\x01").contains("unexpected end"));
         assert!(told(b"\0asm\x01\0\0\0").contains("does not tell its interfaces"));
         assert_eq!(
             told(super::super::ADAPTER),

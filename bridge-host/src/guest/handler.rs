@@ -152,7 +152,9 @@ async fn send<R: Answers>(
         None => {
             running.ended().await?;
             // Some are made for hosts that give each request an instance.
-            reused.inspect(|pool| pool.reuse_none());
+            if let Some(pool) = reused {
+                pool.reuse_none();
+            }
             Err(Failure::NoResponse.into())
         }
     }
