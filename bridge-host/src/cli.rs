@@ -3,12 +3,14 @@
 
 mod adapter;
 mod check;
+mod componentize;
 mod compose;
 mod deadletters;
 mod forward;
 mod inspect;
 mod ledger;
 mod log;
+mod new;
 mod output;
 mod publish;
 mod receive;
@@ -39,6 +41,8 @@ enum Command {
     Compose(compose::Args),
     Inspect(inspect::Args),
     Adapter(adapter::Args),
+    New(new::Args),
+    Componentize(componentize::Args),
     Ledger(ledger::Args),
     Deadletters(deadletters::Args),
 }
@@ -55,6 +59,8 @@ pub fn main() -> ExitCode {
         Command::Compose(args) => compose::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Adapter(args) => adapter::run(&args),
+        Command::New(args) => new::run(&args),
+        Command::Componentize(args) => componentize::run(&args),
         Command::Ledger(args) => ledger::run(&args),
         Command::Deadletters(args) => deadletters::run(&args),
     }

@@ -2,12 +2,14 @@
 //! the next part's; everything else that they import stays an import, shared
 //! by all of them.
 
+mod encode;
 mod error;
 mod fit;
 mod link;
 mod produce;
 mod shapes;
 
+pub use encode::{EncodeError, encode};
 pub use error::ComposeError;
 pub use produce::{sends_only, to_endpoint, to_endpoints};
 
@@ -90,7 +92,7 @@ fn compose_as(parts: &[Part<'_>], ending: Ending) -> Result<Vec<u8>, ComposeErro
         return Ok(only.part.bytes.to_vec());
     }
     let names = || links.iter().map(|link| link.part.name.to_owned()).collect();
-    let bytes = encode(&links).map_err(|reason| ComposeError::Graph {
+    let bytes = join(&links).map_err(|reason| ComposeError::Graph {
         parts: names(),
         reason,
     })?;
@@ -124,7 +126,7 @@ fn check_order(links: &[Link<'_>], ending: Ending) -> Result<(), ComposeError> {
 }
 
 /// Puts all parts into one graph, last first, and writes it out.
-fn encode(links: &[Link<'_>]) -> Result<Vec<u8>, String> {
+fn join(links: &[Link<'_>]) -> Result<Vec<u8>, String> {
     let mut graph = CompositionGraph::new();
     let mut packages: Vec<PackageId> = Vec::with_capacity(links.len());
     for (index, link) in links.iter().enumerate() {

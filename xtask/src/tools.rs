@@ -1,23 +1,36 @@
 //! What the tests need besides Rust, each put under target/ once, with a line
-//! saying so: the wac command line, components made by other toolchains, and
-//! messages from the wild.
+//! saying so: the wac command line, components made by other toolchains, a
+//! server of others, and messages from the wild.
 
 mod github;
+mod javascript;
 pub mod nats;
 mod python;
 mod wac;
+mod wasmtime;
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 
-use crate::Result;
+use crate::workspace::{self, say};
+use crate::{Result, guests};
 
 /// Brings everything that is not there yet.
 pub fn ensure(root: &Path) -> Result {
     nats::ensure()?;
     github::ensure(root)?;
-    python::ensure(root)?;
+    others(root)?;
     wac::ensure(root)
+}
+
+/// Brings the toolchains of other languages, what they make, and the server
+/// that it also runs in.
+pub fn others(root: &Path) -> Result {
+    python::ensure(root)?;
+    javascript::ensure(root)?;
+    wasmtime::ensure(root)
 }
 
 /// Fails with `remedy` where a program cannot be run.
@@ -26,5 +39,39 @@ fn need(program: &str, arguments: &[&str], remedy: &str) -> Result {
     match ran.is_ok_and(|output| output.status.success()) {
         true => Ok(()),
         false => Err(remedy.into()),
+    }
+}
+
+/// Runs an example's own script, which makes target/guests/NAME.wasm, where
+/// that is older than what it is made from: these files of the example's
+/// folder, and `more`.
+fn example(root: &Path, folder: &str, name: &str, files: &[&str], more: &[PathBuf]) -> Result {
+    let folder = root.join(folder);
+    let component = guests::folder(root).join(name).with_extension("wasm");
+    let files = files.iter().chain(&["build.sh"]);
+    let inputs: Vec<PathBuf> = files.map(|file| folder.join(file)).collect();
+    if is_newer(&component, &[&inputs[..], more].concat()) {
+        return Ok(());
+    }
+    say(&format!(
+        "building target/guests/{name}.wasm: less than a minute"
+    ));
+    workspace::run(&mut Command::new(folder.join("build.sh")))
+}
+
+/// Whether a file is newer than every file under these paths.
+fn is_newer(file: &Path, inputs: &[PathBuf]) -> bool {
+    let Ok(made) = fs::metadata(file).and_then(|meta| meta.modified()) else {
+        return false;
+    };
+    inputs.iter().all(|input| is_older(input, made))
+}
+
+fn is_older(path: &Path, than: SystemTime) -> bool {
+    match fs::read_dir(path) {
+        Ok(entries) => entries.flatten().all(|entry| is_older(&entry.path(), than)),
+        Err(_) => fs::metadata(path)
+            .and_then(|meta| meta.modified())
+            .is_ok_and(|changed| changed <= than),
     }
 }

@@ -54,7 +54,7 @@ fn wrong_version(path: &Path, version: &[u8]) -> Found {
         true => (
             format!("{shown} is a core WebAssembly module, not a component"),
             format!(
-                "build it for wasm32-wasip2, or run: wasm-tools component new {shown} -o OUT.wasm"
+                "build it for wasm32-wasip2, or run: bridge-host componentize {shown} -o OUT.wasm"
             ),
         ),
         false => (

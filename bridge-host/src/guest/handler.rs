@@ -131,6 +131,7 @@ async fn send<R: Answers>(
 ) -> Result<(Response<WasiBody>, Running), NoAnswer> {
     let left = deadline.saturating_duration_since(Instant::now());
     instance.begin(MessageId::idle(), left);
+    let reused = (instance.calls() > 1).then(|| lease.pool());
     let (sender, mut receiver) = oneshot::channel();
     let mut running = Running {
         task: tokio::spawn(run(lease, instance, request, sender)),
@@ -150,6 +151,10 @@ async fn send<R: Answers>(
         }
         None => {
             running.ended().await?;
+            // Some are made for hosts that give each request an instance.
+            if let Some(pool) = reused {
+                pool.reuse_none();
+            }
             Err(Failure::NoResponse.into())
         }
     }

@@ -91,6 +91,11 @@ impl<R: Ready> Mould<R> {
         }
     }
 
+    /// What it is called in the log.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(super) fn limits(&self) -> &Limits {
         &self.environment.limits
     }

@@ -23,6 +23,8 @@ struct Instances<B> {
     starting: u64,
     /// The memory of the largest one so far, in bytes.
     largest: Option<u64>,
+    /// Each serves one call, as those of this component can no more.
+    single: bool,
 }
 
 impl<B> Instances<B> {
@@ -47,6 +49,7 @@ impl<R: Ready> Pool<R> {
                 alive: 0,
                 starting: 0,
                 largest: None,
+                single: false,
             }),
         });
         let weak: Weak<Self> = Arc::downgrade(&pool);
@@ -77,6 +80,24 @@ impl<R: Ready> Pool<R> {
                 None => changed.await,
             }
         }
+    }
+
+    /// Lets each instance serve one call from now on.
+    pub(super) fn reuse_none(&self) {
+        let mut instances = self.lock();
+        if instances.single {
+            return;
+        }
+        instances.single = true;
+        instances.alive -= instances.idle.len();
+        let useless = std::mem::take(&mut instances.idle);
+        drop(instances);
+        drop(useless);
+        tracing::warn!(
+            component = self.mould.name(),
+            "it answered once and then no more: each request gets a new instance from now on; \
+             `limits = {{ fresh = true }}` says so from the start"
+        );
     }
 
     async fn make(&self) -> Result<Instance<R::Bindings>, Failure> {
@@ -130,6 +151,10 @@ impl<R: Ready> Drop for Starting<'_, R> {
 }
 
 impl<R: Ready> Lease<R> {
+    pub(super) fn pool(&self) -> Arc<Pool<R>> {
+        self.0.clone()
+    }
+
     pub(super) fn limits(&self) -> &Limits {
         self.0.limits()
     }
@@ -142,6 +167,9 @@ impl<R: Ready> Lease<R> {
         }
         let mut instances = self.0.lock();
         instances.measure(&instance);
+        if instances.single {
+            return;
+        }
         // It stays among the living: taken back out by the drop of `self`.
         instances.alive += 1;
         instances.idle.push(instance);

@@ -185,6 +185,30 @@ async fn handler_by_its_config() {
     handler(&config("handler", &endpoint), &endpoint).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn handler_in_javascript() {
+    handler_in("orders-javascript", "limits = { fresh = true }\n").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn handler_in_python() {
+    handler_in("orders-python", "").await;
+}
+
+/// The same config with the same service in another language, and what that wants.
+async fn handler_in(component: &str, more: &str) {
+    let endpoint = Endpoint::accepting().await;
+    let config = config("handler", &endpoint);
+    let rust = guest("filter").with_file_name("orders.wasm");
+    let other = config.replace(
+        rust.to_str().expect("a path"),
+        guest(component).to_str().expect("a path"),
+    );
+    assert!(other.contains(component), "{other}");
+    let other = other.replace("reply_to", &format!("{more}reply_to"));
+    handler(&other, &endpoint).await;
+}
+
 /// One file with both faces, in two stores.
 #[tokio::test(flavor = "multi_thread")]
 async fn handler_by_wac() {

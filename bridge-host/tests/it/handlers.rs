@@ -2,8 +2,10 @@
 //! and what each of their answers comes to.
 
 mod crash;
+mod equality;
 mod failures;
 mod granted;
+mod memory;
 mod replies;
 mod trailers;
 mod waiting;
@@ -129,4 +131,21 @@ async fn instances_are_reused_and_limited_as_those_of_messages() {
         assert_eq!(letter.status, Some(410));
         assert!(letter.reason.ends_with(expected), "{}", letter.reason);
     }
+}
+
+/// What componentize-js makes of a `fetch` listener answers the first request
+/// of an instance, and no other. That is found out, and costs one attempt.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_that_answers_once_an_instance() {
+    let config = subscription_of("orders-javascript", "orders", "/orders", "", "");
+    let bridge = Bridge::start(&config).await;
+    for n in 1..=5 {
+        let order = r#"{"id": 1, "amount": 250}"#;
+        bridge.accept("orders", &[], order).await;
+        bridge.ledger_when("orders", |it| it.delivered == n).await;
+    }
+    let log = bridge.log();
+    let count = |text| log.iter().filter(|line| line.contains(text)).count();
+    assert_eq!(count("before it set a response"), 1, "{log:#?}");
+    assert_eq!(count("each request gets a new instance"), 1, "{log:#?}");
 }

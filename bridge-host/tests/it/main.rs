@@ -30,3 +30,4 @@ mod order;
 mod produce;
 mod readme;
 mod retries;
+mod templates;

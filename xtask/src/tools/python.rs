@@ -5,13 +5,15 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::need;
+use super::{example, is_newer, need};
 use crate::workspace::{self, say};
 use crate::{Result, guests};
 
 const PACKAGE: &str = "componentize-py==0.25.1";
 
-/// Where the sources are, each in a folder of its component's name.
+/// The example, whose own script uses the same environment.
+const EXAMPLE: &str = "examples/handler/python";
+/// Where the other sources are, each in a folder of its component's name.
 const SOURCES: &str = "bridge-host/tests/guests";
 /// The components, and the worlds they are made for.
 const COMPONENTS: [(&str, &str); 2] = [
@@ -30,11 +32,15 @@ pub fn ensure(root: &Path) -> Result {
     for (name, world) in COMPONENTS {
         let component = guests::folder(root).join(format!("{name}.wasm"));
         let source = root.join(SOURCES).join(name);
-        if !is_newer(&component, &[&source, &root.join("wit"), &tool]) {
+        if !is_newer(
+            &component,
+            &[source.clone(), root.join("wit"), tool.clone()],
+        ) {
             build(root, &tool, &source, world, &component)?;
         }
     }
-    Ok(())
+    let more = [root.join("wit"), tool];
+    example(root, EXAMPLE, "orders-python", &["app.py"], &more)
 }
 
 fn install(environment: &Path) -> Result {
@@ -83,21 +89,4 @@ fn build(root: &Path, tool: &Path, source: &Path, world: &str, component: &Path)
             .arg(&half),
     )?;
     fs::rename(&half, component).map_err(unwritable)
-}
-
-/// Whether a file is newer than every file under these paths.
-fn is_newer(file: &Path, inputs: &[&std::path::PathBuf]) -> bool {
-    let Ok(made) = fs::metadata(file).and_then(|meta| meta.modified()) else {
-        return false;
-    };
-    inputs.iter().all(|input| is_older(input, made))
-}
-
-fn is_older(path: &Path, than: std::time::SystemTime) -> bool {
-    match fs::read_dir(path) {
-        Ok(entries) => entries.flatten().all(|entry| is_older(&entry.path(), than)),
-        Err(_) => fs::metadata(path)
-            .and_then(|meta| meta.modified())
-            .is_ok_and(|changed| changed <= than),
-    }
 }

@@ -27,7 +27,7 @@ pub enum ContractError {
     /// A core module.
     #[error(
         "{file} is a core WebAssembly module, not a component; \
-         make it one with `wasm-tools component new {file} -o component.wasm`, \
+         make it one with `bridge-host componentize {file} -o component.wasm`, \
          or build it for the target wasm32-wasip2"
     )]
     CoreModule {

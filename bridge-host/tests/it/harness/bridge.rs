@@ -185,6 +185,21 @@ log = {{ format = \"json\", level = \"debug\" }}
         self.log.lock().expect("no panic").clone()
     }
 
+    /// The process's memory that is its own, in bytes: all but files that it
+    /// has mapped and not written to.
+    pub fn memory(&self) -> u64 {
+        let path = format!("/proc/{}/smaps_rollup", self.child.id());
+        let told = std::fs::read_to_string(path).expect("Linux tells");
+        let figure = told
+            .lines()
+            .find_map(|line| line.strip_prefix("Anonymous:"));
+        let figure = figure.and_then(|rest| rest.trim().strip_suffix(" kB"));
+        figure
+            .and_then(|it| it.parse::<u64>().ok())
+            .expect("a figure")
+            * 1024
+    }
+
     /// SIGKILL: nothing is drained.
     pub fn kill(mut self) -> Arc<TempDir> {
         self.child.kill().expect("a process");

@@ -10,6 +10,7 @@ use hyper_util::rt::TokioIo;
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
+    pub headers: http::HeaderMap,
     pub body: Bytes,
 }
 
@@ -46,6 +47,7 @@ pub async fn request(
         .await
         .map_err(std::io::Error::other)?;
     let status = response.status().as_u16();
+    let headers = response.headers().clone();
     let body = response
         .into_body()
         .collect()
@@ -53,6 +55,7 @@ pub async fn request(
         .map_err(std::io::Error::other)?;
     Ok(Answer {
         status,
+        headers,
         body: body.to_bytes(),
     })
 }

@@ -19,9 +19,12 @@ pub fn read(request: IncomingRequest) -> Vec<u8> {
 }
 
 /// Sends the response. Whoever no longer listens is not told.
-pub fn answer(out: ResponseOutparam, status: u16, json: &str) {
+pub fn answer(out: ResponseOutparam, status: u16, location: Option<String>, json: &str) {
     let headers = Fields::new();
     _ = headers.append("content-type", b"application/json");
+    if let Some(location) = location {
+        _ = headers.append("location", location.as_bytes());
+    }
     let response = OutgoingResponse::new(headers);
     _ = response.set_status_code(status);
     let body = response.body();

@@ -31,41 +31,44 @@ struct Confirmation {
     status: &'static str,
 }
 
-/// A status, and what to say with it.
-type Answer = (u16, String);
+/// A status, where to find what was made, and what to say with it.
+type Answer = (u16, Option<String>, String);
 
 impl Guest for Service {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         let target = request.path_with_query().unwrap_or_default();
         let path = target.split('?').next().unwrap_or_default();
-        let (status, body) = match (request.method(), path) {
+        let (status, location, body) = match (request.method(), path) {
             (Method::Post, "/orders") => order(&exchange::read(request)),
-            (_, "/orders") => (405, problem("orders are posted")),
-            _ => (404, problem("there is only /orders")),
+            (_, "/orders") => problem(405, "orders are posted"),
+            _ => problem(404, "there is only /orders"),
         };
-        exchange::answer(out, status, &body);
+        exchange::answer(out, status, location, &body);
     }
 }
 
 /// Takes an order: one that cannot be read will never be, one for nothing is refused.
 fn order(body: &[u8]) -> Answer {
     match serde_json::from_slice(body) {
-        Ok(Order { amount: 0, .. }) => (422, problem("an order is for something")),
+        Ok(Order { amount: 0, .. }) => problem(422, "an order is for something"),
         Ok(Order { id, amount }) => {
             let confirmation = Confirmation {
                 order: id,
                 total: amount + amount / 5,
                 status: "confirmed",
             };
-            let text = serde_json::to_string(&confirmation);
-            text.map_or_else(|error| (500, problem(&error.to_string())), |it| (201, it))
+            match serde_json::to_string(&confirmation) {
+                Ok(text) => (201, Some(format!("/orders/{id}")), text),
+                Err(error) => problem(500, &error.to_string()),
+            }
         }
-        Err(error) => (400, problem(&error.to_string())),
+        Err(error) => problem(400, &error.to_string()),
     }
 }
 
-fn problem(detail: &str) -> String {
-    serde_json::json!({ "detail": detail }).to_string()
+fn problem(status: u16, detail: &str) -> Answer {
+    let body = serde_json::json!({ "detail": detail });
+    (status, None, body.to_string())
 }
 
 export!(Service);

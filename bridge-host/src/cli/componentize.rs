@@ -1,0 +1,46 @@
+//! `bridge-host componentize`: what a compiler made, as a component.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::{output, report};
+use crate::compose::{EncodeError, encode};
+
+/// Make a component of the module that a compiler for wasm32-unknown-unknown leaves
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The module, built from sources that use wit-bindgen
+    module: PathBuf,
+    /// The file to write; - for standard output
+    #[arg(short, long, value_name = "OUT")]
+    output: PathBuf,
+}
+
+/// Why there is no component.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("cannot read {}: {}", .0.display(), .1)]
+    Read(PathBuf, std::io::Error),
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    #[error(transparent)]
+    Output(#[from] output::OutputError),
+}
+
+pub(super) fn run(args: &Args) -> ExitCode {
+    match componentize(args) {
+        Ok(size) => {
+            eprintln!("{}: a component of {size} bytes", args.output.display());
+            ExitCode::SUCCESS
+        }
+        Err(error) => report::failure(&error),
+    }
+}
+
+fn componentize(args: &Args) -> Result<usize, Error> {
+    let path = &args.module;
+    let module = std::fs::read(path).map_err(|error| Error::Read(path.clone(), error))?;
+    let component = encode(&path.display().to_string(), &module)?;
+    output::write(&args.output, &component)?;
+    Ok(component.len())
+}

@@ -1,0 +1,132 @@
+//! The name of a new project: a folder, a package of its language and a file,
+//! so that it has to be a name in all of them.
+
+const LONGEST: usize = 64;
+
+/// What stands for the name in the templates, as a name and as Rust's file of it.
+const PLACEHOLDERS: [&str; 2] = ["project-name", "project_name"];
+
+/// Rust has crates or words of these names.
+const TAKEN: &[&str] = &[
+    "alloc", "async", "await", "break", "const", "continue", "core", "crate", "dyn", "else",
+    "enum", "extern", "false", "fn", "for", "if", "impl", "in", "let", "loop", "match", "mod",
+    "move", "mut", "pub", "ref", "return", "self", "static", "std", "struct", "super", "test",
+    "trait", "true", "type", "unsafe", "use", "where", "while",
+];
+
+/// Why it cannot be called so.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{found:?} cannot be a project's name: {why}; {}", mend(try_))]
+pub(super) struct NameError {
+    found: String,
+    why: &'static str,
+    try_: Option<String>,
+}
+
+fn mend(try_: &Option<String>) -> String {
+    match try_ {
+        Some(name) => format!("try {name:?}"),
+        None => "try \"my-handler\"".into(),
+    }
+}
+
+/// A name that will do.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Name(String);
+
+impl Name {
+    /// Takes lower-case letters, digits and single hyphens between them.
+    pub fn new(name: &str) -> Result<Self, NameError> {
+        let Some(why) = wrong(name) else {
+            return Ok(Self(name.into()));
+        };
+        let try_ = Some(resembling(name)).filter(|it| wrong(it).is_none());
+        Err(NameError {
+            found: name.into(),
+            why,
+            try_,
+        })
+    }
+
+    /// As it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A template's text, with this name in its places.
+    pub fn put_into(&self, text: &str) -> String {
+        let [name, file] = PLACEHOLDERS;
+        text.replace(name, &self.0)
+            .replace(file, &self.0.replace('-', "_"))
+    }
+}
+
+fn wrong(name: &str) -> Option<&'static str> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.is_empty() {
+        return Some("it is empty");
+    }
+    if !name.chars().all(allowed) {
+        return Some("it may have lower-case letters, digits and hyphens");
+    }
+    if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
+        return Some("it begins with a lower-case letter");
+    }
+    if name.ends_with('-') || name.contains("--") {
+        return Some("a hyphen stands between two others");
+    }
+    if name.len() > LONGEST {
+        return Some("it has more than 64 characters");
+    }
+    (TAKEN.contains(&name)).then_some("the language Rust has something of that name")
+}
+
+/// The nearest name, where there is one.
+fn resembling(name: &str) -> String {
+    let lower = name.to_lowercase();
+    let words = lower.split(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit());
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+    let joined = words.join("-");
+    match TAKEN.contains(&&*joined) {
+        true => format!("my-{joined}"),
+        false => joined,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_do() {
+        for name in ["a", "orders", "orders-2", &"a".repeat(LONGEST)] {
+            assert!(Name::new(name).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn others_are_told_what_is_wrong_and_what_to_try() {
+        for (name, why, try_) in [
+            ("", "empty", "my-handler"),
+            ("My Orders", "lower-case letters, digits", "my-orders"),
+            ("../orders", "lower-case letters, digits", "orders"),
+            ("2nd", "begins with", "my-handler"),
+            ("orders-", "between", "orders"),
+            ("a--b", "between", "a-b"),
+            ("core", "Rust", "my-core"),
+            ("Übung", "lower-case letters, digits", "bung"),
+            (&"a".repeat(LONGEST + 1), "64 characters", "my-handler"),
+        ] {
+            let told = Name::new(name).unwrap_err().to_string();
+            assert!(told.contains(why), "{told}");
+            assert!(told.ends_with(&format!("try {try_:?}")), "{told}");
+        }
+    }
+
+    #[test]
+    fn the_name_is_put_where_it_belongs() {
+        let name = Name::new("my-orders").unwrap();
+        let text = "cp project_name.wasm project-name.wasm";
+        assert_eq!(name.put_into(text), "cp my_orders.wasm my-orders.wasm");
+    }
+}

@@ -1,0 +1,60 @@
+//! What an instance of each handler costs, and how fast a large one starts
+//! from the cache. The figures in docs/handlers.md are printed here.
+
+use std::time::{Duration, Instant};
+
+use crate::harness::{Bridge, Endpoint, guest};
+
+/// The order service, in all its languages.
+const HANDLERS: [&str; 3] = ["orders", "orders-javascript", "orders-python"];
+
+/// Instances whose cost is told apart from the first one's.
+const MORE: usize = 32;
+
+/// Subscriptions with this endpoint each, once it has answered a message.
+async fn with_subscriptions(to: &str, count: usize) -> (Bridge, Duration) {
+    let subscriptions: String = (0..count)
+        .map(|n| format!("[[subscriptions]]\nname = \"s{n}\"\ntopics = [\"orders\"]\nto = {to}\n"))
+        .collect();
+    let began = Instant::now();
+    let bridge = Bridge::start(&subscriptions).await;
+    let started = began.elapsed();
+    let order = r#"{"id": 1, "amount": 250}"#;
+    bridge.accept("orders", &[], order).await;
+    for n in 0..count {
+        bridge
+            .ledger_when(&format!("s{n}"), |it| it.delivered == 1)
+            .await;
+    }
+    (bridge, started)
+}
+
+/// What one more subscription costs, in megabytes, and how long one takes to start.
+async fn cost(to: &str) -> (f64, Duration) {
+    // Compiled and kept.
+    with_subscriptions(to, 1).await;
+    let (one, started) = with_subscriptions(to, 1).await;
+    let (many, _) = with_subscriptions(to, 1 + MORE).await;
+    let each = many.memory().saturating_sub(one.memory()) / MORE as u64;
+    (each as f64 / 1e6, started)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_costs_little_and_starts_at_once() {
+    let endpoint = Endpoint::accepting().await;
+    let (without, _) = cost(&format!("{:?}", endpoint.url("/"))).await;
+    println!("no handler: {without:.1} MB a subscription");
+    for name in HANDLERS {
+        let component = guest(name);
+        let to = format!("{{ component = {component:?}, path = \"/orders\" }}");
+        let (with, started) = cost(&to).await;
+        let size = std::fs::metadata(&component).expect("a file").len();
+        println!(
+            "{name}: {:.1} MB file, {:.1} MB an instance, started in {started:?}",
+            size as f64 / 1e6,
+            with - without,
+        );
+        assert!(with < 64.0, "{name}: {with} MB a subscription");
+        assert!(started < Duration::from_secs(5), "{name}: {started:?}");
+    }
+}

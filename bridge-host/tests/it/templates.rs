@@ -1,0 +1,129 @@
+//! What `bridge-host new` writes: refused where it cannot be, and otherwise
+//! built by the commands of its own README, and run by its own config.
+
+mod project;
+
+use std::process::Output;
+
+use crate::harness::{Bridge, Endpoint, Reply};
+use project::{Project, new};
+
+#[track_caller]
+fn told(output: &Output, code: i32) -> String {
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{told}");
+    told
+}
+
+#[test]
+fn names_and_folders_that_cannot_be() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, expected) in [
+        ("My Orders", "try \"my-orders\""),
+        ("../up", "try \"up\""),
+        ("core", "try \"my-core\""),
+    ] {
+        let told = told(&new(&folder, name, "handler", "rust"), 2);
+        assert!(told.contains("cannot be a project's name"), "{told}");
+        assert!(told.contains(expected), "{told}");
+    }
+    assert!(folder.path().read_dir().expect("a folder").next().is_none());
+
+    std::fs::write(folder.path().join("taken"), "mine").expect("a file");
+    let there = told(&new(&folder, "taken", "handler", "rust"), 2);
+    assert!(there.contains("taken is there already"), "{there}");
+    assert!(there.contains("choose another name"), "{there}");
+
+    let language = told(&new(&folder, "orders", "handler", "cobol"), 2);
+    assert!(language.contains("rust, js, python"), "{language}");
+    assert!(!folder.path().join("orders").exists());
+}
+
+#[test]
+fn what_was_written_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = new(&folder, "orders", "middleware", "js");
+    let told = String::from_utf8(output.stdout).expect("UTF-8");
+    let (written, next) = told.split_once("\nnext:\n").expect("two parts");
+    for line in written.lines().skip(1) {
+        assert!(folder.path().join(line.trim()).is_file(), "{line}");
+    }
+    assert!(written.contains("orders/bridge.toml\n"), "{told}");
+    assert!(
+        next.starts_with("    cd orders\n    npm install\n"),
+        "{told}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_in_rust() {
+    handler("rust").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_in_javascript() {
+    handler("js").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_in_python() {
+    handler("python").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_middleware_in_rust() {
+    middleware("rust").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_middleware_in_javascript() {
+    middleware("js").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_middleware_in_python() {
+    middleware("python").await;
+}
+
+/// A name is greeted, and the greeting carried on; no name is refused.
+async fn handler(language: &str) {
+    let project = Project::built("handler", language);
+    let endpoint = Endpoint::accepting().await;
+    let bridge = Bridge::start(&project.config(&endpoint)).await;
+    let id = bridge.accept("greetings.new", &[], "Ada").await;
+    let received = endpoint.wait_for(1).await.remove(0);
+    assert_eq!(received.path, "/greeted");
+    assert_eq!(received.id(), format!("{id}.greetings.reply"));
+    assert_eq!(received.body, "Hello, Ada!");
+    assert!(received.header("content-type").starts_with("text/plain"));
+    let nameless = bridge.accept("greetings.new", &[], " ").await;
+    let letter = bridge.dead_letter(&nameless).await;
+    assert_eq!((letter.attempts, letter.status), (1, Some(422)));
+    assert!(letter.reason.contains("whom to greet?"), "{letter:?}");
+}
+
+/// A short message is dropped, a long one marked; what the endpoint answers
+/// passes through, so that a refusal is tried again.
+async fn middleware(language: &str) {
+    let project = Project::built("middleware", language);
+    let endpoint = Endpoint::start(|_, before| Reply::status([503, 204][before.min(1)])).await;
+    let config = project.config(&endpoint);
+    let again = format!("{config}retry = {{ initial = \"1ms\", max = \"1ms\" }}\n");
+    let bridge = Bridge::start(&again).await;
+    let headers = [("content-type", "text/plain"), ("x-kept", "yes")];
+    let id = bridge.accept("notes.new", &headers, "long enough").await;
+    let received = endpoint.wait_for(2).await.remove(1);
+    assert_eq!((received.path.as_str(), received.id()), ("/notes", id));
+    assert_eq!(received.header("seen-by"), project.name);
+    assert_eq!(received.header("x-kept"), "yes");
+    assert_eq!(received.body, "long enough");
+    bridge.accept("notes.new", &headers, "short").await;
+    let ledger = bridge.ledger_when("notes", |it| it.filtered == 1).await;
+    assert!(ledger.balances() && ledger.delivered == 1, "{ledger:?}");
+
+    let wrong = Bridge::start(&config.replace("\"10\"", "\"ten\"")).await;
+    let id = wrong.accept("notes.new", &headers, "long enough").await;
+    let letter = wrong.dead_letter(&id).await;
+    assert_eq!(letter.attempts, 1);
+    assert!(letter.reason.contains("no whole number"), "{letter:?}");
+}
