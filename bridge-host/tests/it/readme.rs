@@ -151,3 +151,13 @@ fn configs_are_sound_and_commands_work() {
         }
     }
 }
+
+#[test]
+fn a_project_is_begun() {
+    let folder = folder();
+    for command in commands("bridge-host new") {
+        let printed = succeed(&folder, &command);
+        assert!(printed.contains("my-filter/README.md"), "{printed}");
+    }
+    assert!(folder.path().join("my-filter/bridge.toml").is_file());
+}
