@@ -49,9 +49,9 @@ pub fn run(root: &Path, count: &str) -> Result {
     }
 }
 
-fn number(count: &str) -> Result<u64> {
-    let count = count.parse().ok().filter(|count| *count >= 1000);
-    count.ok_or_else(|| "the number of messages is at least 1000".into())
+fn number(text: &str) -> Result<u64> {
+    let count = text.parse().ok().filter(|count| *count >= 1000);
+    count.ok_or_else(|| format!("{text:?} is no number of messages: at least 1000"))
 }
 
 /// An empty folder.

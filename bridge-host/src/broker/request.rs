@@ -19,8 +19,10 @@ pub struct Request {
     pub id: MessageId,
     /// Replies that take longer are not waited for.
     pub timeout: Duration,
-    /// No more replies than these are waited for.
+    /// No more replies than these are waited for; one at least.
     pub most: u32,
+    /// The most bytes that all replies together may have.
+    pub most_bytes: u64,
 }
 
 /// A message that came as a reply.

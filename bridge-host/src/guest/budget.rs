@@ -89,6 +89,11 @@ impl Limiter {
         self.taken
     }
 
+    /// What it may still take.
+    pub fn left(&self) -> u64 {
+        self.limit.saturating_sub(self.taken)
+    }
+
     /// Whether the store wanted more than its limit.
     pub fn exceeded(&self) -> bool {
         self.exceeded

@@ -192,6 +192,9 @@ fn load_handler(
     Ok(runtime.load_handler(&name, &bytes, answering, environment)?)
 }
 
+/// What is said of one that asks for nothing.
+const NONE: &str = "returns none, or is not there, as in the newest draft of wasi:messaging";
+
 /// The topics that the component asks for by its `subscribe`.
 async fn asked_for(component: &Component) -> Result<Vec<TopicPattern>, SubscriptionError> {
     let topics = match component.subscribe(SUBSCRIBE_TIMEOUT).await {
@@ -199,7 +202,7 @@ async fn asked_for(component: &Component) -> Result<Vec<TopicPattern>, Subscript
         Err(result) => return Err(SubscriptionError::NoTopics(describe(result))),
     };
     if topics.is_empty() {
-        return Err(SubscriptionError::NoTopics("returns none".into()));
+        return Err(SubscriptionError::NoTopics(NONE.into()));
     }
     let parse = |topic: String| {
         TopicPattern::parse(&topic).map_err(|source| SubscriptionError::Topic { topic, source })
@@ -209,7 +212,7 @@ async fn asked_for(component: &Component) -> Result<Vec<TopicPattern>, Subscript
 
 fn describe(result: CallResult) -> String {
     match result {
-        CallResult::Ok => "returns none".into(),
+        CallResult::Ok => NONE.into(),
         CallResult::Timeout => "returns the error timeout".into(),
         CallResult::Connection(why) => format!("returns the error connection: {why}"),
         CallResult::Other(why) => format!("returns the error other: {why}"),

@@ -14,11 +14,11 @@ fn compare(row: &Row, tool: Tool, made: &Result<String, String>) {
     match made {
         Ok(_) => assert!(said.starts_with("yes"), "{place}: {said:?}, and it works"),
         Err(error) => {
-            let words = table::reason(&said);
             assert!(
                 said.starts_with("no"),
                 "{place}: {said:?}, and there is {error}"
             );
+            let words = table::reason(&said);
             assert!(
                 error.contains(&words),
                 "{place}: {words:?} is not in: {error}"

@@ -164,12 +164,11 @@ async fn one_asks_and_the_other_replies() {
     bridge.ledger_when("replies", |it| it.filtered == 1).await;
 
     // Nobody listens; somebody listens, and does not reply.
-    headers[3] = ("timeout-ms", "300");
-    for (topic, words) in [
-        ("elsewhere", "nobody who replies listens"),
-        ("desk.other", "timed out"),
+    for (topic, patience, words) in [
+        ("elsewhere", "20000", "nobody who replies listens"),
+        ("desk.other", "300", "timed out"),
     ] {
-        headers[1] = ("topic", topic);
+        (headers[1], headers[3]) = (("topic", topic), ("timeout-ms", patience));
         let id = bridge.accept("questions.ask", &headers, "why?").await;
         let letter = bridge.dead_letter(&id).await;
         assert_eq!(letter.attempts, 2, "{letter:?}");
@@ -219,4 +218,5 @@ async fn it_has_no_topics_of_its_own_and_is_told_by_inspect() {
     let said = String::from_utf8_lossy(&checked.stderr).into_owned();
     assert_eq!(checked.status.code(), Some(78), "{said}");
     assert!(said.contains("no topics: name some in `topics`"), "{said}");
+    assert!(said.contains("as in the newest draft"), "{said}");
 }

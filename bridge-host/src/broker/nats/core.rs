@@ -160,11 +160,14 @@ impl Member {
     /// `None` for what is not for this subscription to handle.
     fn take_in(&self, arrived: Arrived) -> Option<Incoming> {
         let topic = arrived.subject.as_str();
-        let reply_to = request::way_back(&self.link, arrived.reply);
+        let inbox = arrived.reply;
         let arrived = headers::decode(topic, arrived.payload, arrived.headers.as_ref());
         if arrived.is_for_others(&self.name) {
             return None;
         }
+        // The inbox of one that is replayed is that of whoever replays it.
+        let inbox = inbox.filter(|_| !arrived.is_replayed());
+        let reply_to = request::way_back(&self.link, inbox);
         self.waiting.gave();
         Some(self.incoming(Kept {
             message: arrived.message,

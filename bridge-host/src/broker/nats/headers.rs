@@ -35,6 +35,11 @@ impl Arrived {
     pub(super) fn is_for_others(&self, group: &str) -> bool {
         self.only_for.as_ref().is_some_and(|only| only != group)
     }
+
+    /// Whether it was given up once, and is sent again.
+    pub(super) fn is_replayed(&self) -> bool {
+        self.only_for.is_some()
+    }
 }
 
 /// The headers of a message.

@@ -25,14 +25,23 @@ pub(super) async fn request(link: &Arc<Link>, request: Request) -> Result<Vec<Re
     let topic = request.message.topic.clone();
     let asked = timeout_at(until, ask(link, request.message, &request.id));
     let mut inbox = asked.await.map_err(|_| BrokerError::Timeout)??;
-    let mut replies = Vec::new();
-    while (replies.len() as u64) < u64::from(request.most) {
+    let (mut replies, mut bytes) = (Vec::new(), 0);
+    while (replies.len() as u64) < u64::from(request.most.max(1)) {
         match timeout_at(until, inbox.next()).await {
             Ok(Some(reply)) if reply.status == Some(StatusCode::NO_RESPONDERS) => {
                 let why = format!("nobody who replies listens on {topic:?}");
                 return Err(BrokerError::Unavailable(why));
             }
-            Ok(Some(reply)) => replies.push(take_in(link, reply)),
+            Ok(Some(reply)) => {
+                bytes += reply.length as u64;
+                if bytes > request.most_bytes {
+                    return Err(BrokerError::Refused(format!(
+                        "the replies have {bytes} bytes so far, and there is room for {}",
+                        request.most_bytes
+                    )));
+                }
+                replies.push(take_in(link, reply));
+            }
             Ok(None) => return Err(BrokerError::Unavailable("the connection ended".into())),
             Err(_) if replies.is_empty() => return Err(BrokerError::Timeout),
             Err(_) => break,

@@ -62,8 +62,12 @@ impl Contract {
 
     /// What the host has to know of it to have it answer HTTP requests.
     pub fn answering(&self) -> Result<Answering, ContractError> {
+        let face = self.answers()?;
+        if let Some(error) = self.mixed() {
+            return Err(error);
+        }
         Ok(Answering {
-            face: self.answers()?,
+            face,
             model: self.model(),
             shape: self.shape().unwrap_or(Shape::Published),
         })

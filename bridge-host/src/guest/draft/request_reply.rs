@@ -7,7 +7,7 @@ use wasmtime::Result;
 use wasmtime::component::Resource;
 
 use super::{DraftClient, Error, asking};
-use crate::broker::{Reply, ReplyTo, Request};
+use crate::broker::{BrokerError, Reply, ReplyTo, Request};
 use crate::guest::messaging::HeldMessage;
 use crate::guest::state::State;
 
@@ -58,7 +58,8 @@ impl asking::Host for &mut State {
         };
         let mut message = self.table.get(&message)?.message.clone();
         message.topic = topic;
-        let deadline = self.hooks.calls.current().deadline;
+        let call = self.hooks.calls.current();
+        let deadline = call.deadline + call.trace.waits().so_far();
         let left = deadline.saturating_duration_since(Instant::now());
         let request = Request {
             message,
@@ -66,11 +67,18 @@ impl asking::Host for &mut State {
             id: self.next_id(),
             timeout: options.timeout.map_or(left, |timeout| timeout.min(left)),
             most: options.replies.unwrap_or(1),
+            most_bytes: self.limiter.left(),
         };
-        let replies = broker.request(request).await;
-        match self.sent(replies) {
-            Ok(replies) => self.take_in(replies).map(Ok),
-            Err(error) => Ok(Err(error.into())),
+        match broker.request(request).await {
+            // It was sent, and nobody answered in time.
+            Err(BrokerError::Timeout) => {
+                self.hooks.calls.current().sent += 1;
+                Ok(Err(BrokerError::Timeout.into()))
+            }
+            replies => match self.sent(replies) {
+                Ok(replies) => self.take_in(replies).map(Ok),
+                Err(error) => Ok(Err(error.into())),
+            },
         }
     }
 

@@ -15,6 +15,7 @@ fn question(timeout: Duration, most: u32) -> Request {
         id: MessageId::generate(),
         timeout,
         most,
+        most_bytes: 1 << 20,
     }
 }
 
@@ -68,7 +69,8 @@ pub async fn requests_that_nobody_answers<S: Server>() {
     if !broker.capabilities().requests {
         return;
     }
-    let (short, long) = (Duration::from_millis(300), Duration::from_secs(30));
+    const SECOND: Duration = Duration::from_secs(1);
+    let (short, long) = (Duration::from_millis(300), 30 * SECOND);
     let began = Instant::now();
     let asked = broker.request(question(long, 1)).await;
     let Err(BrokerError::Unavailable(why)) = asked else {
@@ -87,7 +89,7 @@ pub async fn requests_that_nobody_answers<S: Server>() {
 
     // What came in time is given, though more was hoped for.
     let asking = broker.clone();
-    let asked = tokio::spawn(async move { asking.request(question(4 * short, 9)).await });
+    let asked = tokio::spawn(async move { asking.request(question(5 * SECOND, 9)).await });
     let incoming = next(&mut subscription).await;
     let replied = incoming
         .reply_to
@@ -95,4 +97,17 @@ pub async fn requests_that_nobody_answers<S: Server>() {
     replied.await.expect("it is sent");
     ack(incoming).await;
     assert_eq!(asked.await.expect("no panic").expect("a reply").len(), 1);
+
+    // More than there is room for is an error, and not half of it.
+    let mut request = question(30 * SECOND, 9);
+    request.most_bytes = 100;
+    let asking = broker.clone();
+    let asked = tokio::spawn(async move { asking.request(request).await });
+    let incoming = next(&mut subscription).await;
+    let large = Message::new("", "x".repeat(200));
+    let replied = incoming.reply_to.reply(large, MessageId::generate());
+    replied.await.expect("it is sent");
+    ack(incoming).await;
+    let asked = asked.await.expect("no panic");
+    assert!(matches!(asked, Err(BrokerError::Refused(_))), "{asked:?}");
 }
