@@ -13,6 +13,7 @@ use bridge_host::guest::Component;
 use crate::bridge;
 use crate::measure::{Round, Watch};
 use forms::{Form, Http, Work};
+use tokio::runtime::Runtime;
 
 const ROUNDS: usize = 7;
 const MESSAGES: usize = 10_000;
@@ -42,6 +43,7 @@ pub fn compare() {
 }
 
 fn speed(http: Http, in_flight: usize) {
+    let runtime = runtime();
     let forms = http.forms();
     let started: Vec<_> = forms
         .iter()
@@ -54,7 +56,7 @@ fn speed(http: Http, in_flight: usize) {
             order.reverse();
         }
         for form in order {
-            let measured = round(&started[form], MESSAGES, in_flight);
+            let measured = round(&runtime, &started[form], MESSAGES, in_flight);
             // The first of each does not count.
             if number > 0 {
                 rounds[form].push(measured);
@@ -83,11 +85,18 @@ fn median(rounds: &[Round], figure: impl Fn(&Round) -> f64) -> f64 {
     figures[figures.len() / 2]
 }
 
-fn round(component: &Arc<Component>, messages: usize, in_flight: usize) -> Round {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+/// One for all rounds: kept connections end with the runtime they are on.
+fn runtime() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().expect("a runtime")
+}
+
+fn round(
+    runtime: &Runtime,
+    component: &Arc<Component>,
+    messages: usize,
+    in_flight: usize,
+) -> Round {
     let (queue, settled) = forms::queue(messages);
     let component = component.clone();
     runtime.block_on(async {
@@ -126,7 +135,8 @@ pub fn memory(args: impl Iterator<Item = String>) {
     let mut forms = http.forms().iter();
     let form = forms.find(|it| it.name() == form).expect("a form");
     let in_flight = in_flight.parse().expect("a number");
-    round(&form.start(http, Work::Slow), in_flight, in_flight);
+    let component = form.start(http, Work::Slow);
+    round(&runtime(), &component, in_flight, in_flight);
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
     let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kilobytes = most.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok());
