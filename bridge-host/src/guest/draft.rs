@@ -10,7 +10,7 @@ use wasmtime::Result;
 use wasmtime::component::{HasData, Linker, Resource};
 
 use super::linker::HasState;
-use super::messaging::{HeldMessage, ID_KEY, share_data};
+use super::messaging::{HeldMessage, ID_KEY, message_parts, share_data, told};
 use super::outcome::CallResult;
 use super::state::State;
 use crate::broker::{Broker, BrokerError};
@@ -94,37 +94,7 @@ impl types::HostMessage for &mut State {
         Ok((!topic.is_empty()).then(|| topic.clone()))
     }
 
-    fn content_type(&mut self, this: Resource<HeldMessage>) -> Result<Option<String>> {
-        Ok(self.table.get(&this)?.message.content_type.clone())
-    }
-
-    fn set_content_type(&mut self, this: Resource<HeldMessage>, value: String) -> Result<()> {
-        self.change(&this, |message| message.content_type = Some(value))
-    }
-
-    fn data(&mut self, this: Resource<HeldMessage>) -> Result<Vec<u8>> {
-        Ok(self.table.get(&this)?.message.data.to_vec())
-    }
-
-    fn set_data(&mut self, this: Resource<HeldMessage>, data: Vec<u8>) -> Result<()> {
-        self.change(&this, |message| message.data = data.into())
-    }
-
-    fn metadata(&mut self, this: Resource<HeldMessage>) -> Result<Option<Vec<(String, String)>>> {
-        Ok(Some(self.table.get(&this)?.metadata()))
-    }
-
-    fn add_metadata(
-        &mut self,
-        this: Resource<HeldMessage>,
-        key: String,
-        value: String,
-    ) -> Result<()> {
-        if key == ID_KEY {
-            return Ok(());
-        }
-        self.change(&this, |message| message.add_metadata(key, value))
-    }
+    message_parts!();
 
     fn set_metadata(
         &mut self,
@@ -141,10 +111,6 @@ impl types::HostMessage for &mut State {
 
     fn remove_metadata(&mut self, this: Resource<HeldMessage>, key: String) -> Result<()> {
         self.change(&this, |message| message.metadata.retain(|(k, _)| *k != key))
-    }
-
-    fn drop(&mut self, message: Resource<HeldMessage>) -> Result<()> {
-        self.release(message).map(drop)
     }
 }
 
@@ -167,19 +133,7 @@ impl producer::Host for &mut State {
     }
 }
 
-impl From<BrokerError> for Error {
-    fn from(error: BrokerError) -> Self {
-        match error {
-            BrokerError::Timeout => Self::Timeout,
-            BrokerError::Unavailable(_) | BrokerError::Full(_) => {
-                Self::Connection(error.to_string())
-            }
-            BrokerError::Refused(_) | BrokerError::TooLarge { .. } => {
-                Self::Other(error.to_string())
-            }
-        }
-    }
-}
+told!(Error);
 
 impl From<Error> for CallResult {
     fn from(error: Error) -> Self {

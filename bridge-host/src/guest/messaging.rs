@@ -39,6 +39,71 @@ pub(super) use types::Error;
 /// from one message to another does not make two of one identity.
 pub(super) const ID_KEY: &str = "webhook-id";
 
+/// What a message has in both shapes of wasi:messaging.
+macro_rules! message_parts {
+    () => {
+        fn content_type(&mut self, this: Resource<HeldMessage>) -> Result<Option<String>> {
+            Ok(self.table.get(&this)?.message.content_type.clone())
+        }
+
+        fn set_content_type(&mut self, this: Resource<HeldMessage>, value: String) -> Result<()> {
+            self.change(&this, |message| message.content_type = Some(value))
+        }
+
+        fn data(&mut self, this: Resource<HeldMessage>) -> Result<Vec<u8>> {
+            Ok(self.table.get(&this)?.message.data.to_vec())
+        }
+
+        fn set_data(&mut self, this: Resource<HeldMessage>, data: Vec<u8>) -> Result<()> {
+            self.change(&this, |message| message.data = data.into())
+        }
+
+        fn metadata(
+            &mut self,
+            this: Resource<HeldMessage>,
+        ) -> Result<Option<Vec<(String, String)>>> {
+            Ok(Some(self.table.get(&this)?.metadata()))
+        }
+
+        fn add_metadata(
+            &mut self,
+            this: Resource<HeldMessage>,
+            key: String,
+            value: String,
+        ) -> Result<()> {
+            if key == ID_KEY {
+                return Ok(());
+            }
+            self.change(&this, |message| message.add_metadata(key, value))
+        }
+
+        fn drop(&mut self, message: Resource<HeldMessage>) -> Result<()> {
+            self.release(message).map(drop)
+        }
+    };
+}
+pub(super) use message_parts;
+
+/// What a broker's trouble is called, in either shape.
+macro_rules! told {
+    ($error:ident) => {
+        impl From<BrokerError> for $error {
+            fn from(error: BrokerError) -> Self {
+                match error {
+                    BrokerError::Timeout => Self::Timeout,
+                    BrokerError::Unavailable(_) | BrokerError::Full(_) => {
+                        Self::Connection(error.to_string())
+                    }
+                    BrokerError::Refused(_) | BrokerError::TooLarge { .. } => {
+                        Self::Other(error.to_string())
+                    }
+                }
+            }
+        }
+    };
+}
+pub(super) use told;
+
 /// Behind a component's `message`.
 pub struct HeldMessage {
     pub(super) message: Message,
@@ -221,41 +286,7 @@ impl types::HostMessage for &mut State {
         self.change(&this, |message| message.topic = topic)
     }
 
-    fn content_type(&mut self, this: Resource<HeldMessage>) -> Result<Option<String>> {
-        Ok(self.table.get(&this)?.message.content_type.clone())
-    }
-
-    fn set_content_type(&mut self, this: Resource<HeldMessage>, value: String) -> Result<()> {
-        self.change(&this, |message| message.content_type = Some(value))
-    }
-
-    fn data(&mut self, this: Resource<HeldMessage>) -> Result<Vec<u8>> {
-        Ok(self.table.get(&this)?.message.data.to_vec())
-    }
-
-    fn set_data(&mut self, this: Resource<HeldMessage>, data: Vec<u8>) -> Result<()> {
-        self.change(&this, |message| message.data = data.into())
-    }
-
-    fn metadata(&mut self, this: Resource<HeldMessage>) -> Result<Option<Vec<(String, String)>>> {
-        Ok(Some(self.table.get(&this)?.metadata()))
-    }
-
-    fn add_metadata(
-        &mut self,
-        this: Resource<HeldMessage>,
-        key: String,
-        value: String,
-    ) -> Result<()> {
-        if key == ID_KEY {
-            return Ok(());
-        }
-        self.change(&this, |message| message.add_metadata(key, value))
-    }
-
-    fn drop(&mut self, message: Resource<HeldMessage>) -> Result<()> {
-        self.release(message).map(drop)
-    }
+    message_parts!();
 }
 
 impl producer::Host for &mut State {
@@ -281,16 +312,4 @@ pub(super) async fn send_message(
     Ok(state.sent(sent).map(drop).map_err(Error::from))
 }
 
-impl From<BrokerError> for Error {
-    fn from(error: BrokerError) -> Self {
-        match error {
-            BrokerError::Timeout => Self::Timeout,
-            BrokerError::Unavailable(_) | BrokerError::Full(_) => {
-                Self::Connection(error.to_string())
-            }
-            BrokerError::Refused(_) | BrokerError::TooLarge { .. } => {
-                Self::Other(error.to_string())
-            }
-        }
-    }
-}
+told!(Error);
