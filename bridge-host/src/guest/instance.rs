@@ -35,6 +35,34 @@ pub(super) trait Ready: Sized + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Bindings>> + Send;
 }
 
+/// Has what wasmtime generates for a world be [`Ready`]: it has these functions
+/// for every world, and no trait of its own for them.
+macro_rules! ready {
+    ($ready:ident => $bindings:ident) => {
+        impl $crate::guest::instance::Ready for $ready<$crate::guest::state::State> {
+            type Bindings = $bindings;
+
+            fn of(
+                ready: wasmtime::component::InstancePre<$crate::guest::state::State>,
+            ) -> wasmtime::Result<Self> {
+                Self::new(ready)
+            }
+
+            fn engine(&self) -> &wasmtime::Engine {
+                self.engine()
+            }
+
+            async fn instantiate(
+                &self,
+                store: &mut wasmtime::Store<$crate::guest::state::State>,
+            ) -> wasmtime::Result<$bindings> {
+                self.instantiate_async(store).await
+            }
+        }
+    };
+}
+pub(super) use ready;
+
 /// How long an instance may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 

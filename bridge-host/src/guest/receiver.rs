@@ -1,11 +1,11 @@
 //! What components that handle one message at a time have in common: how their
 //! `handle` and `subscribe` are called, in the shape that each has.
 
-use wasmtime::component::{InstancePre, Resource};
-use wasmtime::{Engine, Result, Store};
+use wasmtime::component::Resource;
+use wasmtime::{Result, Store};
 
 use super::draft::{MessagingRequestReply, MessagingRequestReplyPre};
-use super::instance::Ready;
+use super::instance::ready;
 use super::messaging::{HeldMessage, Messaging, MessagingPre};
 use super::outcome::CallResult;
 use super::state::State;
@@ -61,34 +61,6 @@ impl Receiver for MessagingRequestReply {
     }
 }
 
-impl Ready for MessagingPre<State> {
-    type Bindings = Messaging;
+ready!(MessagingPre => Messaging);
 
-    fn of(ready: InstancePre<State>) -> Result<Self> {
-        Self::new(ready)
-    }
-
-    fn engine(&self) -> &Engine {
-        self.engine()
-    }
-
-    async fn instantiate(&self, store: &mut Store<State>) -> Result<Messaging> {
-        self.instantiate_async(store).await
-    }
-}
-
-impl Ready for MessagingRequestReplyPre<State> {
-    type Bindings = MessagingRequestReply;
-
-    fn of(ready: InstancePre<State>) -> Result<Self> {
-        Self::new(ready)
-    }
-
-    fn engine(&self) -> &Engine {
-        self.engine()
-    }
-
-    async fn instantiate(&self, store: &mut Store<State>) -> Result<MessagingRequestReply> {
-        self.instantiate_async(store).await
-    }
-}
+ready!(MessagingRequestReplyPre => MessagingRequestReply);

@@ -1,11 +1,7 @@
 //! Our own asynchronous incoming-handler; messages and errors are those of
 //! wasi:messaging.
 
-use wasmtime::component::InstancePre;
-use wasmtime::{Engine, Result, Store};
-
-use crate::guest::instance::Ready;
-use crate::guest::state::State;
+use crate::guest::instance::ready;
 
 mod generated {
     wasmtime::component::bindgen!({
@@ -25,18 +21,4 @@ mod generated {
 
 pub(in crate::guest) use generated::{Receiver, ReceiverPre};
 
-impl Ready for ReceiverPre<State> {
-    type Bindings = Receiver;
-
-    fn of(ready: InstancePre<State>) -> Result<Self> {
-        Self::new(ready)
-    }
-
-    fn engine(&self) -> &Engine {
-        self.engine()
-    }
-
-    async fn instantiate(&self, store: &mut Store<State>) -> Result<Receiver> {
-        self.instantiate_async(store).await
-    }
-}
+ready!(ReceiverPre => Receiver);

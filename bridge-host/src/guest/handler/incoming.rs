@@ -3,31 +3,16 @@
 
 use http::{Request, Response};
 use tokio::sync::oneshot;
-use wasmtime::component::InstancePre;
-use wasmtime::{Engine, Result, Store};
+use wasmtime::Result;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 
 use super::Answers;
-use crate::guest::instance::{Instance, Ready};
+use crate::guest::instance::{Instance, ready};
 use crate::guest::state::State;
 
-impl Ready for ProxyPre<State> {
-    type Bindings = Proxy;
-
-    fn of(ready: InstancePre<State>) -> Result<Self> {
-        Self::new(ready)
-    }
-
-    fn engine(&self) -> &Engine {
-        self.engine()
-    }
-
-    async fn instantiate(&self, store: &mut Store<State>) -> Result<Proxy> {
-        self.instantiate_async(store).await
-    }
-}
+ready!(ProxyPre => Proxy);
 
 impl Answers for ProxyPre<State> {
     type Code = ErrorCode;

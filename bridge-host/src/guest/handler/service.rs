@@ -5,31 +5,17 @@ use std::future::poll_fn;
 
 use http::{Request, Response};
 use tokio::sync::oneshot;
-use wasmtime::component::{Accessor, InstancePre};
-use wasmtime::{Engine, Result, Store};
+use wasmtime::Result;
+use wasmtime::component::Accessor;
 use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::p3::bindings::{Service, ServicePre};
 use wasmtime_wasi_http::{WasiBody, WasiHttpView, p3};
 
 use super::Answers;
-use crate::guest::instance::{Instance, Ready};
+use crate::guest::instance::{Instance, ready};
 use crate::guest::state::State;
 
-impl Ready for ServicePre<State> {
-    type Bindings = Service;
-
-    fn of(ready: InstancePre<State>) -> Result<Self> {
-        Self::new(ready)
-    }
-
-    fn engine(&self) -> &Engine {
-        self.engine()
-    }
-
-    async fn instantiate(&self, store: &mut Store<State>) -> Result<Service> {
-        self.instantiate_async(store).await
-    }
-}
+ready!(ServicePre => Service);
 
 impl Answers for ServicePre<State> {
     type Code = ErrorCode;
