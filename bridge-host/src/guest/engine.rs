@@ -2,6 +2,7 @@
 //! There are two, since one that can run many calls in one instance makes
 //! every call of the other kind a third dearer.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use wasmtime::component::{Component, Linker};
@@ -25,9 +26,11 @@ pub(super) struct Engines {
 /// An engine, and what its components may import.
 pub(super) struct Engine {
     engine: wasmtime::Engine,
+    model: Model,
     published: Linker<State>,
-    /// The same, with the newest draft of wasi:messaging under its name.
-    draft: Linker<State>,
+    /// The same, with the newest draft of wasi:messaging under its name: made
+    /// for the first component that speaks it.
+    draft: OnceLock<Linker<State>>,
 }
 
 impl Engines {
@@ -53,17 +56,22 @@ impl Engine {
         let engine = wasmtime::Engine::new(&config(model))?;
         Ok(Self {
             published: linker::linker(&engine, model, Shape::Published)?,
-            draft: linker::linker(&engine, model, Shape::Draft)?,
+            draft: OnceLock::new(),
+            model,
             engine,
         })
     }
 
     /// What components of that shape may import.
-    pub(super) fn linker(&self, shape: Shape) -> &Linker<State> {
-        match shape {
-            Shape::Published => &self.published,
-            Shape::Draft => &self.draft,
+    pub(super) fn linker(&self, shape: Shape) -> Result<&Linker<State>> {
+        if shape == Shape::Published {
+            return Ok(&self.published);
         }
+        if let Some(draft) = self.draft.get() {
+            return Ok(draft);
+        }
+        let draft = linker::linker(&self.engine, self.model, shape)?;
+        Ok(self.draft.get_or_init(|| draft))
     }
 
     /// Compiles a component, or takes it from the cache.

@@ -122,7 +122,8 @@ impl Runtime {
             name: name.into(),
             reason: format!("{e:#}"),
         })?;
-        let ready = engine.linker(shape).instantiate_pre(&compiled);
+        let linker = engine.linker(shape);
+        let ready = linker.and_then(|linker| linker.instantiate_pre(&compiled));
         ready.map_err(|error| misfit(name, &error))
     }
 }
