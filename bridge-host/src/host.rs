@@ -53,14 +53,14 @@ impl Host {
         let address = config.intake.address;
         let listen = |source| HostError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
-        let brokers = Brokers::open(config).await?;
+        let threads = Threads::start(config.subscriptions.len()).map_err(HostError::Thread)?;
+        let brokers = Brokers::open(config, &threads).await?;
         let connections = Arc::new(brokers.connections());
         let runtime = Runtime::new(
             &config.guests.cache,
             config.guests.memory,
             &http::Settings::default(),
         )?;
-        let threads = Threads::start(config.subscriptions.len()).map_err(HostError::Thread)?;
         let mut subscriptions = Vec::new();
         for (n, each) in config.subscriptions.iter().enumerate() {
             let workers = Workers::new(threads.of(n).clone(), Vec::new());

@@ -106,8 +106,7 @@ fn with_client(server: &str, stream: &str, url: &str, messages: usize) -> Round 
     })
 }
 
-/// As the product has it: the connection on the process's runtime, the
-/// deliveries on a thread of their own.
+/// As the product has it: the connection on the thread of its deliveries.
 fn with_bridge(
     server: &str,
     stream: &str,
@@ -115,8 +114,11 @@ fn with_bridge(
     messages: usize,
     consumer: PullConsumer,
 ) -> Round {
-    let process = tokio::runtime::Runtime::new().expect("a runtime");
-    let subscription = process.block_on(async {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let subscription = runtime.block_on(async {
         let connection = Connection::JetStream(Box::new(settings(server, stream)));
         let opened = connection.open("bench").await.expect("it opens");
         let spec = SubscribeSpec {
@@ -127,10 +129,6 @@ fn with_bridge(
         };
         opened.broker.subscribe(spec).await.expect("a subscription")
     });
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
     runtime.block_on(async {
         let handler = report::adapter(url);
         let watch = Watch::start();

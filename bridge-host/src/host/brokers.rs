@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
+
 use super::error::HostError;
+use super::threads::Threads;
 use crate::broker::embedded::Embedded;
 use crate::broker::{Connection, OpenError, Opened};
 use crate::config::{Config, EMBEDDED};
@@ -17,11 +20,18 @@ pub(super) struct Brokers {
 }
 
 impl Brokers {
-    /// Opens what is configured.
-    pub(super) async fn open(config: &Config) -> Result<Self, HostError> {
+    /// Opens what is configured, each connection on the thread of the first
+    /// subscription to it: so its messages and their acknowledgements go from
+    /// task to task there, and wake no other thread.
+    pub(super) async fn open(config: &Config, threads: &Threads) -> Result<Self, HostError> {
         let mut all = BTreeMap::new();
         for (name, connection) in &config.connections {
-            let opened = connection.open(name).await;
+            let mut subscriptions = config.subscriptions.iter();
+            let first = subscriptions.position(|it| it.from == *name);
+            let opened = match first {
+                Some(n) => opened_on(threads.of(n), connection.clone(), name.clone()).await,
+                None => connection.open(name).await,
+            };
             all.insert(name.clone(), opened.map_err(failed(name))?);
         }
         let store = match all.get(EMBEDDED).and_then(|opened| opened.embedded.clone()) {
@@ -77,6 +87,15 @@ impl Brokers {
             opened.broker.close().await;
         }
     }
+}
+
+async fn opened_on(
+    runtime: &Handle,
+    connection: Connection,
+    name: String,
+) -> Result<Opened, OpenError> {
+    let opening = runtime.spawn(async move { connection.open(&name).await });
+    opening.await.expect("a thread that runs on")
 }
 
 fn failed(name: &str) -> impl Fn(OpenError) -> HostError {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_nats::connection::State;
 use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use bytes::Bytes;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
@@ -50,6 +51,8 @@ enum Parcel {
 /// A connection, up or down.
 pub(super) struct Link {
     pub(super) client: Client,
+    /// Where it was opened, and what serves it is best.
+    pub(super) runtime: Handle,
     servers: String,
     /// Why it was down the last time.
     reason: Arc<Mutex<Option<String>>>,
@@ -76,6 +79,7 @@ impl Link {
         tokio::spawn(send_all(client.clone(), parcels));
         let link = Arc::new(Self {
             client,
+            runtime: Handle::current(),
             servers: settings.urls.join(", "),
             reason,
             ups,

@@ -203,7 +203,8 @@ impl Broker for JetStream {
             Err(error) => group.set(Err(error.to_string())),
         }
         let (to, messages) = mpsc::unbounded_channel();
-        let task = tokio::spawn(Arc::clone(&self.server).supply(Arc::clone(&group), to));
+        let supply = Arc::clone(&self.server).supply(Arc::clone(&group), to);
+        let task = self.server.link.runtime.spawn(supply);
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         groups.push(Arc::clone(&group));
         Ok(Box::new(Member {
