@@ -8,6 +8,7 @@
 mod bindings;
 mod worker;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -118,7 +119,7 @@ async fn ask(worker: &Worker, call: Call) -> Asked {
     let began = Instant::now();
     let left = || time::left(limit, began, trace.waits());
     // Dropped at the end of its time, it tells the worker so.
-    let (mut result, sent) = match within(answer.wait(), limit, trace.waits()).await {
+    let (mut result, sent) = match within(pin!(answer.wait()), limit, trace.waits()).await {
         Some(Answer::Returned { result, sent }) => (result, sent),
         Some(Answer::Failed(failure)) => (failure.into(), 0),
         Some(Answer::Lost(failure)) => {

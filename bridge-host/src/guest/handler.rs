@@ -4,6 +4,7 @@
 mod incoming;
 mod service;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -166,10 +167,13 @@ async fn run<R: Answers>(
     request: Request<WasiBody>,
     answer: oneshot::Sender<Result<Response<WasiBody>, R::Code>>,
 ) -> Result<(), Failure> {
-    let call = R::answer(&mut instance, request, answer);
     let limits = lease.limits().clone();
     // Its time is that of whoever waits for it.
-    match metered(call, limits.compute).await {
+    let ended = {
+        let call = pin!(R::answer(&mut instance, request, answer));
+        metered(call, limits.compute).await
+    };
+    match ended {
         Ok(Ok(())) => {
             instance.store.data().end_lines();
             lease.give_back(instance);

@@ -1,6 +1,7 @@
 //! One instance in its store: how it is made and limited, and what its end
 //! tells. How it is called is the matter of those who know its bindings.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -184,6 +185,7 @@ pub(super) async fn limited<T>(
     timeout: Duration,
     limits: &Limits,
 ) -> Result<T, Failure> {
+    let call = pin!(call);
     match tokio::time::timeout(timeout, metered(call, limits.compute)).await {
         Ok(Ok(end)) => Ok(end),
         Ok(Err(OutOfCompute)) => Err(Failure::OutOfCompute(limits.compute)),

@@ -1,7 +1,7 @@
 //! How long a call computes: the time in which its future is polled. What it
 //! waits for passes between the polls, and is not counted.
 
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 pub(super) struct OutOfCompute;
 
 /// Runs a call until it ends, or has computed for `limit`. It is looked at
-/// when it yields, which the engine makes it do at every tick.
+/// when it yields, which the engine makes it do at every tick. Pinned by the
+/// caller: what takes a future by value holds it twice.
 pub(super) async fn metered<T>(
-    call: impl Future<Output = T>,
+    call: Pin<&mut impl Future<Output = T>>,
     limit: Duration,
 ) -> Result<T, OutOfCompute> {
     metered_between(call, limit, || 0).await
@@ -21,11 +22,10 @@ pub(super) async fn metered<T>(
 /// As [`metered`], for several calls in one future: counted anew from every
 /// step that one of them takes.
 pub(super) async fn metered_between<T>(
-    calls: impl Future<Output = T>,
+    mut calls: Pin<&mut impl Future<Output = T>>,
     limit: Duration,
     steps: impl Fn() -> u32,
 ) -> Result<T, OutOfCompute> {
-    let mut calls = pin!(calls);
     let (mut computed, mut step) = (Duration::ZERO, steps());
     std::future::poll_fn(|context| {
         let began = Instant::now();
@@ -46,6 +46,8 @@ pub(super) async fn metered_between<T>(
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
 
     const LIMIT: Duration = Duration::from_millis(30);
@@ -57,7 +59,7 @@ mod tests {
                 tokio::time::sleep(Duration::from_millis(4)).await;
             }
         };
-        assert_eq!(metered(wait, LIMIT).await, Ok(()));
+        assert_eq!(metered(pin!(wait), LIMIT).await, Ok(()));
     }
 
     #[tokio::test]
@@ -68,7 +70,7 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         };
-        let end: Result<(), _> = metered(compute, LIMIT).await;
+        let end: Result<(), _> = metered(pin!(compute), LIMIT).await;
         assert_eq!(end, Err(OutOfCompute));
     }
 }

@@ -75,7 +75,8 @@ impl<R: Ready> Pool<R> {
             changed.as_mut().enable();
             match self.try_take() {
                 Some((lease, Some(used))) => return Ok((lease, used)),
-                Some((lease, None)) => return Ok((lease, self.make().await?)),
+                // In a box, since it is rare and large.
+                Some((lease, None)) => return Ok((lease, Box::pin(self.make()).await?)),
                 None if budget.reclaim() => {}
                 None => changed.await,
             }

@@ -1,7 +1,7 @@
 //! The time of an attempt: what it waits for instances of others does not
 //! count, as no wait for its own does. How long that may be is nobody's failure.
 
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -73,12 +73,11 @@ pub(super) fn left(limit: Duration, began: Instant, waits: &Waits) -> Duration {
 
 /// Runs a call to its end, for no longer than `limit` and its waits.
 pub(super) async fn within<T>(
-    call: impl Future<Output = T>,
+    mut call: Pin<&mut impl Future<Output = T>>,
     limit: Duration,
     waits: &Waits,
 ) -> Option<T> {
     let began = Instant::now();
-    let mut call = pin!(call);
     let mut next = limit;
     loop {
         if let Ok(end) = timeout(next, call.as_mut()).await {
@@ -94,6 +93,8 @@ pub(super) async fn within<T>(
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
     use tokio::time::sleep;
 
@@ -108,7 +109,7 @@ mod tests {
                 waits.during(sleep(LIMIT * 3))
             );
         };
-        assert_eq!(within(call, LIMIT, &waits).await, Some(()));
+        assert_eq!(within(pin!(call), LIMIT, &waits).await, Some(()));
         let waited = waits.so_far();
         assert!(
             waited >= LIMIT * 3 && waited == waits.so_far(),
@@ -124,7 +125,7 @@ mod tests {
             std::future::pending::<()>().await;
         };
         let began = Instant::now();
-        assert_eq!(within(call, LIMIT, &waits).await, None);
+        assert_eq!(within(pin!(call), LIMIT, &waits).await, None);
         assert!(began.elapsed() >= LIMIT * 2, "{:?}", began.elapsed());
     }
 }

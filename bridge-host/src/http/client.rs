@@ -102,7 +102,8 @@ where
         let was_kept = kept.is_some();
         let connection = match kept {
             Some(connection) => connection,
-            None => route.open().await?,
+            // In a box, as it is rare and large beside an exchange.
+            None => Box::pin(route.open()).await?,
         };
         match route.exchange(connection, request).await {
             Ok(response) => response,
@@ -110,9 +111,12 @@ where
             // hands the request back only when not a byte of it was written, so
             // a new connection is no second attempt: the endpoint has seen none.
             Err(request) if was_kept => {
-                let connection = route.open().await?;
-                let result = route.exchange(connection, *request).await;
-                result.unwrap_or_else(|_| Err(never_sent()))
+                Box::pin(async {
+                    let connection = route.open().await?;
+                    let result = route.exchange(connection, *request).await;
+                    result.unwrap_or_else(|_| Err(never_sent()))
+                })
+                .await
             }
             Err(_) => Err(never_sent()),
         }

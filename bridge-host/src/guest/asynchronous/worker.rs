@@ -1,5 +1,6 @@
 //! One instance, and the calls that are under way in it.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
@@ -152,8 +153,10 @@ async fn run(
         .serve(queue, share, half)
         .await
     };
-    let served = instance.store.run_concurrent(serve);
-    let served = metered_between(served, limits.compute, || watch.steps.load(Relaxed)).await;
+    let served = {
+        let served = pin!(instance.store.run_concurrent(serve));
+        metered_between(served, limits.compute, || watch.steps.load(Relaxed)).await
+    };
     let failure = match served.map(Result::flatten) {
         Ok(Ok(calls)) => {
             instance.count(calls);
