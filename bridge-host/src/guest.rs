@@ -18,6 +18,7 @@ mod linker;
 mod messaging;
 mod meter;
 mod outcome;
+mod outgoing;
 mod pool;
 mod receiver;
 mod response;

@@ -104,7 +104,7 @@ impl Calls {
     }
 
     fn act_for(&mut self, task: Option<GuestTaskId>) {
-        if !self.shared || self.whose == task {
+        if self.whose == task {
             return;
         }
         let next = task.and_then(|task| self.others.remove(&task));
@@ -120,6 +120,9 @@ impl Calls {
 /// outermost task on its stack.
 pub(super) fn act_for_caller(mut store: impl AsContextMut<Data = State>) -> wasmtime::Result<()> {
     let mut store = store.as_context_mut();
+    if !store.data().hooks.calls.shared {
+        return Ok(());
+    }
     let outermost = store.async_call_stack()?.last();
     store.data_mut().hooks.calls.act_for(outermost);
     Ok(())

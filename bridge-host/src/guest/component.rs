@@ -1,6 +1,7 @@
 //! A component ready for messages: the instances of one subscription, and
 //! how they are called.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -77,10 +78,12 @@ impl Component {
 #[async_trait]
 impl Handle for Component {
     async fn handle(&self, call: Call) -> Outcome {
+        // The others are in boxes of their own, so that this one, which each
+        // message makes and moves, is no larger for them.
         let outcome = match &self.face {
             Face::Synchronous(pool) => handle(pool, call).await,
-            Face::Draft(pool) => handle(pool, call).await,
-            Face::Asynchronous(crowd) => crowd.handle(call).await,
+            Face::Draft(pool) => Box::pin(handle(pool, call)).await,
+            Face::Asynchronous(crowd) => Box::pin(crowd.handle(call)).await,
         };
         Outcome {
             contained: self.contained,
@@ -153,8 +156,9 @@ impl<B: Receiver> Instance<B> {
         message.metadata.retain(|(key, _)| key != ID_KEY);
         let end = match self.store.data_mut().receive(message, id, reply_to) {
             Ok(message) => {
-                let call = self.bindings.handle(&mut self.store, message);
-                match within(metered(call, limits.compute), timeout, waits).await {
+                let call = pin!(self.bindings.handle(&mut self.store, message));
+                let call = pin!(metered(call, limits.compute));
+                match within(call, timeout, waits).await {
                     Some(Ok(end)) => end,
                     Some(Err(OutOfCompute)) => return Err(Failure::OutOfCompute(limits.compute)),
                     None => return Err(Failure::OutOfTime(timeout)),
@@ -187,3 +191,6 @@ impl From<Error> for CallResult {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,6 @@
 
 use wasmtime::component::{Accessor, Linker, Resource};
 use wasmtime::{Result, StoreContextMut};
-use wasmtime_wasi_http::p2::bindings::http::{outgoing_handler, types as p2};
 use wasmtime_wasi_http::p3::bindings::http::client::HostWithStore;
 use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::p3::{Request, Response};
@@ -27,9 +26,6 @@ pub(super) fn add_http_to_linker(linker: &mut Linker<State>) -> Result<()> {
             .instance(interface)?
             .func_wrap_concurrent(function, |store, (request,)| Box::pin(send(store, request)))?;
     }
-    linker
-        .instance("wasi:http/outgoing-handler@0.2.0")?
-        .func_wrap("handle", handle)?;
     linker.allow_shadowing(false);
     Ok(())
 }
@@ -61,22 +57,6 @@ async fn send(
     let http = store.with_getter::<WasiHttp>(State::http);
     match WasiHttp::send(&http, request).await {
         Ok(response) => Ok((Ok(response),)),
-        Err(error) => Ok((Err(error.downcast()?),)),
-    }
-}
-
-type Asked = (
-    Resource<p2::OutgoingRequest>,
-    Option<Resource<p2::RequestOptions>>,
-);
-type Promised = Result<Resource<p2::FutureIncomingResponse>, p2::ErrorCode>;
-
-/// `wasi:http/outgoing-handler.handle`, which does not wait.
-fn handle(mut store: StoreContextMut<'_, State>, (request, options): Asked) -> Result<(Promised,)> {
-    act_for_caller(&mut store)?;
-    let mut http = store.data_mut().http();
-    match outgoing_handler::Host::handle(&mut http, request, options) {
-        Ok(promised) => Ok((Ok(promised),)),
         Err(error) => Ok((Err(error.downcast()?),)),
     }
 }

@@ -68,13 +68,14 @@ impl Hooks {
     }
 }
 
-impl WasiHttpHooks for Hooks {
-    fn send_request(
+impl Hooks {
+    /// Sends a request of the call under way; the head of the response is what
+    /// it comes to.
+    pub(super) fn send(
         &mut self,
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
-        _: Io,
-    ) -> Box<dyn Future<Output = Sent> + Send> {
+    ) -> impl Future<Output = Result<Response<WasiBody>, Error>> + Send + use<> {
         let call = self.calls.current();
         let (place, deadline, id) = (call.trace.begin(), call.deadline, call.id.clone());
         let waits = call.trace.waits().clone();
@@ -85,7 +86,7 @@ impl WasiHttpHooks for Hooks {
             .as_ref()
             .and_then(|it| it.handler_for(request.uri()));
         let wanted = endpoint.as_ref().and_then(|it| it.wants(&request, &id));
-        Box::new(async move {
+        async move {
             let answer = match handler {
                 // In a box of its own, so that the others' is no larger for it.
                 Some(handler) => {
@@ -94,20 +95,32 @@ impl WasiHttpHooks for Hooks {
                 }
                 None => send(&client, request, &options).await,
             };
-            let (mut response, running) = answer.map_err(|failed| {
+            let (response, running) = answer.map_err(|failed| {
                 place.failed(failed.why, failed.failure);
                 failed.error
             })?;
             place.answered(&response);
             let status = response.status().as_u16();
             let wanted = wanted.filter(|_| endpoint.is_some_and(|it| it.is_success(status)));
-            if running.is_some() || wanted.is_some() {
-                let (watched, open) = Open::new(response, running, wanted);
-                place.keep(open);
-                response = watched;
+            if running.is_none() && wanted.is_none() {
+                return Ok(response);
             }
-            Ok((response, Box::new(async { Ok(()) }) as Io))
-        })
+            let (watched, open) = Open::new(response, running, wanted);
+            place.keep(open);
+            Ok(watched)
+        }
+    }
+}
+
+impl WasiHttpHooks for Hooks {
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _: Io,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        let sending = self.send(request, options);
+        Box::new(async move { Ok((sending.await?, Box::new(async { Ok(()) }) as Io)) })
     }
 }
 

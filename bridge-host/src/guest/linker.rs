@@ -8,6 +8,7 @@ use super::concurrent;
 use super::contract::{Model, Shape};
 use super::draft;
 use super::messaging;
+use super::outgoing;
 use super::state::State;
 
 /// The accessor of what is in [`State`] itself.
@@ -24,6 +25,7 @@ pub(super) fn linker(engine: &Engine, model: Model, shape: Shape) -> Result<Link
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    outgoing::add_to_linker(&mut linker)?;
     wasmtime_wasi_config::add_to_linker(&mut linker, State::config)?;
     match shape {
         Shape::Published => messaging::add_to_linker(&mut linker)?,
