@@ -17,18 +17,19 @@ use tokio::runtime::Runtime;
 
 const ROUNDS: usize = 7;
 const MESSAGES: usize = 10_000;
+const IN_FLIGHT: [usize; 4] = [1, 64, 100, 1000];
 
 /// Rounds of all forms in turn, in one process; then the memory of each.
 pub fn compare() {
     println!("an order service reached in each way, {ROUNDS} rounds of each: medians\n");
     for http in [Http::V02, Http::V03] {
-        for in_flight in [1, 64, 1000] {
+        for in_flight in IN_FLIGHT {
             speed(http, in_flight);
         }
     }
     println!("memory of the whole process at its largest, MiB");
     for http in [Http::V02, Http::V03] {
-        for in_flight in [1, 64, 1000] {
+        for in_flight in IN_FLIGHT {
             let forms = http.forms().iter();
             let forms =
                 forms.map(|form| format!("{} {}", form.name(), measured(http, *form, in_flight)));

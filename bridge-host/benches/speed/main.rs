@@ -21,6 +21,7 @@ pub const BODY: usize = 1024;
 pub const IN_FLIGHT: usize = 64;
 
 fn main() {
+    tell();
     let mut args = std::env::args().skip(1);
     match args.next().as_deref() {
         Some("receiver") => receiver::run(args.next().expect("a delay in milliseconds")),
@@ -28,6 +29,20 @@ fn main() {
         Some("handler-memory") => handler::memory(args),
         _ => compare(),
     }
+}
+
+/// What goes wrong in a round is told, and ends it all: nothing waits for what
+/// will not come.
+fn tell() {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing::Level::WARN)
+        .init();
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::exit(1);
+    }));
 }
 
 fn compare() {
