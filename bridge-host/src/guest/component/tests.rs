@@ -6,10 +6,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::compose::ADAPTER;
 use crate::guest::{Grant, Runtime};
 use crate::http::{Allow, Settings};
 use crate::message::Message;
+
+const ADAPTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/forward.wasm"));
 
 /// The adapter, posting to this URL.
 fn adapter(url: &str, cache: &tempfile::TempDir) -> Component {
