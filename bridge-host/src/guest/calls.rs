@@ -82,6 +82,11 @@ impl Calls {
         &mut self.current
     }
 
+    /// Whether there may be several at a time.
+    pub(super) fn are_shared(&self) -> bool {
+        self.shared
+    }
+
     /// A new call, in a store that has one at a time.
     pub(super) fn begin(&mut self, call: CallState) {
         self.current = call;
@@ -120,7 +125,7 @@ impl Calls {
 /// outermost task on its stack.
 pub(super) fn act_for_caller(mut store: impl AsContextMut<Data = State>) -> wasmtime::Result<()> {
     let mut store = store.as_context_mut();
-    if !store.data().hooks.calls.shared {
+    if !store.data().hooks.calls.are_shared() {
         return Ok(());
     }
     let outermost = store.async_call_stack()?.last();

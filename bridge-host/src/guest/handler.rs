@@ -4,8 +4,10 @@
 mod incoming;
 mod service;
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use http::{Request, Response};
@@ -71,10 +73,13 @@ pub(super) enum Taken {
 }
 
 /// A handler at work. Dropped, it is stopped.
-pub(super) struct Running {
-    task: JoinHandle<Result<(), Failure>>,
-    ended: Option<Result<(), Failure>>,
+pub(super) enum Running {
+    Still(JoinHandle<Ended>),
+    No(Ended),
 }
+
+/// How it returned.
+type Ended = Result<(), Failure>;
 
 impl HttpHandler {
     pub(super) fn new(
@@ -116,10 +121,15 @@ impl HttpHandler {
         taken: Taken,
         request: Request<WasiBody>,
         deadline: Instant,
+        at_once: bool,
     ) -> Result<(Response<WasiBody>, Running), NoAnswer> {
         match taken {
-            Taken::Incoming(lease, instance) => send(lease, instance, request, deadline).await,
-            Taken::Service(lease, instance) => send(lease, instance, request, deadline).await,
+            Taken::Incoming(lease, instance) => {
+                send(lease, instance, request, deadline, at_once).await
+            }
+            Taken::Service(lease, instance) => {
+                send(lease, instance, request, deadline, at_once).await
+            }
         }
     }
 }
@@ -129,14 +139,16 @@ async fn send<R: Answers>(
     mut instance: Instance<R::Bindings>,
     request: Request<WasiBody>,
     deadline: Instant,
+    at_once: bool,
 ) -> Result<(Response<WasiBody>, Running), NoAnswer> {
     let left = deadline.saturating_duration_since(Instant::now());
     instance.begin(MessageId::idle(), left);
     let reused = (instance.calls() > 1).then(|| lease.pool());
     let (sender, mut receiver) = oneshot::channel();
-    let mut running = Running {
-        task: tokio::spawn(run(lease, instance, request, sender)),
-        ended: None,
+    let run = run(lease, instance, request, sender);
+    let mut running = match at_once {
+        true => Running::begin(run).await,
+        false => Running::Still(tokio::spawn(run)),
     };
     let answer = tokio::select! {
         biased;
@@ -166,7 +178,7 @@ async fn run<R: Answers>(
     mut instance: Instance<R::Bindings>,
     request: Request<WasiBody>,
     answer: oneshot::Sender<Result<Response<WasiBody>, R::Code>>,
-) -> Result<(), Failure> {
+) -> Ended {
     let limits = lease.limits().clone();
     // Its time is that of whoever waits for it.
     let ended = {
@@ -185,24 +197,37 @@ async fn run<R: Answers>(
 }
 
 impl Running {
-    /// Waits until the handler has returned. Cancel-safe, and may be asked again.
-    pub(super) async fn ended(&mut self) -> Result<(), Failure> {
-        if let Some(ended) = &self.ended {
-            return ended.clone();
+    /// Has it work for as long as it need not wait; then on its own.
+    async fn begin(run: impl Future<Output = Ended> + Send + 'static) -> Self {
+        let mut run = Box::pin(run);
+        match poll_fn(|cx| Poll::Ready(run.as_mut().poll(cx))).await {
+            Poll::Ready(ended) => Self::No(ended),
+            Poll::Pending => Self::Still(tokio::spawn(run)),
         }
-        let ended = (&mut self.task).await.unwrap_or_else(|panic| {
-            Err(Failure::Trap {
-                message: format!("the host panicked: {panic}"),
-                backtrace: None,
-            })
-        });
-        self.ended.insert(ended).clone()
+    }
+
+    /// Waits until the handler has returned. Cancel-safe, and may be asked again.
+    pub(super) async fn ended(&mut self) -> Ended {
+        if let Self::Still(task) = self {
+            *self = Self::No(task.await.unwrap_or_else(|panic| {
+                Err(Failure::Trap {
+                    message: format!("the host panicked: {panic}"),
+                    backtrace: None,
+                })
+            }));
+        }
+        match self {
+            Self::No(ended) => ended.clone(),
+            Self::Still(_) => unreachable!("it was waited for"),
+        }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Self::Still(task) = self {
+            task.abort();
+        }
     }
 }
 

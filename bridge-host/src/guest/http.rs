@@ -69,6 +69,13 @@ impl Hooks {
 }
 
 impl Hooks {
+    /// Whether the request stays in the process, and nobody else waits meanwhile:
+    /// a store with several calls has them all in one task.
+    pub(super) fn asks_at_once(&self, request: &Request<WasiBody>) -> bool {
+        let endpoint = self.endpoint.as_ref().filter(|_| !self.calls.are_shared());
+        endpoint.is_some_and(|it| it.handler_for(request.uri()).is_some())
+    }
+
     /// Sends a request of the call under way; the head of the response is what
     /// it comes to.
     pub(super) fn send(
@@ -79,6 +86,7 @@ impl Hooks {
         let call = self.calls.current();
         let (place, deadline, id) = (call.trace.begin(), call.deadline, call.id.clone());
         let waits = call.trace.waits().clone();
+        let at_once = self.asks_at_once(&request);
         let options = self.options(options, deadline + waits.so_far());
         let client = self.client.clone();
         let endpoint = self.endpoint.clone();
@@ -91,7 +99,7 @@ impl Hooks {
                 // In a box of its own, so that the others' is no larger for it.
                 Some(handler) => {
                     let limit = options.first_byte_timeout;
-                    Box::pin(ask(&handler, request, limit, deadline, &waits)).await
+                    Box::pin(ask(&handler, request, limit, deadline, &waits, at_once)).await
                 }
                 None => send(&client, request, &options).await,
             };
@@ -113,6 +121,17 @@ impl Hooks {
 }
 
 impl WasiHttpHooks for Hooks {
+    /// In room for one, what writes a body of one part waits for whoever reads
+    /// it, to be told that there is room for no more.
+    fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {
+        2
+    }
+
+    /// The two hold as much as the one of wasmtime's.
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        512 << 10
+    }
+
     fn send_request(
         &mut self,
         request: Request<WasiBody>,
@@ -149,10 +168,11 @@ async fn ask(
     limit: Duration,
     deadline: Instant,
     waits: &Waits,
+    at_once: bool,
 ) -> Answer {
     let taken = waits.during(handler.take()).await;
     let deadline = deadline + waits.so_far();
-    let send = async { handler.send(taken?, request, deadline).await };
+    let send = async { handler.send(taken?, request, deadline, at_once).await };
     match timeout(limit, send).await {
         Ok(Ok((response, running))) => Ok((response, Some(running))),
         Ok(Err(NoAnswer::Failed(failure))) => {

@@ -2,9 +2,11 @@
 //! and a promise of its response stays.
 //!
 //! wasmtime's own keeps the options of every request for as long as its store
-//! lives, and makes two tasks of each request; here it is one.
+//! lives, and makes two tasks of each request; here it is one, or none.
 
 use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
@@ -86,8 +88,24 @@ fn handle(
         Ok(request) => request,
         Err(code) => return Ok((Err(code),)),
     };
-    let answer = spawn(state.hooks.send(request, options.transpose()?));
-    Ok((Ok(state.table.push(Promise::Pending(answer))?),))
+    let at_once = state.hooks.asks_at_once(&request);
+    let sending = state.hooks.send(request, options.transpose()?);
+    let promise = match at_once {
+        true => begun(Box::pin(sending)),
+        false => Promise::Pending(spawn(sending)),
+    };
+    Ok((Ok(state.table.push(promise)?),))
+}
+
+/// A handler in process may have its answer at once. Then it is asked here, as
+/// a function would be: with a task for each, all that are in flight would have
+/// both their instances at work in turns, and none of them in the caches.
+fn begun(mut sending: Pin<Box<impl Future<Output = Answer> + Send + 'static>>) -> Promise {
+    let mut context = Context::from_waker(Waker::noop());
+    match sending.as_mut().poll(&mut context) {
+        Poll::Ready(answer) => Promise::Kept(answer),
+        Poll::Pending => Promise::Pending(spawn(sending)),
+    }
 }
 
 /// The request with a whole URL, as it goes to the client.
