@@ -77,16 +77,16 @@ impl Hooks {
     }
 
     /// Sends a request of the call under way; the head of the response is what
-    /// it comes to.
+    /// it comes to. A handler in process begins `at_once`, or in a task.
     pub(super) fn send(
         &mut self,
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
+        at_once: bool,
     ) -> impl Future<Output = Result<Response<WasiBody>, Error>> + Send + use<> {
         let call = self.calls.current();
         let (place, deadline, id) = (call.trace.begin(), call.deadline, call.id.clone());
         let waits = call.trace.waits().clone();
-        let at_once = self.asks_at_once(&request);
         let options = self.options(options, deadline + waits.so_far());
         let client = self.client.clone();
         let endpoint = self.endpoint.clone();
@@ -138,7 +138,7 @@ impl WasiHttpHooks for Hooks {
         options: Option<RequestOptions>,
         _: Io,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        let sending = self.send(request, options);
+        let sending = self.send(request, options, false);
         Box::new(async move { Ok((sending.await?, Box::new(async { Ok(()) }) as Io)) })
     }
 }

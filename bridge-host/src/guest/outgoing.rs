@@ -89,7 +89,7 @@ fn handle(
         Err(code) => return Ok((Err(code),)),
     };
     let at_once = state.hooks.asks_at_once(&request);
-    let sending = state.hooks.send(request, options.transpose()?);
+    let sending = state.hooks.send(request, options.transpose()?, at_once);
     let promise = match at_once {
         true => begun(Box::pin(sending)),
         false => Promise::Pending(spawn(sending)),
