@@ -7,11 +7,12 @@ mod server;
 use std::process::Command;
 use std::sync::Arc;
 
+use bridge_host::broker::Settlement;
 use bridge_host::delivery::Workers;
 use bridge_host::guest::Component;
 
-use crate::bridge;
 use crate::measure::{Round, Watch};
+use crate::{bridge, runtime};
 use forms::{Form, Http, Work};
 use tokio::runtime::Runtime;
 
@@ -44,6 +45,7 @@ pub fn compare() {
 }
 
 fn speed(http: Http, in_flight: usize) {
+    // One for all rounds: kept connections end with the runtime they are on.
     let runtime = runtime();
     let forms = http.forms();
     let started: Vec<_> = forms
@@ -57,7 +59,13 @@ fn speed(http: Http, in_flight: usize) {
             order.reverse();
         }
         for form in order {
-            let measured = round(&runtime, &started[form], MESSAGES, in_flight);
+            let measured = round(
+                &runtime,
+                &started[form],
+                MESSAGES,
+                in_flight,
+                forms[form].settlement(Work::Orders),
+            );
             // The first of each does not count.
             if number > 0 {
                 rounds[form].push(measured);
@@ -86,19 +94,14 @@ fn median(rounds: &[Round], figure: impl Fn(&Round) -> f64) -> f64 {
     figures[figures.len() / 2]
 }
 
-/// One for all rounds: kept connections end with the runtime they are on.
-fn runtime() -> Runtime {
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_all().build().expect("a runtime")
-}
-
 fn round(
     runtime: &Runtime,
     component: &Arc<Component>,
     messages: usize,
     in_flight: usize,
+    expected: Settlement,
 ) -> Round {
-    let (queue, settled) = forms::queue(messages);
+    let (queue, settled) = forms::queue(messages, expected);
     let component = component.clone();
     runtime.block_on(async {
         let watch = Watch::start();
@@ -137,7 +140,8 @@ pub fn memory(args: impl Iterator<Item = String>) {
     let form = forms.find(|it| it.name() == form).expect("a form");
     let in_flight = in_flight.parse().expect("a number");
     let component = form.start(http, Work::Slow);
-    round(&runtime(), &component, in_flight, in_flight);
+    let expected = form.settlement(Work::Slow);
+    round(&runtime(), &component, in_flight, in_flight, expected);
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
     let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kilobytes = most.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok());

@@ -85,10 +85,7 @@ async fn fill(server: &str, name: &str, messages: usize) -> PullConsumer {
 /// The best native form: one current-thread runtime for all of it, the client's
 /// own stream of messages.
 fn with_client(server: &str, stream: &str, url: &str, messages: usize) -> Round {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = crate::runtime();
     runtime.block_on(async {
         let context = jetstream::new(client(server).await);
         let consumer: PullConsumer = context
@@ -114,10 +111,7 @@ fn with_bridge(
     messages: usize,
     consumer: PullConsumer,
 ) -> Round {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = crate::runtime();
     let subscription = runtime.block_on(async {
         let connection = Connection::JetStream(Box::new(settings(server, stream)));
         let opened = connection.open("bench").await.expect("it opens");

@@ -45,6 +45,13 @@ fn tell() {
     }));
 }
 
+/// One thread: the best of the native form, and where the product runs a
+/// subscription.
+pub fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().expect("a runtime")
+}
+
 fn compare() {
     let rounds = 7;
     let server = server::Server::start();

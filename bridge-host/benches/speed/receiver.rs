@@ -50,10 +50,7 @@ impl Drop for Receiver {
 /// The process itself.
 pub fn run(delay: String) {
     let delay = Duration::from_millis(delay.parse().expect("a number"));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = crate::runtime();
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         println!("{}", listener.local_addr().expect("an address"));

@@ -20,10 +20,7 @@ pub fn run(
     subscription: Box<dyn Subscription>,
     settled: impl Future<Output = ()>,
 ) -> Round {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = crate::runtime();
     match form {
         Form::Native => runtime.block_on(async {
             let watch = Watch::start();

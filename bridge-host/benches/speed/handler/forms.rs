@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bridge_host::broker::Subscription;
+use bridge_host::broker::{Settlement, Subscription};
 use bridge_host::compose::{ADAPTER, Part, compose_to_http};
 use bridge_host::guest::contract::{Contract, Handler};
 use bridge_host::guest::{Component, Endpoint, Environment, Grant, Limits, Runtime};
@@ -72,6 +72,15 @@ impl Form {
             Self::Composed => "composed",
             Self::InProcess => "in process",
             Self::Loopback => "loopback",
+        }
+    }
+
+    /// How each message ends. What could have asked others, and did not, counts
+    /// as a filter: composed, the host sees no exchange.
+    pub fn settlement(self, work: Work) -> Settlement {
+        match (self, work) {
+            (Self::Composed, Work::Slow) => Settlement::Filtered,
+            _ => Settlement::Delivered,
         }
     }
 
@@ -152,9 +161,12 @@ fn guest(name: &str) -> PathBuf {
     guests.join(name).with_extension("wasm")
 }
 
-/// Orders, as many as are wanted.
-pub fn queue(messages: usize) -> (Box<dyn Subscription>, impl Future<Output = ()>) {
+/// Orders, as many as are wanted, each to end so.
+pub fn queue(
+    messages: usize,
+    expected: Settlement,
+) -> (Box<dyn Subscription>, impl Future<Output = ()>) {
     let mut message = crate::memory::message();
     message.data = br#"{"id": 1, "amount": 250}"#.as_slice().into();
-    crate::memory::queue(message, messages)
+    crate::memory::queue(message, messages, expected)
 }

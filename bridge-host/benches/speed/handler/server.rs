@@ -87,10 +87,7 @@ pub fn start(http: Http, file: &Path) -> SocketAddr {
     listener.set_nonblocking(true).expect("an option");
     let address = listener.local_addr().expect("an address");
     std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
+        let runtime = crate::runtime();
         let local = LocalSet::new();
         match http {
             Http::V02 => local.block_on(&runtime, serve(Proxies::new(ready), listener)),
