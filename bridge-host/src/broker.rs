@@ -19,6 +19,7 @@ pub use request::{Asker, Reply, ReplyTo, Request};
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -180,8 +181,8 @@ pub struct SubscribeSpec {
 
 /// A message on its way through one subscription.
 pub struct Incoming {
-    /// The message itself.
-    pub message: Message,
+    /// The message itself. Whoever keeps it for later shares it.
+    pub message: Arc<Message>,
     /// The same on every attempt and after a restart.
     pub id: MessageId,
     /// Counts from 1, across restarts.

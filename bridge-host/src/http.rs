@@ -15,7 +15,7 @@ mod tls;
 
 pub use allow::{Allow, AllowError};
 pub use body::ResponseBody;
-pub use client::{Client, Options};
+pub use client::{Client, Options, Sending};
 pub use error::HttpError;
 pub use retry_after::retry_after;
 pub use secret::Secret;

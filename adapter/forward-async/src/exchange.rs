@@ -52,7 +52,7 @@ fn head(
     let (body, contents) = wit_stream::new();
     // What is not finished was given up: whoever reads it must not take it for whole.
     let (end, trailers) = wit_future::new(|| Err(ErrorCode::ConnectionTerminated));
-    let (outgoing, _) = Outgoing::new(headers, Some(contents), trailers, Some(options(settings)));
+    let (outgoing, _) = Outgoing::new(headers, Some(contents), trailers, options(settings));
     let endpoint = &settings.endpoint;
     let set = outgoing
         .set_method(&match settings.method {
@@ -77,13 +77,14 @@ fn head(
 }
 
 /// A host without one of these timeouts has its own.
-fn options(settings: &Settings) -> RequestOptions {
+fn options(settings: &Settings) -> Option<RequestOptions> {
+    let timeout = settings.timeout?;
     let options = RequestOptions::new();
-    let nanos = u64::try_from(settings.timeout.as_nanos()).unwrap_or(u64::MAX);
+    let nanos = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
     _ = options.set_connect_timeout(Some(nanos));
     _ = options.set_first_byte_timeout(Some(nanos));
     _ = options.set_between_bytes_timeout(Some(nanos));
-    options
+    Some(options)
 }
 
 /// How much of a body was taken.

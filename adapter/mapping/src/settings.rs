@@ -46,7 +46,8 @@ pub struct Settings {
     /// `to.headers.<name>`, names in lower case. Values may be secret.
     pub headers: Vec<(String, String)>,
     /// `to.timeout`: until connected, until the first byte, and between bytes.
-    pub timeout: Duration,
+    /// Without it, that is the host's matter.
+    pub timeout: Option<Duration>,
     /// `to.successful_on`: these statuses are a success, whatever the table says.
     pub successful_on: Statuses,
     /// `to.retry_on`
@@ -90,7 +91,7 @@ impl Settings {
             method: Method::default(),
             envelope: Envelope::default(),
             headers: Vec::new(),
-            timeout: Duration::from_secs(30),
+            timeout: None,
             successful_on: Statuses::default(),
             retry_on: Statuses::default(),
             dead_letter_on: Statuses::default(),
@@ -127,7 +128,9 @@ impl Settings {
             "to.url" => self.endpoint = Endpoint::parse(value).map_err(SettingsError::Url)?,
             "to.method" => self.method = pick(&Method::NAMES, key, value)?,
             "to.envelope" => self.envelope = pick(&Envelope::NAMES, key, value)?,
-            "to.timeout" => self.timeout = parse_duration(value).map_err(SettingsError::Timeout)?,
+            "to.timeout" => {
+                self.timeout = Some(parse_duration(value).map_err(SettingsError::Timeout)?);
+            }
             "to.successful_on" => self.successful_on = statuses(key, value)?,
             "to.retry_on" => self.retry_on = statuses(key, value)?,
             "to.dead_letter_on" => self.dead_letter_on = statuses(key, value)?,

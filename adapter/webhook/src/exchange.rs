@@ -38,7 +38,7 @@ pub fn run(settings: &Settings, request: Request) -> Result<(), Failed> {
         .write()
         .map_err(|Closed| broken("the body's stream closed"))?;
     let (upload, options) = (upload.end_if_done(settings)?, options(settings));
-    let response = outgoing_handler::handle(outgoing, Some(options))
+    let response = outgoing_handler::handle(outgoing, options)
         .map_err(|code| failure::name(settings, code))?;
     let upload = match upload {
         Some(upload) => upload.run(settings, &response)?,
@@ -76,13 +76,14 @@ fn head(settings: &Settings, request: &Request) -> Result<OutgoingRequest, Faile
 }
 
 /// A host without one of these timeouts has its own.
-fn options(settings: &Settings) -> RequestOptions {
+fn options(settings: &Settings) -> Option<RequestOptions> {
+    let timeout = settings.timeout?;
     let options = RequestOptions::new();
-    let nanos = u64::try_from(settings.timeout.as_nanos()).unwrap_or(u64::MAX);
+    let nanos = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
     _ = options.set_connect_timeout(Some(nanos));
     _ = options.set_first_byte_timeout(Some(nanos));
     _ = options.set_between_bytes_timeout(Some(nanos));
-    options
+    Some(options)
 }
 
 /// The rest of a body on its way out. Fields are in the order in which the

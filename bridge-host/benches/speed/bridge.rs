@@ -47,7 +47,7 @@ pub async fn forward(
     handler: Arc<Component>,
     in_flight: usize,
     workers: Workers,
-    done: impl Future<Output = ()>,
+    done: impl Future<Output = ()> + Send + 'static,
 ) {
     let delivery = Delivery {
         name: "bench".into(),
@@ -62,8 +62,7 @@ pub async fn forward(
         blocked_keys: Vec::new(),
         stats: Arc::new(Stats::default()),
     };
-    let summary = delivery
-        .run(subscription, done, Duration::from_secs(10))
-        .await;
+    let run = delivery.run(subscription, done, Duration::from_secs(10));
+    let summary = tokio::spawn(run).await.expect("it ends");
     assert_eq!(summary.given_back, 0);
 }

@@ -48,7 +48,7 @@ impl Subscription for Queue {
         }
         self.left -= 1;
         Ok(Incoming {
-            message: self.message.clone(),
+            message: Arc::new(self.message.clone()),
             id: MessageId::parse("msg_0192f3577b34da6a3ce929d0e0e4736").expect("an id"),
             attempt: 1,
             published: SystemTime::now(),

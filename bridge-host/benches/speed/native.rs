@@ -96,7 +96,7 @@ pub async fn forward(mut subscription: Box<dyn Subscription>, url: &str, message
 }
 
 async fn post(incoming: Incoming, target: &Target) {
-    let message = incoming.message;
+    let message = Arc::unwrap_or_clone(incoming.message);
     let mut request = Request::post(target.url.clone())
         .header("message-topic", message.topic)
         .header(

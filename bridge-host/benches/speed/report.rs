@@ -18,7 +18,7 @@ pub fn run(
     url: &str,
     messages: usize,
     subscription: Box<dyn Subscription>,
-    settled: impl Future<Output = ()>,
+    settled: impl Future<Output = ()> + Send + 'static,
 ) -> Round {
     let runtime = crate::runtime();
     match form {

@@ -77,7 +77,7 @@ fn published(topic: &str, given_up: &GivenUp, at: SystemTime) -> (Message, Messa
     } = given_up;
     let mut text = Message {
         topic: topic.into(),
-        ..message.clone()
+        ..Message::clone(message)
     };
     let mut add = |key: &str, value: String| text.add_metadata(format!("{PREFIX}{key}"), value);
     add("subscription", subscription.clone());
@@ -148,7 +148,7 @@ mod tests {
         message.add_metadata("x-tenant", "acme");
         GivenUp {
             subscription: "orders".into(),
-            message,
+            message: Arc::new(message),
             id: MessageId::parse("m-1").unwrap(),
             published: UNIX_EPOCH + Duration::from_nanos(1_700_000_000_123_456_789),
             letter: DeadLetter {
@@ -169,8 +169,8 @@ mod tests {
         let kept = read(9, message).unwrap();
         assert_eq!((kept.id, kept.at), (9, at));
         assert_eq!(
-            (kept.message, kept.letter),
-            (given_up.message, given_up.letter)
+            (&kept.message, kept.letter),
+            (&*given_up.message, given_up.letter)
         );
         assert_eq!(kept.published, given_up.published);
         assert_eq!(kept.message_id, "m-1");

@@ -1,6 +1,7 @@
 //! Dead letters as values: what is known of a delivery that was given up, and
 //! who keeps it. Where they are kept is `embedded` and `letter_topic`.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
@@ -44,7 +45,7 @@ pub struct Waiting {
     /// What it shares with those that it may have to wait for.
     pub key: String,
     /// The message as it was given.
-    pub message: Message,
+    pub message: Arc<Message>,
     /// Its id.
     pub id: MessageId,
     /// When the broker took it.
@@ -68,7 +69,7 @@ pub struct GivenUp {
     /// The subscription that gave it up.
     pub subscription: String,
     /// The message as it was given.
-    pub message: Message,
+    pub message: Arc<Message>,
     /// Its id.
     pub id: MessageId,
     /// When the broker took it: two messages of one id differ by it.

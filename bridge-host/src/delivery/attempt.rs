@@ -44,7 +44,7 @@ pub(super) async fn deliver(incoming: Incoming, in_flight: InFlight) {
     let story = Story {
         subscription: &engine.delivery.name,
         id: id.clone(),
-        topic: message.topic.clone(),
+        message: message.clone(),
         attempt,
     };
     let keepsake = Keepsake::of(&message, published, &*receipt);

@@ -286,7 +286,7 @@ fn story<'a>(engine: &'a Engine, head: &Incoming) -> Story<'a> {
     Story {
         subscription: &engine.delivery.name,
         id: head.id.clone(),
-        topic: head.message.topic.clone(),
+        message: head.message.clone(),
         attempt: head.attempt,
     }
 }

@@ -1,11 +1,12 @@
 //! What a delivery leaves in the log: its whole story is found by its id.
 //! Never data, metadata, or the value of a header.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::broker::{BrokerError, Settlement};
 use crate::guest::Outcome;
-use crate::message::MessageId;
+use crate::message::{Message, MessageId};
 
 use super::decide::{Reason, status};
 
@@ -16,7 +17,7 @@ const WORRYING: u32 = 3;
 pub(super) struct Story<'a> {
     pub(super) subscription: &'a str,
     pub(super) id: MessageId,
-    pub(super) topic: String,
+    pub(super) message: Arc<Message>,
     pub(super) attempt: u32,
 }
 
@@ -26,7 +27,7 @@ macro_rules! tell {
         tracing::$level!(
             subscription = $story.subscription,
             id = $story.id.as_str(),
-            topic = $story.topic,
+            topic = $story.message.topic,
             attempt = $story.attempt,
             $($rest)+
         )
@@ -114,7 +115,7 @@ pub(super) fn drained(subscription: &str, summary: &super::Summary) {
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use super::*;
     use crate::broker::DeadLetter;
@@ -155,7 +156,7 @@ mod tests {
         let story = Story {
             subscription: "orders",
             id: MessageId::parse("m-1").unwrap(),
-            topic: "orders.new".into(),
+            message: Arc::new(Message::new("orders.new", "")),
             attempt,
         };
         let outcome = Outcome {

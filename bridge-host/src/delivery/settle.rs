@@ -1,6 +1,7 @@
 //! From a settlement to a settled receipt, also where the broker fails. What
 //! cannot be settled is given back: delivered again, never lost.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::sleep;
@@ -24,14 +25,14 @@ const HOLD: Duration = Duration::from_secs(5);
 
 /// What a dead letter is made of where the broker keeps none.
 pub(super) struct Keepsake {
-    message: Message,
+    message: Arc<Message>,
     published: SystemTime,
 }
 
 impl Keepsake {
     /// `None` where the broker keeps dead letters itself.
     pub(super) fn of(
-        message: &Message,
+        message: &Arc<Message>,
         published: SystemTime,
         receipt: &dyn Receipt,
     ) -> Option<Self> {

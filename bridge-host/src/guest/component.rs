@@ -14,7 +14,7 @@ use super::asynchronous::Crowd;
 use super::contract::{Handler, MessageFace};
 use super::draft::MessagingRequestReplyPre;
 use super::instance::{Instance, Mould, Ready, limited};
-use super::messaging::{Error, ID_KEY, MessagingPre};
+use super::messaging::{Error, MessagingPre};
 use super::meter::{OutOfCompute, metered};
 use super::outcome::{Call, CallResult, Failure, Outcome};
 use super::pool::Pool;
@@ -148,12 +148,11 @@ impl<B: Receiver> Instance<B> {
         waits: &Waits,
     ) -> Result<CallResult, Failure> {
         let Call {
-            mut message,
+            message,
             id,
             reply_to,
             timeout,
         } = call;
-        message.metadata.retain(|(key, _)| key != ID_KEY);
         let end = match self.store.data_mut().receive(message, id, reply_to) {
             Ok(message) => {
                 let call = pin!(self.bindings.handle(&mut self.store, message));

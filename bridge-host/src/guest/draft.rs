@@ -121,14 +121,17 @@ impl producer::Host for &mut State {
         topic: String,
         message: Resource<HeldMessage>,
     ) -> Result<Result<(), Error>> {
-        let mut held = self.release(message)?;
+        let held = self.release(message)?;
         let broker = match self.broker(&client)? {
             Ok(broker) => broker,
             Err(gone) => return Ok(Err(gone)),
         };
-        held.message.topic = topic;
         let id = self.id_to_send(&held);
-        let sent = broker.publish(held.message, Some(id)).await;
+        let message = Message {
+            topic,
+            ..Arc::unwrap_or_clone(held.message)
+        };
+        let sent = broker.publish(message, Some(id)).await;
         Ok(self.sent(sent).map(drop).map_err(Error::from))
     }
 }

@@ -4,10 +4,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{Request, Response};
+use http::{HeaderName, Request, Response};
 use http_body_util::BodyExt;
 use tokio::time::timeout;
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+use wasmtime_wasi_http::{
+    DEFAULT_FORBIDDEN_HEADERS, Error, RequestOptions, WasiBody, WasiHttpHooks,
+};
 
 use super::calls::Calls;
 use super::endpoint::Endpoint;
@@ -15,7 +17,7 @@ use super::handler::{HttpHandler, NoAnswer, Running};
 use super::outcome::Failure;
 use super::response::Open;
 use super::time::Waits;
-use crate::http::{Allow, Client, HttpError, Options};
+use crate::http::{Allow, Client, HttpError, Options, Sending};
 
 /// Sends the requests of one store.
 pub(super) struct Hooks {
@@ -28,8 +30,39 @@ pub(super) struct Hooks {
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Sent = Result<(Response<WasiBody>, Io), Error>;
 
+static FORBIDDEN: [HeaderName; 9] = DEFAULT_FORBIDDEN_HEADERS;
+
 /// What a component has to tell that its endpoint did not answer.
 const LAST_WORD: Duration = Duration::from_millis(500);
+
+/// Where a request goes.
+enum Way {
+    InProcess(HttpHandler, Request<WasiBody>, Duration),
+    Network(Result<Sending<WasiBody>, HttpError>),
+}
+
+impl Way {
+    /// How it begins where nobody else waits meanwhile.
+    fn start(&self) -> Start {
+        match self {
+            Self::InProcess(..) => Start::InCall,
+            Self::Network(Ok(sending)) if !sending.is_connected() => Start::Apart,
+            Self::Network(_) => Start::Handed,
+        }
+    }
+
+    async fn answer(self, start: Start, deadline: Instant, waits: &Waits) -> Answer {
+        match self {
+            // In a box of its own, so that the others' is no larger for it.
+            Self::InProcess(handler, request, limit) => {
+                let in_call = start == Start::InCall;
+                Box::pin(ask(&handler, request, limit, deadline, waits, in_call)).await
+            }
+            Self::Network(Ok(sending)) => send(sending).await,
+            Self::Network(Err(error)) => Err(failed(error)),
+        }
+    }
+}
 
 /// Why there is no response: for the record, and for the component.
 struct Failed {
@@ -68,41 +101,49 @@ impl Hooks {
     }
 }
 
-impl Hooks {
-    /// Whether the request stays in the process, and nobody else waits meanwhile:
-    /// a store with several calls has them all in one task.
-    pub(super) fn asks_at_once(&self, request: &Request<WasiBody>) -> bool {
-        let endpoint = self.endpoint.as_ref().filter(|_| !self.calls.are_shared());
-        endpoint.is_some_and(|it| it.handler_for(request.uri()).is_some())
-    }
+/// How a request begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// In a task of its own: it may wait for much.
+    Apart,
+    /// In the call that asks for it: it stays in the process.
+    InCall,
+    /// By being handed to a connection, which carries it out.
+    Handed,
+}
 
+impl Hooks {
     /// Sends a request of the call under way; the head of the response is what
-    /// it comes to. A handler in process begins `at_once`, or in a task.
+    /// it comes to. In a store with several calls, which are all in one task, it
+    /// begins apart, as it does for whoever has no choice.
     pub(super) fn send(
         &mut self,
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
-        at_once: bool,
-    ) -> impl Future<Output = Result<Response<WasiBody>, Error>> + Send + use<> {
+        choice: bool,
+    ) -> (
+        Start,
+        impl Future<Output = Result<Response<WasiBody>, Error>> + Send + use<>,
+    ) {
         let call = self.calls.current();
         let (place, deadline, id) = (call.trace.begin(), call.deadline, call.id.clone());
         let waits = call.trace.waits().clone();
         let options = self.options(options, deadline + waits.so_far());
-        let client = self.client.clone();
         let endpoint = self.endpoint.clone();
         let handler = endpoint
             .as_ref()
             .and_then(|it| it.handler_for(request.uri()));
         let wanted = endpoint.as_ref().and_then(|it| it.wants(&request, &id));
-        async move {
-            let answer = match handler {
-                // In a box of its own, so that the others' is no larger for it.
-                Some(handler) => {
-                    let limit = options.first_byte_timeout;
-                    Box::pin(ask(&handler, request, limit, deadline, &waits, at_once)).await
-                }
-                None => send(&client, request, &options).await,
-            };
+        let way = match handler {
+            Some(handler) => Way::InProcess(handler, request, options.first_byte_timeout),
+            None => Way::Network(self.client.begin(request, options)),
+        };
+        let start = match choice && !self.calls.are_shared() {
+            true => way.start(),
+            false => Start::Apart,
+        };
+        let answer = async move {
+            let answer = way.answer(start, deadline, &waits).await;
             let (response, running) = answer.map_err(|failed| {
                 place.failed(failed.why, failed.failure);
                 failed.error
@@ -116,11 +157,17 @@ impl Hooks {
             let (watched, open) = Open::new(response, running, wanted);
             place.keep(open);
             Ok(watched)
-        }
+        };
+        (start, answer)
     }
 }
 
 impl WasiHttpHooks for Hooks {
+    /// As by default, without what that allocates for each header.
+    fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
+        FORBIDDEN.contains(name)
+    }
+
     /// In room for one, what writes a body of one part waits for whoever reads
     /// it, to be told that there is room for no more.
     fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {
@@ -138,7 +185,7 @@ impl WasiHttpHooks for Hooks {
         options: Option<RequestOptions>,
         _: Io,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        let sending = self.send(request, options, false);
+        let (_, sending) = self.send(request, options, false);
         Box::new(async move { Ok((sending.await?, Box::new(async { Ok(()) }) as Io)) })
     }
 }
@@ -146,17 +193,17 @@ impl WasiHttpHooks for Hooks {
 type Answer = Result<(Response<WasiBody>, Option<Running>), Failed>;
 
 /// Over the network.
-async fn send(client: &Client<WasiBody>, request: Request<WasiBody>, options: &Options) -> Answer {
-    match client.send(request, options).await {
-        Ok(response) => {
-            let response = response.map(|body| body.map_err(lower).boxed_unsync());
-            Ok((response, None))
-        }
-        Err(error) => Err(Failed {
-            why: error.to_string(),
-            failure: None,
-            error: lower(error),
-        }),
+async fn send(sending: Sending<WasiBody>) -> Answer {
+    let response = sending.response().await.map_err(failed)?;
+    let response = response.map(|body| body.map_err(lower).boxed_unsync());
+    Ok((response, None))
+}
+
+fn failed(error: HttpError) -> Failed {
+    Failed {
+        why: error.to_string(),
+        failure: None,
+        error: lower(error),
     }
 }
 

@@ -106,7 +106,8 @@ pub(super) use told;
 
 /// Behind a component's `message`.
 pub struct HeldMessage {
-    pub(super) message: Message,
+    /// Shared with whoever may have to keep it as it came.
+    pub(super) message: Arc<Message>,
     id: MessageId,
     /// It came from a broker, in this call or an earlier one: where replies go.
     pub(super) received: Option<ReplyTo>,
@@ -129,7 +130,7 @@ impl HeldMessage {
             content_type,
             metadata,
             data,
-        } = &self.message;
+        } = &*self.message;
         let metadata = metadata.iter().map(|(key, value)| key.len() + value.len());
         let text = topic.len() + content_type.as_ref().map_or(0, String::len);
         (text + metadata.sum::<usize>() + data.len()) as u64
@@ -145,22 +146,26 @@ impl State {
     /// Takes in the message that a call is for.
     pub(super) fn receive(
         &mut self,
-        message: Message,
+        mut message: Arc<Message>,
         id: MessageId,
         reply_to: ReplyTo,
     ) -> Result<Resource<HeldMessage>> {
+        if message.metadata.iter().any(|(key, _)| key == ID_KEY) {
+            let message = Arc::make_mut(&mut message);
+            message.metadata.retain(|(key, _)| key != ID_KEY);
+        }
         self.hold(message, id, Some(reply_to))
     }
 
     /// Takes in a message that the component makes.
     pub(super) fn make(&mut self, message: Message) -> Result<Resource<HeldMessage>> {
         let id = self.next_id();
-        self.hold(message, id, None)
+        self.hold(Arc::new(message), id, None)
     }
 
     fn hold(
         &mut self,
-        message: Message,
+        message: Arc<Message>,
         id: MessageId,
         received: Option<ReplyTo>,
     ) -> Result<Resource<HeldMessage>> {
@@ -181,7 +186,7 @@ impl State {
         held: &Resource<HeldMessage>,
         change: impl FnOnce(&mut Message),
     ) -> Result<()> {
-        change(&mut self.table.get_mut(held)?.message);
+        change(Arc::make_mut(&mut self.table.get_mut(held)?.message));
         self.charge(held)
     }
 
@@ -308,7 +313,8 @@ pub(super) async fn send_message(
     let HeldClient(broker) = state.table.delete(client)?;
     let held = state.release(message)?;
     let id = state.id_to_send(&held);
-    let sent = broker.publish(held.message, Some(id)).await;
+    let message = Arc::unwrap_or_clone(held.message);
+    let sent = broker.publish(message, Some(id)).await;
     Ok(state.sent(sent).map(drop).map_err(Error::from))
 }
 

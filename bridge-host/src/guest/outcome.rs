@@ -1,6 +1,7 @@
 //! What a call of a component showed: its result, and the exchanges and
 //! messages that it made on the way. Plain data; `delivery` judges it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::broker::ReplyTo;
@@ -10,7 +11,7 @@ use crate::message::{Message, MessageId};
 #[derive(Clone, Debug)]
 pub struct Call {
     /// The message itself.
-    pub message: Message,
+    pub message: Arc<Message>,
     /// Sent to endpoints as `webhook-id`.
     pub id: MessageId,
     /// Where replies to it go.

@@ -27,16 +27,21 @@ use wasmtime_wasi_http::p2::types::{
 use wasmtime_wasi_http::{Error, FieldMap, RequestOptions, WasiBody, WasiHttpView};
 
 use super::calls::act_for_caller;
+use super::http::Start;
 use super::state::State;
 
 /// Behind a component's `future-incoming-response`.
 enum Promise {
+    /// A task brings it.
     Pending(AbortOnDropJoinHandle<Answer>),
+    /// A connection does, to whoever waits.
+    Handed(Sending),
     Kept(Answer),
     Given,
 }
 
 type Answer = Result<http::Response<WasiBody>, Error>;
+type Sending = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 type Store<'a> = StoreContextMut<'a, State>;
 
@@ -88,24 +93,31 @@ fn handle(
         Ok(request) => request,
         Err(code) => return Ok((Err(code),)),
     };
-    let at_once = state.hooks.asks_at_once(&request);
-    let sending = state.hooks.send(request, options.transpose()?, at_once);
-    let promise = match at_once {
-        true => begun(Box::pin(sending)),
-        false => Promise::Pending(spawn(sending)),
+    let (start, sending) = state.hooks.send(request, options.transpose()?, true);
+    let promise = match start {
+        Start::Apart => Promise::Pending(spawn(sending)),
+        Start::InCall => {
+            begun(Box::pin(sending)).unwrap_or_else(|rest| Promise::Pending(spawn(rest)))
+        }
+        Start::Handed => begun(Box::pin(sending)).unwrap_or_else(Promise::Handed),
     };
     Ok((Ok(state.table.push(promise)?),))
 }
 
-/// A handler in process may have its answer at once. Then it is asked here, as
-/// a function would be: with a task for each, all that are in flight would have
-/// both their instances at work in turns, and none of them in the caches.
-fn begun(mut sending: Pin<Box<impl Future<Output = Answer> + Send + 'static>>) -> Promise {
-    let mut context = Context::from_waker(Waker::noop());
-    match sending.as_mut().poll(&mut context) {
-        Poll::Ready(answer) => Promise::Kept(answer),
-        Poll::Pending => Promise::Pending(spawn(sending)),
+/// The first step of it, or all there is; else the rest. A handler in process
+/// may have its answer at once, and is asked here as a function would be: with
+/// a task for each, all that are in flight would have both their instances at
+/// work in turns, and none of them in the caches.
+fn begun(mut sending: Sending) -> Result<Promise, Sending> {
+    match step(&mut sending) {
+        Poll::Ready(answer) => Ok(Promise::Kept(answer)),
+        Poll::Pending => Err(sending),
     }
+}
+
+fn step(sending: &mut Sending) -> Poll<Answer> {
+    let mut context = Context::from_waker(Waker::noop());
+    sending.as_mut().poll(&mut context)
 }
 
 /// The request with a whole URL, as it goes to the client.
@@ -146,12 +158,20 @@ type Got = Option<Result<Result<Resource<HostIncomingResponse>, ErrorCode>, ()>>
 fn get(mut store: Store<'_>, (promise,): (Resource<Promise>,)) -> Result<(Got,)> {
     let state = store.data_mut();
     let promise = state.table.get_mut(&promise)?;
-    if let Promise::Pending(_) = promise {
-        return Ok((None,));
-    }
     let answer = match mem::replace(promise, Promise::Given) {
         Promise::Kept(answer) => answer,
-        Promise::Pending(_) | Promise::Given => return Ok((Some(Err(())),)),
+        Promise::Given => return Ok((Some(Err(())),)),
+        Promise::Handed(mut sending) => match step(&mut sending) {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => {
+                *promise = Promise::Handed(sending);
+                return Ok((None,));
+            }
+        },
+        pending @ Promise::Pending(_) => {
+            *promise = pending;
+            return Ok((None,));
+        }
     };
     let got = match answer {
         Ok(response) => Ok(state.received(response)?),
@@ -191,8 +211,11 @@ impl State {
 #[async_trait]
 impl Pollable for Promise {
     async fn ready(&mut self) {
-        if let Self::Pending(answer) = self {
-            *self = Self::Kept(answer.await);
-        }
+        let answer = match self {
+            Self::Pending(answer) => answer.await,
+            Self::Handed(sending) => sending.await,
+            Self::Kept(_) | Self::Given => return,
+        };
+        *self = Self::Kept(answer);
     }
 }

@@ -90,15 +90,71 @@ where
         request: Request<B>,
         options: &Options,
     ) -> Result<Response<ResponseBody<B>>, HttpError> {
+        self.begin(request, options.clone())?.response().await
+    }
+
+    /// As [`Self::send`], up to where it would wait.
+    pub fn begin(&self, request: Request<B>, options: Options) -> Result<Sending<B>, HttpError> {
         let target = Target::of(&request)?;
         options.allow.check_host(target.host(), target.port())?;
         let route = Route {
             slot: self.shared.pool.slot(&target),
-            client: self,
+            client: self.clone(),
             target,
             options,
         };
-        let kept = route.take();
+        Ok(Sending {
+            kept: route.take(),
+            route,
+            request,
+        })
+    }
+
+    /// Starts closing idle connections, once; it ends with the client.
+    fn sweep_in_background(&self) {
+        if self.shared.swept.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let pool: Weak<Pool<B>> = Arc::downgrade(&self.shared.pool);
+        let interval = self.shared.pool.sweep_interval();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(interval).await;
+                match pool.upgrade() {
+                    Some(pool) => pool.sweep(),
+                    None => return,
+                }
+            }
+        });
+    }
+}
+
+/// A request that is about to go out.
+pub struct Sending<B> {
+    route: Route<B>,
+    kept: Option<Connection<B>>,
+    request: Request<B>,
+}
+
+impl<B> Sending<B>
+where
+    B: Body<Data = Bytes> + Unpin + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    /// Whether there is a connection for it: then it is handed over when
+    /// [`Self::response`] is first polled, and goes out by itself.
+    pub fn is_connected(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    /// Sends it, and returns when the head of the response is there. Dropped
+    /// before that, it closes the connection.
+    pub async fn response(self) -> Result<Response<ResponseBody<B>>, HttpError> {
+        let Self {
+            route,
+            kept,
+            request,
+        } = self;
         let was_kept = kept.is_some();
         let connection = match kept {
             Some(connection) => connection,
@@ -121,37 +177,19 @@ where
             Err(_) => Err(never_sent()),
         }
     }
-
-    /// Starts closing idle connections, once; it ends with the client.
-    fn sweep_in_background(&self) {
-        if self.shared.swept.swap(true, Ordering::Relaxed) {
-            return;
-        }
-        let pool: Weak<Pool<B>> = Arc::downgrade(&self.shared.pool);
-        let interval = self.shared.pool.sweep_interval();
-        tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(interval).await;
-                match pool.upgrade() {
-                    Some(pool) => pool.sweep(),
-                    None => return,
-                }
-            }
-        });
-    }
 }
 
 /// Where one request goes.
-struct Route<'a, B> {
-    client: &'a Client<B>,
+struct Route<B> {
+    client: Client<B>,
     target: Target,
     slot: Arc<Slot<B>>,
-    options: &'a Options,
+    options: Options,
 }
 
 type Connection<B> = (Sender<B>, SocketAddr);
 
-impl<B> Route<'_, B>
+impl<B> Route<B>
 where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -190,7 +228,7 @@ where
             allow,
             connect_timeout,
             ..
-        } = self.options;
+        } = &self.options;
         let tls = &self.client.shared.tls;
         let (sender, peer) = connect(&self.target, allow, tls, *connect_timeout).await?;
         self.client.sweep_in_background();

@@ -32,7 +32,7 @@ async fn a_message_is_taken_whole() {
     let mut expected = Message::new("orders.new", "{\"n\": 1}");
     expected.content_type = Some("application/json".into());
     expected.add_metadata("x-tenant", "a");
-    assert_eq!(incoming.message, expected);
+    assert_eq!(*incoming.message, expected);
     assert_eq!(reply.json()["id"], incoming.id.as_str());
 }
 

@@ -15,7 +15,7 @@ fn faults(pairs: &[(&str, &str)]) -> Vec<String> {
 fn defaults() {
     let settings = read(&[("to.url", "http://h/x"), ("minimum", "100")]).unwrap();
     assert!(settings == Settings::new(Endpoint::parse("http://h/x").unwrap()));
-    assert_eq!(settings.timeout, Duration::from_secs(30));
+    assert_eq!(settings.timeout, None);
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn everything() {
         settings.headers,
         [("authorization".into(), "Bearer x".into())]
     );
-    assert_eq!(settings.timeout, Duration::from_secs(300));
+    assert_eq!(settings.timeout, Some(Duration::from_secs(300)));
 }
 
 #[test]

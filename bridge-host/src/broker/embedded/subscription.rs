@@ -44,7 +44,7 @@ impl Member {
     fn incoming(&self, row: Row) -> Incoming {
         let (shared, feed) = (Arc::clone(&self.shared), Arc::clone(self.feed()));
         Incoming {
-            message: row.message,
+            message: Arc::new(row.message),
             id: row.id,
             attempt: row.attempts.saturating_add(1),
             published: time(row.published_at),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::connection::State;
-use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use async_nats::{Client, ConnectOptions, Event, ServerAddr, Subject};
 use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -44,7 +44,7 @@ pub enum ConnectError {
 
 /// What is sent without anybody waiting for it.
 enum Parcel {
-    Message(String, Bytes),
+    Message(Subject, Bytes),
     Flush(oneshot::Sender<()>),
 }
 
@@ -134,7 +134,7 @@ impl Link {
     }
 
     /// Sends it soon: for those who cannot wait.
-    pub(super) fn post(&self, subject: String, payload: impl Into<Bytes>) {
+    pub(super) fn post(&self, subject: Subject, payload: impl Into<Bytes>) {
         // Without anyone to take it the process is at its end.
         let _ = self.outbox.send(Parcel::Message(subject, payload.into()));
     }

@@ -170,7 +170,7 @@ impl Member {
         let reply_to = request::way_back(&self.link, inbox);
         self.waiting.gave();
         Some(self.incoming(Kept {
-            message: arrived.message,
+            message: Arc::new(arrived.message),
             id: arrived.id.unwrap_or_else(MessageId::generate),
             attempt: 1,
             published: SystemTime::now(),

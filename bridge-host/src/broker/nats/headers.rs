@@ -40,6 +40,27 @@ impl Arrived {
     pub(super) fn is_replayed(&self) -> bool {
         self.only_for.is_some()
     }
+
+    /// A header that is none of ours. Further values have keys of their own.
+    fn take<'a>(&mut self, name: &str, mut values: impl Iterator<Item = &'a str>) {
+        let message = &mut self.message;
+        if name == MESSAGE_ID {
+            let first = values.next().unwrap_or_default();
+            self.id = MessageId::parse(first).ok();
+            if self.id.is_none() {
+                message.metadata.push((name.into(), first.into()));
+            }
+        } else if message.content_type.is_none() && name.eq_ignore_ascii_case(CONTENT_TYPE) {
+            message.content_type = values.next().map(str::to_owned);
+        }
+        for (n, value) in (1..).zip(values) {
+            let key = match n {
+                1 => name.to_owned(),
+                n => format!("{name}#{n}"),
+            };
+            message.metadata.push((key, value.to_owned()));
+        }
+    }
 }
 
 /// The headers of a message.
@@ -84,55 +105,52 @@ pub(super) fn encode_replay(
 
 /// A message of this topic and these headers.
 pub(super) fn decode(topic: &str, data: bytes::Bytes, headers: Option<&HeaderMap>) -> Arrived {
-    let mut message = Message::new(topic, data);
-    let Some(headers) = headers else {
-        return Arrived {
-            message,
-            id: None,
-            only_for: None,
-        };
+    let mut arrived = Arrived {
+        message: Message::new(topic, data),
+        id: None,
+        only_for: None,
     };
-    let first = |name: &str| headers.get(name).map(|value| value.as_str().to_owned());
-    let only_for = first(ONLY_FOR);
-    let again = first(ID).and_then(|text| MessageId::parse(&text).ok());
-    let mut id = None;
-    let mut others = Others::default();
+    let Some(headers) = headers else {
+        return arrived;
+    };
+    let mut ours = Ours::default();
+    arrived.message.metadata.reserve(headers.len());
     for (name, values) in headers.iter() {
-        let name: &str = name.as_ref();
-        let mut values = values.iter().map(HeaderValue::as_str);
-        if name == METADATA {
-            others = values.next().and_then(Others::read).unwrap_or_default();
-        }
-        if [METADATA, ONLY_FOR, ID].contains(&name) {
-            continue;
-        }
-        if name.eq_ignore_ascii_case(CONTENT_TYPE) && message.content_type.is_none() {
-            message.content_type = values.next().map(str::to_owned);
-        } else if name == MESSAGE_ID && id.is_none() {
-            let first = values.next().unwrap_or_default();
-            id = MessageId::parse(first).ok();
-            if id.is_none() {
-                message.metadata.push((name.into(), first.into()));
-            }
-        }
-        for (n, value) in (1..).zip(values) {
-            let key = match n {
-                1 => name.to_owned(),
-                n => format!("{name}#{n}"),
-            };
-            message.metadata.push((key, value.to_owned()));
+        let (name, values) = (name.as_ref(), values.iter().map(HeaderValue::as_str));
+        if !ours.take(name, values.clone()) {
+            arrived.take(name, values);
         }
     }
+    let message = &mut arrived.message;
     // The client hands headers over in no order; so it is the same each time.
     message.metadata.sort();
-    for (key, value) in others.metadata {
+    for (key, value) in ours.others.metadata {
         message.add_metadata(key, value);
     }
-    message.content_type = message.content_type.or(others.content_type);
-    Arrived {
-        message,
-        id: again.or(id),
-        only_for,
+    message.content_type = message.content_type.take().or(ours.others.content_type);
+    arrived.only_for = ours.only_for;
+    arrived.id = ours.id.or(arrived.id);
+    arrived
+}
+
+/// What the headers of ours say.
+#[derive(Default)]
+struct Ours {
+    others: Others,
+    only_for: Option<String>,
+    id: Option<MessageId>,
+}
+
+impl Ours {
+    /// Whether it is one of them.
+    fn take<'a>(&mut self, name: &str, mut values: impl Iterator<Item = &'a str>) -> bool {
+        match name {
+            METADATA => self.others = values.next().and_then(Others::read).unwrap_or_default(),
+            ONLY_FOR => self.only_for = values.next().map(str::to_owned),
+            ID => self.id = values.next().and_then(|text| MessageId::parse(text).ok()),
+            _ => return false,
+        }
+        true
     }
 }
 

@@ -15,8 +15,8 @@ use super::connect::{ConnectError, Link};
 use super::consumer::{self, Located};
 use super::member::Member;
 use super::pull::{End, Pull, Pulled};
-use super::receipt::Slots;
 use super::settings::{Consumer, JetStreamSettings};
+use super::slots::Slots;
 use super::{JETSTREAM, error, headers, stream, subject};
 use crate::broker::{
     Broker, BrokerError, Capabilities, Confirmation, Published, SubscribeSpec, Subscription,
@@ -208,7 +208,6 @@ impl Broker for JetStream {
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         groups.push(Arc::clone(&group));
         Ok(Box::new(Member {
-            context: self.server.context.clone(),
             spec: group.spec.clone(),
             messages,
             task,

@@ -1,20 +1,20 @@
 //! A subscription's messages as they come from JetStream, and which of them
 //! are its own.
 
-use async_nats::jetstream::context::Context;
-use async_nats::jetstream::message::Message as Delivered;
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::headers;
+use super::origin::Origin;
 use super::pull::Pulled;
 use crate::broker::{BrokerError, Incoming, ReplyTo, SubscribeSpec, Subscription};
 use crate::message::MessageId;
 
 /// A place in a group; what it asks the server for is supplied by a task.
 pub(super) struct Member {
-    pub(super) context: Context,
     pub(super) spec: SubscribeSpec,
     pub(super) messages: mpsc::UnboundedReceiver<Pulled>,
     pub(super) task: JoinHandle<()>,
@@ -28,20 +28,14 @@ impl Member {
             receipt.forget();
             return None;
         }
-        let delivered = Delivered {
-            message,
-            context: self.context.clone(),
-        };
-        let Ok(info) = delivered.info() else {
+        let Some(origin) = Origin::of(receipt.subject()) else {
             tracing::warn!(
                 subscription = self.spec.name,
                 "a message of JetStream does not say where it is from; it comes again"
             );
             return None;
         };
-        let (attempt, published) = (info.delivered, info.published);
-        let place = format!("{}-{}", info.stream, info.stream_sequence);
-        let message = delivered.message;
+        let (attempt, published) = (origin.delivered, origin.published);
         let topic = message.subject.as_str();
         let ours = self.spec.topics.iter().any(|one| one.matches(topic));
         if !ours {
@@ -53,12 +47,15 @@ impl Member {
             receipt.decline();
             return None;
         }
-        let id = arrived.id.or_else(|| MessageId::parse(&place).ok());
+        let id = arrived.id.or_else(|| {
+            let place = format!("{}-{}", origin.stream, origin.sequence);
+            MessageId::parse(&place).ok()
+        });
         Some(Incoming {
-            message: arrived.message,
+            message: Arc::new(arrived.message),
             id: id.unwrap_or_else(MessageId::generate),
             attempt: u32::try_from(attempt).unwrap_or(1).max(1),
-            published: published.into(),
+            published,
             reply_to: ReplyTo::Impossible,
             receipt: Box::new(receipt),
         })

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::{Message, StatusCode, Subscriber};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::connect::Link;
 use super::consumer::Located;
-use super::receipt::{JetStreamReceipt, Slots};
+use super::receipt::JetStreamReceipt;
+use super::slots::Slots;
 
 /// How long the server keeps a request.
 const EXPIRES: Duration = Duration::from_secs(30);
@@ -22,8 +23,6 @@ const EXPIRES: Duration = Duration::from_secs(30);
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// After so much silence nobody knows of the requests any more.
 const SILENCE: Duration = Duration::from_secs(12);
-/// One request asks for no more.
-const LARGEST: usize = 512;
 
 /// A message on its way to whoever has a free slot.
 pub(super) struct Pulled {
@@ -70,25 +69,27 @@ impl Pull<'_> {
         let mut requested = 0;
         let mut heard = Instant::now();
         loop {
-            let free = self.slots.room().saturating_sub(requested).min(LARGEST);
-            // A request costs as much as a message: a few slots are waited for,
-            // unless nothing else will come.
-            if free > 0 && (requested == 0 || free >= self.slots.capacity().div_ceil(4)) {
+            while let Some(batch) = self.slots.batch(requested) {
                 if requested == 0 {
                     heard = Instant::now();
                 }
-                match self.request(inbox, free).await {
-                    true => requested += free,
+                match self.request(inbox, batch).await {
+                    true => requested += batch,
                     false => return End::Again,
                 }
             }
             tokio::select! {
+                biased;
                 answer = answers.next() => {
                     heard = Instant::now();
-                    let Some(answer) = answer else { return End::Again };
-                    match self.take(answer, &mut requested) {
-                        None => {}
-                        Some(end) => return end,
+                    let mut next = Some(answer);
+                    // All that is there, before anything is waited for.
+                    while let Some(answer) = next {
+                        let Some(answer) = answer else { return End::Again };
+                        if let Some(end) = self.take(answer, &mut requested) {
+                            return end;
+                        }
+                        next = answers.next().now_or_never();
                     }
                 }
                 () = self.slots.freed.notified() => {}
@@ -119,7 +120,7 @@ impl Pull<'_> {
         match answer.status {
             None | Some(StatusCode::OK) => {
                 *requested = requested.saturating_sub(1);
-                let reply = answer.reply.as_ref()?.to_string();
+                let reply = answer.reply.clone()?;
                 let receipt = JetStreamReceipt::new(
                     Arc::clone(self.link),
                     Arc::clone(self.slots),

@@ -1,92 +1,25 @@
-//! The right to settle one JetStream message, and the count of those that are
-//! out: it is what the next fetch is sized by.
+//! The right to settle one JetStream message.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use async_nats::Subject;
 use async_trait::async_trait;
-use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::JETSTREAM;
 use super::connect::Link;
+use super::slots::Slots;
 use crate::broker::{BrokerError, Capabilities, Receipt, Settlement, Unsettled};
 
-/// Slots that turn over within this time are worth fetching ahead for.
-const QUICK: Duration = Duration::from_millis(250);
 /// For a server to confirm that a message is terminated.
 const CONFIRMATION: Duration = Duration::from_secs(5);
-
-/// The places in flight of one subscription in this process.
-pub(super) struct Slots {
-    capacity: usize,
-    ahead: usize,
-    held: AtomicUsize,
-    pace: Mutex<Pace>,
-    /// One came free.
-    pub(super) freed: Notify,
-}
-
-struct Pace {
-    since: Instant,
-    settled: usize,
-    quick_until: Option<Instant>,
-}
-
-impl Slots {
-    /// As many as are in flight at once. With order, nothing is fetched ahead.
-    pub(super) fn new(in_flight: usize, ordered: bool) -> Arc<Self> {
-        let capacity = in_flight.max(1);
-        Arc::new(Self {
-            capacity,
-            ahead: if ordered { 0 } else { capacity / 2 },
-            held: AtomicUsize::new(0),
-            pace: Mutex::new(Pace {
-                since: Instant::now(),
-                settled: 0,
-                quick_until: None,
-            }),
-            freed: Notify::new(),
-        })
-    }
-
-    pub(super) fn capacity(&self) -> usize {
-        self.capacity
-    }
-
-    /// How many more may come: one for each free slot, and half as many again
-    /// where slots are free again at once.
-    pub(super) fn room(&self) -> usize {
-        let pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        let quick = pace.quick_until.is_some_and(|until| until > Instant::now());
-        let most = self.capacity + if quick { self.ahead } else { 0 };
-        most.saturating_sub(self.held.load(Ordering::Relaxed))
-    }
-
-    pub(super) fn take(&self) {
-        self.held.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn free(&self) {
-        self.held.fetch_sub(1, Ordering::Relaxed);
-        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        pace.settled += 1;
-        if pace.settled >= self.capacity {
-            let now = Instant::now();
-            pace.quick_until = (now - pace.since < QUICK).then(|| now + QUICK);
-            (pace.since, pace.settled) = (now, 0);
-        }
-        drop(pace);
-        self.freed.notify_one();
-    }
-}
 
 pub(super) struct JetStreamReceipt {
     link: Arc<Link>,
     slots: Arc<Slots>,
     /// Where its acknowledgement goes.
-    reply: String,
+    reply: Subject,
     ack_wait: Duration,
     given: Instant,
     settled: bool,
@@ -96,7 +29,7 @@ impl JetStreamReceipt {
     pub(super) fn new(
         link: Arc<Link>,
         slots: Arc<Slots>,
-        reply: String,
+        reply: Subject,
         ack_wait: Duration,
     ) -> Self {
         slots.take();
@@ -108,6 +41,11 @@ impl JetStreamReceipt {
             given: Instant::now(),
             settled: false,
         }
+    }
+
+    /// Where it is acknowledged.
+    pub(super) fn subject(&self) -> &str {
+        &self.reply
     }
 
     /// The server has given it to someone else by now, or is about to.
@@ -189,7 +127,7 @@ impl Receipt for JetStreamReceipt {
 impl Drop for JetStreamReceipt {
     fn drop(&mut self) {
         if !self.settled {
-            self.link.post(std::mem::take(&mut self.reply), "-NAK");
+            self.link.post(self.reply.clone(), "-NAK");
         }
         self.slots.free();
     }

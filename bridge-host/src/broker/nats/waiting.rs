@@ -18,7 +18,7 @@ const MOST: usize = 10_000;
 /// A message, and what is known of it.
 #[derive(Clone)]
 pub(super) struct Kept {
-    pub(super) message: Message,
+    pub(super) message: Arc<Message>,
     pub(super) id: MessageId,
     pub(super) attempt: u32,
     pub(super) published: SystemTime,
@@ -136,7 +136,7 @@ mod tests {
 
     fn kept(id: &str) -> Kept {
         Kept {
-            message: Message::new("t", "x"),
+            message: Arc::new(Message::new("t", "x")),
             id: MessageId::parse(id).unwrap(),
             attempt: 1,
             published: SystemTime::now(),

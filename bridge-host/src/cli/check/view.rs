@@ -166,6 +166,7 @@ impl View {
 
 fn policy(subscription: &Subscription, connection: &Connection) -> Policy {
     let retry = &subscription.policy.retry;
+    let attempt = subscription.policy.timeout;
     let topics = subscription.topics.as_ref();
     let settings = subscription.settings.iter();
     let waits = waits(&subscription.policy);
@@ -176,11 +177,14 @@ fn policy(subscription: &Subscription, connection: &Connection) -> Policy {
         topics: topics.map(|topics| topics.iter().map(ToString::to_string).collect()),
         parts: parts(subscription),
         posts_what_they_send: posts_what_it_sends(subscription),
-        to: subscription.endpoint.as_ref().map(to),
+        to: subscription
+            .endpoint
+            .as_ref()
+            .map(|endpoint| to(endpoint, attempt)),
         endpoints: subscription
             .endpoints
             .iter()
-            .map(|(name, endpoint)| (name.clone(), to(endpoint)))
+            .map(|(name, endpoint)| (name.clone(), to(endpoint, attempt)))
             .collect(),
         reply_to: subscription.reply_to.as_ref().map(reply_to),
         dead_letters: subscription.dead_letters.as_ref().map(|to| LettersTo {
@@ -193,7 +197,7 @@ fn policy(subscription: &Subscription, connection: &Connection) -> Policy {
         max_in_flight: subscription.policy.max_in_flight,
         min_in_flight: subscription.policy.min_in_flight,
         flow: Flow::of(&subscription.policy),
-        timeout: show_duration(subscription.policy.timeout),
+        timeout: show_duration(attempt),
         settings: settings
             .map(|(key, text)| (key.clone(), text.shown().into()))
             .collect(),
@@ -223,7 +227,8 @@ fn parts(subscription: &Subscription) -> Vec<Option<String>> {
         .collect()
 }
 
-fn to(endpoint: &Endpoint) -> To {
+/// Without a time of its own, an exchange has that of the attempt.
+fn to(endpoint: &Endpoint, attempt: Duration) -> To {
     let settings = &endpoint.settings;
     let statuses = |wanted| statuses(|status| settings.verdict(status) == wanted);
     To {
@@ -231,7 +236,7 @@ fn to(endpoint: &Endpoint) -> To {
         url: endpoint.shown.clone(),
         handler: endpoint.handler.as_ref().map(handler),
         envelope: format!("{:?}", settings.envelope).to_lowercase(),
-        timeout: show_duration(settings.timeout),
+        timeout: show_duration(settings.timeout.unwrap_or(attempt)),
         headers: endpoint
             .headers
             .iter()

@@ -247,7 +247,7 @@ impl Model {
             message.add_metadata("key", key.to_string());
         }
         Ok(Incoming {
-            message,
+            message: Arc::new(message),
             id: entry.id.clone(),
             attempt: entry.attempt,
             published: SystemTime::now(),

@@ -16,7 +16,7 @@ use wasmtime::{AsContextMut, Result, StoreContextMut};
 use super::bindings::{Receiver, ReceiverPre};
 use crate::guest::calls::CallState;
 use crate::guest::instance::Instance;
-use crate::guest::messaging::{HeldMessage, ID_KEY};
+use crate::guest::messaging::HeldMessage;
 use crate::guest::meter::{OutOfCompute, metered_between};
 use crate::guest::outcome::{Call, CallResult, Failure};
 use crate::guest::pool::{Lease, Pool};
@@ -292,12 +292,11 @@ fn receive(
     trace: Trace,
 ) -> Result<(Resource<HeldMessage>, CallState)> {
     let Call {
-        mut message,
+        message,
         id,
         reply_to,
         timeout,
     } = call;
-    message.metadata.retain(|(key, _)| key != ID_KEY);
     let held = store.data_mut().receive(message, id.clone(), reply_to)?;
     Ok((held, CallState::with(trace, id, timeout)))
 }

@@ -30,7 +30,7 @@ fn adapter(url: &str, cache: &tempfile::TempDir) -> Component {
 
 async fn call(component: &Component) -> CallResult {
     let call = Call {
-        message: Message::new("orders.new", b"{}".to_vec()),
+        message: Message::new("orders.new", b"{}".to_vec()).into(),
         id: MessageId::generate(),
         reply_to: Default::default(),
         timeout: Duration::from_secs(10),

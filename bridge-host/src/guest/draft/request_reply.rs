@@ -1,6 +1,7 @@
 //! `request-reply` of the newest draft, as far as brokers can: those that cannot
 //! say so.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use wasmtime::Result;
@@ -10,6 +11,7 @@ use super::{DraftClient, Error, asking};
 use crate::broker::{BrokerError, Reply, ReplyTo, Request};
 use crate::guest::messaging::HeldMessage;
 use crate::guest::state::State;
+use crate::message::Message;
 
 /// Behind a component's `request-options`.
 #[derive(Default)]
@@ -56,7 +58,7 @@ impl asking::Host for &mut State {
             Ok(broker) => broker,
             Err(gone) => return Ok(Err(gone)),
         };
-        let mut message = self.table.get(&message)?.message.clone();
+        let mut message = Message::clone(&self.table.get(&message)?.message);
         message.topic = topic;
         let call = self.hooks.calls.current();
         let deadline = call.deadline + call.trace.waits().so_far();
@@ -91,7 +93,7 @@ impl asking::Host for &mut State {
         let back = self.table.get(&reply_to)?.received.clone();
         let back = back.unwrap_or_default();
         let id = self.id_to_send(&held);
-        let replied = back.reply(held.message, id).await;
+        let replied = back.reply(Arc::unwrap_or_clone(held.message), id).await;
         let replied = match back {
             ReplyTo::Wanted(_) => self.sent(replied),
             ReplyTo::Unwanted | ReplyTo::Impossible => replied,
@@ -103,7 +105,8 @@ impl asking::Host for &mut State {
 impl State {
     fn take_in(&mut self, replies: Vec<Reply>) -> Result<Vec<Resource<HeldMessage>>> {
         let replies = replies.into_iter();
-        let held = replies.map(|reply| self.receive(reply.message, reply.id, reply.reply_to));
+        let held =
+            replies.map(|reply| self.receive(Arc::new(reply.message), reply.id, reply.reply_to));
         held.collect()
     }
 }

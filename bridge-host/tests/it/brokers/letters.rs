@@ -139,7 +139,7 @@ async fn those_of_core_nats_are_kept_by_jetstream() {
 fn given_up(nanos: u64) -> GivenUp {
     GivenUp {
         subscription: "orders".into(),
-        message: Message::new("orders.new", "x"),
+        message: Message::new("orders.new", "x").into(),
         id: MessageId::parse("m-1").expect("an id"),
         published: SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos),
         letter: DeadLetter {

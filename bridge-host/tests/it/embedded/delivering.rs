@@ -25,7 +25,7 @@ async fn each_subscription_gets_what_its_topics_select() {
     publish(&broker, "orders.new.eu", "2").await;
 
     let first = next(&mut all).await;
-    assert_eq!(first.message, message);
+    assert_eq!(*first.message, message);
     assert_eq!(first.attempt, 1);
     let second = next(&mut all).await;
     assert_eq!(text(&second), "2");

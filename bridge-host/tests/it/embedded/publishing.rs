@@ -93,7 +93,7 @@ async fn large_messages_and_much_metadata_arrive_whole() {
     broker.publish(message.clone(), None).await.unwrap();
     publish(&broker, "t", "small").await;
     let incoming = next(&mut s).await;
-    assert!(incoming.message == message);
+    assert!(*incoming.message == message);
     assert_eq!(text(&next(&mut s).await), "small");
 }
 

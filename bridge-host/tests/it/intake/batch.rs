@@ -83,7 +83,7 @@ async fn messages_keep_the_order_of_their_lines() {
     let answers = bridge.post("/batch").send(lines).await.lines();
     assert!(answers.iter().all(|answer| answer["id"].is_string()));
     for n in 0..500 {
-        let data = bridge.next().await.message.data;
+        let data = bridge.next().await.message.data.clone();
         let found = data.split(|byte| *byte == b' ').next().unwrap();
         assert_eq!(found, n.to_string().as_bytes());
     }
@@ -112,7 +112,7 @@ async fn more_metadata_than_a_message_may_have() {
         assert!(error.contains(says) && error.contains("at most"), "{error}");
     }
     assert!(answers[3]["id"].is_string(), "{}", answers[3]);
-    let metadata = bridge.next().await.message.metadata;
+    let metadata = bridge.next().await.message.metadata.clone();
     assert_eq!(metadata.len(), 2_000);
     assert_eq!(metadata[1_999], ("k1999".into(), "x".into()));
 }

@@ -87,8 +87,8 @@ async fn every_line_that_is_not_published_is_named() {
         (&json!(2), &json!(2))
     );
     let mut topics = [
-        bridge.next().await.message.topic,
-        bridge.next().await.message.topic,
+        bridge.next().await.message.topic.clone(),
+        bridge.next().await.message.topic.clone(),
     ];
     topics.sort();
     assert_eq!(topics, ["t", "u"]);
@@ -103,7 +103,7 @@ async fn messages_keep_the_order_of_their_lines() {
     let output = run(&[&told[..], &["--to", bridge.url()]].concat(), &lines).await;
     assert!(output.status.success(), "{output:?}");
     for n in 0..500 {
-        let data = bridge.next().await.message.data;
+        let data = bridge.next().await.message.data.clone();
         assert_eq!(text(&data).split(' ').next(), Some(&*n.to_string()));
     }
 }
@@ -166,7 +166,7 @@ async fn it_waits_for_a_bridge_and_doubles_nothing() {
     let output = publish.await.unwrap();
     assert!(output.status.success(), "{output:?}");
     for n in 0..500 {
-        let data = bridge.next().await.message.data;
+        let data = bridge.next().await.message.data.clone();
         assert_eq!(text(&data), n.to_string());
     }
 }

@@ -1,0 +1,146 @@
+//! How many of a subscription's messages are out in this process, and how many
+//! more to ask the server for.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// Slots that turn over within this time are worth fetching ahead for.
+const QUICK: Duration = Duration::from_millis(250);
+/// One request asks for no more.
+const LARGEST: usize = 512;
+
+/// The places in flight of one subscription in this process.
+pub(super) struct Slots {
+    capacity: usize,
+    ahead: usize,
+    state: Mutex<State>,
+    /// There may be enough to ask for.
+    pub(super) freed: Notify,
+}
+
+struct State {
+    held: usize,
+    /// Once no more than these are held, there may be enough to ask for.
+    enough: usize,
+    quick_until: Option<Instant>,
+    since: Instant,
+    settled: usize,
+}
+
+impl Slots {
+    /// As many as are in flight at once. With order, nothing is fetched ahead.
+    pub(super) fn new(in_flight: usize, ordered: bool) -> Arc<Self> {
+        let capacity = in_flight.max(1);
+        Arc::new(Self {
+            capacity,
+            ahead: if ordered { 0 } else { capacity / 2 },
+            state: Mutex::new(State {
+                held: 0,
+                enough: 0,
+                quick_until: None,
+                since: Instant::now(),
+                settled: 0,
+            }),
+            freed: Notify::new(),
+        })
+    }
+
+    /// How many to ask for, where so many were asked for that are not here yet:
+    /// one for each free slot, and half as many again where slots are free again
+    /// at once. A request costs as much as a message: a few slots are waited for,
+    /// unless nothing else will come.
+    pub(super) fn batch(&self, requested: usize) -> Option<usize> {
+        let mut state = self.lock();
+        let quick = state.quick_until.is_some_and(|then| then > Instant::now());
+        let most = self.capacity + if quick { self.ahead } else { 0 };
+        let few = match requested {
+            0 => 1,
+            _ => self.capacity.div_ceil(4),
+        };
+        let free = most.saturating_sub(state.held + requested);
+        state.enough = most.saturating_sub(requested + few);
+        (free >= few).then_some(free.min(LARGEST))
+    }
+
+    pub(super) fn take(&self) {
+        self.lock().held += 1;
+    }
+
+    pub(super) fn free(&self) {
+        let mut state = self.lock();
+        state.held -= 1;
+        state.settled += 1;
+        let mut enough = state.held <= state.enough;
+        if state.settled >= self.capacity {
+            let now = Instant::now();
+            let quick = now - state.since < QUICK;
+            // More are fetched from now on.
+            enough |= quick && state.quick_until.is_none();
+            state.quick_until = quick.then(|| now + QUICK);
+            (state.since, state.settled) = (now, 0);
+        }
+        drop(state);
+        if enough {
+            self.freed.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    /// Full, with nothing on the way.
+    fn full(capacity: usize, ordered: bool) -> Arc<Slots> {
+        let slots = Slots::new(capacity, ordered);
+        assert_eq!(slots.batch(0), Some(capacity));
+        (0..capacity).for_each(|_| slots.take());
+        assert_eq!(slots.batch(0), None);
+        slots
+    }
+
+    #[tokio::test]
+    async fn a_few_are_waited_for_while_others_come() {
+        let slots = Slots::new(8, false);
+        assert_eq!(slots.batch(8), None);
+        assert_eq!(slots.batch(7), None);
+        assert_eq!(slots.batch(6), Some(2));
+        let slots = full(8, false);
+        slots.free();
+        assert_eq!(slots.batch(0), Some(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn quick_ones_are_asked_for_ahead() {
+        for (ordered, expected) in [(false, 12), (true, 8)] {
+            let slots = full(8, ordered);
+            (0..8).for_each(|_| slots.free());
+            assert_eq!(slots.batch(0), Some(expected));
+            tokio::time::advance(QUICK).await;
+            assert_eq!(slots.batch(0), Some(8), "and then no more");
+            let slots = full(8, ordered);
+            tokio::time::advance(QUICK).await;
+            (0..8).for_each(|_| slots.free());
+            assert_eq!(slots.batch(0), Some(8), "these took long");
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_asks_is_woken_when_there_is_enough() {
+        let slots = full(8, false);
+        assert_eq!(slots.batch(4), None);
+        (0..5).for_each(|_| slots.free());
+        assert!(slots.freed.notified().now_or_never().is_none());
+        slots.free();
+        assert!(slots.freed.notified().now_or_never().is_some());
+        assert_eq!(slots.batch(4), Some(2));
+    }
+}
