@@ -143,6 +143,32 @@ async fn an_endpoint_that_never_answers() {
     assert!(began.elapsed() >= Duration::from_millis(500));
 }
 
+/// The connection is a kept one from the second message on: its exchange has no
+/// task of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_stops_answering() {
+    let endpoint = Endpoint::start(|_, before| match before {
+        1..=3 => Reply::status(204).after(Duration::from_secs(3600)),
+        _ => Reply::status(204),
+    })
+    .await;
+    let more = "max_in_flight = 1\ntimeout = \"300ms\"";
+    let bridge = Bridge::start(&config(&endpoint, more)).await;
+    bridge.accept("orders", &[], "answered").await;
+    bridge
+        .ledger_when("all", |ledger| ledger.delivered == 1)
+        .await;
+    let id = bridge.accept("orders", &[], "not answered").await;
+    let letter = bridge.dead_letter(&id).await;
+    assert_eq!((letter.status, letter.attempts), (None, 3), "{letter:?}");
+    assert!(letter.reason.contains("timed out"), "{}", letter.reason);
+    bridge.accept("orders", &[], "answered again").await;
+    bridge
+        .ledger_when("all", |ledger| ledger.delivered == 2)
+        .await;
+    assert_eq!(endpoint.received().len(), 5);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn order_is_kept_with_one_in_flight() {
     let endpoint =
