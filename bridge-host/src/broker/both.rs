@@ -39,3 +39,50 @@ impl Subscription for Both {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Always has something to give: an error, to be told by.
+    struct Busy(fn() -> BrokerError);
+
+    #[async_trait]
+    impl Subscription for Busy {
+        async fn next(&mut self) -> Result<Incoming, BrokerError> {
+            Err(self.0())
+        }
+    }
+
+    struct Silent;
+
+    #[async_trait]
+    impl Subscription for Silent {
+        async fn next(&mut self) -> Result<Incoming, BrokerError> {
+            std::future::pending().await
+        }
+    }
+
+    async fn gives_few(both: &mut Both) -> bool {
+        matches!(both.next().await, Err(BrokerError::Timeout))
+    }
+
+    #[tokio::test]
+    async fn neither_waits_for_ever_behind_the_other() {
+        let most = Busy(|| BrokerError::Unavailable("most".into()));
+        let mut both = Both::new(Box::new(most), Box::new(Busy(|| BrokerError::Timeout)));
+        let mut few = 0;
+        for _ in 0..3 * TURNS {
+            few += u32::from(gives_few(&mut both).await);
+        }
+        assert_eq!(few, 3);
+    }
+
+    #[tokio::test]
+    async fn the_few_come_at_once_where_the_other_is_silent() {
+        let mut both = Both::new(Box::new(Silent), Box::new(Busy(|| BrokerError::Timeout)));
+        for _ in 0..2 * TURNS {
+            assert!(gives_few(&mut both).await);
+        }
+    }
+}

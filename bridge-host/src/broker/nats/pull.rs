@@ -82,14 +82,8 @@ impl Pull<'_> {
                 biased;
                 answer = answers.next() => {
                     heard = Instant::now();
-                    let mut next = Some(answer);
-                    // All that is there, before anything is waited for.
-                    while let Some(answer) = next {
-                        let Some(answer) = answer else { return End::Again };
-                        if let Some(end) = self.take(answer, &mut requested) {
-                            return end;
-                        }
-                        next = answers.next().now_or_never();
+                    if let Some(end) = self.take_all(answer, answers, &mut requested) {
+                        return end;
                     }
                 }
                 () = self.slots.freed.notified() => {}
@@ -114,6 +108,26 @@ impl Pull<'_> {
             .client
             .publish_with_reply(subject, inbox.to_owned(), request.into());
         sent.await.is_ok()
+    }
+
+    /// All that is there, before anything is waited for again.
+    fn take_all(
+        &self,
+        first: Option<Message>,
+        answers: &mut Subscriber,
+        requested: &mut usize,
+    ) -> Option<End> {
+        let mut next = Some(first);
+        while let Some(answer) = next {
+            let Some(answer) = answer else {
+                return Some(End::Again);
+            };
+            if let Some(end) = self.take(answer, requested) {
+                return Some(end);
+            }
+            next = answers.next().now_or_never();
+        }
+        None
     }
 
     fn take(&self, answer: Message, requested: &mut usize) -> Option<End> {

@@ -25,8 +25,11 @@ struct State {
     held: usize,
     /// Once no more than these are held, there may be enough to ask for.
     enough: usize,
-    quick_until: Option<Instant>,
+    /// As many as there are places were settled quickly, the last time.
+    quick: bool,
+    /// When that was.
     since: Instant,
+    /// How many were settled since.
     settled: usize,
 }
 
@@ -40,7 +43,7 @@ impl Slots {
             state: Mutex::new(State {
                 held: 0,
                 enough: 0,
-                quick_until: None,
+                quick: false,
                 since: Instant::now(),
                 settled: 0,
             }),
@@ -54,7 +57,7 @@ impl Slots {
     /// unless nothing else will come.
     pub(super) fn batch(&self, requested: usize) -> Option<usize> {
         let mut state = self.lock();
-        let quick = state.quick_until.is_some_and(|then| then > Instant::now());
+        let quick = state.quick && state.since.elapsed() < QUICK;
         let most = self.capacity + if quick { self.ahead } else { 0 };
         let few = match requested {
             0 => 1,
@@ -78,9 +81,8 @@ impl Slots {
             let now = Instant::now();
             let quick = now - state.since < QUICK;
             // More are fetched from now on.
-            enough |= quick && state.quick_until.is_none();
-            state.quick_until = quick.then(|| now + QUICK);
-            (state.since, state.settled) = (now, 0);
+            enough |= quick && !state.quick;
+            (state.quick, state.since, state.settled) = (quick, now, 0);
         }
         drop(state);
         if enough {
