@@ -26,10 +26,10 @@ mod workers;
 
 pub use backoff::schedule;
 pub use decide::decide;
-pub use gate::BreakerState;
+pub use gate::{BreakerState, Gate};
 pub use order::{AfterDeadLetter, Order, OrderKey};
 pub use policy::{Breaker, Policy, Rate, Retry};
-pub use stats::{Counters, Flow, Histogram, Stats};
+pub use stats::{Counters, Flow, Histogram, Stats, Together};
 pub use workers::Workers;
 
 use std::sync::Arc;
@@ -38,12 +38,14 @@ use std::time::Duration;
 use crate::broker::{Broker, DeadLetters, Subscription};
 use crate::guest::Handle;
 
-/// The delivery of one subscription's messages.
+/// The delivery of one subscription's messages, or of one thread's share.
 pub struct Delivery {
     /// The subscription's name, for the log.
     pub name: String,
     /// How often, how long and how many at once.
     pub policy: Policy,
+    /// What holds attempts back; deliveries to one endpoint share it.
+    pub gate: Arc<Gate>,
     /// What the messages are handed to.
     pub handler: Arc<dyn Handle>,
     /// Where the replies are published that its outcomes bring.
@@ -67,6 +69,18 @@ pub struct Summary {
     pub given_back: u64,
     /// From the shutdown to the end.
     pub took: Duration,
+}
+
+impl Summary {
+    /// That of both, which ended together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            finished: self.finished + other.finished,
+            given_back: self.given_back + other.given_back,
+            took: self.took.max(other.took),
+        }
+    }
 }
 
 impl Delivery {

@@ -7,12 +7,13 @@ mod deliveries;
 mod error;
 mod ledger;
 mod left_over;
+mod load;
 mod subscription;
 mod threads;
 
 pub use composition::{composition, handler, posts_what_it_sends};
 pub use error::{HostError, SubscriptionError};
-pub use subscription::check_topics;
+pub use load::check_topics;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,13 +24,12 @@ use tokio::sync::watch;
 
 use brokers::Brokers;
 use deliveries::Deliveries;
-use subscription::Ready;
+use subscription::Share;
 use threads::Threads;
 
 use crate::admin::Admin;
 use crate::broker::Broker;
 use crate::config::Config;
-use crate::delivery::Workers;
 use crate::guest::Runtime;
 use crate::{http, ingest};
 
@@ -53,7 +53,8 @@ impl Host {
         let address = config.intake.address;
         let listen = |source| HostError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
-        let threads = Threads::start(config.subscriptions.len()).map_err(HostError::Thread)?;
+        let wanted: Vec<_> = config.subscriptions.iter().map(|it| it.threads).collect();
+        let threads = Threads::start(&wanted).map_err(HostError::Thread)?;
         let brokers = Brokers::open(config, &threads).await?;
         let connections = Arc::new(brokers.connections());
         let runtime = Runtime::new(
@@ -63,8 +64,9 @@ impl Host {
         )?;
         let mut subscriptions = Vec::new();
         for (n, each) in config.subscriptions.iter().enumerate() {
-            let workers = Workers::new(threads.of(n).clone(), Vec::new());
-            let ready = subscription::prepare(each, &runtime, &connections, &brokers, workers);
+            let places = threads.of(n);
+            let ready =
+                subscription::prepare(each, &runtime, &connections, &brokers, &threads, places);
             subscriptions.push(ready.await.map_err(|source| HostError::Subscription {
                 name: each.name.clone(),
                 source,
@@ -99,14 +101,15 @@ impl Host {
         let view = ledger::View::new(&brokers, &self.subscriptions);
         let admin = Arc::new(Admin::new(view, move || needed.trouble()));
         let mut deliveries = Deliveries::default();
-        for (n, ready) in self.subscriptions.into_iter().enumerate() {
-            let Ready {
+        let shares = self.subscriptions.into_iter().flat_map(|it| it.shares);
+        for share in shares {
+            let Share {
                 delivery, source, ..
-            } = ready;
+            } = share;
             let stopped = wait(stopped.clone());
             let name = delivery.name.clone();
             let delivery = delivery.run(source, stopped, self.drain);
-            deliveries.spawn(name, delivery, self.threads.of(n));
+            deliveries.spawn(name, delivery, self.threads.runtime(share.thread));
         }
         let intake = ingest::serve(
             self.listener,

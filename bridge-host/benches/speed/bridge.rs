@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bridge_host::broker::{BrokerError, DeadLetters, GivenUp, Subscription, Turn, Waiting};
 use bridge_host::compose::ADAPTER;
-use bridge_host::delivery::{Delivery, Policy, Stats, Workers};
+use bridge_host::delivery::{Delivery, Gate, Policy, Stats, Workers};
 use bridge_host::guest::contract::Handler;
 use bridge_host::guest::{Component, Environment, Grant, Limits, Runtime};
 use bridge_host::http::{Allow, Settings};
@@ -49,12 +49,14 @@ pub async fn forward(
     workers: Workers,
     done: impl Future<Output = ()> + Send + 'static,
 ) {
+    let policy = Policy {
+        max_in_flight: in_flight,
+        ..Policy::default()
+    };
     let delivery = Delivery {
         name: "bench".into(),
-        policy: Policy {
-            max_in_flight: in_flight,
-            ..Policy::default()
-        },
+        gate: Arc::new(Gate::new(&policy)),
+        policy,
         handler,
         replies: None,
         workers,

@@ -7,12 +7,12 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::{PullConsumer, pull};
 use async_nats::jetstream::{self, stream};
 use bridge_host::broker::nats::{Auth, JetStreamSettings, Settings, Stream, Tls};
-use bridge_host::broker::{Connection, SubscribeSpec};
+use bridge_host::broker::{Connection, SubscribeSpec, Subscription};
 use bridge_host::delivery::Workers;
 use bridge_host::message::TopicPattern;
 
 use crate::measure::{Form, Round, Watch};
-use crate::{BODY, IN_FLIGHT, bridge, native, report};
+use crate::{BODY, IN_FLIGHT, bridge, native, report, threads};
 
 const TOPIC: &str = "orders.new";
 const NAME: &str = "bench";
@@ -21,16 +21,20 @@ thread_local! {
     static ROUNDS: Cell<u32> = const { Cell::new(0) };
 }
 
-/// One round, on a stream of its own that was filled before.
-pub fn round(form: Form, server: &str, url: &str, messages: usize) -> Round {
+/// One round, on a stream of its own that was filled before. So many threads
+/// share the bridge's; the native form has one.
+pub fn round(form: Form, threads: usize, server: &str, url: &str, messages: usize) -> Round {
     let number = ROUNDS.get() + 1;
     ROUNDS.set(number);
     let name = format!("bench{number}");
     let apart = tokio::runtime::Runtime::new().expect("a runtime");
     let consumer = apart.block_on(fill(server, &name, messages));
-    let round = match form {
-        Form::Native => with_client(server, &name, url, messages),
-        Form::Bridge => with_bridge(server, &name, url, messages, consumer.clone()),
+    let round = match (form, threads) {
+        (Form::Native, _) => with_client(server, &name, url, messages),
+        (Form::Bridge, 1) => with_bridge(server, &name, url, messages, consumer.clone()),
+        (Form::Bridge, _) => {
+            threads::round(threads, server, &name, url, messages, consumer.clone())
+        }
     };
     apart.block_on(async {
         let context = jetstream::new(client(server).await);
@@ -112,17 +116,7 @@ fn with_bridge(
     consumer: PullConsumer,
 ) -> Round {
     let runtime = crate::runtime();
-    let subscription = runtime.block_on(async {
-        let connection = Connection::JetStream(Box::new(settings(server, stream)));
-        let opened = connection.open("bench").await.expect("it opens");
-        let spec = SubscribeSpec {
-            name: NAME.into(),
-            topics: vec![TopicPattern::parse(TOPIC).expect("a pattern")],
-            ordered: false,
-            in_flight: IN_FLIGHT,
-        };
-        opened.broker.subscribe(spec).await.expect("a subscription")
-    });
+    let subscription = runtime.block_on(subscribe(server, stream, IN_FLIGHT));
     runtime.block_on(async {
         let handler = report::adapter(url);
         let watch = Watch::start();
@@ -130,6 +124,19 @@ fn with_bridge(
         bridge::forward(subscription, handler, IN_FLIGHT, Workers::current(), done).await;
         watch.stop(messages)
     })
+}
+
+/// Takes messages on a connection of its own.
+pub async fn subscribe(server: &str, stream: &str, in_flight: usize) -> Box<dyn Subscription> {
+    let connection = Connection::JetStream(Box::new(settings(server, stream)));
+    let opened = connection.open("bench").await.expect("it opens");
+    let spec = SubscribeSpec {
+        name: NAME.into(),
+        topics: vec![TopicPattern::parse(TOPIC).expect("a pattern")],
+        ordered: false,
+        in_flight,
+    };
+    opened.broker.subscribe(spec).await.expect("a subscription")
 }
 
 fn settings(server: &str, stream: &str) -> JetStreamSettings {
@@ -150,7 +157,7 @@ fn settings(server: &str, stream: &str) -> JetStreamSettings {
 }
 
 /// Waits until the server knows of every acknowledgement.
-async fn settled(consumer: &PullConsumer) {
+pub async fn settled(consumer: &PullConsumer) {
     loop {
         let info = consumer.get_info().await.expect("its books");
         if info.num_pending == 0 && info.num_ack_pending == 0 {

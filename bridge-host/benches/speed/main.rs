@@ -1,6 +1,7 @@
 //! The bridge against a plain native forwarder, alternating in one run: ratios
 //! of messages a second and of CPU a message. `cargo xtask bench` runs it. With
-//! `handler`, an HTTP handler in process against the same behind a socket.
+//! `threads`, a subscription that two threads share; with `handler`, an HTTP
+//! handler in process against the same behind a socket.
 
 mod bridge;
 mod handler;
@@ -12,6 +13,7 @@ mod receiver;
 mod report;
 mod server;
 mod store;
+mod threads;
 
 use std::time::Duration;
 
@@ -25,6 +27,7 @@ fn main() {
     let mut args = std::env::args().skip(1);
     match args.next().as_deref() {
         Some("receiver") => receiver::run(args.next().expect("a delay in milliseconds")),
+        Some("threads") => share(),
         Some("handler") => handler::compare(),
         Some("handler-memory") => handler::memory(args),
         _ => compare(),
@@ -52,22 +55,39 @@ pub fn runtime() -> tokio::runtime::Runtime {
     builder.enable_all().build().expect("a runtime")
 }
 
-fn compare() {
-    let rounds = 7;
+/// Of each form.
+const ROUNDS: usize = 7;
+/// How long the endpoint takes, and how many messages it gets a round.
+const ENDPOINTS: [(Duration, usize); 2] =
+    [(Duration::ZERO, 30_000), (Duration::from_millis(1), 20_000)];
+
+fn share() {
     let server = server::Server::start();
-    println!("{BODY} bytes, {IN_FLIGHT} in flight, {rounds} rounds of each, alternating\n");
-    for (delay, messages) in [(Duration::ZERO, 30_000), (Duration::from_millis(1), 20_000)] {
+    println!("{BODY} bytes, {IN_FLIGHT} in flight, {ROUNDS} rounds of each, alternating\n");
+    for (delay, messages) in ENDPOINTS {
+        let receiver = receiver::Receiver::start(delay);
+        let title = format!("endpoint that takes {delay:?}, JetStream, two threads");
+        report::show(&title, ROUNDS, |form| {
+            jetstream::round(form, 2, &server.url(), &receiver.url(), messages)
+        });
+    }
+}
+
+fn compare() {
+    let server = server::Server::start();
+    println!("{BODY} bytes, {IN_FLIGHT} in flight, {ROUNDS} rounds of each, alternating\n");
+    for (delay, messages) in ENDPOINTS {
         let receiver = receiver::Receiver::start(delay);
         let title = format!("endpoint that takes {delay:?}");
         let url = receiver.url();
-        report::show(&format!("{title}, queue in memory"), rounds, |form| {
+        report::show(&format!("{title}, queue in memory"), ROUNDS, |form| {
             memory::round(form, &url, messages)
         });
-        report::show(&format!("{title}, embedded broker"), rounds, |form| {
+        report::show(&format!("{title}, embedded broker"), ROUNDS, |form| {
             store::round(form, &url, messages)
         });
-        report::show(&format!("{title}, JetStream"), rounds, |form| {
-            jetstream::round(form, &server.url(), &url, messages)
+        report::show(&format!("{title}, JetStream"), ROUNDS, |form| {
+            jetstream::round(form, 1, &server.url(), &url, messages)
         });
     }
 }

@@ -90,6 +90,7 @@ fn forward(topics: Vec<TopicPattern>, endpoint: Endpoint) -> Subscription {
         reply_to: None,
         dead_letters: None,
         policy: delivery::Policy::default(),
+        threads: 1,
         settings: Vec::new(),
         allow: Vec::new(),
         limits: guest::Limits::default(),

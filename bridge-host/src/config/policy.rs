@@ -1,5 +1,5 @@
-//! How to deliver: `max_in_flight`, `timeout`, `retry`. Order and the limits
-//! of the endpoint are read by `flow`.
+//! How to deliver: `max_in_flight`, `timeout`, `retry`, `threads`. Order and
+//! the limits of the endpoint are read by `flow`.
 
 use super::flow;
 use super::section::Section;
@@ -28,6 +28,27 @@ pub(super) fn read(section: &mut Section<'_>) -> Policy {
         policy.pause = pause;
     }
     policy
+}
+
+/// Reads `threads`, which share what may be in flight.
+pub(super) fn threads(value: &Value<'_>, policy: &Policy) -> Option<usize> {
+    let threads = value.count()? as usize;
+    if threads > 1 && policy.order.is_some() {
+        value.fault(
+            "with an `order_key` all messages are on one thread, where their order is kept",
+            "leave `threads` out, or the `order_key`",
+        );
+        return None;
+    }
+    let most = policy.max_in_flight;
+    if threads > most {
+        value.fault(
+            format!("{threads} threads cannot share the {most} in flight"),
+            "`threads` is at most `max_in_flight`",
+        );
+        return None;
+    }
+    Some(threads)
 }
 
 fn retry(value: &Value<'_>, retry: &mut Retry) {

@@ -36,6 +36,8 @@ pub struct Subscription {
     pub dead_letters: Option<LettersTo>,
     /// How often, how long, how many at once.
     pub policy: Policy,
+    /// How many threads share its messages, on this host; at least 1.
+    pub threads: usize,
     /// What components read through `wasi:config/store`, the endpoint's
     /// settings apart.
     pub settings: Vec<(String, Text)>,

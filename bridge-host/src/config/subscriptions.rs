@@ -81,6 +81,9 @@ fn subscription(
         letters::read(&value, names)
     });
     let policy = policy::read(&mut section);
+    let threads = section
+        .take("threads")
+        .map_or(Some(1), |value| policy::threads(&value, &policy));
     let settings = grants::settings(section.take("settings"));
     let allow = grants::allow(section.take("allow"));
     let limits = grants::limits(section.take("limits"), guests);
@@ -99,6 +102,7 @@ fn subscription(
         reply_to: reply_to.flatten(),
         dead_letters,
         policy,
+        threads: threads?,
         settings,
         allow,
         limits,

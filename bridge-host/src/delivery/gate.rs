@@ -6,7 +6,7 @@ mod breaker;
 mod rate;
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -30,8 +30,8 @@ pub(super) enum Health {
     Unknown,
 }
 
-/// Lets attempts through, one by one.
-pub(super) struct Gate {
+/// Lets attempts through, one by one: those of all deliveries that share it.
+pub struct Gate {
     /// Each attempt has to ask. Otherwise only a pause is looked for.
     asks: bool,
     paused: AtomicBool,
@@ -42,6 +42,8 @@ pub(super) struct Gate {
     turn: tokio::sync::Mutex<()>,
     /// A probe has its result.
     changed: Notify,
+    /// Those who wait for a message, and let go of their place when it shuts.
+    intakes: Mutex<Vec<Weak<Notify>>>,
 }
 
 struct State {
@@ -64,7 +66,8 @@ impl Pass {
 }
 
 impl Gate {
-    pub(super) fn new(policy: &Policy) -> Self {
+    /// One with the limits of this policy.
+    pub fn new(policy: &Policy) -> Self {
         Self {
             asks: policy.breaker.is_some() || policy.rate.is_some(),
             paused: AtomicBool::new(false),
@@ -76,7 +79,14 @@ impl Gate {
             }),
             turn: tokio::sync::Mutex::default(),
             changed: Notify::new(),
+            intakes: Mutex::default(),
         }
+    }
+
+    /// Tells this one, too, whenever an attempt shows that the gate is shut.
+    pub(super) fn tell(&self, intake: &Arc<Notify>) {
+        let mut intakes = self.intakes.lock().unwrap_or_else(PoisonError::into_inner);
+        intakes.push(Arc::downgrade(intake));
     }
 
     /// Begins an attempt, if one may begin now.
@@ -140,11 +150,12 @@ impl Gate {
         Ok(Pass { probe })
     }
 
-    /// What an attempt showed. Whether the gate is shut now, the rate apart.
-    pub(super) fn told(&self, probe: bool, sign: &Sign) -> bool {
+    /// What an attempt showed. Where the gate is shut now, the rate apart, those
+    /// who wait for a message learn of it.
+    pub(super) fn told(&self, probe: bool, sign: &Sign) {
         let pause = sign.pause.zip(self.longest);
         if !self.asks && pause.is_none() {
-            return false;
+            return;
         }
         let now = Instant::now();
         let mut state = self.lock();
@@ -161,7 +172,11 @@ impl Gate {
         if probe {
             self.changed.notify_waiters();
         }
-        shut
+        if shut {
+            let intakes = self.intakes.lock().unwrap_or_else(PoisonError::into_inner);
+            let living = intakes.iter().filter_map(Weak::upgrade);
+            living.for_each(|intake| intake.notify_one());
+        }
     }
 
     /// A probe did not come to its end.

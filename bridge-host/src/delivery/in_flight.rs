@@ -43,9 +43,7 @@ impl InFlight {
         let sign = Sign::of(outcome);
         let probe = self.probe.load(Relaxed);
         self.probe.store(false, Relaxed);
-        if self.engine.gate.told(probe, &sign) {
-            self.engine.limit.interrupt();
-        }
+        self.engine.gate.told(probe, &sign);
         self.engine.limit.told(&sign, begun);
     }
 

@@ -5,7 +5,7 @@ mod adaptive;
 mod squeeze;
 
 use std::pin::pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
@@ -21,7 +21,7 @@ pub(super) struct Limit {
     /// Where fewer may be in use than there are.
     squeeze: Option<Mutex<Squeeze>>,
     /// Whoever holds a place without a message is asked to let go of it.
-    wanted: Notify,
+    pub(super) wanted: Arc<Notify>,
 }
 
 /// A place that is held.
@@ -40,7 +40,7 @@ impl Limit {
             free: Semaphore::new(places - withheld),
             places: places as u32,
             squeeze: squeeze.map(Mutex::new),
-            wanted: Notify::new(),
+            wanted: Arc::default(),
         }
     }
 
@@ -57,7 +57,7 @@ impl Limit {
             biased;
             place = &mut place => return place,
             // Only once it is in the line is another asked to let go.
-            () = async { self.wanted.notify_one() } => {}
+            () = async { self.interrupt() } => {}
         }
         place.await
     }
@@ -68,7 +68,7 @@ impl Limit {
     }
 
     /// The place is not needed for now.
-    pub(super) fn interrupt(&self) {
+    fn interrupt(&self) {
         self.wanted.notify_one();
     }
 

@@ -101,17 +101,6 @@ pub(super) fn no_next(subscription: &str, error: &BrokerError, pause: Duration) 
     );
 }
 
-/// The intake stopped and what was under way came to its end, or was given back.
-pub(super) fn drained(subscription: &str, summary: &super::Summary) {
-    tracing::info!(
-        subscription,
-        finished = summary.finished,
-        given_back = summary.given_back,
-        took = ?summary.took,
-        "drained"
-    );
-}
-
 #[cfg(test)]
 mod tests {
     use std::io;

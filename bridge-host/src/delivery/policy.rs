@@ -29,6 +29,20 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// The policy of the `n`th of so many threads, counted from 0, that share
+    /// what may be in flight. Each may have at least one.
+    pub fn share(&self, n: usize, threads: usize) -> Self {
+        let part = |all: usize| {
+            let more = usize::from(n < all % threads);
+            (all / threads + more).max(1)
+        };
+        Self {
+            max_in_flight: part(self.max_in_flight),
+            min_in_flight: self.min_in_flight.map(part),
+            ..self.clone()
+        }
+    }
+
     /// One attempt at a time and no key: nothing may overtake, which the
     /// broker is asked to see to ([`SubscribeSpec::ordered`]).
     ///
@@ -100,5 +114,25 @@ impl Default for Policy {
                 max: Duration::from_secs(3600),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_share_what_may_be_in_flight() {
+        let policy = Policy {
+            max_in_flight: 11,
+            min_in_flight: Some(2),
+            ..Policy::default()
+        };
+        let shares = [0, 1, 2].map(|n| policy.share(n, 3));
+        let most = shares.each_ref().map(|share| share.max_in_flight);
+        assert_eq!(most, [4, 4, 3]);
+        let least = shares.map(|share| share.min_in_flight);
+        assert_eq!(least, [Some(1); 3]);
+        assert_eq!(policy.share(0, 1), policy);
     }
 }

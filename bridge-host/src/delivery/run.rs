@@ -1,4 +1,4 @@
-//! The engine of one subscription: takes messages in while there is room,
+//! The engine of one delivery: takes messages in while there is room,
 //! starts a task for each, and drains at shutdown.
 
 use std::convert::Infallible;
@@ -33,7 +33,7 @@ const ABORT_GRACE: Duration = Duration::from_secs(5);
 pub(super) struct Engine {
     pub(super) delivery: Delivery,
     pub(super) limit: Limit,
-    pub(super) gate: Gate,
+    pub(super) gate: Arc<Gate>,
     pub(super) jitter: Jitter,
     /// Where messages have an order by key.
     lanes: Option<Lanes>,
@@ -48,7 +48,7 @@ impl Engine {
         let policy = &delivery.policy;
         let engine = Arc::new(Self {
             limit: Limit::new(policy),
-            gate: Gate::new(policy),
+            gate: delivery.gate.clone(),
             lanes: policy.order.as_ref().map(|order| Lanes::new(&order.by)),
             blocked: Blocked::new(policy.order.as_ref(), &delivery.blocked_keys),
             asking: AtomicBool::new(false),
@@ -56,6 +56,7 @@ impl Engine {
             delivery,
             jitter,
         });
+        engine.gate.tell(&engine.limit.wanted);
         let weak = Arc::downgrade(&engine);
         let stats = &engine.delivery.stats;
         stats.tell_flow(move || weak.upgrade().map(|engine| engine.flow()));
@@ -84,9 +85,7 @@ impl Engine {
             () = shutdown => {}
             never = self.intake(&mut *subscription, &mut tasks) => match never {},
         }
-        let summary = self.drain(&tasks, drain).await;
-        log::drained(&self.delivery.name, &summary);
-        summary
+        self.drain(&tasks, drain).await
     }
 
     /// Gate, place, message, task: while the gate is shut or without a place,

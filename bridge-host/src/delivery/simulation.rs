@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 
 use super::jitter::Jitter;
 use super::run::Engine;
-use super::{Delivery, Policy, Retry, Stats, Summary, Workers};
+use super::{Delivery, Gate, Policy, Retry, Stats, Summary, Workers};
 use crate::broker::{BrokerError, DeadLetters, GivenUp, Turn, Waiting};
 use model::Model;
 use script::Script;
@@ -82,6 +82,7 @@ impl Running {
         let delivery = Delivery {
             name: "simulated".into(),
             policy: policy.clone(),
+            gate: Arc::new(Gate::new(policy)),
             handler: script.clone(),
             replies: None,
             workers,

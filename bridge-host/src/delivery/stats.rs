@@ -1,7 +1,8 @@
-//! What a subscription did since it started, in plain atomics. What became of
-//! its messages for good is the broker's ledger, which outlives a restart.
+//! What a delivery did since it started, in plain atomics. What became of its
+//! messages for good is the broker's ledger, which outlives a restart.
 
 mod histogram;
+mod together;
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -9,13 +10,14 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 pub use histogram::Histogram;
+pub use together::Together;
 
 use super::gate::BreakerState;
 
 use crate::broker::Settlement;
 
-/// The counters of one subscription, written by its deliveries and read by
-/// whoever shows them.
+/// The counters of one delivery, written by its attempts and read by whoever
+/// shows them.
 #[derive(Debug, Default)]
 pub struct Stats {
     attempts: AtomicU64,

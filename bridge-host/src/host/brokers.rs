@@ -1,10 +1,8 @@
 //! All open brokers by the names of their connections, the local store among
 //! them: it is always there, and keeps the dead letters of those that do not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-use tokio::runtime::Handle;
 
 use super::error::HostError;
 use super::threads::Threads;
@@ -16,23 +14,32 @@ use crate::guest::Connections;
 /// Open brokers.
 pub(super) struct Brokers {
     all: BTreeMap<String, Opened>,
+    /// Once more, on another thread.
+    more: BTreeMap<(String, usize), Opened>,
     store: Arc<Embedded>,
 }
 
 impl Brokers {
     /// Opens what is configured, each connection on the thread of the first
     /// subscription to it: so its messages and their acknowledgements go from
-    /// task to task there, and wake no other thread.
+    /// task to task there, and wake no other thread. Where a subscription has
+    /// more threads, each of them has a connection too.
     pub(super) async fn open(config: &Config, threads: &Threads) -> Result<Self, HostError> {
         let mut all = BTreeMap::new();
+        let mut more = BTreeMap::new();
         for (name, connection) in &config.connections {
-            let mut subscriptions = config.subscriptions.iter();
-            let first = subscriptions.position(|it| it.from == *name);
+            let (first, others) = wanted(config, threads, name);
             let opened = match first {
-                Some(n) => opened_on(threads.of(n), connection.clone(), name.clone()).await,
-                None => connection.open(name).await,
+                Some(thread) => opened_on(threads, thread, connection, name).await?,
+                None => connection.open(name).await.map_err(failed(name))?,
             };
-            all.insert(name.clone(), opened.map_err(failed(name))?);
+            if opened.embedded.is_none() {
+                for thread in others {
+                    let opened = opened_on(threads, thread, connection, name).await?;
+                    more.insert((name.clone(), thread), opened);
+                }
+            }
+            all.insert(name.clone(), opened);
         }
         let store = match all.get(EMBEDDED).and_then(|opened| opened.embedded.clone()) {
             Some(store) => store,
@@ -43,12 +50,18 @@ impl Brokers {
                 opened.embedded.expect("what is opened as embedded is")
             }
         };
-        Ok(Self { all, store })
+        Ok(Self { all, more, store })
     }
 
     /// The broker of a connection.
     pub(super) fn get(&self, name: &str) -> &Opened {
         &self.all[name]
+    }
+
+    /// The same on one of the threads of a subscription to it.
+    pub(super) fn on(&self, thread: usize, name: &str) -> &Opened {
+        let more = self.more.get(&(name.into(), thread));
+        more.unwrap_or_else(|| self.get(name))
     }
 
     /// Where dead letters go that their broker does not keep.
@@ -72,7 +85,9 @@ impl Brokers {
     /// Why some of them cannot take or give messages.
     pub(super) fn trouble(&self) -> Option<String> {
         let mut troubles = self.all.iter().filter_map(|(name, opened)| {
-            let trouble = opened.broker.trouble()?;
+            let more = self.more.iter().filter(|((of, _), _)| of == name);
+            let mut each = [opened].into_iter().chain(more.map(|(_, opened)| opened));
+            let trouble = each.find_map(|opened| opened.broker.trouble())?;
             Some(format!("{name}: {trouble}"))
         });
         let first = troubles.next()?;
@@ -81,21 +96,39 @@ impl Brokers {
 
     /// Those elsewhere first: what they are told may rest on the local store.
     pub(super) async fn close(&self) {
-        let (local, remote): (Vec<_>, Vec<_>) =
-            self.all.values().partition(|one| one.embedded.is_some());
+        let all = self.all.values().chain(self.more.values());
+        let (local, remote): (Vec<_>, Vec<_>) = all.partition(|one| one.embedded.is_some());
         for opened in remote.into_iter().chain(local) {
             opened.broker.close().await;
         }
     }
 }
 
+/// The thread of the first subscription to a connection, and the other ones
+/// that subscriptions with several threads have.
+fn wanted(config: &Config, threads: &Threads, name: &str) -> (Option<usize>, BTreeSet<usize>) {
+    let subscriptions = config.subscriptions.iter().enumerate();
+    let to_it = subscriptions.filter(|(_, it)| it.from == name);
+    let places: Vec<_> = to_it.map(|(n, _)| threads.of(n)).collect();
+    let first = places.first().map(|places| places[0]);
+    let shared = places.iter().filter(|places| places.len() > 1);
+    let others = shared.flat_map(|places| places.iter().copied());
+    (first, others.filter(|it| Some(*it) != first).collect())
+}
+
 async fn opened_on(
-    runtime: &Handle,
-    connection: Connection,
-    name: String,
-) -> Result<Opened, OpenError> {
-    let opening = runtime.spawn(async move { connection.open(&name).await });
-    opening.await.expect("a thread that runs on")
+    threads: &Threads,
+    thread: usize,
+    connection: &Connection,
+    name: &str,
+) -> Result<Opened, HostError> {
+    let (connection, named) = (connection.clone(), name.to_owned());
+    let runtime = threads.runtime(thread);
+    let opening = runtime.spawn(async move { connection.open(&named).await });
+    opening
+        .await
+        .expect("a thread that runs on")
+        .map_err(failed(name))
 }
 
 fn failed(name: &str) -> impl Fn(OpenError) -> HostError {

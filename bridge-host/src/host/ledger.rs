@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -12,8 +13,9 @@ use serde_json::{Value, json};
 use super::brokers::Brokers;
 use super::subscription::Ready;
 use crate::admin;
+use crate::broker::Opened;
 use crate::broker::embedded::Ledger;
-use crate::delivery::{BreakerState, Counters, Flow, Histogram, Stats};
+use crate::delivery::{BreakerState, Counters, Flow, Together};
 
 /// Where the figures of all subscriptions are found.
 pub(super) struct View {
@@ -24,8 +26,8 @@ pub(super) struct View {
 /// A subscription that runs here.
 struct Known {
     name: String,
-    from: String,
-    stats: Arc<Stats>,
+    from: Opened,
+    stats: Together,
     letters_elsewhere: bool,
     /// What was pending at its broker when that could last be told.
     pending: AtomicU64,
@@ -33,10 +35,14 @@ struct Known {
 
 impl View {
     pub(super) fn new(brokers: &Arc<Brokers>, subscriptions: &[Ready]) -> Self {
+        let stats = |ready: &Ready| {
+            let shares = ready.shares.iter();
+            Together::new(shares.map(|it| it.delivery.stats.clone()).collect())
+        };
         let known = |ready: &Ready| Known {
-            name: ready.delivery.name.clone(),
+            name: ready.name.clone(),
             from: ready.from.clone(),
-            stats: ready.delivery.stats.clone(),
+            stats: stats(ready),
             letters_elsewhere: ready.letters_elsewhere,
             pending: AtomicU64::new(0),
         };
@@ -62,20 +68,15 @@ impl admin::Ledger for View {
                     .find(|one| one.name == ledger.subscription);
                 match known {
                     // Its messages are elsewhere; here are its dead letters.
-                    Some(known) if self.is_elsewhere(known) => {
+                    Some(known) if known.is_elsewhere() => {
                         local.insert(ledger.subscription.clone(), ledger);
                     }
-                    known => entries.push(entry(&ledger, known.map(|known| &*known.stats))),
+                    known => entries.push(entry(&ledger, known.map(|known| &known.stats))),
                 }
             }
         }
-        for known in self
-            .subscriptions
-            .iter()
-            .filter(|one| self.is_elsewhere(one))
-        {
-            let broker = &self.brokers.get(&known.from).broker;
-            let pending = broker.pending(&known.name).await;
+        for known in self.subscriptions.iter().filter(|one| one.is_elsewhere()) {
+            let pending = known.from.broker.pending(&known.name).await;
             let ledger = known.ledger(pending, local.get(&known.name));
             let mut entry = entry(&ledger, Some(&known.stats));
             entry["counted"] = json!("here, since the start");
@@ -86,13 +87,11 @@ impl admin::Ledger for View {
     }
 }
 
-impl View {
-    fn is_elsewhere(&self, known: &Known) -> bool {
-        self.brokers.get(&known.from).embedded.is_none()
-    }
-}
-
 impl Known {
+    fn is_elsewhere(&self) -> bool {
+        self.from.embedded.is_none()
+    }
+
     /// The books of a subscription whose broker keeps none: counted here, but
     /// for what is pending at the broker, and for the dead letters, where they
     /// are in the local store and outlive a restart.
@@ -132,7 +131,7 @@ impl Known {
     }
 }
 
-fn entry(ledger: &Ledger, stats: Option<&Stats>) -> Value {
+fn entry(ledger: &Ledger, stats: Option<&Together>) -> Value {
     let mut entry = json!(ledger);
     if let Some(stats) = stats {
         let counters = stats.counters();
@@ -141,8 +140,8 @@ fn entry(ledger: &Ledger, stats: Option<&Stats>) -> Value {
             "retried": counters.retried,
             "given_back": counters.given_back,
             "in_flight": counters.in_flight,
-            "latency_ms": quantiles(&stats.latency),
-            "attempt_ms": quantiles(&stats.attempt),
+            "latency_ms": quantiles(|share| stats.latency(share)),
+            "attempt_ms": quantiles(|share| stats.attempt(share)),
         });
         if let Some(flow) = stats.flow() {
             entry["since_start"]["flow"] = self::flow(&flow);
@@ -167,10 +166,7 @@ fn flow(flow: &Flow) -> Value {
 }
 
 /// In milliseconds; null before the first.
-fn quantiles(histogram: &Histogram) -> Value {
-    let at = |share| {
-        let quantile = histogram.quantile(share);
-        quantile.map(|duration| duration.as_secs_f64() * 1000.0)
-    };
+fn quantiles(quantile: impl Fn(f64) -> Option<Duration>) -> Value {
+    let at = |share| quantile(share).map(|duration| duration.as_secs_f64() * 1000.0);
     json!({ "p50": at(0.5), "p99": at(0.99) })
 }

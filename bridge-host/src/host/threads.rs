@@ -1,7 +1,8 @@
 //! Where subscriptions run: a thread a core, each with a runtime of its own.
-//! All of a subscription is on one of them, its connections included, so that
-//! no message is handed from thread to thread. Measured against one
-//! multi-threaded runtime: `cargo xtask bench`.
+//! All of a subscription is on one of them, its connections included, or on as
+//! many as it wants, each with all that it needs: so no message is handed from
+//! thread to thread. Measured against one multi-threaded runtime:
+//! `cargo xtask bench`.
 
 use std::io;
 use std::thread::{self, JoinHandle};
@@ -12,6 +13,8 @@ use tokio::sync::oneshot;
 /// The running threads; they end when this is dropped.
 pub(super) struct Threads {
     running: Vec<Running>,
+    /// Of each subscription.
+    places: Vec<Vec<usize>>,
 }
 
 struct Running {
@@ -21,19 +24,38 @@ struct Running {
 }
 
 impl Threads {
-    /// Starts one a core, and no more than `wanted`.
-    pub(super) fn start(wanted: usize) -> io::Result<Self> {
+    /// Starts as many as the subscriptions want, and no more than one a core.
+    pub(super) fn start(wanted: &[usize]) -> io::Result<Self> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let running = (0..wanted.clamp(1, cores)).map(|_| Running::start());
+        let all = wanted.iter().sum::<usize>().clamp(1, cores);
+        let running = (0..all).map(|_| Running::start());
         Ok(Self {
             running: running.collect::<io::Result<_>>()?,
+            places: places(wanted, all),
         })
     }
 
-    /// The runtime of the `n`th subscription.
-    pub(super) fn of(&self, n: usize) -> &Handle {
-        &self.running[n % self.running.len()].handle
+    /// The threads of the `n`th subscription: the first is its own as far as
+    /// there are enough.
+    pub(super) fn of(&self, n: usize) -> &[usize] {
+        &self.places[n]
     }
+
+    /// The runtime of a thread.
+    pub(super) fn runtime(&self, thread: usize) -> &Handle {
+        &self.running[thread].handle
+    }
+}
+
+/// Deals so many threads out in turn, none of them twice to the same.
+fn places(wanted: &[usize], threads: usize) -> Vec<Vec<usize>> {
+    let mut next = 0;
+    let mut deal = |wanted: &usize| {
+        let first = next;
+        next += (*wanted).min(threads);
+        (first..next).map(|place| place % threads).collect()
+    };
+    wanted.iter().map(&mut deal).collect()
 }
 
 impl Running {
@@ -62,5 +84,17 @@ impl Drop for Running {
             // A panic there was reported by the thread itself.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::places;
+
+    #[test]
+    fn threads_are_dealt_out_in_turn() {
+        assert_eq!(places(&[1, 1, 1], 2), [[0], [1], [0]]);
+        assert_eq!(places(&[1, 4, 1], 3), [vec![0], vec![1, 2, 0], vec![1]]);
+        assert_eq!(places(&[2, 1], 8), [vec![0, 1], vec![2]]);
     }
 }

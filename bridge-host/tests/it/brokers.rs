@@ -15,6 +15,7 @@ mod orders;
 mod requests;
 mod streams;
 mod support;
+mod threads;
 
 use std::sync::Arc;
 
@@ -86,6 +87,8 @@ macro_rules! over {
                     hosts::a_killed_host_is_taken_over_from,
                     hosts::dead_letters_are_kept_shown_and_replayed,
                     hosts::a_shutdown_drains,
+                    threads::two_share,
+                    threads::a_shutdown_drains_both,
                     orders::kept_within_a_key_and_beside_others,
                     orders::a_dead_letter_blocks_its_key,
                 );

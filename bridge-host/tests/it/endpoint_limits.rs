@@ -30,9 +30,9 @@ async fn publish(bridge: &Bridge, count: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_breaker_leaves_a_dead_endpoint_alone() {
-    for order in ["", "order_key = \"topic\"\n"] {
+    for how in ["", "order_key = \"topic\"\n", "threads = 2\n"] {
         let more = format!(
-            "{order}max_in_flight = 4\nbreaker = {{ after = 5, open_for = \"1s\" }}\n\
+            "{how}max_in_flight = 4\nbreaker = {{ after = 5, open_for = \"1s\" }}\n\
              retry = {{ max_attempts = 1000, initial = \"1ms\", max = \"1ms\" }}"
         );
         let (bridge, endpoint, status) = bridge(500, Duration::ZERO, &more).await;
@@ -76,8 +76,17 @@ async fn no_answer_opens_a_breaker_and_a_404_does_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rate_is_kept() {
-    let more = "rate_limit = { rate = \"20/s\", burst = 5 }";
-    let (bridge, endpoint, _) = bridge(204, Duration::ZERO, more).await;
+    rate_is_kept("").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_is_kept_by_all_threads_together() {
+    rate_is_kept("threads = 4").await;
+}
+
+async fn rate_is_kept(how: &str) {
+    let more = format!("rate_limit = {{ rate = \"20/s\", burst = 5 }}\n{how}");
+    let (bridge, endpoint, _) = bridge(204, Duration::ZERO, &more).await;
     publish(&bridge, 65).await;
     let received = endpoint.wait_for(65).await;
     let took = received[64].at - received[0].at;

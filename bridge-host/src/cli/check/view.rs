@@ -61,6 +61,8 @@ pub(super) struct Policy {
     pub(super) max_in_flight: usize,
     /// With it, the limit moves between the two.
     pub(super) min_in_flight: Option<usize>,
+    /// They share what may be in flight.
+    pub(super) threads: usize,
     pub(super) flow: Flow,
     pub(super) timeout: String,
     pub(super) settings: Vec<(String, String)>,
@@ -196,6 +198,7 @@ fn policy(subscription: &Subscription, connection: &Connection) -> Policy {
         consumer: consumer(subscription, connection),
         max_in_flight: subscription.policy.max_in_flight,
         min_in_flight: subscription.policy.min_in_flight,
+        threads: subscription.threads,
         flow: Flow::of(&subscription.policy),
         timeout: show_duration(attempt),
         settings: settings

@@ -29,7 +29,20 @@ impl Histogram {
     /// The duration that this share of them, from 0 to 1, did not exceed;
     /// nothing where none was counted. 0.5 is the median, 0.99 the p99.
     pub fn quantile(&self, share: f64) -> Option<Duration> {
-        let counts: Vec<u64> = self.0.iter().map(|count| count.load(Relaxed)).collect();
+        Self::quantile_of([self], share)
+    }
+
+    /// As [`Histogram::quantile`], of all that these counted.
+    pub fn quantile_of<'a>(
+        these: impl IntoIterator<Item = &'a Self>,
+        share: f64,
+    ) -> Option<Duration> {
+        let mut counts = [0; BUCKETS];
+        for histogram in these {
+            for (sum, count) in counts.iter_mut().zip(&histogram.0) {
+                *sum += count.load(Relaxed);
+            }
+        }
         let total: u64 = counts.iter().sum();
         let rank = ((total as f64 * share).ceil() as u64).clamp(1, total.max(1));
         let mut seen = 0;

@@ -33,7 +33,7 @@ pub fn arrived(endpoint: &Endpoint) -> (HashSet<String>, usize) {
     (ids, duplicates)
 }
 
-async fn accept(bridge: &Bridge, count: usize) -> HashSet<String> {
+pub async fn accept(bridge: &Bridge, count: usize) -> HashSet<String> {
     let mut ids = HashSet::new();
     for n in 0..count {
         ids.insert(bridge.accept("orders.new", &[], format!("{n}")).await);

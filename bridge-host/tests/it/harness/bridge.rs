@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tempfile::TempDir;
@@ -198,6 +199,20 @@ log = {{ format = \"json\", level = \"debug\" }}
             .and_then(|it| it.parse::<u64>().ok())
             .expect("a figure")
             * 1024
+    }
+
+    /// How long each thread computed that delivers messages.
+    pub fn deliveries(&self) -> Vec<Duration> {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let tasks = std::fs::read_dir(tasks).expect("Linux tells").flatten();
+        let text = |task: &Path, of| std::fs::read_to_string(task.join(of)).unwrap_or_default();
+        let deliver = tasks.filter(|task| text(&task.path(), "comm").trim() == "deliveries");
+        let computed = deliver.map(|task| {
+            let told = text(&task.path(), "schedstat");
+            let nanos = told.split(' ').next().and_then(|it| it.parse().ok());
+            Duration::from_nanos(nanos.expect("a figure"))
+        });
+        computed.collect()
     }
 
     /// SIGKILL: nothing is drained.

@@ -6,11 +6,15 @@ use crate::cli::check::view::Policy;
 pub(super) fn show(lines: &mut Lines, policy: &Policy) {
     let flow = &policy.flow;
     let most = policy.max_in_flight;
-    let in_flight = match policy.min_in_flight {
+    let mut in_flight = match policy.min_in_flight {
         Some(least) => format!("{least} to {most}, as the endpoint bears"),
         None if most == 1 && flow.order_key.is_none() => "1 at most, in order".into(),
         None => format!("{most} at most"),
     };
+    if policy.threads > 1 {
+        let threads = policy.threads;
+        in_flight += &format!(", shared by {threads} threads, or one a core where there are fewer");
+    }
     lines.line("in flight", &in_flight);
     if let Some(key) = &flow.order_key {
         let after = match flow.blocks {

@@ -1,0 +1,170 @@
+//! The component of a subscription, read once and made ready as often as it
+//! has threads; and the topics that it asks for itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::composition::{self, Composed, composition};
+use super::error::SubscriptionError;
+use crate::config::{self, Guests, Subscription};
+use crate::guest::contract::Answering;
+use crate::guest::{
+    CallResult, Component, Connections, Endpoint, Environment, Grant, HttpHandler, Replies, Runtime,
+};
+use crate::http::{self, Allow};
+use crate::message::TopicPattern;
+
+/// How long a component's `subscribe` may take.
+const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a subscription's messages are handed to, before it is compiled.
+pub(super) struct Load<'a> {
+    subscription: &'a Subscription,
+    runtime: &'a Runtime,
+    connections: &'a Arc<Connections>,
+    composed: Composed,
+    /// The endpoint, where it is a component in this process.
+    handler: Option<(&'a config::Handler, Vec<u8>, Answering)>,
+}
+
+impl<'a> Load<'a> {
+    /// Reads the files.
+    pub(super) fn read(
+        subscription: &'a Subscription,
+        runtime: &'a Runtime,
+        connections: &'a Arc<Connections>,
+    ) -> Result<Self, SubscriptionError> {
+        let composed = composition(subscription)?;
+        let handler = match subscription.handler() {
+            Some(handler) => {
+                let (bytes, answering) = composition::handler(handler)?;
+                Some((handler, bytes, answering))
+            }
+            None => None,
+        };
+        Ok(Self {
+            subscription,
+            runtime,
+            connections,
+            composed,
+            handler,
+        })
+    }
+
+    /// One with instances and connections of its own.
+    pub(super) fn component(&self) -> Result<Component, SubscriptionError> {
+        let subscription = self.subscription;
+        let endpoint = subscription.endpoint.as_ref();
+        let on_network = endpoint.filter(|it| it.handler.is_none());
+        let named = subscription.endpoints.iter().map(|(_, endpoint)| endpoint);
+        let reached = on_network.into_iter().chain(named);
+        let allow = reached.fold(self.listed()?, |allow, it| allow.with_endpoint(&it.url));
+        let environment = Environment {
+            settings: subscription.pairs().into_iter().collect(),
+            connections: self.connections.clone(),
+            allow: Arc::new(allow),
+            endpoint: self.endpoint()?,
+            grant: Grant::default(),
+            limits: subscription.limits.clone(),
+        };
+        let Composed { bytes, handler } = &self.composed;
+        let name = &subscription.name;
+        Ok(self.runtime.load(name, bytes, *handler, environment)?)
+    }
+
+    fn listed(&self) -> Result<Allow, SubscriptionError> {
+        Allow::parse(&self.subscription.allow).map_err(SubscriptionError::Allow)
+    }
+
+    /// What the components' hook has to know of the endpoint: nothing of one
+    /// that is on the network, and whose responses are not published.
+    fn endpoint(&self) -> Result<Option<Arc<Endpoint>>, SubscriptionError> {
+        let Some(endpoint) = &self.subscription.endpoint else {
+            return Ok(None);
+        };
+        let handler = self.http_handler()?;
+        let reply_to = self.subscription.reply_to.as_ref();
+        let needed = handler.is_some() || reply_to.is_some();
+        Ok(needed.then(|| {
+            Arc::new(Endpoint {
+                settings: endpoint.settings.clone(),
+                handler,
+                replies: reply_to.map(|it| Replies {
+                    by: self.subscription.name.clone(),
+                    topic: it.topic.clone(),
+                    max_size: it.max_size,
+                }),
+            })
+        }))
+    }
+
+    /// The handler is a stranger: it has the settings that the user wrote, the
+    /// hosts that `allow` lists and what it was granted, and no connections.
+    fn http_handler(&self) -> Result<Option<HttpHandler>, SubscriptionError> {
+        let Some((handler, bytes, answering)) = &self.handler else {
+            return Ok(None);
+        };
+        let settings = self.subscription.settings.iter();
+        let environment = Environment {
+            settings: settings
+                .map(|(key, value)| (key.clone(), value.expose().to_owned()))
+                .collect(),
+            connections: Arc::default(),
+            allow: Arc::new(self.listed()?),
+            endpoint: None,
+            grant: handler.grant.clone(),
+            limits: self.subscription.limits.clone(),
+        };
+        let stem = handler.file.file_stem().unwrap_or_default();
+        let name = format!("{}/{}", self.subscription.name, stem.display());
+        let loaded = self
+            .runtime
+            .load_handler(&name, bytes, *answering, environment)?;
+        Ok(Some(loaded))
+    }
+}
+
+/// Whether a subscription knows its topics: from the config, or else from its
+/// component, which is loaded and asked.
+pub async fn check_topics(
+    guests: &Guests,
+    subscription: &Subscription,
+) -> Result<(), SubscriptionError> {
+    if subscription.topics.is_some() {
+        return Ok(());
+    }
+    let runtime = Runtime::new(&guests.cache, guests.memory, &http::Settings::default())?;
+    let connections = Arc::default();
+    let component = Load::read(subscription, &runtime, &connections)?.component()?;
+    asked_for(&component).await.map(drop)
+}
+
+/// What is said of one that asks for nothing.
+const NONE: &str = "returns none, or is not there, as in the newest draft of wasi:messaging";
+
+/// The topics that the component asks for by its `subscribe`.
+pub(super) async fn asked_for(
+    component: &Component,
+) -> Result<Vec<TopicPattern>, SubscriptionError> {
+    let topics = match component.subscribe(SUBSCRIBE_TIMEOUT).await {
+        Ok(topics) => topics,
+        Err(result) => return Err(SubscriptionError::NoTopics(describe(result))),
+    };
+    if topics.is_empty() {
+        return Err(SubscriptionError::NoTopics(NONE.into()));
+    }
+    let parse = |topic: String| {
+        TopicPattern::parse(&topic).map_err(|source| SubscriptionError::Topic { topic, source })
+    };
+    topics.into_iter().map(parse).collect()
+}
+
+fn describe(result: CallResult) -> String {
+    match result {
+        CallResult::Ok => NONE.into(),
+        CallResult::Timeout => "returns the error timeout".into(),
+        CallResult::Connection(why) => format!("returns the error connection: {why}"),
+        CallResult::Other(why) => format!("returns the error other: {why}"),
+        CallResult::Failed(failure) => format!("does not return: {failure}"),
+    }
+}

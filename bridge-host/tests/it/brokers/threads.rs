@@ -1,0 +1,55 @@
+//! The contract of a subscription that several threads of a host share.
+
+use std::time::Duration;
+
+use super::Server;
+use super::hosts::{accept, arrived, bridge};
+use crate::harness::{Endpoint, Reply, until};
+
+/// No more threads run than there are cores.
+fn is_possible() -> bool {
+    std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1)
+}
+
+pub async fn two_share<S: Server>() {
+    let server = S::start().await;
+    let slow = Duration::from_millis(20);
+    let endpoint = Endpoint::start(move |_, _| Reply::status(204).after(slow)).await;
+    let bridge = bridge(&server, &endpoint, "threads = 2\nmax_in_flight = 8").await;
+    let accepted = accept(&bridge, 200).await;
+    let ledger = bridge
+        .ledger_when("orders", |ledger| ledger.delivered == 200)
+        .await;
+    assert!(ledger.balances(), "{ledger:?}");
+    assert_eq!(arrived(&endpoint), (accepted, 0));
+    assert_eq!(bridge.flow("orders").await["limit"], 8);
+    if is_possible() {
+        let [one, two] = bridge.deliveries()[..] else {
+            panic!("{:?}", bridge.deliveries());
+        };
+        let least = (one + two) / 10;
+        assert!(one > least && two > least, "{one:?} and {two:?}");
+    }
+}
+
+pub async fn a_shutdown_drains_both<S: Server>() {
+    let server = S::start().await;
+    let slow = Duration::from_millis(500);
+    let endpoint = Endpoint::start(move |_, _| Reply::status(204).after(slow)).await;
+    let bridge = bridge(&server, &endpoint, "threads = 2\nmax_in_flight = 6").await;
+    accept(&bridge, 6).await;
+    endpoint.wait_for(6).await;
+    bridge.signal("TERM");
+    // Told once of both.
+    let drained = until("the end", async || {
+        let log = bridge.log().into_iter();
+        let lines: Vec<_> = log.filter(|line| line.contains("drained")).collect();
+        (!lines.is_empty()).then_some(lines)
+    })
+    .await;
+    assert_eq!(drained.len(), 1, "{drained:?}");
+    assert!(
+        drained[0].contains("\"finished\":6,\"given_back\":0"),
+        "{drained:?}"
+    );
+}
