@@ -132,6 +132,10 @@ pub trait Receipt: Send {
         ))
     }
 
+    /// A newer receipt for the same message has its place: nothing is said of
+    /// the message.
+    fn superseded(self: Box<Self>) {}
+
     /// Settles the message; a retry and a dead letter are durable when this
     /// returns. A failure brings the receipt back where the broker keeps the
     /// message leased, so that it can be tried again.

@@ -79,6 +79,9 @@ fn published(topic: &str, given_up: &GivenUp, at: SystemTime) -> (Message, Messa
         topic: topic.into(),
         ..Message::clone(message)
     };
+    // It may have been a letter before: what this one has not is not its own.
+    let rare = |key: &str| matches!(key.strip_prefix(PREFIX), Some("status" | "backtrace"));
+    text.metadata.retain(|(key, _)| !rare(key));
     let mut add = |key: &str, value: String| text.add_metadata(format!("{PREFIX}{key}"), value);
     add("subscription", subscription.clone());
     add("id", id.to_string());
@@ -175,6 +178,18 @@ mod tests {
         assert_eq!(kept.published, given_up.published);
         assert_eq!(kept.message_id, "m-1");
         assert_eq!(read(9, Message::new("dead.orders", "else")), None);
+    }
+
+    #[test]
+    fn a_letter_of_a_letter_tells_of_the_last_end_alone() {
+        let (mut given_up, at) = (given_up(), UNIX_EPOCH + Duration::from_secs(7));
+        let (first, _) = published("dead.orders", &given_up, at);
+        given_up.message = Arc::new(first);
+        (given_up.letter.status, given_up.letter.backtrace) = (None, None);
+        let (second, _) = published("dead.dead", &given_up, at);
+        let kept = read(9, second).unwrap();
+        assert_eq!(kept.letter, given_up.letter);
+        assert_eq!(kept.message.topic, "dead.orders");
     }
 
     #[test]

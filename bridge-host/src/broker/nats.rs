@@ -6,6 +6,7 @@ mod connect;
 mod consumer;
 mod core;
 mod error;
+mod fetched;
 mod headers;
 mod jetstream;
 mod letters;

@@ -3,6 +3,7 @@
 //! broker it would lose its turn after a restart, when those behind it come
 //! first.
 
+mod identity;
 mod turn;
 
 use std::collections::VecDeque;
@@ -21,7 +22,7 @@ use super::settle::{Keepsake, settle};
 use super::stats::Settled;
 use crate::broker::{Incoming, Receipt, Settlement};
 use crate::guest::Call;
-use crate::message::MessageId;
+use identity::Identity;
 
 /// How long one that could not be settled is awaited, until those behind it
 /// go on: brokers redeliver after 30 seconds. One that was settled after all,
@@ -36,7 +37,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub(super) async fn deliver(first: Incoming, in_flight: InFlight, lane: Lane) {
     let engine = in_flight.engine().clone();
     let mut worker = Worker {
-        head: first.id.clone(),
+        head: Identity::of(&first),
         again: None,
         behind: VecDeque::new(),
         lane,
@@ -53,7 +54,7 @@ pub(super) async fn deliver(first: Incoming, in_flight: InFlight, lane: Lane) {
 
 struct Worker {
     /// The message that all others wait for.
-    head: MessageId,
+    head: Identity,
     /// It came once more: its lease ran out, or it could not be settled.
     again: Option<Incoming>,
     behind: VecDeque<Held>,
@@ -72,7 +73,7 @@ enum End {
 impl Worker {
     /// One message, with all its attempts.
     async fn deliver(&mut self, incoming: Incoming, in_flight: Option<InFlight>) -> End {
-        self.head = incoming.id.clone();
+        self.head = Identity::of(&incoming);
         // One that came late is of the message before: it is given back.
         self.again = None;
         let mut in_flight = in_flight;
@@ -247,13 +248,19 @@ impl Worker {
     /// is the one that holds.
     fn take_in(&mut self) {
         for held in self.lane.inbox() {
-            let id = &held.incoming.id;
-            if *id == self.head {
-                self.again = Some(held.incoming);
+            if self.head.is(&held.incoming) {
+                if let Some(older) = self.again.replace(held.incoming) {
+                    older.receipt.superseded();
+                }
                 continue;
             }
-            match self.behind.iter_mut().find(|one| one.incoming.id == *id) {
-                Some(older) => *older = held,
+            let came = Identity::of(&held.incoming);
+            let mut behind = self.behind.iter_mut();
+            match behind.find(|one| came.is(&one.incoming)) {
+                Some(older) => {
+                    let older = std::mem::replace(older, held);
+                    older.incoming.receipt.superseded();
+                }
                 None => self.behind.push_back(held),
             }
         }
@@ -263,7 +270,7 @@ impl Worker {
     fn take_again(&mut self, head: &mut Incoming) {
         self.take_in();
         if let Some(again) = self.again.take() {
-            head.receipt = again.receipt;
+            std::mem::replace(&mut head.receipt, again.receipt).superseded();
         }
     }
 

@@ -85,6 +85,8 @@ impl Engine {
             () = shutdown => {}
             never = self.intake(&mut *subscription, &mut tasks) => match never {},
         }
+        // What was fetched and not begun is for others at once.
+        drop(subscription);
         self.drain(&tasks, drain).await
     }
 

@@ -9,6 +9,7 @@ mod faults;
 mod hosts;
 mod jetstream;
 mod jwt;
+mod leases;
 mod letters;
 mod locked;
 mod orders;
@@ -84,6 +85,7 @@ macro_rules! over {
                     requests::requests_where_they_are_promised,
                     requests::requests_that_nobody_answers,
                     hosts::two_hosts_share,
+                    hosts::a_draining_host_leaves_the_rest_to_others,
                     hosts::a_killed_host_is_taken_over_from,
                     hosts::dead_letters_are_kept_shown_and_replayed,
                     hosts::a_shutdown_drains,

@@ -66,6 +66,27 @@ async fn kept_through_failures_and_a_crash() {
     }
 }
 
+/// An id is one message's only on its topic.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_messages_of_one_id_are_both_delivered() {
+    let endpoint = Endpoint::start(|_, before| {
+        let millis = if before == 0 { 500 } else { 0 };
+        Reply::status(204).after(Duration::from_millis(millis))
+    })
+    .await;
+    let order = "order_key = { metadata = \"x-tenant\" }";
+    let bridge = Bridge::start(&config(&endpoint, order)).await;
+    let headers = [("x-tenant", "acme"), ("webhook-id", "42")];
+    for (n, topic) in (1..).zip(["new", "changed", "cancelled"]) {
+        bridge.accept(topic, &headers, n.to_string()).await;
+    }
+    bridge
+        .ledger_when("all", |ledger| ledger.delivered == 3)
+        .await;
+    let numbers: Vec<_> = endpoint.received().iter().map(number).collect();
+    assert_eq!(numbers, [1, 2, 3]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stuck_key_holds_back_itself_alone() {
     let endpoint = Endpoint::start(|received, _| {

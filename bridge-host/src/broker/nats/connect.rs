@@ -2,6 +2,7 @@
 //! ups and downs, and a way for those who cannot wait to send something.
 
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -59,7 +60,13 @@ pub(super) struct Link {
     /// Counts how often it came up.
     ups: watch::Receiver<u64>,
     outbox: mpsc::UnboundedSender<Parcel>,
+    /// For good.
+    ended: AtomicBool,
 }
+
+/// The one known cause: a carriage return alone in a header, which a publisher
+/// wrote without a library.
+const ENDED: &str = "the client ended, as it does at a message with headers that it cannot read";
 
 impl Link {
     /// Begins to connect, and goes on until it is dropped.
@@ -84,6 +91,7 @@ impl Link {
             reason,
             ups,
             outbox,
+            ended: AtomicBool::new(false),
         });
         if timeout(PATIENCE, link.connected()).await.is_err() {
             let trouble = link.trouble().unwrap_or_default();
@@ -105,7 +113,20 @@ impl Link {
     }
 
     pub(super) fn is_up(&self) -> bool {
-        self.client.connection_state() == State::Connected
+        !self.ended.load(Relaxed) && self.client.connection_state() == State::Connected
+    }
+
+    /// The client takes no more orders; why is told once. It still seems to be
+    /// connected, as nobody is there to say otherwise.
+    pub(super) fn ended(&self) -> String {
+        if !self.ended.swap(true, Relaxed) {
+            *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(ENDED.into());
+            tracing::error!(
+                servers = self.servers,
+                "NATS: {ENDED}. Start the bridge again"
+            );
+        }
+        ENDED.into()
     }
 
     /// Changes each time the connection comes up.

@@ -8,13 +8,13 @@ use async_nats::jetstream::context::{Context, ContextBuilder, PublishError, Publ
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::publish::PublishAck;
 use async_trait::async_trait;
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::connect::{ConnectError, Link};
 use super::consumer::{self, Located};
+use super::fetched::Fetched;
 use super::member::Member;
-use super::pull::{End, Pull, Pulled};
+use super::pull::{End, Pull};
 use super::settings::{Consumer, JetStreamSettings};
 use super::slots::Slots;
 use super::{JETSTREAM, error, headers, stream, subject};
@@ -136,8 +136,8 @@ impl Server {
         Ok(true)
     }
 
-    /// Keeps a group supplied for as long as someone takes its messages.
-    async fn supply(self: Arc<Self>, group: Arc<Group>, to: mpsc::UnboundedSender<Pulled>) {
+    /// Keeps a group supplied until it is stopped.
+    async fn supply(self: Arc<Self>, group: Arc<Group>, to: Arc<Fetched>) {
         let mut pause = FIRST_PAUSE;
         loop {
             if group.state().is_err() {
@@ -162,7 +162,6 @@ impl Server {
                     to: &to,
                 };
                 match pull.run().await {
-                    End::Gone => return,
                     End::Again => {
                         pause = FIRST_PAUSE;
                         self.link.connected().await;
@@ -171,10 +170,8 @@ impl Server {
                     End::Consumer(why) => group.set(Err(why)),
                 }
             }
-            tokio::select! {
-                () = tokio::time::sleep(pause) => pause = LAST_PAUSE.min(pause * 2),
-                () = to.closed() => return,
-            }
+            tokio::time::sleep(pause).await;
+            pause = LAST_PAUSE.min(pause * 2);
             self.link.connected().await;
         }
     }
@@ -202,14 +199,14 @@ impl Broker for JetStream {
             Err(refused @ BrokerError::Refused(_)) => return Err(refused),
             Err(error) => group.set(Err(error.to_string())),
         }
-        let (to, messages) = mpsc::unbounded_channel();
-        let supply = Arc::clone(&self.server).supply(Arc::clone(&group), to);
+        let fetched = Arc::default();
+        let supply = Arc::clone(&self.server).supply(Arc::clone(&group), Arc::clone(&fetched));
         let task = self.server.link.runtime.spawn(supply);
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         groups.push(Arc::clone(&group));
         Ok(Box::new(Member {
             spec: group.spec.clone(),
-            messages,
+            fetched,
             task,
         }))
     }

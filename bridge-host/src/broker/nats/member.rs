@@ -4,19 +4,18 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::fetched::{Fetched, Pulled};
 use super::headers;
 use super::origin::Origin;
-use super::pull::Pulled;
 use crate::broker::{BrokerError, Incoming, ReplyTo, SubscribeSpec, Subscription};
 use crate::message::MessageId;
 
 /// A place in a group; what it asks the server for is supplied by a task.
 pub(super) struct Member {
     pub(super) spec: SubscribeSpec,
-    pub(super) messages: mpsc::UnboundedReceiver<Pulled>,
+    pub(super) fetched: Arc<Fetched>,
     pub(super) task: JoinHandle<()>,
 }
 
@@ -66,10 +65,13 @@ impl Member {
 impl Subscription for Member {
     async fn next(&mut self) -> Result<Incoming, BrokerError> {
         loop {
-            let Some(pulled) = self.messages.recv().await else {
-                return Err(BrokerError::Unavailable(
-                    "the subscription to JetStream ended".into(),
-                ));
+            if self.task.is_finished() {
+                return Err(ended());
+            }
+            let pulled = tokio::select! {
+                biased;
+                pulled = self.fetched.next() => pulled,
+                _ = &mut self.task => return Err(ended()),
             };
             if let Some(incoming) = self.incoming(pulled) {
                 return Ok(incoming);
@@ -78,7 +80,12 @@ impl Subscription for Member {
     }
 }
 
-/// What was fetched and not taken is given back, with the channel it waits in.
+/// Nothing ends the task but a fault in it.
+fn ended() -> BrokerError {
+    BrokerError::Unavailable("the subscription to JetStream ended".into())
+}
+
+/// What was fetched and not taken is given back.
 impl Drop for Member {
     fn drop(&mut self) {
         self.task.abort();

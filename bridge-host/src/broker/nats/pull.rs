@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use async_nats::{Message, StatusCode, Subscriber};
 use futures_util::{FutureExt, StreamExt};
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, interval, sleep_until};
 
 use super::connect::Link;
 use super::consumer::Located;
+use super::fetched::{Fetched, Pulled};
 use super::receipt::JetStreamReceipt;
 use super::slots::Slots;
 
@@ -21,19 +21,13 @@ use super::slots::Slots;
 const EXPIRES: Duration = Duration::from_secs(30);
 /// The server shows that it knows of a request this often.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How subjects begin where a message is acknowledged.
+const ACK: &str = "$JS.ACK.";
 /// After so much silence nobody knows of the requests any more.
 const SILENCE: Duration = Duration::from_secs(12);
 
-/// A message on its way to whoever has a free slot.
-pub(super) struct Pulled {
-    pub(super) message: Message,
-    pub(super) receipt: JetStreamReceipt,
-}
-
 /// Why the pulling ended.
 pub(super) enum End {
-    /// Nobody takes messages any more.
-    Gone,
     /// The server lost track of it: to be begun anew.
     Again,
     /// The consumer is gone or not to be reached: this is what was said.
@@ -47,19 +41,23 @@ pub(super) struct Pull<'a> {
     pub(super) prefix: &'a str,
     pub(super) located: &'a Located,
     pub(super) slots: &'a Arc<Slots>,
-    pub(super) to: &'a mpsc::UnboundedSender<Pulled>,
+    pub(super) to: &'a Fetched,
 }
 
 impl Pull<'_> {
     /// Asks until there is a reason to begin anew.
     pub(super) async fn run(&self) -> End {
         let inbox = self.link.client.new_inbox();
-        let Ok(mut answers) = self.link.client.subscribe(inbox.clone()).await else {
-            return End::Again;
+        let mut answers = match self.link.client.subscribe(inbox.clone()).await {
+            Ok(answers) => answers,
+            Err(_) => return End::Consumer(self.link.ended()),
         };
         let end = self.ask(&inbox, &mut answers).await;
-        // Requests of an inbox without listeners are void.
+        // Requests of an inbox without listeners are void. What came is here.
         let _ = answers.unsubscribe().await;
+        while let Some(Some(answer)) = answers.next().now_or_never() {
+            self.take(answer, &mut 0);
+        }
         end
     }
 
@@ -68,8 +66,12 @@ impl Pull<'_> {
         ups.borrow_and_update();
         let mut requested = 0;
         let mut heard = Instant::now();
+        let mut keep = interval(JetStreamReceipt::keep_every(self.located.ack_wait));
         loop {
-            while let Some(batch) = self.slots.batch(requested) {
+            // What is asked for before the connection is up comes to nobody.
+            while self.link.is_up()
+                && let Some(batch) = self.slots.batch(requested)
+            {
                 if requested == 0 {
                     heard = Instant::now();
                 }
@@ -87,7 +89,7 @@ impl Pull<'_> {
                     }
                 }
                 () = self.slots.freed.notified() => {}
-                () = self.to.closed() => return End::Gone,
+                _ = keep.tick() => self.to.keep(),
                 // What was asked before the server went away is forgotten.
                 _ = ups.changed() => return End::Again,
                 () = sleep_until(heard + SILENCE), if requested > 0 => return End::Again,
@@ -130,24 +132,22 @@ impl Pull<'_> {
         None
     }
 
+    fn put(&self, message: Message, requested: &mut usize) -> Option<End> {
+        *requested = requested.saturating_sub(1);
+        let reply = message.reply.clone()?;
+        let (link, slots) = (Arc::clone(self.link), Arc::clone(self.slots));
+        let receipt = JetStreamReceipt::new(link, slots, reply, self.located.ack_wait);
+        self.to.put(Pulled { message, receipt });
+        None
+    }
+
     fn take(&self, answer: Message, requested: &mut usize) -> Option<End> {
+        // Publishers may give a message a status, too; what can be acknowledged
+        // is one.
+        let is_message = answer.reply.as_ref().is_some_and(|it| it.starts_with(ACK));
         match answer.status {
-            None | Some(StatusCode::OK) => {
-                *requested = requested.saturating_sub(1);
-                let reply = answer.reply.clone()?;
-                let receipt = JetStreamReceipt::new(
-                    Arc::clone(self.link),
-                    Arc::clone(self.slots),
-                    reply,
-                    self.located.ack_wait,
-                );
-                let pulled = Pulled {
-                    message: answer,
-                    receipt,
-                };
-                // Not taken, it is given back.
-                self.to.send(pulled).err().map(|_| End::Gone)
-            }
+            _ if is_message => self.put(answer, requested),
+            None | Some(StatusCode::OK) => self.put(answer, requested),
             Some(StatusCode::IDLE_HEARTBEAT) => None,
             Some(StatusCode::NO_RESPONDERS) => Some(End::Consumer(
                 "the consumer does not answer: it is gone, or JetStream is not ready".into(),

@@ -21,9 +21,14 @@ pub(super) struct JetStreamReceipt {
     /// Where its acknowledgement goes.
     reply: Subject,
     ack_wait: Duration,
-    given: Instant,
+    /// Since when it has its lease.
+    leased: Instant,
     settled: bool,
 }
+
+/// What waits to be taken is kept once so much of its lease is over, so that
+/// whoever takes it has most of it.
+const KEEP_AFTER: u32 = 6;
 
 impl JetStreamReceipt {
     pub(super) fn new(
@@ -38,7 +43,7 @@ impl JetStreamReceipt {
             slots,
             reply,
             ack_wait,
-            given: Instant::now(),
+            leased: Instant::now(),
             settled: false,
         }
     }
@@ -50,7 +55,21 @@ impl JetStreamReceipt {
 
     /// The server has given it to someone else by now, or is about to.
     pub(super) fn is_stale(&self) -> bool {
-        self.given.elapsed() >= self.ack_wait
+        self.leased.elapsed() >= self.ack_wait
+    }
+
+    /// How often [`Self::keep`] has to be called.
+    pub(super) fn keep_every(ack_wait: Duration) -> Duration {
+        (ack_wait / KEEP_AFTER).max(Duration::from_millis(50))
+    }
+
+    /// Begins its lease anew, where a part of it is over and it still runs.
+    pub(super) fn keep(&mut self) {
+        let over = self.leased.elapsed();
+        if over >= self.ack_wait / KEEP_AFTER && over < self.ack_wait && self.link.is_up() {
+            self.link.post(self.reply.clone(), "+WPI");
+            self.leased = Instant::now();
+        }
     }
 
     /// Leaves it to the server to give it to another.
@@ -96,7 +115,13 @@ impl Receipt for JetStreamReceipt {
     /// The server knows one length of lease, the consumer's.
     async fn extend(&mut self, _lease: Duration) -> Result<(), BrokerError> {
         self.link.check()?;
-        self.send("+WPI").await
+        self.send("+WPI").await?;
+        self.leased = Instant::now();
+        Ok(())
+    }
+
+    fn superseded(self: Box<Self>) {
+        self.forget();
     }
 
     /// An acknowledgement is on its way when this returns: lost with the
@@ -126,7 +151,9 @@ impl Receipt for JetStreamReceipt {
 
 impl Drop for JetStreamReceipt {
     fn drop(&mut self) {
-        if !self.settled {
+        // The server takes this from whoever had the message at any time: with
+        // its lease over, it is another's.
+        if !self.settled && !self.is_stale() {
             self.link.post(self.reply.clone(), "-NAK");
         }
         self.slots.free();

@@ -73,6 +73,39 @@ pub async fn two_hosts_share<S: Server>() {
     assert_eq!((ids, duplicates), (accepted, 0));
 }
 
+pub async fn a_draining_host_leaves_the_rest_to_others<S: Server>() {
+    let server = S::start().await;
+    let endpoint = Endpoint::start(|received, _| {
+        let millis = match &received.body[..] {
+            b"slow" => 6000,
+            b"soon" => 1000,
+            _ => 0,
+        };
+        Reply::status(204).after(Duration::from_millis(millis))
+    })
+    .await;
+    if !is_shared(&server).await {
+        return;
+    }
+    let first = bridge(&server, &endpoint, "max_in_flight = 2").await;
+    for data in ["slow", "soon"] {
+        first.accept("orders.new", &[], data).await;
+    }
+    endpoint.wait_for(2).await;
+    let second = bridge(&server, &endpoint, "").await;
+    first.signal("TERM");
+    // One of its places is free by then.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    accept(&second, 50).await;
+    let all = endpoint.wait_for(52);
+    let soon = tokio::time::timeout(Duration::from_secs(3), all).await;
+    let received = endpoint.received().len();
+    assert!(
+        soon.is_ok(),
+        "{received} arrived before the first had drained"
+    );
+}
+
 pub async fn a_killed_host_is_taken_over_from<S: Server>() {
     let server = S::start().await;
     let slow = Duration::from_millis(50);

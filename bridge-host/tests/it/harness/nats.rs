@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
 
 use super::until;
 
@@ -55,6 +56,24 @@ impl NatsServer {
         };
         server.listens().await;
         server
+    }
+
+    /// Publishes what no client would: headers as they are given.
+    pub async fn publish_raw(&self, topic: &str, headers: &str, data: &str) {
+        let connected = tokio::net::TcpStream::connect(self.address).await;
+        let mut stream = tokio::io::BufStream::new(connected.expect("a connection"));
+        let (header, total) = (headers.len(), headers.len() + data.len());
+        let sent = format!(
+            "CONNECT {{\"headers\":true,\"verbose\":false}}\r\n\
+             HPUB {topic} {header} {total}\r\n{headers}{data}\r\nPING\r\n"
+        );
+        stream
+            .write_all(sent.as_bytes())
+            .await
+            .expect("it takes it");
+        stream.flush().await.expect("it takes it");
+        let mut lines = stream.lines();
+        while lines.next_line().await.expect("an answer").expect("a line") != "PONG" {}
     }
 
     /// Its URL.

@@ -1,0 +1,124 @@
+//! JetStream's leases: kept for what waits here, and left alone once they ran
+//! out; and messages of other clients that the host could mistake.
+
+use std::sync::Arc;
+
+use async_nats::HeaderMap;
+use bridge_host::broker::{Broker, Connection};
+
+use super::Server;
+use super::hosts::{accept, arrived, bridge};
+use super::jetstream::{JetStreamServer, settings};
+use super::streams::client;
+use super::support::{LEASE, ack, next, publish, subscribe, text, within};
+use crate::harness::{Endpoint, NatsServer, Reply};
+
+async fn broker(server: &NatsServer) -> Arc<dyn Broker> {
+    let connection = Connection::JetStream(Box::new(settings(server.url())));
+    connection.open("events").await.expect("it opens").broker
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_to_be_taken_is_kept() {
+    let server = NatsServer::start().await;
+    let broker = broker(&server).await;
+    let mut subscription = subscribe(&broker, &["t"]).await;
+    for n in 0..5 {
+        publish(&broker, "t", &format!("{n}")).await;
+    }
+    // They are fetched, and nobody takes them.
+    assert_eq!(text(&next(&mut subscription).await), "0");
+    tokio::time::sleep(2 * LEASE + LEASE / 2).await;
+    for _ in 0..5 {
+        let incoming = next(&mut subscription).await;
+        let first = text(&incoming) != "0";
+        assert_eq!(incoming.attempt, if first { 1 } else { 2 });
+        ack(incoming).await;
+    }
+    assert!(within(&mut subscription, LEASE).await.is_none());
+}
+
+/// While a gate is shut no attempt is made, and none is counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_spends_no_attempts() {
+    let server = JetStreamServer::start().await;
+    let endpoint = Endpoint::start(|_, before| {
+        // The last one fails twice, and has an attempt left.
+        Reply::status(if (7..9).contains(&before) { 500 } else { 204 })
+    })
+    .await;
+    let more = "rate_limit = { rate = \"1/s\", burst = 1 }\n\
+         retry = { max_attempts = 3, initial = \"1ms\", max = \"1ms\" }";
+    let bridge = bridge(&server, &endpoint, more).await;
+    let accepted = accept(&bridge, 8).await;
+    let ledger = bridge
+        .ledger_when("orders", |ledger| {
+            ledger.delivered + ledger.dead_lettered == 8
+        })
+        .await;
+    assert_eq!(ledger.dead_lettered, 0, "{ledger:?}");
+    assert_eq!(arrived(&endpoint), (accepted, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_that_ran_out_gives_nothing_back() {
+    let server = NatsServer::start().await;
+    let broker = broker(&server).await;
+    let mut subscription = subscribe(&broker, &["t"]).await;
+    publish(&broker, "t", "x").await;
+    let first = next(&mut subscription).await;
+    let mut second = next(&mut subscription).await;
+    assert_eq!((first.attempt, second.attempt), (1, 2));
+    drop(first);
+    assert!(within(&mut subscription, LEASE / 2).await.is_none());
+    // Kept for so long, it is still the one that holds.
+    second.receipt.extend(LEASE).await.expect("it is extended");
+    assert!(within(&mut subscription, LEASE * 3 / 4).await.is_none());
+    drop(second);
+    let third = within(&mut subscription, LEASE / 2).await;
+    assert_eq!(third.expect("it is given back").attempt, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_receipt_has_the_place_of_an_older() {
+    let server = NatsServer::start().await;
+    let broker = broker(&server).await;
+    let mut subscription = subscribe(&broker, &["t"]).await;
+    publish(&broker, "t", "x").await;
+    let only = next(&mut subscription).await;
+    only.receipt.superseded();
+    assert!(within(&mut subscription, LEASE / 2).await.is_none());
+    assert_eq!(next(&mut subscription).await.attempt, 2);
+}
+
+/// A message may have a status line of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_with_a_status_is_a_message() {
+    let server = NatsServer::start().await;
+    let broker = broker(&server).await;
+    let mut subscription = subscribe(&broker, &["t"]).await;
+    for status in ["100", "409", "503 boo"] {
+        server
+            .publish_raw("t", &format!("NATS/1.0 {status}\r\nx: y\r\n\r\n"), status)
+            .await;
+        assert_eq!(ack(next(&mut subscription).await).await, status);
+        assert_eq!(broker.trouble(), None);
+    }
+}
+
+/// The client cannot read it, and ends; which is told, and is no busy loop.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_header_that_ends_the_client_is_told() {
+    let server = NatsServer::start().await;
+    let broker = broker(&server).await;
+    let _subscription = subscribe(&broker, &["t"]).await;
+    server
+        .publish_raw("t", "NATS/1.0\r\nx: a\rb\r\n\r\n", "x")
+        .await;
+    let trouble = crate::harness::until("trouble", || async { broker.trouble() }).await;
+    assert!(trouble.contains("the client ended"), "{trouble}");
+    // Others are not touched by it.
+    let context = client(&server).await;
+    let sent = context.publish_with_headers("t", HeaderMap::new(), "y".into());
+    sent.await.expect("sent").await.expect("stored");
+}
