@@ -14,6 +14,7 @@ mod member;
 mod origin;
 mod pull;
 mod receipt;
+mod repeated;
 mod request;
 mod settings;
 mod slots;

@@ -9,6 +9,7 @@ use async_nats::header::{HeaderMap, HeaderName, HeaderValue};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::repeated::Repeated;
 use crate::message::{Message, MessageId};
 
 const CONTENT_TYPE: &str = "Content-Type";
@@ -76,10 +77,18 @@ pub(super) fn encode(message: &Message, id: Option<&MessageId>) -> HeaderMap {
             None => others.content_type = Some(content_type.clone()),
         }
     }
+    let mut repeated = Repeated::of(&message.metadata);
     for (key, value) in &message.metadata {
-        let repeats = repeated(key).filter(|name| message.metadata.iter().any(|(k, _)| k == name));
-        match header(repeats.unwrap_or(key), value).filter(|_| !is_ours(key)) {
-            Some((name, value)) => headers.append(name, value),
+        if repeated.further.contains(key.as_str()) {
+            continue;
+        }
+        match free(key, value) {
+            Some((name, value)) => {
+                headers.append(name.clone(), value);
+                for value in repeated.values.remove(key.as_str()).into_iter().flatten() {
+                    headers.append(name.clone(), value);
+                }
+            }
             None => others.metadata.push((key.clone(), value.clone())),
         }
     }
@@ -169,11 +178,9 @@ impl Others {
     }
 }
 
-/// `name` of `name#2`.
-fn repeated(key: &str) -> Option<&str> {
-    let (name, count) = key.rsplit_once('#')?;
-    let count: u32 = count.parse().ok()?;
-    (count >= 2).then_some(name)
+/// As a header of the message's own.
+pub(super) fn free(key: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
+    header(key, value).filter(|_| !is_ours(key))
 }
 
 /// Whether the server, or the other end, would take it for something else.
@@ -195,6 +202,9 @@ fn header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::btree_map;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn sent(content_type: Option<&str>, metadata: &[(&str, &str)]) -> Message {
@@ -241,6 +251,31 @@ mod tests {
             None,
             &[("a", "1"), ("a#2", "2"), ("b#2", "3"), ("c#x", "4")],
         ));
+    }
+
+    proptest! {
+        #[test]
+        fn metadata_that_looks_repeated_arrives_as_it_was_sent(
+            metadata in btree_map(
+                "(a|b|a#2|Content-Type|Nats-X)(#(0?[0-9]|1[0-2]|[+]2))?",
+                "x|y| padded",
+                0..24,
+            ).prop_map(|all| all.into_iter().collect::<Vec<_>>()).prop_shuffle(),
+        ) {
+            let mut message = Message::new("t", "x");
+            message.metadata = metadata;
+            round_trip(&message);
+        }
+    }
+
+    #[test]
+    fn many_values_keep_their_order() {
+        let mut headers = HeaderMap::new();
+        for n in 1..=12 {
+            headers.append("X-Tag", n.to_string());
+        }
+        let message = decode("t", "x".into(), Some(&headers)).message;
+        assert_eq!(encode(&message, None), headers);
     }
 
     #[test]
