@@ -48,7 +48,7 @@ use super::{
 use crate::message::{Message, MessageId};
 use join::Join;
 use keep::Keep;
-use publish::{Limits, Publish};
+use publish::{Checked, Limits, Publish};
 use queue::Command;
 use shared::Shared;
 use subscription::Member;
@@ -227,8 +227,7 @@ impl Broker for Embedded {
 impl DeadLetters for Embedded {
     async fn keep(&self, given_up: GivenUp) -> Result<(), BrokerError> {
         self.shared.check()?;
-        // Whoever published it had it checked; it is only kept here.
-        let checked = Limits::UNLIMITED.check(&given_up.message)?;
+        let checked = Checked::of_another(&given_up.message)?;
         let (reply, answer) = oneshot::channel();
         let keep = Keep::new(given_up, checked, reply);
         self.ask(Command::Keep(Box::new(keep)), answer).await
@@ -236,7 +235,7 @@ impl DeadLetters for Embedded {
 
     async fn turn(&self, waiting: Waiting) -> Result<Turn, BrokerError> {
         self.shared.check()?;
-        let checked = Limits::UNLIMITED.check(&waiting.message)?;
+        let checked = Checked::of_another(&waiting.message)?;
         let (reply, answer) = oneshot::channel();
         let key = waiting.key.clone();
         let who = Who::Other(Box::new(waiting), checked);

@@ -75,8 +75,9 @@ impl Keep {
         })
     }
 
-    /// Writes it, unless it is there, and says how many bytes that were. A subscription that never took messages from here has a row
-    /// since it joined for its replays.
+    /// Writes it, unless it is there, and says how many bytes that were. A
+    /// subscription that never took messages from here has a row since it joined
+    /// for its replays, unless it was forgotten since.
     pub(super) fn apply(&self, conn: &Connection, now: i64) -> rusqlite::Result<u64> {
         if self.is_kept(conn)? {
             return Ok(0);
@@ -88,6 +89,11 @@ impl Keep {
             published,
             letter,
         } = &self.given_up;
+        conn.prepare_cached(
+            "INSERT INTO subscriptions (name, topics, ordered) SELECT ?1, '[]', 0
+             WHERE NOT EXISTS (SELECT 1 FROM subscriptions WHERE name = ?1)",
+        )?
+        .execute([subscription])?;
         let seq = insert(conn, message, id, *published, &self.checked)?;
         conn.prepare_cached(
             "INSERT INTO dead_letters (sub, seq, at, reason, status, attempts, backtrace, origin, key)

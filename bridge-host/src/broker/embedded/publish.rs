@@ -22,11 +22,6 @@ pub(super) struct Checked {
 }
 
 impl Limits {
-    /// What SQLite itself can hold.
-    pub(super) const UNLIMITED: Self = Self {
-        max_message_size: MAX_ROW,
-    };
-
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
             max_message_size: settings.max_message_size.min(MAX_ROW),
@@ -36,23 +31,32 @@ impl Limits {
     pub(super) fn check(&self, message: &Message) -> Result<Checked, BrokerError> {
         check_topic(&message.topic).map_err(|error| BrokerError::Refused(error.to_string()))?;
         let metadata = MetadataSize::of(&message.metadata).check();
-        let metadata = metadata.map_err(|error| BrokerError::Refused(error.to_string()))?;
-        let data = message.data.len() as u64;
-        if data > self.max_message_size {
-            return Err(BrokerError::TooLarge {
-                size: data,
-                max: self.max_message_size,
-            });
-        }
+        metadata.map_err(|error| BrokerError::Refused(error.to_string()))?;
+        fits(message.data.len() as u64, self.max_message_size)?;
+        Checked::of_another(message)
+    }
+}
+
+impl Checked {
+    /// A message that another broker took, whatever its limits are: here it must
+    /// have a place, as it has no other. Only what SQLite cannot hold is refused.
+    pub(super) fn of_another(message: &Message) -> Result<Self, BrokerError> {
         let content_type = message.content_type.as_ref().map_or(0, String::len);
-        let size = data + (metadata + message.topic.len() + content_type) as u64;
-        let metadata = match message.metadata.is_empty() {
-            true => None,
-            false => Some(
-                serde_json::to_string(&message.metadata).expect("pairs of strings are always JSON"),
-            ),
-        };
-        Ok(Checked { metadata, size })
+        let metadata = MetadataSize::of(&message.metadata).bytes();
+        let rest = metadata + message.topic.len() + content_type;
+        let size = (message.data.len() + rest) as u64;
+        fits(size, MAX_ROW)?;
+        let metadata = (!message.metadata.is_empty()).then(|| {
+            serde_json::to_string(&message.metadata).expect("pairs of strings are always JSON")
+        });
+        Ok(Self { metadata, size })
+    }
+}
+
+fn fits(size: u64, max: u64) -> Result<(), BrokerError> {
+    match size > max {
+        true => Err(BrokerError::TooLarge { size, max }),
+        false => Ok(()),
     }
 }
 

@@ -157,8 +157,13 @@ impl Queue {
     /// Drops what is queued: nobody is there to do it.
     pub(super) fn abandon(&self) {
         self.close();
-        let dropped = std::mem::take(&mut *lock(&self.waiting));
-        lock(&self.waiting).closed = true;
+        let mut waiting = lock(&self.waiting);
+        let closed = Waiting {
+            closed: true,
+            ..Waiting::default()
+        };
+        let dropped = std::mem::replace(&mut *waiting, closed);
+        drop(waiting);
         drop(dropped);
     }
 }

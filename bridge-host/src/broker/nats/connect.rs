@@ -20,8 +20,8 @@ use crate::broker::BrokerError;
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// How long the start of the bridge waits for a server.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long the end of it waits for what is still to be sent.
-const LAST_FLUSH: Duration = Duration::from_secs(5);
+/// How long is waited for what is still to be sent.
+const FLUSH: Duration = Duration::from_secs(5);
 /// Between two signs of life: a server that went silent is noticed after two.
 const PING: Duration = Duration::from_secs(5);
 
@@ -160,6 +160,15 @@ impl Link {
         let _ = self.outbox.send(Parcel::Message(subject, payload.into()));
     }
 
+    /// Waits until all that was handed over is with the server.
+    pub(super) async fn sent(&self) -> Result<(), BrokerError> {
+        match timeout(FLUSH, self.client.flush()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(BrokerError::Unavailable(format!("NATS: {error}"))),
+            Err(_) => Err(BrokerError::Timeout),
+        }
+    }
+
     /// Sends what is still to be sent, where there is a connection.
     pub(super) async fn flush(&self) {
         if !self.is_up() {
@@ -167,7 +176,7 @@ impl Link {
         }
         let (done, sent) = oneshot::channel();
         let _ = self.outbox.send(Parcel::Flush(done));
-        if timeout(LAST_FLUSH, sent).await.is_err() {
+        if timeout(FLUSH, sent).await.is_err() {
             tracing::warn!(
                 servers = self.servers,
                 "NATS did not take the last acknowledgements: their messages come again"

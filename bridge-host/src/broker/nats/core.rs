@@ -59,8 +59,7 @@ impl Broker for Core {
         }
         // The server knows of it once this is through.
         if self.link.is_up() {
-            let flushed = self.link.client.flush().await;
-            flushed.map_err(|error| BrokerError::Unavailable(format!("NATS: {error}")))?;
+            self.link.sent().await?;
         }
         let alive = Arc::new(AtomicBool::new(true));
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);

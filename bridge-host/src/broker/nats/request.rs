@@ -82,7 +82,7 @@ pub(super) async fn send(
         None => client.publish_with_headers(topic, headers, data).await,
     };
     sent.map_err(|error| failed(&error))?;
-    client.flush().await.map_err(|error| failed(&error))
+    link.sent().await
 }
 
 fn check_size(link: &Link, data: &Bytes) -> Result<(), BrokerError> {

@@ -223,3 +223,32 @@ async fn killed_in_between_it_is_one_letter() {
     assert_eq!(letters.len(), 1, "{letters:?}");
     assert_eq!(letters[0].letter, first.letter);
 }
+
+/// What NATS takes may be more than the embedded broker does of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_with_more_metadata_than_is_taken_here_is_kept() {
+    let server = JetStreamServer::start().await;
+    let (endpoint, _) = endpoint(400).await;
+    let bridge = Bridge::start_into("events", &config(&server, &endpoint, "")).await;
+    let headers: String = (0..2500).map(|n| format!("h{n}: v\r\n")).collect();
+    let headers = format!("NATS/1.0\r\nNats-Msg-Id: many\r\n{headers}\r\n");
+    server.0.publish_raw("orders.new", &headers, "x").await;
+    let letter = bridge.dead_letter("many").await;
+    let shown = bridge.command(&["deadletters", "show", &letter.letter.to_string()]);
+    assert!(shown.contains("h2499: v"), "{shown}");
+    let ledger = bridge.ledger_when("orders", |it| it.pending == 0).await;
+    assert_eq!(ledger.dead_lettered, 1);
+}
+
+/// `ledger forget` may be called while the subscription runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_a_forgotten_subscription_is_kept() {
+    let server = JetStreamServer::start().await;
+    let (endpoint, _) = endpoint(400).await;
+    let bridge = Bridge::start_into("events", &config(&server, &endpoint, "")).await;
+    bridge.command(&["ledger", "forget", "orders", "--yes"]);
+    let id = bridge.accept("orders.new", &[], "x").await;
+    assert_eq!(bridge.dead_letter(&id).await.status, Some(400));
+    let ledger = bridge.ledger_when("orders", |it| it.pending == 0).await;
+    assert_eq!(ledger.dead_lettered, 1);
+}
