@@ -2,6 +2,7 @@
 //! showed, and judges nothing.
 
 mod asynchronous;
+mod body;
 mod budget;
 mod cache;
 mod calls;

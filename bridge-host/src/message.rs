@@ -40,11 +40,16 @@ impl Message {
     /// counts, in the place of the first. Too much of it is refused.
     pub fn set_metadata(&mut self, entries: Vec<(String, String)>) -> Result<(), MetadataError> {
         MetadataSize::of(&entries).check()?;
+        self.set_any_metadata(entries);
+        Ok(())
+    }
+
+    /// The same, however much it is: whoever takes the message may refuse it.
+    pub fn set_any_metadata(&mut self, entries: Vec<(String, String)>) {
         self.metadata = match entries.len() {
             0 | 1 => entries,
             _ => metadata::unique(entries),
         };
-        Ok(())
     }
 
     /// Sets the value of a key, overwriting the one it has.

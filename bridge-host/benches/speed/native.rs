@@ -34,6 +34,7 @@ impl Target {
             options: Arc::new(Options {
                 connect_timeout: timeout,
                 first_byte_timeout: timeout,
+                deadline: None,
                 between_bytes_timeout: Some(timeout),
                 allow: Arc::new(Allow::default().with_endpoint(&url)),
             }),

@@ -106,12 +106,15 @@ impl Limiter {
 
     /// Takes so many bytes, if the limit allows.
     pub fn take(&mut self, bytes: u64) -> bool {
-        self.exceeded |= self.taken.saturating_add(bytes) > self.limit;
-        if !self.exceeded {
-            self.taken += bytes;
-            self.budget.taken.fetch_add(bytes, Relaxed);
+        let fits = bytes <= self.left();
+        match fits {
+            true => {
+                self.taken += bytes;
+                self.budget.taken.fetch_add(bytes, Relaxed);
+            }
+            false => self.exceeded = true,
         }
-        !self.exceeded
+        fits
     }
 
     /// Gives back what was taken.
@@ -172,6 +175,9 @@ mod tests {
         assert!(limiter.memory_growing(0, 60, None).unwrap());
         assert!(!limiter.memory_growing(60, 81, None).unwrap());
         assert!(limiter.exceeded());
+        // One that goes on without it may still take what there is.
+        assert!(limiter.take(20) && !limiter.take(1));
+        limiter.give_back(20);
         assert!(budget.has_room(40) && !budget.has_room(41));
         drop(limiter);
         assert!(budget.has_room(100));

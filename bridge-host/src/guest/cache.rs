@@ -25,6 +25,8 @@ impl Cache {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(folder)?;
+        #[cfg(unix)]
+        is_ours(folder)?;
         Ok(Self {
             folder: folder.into(),
         })
@@ -37,8 +39,8 @@ impl Cache {
             return None;
         }
         // SAFETY: `deserialize_file` runs the file as machine code, so it must
-        // be one that `serialize` made. The folder is writable by this user
-        // alone, the name binds the file to the component and to the engine's
+        // be one that `serialize` made. The folder is this user's and writable by
+        // nobody else, which `open` saw to; the name binds the file to the component and to the engine's
         // version and settings, and files appear under their name whole.
         match unsafe { Component::deserialize_file(engine, &path) } {
             Ok(component) => Some(component),
@@ -67,5 +69,41 @@ impl Cache {
         let digest = Sha256::digest(bytes);
         self.folder
             .join(format!("{digest:x}-{:016x}.cwasm", hasher.finish()))
+    }
+}
+
+/// Whoever may write to it may have this process run anything.
+#[cfg(unix)]
+fn is_ours(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+
+    let found = fs::metadata(folder)?;
+    let why = match found.uid() == rustix::process::geteuid().as_raw() {
+        false => "it belongs to another user: name a folder of your own in `guests.cache`",
+        true if found.mode() & 0o022 != 0 => {
+            "others may write to it, and what is in it is run: chmod go-w, or name another in `guests.cache`"
+        }
+        true => return Ok(()),
+    };
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_that_others_may_write_to_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        Cache::open(folder.path()).unwrap();
+        for (mode, expected) in [(0o755, true), (0o775, false), (0o707, false)] {
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(Cache::open(folder.path()).is_ok(), expected, "{mode:o}");
+        }
+        // The root of all folders is nobody's but root's.
+        let others = Cache::open(Path::new("/"));
+        assert_eq!(others.is_ok(), rustix::process::geteuid().is_root());
     }
 }

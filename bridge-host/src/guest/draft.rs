@@ -102,10 +102,8 @@ impl types::HostMessage for &mut State {
         metadata: Vec<(String, String)>,
     ) -> Result<()> {
         self.change(&this, |message| {
-            message.metadata.clear();
-            for (key, value) in metadata.into_iter().filter(|(key, _)| key != ID_KEY) {
-                message.add_metadata(key, value);
-            }
+            let others = metadata.into_iter().filter(|(key, _)| key != ID_KEY);
+            message.set_any_metadata(others.collect());
         })
     }
 

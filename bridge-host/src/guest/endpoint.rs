@@ -34,6 +34,8 @@ pub(super) struct Wanted {
     pub(super) replies: Replies,
     /// That of the request, on which the message's depends.
     pub(super) id: MessageId,
+    /// How many requests of the same id the call made before.
+    pub(super) before: usize,
 }
 
 impl Endpoint {
@@ -54,6 +56,7 @@ impl Endpoint {
         own.then(|| Wanted {
             replies: replies.clone(),
             id: id_of(request.headers()).unwrap_or_else(|| call.clone()),
+            before: 0,
         })
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{HeaderName, Request, Response};
+use http::{HeaderName, Method, Request, Response};
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 use wasmtime_wasi_http::{
@@ -85,16 +85,17 @@ impl Hooks {
         }
     }
 
-    /// No wait is longer than what is left of the call, less a little: so that
+    /// No wait ends later than the call does, less a little: so that
     /// the component learns of it, and tells.
     fn options(&self, asked: Option<RequestOptions>, deadline: Instant) -> Options {
-        let asked = asked.unwrap_or_default();
-        let left = deadline.saturating_duration_since(Instant::now());
+        let (asked, now) = (asked.unwrap_or_default(), Instant::now());
+        let left = deadline.saturating_duration_since(now);
         let left = left - LAST_WORD.min(left / 10);
         let within = |asked: Option<Duration>| asked.map_or(left, |asked| asked.min(left));
         Options {
             connect_timeout: within(asked.connect_timeout),
             first_byte_timeout: within(asked.first_byte_timeout),
+            deadline: Some(now + left),
             between_bytes_timeout: Some(within(asked.between_bytes_timeout)),
             allow: self.allow.clone(),
         }
@@ -133,7 +134,11 @@ impl Hooks {
         let handler = endpoint
             .as_ref()
             .and_then(|it| it.handler_for(request.uri()));
-        let wanted = endpoint.as_ref().and_then(|it| it.wants(&request, &id));
+        let mut wanted = endpoint.as_ref().and_then(|it| it.wants(&request, &id));
+        if let Some(wanted) = &mut wanted {
+            wanted.before = place.asked_for(&wanted.id);
+        }
+        let to_head = request.method() == Method::HEAD;
         let way = match handler {
             Some(handler) => Way::InProcess(handler, request, options.first_byte_timeout),
             None => Way::Network(self.client.begin(request, options)),
@@ -154,7 +159,7 @@ impl Hooks {
             if running.is_none() && wanted.is_none() {
                 return Ok(response);
             }
-            let (watched, open) = Open::new(response, running, wanted);
+            let (watched, open) = Open::new(response, to_head, running, wanted);
             place.keep(open);
             Ok(watched)
         };

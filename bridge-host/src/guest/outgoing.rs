@@ -26,6 +26,7 @@ use wasmtime_wasi_http::p2::types::{
 };
 use wasmtime_wasi_http::{Error, FieldMap, RequestOptions, WasiBody, WasiHttpView};
 
+use super::body::whole;
 use super::calls::act_for_caller;
 use super::http::Start;
 use super::state::State;
@@ -93,13 +94,17 @@ fn handle(
         Ok(request) => request,
         Err(code) => return Ok((Err(code),)),
     };
+    let (request, is_whole) = whole(request);
     let (start, sending) = state.hooks.send(request, options.transpose()?, true);
     let promise = match start {
         Start::Apart => Promise::Pending(spawn(sending)),
         Start::InCall => {
             begun(Box::pin(sending)).unwrap_or_else(|rest| Promise::Pending(spawn(rest)))
         }
-        Start::Handed => begun(Box::pin(sending)).unwrap_or_else(Promise::Handed),
+        Start::Handed if is_whole => begun(Box::pin(sending)).unwrap_or_else(Promise::Handed),
+        // Should the connection be closed already, the component could wait for
+        // room in the body, and nobody would open another to read it.
+        Start::Handed => Promise::Pending(spawn(sending)),
     };
     Ok((Ok(state.table.push(promise)?),))
 }

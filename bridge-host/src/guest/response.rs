@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::time::timeout;
@@ -21,7 +21,7 @@ use super::handler::{GRACE, Running};
 use super::messaging::ID_KEY;
 use super::outcome::{CallResult, Failure, Reply};
 use super::trace::Trace;
-use crate::message::{Message, MessageId};
+use crate::message::Message;
 
 /// A response whose end is waited for.
 pub(super) struct Open {
@@ -35,8 +35,6 @@ struct Head {
     wanted: Wanted,
     status: u16,
     headers: HeaderMap,
-    /// How many messages of the same request's id came before.
-    before: usize,
 }
 
 /// A body that the component reads as far as it likes, and the host to its end.
@@ -57,17 +55,21 @@ struct Flow {
 
 impl Open {
     /// The response for the component, and what is kept of it here. The
-    /// handler is the one that writes it.
+    /// handler is the one that writes it. To a HEAD the length is that of what
+    /// a GET would bring (RFC 9110, 8.6).
     pub(super) fn new(
         response: Response<WasiBody>,
+        to_head: bool,
         running: Option<Running>,
         wanted: Option<Wanted>,
     ) -> (Response<WasiBody>, Self) {
         let (head, body) = response.into_parts();
+        let no_body = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
+        let is_bodiless = to_head || no_body.contains(&head.status);
         let most = wanted.as_ref().map_or(0, |it| it.replies.max_size);
         let flow = Watched(Arc::new(Mutex::new(Flow {
             body: Some(body),
-            promised: length(&head.headers),
+            promised: length(&head.headers).filter(|_| !is_bodiless),
             kept: Vec::new(),
             limit: usize::try_from(most).unwrap_or(usize::MAX),
             too_long: false,
@@ -77,7 +79,6 @@ impl Open {
             wanted,
             status: head.status.as_u16(),
             headers: head.headers.clone(),
-            before: 0,
         });
         let body = flow.clone().boxed_unsync();
         let open = Self {
@@ -140,7 +141,7 @@ impl Head {
         message.metadata.retain(|(key, _)| key != ID_KEY);
         Reply {
             message,
-            id: self.wanted.id.reply(&self.wanted.replies.by, self.before),
+            id: (self.wanted.id).reply(&self.wanted.replies.by, self.wanted.before),
         }
     }
 
@@ -184,12 +185,7 @@ pub(super) async fn conclude(
 
 async fn finish(all: Vec<Open>) -> Result<Vec<Reply>, CallResult> {
     let mut replies = Vec::new();
-    let mut ids: Vec<MessageId> = Vec::new();
-    for mut open in all {
-        if let Some(head) = &mut open.reply {
-            head.before = ids.iter().filter(|id| **id == head.wanted.id).count();
-            ids.push(head.wanted.id.clone());
-        }
+    for open in all {
         replies.extend(open.finish().await?);
     }
     Ok(replies)
@@ -276,5 +272,26 @@ impl Body for Watched {
         let flow = self.lock();
         let body = flow.body.as_ref();
         body.map_or(SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Empty;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_length_promises_a_body_where_there_is_one() {
+        for (status, to_head, is_whole) in
+            [(200, false, false), (200, true, true), (304, false, true)]
+        {
+            let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
+            let mut response = Response::new(body);
+            *response.status_mut() = status.try_into().unwrap();
+            response.headers_mut().insert(CONTENT_LENGTH, 5.into());
+            let (_, open) = Open::new(response, to_head, None, None);
+            assert_eq!(open.finish().await.is_ok(), is_whole, "{status} {to_head}");
+        }
     }
 }

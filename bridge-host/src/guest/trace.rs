@@ -11,6 +11,7 @@ use super::outcome::{Exchange, Failure};
 use super::response::Open;
 use super::time::Waits;
 use crate::http::retry_after;
+use crate::message::MessageId;
 
 /// Shared with the tasks that carry the exchanges out.
 #[derive(Clone, Default)]
@@ -23,6 +24,8 @@ pub(super) struct Trace {
 struct Inner {
     exchanges: Vec<Exchange>,
     open: Vec<Open>,
+    /// The ids of requests whose responses become messages.
+    asked: Vec<MessageId>,
     /// How an HTTP handler ended in the last exchange, where it gave no answer.
     failure: Option<Failure>,
 }
@@ -77,6 +80,16 @@ impl Trace {
 }
 
 impl Place {
+    /// Its response becomes a message, if it comes: how many others of this id
+    /// were asked for before, whatever became of them. So the number is the same
+    /// on each attempt.
+    pub(super) fn asked_for(&self, id: &MessageId) -> usize {
+        let mut inner = self.trace.lock();
+        let before = inner.asked.iter().filter(|other| *other == id).count();
+        inner.asked.push(id.clone());
+        before
+    }
+
     /// The head of the response is there.
     pub(super) fn answered(&self, response: &Response<WasiBody>) {
         self.set(
@@ -106,5 +119,19 @@ impl Place {
                 took,
             };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_are_numbered_as_they_are_asked_for() {
+        let trace = Trace::default();
+        let [one, two] = ["one", "two"].map(|id| MessageId::parse(id).unwrap());
+        let asked = |id| trace.begin().asked_for(id);
+        // Whatever becomes of the first.
+        assert_eq!([asked(&one), asked(&two), asked(&one)], [0, 0, 1]);
     }
 }

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -28,6 +28,8 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// From the connection to the head of the response.
     pub first_byte_timeout: Duration,
+    /// The head has to be there by then, however long connecting took.
+    pub deadline: Option<Instant>,
     /// The longest the body may stall.
     pub between_bytes_timeout: Option<Duration>,
     /// What may be reached.
@@ -156,12 +158,13 @@ where
             request,
         } = self;
         let was_kept = kept.is_some();
-        let connection = match kept {
-            Some(connection) => connection,
+        let limit = route.options.first_byte_timeout;
+        let (connection, limit) = match kept {
+            Some(connection) => (connection, limit),
             // In a box, as it is rare and large beside an exchange.
-            None => Box::pin(route.open()).await?,
+            None => (Box::pin(route.open()).await?, route.within(limit)),
         };
-        match route.exchange(connection, request).await {
+        match route.exchange(connection, request, limit).await {
             Ok(response) => response,
             // A connection that was kept may have been closed meanwhile. hyper
             // hands the request back only when not a byte of it was written, so
@@ -169,7 +172,8 @@ where
             Err(request) if was_kept => {
                 Box::pin(async {
                     let connection = route.open().await?;
-                    let result = route.exchange(connection, *request).await;
+                    let limit = route.within(limit);
+                    let result = route.exchange(connection, *request, limit).await;
                     result.unwrap_or_else(|_| Err(never_sent()))
                 })
                 .await
@@ -223,6 +227,14 @@ where
         }
     }
 
+    /// So long, or what is left of the whole exchange's time.
+    fn within(&self, limit: Duration) -> Duration {
+        let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
+        self.options
+            .deadline
+            .map_or(limit, |it| limit.min(left(it)))
+    }
+
     async fn connect(&self) -> Result<Connection<B>, HttpError> {
         let Options {
             allow,
@@ -230,7 +242,8 @@ where
             ..
         } = &self.options;
         let tls = &self.client.shared.tls;
-        let (sender, peer) = connect(&self.target, allow, tls, *connect_timeout).await?;
+        let limit = self.within(*connect_timeout);
+        let (sender, peer) = connect(&self.target, allow, tls, limit).await?;
         self.client.sweep_in_background();
         self.slot.learn(&sender, peer);
         Ok((sender, peer))
@@ -241,8 +254,8 @@ where
         &self,
         (sender, peer): Connection<B>,
         mut request: Request<B>,
+        limit: Duration,
     ) -> Result<Result<Response<ResponseBody<B>>, HttpError>, Box<Request<B>>> {
-        let limit = self.options.first_byte_timeout;
         let (result, lease) = match sender {
             Sender::Http1(mut sender) => {
                 self.target.to_http1(&mut request, &self.slot.host_header);

@@ -27,6 +27,7 @@ fn options(endpoint: &str) -> Options {
     Options {
         connect_timeout: Duration::from_secs(10),
         first_byte_timeout: Duration::from_secs(10),
+        deadline: None,
         between_bytes_timeout: Some(Duration::from_secs(10)),
         allow: Arc::new(Allow::default().with_endpoint(&endpoint.parse().unwrap())),
     }

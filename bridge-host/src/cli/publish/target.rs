@@ -80,6 +80,7 @@ impl Bridge {
             options: Options {
                 connect_timeout: Duration::from_secs(10),
                 first_byte_timeout: PATIENCE,
+                deadline: None,
                 between_bytes_timeout: Some(PATIENCE),
                 allow: Arc::new(Allow::default().with_endpoint(&batch)),
             },

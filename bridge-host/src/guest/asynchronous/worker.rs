@@ -149,6 +149,7 @@ async fn run(
             store,
             bindings,
             watch: &watch,
+            memory: limits.memory,
         }
         .serve(queue, share, half)
         .await
@@ -174,7 +175,8 @@ async fn run(
     };
     Err(End {
         failure,
-        in_flight: watch.in_flight.load(Relaxed),
+        // One that was given up may have been at it.
+        in_flight: watch.in_flight.load(Relaxed) + watch.given_up.load(Relaxed),
     })
 }
 
@@ -183,6 +185,8 @@ struct Desk<'a> {
     store: &'a Accessor<State>,
     bindings: &'a Receiver,
     watch: &'a Watch,
+    /// The most that the instance may have, in bytes.
+    memory: u64,
 }
 
 impl Desk<'_> {
@@ -237,11 +241,19 @@ impl Desk<'_> {
         let handler = self.bindings.bridge_messaging_incoming_handler();
         let function = handler.func_handle();
         let called = self.store.with(|mut store| {
-            let (message, state) = receive(store.as_context_mut(), call, trace)?;
+            let Some((message, state)) = receive(store.as_context_mut(), call, trace) else {
+                return Ok(None);
+            };
             let called = function.start_call_concurrent(&mut store, (message,))?;
             store.data_mut().hooks.calls.add(called.task(), state);
-            Ok::<_, wasmtime::Error>(called)
+            Ok::<_, wasmtime::Error>(Some(called))
         })?;
+        let Some(called) = called else {
+            // Beside the others there is no room for it.
+            let _ = answer.send(Answer::Lost(Failure::OutOfMemory(self.memory)));
+            in_flight.fetch_sub(1, Relaxed);
+            return Ok(Finish::Returned);
+        };
         let task = called.task();
         let finish = tokio::select! {
             biased;
@@ -285,18 +297,21 @@ async fn next(queue: &mut UnboundedReceiver<Job>, idle: bool) -> Option<Job> {
     }
 }
 
-/// What `handle` is called with, and the record of the call.
+/// What `handle` is called with, and the record of the call; `None` where the
+/// instance has no room for the message.
 fn receive(
     mut store: StoreContextMut<'_, State>,
     call: Call,
     trace: Trace,
-) -> Result<(Resource<HeldMessage>, CallState)> {
+) -> Option<(Resource<HeldMessage>, CallState)> {
     let Call {
         message,
         id,
         reply_to,
         timeout,
     } = call;
-    let held = store.data_mut().receive(message, id.clone(), reply_to)?;
-    Ok((held, CallState::with(trace, id, timeout)))
+    let state = store.data_mut();
+    state.limiter.forget_excess();
+    let held = state.receive(message, id.clone(), reply_to).ok()?;
+    Some((held, CallState::with(trace, id, timeout)))
 }

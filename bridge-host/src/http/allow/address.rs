@@ -87,8 +87,10 @@ impl Reach {
 
     fn of_v4(address: Ipv4Addr) -> Self {
         match address.octets() {
-            // 100.100.100.200 is Alibaba's; the others use link-local.
-            [169, 254, ..] | [100, 100, 100, 200] => Self::Metadata,
+            // Alibaba's, Oracle's and Azure's; the others use link-local.
+            [169, 254, ..] | [100, 100, 100, 200] | [192, 0, 0, 192] | [168, 63, 129, 16] => {
+                Self::Metadata
+            }
             // This network, private, shared, loopback.
             [0 | 10 | 127, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => {
                 Self::Private
@@ -197,6 +199,8 @@ mod tests {
             Reach::Metadata,
             &[
                 "169.254.169.254",
+                "168.63.129.16",
+                "192.0.0.192",
                 "fe80::1",
                 "fd00:ec2::254",
                 "::ffff:169.254.0.1",

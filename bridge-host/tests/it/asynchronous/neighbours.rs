@@ -85,3 +85,16 @@ async fn one_that_never_returns_is_given_up() {
         "two attempts of 1 s"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_traps_once_it_was_given_up_costs_nobody_an_attempt() {
+    let (bridge, _consumer) = start("timeout = \"3s\"").await;
+    let trap = [("x-do", "/trap-after?3500")];
+    let bad = bridge.accept("told", &trap, "").await;
+    tokio::time::sleep(Duration::from_millis(2700)).await;
+    bridge.accept("told", &[("x-do", "/wait?1000")], "").await;
+    bridge.ledger_when("told", |it| it.filtered == 1).await;
+    let retries = bridge.log();
+    let mut retries = retries.iter().filter(|line| line.contains("\"retry\""));
+    assert!(retries.all(|line| line.contains(&bad)));
+}

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bridge_host::http::{Client, HttpError, Settings};
 use bytes::Bytes;
@@ -43,6 +43,21 @@ async fn the_handshake_takes_too_long() {
     options.connect_timeout = Duration::from_millis(50);
     let error = post(&client(), &url, &options).await.err().unwrap();
     assert!(matches!(error, HttpError::ConnectTimeout { .. }), "{error}");
+}
+
+/// However long a part of it may take, all of it ends by then.
+#[tokio::test]
+async fn the_deadline_is_over() {
+    let url = server::raw(|stream| async move {
+        std::future::pending::<()>().await;
+        drop(stream);
+    })
+    .await;
+    let (mut options, began) = (options(&url), Instant::now());
+    options.deadline = Some(began + Duration::from_millis(100));
+    let error = post(&client(), &url, &options).await.err().unwrap();
+    assert!(matches!(error, HttpError::ResponseTimeout(_)), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(5));
 }
 
 #[tokio::test]

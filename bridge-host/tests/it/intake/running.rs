@@ -219,6 +219,7 @@ impl Post {
         let options = Options {
             connect_timeout: limit,
             first_byte_timeout: limit,
+            deadline: None,
             between_bytes_timeout: Some(limit),
             allow: Arc::new(Allow::default().with_endpoint(self.request.uri())),
         };

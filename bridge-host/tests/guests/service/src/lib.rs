@@ -50,6 +50,10 @@ impl Guest for Service {
                 }
             }
             "/trap" => panic!("told to trap"),
+            "/trap-after" => {
+                _ = wait(query).await;
+                panic!("told to trap late")
+            }
             "/trap-late" => Ok(body::trapping()),
             "/hang-late" => Ok(body::hanging()),
             "/busy" => respond(503, &[("retry-after", b"1")], b"come again"),
