@@ -12,11 +12,13 @@ mod flow;
 mod forward;
 mod grants;
 mod handler;
+mod http;
 mod letters;
 mod load;
 mod mask;
 mod nats;
 mod parts;
+mod pem;
 mod policy;
 mod process;
 mod read;
@@ -59,6 +61,8 @@ pub struct Config {
     pub log: Log,
     /// What all components share.
     pub guests: Guests,
+    /// How requests go to endpoints on the network.
+    pub http: crate::http::Settings,
     /// How long deliveries under way may take to end at shutdown.
     pub drain: Duration,
     /// By name; [`EMBEDDED`] is always among them.

@@ -31,7 +31,7 @@ use crate::admin::Admin;
 use crate::broker::Broker;
 use crate::config::Config;
 use crate::guest::Runtime;
-use crate::{http, ingest};
+use crate::ingest;
 
 /// A bridge that has all that it needs, and has not begun.
 pub struct Host {
@@ -57,11 +57,7 @@ impl Host {
         let threads = Threads::start(&wanted).map_err(HostError::Thread)?;
         let brokers = Brokers::open(config, &threads).await?;
         let connections = Arc::new(brokers.connections());
-        let runtime = Runtime::new(
-            &config.guests.cache,
-            config.guests.memory,
-            &http::Settings::default(),
-        )?;
+        let runtime = Runtime::new(&config.guests.cache, config.guests.memory, &config.http)?;
         let mut subscriptions = Vec::new();
         for (n, each) in config.subscriptions.iter().enumerate() {
             let places = threads.of(n);

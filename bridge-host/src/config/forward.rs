@@ -48,6 +48,7 @@ impl Config {
         Self {
             intake: ingest::Settings::default(),
             log: Log::default(),
+            http: crate::http::Settings::default(),
             guests: Guests {
                 memory: GUEST_MEMORY,
                 cache: default_cache(environment),

@@ -1,9 +1,9 @@
 //! Connections of the types `nats` and `jetstream`, and the table `consumer` of
 //! subscriptions that come from the latter.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
+use super::pem;
 use super::section::Section;
 use super::text::Text;
 use super::value::Value;
@@ -205,45 +205,13 @@ fn tls(value: &Value<'_>) -> Tls {
     let Some(mut section) = value.section("`tls`") else {
         return tls;
     };
-    tls.ca_file = section.take("ca_file").and_then(|value| file(&value));
-    let certificate = section.take("cert_file").map(|value| file(&value));
-    let key = section.take("key_file").map(|value| file(&value));
-    tls.client = match (certificate, key) {
-        (Some(certificate), Some(key)) => certificate.zip(key),
-        (Some(_), None) => {
-            section.missing("key_file", "a certificate comes with its key");
-            None
-        }
-        (None, Some(_)) => {
-            section.missing("cert_file", "a key comes with its certificate");
-            None
-        }
-        (None, None) => None,
-    };
+    tls.ca_file = pem::ca(&mut section);
+    tls.client = pem::client(&mut section);
     if let Some(required) = section.take("required").and_then(|value| value.flag()) {
         tls.required = required;
     }
     section.finish();
     tls
-}
-
-/// A file of certificates, or of a key, that can be read.
-fn file(value: &Value<'_>) -> Option<PathBuf> {
-    let path = value.path()?;
-    let text = match std::fs::read(&path) {
-        Ok(text) => String::from_utf8_lossy(&text).into_owned(),
-        Err(error) => {
-            let what = format!("cannot read {}: {error}", path.display());
-            value.fault(what, "it has to be a PEM file that this user may read");
-            return None;
-        }
-    };
-    if !text.contains("-----BEGIN ") {
-        let what = format!("{} is no PEM file", path.display());
-        value.fault(what, "one has a line such as -----BEGIN CERTIFICATE-----");
-        return None;
-    }
-    Some(path)
 }
 
 fn stream(value: &Value<'_>) -> Stream {

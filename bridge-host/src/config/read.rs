@@ -4,7 +4,7 @@ use toml::de::DeTable;
 
 use super::load::Inspect;
 use super::section::{Reader, Section};
-use super::{Config, Connection, connections, fit, process, subscriptions};
+use super::{Config, Connection, connections, fit, http, process, subscriptions};
 
 /// Reads everything; faults go to the reader. Only without any is the result
 /// what the user wrote.
@@ -20,6 +20,7 @@ pub(super) fn read<'a>(
     let mut config = Config {
         intake: process::intake(top.take("intake"), &names),
         log: process::log(top.take("log")),
+        http: http::read(top.take("http")),
         drain: process::shutdown(top.take("shutdown")),
         subscriptions: subscriptions::read(top.take("subscriptions"), &names, &guests, inspect),
         guests,

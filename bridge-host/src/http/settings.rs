@@ -9,6 +9,9 @@ use std::time::Duration;
 pub struct Settings {
     /// A PEM file of certificates that are trusted beside the system's.
     pub ca_file: Option<PathBuf>,
+    /// PEM files of this host's certificate, with those that vouch for it, and
+    /// of its key: for endpoints that ask for one.
+    pub client: Option<(PathBuf, PathBuf)>,
     /// A connection that nobody used for this long is closed.
     pub idle_timeout: Duration,
     /// So many idle connections are kept to one authority.
@@ -19,12 +22,18 @@ impl Settings {
     /// No idle connection is kept longer, whatever is set: most servers and
     /// load balancers have forgotten it by then.
     pub const MAX_IDLE_TIMEOUT: Duration = Duration::from_secs(90);
+
+    /// Whether the files are what they should be.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        super::tls::connector(self).map(drop)
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             ca_file: None,
+            client: None,
             idle_timeout: Duration::from_secs(60),
             max_idle: 256,
         }
@@ -37,6 +46,14 @@ pub enum SettingsError {
     /// The file cannot be read, or is no PEM.
     #[error("cannot read certificates from {path}: {reason}")]
     CaFile {
+        /// As it was set.
+        path: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The file is no key, or not that of the certificate.
+    #[error("cannot use the key in {path}: {reason}")]
+    KeyFile {
         /// As it was set.
         path: PathBuf,
         /// What went wrong.

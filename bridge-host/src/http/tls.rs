@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
@@ -26,30 +26,47 @@ pub(super) fn connector(settings: &Settings) -> Result<TlsConnector, SettingsErr
         add_file(&mut roots, path)?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("ring serves the default versions of TLS")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let mut config = match &settings.client {
+        None => config.with_no_client_auth(),
+        Some((certificates, key_file)) => {
+            let fault = |error: String| SettingsError::KeyFile {
+                path: key_file.clone(),
+                reason: error,
+            };
+            let key = PrivateKeyDer::from_pem_file(key_file);
+            let key = key.map_err(|error| fault(error.to_string()))?;
+            let config = config.with_client_auth_cert(certificates_in(certificates)?, key);
+            config.map_err(|error| fault(error.to_string()))?
+        }
+    };
     config.alpn_protocols = vec![H2.to_vec(), b"http/1.1".to_vec()];
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
 fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), SettingsError> {
-    let fault = |reason: String| SettingsError::CaFile {
-        path: path.into(),
-        reason,
-    };
-    let certificates = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| fault(error.to_string()))?;
-    if certificates.is_empty() {
-        return Err(SettingsError::NoCertificate(path.into()));
-    }
-    for certificate in certificates {
-        roots
-            .add(certificate)
-            .map_err(|error| fault(error.to_string()))?;
+    for certificate in certificates_in(path)? {
+        roots.add(certificate).map_err(|error| fault(path, error))?;
     }
     Ok(())
+}
+
+fn certificates_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
+    let certificates = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| fault(path, error))?;
+    match certificates.is_empty() {
+        true => Err(SettingsError::NoCertificate(path.into())),
+        false => Ok(certificates),
+    }
+}
+
+fn fault(path: &Path, error: impl ToString) -> SettingsError {
+    SettingsError::CaFile {
+        path: path.into(),
+        reason: error.to_string(),
+    }
 }

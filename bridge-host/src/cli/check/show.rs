@@ -44,6 +44,13 @@ fn process(lines: &mut Lines, view: &View) {
         "components",
         &format!("{} in all; compiled in {}", view.guest_memory, view.cache),
     );
+    let http = &view.http;
+    if let Some(file) = &http.ca_file {
+        lines.line("trusts", &format!("{file}, and the system's authorities"));
+    }
+    if let Some(file) = &http.cert_file {
+        lines.line("shows", &format!("{file} to endpoints that ask"));
+    }
     lines.line("shutdown", &format!("drains for {} at most", view.drain));
 }
 
@@ -98,7 +105,10 @@ fn policy(lines: &mut Lines, policy: &Policy) {
 fn to(lines: &mut Lines, name: &str, to: &To) {
     lines.line(name, &format!("{} {}", to.method, to.url));
     if let Some(handler) = &to.handler {
-        lines.line("answered by", &format!("{}, in process", handler.component));
+        let through = handler.through.iter().chain([&handler.component]);
+        let through: Vec<_> = through.map(String::as_str).collect();
+        let parts = through.join(" > ");
+        lines.line("answered by", &format!("{parts}, in process"));
         lines.line("granted", &granted(handler));
     }
     lines.line(

@@ -24,6 +24,7 @@ pub(super) struct View {
     pub(super) intake: Intake,
     pub(super) guest_memory: String,
     pub(super) cache: String,
+    pub(super) http: Http,
     pub(super) drain: String,
     pub(super) connections: Vec<Broker>,
     pub(super) subscriptions: Vec<Policy>,
@@ -35,6 +36,16 @@ pub(super) struct Intake {
     pub(super) address: String,
     pub(super) token: bool,
     pub(super) into: String,
+}
+
+/// How requests go to endpoints on the network.
+#[derive(Serialize)]
+pub(super) struct Http {
+    /// Trusted beside the system's.
+    pub(super) ca_file: Option<String>,
+    pub(super) cert_file: Option<String>,
+    pub(super) idle_timeout: String,
+    pub(super) max_idle: usize,
 }
 
 /// The effective policy of a subscription.
@@ -94,6 +105,8 @@ pub(super) struct To {
 #[derive(Serialize)]
 pub(super) struct Handler {
     pub(super) component: String,
+    /// The HTTP middlewares in front of it, outermost first.
+    pub(super) through: Vec<String>,
     pub(super) dirs: Vec<Folder>,
     /// Names only.
     pub(super) env: Vec<String>,
@@ -151,6 +164,7 @@ impl View {
             },
             guest_memory: show_size(config.guests.memory),
             cache: config.guests.cache.display().to_string(),
+            http: http(&config.http),
             drain: show_duration(config.drain),
             connections: config
                 .connections
@@ -163,6 +177,16 @@ impl View {
                 .map(|one| policy(one, &config.connections[&one.from]))
                 .collect(),
         }
+    }
+}
+
+fn http(settings: &crate::http::Settings) -> Http {
+    let shown = |file: &std::path::PathBuf| file.display().to_string();
+    Http {
+        ca_file: settings.ca_file.as_ref().map(shown),
+        cert_file: settings.client.as_ref().map(|(file, _)| shown(file)),
+        idle_timeout: show_duration(settings.idle_timeout),
+        max_idle: settings.max_idle,
     }
 }
 
@@ -260,6 +284,11 @@ fn handler(handler: &config::Handler) -> Handler {
     let grant = &handler.grant;
     Handler {
         component: handler.file.display().to_string(),
+        through: handler
+            .through
+            .iter()
+            .map(|file| file.display().to_string())
+            .collect(),
         dirs: grant.dirs.iter().map(folder).collect(),
         env: grant.env.iter().map(|(name, _)| name.clone()).collect(),
     }
