@@ -49,8 +49,9 @@ impl Admin {
     }
 
     /// `GET /readyz`: 503 while it starts, once it has begun to stop, and while
-    /// something that it needs has failed or is not there.
-    pub fn readiness(&self) -> Response<Full<Bytes>> {
+    /// something that it needs has failed or is not there. The reason names
+    /// brokers and their addresses, which are not for everybody.
+    pub fn readiness(&self, with_reason: bool) -> Response<Full<Bytes>> {
         let ready = self.ready.load(Ordering::Relaxed);
         let reason = match ready {
             true => (self.trouble)(),
@@ -58,10 +59,13 @@ impl Admin {
         };
         match reason {
             None => json(StatusCode::OK, &serde_json::json!({ "status": "ready" })),
-            Some(reason) => json(
-                StatusCode::SERVICE_UNAVAILABLE,
-                &serde_json::json!({ "status": "not ready", "reason": reason }),
-            ),
+            Some(reason) => {
+                let mut told = serde_json::json!({ "status": "not ready" });
+                if with_reason {
+                    told["reason"] = reason.into();
+                }
+                json(StatusCode::SERVICE_UNAVAILABLE, &told)
+            }
         }
     }
 

@@ -76,7 +76,9 @@ fn connection(entry: &Value<'_>, standard: &Settings) -> Option<Connection> {
     if entry.key == EMBEDDED && !matches!(kind, Type::Embedded) {
         entry.reader.fault(
             entry.key_span.clone(),
-            format!("`{EMBEDDED}` is the embedded broker, which keeps dead letters too"),
+            format!(
+                "`{EMBEDDED}` is the name of the built-in broker, which cannot be of another type"
+            ),
             "give this connection another name, and subscriptions `from = \"…\"`",
         );
         return None;

@@ -24,8 +24,11 @@ fn one(value: Value<'_>) -> Option<(String, Endpoint)> {
     let endpoint = endpoint::read(&value)?;
     if endpoint.handler.is_some() {
         value.fault(
-            "an endpoint with a name of its own is a component",
-            "only `to` may be one: name a URL here",
+            format!(
+                "the endpoint `{}` has to be a URL, and is a component",
+                value.key
+            ),
+            "only `to` may be a component",
         );
         return None;
     }

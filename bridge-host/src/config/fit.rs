@@ -1,6 +1,6 @@
 //! What has to fit between a subscription and the connection it comes from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::fault::Fault;
 use super::letters;
@@ -15,7 +15,7 @@ pub(super) fn fit(
     connections: &mut BTreeMap<String, Connection>,
     subscriptions: &[Subscription],
 ) {
-    let mut groups = BTreeSet::new();
+    let mut groups = BTreeMap::new();
     for subscription in subscriptions {
         let one = One {
             reader,
@@ -78,16 +78,18 @@ impl<'a> One<'a> {
     }
 
     /// No two subscriptions share messages by accident.
-    fn group(&self, groups: &mut BTreeSet<(&'a str, String)>) {
+    fn group(&self, groups: &mut BTreeMap<(&'a str, String), &'a str>) {
         let from = &self.subscription.from;
         let consumer = self.subscription.consumer.as_ref();
-        let durable = consumer.and_then(|consumer| consumer.durable.clone());
-        let group = durable.unwrap_or_else(|| legal_name(&self.subscription.name));
-        if !groups.insert((from, group.clone())) {
+        let given = consumer.and_then(|consumer| consumer.durable.clone());
+        let durable = given.is_some();
+        let group = given.unwrap_or_else(|| legal_name(&self.subscription.name));
+        let name = self.subscription.name.as_str();
+        if let Some(other) = groups.insert((from, group.clone()), name) {
             self.fault(
-                "name",
-                format!("another subscription from `{from}` shares messages as {group:?} too"),
-                "name one of them otherwise: letters, digits, `-` and `_` stay as they are",
+                if durable { "consumer" } else { "name" },
+                format!("{other:?} and {name:?} would share the messages of {group:?} on `{from}`"),
+                "name one of them otherwise, or its consumer (`consumer.durable`): letters, digits, `-` and `_` stay as they are",
             );
         }
     }

@@ -66,10 +66,10 @@ pub(super) fn limits(value: Option<Value<'_>>, guests: &Guests) -> Limits {
     {
         limits.memory = size;
         if size > guests.memory {
-            let all = super::show_size(guests.memory);
+            let (one, all) = (super::show_size(size), super::show_size(guests.memory));
             value.fault(
-                format!("one instance may have more than all together, which have {all}"),
-                "lower it, or raise `memory` in [guests]",
+                format!("`limits.memory`, {one}, is more than `guests.memory`, {all}"),
+                "lower it, or raise `memory` in [guests], which all instances share",
             );
         }
     }

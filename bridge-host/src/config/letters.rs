@@ -64,7 +64,7 @@ pub(super) fn fit(
     }
     if subscription.policy.blocks() {
         fault(
-            "a dead letter on a topic cannot block its key: whoever takes it from there would have to tell".into(),
+            "`dead_letters` and on_dead_letter = \"block\" exclude each other: nobody would tell when a letter on a topic is done with".into(),
             "leave `dead_letters` out, or set on_dead_letter = \"skip\"",
         );
     }

@@ -125,7 +125,7 @@ fn auth(section: &mut Section<'_>) -> Option<Auth> {
         section.reader.fault(
             section.span.clone(),
             format!(
-                "{} has several of `token`, `user`, `nkey`, `credentials`",
+                "{} has several of `token`, `user` with `password`, `nkey`, `credentials`",
                 section.name
             ),
             "a server asks for one of them: leave the others out",
@@ -185,7 +185,7 @@ fn nkey(value: &Value<'_>) -> Option<Secret> {
 fn credentials(value: &Value<'_>) -> Option<Secret> {
     let text = secret_text(value)?;
     const PARTS: [(&str, &str); 2] = [
-        ("BEGIN NATS USER JWT", "no token of a user"),
+        ("BEGIN NATS USER JWT", "no JWT of a user"),
         ("BEGIN USER NKEY SEED", "no seed of a user"),
     ];
     let found = |part: &&(&str, &str)| !text.expose().contains(part.0);

@@ -29,7 +29,7 @@ const SIZES: [(&str, u64); 9] = [
 
 /// What a duration looks like, for those who wrote something else.
 pub(super) const DURATION_HELP: &str =
-    "a whole number and one of ms, s, m, h, d: \"500ms\", \"30s\", \"1h\"";
+    "a whole number and one of ms, s, m, h, d, at most 3650d: \"500ms\", \"30s\", \"1h\"";
 /// What a rate looks like, for those who wrote something else.
 pub(super) const RATE_HELP: &str =
     "a whole number from 1 on, a slash and one of s, m, h, d: \"100/s\", \"30/m\"";
@@ -109,13 +109,21 @@ pub fn show_rate(count: u32, per: Duration) -> String {
 
 /// A size as a reader likes it: `64MiB` where it is whole, else in bytes.
 pub fn show_size(bytes: u64) -> String {
-    let units = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
-    units
-        .iter()
-        .find(|(_, shift)| bytes > 0 && bytes.trailing_zeros() >= *shift)
-        .map_or(format!("{bytes} bytes"), |(unit, shift)| {
-            format!("{}{unit}", bytes >> shift)
-        })
+    const UNITS: [(&str, u64); 8] = [
+        ("TiB", 1 << 40),
+        ("TB", 1_000_000_000_000),
+        ("GiB", 1 << 30),
+        ("GB", 1_000_000_000),
+        ("MiB", 1 << 20),
+        ("MB", 1_000_000),
+        ("KiB", 1 << 10),
+        ("kB", 1_000),
+    ];
+    let fits = |(_, unit): &&(&str, u64)| bytes > 0 && bytes.is_multiple_of(*unit);
+    match UNITS.iter().find(fits) {
+        Some((name, unit)) => format!("{}{name}", bytes / unit),
+        None => format!("{bytes} bytes"),
+    }
 }
 
 #[cfg(test)]
@@ -182,6 +190,6 @@ mod tests {
         assert_eq!(show_duration(Duration::from_secs(3601)), "1h");
         assert_eq!(show_duration(Duration::ZERO), "0s");
         assert_eq!(show_size(64 << 20), "64MiB");
-        assert_eq!(show_size(1000), "1000 bytes");
+        assert_eq!(show_size(1000), "1kB");
     }
 }

@@ -40,14 +40,14 @@ impl<'a> Value<'a> {
     pub(super) fn wrong_kind(&self, wanted: &str, help: impl Into<String>) {
         let found = match self.value {
             DeValue::String(_) => "a text",
-            DeValue::Integer(_) | DeValue::Float(_) => "a bare number",
+            DeValue::Integer(_) | DeValue::Float(_) => "a number without quotes",
             DeValue::Boolean(_) => "a truth value",
             DeValue::Datetime(_) => "a date",
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
         self.fault(
-            format!("{} is {wanted}, not {found}", quote(&self.key)),
+            format!("{} has to be {wanted}, and is {found}", quote(&self.key)),
             help,
         );
     }
@@ -146,7 +146,7 @@ impl<'a> Value<'a> {
     /// A whole number from 1 on.
     pub(super) fn count(&self) -> Option<u32> {
         let DeValue::Integer(number) = self.value else {
-            self.wrong_kind("a whole number", format!("write {} = 1 or more", self.key));
+            self.wrong_kind("a whole number", format!("{} = 1, or more", self.key));
             return None;
         };
         let count = u32::from_str_radix(number.as_str(), number.radix()).ok();

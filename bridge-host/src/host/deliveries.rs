@@ -127,7 +127,7 @@ mod tests {
         let panics = async { panic!("a fault, made for this test") };
         deliveries.spawn("orders".into(), panics, &Handle::current());
         let unready = async {
-            while admin.readiness().status() == StatusCode::OK {
+            while admin.readiness(true).status() == StatusCode::OK {
                 tokio::task::yield_now().await;
             }
         };

@@ -49,12 +49,14 @@ impl Intake {
         let path = request.uri().path();
         // A probe has no token, and learns nothing that is worth one.
         let is_probe = path == "/healthz" || path == "/readyz";
+        let authorized = self.authorize(&request);
+        let is_known = authorized.is_ok();
         if !is_probe {
-            self.authorize(&request)?;
+            authorized?;
         }
         match path {
             "/healthz" => read_only(&request).map(|()| admin(self.admin.health())),
-            "/readyz" => read_only(&request).map(|()| admin(self.admin.readiness())),
+            "/readyz" => read_only(&request).map(|()| admin(self.admin.readiness(is_known))),
             "/ledger" => {
                 read_only(&request)?;
                 Ok(admin(self.admin.ledger().await))

@@ -95,6 +95,13 @@ async fn a_token_when_there_is_one() {
     check(&without, 401, "authorization: Bearer");
     let probe = bridge.request(Method::GET, "/healthz").send("").await;
     assert_eq!(probe.status, 200);
+    // Why it is not ready is for those who have it.
+    bridge.admin.set_ready(false);
+    let probe = bridge.request(Method::GET, "/readyz").send("").await;
+    assert_eq!(probe.status, 503);
+    assert_eq!(probe.json(), serde_json::json!({ "status": "not ready" }));
+    let probe = with(Method::GET, "/readyz", "bearer open sesame").await;
+    assert!(probe.json()["reason"].is_string());
 
     let right = "bearer open sesame";
     assert_eq!(with(Method::POST, "/topics/t", right).await.status, 202);
