@@ -78,20 +78,18 @@ impl Worker {
         self.again = None;
         let mut in_flight = in_flight;
         let asks = self.engine.blocked.suspected(&incoming.message).is_some();
-        let mut head = match self.turn(incoming).await {
-            Ok(head) => {
-                // While it asked, a pause may have begun.
-                if let Some(place) = in_flight.take_if(|_| asks) {
-                    place.settled(Settled::Waits);
-                }
-                head
-            }
-            Err(end) => {
-                if let Some(place) = in_flight.filter(|_| end == End::Settled) {
-                    place.settled(Settled::Waits);
-                }
-                return end;
-            }
+        let turn = self.turn(incoming).await;
+        let gives_up_its_place = match &turn {
+            // While it asked, a pause may have begun.
+            Ok(_) => asks,
+            Err(end) => *end == End::Settled,
+        };
+        if let Some(place) = in_flight.take_if(|_| gives_up_its_place) {
+            place.settled(Settled::Waits);
+        }
+        let mut head = match turn {
+            Ok(head) => head,
+            Err(end) => return end,
         };
         loop {
             let place = match in_flight.take() {

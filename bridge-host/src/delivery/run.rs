@@ -43,6 +43,15 @@ pub(super) struct Engine {
     draining: watch::Sender<bool>,
 }
 
+/// Until it is dropped, the engine asks for messages.
+struct Asking<'a>(&'a AtomicBool);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Relaxed);
+    }
+}
+
 impl Engine {
     pub(super) fn new(delivery: Delivery, jitter: Jitter) -> Arc<Self> {
         let policy = &delivery.policy;
@@ -101,30 +110,22 @@ impl Engine {
         loop {
             self.gate.open().await;
             if let Some(lanes) = &self.lanes {
-                self.asking.store(true, Relaxed);
-                lanes.room().await;
-                self.asking.store(false, Relaxed);
+                self.asking(lanes.room()).await;
             }
             let place = self.limit.place().await;
             if !self.gate.is_open() {
                 continue;
             }
-            self.asking.store(true, Relaxed);
             let next = tokio::select! {
                 biased;
-                next = subscription.next() => Some(next),
+                next = self.asking(subscription.next()) => next,
                 // Its place, idle here, has a use elsewhere, or the gate shut.
-                () = self.limit.wanted() => None,
-            };
-            self.asking.store(false, Relaxed);
-            let Some(next) = next else {
-                continue;
+                () = self.limit.wanted() => continue,
             };
             match next {
                 Ok(incoming) => {
                     pause = FIRST_PAUSE;
-                    let unhindered = self.lanes.is_none().then(|| self.gate.try_enter());
-                    match unhindered.flatten() {
+                    match self.unhindered() {
                         Some(pass) => tasks.add(self.spawn(incoming, place, pass)),
                         None => self.start(incoming, place, tasks).await,
                     }
@@ -136,6 +137,21 @@ impl Engine {
                     pause = LAST_PAUSE.min(pause * 2);
                 }
             }
+        }
+    }
+
+    /// Does what brings a message, if the broker has one.
+    async fn asking<T>(&self, ask: impl Future<Output = T>) -> T {
+        self.asking.store(true, Relaxed);
+        let _until = Asking(&self.asking);
+        ask.await
+    }
+
+    /// Begins an attempt where there is neither order nor anything to wait for.
+    fn unhindered(&self) -> Option<Pass> {
+        match self.lanes {
+            None => self.gate.try_enter(),
+            Some(_) => None,
         }
     }
 

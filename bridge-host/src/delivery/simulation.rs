@@ -78,11 +78,32 @@ impl Running {
         policy: &Policy,
         drain: Duration,
     ) -> Self {
+        let gate = Arc::new(Gate::new(policy));
+        Self::start_behind(gate, workers, model, script, policy, drain)
+    }
+
+    /// Two engines that share a subscription, and the gate.
+    fn start_two(model: &Arc<Model>, script: &Arc<Script>, policy: &Policy) -> [Self; 2] {
+        let gate = Arc::new(Gate::new(policy));
+        [0, 1].map(|n| {
+            let (gate, policy) = (gate.clone(), policy.share(n, 2));
+            Self::start_behind(gate, Workers::current(), model, script, &policy, SECOND)
+        })
+    }
+
+    fn start_behind(
+        gate: Arc<Gate>,
+        workers: Workers,
+        model: &Arc<Model>,
+        script: &Arc<Script>,
+        policy: &Policy,
+        drain: Duration,
+    ) -> Self {
         let stats = Arc::new(Stats::default());
         let delivery = Delivery {
             name: "simulated".into(),
             policy: policy.clone(),
-            gate: Arc::new(Gate::new(policy)),
+            gate,
             handler: script.clone(),
             replies: None,
             workers,

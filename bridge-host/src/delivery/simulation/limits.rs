@@ -55,6 +55,24 @@ async fn a_dead_endpoint_is_left_alone_but_for_probes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn engines_that_share_a_gate_leave_a_dead_endpoint_alone_together() {
+    let policy = breaker(false);
+    let (script, model) = world(&policy, 100, Nature::Busy(MILLI));
+    let both = Running::start_two(&model, &script, &policy);
+    sleep(30 * SECOND).await;
+    assert!((5..=8).contains(&script.calls()), "{}", script.calls());
+    // Neither holds a message that it may not begin.
+    assert_eq!(model.lock().held, 0);
+    script.tell_all(Nature::Ok(MILLI));
+    model.all_final().await;
+    assert_eq!(model.lock().wrong, [""; 0]);
+    for running in both {
+        assert!(running.stats.counters().delivered > 10);
+        assert_eq!(running.shut_down().await.given_back, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_probe_that_ends_well_closes_it() {
     let policy = breaker(false);
     let (script, model) = world(&policy, 100, Nature::Busy(MILLI));

@@ -68,6 +68,7 @@ pub(super) struct Faults {
 
 pub(super) struct Entry {
     pub(super) id: MessageId,
+    published: SystemTime,
     pub(super) state: State,
     /// What it has an order by.
     pub(super) key: Option<u64>,
@@ -134,6 +135,7 @@ impl Model {
         let id = MessageId::parse(&format!("m-{}", inner.entries.len())).unwrap();
         inner.entries.push(Entry {
             id: id.clone(),
+            published: SystemTime::now(),
             state: State::Ready,
             key,
             waits: false,
@@ -250,7 +252,7 @@ impl Model {
             message: Arc::new(message),
             id: entry.id.clone(),
             attempt: entry.attempt,
-            published: SystemTime::now(),
+            published: entry.published,
             reply_to: ReplyTo::Impossible,
             receipt: Box::new(lease),
         })
