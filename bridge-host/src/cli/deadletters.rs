@@ -105,7 +105,7 @@ enum Error {
 pub(super) fn run(args: &Args) -> ExitCode {
     let done = match args.store.found() {
         Err(faults) => return report::faults(&faults),
-        Ok(Found::Folder(folder, others)) => in_folder(&folder, &others, &args.command),
+        Ok(Found::Folder(folder)) => in_folder(&folder.path, &folder.letters, &args.command),
         Ok(Found::Published(published)) => on_topics(*published, &args.command),
     };
     match done {

@@ -52,10 +52,13 @@ pub(super) fn run(args: &Args) -> ExitCode {
         Ok(folder) => folder,
         Err(faults) => return report::faults(&faults),
     };
-    let done = Inspector::open(&folder)
+    let done = Inspector::open(&folder.path)
         .map_err(Error::from)
         .and_then(|inspector| match &args.command {
-            None => Ok(output::text(&show::all(&inspector.ledgers()?, args.json))?),
+            None => {
+                let text = show::all(&inspector.ledgers()?, &folder.elsewhere, args.json);
+                Ok(output::text(&text)?)
+            }
             Some(Command::Forget { name, yes }) => forget(&inspector, name, *yes, args.json),
         });
     match done {

@@ -19,10 +19,20 @@ pub(super) struct Store {
 
 /// What a command looks into.
 pub(super) enum Found {
-    /// An embedded broker's, and the connections that have dead letters besides.
-    Folder(PathBuf, Vec<String>),
+    /// An embedded broker's.
+    Folder(Folder),
     /// Topics of another, which dead letters are published on.
     Published(Box<Published>),
+}
+
+/// The folder of an embedded broker, and what the config has besides.
+#[derive(Default)]
+pub(super) struct Folder {
+    pub(super) path: PathBuf,
+    /// The connections on which dead letters are published.
+    pub(super) letters: Vec<String>,
+    /// Subscriptions to brokers that keep no books, and their connections.
+    pub(super) elsewhere: Vec<(String, String)>,
 }
 
 /// Dead letters on topics.
@@ -36,11 +46,10 @@ pub(super) struct Published {
 }
 
 impl Store {
-    /// The folder of the broker that is meant. Only its own part of the config
-    /// counts: it can be looked into while another part is being mended.
-    pub(super) fn folder(&self) -> Result<PathBuf, Vec<Fault>> {
+    /// The folder of the broker that is meant.
+    pub(super) fn folder(&self) -> Result<Folder, Vec<Fault>> {
         match self.found()? {
-            Found::Folder(folder, _) => Ok(folder),
+            Found::Folder(folder) => Ok(folder),
             Found::Published(published) => Err(self.keeps_nothing(&published.config)),
         }
     }
@@ -51,14 +60,20 @@ impl Store {
         let file = match &self.config {
             Some(file) => file.clone(),
             None if default.exists() => default,
-            None => return Ok(Found::Folder(Settings::default().path, Vec::new())),
+            None => {
+                return Ok(Found::Folder(Folder {
+                    path: Settings::default().path,
+                    ..Folder::default()
+                }));
+            }
         };
         let config = config::load(&file, &ProcessEnvironment, &|_, _| Vec::new())?;
         match config.connections.get(&self.connection) {
-            Some(Connection::Embedded(settings)) => {
-                let folder = settings.path.clone();
-                Ok(Found::Folder(folder, with_letters(&config)))
-            }
+            Some(Connection::Embedded(settings)) => Ok(Found::Folder(Folder {
+                path: settings.path.clone(),
+                letters: with_letters(&config),
+                elsewhere: elsewhere(&config),
+            })),
             Some(_) => self.published(config),
             None => {
                 let known: Vec<_> = config.connections.keys().map(String::as_str).collect();
@@ -105,4 +120,14 @@ fn with_letters(config: &Config) -> Vec<String> {
     names.sort();
     names.dedup();
     names
+}
+
+/// Subscriptions to brokers that keep no books.
+fn elsewhere(config: &Config) -> Vec<(String, String)> {
+    let remote = |from: &str| !matches!(config.connections[from], Connection::Embedded(_));
+    let subscriptions = config.subscriptions.iter();
+    let theirs = subscriptions.filter(|one| remote(&one.from));
+    theirs
+        .map(|one| (one.name.clone(), one.from.clone()))
+        .collect()
 }

@@ -1,5 +1,7 @@
 //! Ledgers as a table and as JSON.
 
+use std::fmt::Write;
+
 use serde_json::{Value, json};
 
 use crate::broker::embedded::Ledger;
@@ -16,13 +18,25 @@ const HEAD: [&str; 9] = [
     "balances",
 ];
 
-/// All of them.
-pub(super) fn all(ledgers: &[Ledger], json: bool) -> String {
-    match (json, ledgers.is_empty()) {
-        (true, _) => format!("{:#}\n", ledgers.iter().map(value).collect::<Value>()),
-        (false, true) => "no subscriptions\n".into(),
-        (false, false) => table(ledgers),
+/// All of them; of those whose messages are `elsewhere`, with their connection,
+/// only the dead letters are here.
+pub(super) fn all(ledgers: &[Ledger], elsewhere: &[(String, String)], json: bool) -> String {
+    if json {
+        return format!("{:#}\n", ledgers.iter().map(value).collect::<Value>());
     }
+    let mut text = match ledgers.is_empty() {
+        true => "no subscriptions\n".into(),
+        false => table(ledgers),
+    };
+    for (name, from) in elsewhere {
+        // Writing to a string cannot fail.
+        _ = writeln!(
+            text,
+            "note: the messages of {name} are at {from}, which keeps no books: a running bridge counts them \
+             (GET /ledger); here are its dead letters alone"
+        );
+    }
+    text
 }
 
 /// One that is about to go, and what goes with it.

@@ -238,6 +238,11 @@ async fn one_with_more_metadata_than_is_taken_here_is_kept() {
     assert!(shown.contains("h2499: v"), "{shown}");
     let ledger = bridge.ledger_when("orders", |it| it.pending == 0).await;
     assert_eq!(ledger.dead_lettered, 1);
+    let books = bridge.command(&["ledger"]);
+    assert!(
+        books.contains("messages of orders are at events"),
+        "{books}"
+    );
 }
 
 /// `ledger forget` may be called while the subscription runs.
