@@ -108,7 +108,10 @@ impl Link {
         let mut ups = self.ups.clone();
         while !self.is_up() {
             // The sender lives as long as the client does.
-            let _ = timeout(PING, ups.changed()).await;
+            if let Ok(Err(_)) = timeout(PING, ups.changed()).await {
+                self.ended();
+                std::future::pending::<()>().await;
+            }
         }
     }
 

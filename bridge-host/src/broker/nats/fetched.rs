@@ -39,7 +39,7 @@ impl Fetched {
         }
     }
 
-    /// Keeps those here whose lease has less to run than the others'.
+    /// Begins the leases of those here anew, where a part of them is over.
     pub(super) fn keep(&self) {
         for pulled in self.lock().iter_mut() {
             pulled.receipt.keep();

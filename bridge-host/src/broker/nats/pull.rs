@@ -91,7 +91,10 @@ impl Pull<'_> {
                 () = self.slots.freed.notified() => {}
                 _ = keep.tick() => self.to.keep(),
                 // What was asked before the server went away is forgotten.
-                _ = ups.changed() => return End::Again,
+                up = ups.changed() => return match up {
+                    Ok(()) => End::Again,
+                    Err(_) => End::Consumer(self.link.ended()),
+                },
                 () = sleep_until(heard + SILENCE), if requested > 0 => return End::Again,
             }
         }
@@ -144,10 +147,10 @@ impl Pull<'_> {
     fn take(&self, answer: Message, requested: &mut usize) -> Option<End> {
         // Publishers may give a message a status, too; what can be acknowledged
         // is one.
-        let is_message = answer.reply.as_ref().is_some_and(|it| it.starts_with(ACK));
-        match answer.status {
-            _ if is_message => self.put(answer, requested),
-            None | Some(StatusCode::OK) => self.put(answer, requested),
+        let is_acked = answer.reply.as_ref().is_some_and(|it| it.starts_with(ACK));
+        let status = answer.status.filter(|status| *status != StatusCode::OK);
+        match status.filter(|_| !is_acked) {
+            None => self.put(answer, requested),
             Some(StatusCode::IDLE_HEARTBEAT) => None,
             Some(StatusCode::NO_RESPONDERS) => Some(End::Consumer(
                 "the consumer does not answer: it is gone, or JetStream is not ready".into(),
