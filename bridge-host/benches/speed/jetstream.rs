@@ -12,7 +12,7 @@ use bridge_host::delivery::Workers;
 use bridge_host::message::TopicPattern;
 
 use crate::measure::{Form, Round, Watch};
-use crate::{BODY, IN_FLIGHT, bridge, native, report, threads};
+use crate::{BODY, IN_FLIGHT, bridge, native, report};
 
 const TOPIC: &str = "orders.new";
 const NAME: &str = "bench";
@@ -21,20 +21,19 @@ thread_local! {
     static ROUNDS: Cell<u32> = const { Cell::new(0) };
 }
 
-/// One round, on a stream of its own that was filled before. So many threads
-/// share the bridge's; the native form has one.
-pub fn round(form: Form, threads: usize, server: &str, url: &str, messages: usize) -> Round {
+/// The bridge's form: server, stream, URL, how many messages, and their consumer.
+type Bridge = fn(&str, &str, &str, usize, PullConsumer) -> Round;
+
+/// One round, on a stream of its own that was filled before.
+pub fn round(form: Form, bridge: Bridge, server: &str, url: &str, messages: usize) -> Round {
     let number = ROUNDS.get() + 1;
     ROUNDS.set(number);
     let name = format!("bench{number}");
     let apart = tokio::runtime::Runtime::new().expect("a runtime");
     let consumer = apart.block_on(fill(server, &name, messages));
-    let round = match (form, threads) {
-        (Form::Native, _) => with_client(server, &name, url, messages),
-        (Form::Bridge, 1) => with_bridge(server, &name, url, messages, consumer.clone()),
-        (Form::Bridge, _) => {
-            threads::round(threads, server, &name, url, messages, consumer.clone())
-        }
+    let round = match form {
+        Form::Native => with_client(server, &name, url, messages),
+        Form::Bridge => bridge(server, &name, url, messages, consumer.clone()),
     };
     apart.block_on(async {
         let context = jetstream::new(client(server).await);
@@ -108,7 +107,7 @@ fn with_client(server: &str, stream: &str, url: &str, messages: usize) -> Round 
 }
 
 /// As the product has it: the connection on the thread of its deliveries.
-fn with_bridge(
+pub fn with_bridge(
     server: &str,
     stream: &str,
     url: &str,

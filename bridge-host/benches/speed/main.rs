@@ -68,7 +68,8 @@ fn share() {
         let receiver = receiver::Receiver::start(delay);
         let title = format!("endpoint that takes {delay:?}, JetStream, two threads");
         report::show(&title, ROUNDS, |form| {
-            jetstream::round(form, 2, &server.url(), &receiver.url(), messages)
+            let bridge = threads::with_bridge;
+            jetstream::round(form, bridge, &server.url(), &receiver.url(), messages)
         });
     }
 }
@@ -87,7 +88,8 @@ fn compare() {
             store::round(form, &url, messages)
         });
         report::show(&format!("{title}, JetStream"), ROUNDS, |form| {
-            jetstream::round(form, 1, &server.url(), &url, messages)
+            let bridge = jetstream::with_bridge;
+            jetstream::round(form, bridge, &server.url(), &url, messages)
         });
     }
 }

@@ -10,19 +10,21 @@ use bridge_host::delivery::Workers;
 use crate::measure::{Round, Watch};
 use crate::{IN_FLIGHT, bridge, jetstream};
 
+/// How many share it.
+const THREADS: usize = 2;
+
 /// One round of the bridge.
-pub fn round(
-    threads: usize,
+pub fn with_bridge(
     server: &str,
     stream: &str,
     url: &str,
     messages: usize,
     consumer: PullConsumer,
 ) -> Round {
-    let in_flight = IN_FLIGHT / threads;
-    let ready = Barrier::new(threads + 1);
+    let in_flight = IN_FLIGHT / THREADS;
+    let ready = Barrier::new(THREADS + 1);
     thread::scope(|scope| {
-        for _ in 0..threads {
+        for _ in 0..THREADS {
             let (ready, consumer) = (&ready, consumer.clone());
             scope.spawn(move || {
                 let runtime = crate::runtime();

@@ -7,6 +7,7 @@ mod consumer;
 mod core;
 mod error;
 mod fetched;
+mod header;
 mod headers;
 mod jetstream;
 mod letters;

@@ -5,14 +5,14 @@
 //! no NATS header can hold, or the server would act on (`Nats-…`), travels in
 //! one header of ours, so that any metadata arrives as it was sent.
 
-use async_nats::header::{HeaderMap, HeaderName, HeaderValue};
+use async_nats::header::{HeaderMap, HeaderValue};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::header::{CONTENT_TYPE, free, header};
 use super::repeated::Repeated;
 use crate::message::{Message, MessageId};
 
-const CONTENT_TYPE: &str = "Content-Type";
 pub(super) const MESSAGE_ID: &str = "Nats-Msg-Id";
 /// Base64 of [`Others`] as JSON.
 const METADATA: &str = "Bridge-Metadata";
@@ -20,9 +20,6 @@ const METADATA: &str = "Bridge-Metadata";
 /// for, and its id, as `Nats-Msg-Id` is that of this publication.
 const ONLY_FOR: &str = "Bridge-Replay-For";
 const ID: &str = "Bridge-Id";
-/// What the server, or the other end, gives a meaning to.
-const RESERVED: [&str; 2] = ["nats-", "bridge-"];
-
 /// A message as it arrived.
 pub(super) struct Arrived {
     pub(super) message: Message,
@@ -176,28 +173,6 @@ impl Others {
         let json = URL_SAFE_NO_PAD.decode(text).ok()?;
         serde_json::from_slice(&json).ok()
     }
-}
-
-/// As a header of the message's own.
-pub(super) fn free(key: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
-    header(key, value).filter(|_| !is_ours(key))
-}
-
-/// Whether the server, or the other end, would take it for something else.
-fn is_ours(key: &str) -> bool {
-    let begins = |start: &&str| {
-        let begin = key.get(..start.len());
-        begin.is_some_and(|begin| begin.eq_ignore_ascii_case(start))
-    };
-    RESERVED.iter().any(begins) || key.eq_ignore_ascii_case(CONTENT_TYPE)
-}
-
-/// Where both can stand in a header and come back as they are.
-fn header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
-    if value.trim() != value || value.chars().any(char::is_control) || name.is_empty() {
-        return None;
-    }
-    Some((name.parse().ok()?, value.parse().ok()?))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use async_nats::header::HeaderValue;
 
-use super::headers::free;
+use super::header::free;
 
 /// Which entries are further values of another one's header.
 #[derive(Default)]
