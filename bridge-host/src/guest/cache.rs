@@ -40,8 +40,9 @@ impl Cache {
         }
         // SAFETY: `deserialize_file` runs the file as machine code, so it must
         // be one that `serialize` made. The folder is this user's, or root's, and
-        // writable by nobody else, which `open` saw to; the name binds the file to the component and to the engine's
-        // version and settings, and files appear under their name whole.
+        // writable by nobody else, which `open` saw to; the name binds the file
+        // to the component and to the engine's version and settings, and files
+        // appear under their name whole.
         match unsafe { Component::deserialize_file(engine, &path) } {
             Ok(component) => Some(component),
             Err(error) => {

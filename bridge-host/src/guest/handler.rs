@@ -3,6 +3,7 @@
 
 mod incoming;
 mod service;
+mod unread;
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -27,6 +28,7 @@ use super::outcome::Failure;
 use super::pool::{Lease, Pool};
 use super::state::{Environment, Shared, State};
 use crate::message::MessageId;
+use unread::Unread;
 
 /// How long a handler that has given its answer may take to return, where
 /// nobody waits for the rest of it. One that does can be used again.
@@ -123,6 +125,7 @@ impl HttpHandler {
         deadline: Instant,
         at_once: bool,
     ) -> Result<(Response<WasiBody>, Running), NoAnswer> {
+        let request = request.map(Unread::of);
         match taken {
             Taken::Incoming(lease, instance) => {
                 send(lease, instance, request, deadline, at_once).await

@@ -63,6 +63,23 @@ async fn no_response() {
     check(&letter, 2, Some(200), "the response broke off");
 }
 
+/// Whoever answers without reading a request has had it all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_request_that_is_not_read_is_answered() {
+    for handler in HANDLERS {
+        let config = subscription_of(handler, "slow", "/slow", "", "");
+        let bridge = Bridge::start(&config).await;
+        bridge.accept("slow", &[], vec![b'x'; 5 << 20]).await;
+        let ledger = bridge.ledger_when("slow", |it| it.pending == 0).await;
+        assert_eq!(ledger.delivered, 1, "{handler}: {:#?}", bridge.log());
+        let log = bridge.log();
+        assert!(
+            !log.iter().any(|line| line.contains("\"retry\"")),
+            "{log:#?}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn never_answers() {
     for handler in HANDLERS {
