@@ -21,8 +21,17 @@ thread_local! {
     static ROUNDS: Cell<u32> = const { Cell::new(0) };
 }
 
-/// The bridge's form: server, stream, URL, how many messages, and their consumer.
-type Bridge = fn(&str, &str, &str, usize, PullConsumer) -> Round;
+/// A stream that was filled, and where its messages go.
+pub struct Filled<'a> {
+    pub server: &'a str,
+    pub stream: &'a str,
+    pub consumer: PullConsumer,
+    pub url: &'a str,
+    pub messages: usize,
+}
+
+/// The bridge's form.
+type Bridge = fn(&Filled<'_>) -> Round;
 
 /// One round, on a stream of its own that was filled before.
 pub fn round(form: Form, bridge: Bridge, server: &str, url: &str, messages: usize) -> Round {
@@ -30,10 +39,16 @@ pub fn round(form: Form, bridge: Bridge, server: &str, url: &str, messages: usiz
     ROUNDS.set(number);
     let name = format!("bench{number}");
     let apart = tokio::runtime::Runtime::new().expect("a runtime");
-    let consumer = apart.block_on(fill(server, &name, messages));
+    let filled = Filled {
+        server,
+        stream: &name,
+        consumer: apart.block_on(fill(server, &name, messages)),
+        url,
+        messages,
+    };
     let round = match form {
-        Form::Native => with_client(server, &name, url, messages),
-        Form::Bridge => bridge(server, &name, url, messages, consumer.clone()),
+        Form::Native => with_client(&filled),
+        Form::Bridge => bridge(&filled),
     };
     apart.block_on(async {
         let context = jetstream::new(client(server).await);
@@ -87,12 +102,12 @@ async fn fill(server: &str, name: &str, messages: usize) -> PullConsumer {
 
 /// The best native form: one current-thread runtime for all of it, the client's
 /// own stream of messages.
-fn with_client(server: &str, stream: &str, url: &str, messages: usize) -> Round {
+fn with_client(filled: &Filled<'_>) -> Round {
     let runtime = crate::runtime();
     runtime.block_on(async {
-        let context = jetstream::new(client(server).await);
+        let context = jetstream::new(client(filled.server).await);
         let consumer: PullConsumer = context
-            .get_consumer_from_stream(NAME, stream)
+            .get_consumer_from_stream(NAME, filled.stream)
             .await
             .expect("the consumer");
         let watch = Watch::start();
@@ -100,42 +115,46 @@ fn with_client(server: &str, stream: &str, url: &str, messages: usize) -> Round 
             .stream()
             .max_messages_per_batch(2 * IN_FLIGHT)
             .messages();
-        native::forward_from_jetstream(batch.await.expect("messages"), url, messages).await;
+        let batch = batch.await.expect("messages");
+        native::forward_from_jetstream(batch, filled.url, filled.messages).await;
         settled(&consumer).await;
-        watch.stop(messages)
+        watch.stop(filled.messages)
     })
 }
 
 /// As the product has it: the connection on the thread of its deliveries.
-pub fn with_bridge(
-    server: &str,
-    stream: &str,
-    url: &str,
-    messages: usize,
-    consumer: PullConsumer,
-) -> Round {
+pub fn with_bridge(filled: &Filled<'_>) -> Round {
     let runtime = crate::runtime();
-    let subscription = runtime.block_on(subscribe(server, stream, IN_FLIGHT));
+    let subscription = runtime.block_on(filled.subscribe(IN_FLIGHT));
     runtime.block_on(async {
-        let handler = report::adapter(url);
+        let handler = report::adapter(filled.url);
         let watch = Watch::start();
-        let done = async move { settled(&consumer).await };
+        let done = filled.settled();
         bridge::forward(subscription, handler, IN_FLIGHT, Workers::current(), done).await;
-        watch.stop(messages)
+        watch.stop(filled.messages)
     })
 }
 
-/// Takes messages on a connection of its own.
-pub async fn subscribe(server: &str, stream: &str, in_flight: usize) -> Box<dyn Subscription> {
-    let connection = Connection::JetStream(Box::new(settings(server, stream)));
-    let opened = connection.open("bench").await.expect("it opens");
-    let spec = SubscribeSpec {
-        name: NAME.into(),
-        topics: vec![TopicPattern::parse(TOPIC).expect("a pattern")],
-        ordered: false,
-        in_flight,
-    };
-    opened.broker.subscribe(spec).await.expect("a subscription")
+impl Filled<'_> {
+    /// Takes its messages, on a connection of one's own.
+    pub async fn subscribe(&self, in_flight: usize) -> Box<dyn Subscription> {
+        let settings = settings(self.server, self.stream);
+        let connection = Connection::JetStream(Box::new(settings));
+        let opened = connection.open("bench").await.expect("it opens");
+        let spec = SubscribeSpec {
+            name: NAME.into(),
+            topics: vec![TopicPattern::parse(TOPIC).expect("a pattern")],
+            ordered: false,
+            in_flight,
+        };
+        opened.broker.subscribe(spec).await.expect("a subscription")
+    }
+
+    /// Waits until the server knows of every acknowledgement.
+    pub fn settled(&self) -> impl Future<Output = ()> + Send + use<> {
+        let consumer = self.consumer.clone();
+        async move { settled(&consumer).await }
+    }
 }
 
 fn settings(server: &str, stream: &str) -> JetStreamSettings {
@@ -155,8 +174,7 @@ fn settings(server: &str, stream: &str) -> JetStreamSettings {
     }
 }
 
-/// Waits until the server knows of every acknowledgement.
-pub async fn settled(consumer: &PullConsumer) {
+async fn settled(consumer: &PullConsumer) {
     loop {
         let info = consumer.get_info().await.expect("its books");
         if info.num_pending == 0 && info.num_ack_pending == 0 {

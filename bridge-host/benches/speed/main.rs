@@ -61,35 +61,43 @@ const ROUNDS: usize = 7;
 const ENDPOINTS: [(Duration, usize); 2] =
     [(Duration::ZERO, 30_000), (Duration::from_millis(1), 20_000)];
 
-fn share() {
-    let server = server::Server::start();
-    println!("{BODY} bytes, {IN_FLIGHT} in flight, {ROUNDS} rounds of each, alternating\n");
-    for (delay, messages) in ENDPOINTS {
-        let receiver = receiver::Receiver::start(delay);
-        let title = format!("endpoint that takes {delay:?}, JetStream, two threads");
-        report::show(&title, ROUNDS, |form| {
-            let bridge = threads::with_bridge;
-            jetstream::round(form, bridge, &server.url(), &receiver.url(), messages)
-        });
-    }
-}
-
-fn compare() {
-    let server = server::Server::start();
+/// Each endpoint in turn: what it is called, its URL, and how many messages it
+/// gets.
+fn at_each_endpoint(compare: impl Fn(&str, &str, usize)) {
     println!("{BODY} bytes, {IN_FLIGHT} in flight, {ROUNDS} rounds of each, alternating\n");
     for (delay, messages) in ENDPOINTS {
         let receiver = receiver::Receiver::start(delay);
         let title = format!("endpoint that takes {delay:?}");
-        let url = receiver.url();
+        compare(&title, &receiver.url(), messages);
+    }
+}
+
+fn share() {
+    let server = server::Server::start();
+    at_each_endpoint(|title, url, messages| {
+        report::show(
+            &format!("{title}, JetStream, two threads"),
+            ROUNDS,
+            |form| {
+                let bridge = threads::with_bridge;
+                jetstream::round(form, bridge, &server.url(), url, messages)
+            },
+        );
+    });
+}
+
+fn compare() {
+    let server = server::Server::start();
+    at_each_endpoint(|title, url, messages| {
         report::show(&format!("{title}, queue in memory"), ROUNDS, |form| {
-            memory::round(form, &url, messages)
+            memory::round(form, url, messages)
         });
         report::show(&format!("{title}, embedded broker"), ROUNDS, |form| {
-            store::round(form, &url, messages)
+            store::round(form, url, messages)
         });
         report::show(&format!("{title}, JetStream"), ROUNDS, |form| {
             let bridge = jetstream::with_bridge;
-            jetstream::round(form, bridge, &server.url(), &url, messages)
+            jetstream::round(form, bridge, &server.url(), url, messages)
         });
-    }
+    });
 }

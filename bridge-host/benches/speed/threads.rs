@@ -4,36 +4,28 @@
 use std::sync::Barrier;
 use std::thread;
 
-use async_nats::jetstream::consumer::PullConsumer;
 use bridge_host::delivery::Workers;
 
+use crate::jetstream::Filled;
 use crate::measure::{Round, Watch};
-use crate::{IN_FLIGHT, bridge, jetstream};
+use crate::{IN_FLIGHT, bridge};
 
 /// How many share it.
 const THREADS: usize = 2;
 
 /// One round of the bridge.
-pub fn with_bridge(
-    server: &str,
-    stream: &str,
-    url: &str,
-    messages: usize,
-    consumer: PullConsumer,
-) -> Round {
+pub fn with_bridge(filled: &Filled<'_>) -> Round {
     let in_flight = IN_FLIGHT / THREADS;
     let ready = Barrier::new(THREADS + 1);
     thread::scope(|scope| {
         for _ in 0..THREADS {
-            let (ready, consumer) = (&ready, consumer.clone());
-            scope.spawn(move || {
+            scope.spawn(|| {
                 let runtime = crate::runtime();
-                let subscribe = jetstream::subscribe(server, stream, in_flight);
-                let subscription = runtime.block_on(subscribe);
-                let handler = bridge::adapter(url);
+                let subscription = runtime.block_on(filled.subscribe(in_flight));
+                let handler = bridge::adapter(filled.url);
                 ready.wait();
                 runtime.block_on(async {
-                    let done = async move { jetstream::settled(&consumer).await };
+                    let done = filled.settled();
                     let workers = Workers::current();
                     bridge::forward(subscription, handler, in_flight, workers, done).await;
                 });
@@ -42,5 +34,5 @@ pub fn with_bridge(
         ready.wait();
         Watch::start()
     })
-    .stop(messages)
+    .stop(filled.messages)
 }

@@ -85,8 +85,7 @@ impl Gate {
 
     /// Tells this one, too, whenever an attempt shows that the gate is shut.
     pub(super) fn tell(&self, intake: &Arc<Notify>) {
-        let mut intakes = self.intakes.lock().unwrap_or_else(PoisonError::into_inner);
-        intakes.push(Arc::downgrade(intake));
+        self.intakes().push(Arc::downgrade(intake));
     }
 
     /// Begins an attempt, if one may begin now.
@@ -173,7 +172,7 @@ impl Gate {
             self.changed.notify_waiters();
         }
         if shut {
-            let intakes = self.intakes.lock().unwrap_or_else(PoisonError::into_inner);
+            let intakes = self.intakes();
             let living = intakes.iter().filter_map(Weak::upgrade);
             living.for_each(|intake| intake.notify_one());
         }
@@ -203,6 +202,10 @@ impl Gate {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn intakes(&self) -> MutexGuard<'_, Vec<Weak<Notify>>> {
+        self.intakes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -15,6 +15,10 @@ use crate::broker::{BrokerError, Capabilities, Receipt, Settlement, Unsettled};
 /// For a server to confirm that a message is terminated.
 const CONFIRMATION: Duration = Duration::from_secs(5);
 
+/// What waits to be taken is kept once such a part of its lease is over, so that
+/// whoever takes it has most of it.
+const KEEP_AFTER: u32 = 6;
+
 pub(super) struct JetStreamReceipt {
     link: Arc<Link>,
     slots: Arc<Slots>,
@@ -25,10 +29,6 @@ pub(super) struct JetStreamReceipt {
     leased: Instant,
     settled: bool,
 }
-
-/// What waits to be taken is kept once so much of its lease is over, so that
-/// whoever takes it has most of it.
-const KEEP_AFTER: u32 = 6;
 
 impl JetStreamReceipt {
     pub(super) fn new(

@@ -4,25 +4,26 @@
 use std::sync::Arc;
 
 use async_nats::HeaderMap;
-use bridge_host::broker::{Broker, Connection};
+use bridge_host::broker::{Broker, Subscription};
 
 use super::Server;
 use super::hosts::{accept, arrived, bridge};
-use super::jetstream::{JetStreamServer, settings};
+use super::jetstream::JetStreamServer;
 use super::streams::client;
 use super::support::{LEASE, ack, next, publish, subscribe, text, within};
-use crate::harness::{Endpoint, NatsServer, Reply};
+use crate::harness::{Endpoint, Reply};
 
-async fn broker(server: &NatsServer) -> Arc<dyn Broker> {
-    let connection = Connection::JetStream(Box::new(settings(server.url())));
-    connection.open("events").await.expect("it opens").broker
+/// A server, a connection to it, and a place in a group there.
+async fn start() -> (JetStreamServer, Arc<dyn Broker>, Box<dyn Subscription>) {
+    let server = JetStreamServer::start().await;
+    let broker = server.connect().await;
+    let subscription = subscribe(&broker, &["t"]).await;
+    (server, broker, subscription)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_to_be_taken_is_kept() {
-    let server = NatsServer::start().await;
-    let broker = broker(&server).await;
-    let mut subscription = subscribe(&broker, &["t"]).await;
+    let (_server, broker, mut subscription) = start().await;
     for n in 0..5 {
         publish(&broker, "t", &format!("{n}")).await;
     }
@@ -62,9 +63,7 @@ async fn a_rate_spends_no_attempts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receipt_that_ran_out_gives_nothing_back() {
-    let server = NatsServer::start().await;
-    let broker = broker(&server).await;
-    let mut subscription = subscribe(&broker, &["t"]).await;
+    let (_server, broker, mut subscription) = start().await;
     publish(&broker, "t", "x").await;
     let first = next(&mut subscription).await;
     let mut second = next(&mut subscription).await;
@@ -81,9 +80,7 @@ async fn a_receipt_that_ran_out_gives_nothing_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newer_receipt_has_the_place_of_an_older() {
-    let server = NatsServer::start().await;
-    let broker = broker(&server).await;
-    let mut subscription = subscribe(&broker, &["t"]).await;
+    let (_server, broker, mut subscription) = start().await;
     publish(&broker, "t", "x").await;
     let only = next(&mut subscription).await;
     only.receipt.superseded();
@@ -94,13 +91,10 @@ async fn a_newer_receipt_has_the_place_of_an_older() {
 /// A message may have a status line of its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_with_a_status_is_a_message() {
-    let server = NatsServer::start().await;
-    let broker = broker(&server).await;
-    let mut subscription = subscribe(&broker, &["t"]).await;
+    let (server, broker, mut subscription) = start().await;
     for status in ["100", "409", "503 boo"] {
-        server
-            .publish_raw("t", &format!("NATS/1.0 {status}\r\nx: y\r\n\r\n"), status)
-            .await;
+        let raw = format!("NATS/1.0 {status}\r\nx: y\r\n\r\n");
+        server.0.publish_raw("t", &raw, status).await;
         assert_eq!(ack(next(&mut subscription).await).await, status);
         assert_eq!(broker.trouble(), None);
     }
@@ -109,16 +103,15 @@ async fn a_message_with_a_status_is_a_message() {
 /// The client cannot read it, and ends; which is told, and is no busy loop.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_header_that_ends_the_client_is_told() {
-    let server = NatsServer::start().await;
-    let broker = broker(&server).await;
-    let _subscription = subscribe(&broker, &["t"]).await;
+    let (server, broker, _subscription) = start().await;
     server
+        .0
         .publish_raw("t", "NATS/1.0\r\nx: a\rb\r\n\r\n", "x")
         .await;
     let trouble = crate::harness::until("trouble", || async { broker.trouble() }).await;
     assert!(trouble.contains("the client ended"), "{trouble}");
     // Others are not touched by it.
-    let context = client(&server).await;
+    let context = client(&server.0).await;
     let sent = context.publish_with_headers("t", HeaderMap::new(), "y".into());
     sent.await.expect("sent").await.expect("stored");
 }

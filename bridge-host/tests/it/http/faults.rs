@@ -45,14 +45,19 @@ async fn the_handshake_takes_too_long() {
     assert!(matches!(error, HttpError::ConnectTimeout { .. }), "{error}");
 }
 
-/// However long a part of it may take, all of it ends by then.
-#[tokio::test]
-async fn the_deadline_is_over() {
-    let url = server::raw(|stream| async move {
+/// The URL of a server that reads a request, and never answers.
+async fn silent() -> String {
+    server::raw(|stream| async move {
         std::future::pending::<()>().await;
         drop(stream);
     })
-    .await;
+    .await
+}
+
+/// However long a part of it may take, all of it ends by then.
+#[tokio::test]
+async fn the_deadline_is_over() {
+    let url = silent().await;
     let (mut options, began) = (options(&url), Instant::now());
     options.deadline = Some(began + Duration::from_millis(100));
     let error = post(&client(), &url, &options).await.err().unwrap();
@@ -62,11 +67,7 @@ async fn the_deadline_is_over() {
 
 #[tokio::test]
 async fn no_response_in_time() {
-    let url = server::raw(|stream| async move {
-        std::future::pending::<()>().await;
-        drop(stream);
-    })
-    .await;
+    let url = silent().await;
     let mut options = options(&url);
     options.first_byte_timeout = Duration::from_millis(50);
     let error = post(&client(), &url, &options).await.err().unwrap();
