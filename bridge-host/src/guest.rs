@@ -38,13 +38,12 @@ pub use runtime::{Runtime, RuntimeError};
 pub use settings::{Folder, Grant, Limits};
 pub use state::{Connections, Environment};
 
-use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 
 /// Whatever handles messages: a pool of a component's instances here, a
 /// script of outcomes in the simulations of `delivery`.
-#[async_trait]
 pub trait Handle: Send + Sync {
     /// Makes one attempt: it ends within the call's timeout, counted from when
     /// there is an instance for it. Dropped before its end, it stops the component.
-    async fn handle(&self, call: Call) -> Outcome;
+    fn handle(&self, call: Call) -> BoxFuture<'_, Outcome>;
 }

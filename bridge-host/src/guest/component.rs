@@ -5,7 +5,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use wasmtime::Result;
 use wasmtime::component::InstancePre;
 
@@ -75,19 +76,20 @@ impl Component {
     }
 }
 
-#[async_trait]
 impl Handle for Component {
-    async fn handle(&self, call: Call) -> Outcome {
-        // The others are in boxes of their own, so that this one, which each
-        // message makes and moves, is no larger for them.
-        let outcome = match &self.face {
-            Face::Synchronous(pool) => handle(pool, call).await,
-            Face::Draft(pool) => Box::pin(handle(pool, call)).await,
-            Face::Asynchronous(crowd) => Box::pin(crowd.handle(call)).await,
-        };
-        Outcome {
-            contained: self.contained,
-            ..outcome
+    /// Each message makes and moves one of these: none is larger for the others.
+    fn handle(&self, call: Call) -> BoxFuture<'_, Outcome> {
+        let contained = self.contained;
+        match &self.face {
+            Face::Synchronous(pool) => Box::pin(handle(pool, call, contained)),
+            Face::Draft(pool) => Box::pin(handle(pool, call, contained)),
+            Face::Asynchronous(crowd) => {
+                let handled = crowd.handle(call);
+                Box::pin(handled.map(move |outcome| Outcome {
+                    contained,
+                    ..outcome
+                }))
+            }
         }
     }
 }
@@ -105,13 +107,18 @@ where
     Ok(topics)
 }
 
-async fn handle<R: Ready>(pool: &Arc<Pool<R>>, call: Call) -> Outcome
+async fn handle<R: Ready>(pool: &Arc<Pool<R>>, call: Call, contained: bool) -> Outcome
 where
     R::Bindings: Receiver,
 {
     let (lease, mut instance) = match pool.take().await {
         Ok(taken) => taken,
-        Err(failure) => return failure.into(),
+        Err(failure) => {
+            return Outcome {
+                contained,
+                ..failure.into()
+            };
+        }
     };
     let (began, limit) = (Instant::now(), call.timeout);
     let trace = instance.begin(call.id.clone(), limit);
@@ -134,7 +141,7 @@ where
         result,
         exchanges: trace.take_exchanges(),
         sent,
-        contained: false,
+        contained,
         replies,
     }
 }

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use async_trait::async_trait;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 
 use super::promises::Promises;
@@ -285,9 +286,14 @@ impl Drop for Witness<'_> {
     }
 }
 
-#[async_trait]
 impl Handle for Script {
-    async fn handle(&self, call: Call) -> Outcome {
+    fn handle(&self, call: Call) -> BoxFuture<'_, Outcome> {
+        self.handled(call).boxed()
+    }
+}
+
+impl Script {
+    async fn handled(&self, call: Call) -> Outcome {
         let probe = self.promises.begins(&call.id);
         self.calls.lock().unwrap().push(call.id.clone());
         let active = self.active.fetch_add(1, SeqCst) + 1;
