@@ -20,6 +20,7 @@ mod settle;
 mod sign;
 #[cfg(test)]
 mod simulation;
+mod source;
 mod stats;
 mod tasks;
 mod workers;

@@ -88,10 +88,16 @@ impl Gate {
         self.intakes().push(Arc::downgrade(intake));
     }
 
+    /// Begins an attempt where nobody has to ask; of no consequence if none begins.
+    pub(super) fn free(&self) -> Option<Pass> {
+        let free = !self.asks && !self.paused.load(Relaxed);
+        free.then_some(Pass { probe: false })
+    }
+
     /// Begins an attempt, if one may begin now.
     pub(super) fn try_enter(&self) -> Option<Pass> {
-        if !self.asks && !self.paused.load(Relaxed) {
-            return Some(Pass { probe: false });
+        if let Some(pass) = self.free() {
+            return Some(pass);
         }
         // Whoever waits was there before.
         let _turn = self.turn.try_lock().ok()?;

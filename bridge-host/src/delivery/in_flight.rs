@@ -10,12 +10,15 @@ use super::limit::Place;
 use super::run::Engine;
 use super::sign::Sign;
 use super::stats::Settled;
+use crate::broker::Incoming;
 use crate::guest::Outcome;
 
 /// Holds its place until it is dropped, by its end, by a panic or by being
 /// aborted, and counts what became of it.
 pub(super) struct InFlight {
     engine: Arc<Engine>,
+    /// The place is kept for another message.
+    goes_on: bool,
     /// A probe of which the gate was not told yet.
     probe: AtomicBool,
     settled: bool,
@@ -28,6 +31,7 @@ impl InFlight {
         engine.delivery.stats.begun();
         Self {
             engine: engine.clone(),
+            goes_on: false,
             probe: AtomicBool::new(pass.is_probe()),
             settled: false,
         }
@@ -47,10 +51,19 @@ impl InFlight {
         self.engine.limit.told(&sign, begun);
     }
 
-    /// The end of an attempt of which nothing remains to be done here.
-    pub(super) fn settled(mut self, settled: Settled) {
+    /// Of this attempt nothing remains to be done.
+    pub(super) fn settled(mut self, settled: Settled) -> Self {
         self.settled = true;
         self.engine.delivery.stats.settled(settled);
+        self
+    }
+
+    /// Ends it, and takes another message in its place, if one is here.
+    pub(super) fn go_on(mut self) -> Option<(Incoming, Self)> {
+        self.goes_on = true;
+        let engine = self.engine.clone();
+        drop(self);
+        engine.go_on(engine.limit.kept())
     }
 }
 
@@ -60,6 +73,8 @@ impl Drop for InFlight {
             self.engine.gate.given_up();
         }
         self.engine.delivery.stats.ended(self.settled);
-        self.engine.limit.give_back();
+        if !self.goes_on {
+            self.engine.limit.give_back();
+        }
     }
 }

@@ -85,7 +85,7 @@ impl Worker {
             Err(end) => *end == End::Settled,
         };
         if let Some(place) = in_flight.take_if(|_| gives_up_its_place) {
-            place.settled(Settled::Waits);
+            drop(place.settled(Settled::Waits));
         }
         let mut head = match turn {
             Ok(head) => head,
@@ -113,7 +113,7 @@ impl Worker {
             if self.engine.is_draining() {
                 return End::Draining;
             }
-            place.settled(Settled::Retried);
+            drop(place.settled(Settled::Retried));
             head.attempt += 1;
             if self.wait(&mut head, sleep(wait)).await.is_none() {
                 return End::Draining;
@@ -192,7 +192,7 @@ impl Worker {
             }
         }
         let age = SystemTime::now().duration_since(head.published);
-        place.settled(Settled::new(&settlement, age.unwrap_or_default()));
+        drop(place.settled(Settled::new(&settlement, age.unwrap_or_default())));
         Ok(End::Settled)
     }
 

@@ -115,6 +115,16 @@ impl Limit {
         Place { limit: self }
     }
 
+    /// The place that was kept, again.
+    pub(super) fn kept(&self) -> Place<'_> {
+        Place { limit: self }
+    }
+
+    /// Whether more places are in use than may be.
+    pub(super) fn owes(&self) -> bool {
+        self.squeeze.as_ref().is_some_and(|it| lock(it).owes())
+    }
+
     /// A place is no longer in use.
     pub(super) fn give_back(&self) {
         let kept = self.squeeze.as_ref().is_some_and(|it| lock(it).keeps());

@@ -16,6 +16,7 @@ use super::in_flight::InFlight;
 use super::jitter::Jitter;
 use super::lanes::{Lanes, Way};
 use super::limit::{Limit, Place};
+use super::source::Source;
 use super::stats::Flow;
 use super::tasks::Tasks;
 use super::{Delivery, Summary, attempt, in_order, log};
@@ -38,6 +39,7 @@ pub(super) struct Engine {
     /// Where messages have an order by key.
     lanes: Option<Lanes>,
     pub(super) blocked: Blocked,
+    source: Source,
     /// The broker is asked for messages, or would be if more could be held.
     asking: AtomicBool,
     draining: watch::Sender<bool>,
@@ -60,6 +62,7 @@ impl Engine {
             gate: delivery.gate.clone(),
             lanes: policy.order.as_ref().map(|order| Lanes::new(&order.by)),
             blocked: Blocked::new(policy.order.as_ref(), &delivery.blocked_keys),
+            source: Source::default(),
             asking: AtomicBool::new(false),
             draining: watch::Sender::new(false),
             delivery,
@@ -84,28 +87,24 @@ impl Engine {
     /// Delivers until `shutdown`, then drains.
     pub(super) async fn run(
         self: Arc<Self>,
-        mut subscription: Box<dyn Subscription>,
+        subscription: Box<dyn Subscription>,
         shutdown: impl Future<Output = ()>,
         drain: Duration,
     ) -> Summary {
         let mut tasks = Tasks::new(self.limit.places());
+        self.source.open(subscription).await;
         tokio::select! {
             biased;
             () = shutdown => {}
-            never = self.intake(&mut *subscription, &mut tasks) => match never {},
+            never = self.intake(&mut tasks) => match never {},
         }
-        // What was fetched and not begun is for others at once.
-        drop(subscription);
+        self.source.close().await;
         self.drain(&tasks, drain).await
     }
 
     /// Gate, place, message, task: while the gate is shut or without a place,
     /// no message. Dropped between them, it loses neither.
-    async fn intake(
-        self: &Arc<Self>,
-        subscription: &mut dyn Subscription,
-        tasks: &mut Tasks,
-    ) -> Infallible {
+    async fn intake(self: &Arc<Self>, tasks: &mut Tasks) -> Infallible {
         let mut pause = FIRST_PAUSE;
         loop {
             self.gate.open().await;
@@ -118,7 +117,7 @@ impl Engine {
             }
             let next = tokio::select! {
                 biased;
-                next = self.asking(subscription.next()) => next,
+                next = self.asking(self.source.next()) => next,
                 // Its place, idle here, has a use elsewhere, or the gate shut.
                 () = self.limit.wanted() => continue,
             };
@@ -181,6 +180,18 @@ impl Engine {
         self.delivery
             .workers
             .spawn(attempt::deliver(incoming, in_flight))
+    }
+
+    /// Another message for a place whose own has ended, where one is here and
+    /// nothing holds it back. It begins sooner than it would in the line of tasks,
+    /// behind those of all that ended meanwhile.
+    pub(super) fn go_on(self: &Arc<Self>, place: Place<'_>) -> Option<(Incoming, InFlight)> {
+        if self.lanes.is_some() || self.limit.owes() {
+            return None;
+        }
+        let pass = self.gate.free()?;
+        let incoming = self.source.take()?;
+        Some((incoming, InFlight::new(self, place, pass)))
     }
 
     /// Passes the gate, which may have shut while the message came.
