@@ -6,6 +6,8 @@ mod body;
 mod client;
 mod connect;
 mod error;
+mod http1;
+mod pace;
 mod pool;
 mod retry_after;
 mod secret;

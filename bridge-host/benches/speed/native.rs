@@ -37,6 +37,7 @@ impl Target {
                 deadline: None,
                 between_bytes_timeout: Some(timeout),
                 allow: Arc::new(Allow::default().with_endpoint(&url)),
+                at_once: true,
             }),
             url,
         }

@@ -19,8 +19,21 @@ struct Begun {
 
 type Taken = Result<Frame<Bytes>, Error>;
 
-/// The same request, and whether all of its body is there.
-pub(super) fn whole(request: Request<WasiBody>) -> (Request<WasiBody>, bool) {
+/// How a request's body goes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Upload {
+    /// In one step: all of it is there, and a connection takes it.
+    AtOnce,
+    /// Bit by bit: it is long, or the component may write more.
+    InTime,
+}
+
+/// Of a kept connection the system takes this much at once.
+const SMALL: u64 = 16 << 10;
+
+/// The same request, with what is there of its body taken out of the
+/// component's hands.
+pub(super) fn taken(request: Request<WasiBody>) -> (Request<WasiBody>, Upload) {
     let (head, mut body) = request.into_parts();
     let mut taken = VecDeque::new();
     let mut context = Context::from_waker(Waker::noop());
@@ -36,7 +49,11 @@ pub(super) fn whole(request: Request<WasiBody>) -> (Request<WasiBody>, bool) {
         false => None,
     };
     let body = piece.unwrap_or_else(|| Begun { taken, rest: body }.boxed_unsync());
-    (Request::from_parts(head, body), is_whole)
+    let upload = match body.size_hint().exact() {
+        Some(size) if is_whole && size <= SMALL => Upload::AtOnce,
+        _ => Upload::InTime,
+    };
+    (Request::from_parts(head, body), upload)
 }
 
 /// What needs no queue.
@@ -101,7 +118,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_ended_is_whole() {
+    async fn one_that_ended_is_known() {
         for (frames, expected, exact) in [
             (vec![], ("", false), Some(0)),
             (vec![data("a")], ("a", false), Some(1)),
@@ -113,18 +130,28 @@ mod tests {
             ),
         ] {
             let (request, _) = request(frames);
-            let (request, is_whole) = whole(request);
-            assert!(is_whole, "{expected:?}");
+            let (request, upload) = taken(request);
+            let known = exact.map_or(Upload::InTime, |_| Upload::AtOnce);
+            assert_eq!(upload, known, "{expected:?}");
             assert_eq!(request.body().size_hint().exact(), exact);
             assert_eq!(text(request).await, (expected.0.into(), expected.1));
+        }
+    }
+
+    #[test]
+    fn a_long_one_takes_time() {
+        for (size, expected) in [(SMALL, Upload::AtOnce), (SMALL + 1, Upload::InTime)] {
+            let bytes = Bytes::from(vec![b'x'; size as usize]);
+            let (request, _) = request(vec![Frame::data(bytes)]);
+            assert_eq!(taken(request).1, expected);
         }
     }
 
     #[tokio::test]
     async fn one_that_goes_on_is_not_and_loses_nothing() {
         let (request, sender) = request(vec![data("a"), data("b")]);
-        let (request, is_whole) = whole(request);
-        assert!(!is_whole);
+        let (request, upload) = taken(request);
+        assert_eq!(upload, Upload::InTime);
         sender.try_send(data("c")).unwrap();
         drop(sender);
         assert_eq!(text(request).await, ("abc".into(), false));

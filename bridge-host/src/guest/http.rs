@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use http::{HeaderName, Method, Request, Response};
 use http_body_util::BodyExt;
 use tokio::time::timeout;
@@ -11,13 +12,14 @@ use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, RequestOptions, WasiBody, WasiHttpHooks,
 };
 
+use super::body::Upload;
 use super::calls::Calls;
 use super::endpoint::Endpoint;
 use super::handler::{HttpHandler, NoAnswer, Running};
 use super::outcome::Failure;
 use super::response::Open;
 use super::time::Waits;
-use crate::http::{Allow, Client, HttpError, Options, Sending};
+use crate::http::{Allow, Client, HttpError, Options, ResponseBody, Sending};
 
 /// Sends the requests of one store.
 pub(super) struct Hooks {
@@ -35,31 +37,30 @@ static FORBIDDEN: [HeaderName; 9] = DEFAULT_FORBIDDEN_HEADERS;
 /// What a component has to tell that its endpoint did not answer.
 const LAST_WORD: Duration = Duration::from_millis(500);
 
+/// Comes to the head of the response.
+pub(super) type Responding = BoxFuture<'static, Result<Response<WasiBody>, Error>>;
+
 /// Where a request goes.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is what nearly all messages take, and it is not moved"
+)]
 enum Way {
-    InProcess(HttpHandler, Request<WasiBody>, Duration),
+    InProcess(BoxFuture<'static, Answer>),
     Network(Result<Sending<WasiBody>, HttpError>),
 }
 
 impl Way {
-    /// How it begins where nobody else waits meanwhile.
-    fn start(&self) -> Start {
+    /// How it begins where nobody else waits meanwhile. Not handed over is a body
+    /// of which the component might wait to write more, or that is long: while it
+    /// waits for something else, nobody would send the rest.
+    fn start(&self, upload: Upload) -> Start {
         match self {
-            Self::InProcess(..) => Start::InCall,
-            Self::Network(Ok(sending)) if !sending.is_connected() => Start::Apart,
-            Self::Network(_) => Start::Handed,
-        }
-    }
-
-    async fn answer(self, start: Start, deadline: Instant, waits: &Waits) -> Answer {
-        match self {
-            // In a box of its own, so that the others' is no larger for it.
-            Self::InProcess(handler, request, limit) => {
-                let in_call = start == Start::InCall;
-                Box::pin(ask(&handler, request, limit, deadline, waits, in_call)).await
+            Self::InProcess(_) => Start::InCall,
+            Self::Network(Ok(sending)) if upload != Upload::AtOnce || !sending.is_connected() => {
+                Start::Apart
             }
-            Self::Network(Ok(sending)) => send(sending).await,
-            Self::Network(Err(error)) => Err(failed(error)),
+            Self::Network(_) => Start::Handed,
         }
     }
 }
@@ -98,6 +99,7 @@ impl Hooks {
             deadline: Some(now + left),
             between_bytes_timeout: Some(within(asked.between_bytes_timeout)),
             allow: self.allow.clone(),
+            at_once: false,
         }
     }
 }
@@ -109,27 +111,25 @@ pub(super) enum Start {
     Apart,
     /// In the call that asks for it: it stays in the process.
     InCall,
-    /// By being handed to a connection, which carries it out.
+    /// By being handed to a connection; whoever waits for the response reads it.
     Handed,
 }
 
 impl Hooks {
     /// Sends a request of the call under way; the head of the response is what
     /// it comes to. In a store with several calls, which are all in one task, it
-    /// begins apart, as it does for whoever has no choice.
+    /// begins apart, as it does where nothing is known of its body.
     pub(super) fn send(
         &mut self,
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
-        choice: bool,
-    ) -> (
-        Start,
-        impl Future<Output = Result<Response<WasiBody>, Error>> + Send + use<>,
-    ) {
+        upload: Option<Upload>,
+    ) -> (Start, Responding) {
         let call = self.calls.current();
         let (place, deadline, id) = (call.trace.begin(), call.deadline, call.id.clone());
         let waits = call.trace.waits().clone();
-        let options = self.options(options, deadline + waits.so_far());
+        let mut options = self.options(options, deadline + waits.so_far());
+        options.at_once = upload == Some(Upload::AtOnce);
         let endpoint = self.endpoint.clone();
         let handler = endpoint
             .as_ref()
@@ -139,16 +139,23 @@ impl Hooks {
             wanted.before = place.asked_for(&wanted.id);
         }
         let to_head = request.method() == Method::HEAD;
-        let way = match handler {
-            Some(handler) => Way::InProcess(handler, request, options.first_byte_timeout),
+        let upload = upload.filter(|_| !self.calls.are_shared());
+        let mut way = match handler {
+            Some(handler) => {
+                let (limit, in_call) = (options.first_byte_timeout, upload.is_some());
+                let asked = ask(handler, request, limit, deadline, waits, in_call);
+                Way::InProcess(Box::pin(asked))
+            }
             None => Way::Network(self.client.begin(request, options)),
         };
-        let start = match choice && !self.calls.are_shared() {
-            true => way.start(),
-            false => Start::Apart,
-        };
-        let answer = async move {
-            let answer = way.answer(start, deadline, &waits).await;
+        let start = upload.map_or(Start::Apart, |upload| way.start(upload));
+        // Made where it stays, as it is large to move.
+        let answer = Box::pin(async move {
+            let answer = match &mut way {
+                Way::InProcess(asked) => asked.await,
+                Way::Network(Ok(sending)) => answered(sending.response().await),
+                Way::Network(Err(error)) => Err(failed(error.clone())),
+            };
             let (response, running) = answer.map_err(|failed| {
                 place.failed(failed.why, failed.failure);
                 failed.error
@@ -162,7 +169,7 @@ impl Hooks {
             let (watched, open) = Open::new(response, to_head, running, wanted);
             place.keep(open);
             Ok(watched)
-        };
+        });
         (start, answer)
     }
 }
@@ -190,7 +197,7 @@ impl WasiHttpHooks for Hooks {
         options: Option<RequestOptions>,
         _: Io,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        let (_, sending) = self.send(request, options, false);
+        let (_, sending) = self.send(request, options, None);
         Box::new(async move { Ok((sending.await?, Box::new(async { Ok(()) }) as Io)) })
     }
 }
@@ -198,8 +205,8 @@ impl WasiHttpHooks for Hooks {
 type Answer = Result<(Response<WasiBody>, Option<Running>), Failed>;
 
 /// Over the network.
-async fn send(sending: Sending<WasiBody>) -> Answer {
-    let response = sending.response().await.map_err(failed)?;
+fn answered(response: Result<Response<ResponseBody<WasiBody>>, HttpError>) -> Answer {
+    let response = response.map_err(failed)?;
     let response = response.map(|body| body.map_err(lower).boxed_unsync());
     Ok((response, None))
 }
@@ -215,11 +222,11 @@ fn failed(error: HttpError) -> Failed {
 /// In process. The time is that until the first byte, from when there is an
 /// instance: there is nothing to connect to.
 async fn ask(
-    handler: &HttpHandler,
+    handler: HttpHandler,
     request: Request<WasiBody>,
     limit: Duration,
     deadline: Instant,
-    waits: &Waits,
+    waits: Waits,
     at_once: bool,
 ) -> Answer {
     let taken = waits.during(handler.take()).await;

@@ -5,13 +5,14 @@
 //! lives, and makes two tasks of each request; here it is one, or none.
 
 use std::mem;
-use std::pin::Pin;
+use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::uri::{self, Uri};
 use http_body_util::{BodyExt, Empty};
+use tokio::task::coop::unconstrained;
 use wasmtime::component::{Linker, Resource, ResourceType};
 use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::async_trait;
@@ -26,9 +27,9 @@ use wasmtime_wasi_http::p2::types::{
 };
 use wasmtime_wasi_http::{Error, FieldMap, RequestOptions, WasiBody, WasiHttpView};
 
-use super::body::whole;
+use super::body::taken;
 use super::calls::act_for_caller;
-use super::http::Start;
+use super::http::{Responding, Start};
 use super::state::State;
 
 /// Behind a component's `future-incoming-response`.
@@ -36,13 +37,12 @@ enum Promise {
     /// A task brings it.
     Pending(AbortOnDropJoinHandle<Answer>),
     /// A connection does, to whoever waits.
-    Handed(Sending),
+    Handed(Responding),
     Kept(Answer),
     Given,
 }
 
 type Answer = Result<http::Response<WasiBody>, Error>;
-type Sending = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 type Store<'a> = StoreContextMut<'a, State>;
 
@@ -94,17 +94,12 @@ fn handle(
         Ok(request) => request,
         Err(code) => return Ok((Err(code),)),
     };
-    let (request, is_whole) = whole(request);
-    let (start, sending) = state.hooks.send(request, options.transpose()?, true);
+    let (request, upload) = taken(request);
+    let (start, sending) = (state.hooks).send(request, options.transpose()?, Some(upload));
     let promise = match start {
         Start::Apart => Promise::Pending(spawn(sending)),
-        Start::InCall => {
-            begun(Box::pin(sending)).unwrap_or_else(|rest| Promise::Pending(spawn(rest)))
-        }
-        Start::Handed if is_whole => begun(Box::pin(sending)).unwrap_or_else(Promise::Handed),
-        // Should the connection be closed already, the component could wait for
-        // room in the body, and nobody would open another to read it.
-        Start::Handed => Promise::Pending(spawn(sending)),
+        Start::InCall => begun(sending).unwrap_or_else(|rest| Promise::Pending(spawn(rest))),
+        Start::Handed => begun(sending).unwrap_or_else(Promise::Handed),
     };
     Ok((Ok(state.table.push(promise)?),))
 }
@@ -113,16 +108,17 @@ fn handle(
 /// may have its answer at once, and is asked here as a function would be: with
 /// a task for each, all that are in flight would have both their instances at
 /// work in turns, and none of them in the caches.
-fn begun(mut sending: Sending) -> Result<Promise, Sending> {
+fn begun(mut sending: Responding) -> Result<Promise, Responding> {
     match step(&mut sending) {
         Poll::Ready(answer) => Ok(Promise::Kept(answer)),
         Poll::Pending => Err(sending),
     }
 }
 
-fn step(sending: &mut Sending) -> Poll<Answer> {
+/// Whatever its task has had of its share: nobody is told to come back.
+fn step(sending: &mut Responding) -> Poll<Answer> {
     let mut context = Context::from_waker(Waker::noop());
-    sending.as_mut().poll(&mut context)
+    pin!(unconstrained(sending.as_mut())).poll(&mut context)
 }
 
 /// The request with a whole URL, as it goes to the client.

@@ -11,10 +11,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::SendRequest;
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::HttpError;
+use super::http1::Http1;
 use super::pool::Slot;
 
 /// Of what is left of a body that nobody reads, so much is read after all, to
@@ -40,7 +40,7 @@ where
 
 /// The right to an HTTP/1.1 connection while an exchange is on it.
 pub(super) struct Lease<B> {
-    sender: SendRequest<B>,
+    connection: Http1<B>,
     peer: SocketAddr,
     slot: Arc<Slot<B>>,
 }
@@ -51,12 +51,16 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     /// Dropped, it closes the connection.
-    pub fn new(sender: SendRequest<B>, peer: SocketAddr, slot: Arc<Slot<B>>) -> Self {
-        Self { sender, peer, slot }
+    pub fn new(connection: Http1<B>, peer: SocketAddr, slot: Arc<Slot<B>>) -> Self {
+        Self {
+            connection,
+            peer,
+            slot,
+        }
     }
 
     fn give_back(self) {
-        self.slot.give_back(self.sender, self.peer);
+        self.slot.give_back(self.connection, self.peer);
     }
 }
 
@@ -112,7 +116,11 @@ where
         let Some(incoming) = &mut this.incoming else {
             return Poll::Ready(None);
         };
-        match Pin::new(incoming).poll_frame(cx) {
+        let frame = match &mut this.lease {
+            Some(lease) => lease.connection.poll_frame(incoming, cx),
+            None => Pin::new(incoming).poll_frame(cx),
+        };
+        match frame {
             Poll::Ready(Some(Ok(frame))) => {
                 this.stalled = None;
                 this.settle();
@@ -153,13 +161,15 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     fn drop(&mut self) {
-        let (Some(mut incoming), Some(lease)) = (self.incoming.take(), self.lease.take()) else {
+        let (Some(mut incoming), Some(mut lease)) = (self.incoming.take(), self.lease.take())
+        else {
             return;
         };
         let mut left = DRAIN_BYTES;
         // Short bodies are here already, as a rule.
         match poll_drain(
             &mut incoming,
+            &mut lease,
             &mut left,
             &mut Context::from_waker(Waker::noop()),
         ) {
@@ -168,8 +178,9 @@ where
             Poll::Pending => {
                 if let Ok(runtime) = tokio::runtime::Handle::try_current() {
                     runtime.spawn(async move {
-                        let rest =
-                            std::future::poll_fn(|cx| poll_drain(&mut incoming, &mut left, cx));
+                        let rest = std::future::poll_fn(|cx| {
+                            poll_drain(&mut incoming, &mut lease, &mut left, cx)
+                        });
                         if let Ok(true) = timeout(DRAIN_TIME, rest).await {
                             lease.give_back();
                         }
@@ -181,9 +192,18 @@ where
 }
 
 /// Reads to the end, and tells whether it got there.
-fn poll_drain(incoming: &mut Incoming, left: &mut usize, cx: &mut Context<'_>) -> Poll<bool> {
+fn poll_drain<B>(
+    incoming: &mut Incoming,
+    lease: &mut Lease<B>,
+    left: &mut usize,
+    cx: &mut Context<'_>,
+) -> Poll<bool>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
     while !incoming.is_end_stream() {
-        match ready!(Pin::new(&mut *incoming).poll_frame(cx)) {
+        match ready!(lease.connection.poll_frame(incoming, cx)) {
             Some(Ok(frame)) => {
                 let read = frame.data_ref().map_or(0, Bytes::len);
                 match left.checked_sub(read) {

@@ -17,6 +17,8 @@ use tokio_rustls::TlsConnector;
 
 use super::body::Lease;
 use super::connect::connect;
+use super::http1::Http1;
+use super::pace::Pace;
 use super::pool::{Pool, Sender, Slot};
 use super::target::Target;
 use super::{Allow, HttpError, ResponseBody, Settings, SettingsError, tls};
@@ -34,6 +36,9 @@ pub struct Options {
     pub between_bytes_timeout: Option<Duration>,
     /// What may be reached.
     pub allow: Arc<Allow>,
+    /// All of the request's body is there, and so short that a connection takes it
+    /// at once: nothing has to be written while the response is waited for.
+    pub at_once: bool,
 }
 
 /// The pooled client; clones share the pool. `B` is the body of its requests.
@@ -47,6 +52,7 @@ pub struct Client<B> {
 struct Shared<B> {
     pool: Arc<Pool<B>>,
     tls: TlsConnector,
+    pace: Pace,
     swept: AtomicBool,
 }
 
@@ -69,6 +75,7 @@ where
             shared: Arc::new(Shared {
                 pool: Arc::new(Pool::new(settings)),
                 tls: tls::connector(settings)?,
+                pace: Pace::default(),
                 swept: AtomicBool::new(false),
             }),
         })
@@ -80,6 +87,7 @@ where
             shared: Arc::new(Shared {
                 pool: Arc::new(self.shared.pool.empty()),
                 tls: self.shared.tls.clone(),
+                pace: Pace::default(),
                 swept: AtomicBool::new(false),
             }),
         }
@@ -108,7 +116,7 @@ where
         Ok(Sending {
             kept: route.take(),
             route,
-            request,
+            request: Some(request),
         })
     }
 
@@ -135,7 +143,8 @@ where
 pub struct Sending<B> {
     route: Route<B>,
     kept: Option<Connection<B>>,
-    request: Request<B>,
+    /// Until it is handed over.
+    request: Option<Request<B>>,
 }
 
 impl<B> Sending<B>
@@ -144,41 +153,63 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     /// Whether there is a connection for it: then it is handed over when
-    /// [`Self::response`] is first polled, and goes out by itself.
+    /// [`Self::response`] is first polled.
     pub fn is_connected(&self) -> bool {
         self.kept.is_some()
     }
 
     /// Sends it, and returns when the head of the response is there. Dropped
     /// before that, it closes the connection.
-    pub async fn response(self) -> Result<Response<ResponseBody<B>>, HttpError> {
-        let Self {
-            route,
-            kept,
-            request,
-        } = self;
-        let was_kept = kept.is_some();
-        let limit = route.options.first_byte_timeout;
-        let (connection, limit) = match kept {
-            Some(connection) => (connection, limit),
-            // In a box, as it is rare and large beside an exchange.
-            None => (Box::pin(route.open()).await?, route.within(limit)),
-        };
-        match route.exchange(connection, request, limit).await {
-            Ok(response) => response,
+    pub async fn response(&mut self) -> Result<Response<ResponseBody<B>>, HttpError> {
+        if let Some(connection) = self.kept.take() {
+            let limit = self.route.options.first_byte_timeout;
+            let answer = self.exchange(connection, limit).await;
             // A connection that was kept may have been closed meanwhile. hyper
             // hands the request back only when not a byte of it was written, so
             // a new connection is no second attempt: the endpoint has seen none.
-            Err(request) if was_kept => {
-                Box::pin(async {
-                    let connection = route.open().await?;
-                    let limit = route.within(limit);
-                    let result = route.exchange(connection, *request, limit).await;
-                    result.unwrap_or_else(|_| Err(never_sent()))
-                })
-                .await
+            if self.request.is_none() {
+                return answer;
             }
-            Err(_) => Err(never_sent()),
+        }
+        // In a box, as it is rare and large beside an exchange.
+        Box::pin(async {
+            let connection = self.route.open().await?;
+            let limit = self.route.within(self.route.options.first_byte_timeout);
+            self.exchange(connection, limit).await
+        })
+        .await
+    }
+
+    /// Sends the request; it is here again when nothing of it was written.
+    async fn exchange(
+        &mut self,
+        (sender, peer): Connection<B>,
+        limit: Duration,
+    ) -> Result<Response<ResponseBody<B>>, HttpError> {
+        let mut request = self.request.take().ok_or_else(never_sent)?;
+        let (result, lease) = match sender {
+            Sender::Http1(mut connection) => {
+                let result = timeout(limit, self.route.send(&mut connection, request)).await;
+                let slot = self.route.slot.clone();
+                (result, Some(Lease::new(connection, peer, slot)))
+            }
+            Sender::Http2(mut sender) => {
+                self.route.target.to_http2(&mut request);
+                // In a box, so that the others' is no larger for it.
+                let sent = Box::pin(sender.try_send_request(request));
+                (timeout(limit, sent).await, None)
+            }
+        };
+        match result {
+            Err(_) => Err(HttpError::ResponseTimeout(limit)),
+            Ok(Ok(response)) => Ok(self.route.respond(response, lease)),
+            Ok(Err(mut error)) => {
+                self.request = error.take_message();
+                Err(match &self.request {
+                    Some(_) => never_sent(),
+                    None => HttpError::of_exchange(error.error()),
+                })
+            }
         }
     }
 }
@@ -249,29 +280,17 @@ where
         Ok((sender, peer))
     }
 
-    /// Sends the request, or hands it back when nothing of it was written.
-    async fn exchange(
+    /// Over HTTP/1.1.
+    fn send(
         &self,
-        (sender, peer): Connection<B>,
+        connection: &mut Http1<B>,
         mut request: Request<B>,
-        limit: Duration,
-    ) -> Result<Result<Response<ResponseBody<B>>, HttpError>, Box<Request<B>>> {
-        let (result, lease) = match sender {
-            Sender::Http1(mut sender) => {
-                self.target.to_http1(&mut request, &self.slot.host_header);
-                let result = timeout(limit, sender.try_send_request(request)).await;
-                (result, Some(Lease::new(sender, peer, self.slot.clone())))
-            }
-            Sender::Http2(mut sender) => {
-                self.target.to_http2(&mut request);
-                (timeout(limit, sender.try_send_request(request)).await, None)
-            }
-        };
-        match result {
-            Err(_) => Ok(Err(HttpError::ResponseTimeout(limit))),
-            Ok(Ok(response)) => Ok(Ok(self.respond(response, lease))),
-            Ok(Err(error)) => refused(error).map(Err),
+    ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<B>>>> {
+        if !self.options.at_once || self.client.shared.pace.is_busy() {
+            connection.run();
         }
+        self.target.to_http1(&mut request, &self.slot.host_header);
+        connection.send(request)
     }
 
     fn respond(
@@ -281,13 +300,6 @@ where
     ) -> Response<ResponseBody<B>> {
         let stall = self.options.between_bytes_timeout;
         response.map(|body| ResponseBody::new(body, stall, lease))
-    }
-}
-
-fn refused<B>(mut error: TrySendError<Request<B>>) -> Result<HttpError, Box<Request<B>>> {
-    match error.take_message() {
-        Some(request) => Err(Box::new(request)),
-        None => Ok(HttpError::of_exchange(error.error())),
     }
 }
 

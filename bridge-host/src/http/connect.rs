@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use super::error::describe;
+use super::http1::{Http1, tell};
 use super::pool::Sender;
 use super::target::Target;
 use super::tls::H2;
@@ -157,8 +158,7 @@ where
     let (sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|error| HttpError::of_exchange(&error))?;
-    drive(connection);
-    Ok(Sender::Http1(sender))
+    Ok(Sender::Http1(Http1::new(sender, connection)))
 }
 
 async fn speak_http2<S, B>(stream: S) -> Result<Sender<B>, HttpError>
@@ -173,16 +173,6 @@ where
         .handshake(TokioIo::new(stream))
         .await
         .map_err(|error| HttpError::of_exchange(&error))?;
-    drive(connection);
+    tokio::spawn(async { tell(connection.await) });
     Ok(Sender::Http2(sender))
-}
-
-/// Runs a connection in the background. Its error is told to the request under
-/// way as well; between requests, it is only the end of the connection.
-fn drive(connection: impl Future<Output = hyper::Result<()>> + Send + 'static) {
-    tokio::spawn(async {
-        if let Err(error) = connection.await {
-            tracing::debug!(error = describe(&error), "a connection ended");
-        }
-    });
 }

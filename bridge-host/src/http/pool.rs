@@ -13,14 +13,15 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::HeaderValue;
 use http_body::Body;
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 
 use super::Settings;
+use super::http1::Http1;
 use super::target::Target;
 
 /// The way into a connection.
 pub(super) enum Sender<B> {
-    Http1(http1::SendRequest<B>),
+    Http1(Http1<B>),
     Http2(http2::SendRequest<B>),
 }
 
@@ -45,7 +46,7 @@ pub(super) struct Slot<B> {
 
 struct Kept<B> {
     /// The one given back last is taken first, so that the others grow old.
-    idle: Vec<Idle<http1::SendRequest<B>>>,
+    idle: Vec<Idle<Http1<B>>>,
     shared: Option<Idle<http2::SendRequest<B>>>,
     speaks_http1: bool,
 }
@@ -163,25 +164,27 @@ where
 
     /// Takes back a connection whose exchange is over. One that is not ready
     /// for the next yet is waited for in the background, for a moment.
-    pub fn give_back(self: Arc<Self>, mut sender: http1::SendRequest<B>, peer: SocketAddr) {
+    pub fn give_back(self: Arc<Self>, mut connection: Http1<B>, peer: SocketAddr) {
         const MOMENT: Duration = Duration::from_secs(1);
-        if sender.is_ready() {
-            self.keep(sender, peer);
-        } else if !sender.is_closed()
+        if connection.is_ready() {
+            self.keep(connection, peer);
+        } else if !connection.is_closed()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             runtime.spawn(async move {
-                if let Ok(Ok(())) = tokio::time::timeout(MOMENT, sender.ready()).await {
-                    self.keep(sender, peer);
+                match tokio::time::timeout(MOMENT, connection.ready()).await {
+                    Ok(Ok(())) => self.keep(connection, peer),
+                    // A request may go on after its response.
+                    _ => connection.finish().await,
                 }
             });
         }
     }
 
-    fn keep(&self, sender: http1::SendRequest<B>, peer: SocketAddr) {
+    fn keep(&self, connection: Http1<B>, peer: SocketAddr) {
         let mut kept = lock(&self.kept);
         if kept.idle.len() < self.max_idle {
-            kept.idle.push(Idle::new(sender, peer));
+            kept.idle.push(Idle::new(connection, peer));
         }
     }
 
@@ -190,7 +193,7 @@ where
         let now = Instant::now();
         let mut kept = lock(&self.kept);
         kept.idle
-            .retain(|idle| idle.is_fresh(now, self.idle_timeout) && !idle.sender.is_closed());
+            .retain_mut(|idle| idle.is_fresh(now, self.idle_timeout) && !idle.sender.is_closed());
         // Without its place here the connection closes once the exchanges under
         // way are over.
         kept.shared.take_if(|shared| {

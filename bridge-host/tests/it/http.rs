@@ -30,6 +30,7 @@ fn options(endpoint: &str) -> Options {
         deadline: None,
         between_bytes_timeout: Some(Duration::from_secs(10)),
         allow: Arc::new(Allow::default().with_endpoint(&endpoint.parse().unwrap())),
+        at_once: true,
     }
 }
 

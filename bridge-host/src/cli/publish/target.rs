@@ -83,6 +83,7 @@ impl Bridge {
                 deadline: None,
                 between_bytes_timeout: Some(PATIENCE),
                 allow: Arc::new(Allow::default().with_endpoint(&batch)),
+                at_once: false,
             },
             batch,
         })

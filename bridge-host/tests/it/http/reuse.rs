@@ -1,10 +1,15 @@
 //! Connections are kept, replaced and closed.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use bridge_host::http::{Client, Settings};
-use http_body_util::BodyExt;
+use bridge_host::http::{Client, Options, Settings};
+use futures_util::FutureExt;
+use http::Request;
+use http_body_util::{BodyExt, Full};
+use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
 
 use super::server::{self, Server};
 use super::{client, exchange, options, post};
@@ -32,15 +37,99 @@ async fn a_body_that_is_empty_or_unread_gives_its_connection_back() {
     assert_eq!(server.accepted(), 1);
 }
 
+/// By the exchange itself, or by a task of its own.
+#[tokio::test]
+async fn a_connection_serves_whoever_drives_it() {
+    let server = Server::start(None).await;
+    let client = client();
+    for n in 0..24 {
+        let path = ["hook", "empty", "hook?unread"][n % 3];
+        let url = format!("http://127.0.0.1:{}/{path}", server.port);
+        let options = Options {
+            at_once: n % 5 < 2,
+            ..options(&url)
+        };
+        let response = post(&client, &url, &options).await.unwrap();
+        if path == "hook" {
+            let body = response.into_body().collect().await.unwrap();
+            assert_eq!(body.to_bytes(), "ping");
+        }
+    }
+    assert_eq!(server.accepted(), 1);
+}
+
+#[tokio::test]
+async fn a_request_that_takes_time_goes_out_while_nobody_waits() {
+    let (arrived, mut when_arrived) = mpsc::unbounded_channel();
+    let url = server::raw(move |mut stream| {
+        let arrived = arrived.clone();
+        async move {
+            server::write(&mut stream, "HTTP/1.1 204 No Content\r\n\r\n").await;
+            server::read_request(&mut stream).await;
+            arrived.send(stream).unwrap();
+        }
+    })
+    .await;
+    let client = client();
+    exchange(&client, &url).await.unwrap();
+    let mut large = vec![b'x'; 16 << 20];
+    large.extend_from_slice(b"ping");
+    let request = Request::post(&url).body(Full::from(large)).unwrap();
+    let options = Options {
+        at_once: false,
+        ..options(&url)
+    };
+    let mut sending = pin!(client.send(request, &options));
+    assert!((&mut sending).now_or_never().is_none());
+    let arrived = timeout(Duration::from_secs(10), when_arrived.recv()).await;
+    let mut stream = arrived.expect("it goes out").unwrap();
+    server::write(&mut stream, "HTTP/1.1 204 No Content\r\n\r\n").await;
+    assert_eq!(sending.await.unwrap().status(), 204);
+}
+
+#[tokio::test]
+async fn a_request_goes_on_after_its_response() {
+    let (ended, mut when_ended) = mpsc::unbounded_channel();
+    let url = server::raw(move |mut stream| {
+        let ended = ended.clone();
+        async move {
+            server::write(&mut stream, "HTTP/1.1 204 No Content\r\n\r\n").await;
+            // Longer than a connection is waited for.
+            sleep(Duration::from_millis(1500)).await;
+            let mut rest = Vec::new();
+            while !rest.ends_with(b"pong") && stream.read_buf(&mut rest).await.unwrap() > 0 {}
+            ended.send(rest.ends_with(b"pong")).unwrap();
+        }
+    })
+    .await;
+    let mut large = b"ping".repeat(4 << 20);
+    large.extend_from_slice(b"pong");
+    let request = Request::post(&url).body(Full::from(large)).unwrap();
+    let options = Options {
+        at_once: false,
+        ..options(&url)
+    };
+    let response = client().send(request, &options).await.unwrap();
+    assert_eq!(response.status(), 204);
+    let ended = timeout(Duration::from_secs(10), when_ended.recv()).await;
+    assert!(ended.expect("it ends").unwrap(), "it was cut off");
+}
+
 #[tokio::test]
 async fn a_long_body_that_is_unread_costs_its_connection() {
     let server = Server::start(None).await;
     let client = client();
     let url = format!("http://127.0.0.1:{}/large", server.port);
-    drop(post(&client, &url, &options(&url)).await.unwrap());
-    server.all_closed().await;
-    let (_, body) = exchange(&client, &url).await.unwrap();
-    assert_eq!((body.len(), server.accepted()), (1 << 20, 2));
+    for (at_once, connections) in [(true, 2), (false, 3)] {
+        let options = Options {
+            at_once,
+            ..options(&url)
+        };
+        drop(post(&client, &url, &options).await.unwrap());
+        server.all_closed().await;
+        let (_, body) = exchange(&client, &url).await.unwrap();
+        assert_eq!((body.len(), server.accepted()), (1 << 20, connections));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

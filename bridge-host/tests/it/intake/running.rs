@@ -222,6 +222,7 @@ impl Post {
             deadline: None,
             between_bytes_timeout: Some(limit),
             allow: Arc::new(Allow::default().with_endpoint(self.request.uri())),
+            at_once: false,
         };
         let request = self.request.map(|()| body);
         let response = self.client.send(request, &options).await.unwrap();
