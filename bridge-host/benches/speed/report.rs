@@ -99,6 +99,12 @@ pub fn show(title: &str, rounds: usize, round: impl Fn(Form) -> Round) {
     line("  native, messages a second", &pairs, |(native, _)| {
         native.rate
     });
+    line("  native, % of the machine idle", &pairs, |(native, _)| {
+        native.idle
+    });
+    line("  bridge, % of the machine idle", &pairs, |(_, bridge)| {
+        bridge.idle
+    });
     println!();
 }
 
