@@ -30,12 +30,12 @@ pub(super) const EXTEND_EVERY: Duration = Duration::from_secs(10);
 pub(super) const LEASE: Duration = Duration::from_secs(30);
 
 /// After so many messages a task lets others run, however short a time each took.
-const STRETCH: u32 = 16;
+const STRETCH: u64 = 16;
 
 /// Delivers a message, and then others, for as long as there are any at once.
 pub(super) async fn deliver(incoming: Incoming, in_flight: InFlight) {
     let mut next = Some((incoming, in_flight));
-    for number in 1.. {
+    for number in 1_u64.. {
         let Some((incoming, in_flight)) = next else {
             return;
         };
