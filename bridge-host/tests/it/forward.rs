@@ -1,6 +1,8 @@
 //! The thin line: one message, the adapter alone, one POST.
 
-use crate::harness::{Bridge, Endpoint};
+use std::time::Duration;
+
+use crate::harness::{Bridge, Endpoint, Reply, guest};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_becomes_a_post() {
@@ -31,4 +33,33 @@ async fn a_message_becomes_a_post() {
     assert!(ledger.balances(), "{ledger:?}");
     let (status, _) = bridge.stop();
     assert!(status.success(), "{status}");
+}
+
+/// On connections made for it and on kept ones, and with bodies that a
+/// connection takes at once and that it does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_nobody_waits_for_goes_out() {
+    let endpoint = Endpoint::start(|received, _| {
+        let waits = if received.path == "/second" { 200 } else { 0 };
+        Reply::status(204).after(Duration::from_millis(waits))
+    });
+    let endpoint = endpoint.await;
+    let bridge = Bridge::start(&format!(
+        "[[subscriptions]]\nname = \"pair\"\ntopics = [\"pair\"]\ncomponent = {:?}\nto = {:?}\n",
+        guest("pair"),
+        endpoint.url("/")
+    ))
+    .await;
+    for (n, length) in [4, 4, 300_000, 4].into_iter().enumerate() {
+        bridge.accept("pair", &[], vec![b'x'; length]).await;
+        let received = endpoint.wait_for(2 * (n + 1)).await;
+        let mut pair: Vec<_> = received[2 * n..].iter().map(|one| &one.path[..]).collect();
+        pair.sort();
+        assert_eq!(pair, ["/first", "/second"]);
+        assert!(received[2 * n..].iter().all(|one| one.body.len() == length));
+        let delivered = n as u64 + 1;
+        bridge
+            .ledger_when("pair", |ledger| ledger.delivered == delivered)
+            .await;
+    }
 }
