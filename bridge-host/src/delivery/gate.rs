@@ -116,15 +116,14 @@ impl Gate {
     /// Waits until an attempt might begin: before that there is no use for a
     /// message.
     pub(super) async fn open(&self) {
-        if self.asks || self.paused.load(Relaxed) {
+        if self.free().is_none() {
             self.when(|now| self.lock().ask(now)).await;
         }
     }
 
     /// Whether an attempt might begin now.
     pub(super) fn is_open(&self) -> bool {
-        let free = !self.asks && !self.paused.load(Relaxed);
-        free || self.lock().ask(Instant::now()).is_ok()
+        self.free().is_some() || self.lock().ask(Instant::now()).is_ok()
     }
 
     async fn when<T>(&self, try_now: impl Fn(Instant) -> Result<T, Shut>) -> T {

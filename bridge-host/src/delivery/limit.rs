@@ -112,7 +112,7 @@ impl Limit {
 
     fn held<'a>(&'a self, permit: SemaphorePermit<'a>) -> Place<'a> {
         permit.forget();
-        Place { limit: self }
+        self.kept()
     }
 
     /// The place that was kept, again.

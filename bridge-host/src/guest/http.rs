@@ -88,7 +88,12 @@ impl Hooks {
 
     /// No wait ends later than the call does, less a little: so that
     /// the component learns of it, and tells.
-    fn options(&self, asked: Option<RequestOptions>, deadline: Instant) -> Options {
+    fn options(
+        &self,
+        asked: Option<RequestOptions>,
+        upload: Option<Upload>,
+        deadline: Instant,
+    ) -> Options {
         let (asked, now) = (asked.unwrap_or_default(), Instant::now());
         let left = deadline.saturating_duration_since(now);
         let left = left - LAST_WORD.min(left / 10);
@@ -99,7 +104,7 @@ impl Hooks {
             deadline: Some(now + left),
             between_bytes_timeout: Some(within(asked.between_bytes_timeout)),
             allow: self.allow.clone(),
-            at_once: false,
+            at_once: upload == Some(Upload::AtOnce),
         }
     }
 }
@@ -128,8 +133,7 @@ impl Hooks {
         let call = self.calls.current();
         let (place, deadline, id) = (call.trace.begin(), call.deadline, call.id.clone());
         let waits = call.trace.waits().clone();
-        let mut options = self.options(options, deadline + waits.so_far());
-        options.at_once = upload == Some(Upload::AtOnce);
+        let options = self.options(options, upload, deadline + waits.so_far());
         let endpoint = self.endpoint.clone();
         let handler = endpoint
             .as_ref()

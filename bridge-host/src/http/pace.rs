@@ -14,6 +14,9 @@ const EVERY: u32 = 64;
 /// Over so long a time at least, as requests come in bursts.
 const WINDOW: Duration = Duration::from_millis(50);
 
+/// With more than this part of it worked, hardly any is left.
+const BUSY: f32 = 0.9;
+
 /// The pace of one client, told by its own runtime.
 pub(super) struct Pace(Mutex<State>);
 
@@ -58,7 +61,7 @@ impl State {
         if passed < WINDOW {
             return;
         }
-        self.is_busy = worked > passed.mul_f32(0.9);
+        self.is_busy = worked > passed.mul_f32(BUSY);
         (self.seen, self.busy) = (now, busy);
     }
 }

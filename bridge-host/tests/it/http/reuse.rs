@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::server::{self, Server};
-use super::{client, exchange, options, post};
+use super::{Body, client, exchange, options, post};
 
 #[tokio::test]
 async fn one_connection_serves_one_request_after_the_other() {
@@ -58,13 +58,23 @@ async fn a_connection_serves_whoever_drives_it() {
     assert_eq!(server.accepted(), 1);
 }
 
+/// A request that goes out bit by bit.
+fn in_time(url: &str, body: Vec<u8>) -> (Request<Body>, Options) {
+    let request = Request::post(url).body(Full::from(body)).unwrap();
+    let options = Options {
+        at_once: false,
+        ..options(url)
+    };
+    (request, options)
+}
+
 #[tokio::test]
 async fn a_request_that_takes_time_goes_out_while_nobody_waits() {
     let (arrived, mut when_arrived) = mpsc::unbounded_channel();
     let url = server::raw(move |mut stream| {
         let arrived = arrived.clone();
         async move {
-            server::write(&mut stream, "HTTP/1.1 204 No Content\r\n\r\n").await;
+            server::write(&mut stream, server::NO_CONTENT).await;
             server::read_request(&mut stream).await;
             arrived.send(stream).unwrap();
         }
@@ -74,16 +84,12 @@ async fn a_request_that_takes_time_goes_out_while_nobody_waits() {
     exchange(&client, &url).await.unwrap();
     let mut large = vec![b'x'; 16 << 20];
     large.extend_from_slice(b"ping");
-    let request = Request::post(&url).body(Full::from(large)).unwrap();
-    let options = Options {
-        at_once: false,
-        ..options(&url)
-    };
+    let (request, options) = in_time(&url, large);
     let mut sending = pin!(client.send(request, &options));
     assert!((&mut sending).now_or_never().is_none());
     let arrived = timeout(Duration::from_secs(10), when_arrived.recv()).await;
     let mut stream = arrived.expect("it goes out").unwrap();
-    server::write(&mut stream, "HTTP/1.1 204 No Content\r\n\r\n").await;
+    server::write(&mut stream, server::NO_CONTENT).await;
     assert_eq!(sending.await.unwrap().status(), 204);
 }
 
@@ -93,7 +99,7 @@ async fn a_request_goes_on_after_its_response() {
     let url = server::raw(move |mut stream| {
         let ended = ended.clone();
         async move {
-            server::write(&mut stream, "HTTP/1.1 204 No Content\r\n\r\n").await;
+            server::write(&mut stream, server::NO_CONTENT).await;
             // Longer than a connection is waited for.
             sleep(Duration::from_millis(1500)).await;
             let mut rest = Vec::new();
@@ -104,11 +110,7 @@ async fn a_request_goes_on_after_its_response() {
     .await;
     let mut large = b"ping".repeat(4 << 20);
     large.extend_from_slice(b"pong");
-    let request = Request::post(&url).body(Full::from(large)).unwrap();
-    let options = Options {
-        at_once: false,
-        ..options(&url)
-    };
+    let (request, options) = in_time(&url, large);
     let response = client().send(request, &options).await.unwrap();
     assert_eq!(response.status(), 204);
     let ended = timeout(Duration::from_secs(10), when_ended.recv()).await;

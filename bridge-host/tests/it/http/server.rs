@@ -115,6 +115,9 @@ where
     url
 }
 
+/// A response that is at its end with its head.
+pub const NO_CONTENT: &str = "HTTP/1.1 204 No Content\r\n\r\n";
+
 /// Reads until the end of the body that every test sends.
 pub async fn read_request(stream: &mut TcpStream) {
     let mut seen = Vec::new();

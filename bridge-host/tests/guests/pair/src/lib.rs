@@ -2,8 +2,14 @@
 //! waits for the second response alone.
 
 wit_bindgen::generate!({
-    path: ["../../../../wit", "wit"],
-    world: "test:pair/pair",
+    path: "../../../../wit",
+    inline: "
+        package test:pair;
+        world pair {
+            include bridge:worlds/webhook@0.1.0;
+            include bridge:worlds/forward@0.1.0;
+        }
+    ",
     generate_all,
 });
 

@@ -2,8 +2,14 @@
 //! up with the trailers of the response as the reason, for tests to see.
 
 wit_bindgen::generate!({
-    path: ["../../../../wit", "wit"],
-    world: "test:trailer/trailer",
+    path: "../../../../wit",
+    inline: "
+        package test:trailer;
+        world trailer {
+            include bridge:worlds/webhook@0.1.0;
+            include bridge:worlds/forward@0.1.0;
+        }
+    ",
     generate_all,
 });
 
