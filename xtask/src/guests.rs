@@ -21,7 +21,18 @@ const STRANGERS: (&str, [&str; 3]) = (
 
 /// Builds them all.
 pub fn run(root: &Path) -> Result {
-    build(root, &workspace::guests(root)?)
+    build(root, &workspace::guests(root)?)?;
+    strangers(root)
+}
+
+/// Builds those of other SDKs, which bring much of their own.
+pub fn strangers(root: &Path) -> Result {
+    let (workspace, packages) = STRANGERS;
+    say(&format!("and of others' SDKs: {}", packages.join(", ")));
+    let workspace = root.join(workspace);
+    packages
+        .iter()
+        .try_for_each(|package| one(package, &workspace, root))
 }
 
 /// Builds these packages. Cargo decides what is up to date.
@@ -30,15 +41,9 @@ pub fn build(root: &Path, packages: &[String]) -> Result {
         "components for target/guests: {}",
         packages.join(", ")
     ));
-    for package in packages {
-        one(package, root, root)?;
-    }
-    let (workspace, packages) = STRANGERS;
-    say(&format!("and of others' SDKs: {}", packages.join(", ")));
-    let workspace = root.join(workspace);
     packages
         .iter()
-        .try_for_each(|package| one(package, &workspace, root))
+        .try_for_each(|package| one(package, root, root))
 }
 
 fn one(package: &str, workspace: &Path, root: &Path) -> Result {

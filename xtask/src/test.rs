@@ -22,6 +22,7 @@ pub fn run(root: &Path, filter: Option<&str>) -> Result {
     let began = Instant::now();
     let packages = workspace::guests(root)?;
     guests::build(root, &packages)?;
+    guests::strangers(root)?;
     tools::ensure(root)?;
     say("building and running the tests: wasmtime takes minutes the first time");
     let mut test = workspace::cargo(root);
