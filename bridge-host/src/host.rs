@@ -32,6 +32,7 @@ use crate::broker::Broker;
 use crate::config::Config;
 use crate::guest::Runtime;
 use crate::ingest;
+use crate::trouble::Troubles;
 
 /// A bridge that has all that it needs, and has not begun.
 pub struct Host {
@@ -43,6 +44,7 @@ pub struct Host {
     subscriptions: Vec<subscription::Ready>,
     threads: Threads,
     drain: Duration,
+    troubles: Troubles,
 }
 
 impl Host {
@@ -80,6 +82,7 @@ impl Host {
             subscriptions,
             threads,
             drain: config.drain,
+            troubles: Troubles::default(),
         })
     }
 
@@ -95,7 +98,9 @@ impl Host {
         let brokers = Arc::new(self.brokers);
         let needed = brokers.clone();
         let view = ledger::View::new(&brokers, &self.subscriptions);
-        let admin = Arc::new(Admin::new(view, move || needed.trouble()));
+        let troubles = self.troubles;
+        let trouble = move || joined(troubles.all(), needed.trouble());
+        let admin = Arc::new(Admin::new(view, trouble));
         let mut deliveries = Deliveries::default();
         let shares = self.subscriptions.into_iter().flat_map(|it| it.shares);
         for share in shares {
@@ -126,6 +131,12 @@ impl Host {
         deliveries.ended().await;
         brokers.close().await;
     }
+}
+
+/// Local trouble and that of the brokers, in one line.
+fn joined(local: Option<String>, brokers: Option<String>) -> Option<String> {
+    let texts: Vec<_> = local.into_iter().chain(brokers).collect();
+    (!texts.is_empty()).then(|| texts.join("; "))
 }
 
 async fn wait(mut stopped: watch::Receiver<bool>) {

@@ -19,6 +19,7 @@ pub mod broker;
 pub mod http;
 
 pub mod message;
+pub mod trouble;
 
 /// A message in its life is some hundred small allocations.
 #[global_allocator]
