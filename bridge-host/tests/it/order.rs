@@ -156,3 +156,21 @@ async fn a_shutdown_gives_back_what_waits() {
     let received = endpoint.received();
     assert!(received.iter().all(|one| one.body != "behind"));
 }
+
+/// Data that is nested deeper than parsers like to go has a key all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_found_in_data_of_any_depth() {
+    let endpoint =
+        Endpoint::start(|_, before| Reply::status(if before < 3 { 503 } else { 204 })).await;
+    let more = "order_key = { pointer = \"/customer/id\" }\n\
+         retry = { initial = \"50ms\", max = \"50ms\" }";
+    let bridge = Bridge::start(&config(&endpoint, more)).await;
+    let (open, close) = ("[".repeat(1000), "]".repeat(1000));
+    for n in 0..2 {
+        let data = format!("{{\"n\":{n},\"deep\":{open}{close},\"customer\":{{\"id\":7}}}}");
+        bridge.accept("orders", &[], data).await;
+    }
+    let received = endpoint.wait_for(5).await;
+    let numbers = received.iter().map(|one| one.body[5] - b'0');
+    assert_eq!(numbers.collect::<Vec<_>>(), [0, 0, 0, 0, 1]);
+}
