@@ -191,6 +191,8 @@ pub struct Incoming {
     pub id: MessageId,
     /// Counts from 1, across restarts.
     pub attempt: u32,
+    /// How long ago its first attempt ended, where the broker keeps that.
+    pub tried_for: Option<Duration>,
     /// When the broker took it.
     pub published: SystemTime,
     /// Where replies to it go.

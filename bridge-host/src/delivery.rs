@@ -23,10 +23,11 @@ mod simulation;
 mod source;
 mod stats;
 mod tasks;
+mod tried;
 mod workers;
 
 pub use backoff::schedule;
-pub use decide::decide;
+pub use decide::{Attempts, decide};
 pub use gate::{BreakerState, Gate};
 pub use order::{AfterDeadLetter, Order, OrderKey};
 pub use policy::{Breaker, Policy, Rate, Retry};

@@ -51,6 +51,7 @@ impl Subscription for Queue {
             message: Arc::new(self.message.clone()),
             id: MessageId::parse("msg_0192f3577b34da6a3ce929d0e0e4736").expect("an id"),
             attempt: 1,
+            tried_for: None,
             published: SystemTime::now(),
             receipt: Box::new(Slip(self.books.clone())),
             reply_to: ReplyTo::default(),

@@ -1,6 +1,8 @@
 //! How to deliver: `max_in_flight`, `timeout`, `retry`, `threads`. Order and
 //! the limits of the endpoint are read by `flow`.
 
+use std::num::NonZeroU32;
+
 use super::flow;
 use super::section::Section;
 use super::value::Value;
@@ -55,8 +57,11 @@ fn retry(value: &Value<'_>, retry: &mut Retry) {
     let Some(mut section) = value.section("`retry`") else {
         return;
     };
+    if let Some(age) = section.take("max_age").and_then(|it| it.duration()) {
+        retry.max_age = Some(age);
+    }
     if let Some(count) = section.take("max_attempts").and_then(|it| it.count()) {
-        retry.max_attempts = count;
+        retry.max_attempts = NonZeroU32::new(count);
     }
     let initial = section.take("initial");
     let max = section.take("max");

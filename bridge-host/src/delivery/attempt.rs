@@ -19,6 +19,7 @@ use super::log::Story;
 use super::replies::publish;
 use super::settle::{Keepsake, settle};
 use super::stats::Settled;
+use super::tried::Tried;
 use crate::broker::{BrokerError, Incoming, Receipt, Settlement};
 use crate::guest::{Call, Failure, Handle, Outcome};
 
@@ -50,6 +51,8 @@ pub(super) async fn deliver(incoming: Incoming, in_flight: InFlight) {
 /// message back: the receipt goes first, the place after it.
 async fn deliver_one(incoming: Incoming, in_flight: InFlight) -> InFlight {
     let mut place = in_flight;
+    let engine = place.engine();
+    let tried = Tried::of(&incoming, &engine.delivery.policy);
     let Incoming {
         message,
         id,
@@ -57,8 +60,8 @@ async fn deliver_one(incoming: Incoming, in_flight: InFlight) -> InFlight {
         published,
         reply_to,
         mut receipt,
+        ..
     } = incoming;
-    let engine = place.engine();
     let story = Story {
         subscription: &engine.delivery.name,
         id: id.clone(),
@@ -72,7 +75,7 @@ async fn deliver_one(incoming: Incoming, in_flight: InFlight) -> InFlight {
         reply_to,
         timeout: engine.delivery.policy.timeout,
     };
-    let settlement = make(call, &place, &mut *receipt, &story).await;
+    let settlement = make(call, &place, &mut *receipt, &story, tried).await;
     let dead_letters = &*engine.delivery.dead_letters;
     if settle(receipt, &settlement, keepsake, dead_letters, &story).await {
         let age = SystemTime::now().duration_since(published);
@@ -87,6 +90,7 @@ pub(super) async fn make(
     place: &InFlight,
     receipt: &mut dyn Receipt,
     story: &Story<'_>,
+    tried: Tried,
 ) -> Settlement {
     let begun = Instant::now();
     let engine = place.engine();
@@ -96,7 +100,8 @@ pub(super) async fn make(
     delivery.stats.attempted(took);
     place.told(&outcome, begun);
     let jitter = engine.jitter.next();
-    let settlement = decide(&outcome, story.attempt, &delivery.policy, jitter);
+    let attempts = tried.until(story.attempt);
+    let settlement = decide(&outcome, attempts, &delivery.policy, jitter);
     story.verdict(&outcome, took, &settlement);
     settlement
 }

@@ -1,6 +1,7 @@
 //! How long a retry waits: exponential, with full jitter, never beyond the
 //! cap, never before a Retry-After.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::Retry;
@@ -9,10 +10,24 @@ use super::Retry;
 const DOUBLINGS: u32 = 128;
 
 /// The longest waits there can be, the one after the first attempt first: the
-/// retry schedule, written out.
+/// retry schedule, written out. Without `max_attempts` it has no end.
 pub fn schedule(retry: &Retry) -> impl Iterator<Item = Duration> + use<> {
     let retry = retry.clone();
-    (1..retry.max_attempts).map(move |attempt| longest(&retry, attempt))
+    let most = retry.max_attempts.map_or(u32::MAX, NonZeroU32::get);
+    (1..most).map(move |attempt| longest(&retry, attempt))
+}
+
+/// The most time that can have passed from the first attempt until this one
+/// began, where each took `attempt_time` and nothing held it up.
+pub(super) fn longest_until(retry: &Retry, attempt: u32, attempt_time: Duration) -> Duration {
+    let before = attempt.saturating_sub(1);
+    let growing = before.min(DOUBLINGS);
+    let waits = (1..=growing).fold(Duration::ZERO, |sum, attempt| {
+        sum.saturating_add(longest(retry, attempt))
+    });
+    let longest = retry.max.saturating_mul(before - growing);
+    let attempts = attempt_time.saturating_mul(before);
+    waits.saturating_add(longest).saturating_add(attempts)
 }
 
 /// The longest wait after this attempt, counted from 1.
@@ -26,14 +41,16 @@ fn longest(retry: &Retry, attempt: u32) -> Duration {
 
 /// The wait after this attempt. `jitter`, from 0 to 1, spreads it over all of
 /// its range; where an endpoint asked for a time, over a tenth more than that,
-/// so that a herd that was told the same does not come back at once.
+/// so that a herd that was told the same does not come back at once. The last
+/// attempt is made when no time is `left`, unless the endpoint asked for more.
 pub(super) fn wait(
     retry: &Retry,
     attempt: u32,
     retry_after: Option<Duration>,
+    left: Duration,
     jitter: f64,
 ) -> Duration {
-    let backoff = part(longest(retry, attempt), jitter);
+    let backoff = part(longest(retry, attempt), jitter).min(left);
     let asked = retry_after.map_or(Duration::ZERO, |asked| {
         asked.saturating_add(part(asked / 10, jitter))
     });
@@ -54,7 +71,8 @@ mod tests {
 
     fn retry(max_attempts: u32, initial: Duration, max: Duration) -> Retry {
         Retry {
-            max_attempts,
+            max_age: None,
+            max_attempts: NonZeroU32::new(max_attempts),
             initial,
             max,
         }
@@ -65,7 +83,8 @@ mod tests {
         let waits: Vec<_> = schedule(&retry(6, SECOND, 5 * SECOND)).collect();
         assert_eq!(waits, [1, 2, 4, 5, 5].map(Duration::from_secs));
         assert_eq!(schedule(&retry(1, SECOND, SECOND)).count(), 0);
-        assert_eq!(schedule(&retry(0, SECOND, SECOND)).count(), 0);
+        let endless = retry(0, SECOND, SECOND);
+        assert_eq!(schedule(&endless).take(1000).count(), 1000);
     }
 
     #[test]
@@ -99,24 +118,38 @@ mod tests {
     fn check_jitters(retry: &Retry, attempt: u32, longest: Duration) {
         let mut before = Duration::ZERO;
         for jitter in [0.0, 0.1, 0.5, 0.999_999, 1.0] {
-            let plain = wait(retry, attempt, None, jitter);
+            let plain = wait(retry, attempt, None, Duration::MAX, jitter);
             assert!(plain <= longest && plain >= before);
             before = plain;
             for asked in [Duration::ZERO, SECOND, Duration::MAX] {
-                let wait = wait(retry, attempt, Some(asked), jitter);
+                let wait = wait(retry, attempt, Some(asked), Duration::MAX, jitter);
                 assert!(wait >= asked.min(retry.max) && wait <= retry.max);
                 assert!(wait >= plain);
             }
         }
-        assert_eq!(wait(retry, attempt, None, 0.0), Duration::ZERO);
-        assert_eq!(wait(retry, attempt, None, f64::NAN), longest);
+        let plain = |jitter| wait(retry, attempt, None, Duration::MAX, jitter);
+        assert_eq!((plain(0.0), plain(f64::NAN)), (Duration::ZERO, longest));
+        let left = wait(retry, attempt, None, SECOND, 1.0);
+        assert_eq!(left, longest.min(SECOND));
     }
 
     #[test]
     fn retry_after_is_spread_a_little() {
         let retry = retry(12, SECOND, 3600 * SECOND);
-        let spread = |jitter| wait(&retry, 1, Some(100 * SECOND), jitter);
+        let spread = |jitter| wait(&retry, 1, Some(100 * SECOND), SECOND, jitter);
         assert_eq!(spread(0.0), 100 * SECOND);
         assert_eq!(spread(1.0), 110 * SECOND);
+    }
+
+    #[test]
+    fn the_time_until_an_attempt_is_the_sum_of_all_before_it() {
+        let retry = retry(0, SECOND, 5 * SECOND);
+        let until = |attempt| longest_until(&retry, attempt, 10 * SECOND);
+        let expected = [0, 0, 11, 23, 37, 52, 67];
+        let expected = expected.map(Duration::from_secs);
+        assert_eq!([0, 1, 2, 3, 4, 5, 6].map(until), expected);
+        let many = until(1000) - until(999);
+        assert_eq!(many, 15 * SECOND);
+        assert!(longest_until(&retry, u32::MAX, Duration::MAX) == Duration::MAX);
     }
 }

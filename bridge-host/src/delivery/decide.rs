@@ -2,43 +2,112 @@
 //! function, without a clock and without I/O.
 
 use std::fmt::{self, Write};
+use std::time::Duration;
 
 use super::{Policy, backoff};
 use crate::broker::{DeadLetter, Settlement};
-use crate::guest::{CallResult, Outcome};
+use crate::guest::{CallResult, Failure, Outcome};
 
 /// The longest reason that is kept, in characters.
 const MAX_REASON: usize = 1000;
+
+/// The attempts of one delivery, the one that is judged included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempts {
+    /// How many were made; at least 1.
+    pub made: u32,
+    /// The time since the first of them began.
+    pub over: Duration,
+}
+
+/// Whose fault a failed attempt is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// It answered that it may work later, or gave no answer.
+    Endpoint,
+    /// It trapped, or used up its time or memory.
+    Component,
+}
 
 /// The verdict on an attempt. `jitter` is from 0 to 1.
 ///
 /// | result | verdict |
 /// |---|---|
 /// | ok | delivered; filtered, when it made no exchange and sent no message, and could have |
-/// | timeout, connection, failed | retry; dead letter after the last attempt |
+/// | timeout, connection | retry; dead letter after `max_age`, or the last of `max_attempts` |
+/// | failed | the same, and without `max_attempts` after a few attempts |
 /// | other | dead letter |
-pub fn decide(outcome: &Outcome, attempt: u32, policy: &Policy, jitter: f64) -> Settlement {
+pub fn decide(outcome: &Outcome, attempts: Attempts, policy: &Policy, jitter: f64) -> Settlement {
     let gone = !outcome.contained && outcome.exchanges.is_empty() && outcome.sent == 0;
-    match &outcome.result {
-        CallResult::Ok if gone => Settlement::Filtered,
-        CallResult::Ok => Settlement::Delivered,
-        CallResult::Other(_) => give_up(outcome, attempt, Reason(&outcome.result).to_string()),
-        CallResult::Timeout | CallResult::Connection(_) | CallResult::Failed(_)
-            if attempt < policy.retry.max_attempts =>
-        {
-            let asked = outcome.exchanges.last().and_then(|last| last.retry_after);
-            Settlement::Retry(backoff::wait(&policy.retry, attempt, asked, jitter))
+    let fault = match &outcome.result {
+        CallResult::Ok if gone => return Settlement::Filtered,
+        CallResult::Ok => return Settlement::Delivered,
+        CallResult::Other(_) => {
+            return give_up(outcome, attempts, Reason(&outcome.result).to_string());
         }
-        CallResult::Timeout | CallResult::Connection(_) | CallResult::Failed(_) => {
-            let plural = if attempt == 1 { "" } else { "s" };
-            let last = Reason(&outcome.result);
-            let reason = format!("gave up after {attempt} attempt{plural}: {last}");
-            give_up(outcome, attempt, reason)
+        CallResult::Timeout | CallResult::Connection(_) => Fault::Endpoint,
+        CallResult::Failed(failure) => fault(outcome, failure),
+    };
+    let retry = &policy.retry;
+    let most = match fault {
+        Fault::Endpoint => retry.max_attempts,
+        Fault::Component => Some(retry.component_attempts()),
+    };
+    let left = policy.max_age().saturating_sub(attempts.over);
+    if left.is_zero() || most.is_some_and(|most| attempts.made >= most.get()) {
+        let last = Reason(&outcome.result);
+        return give_up(
+            outcome,
+            attempts,
+            format!("gave up after {attempts}: {last}"),
+        );
+    }
+    let asked = outcome.exchanges.last().and_then(|last| last.retry_after);
+    Settlement::Retry(backoff::wait(retry, attempts.made, asked, left, jitter))
+}
+
+/// A component that waited for an answer until its time was over is not at
+/// fault: the endpoint is.
+fn fault(outcome: &Outcome, failure: &Failure) -> Fault {
+    let unanswered = outcome
+        .exchanges
+        .last()
+        .is_some_and(|last| last.result.is_err());
+    match failure {
+        Failure::OutOfTime(_) if unanswered => Fault::Endpoint,
+        _ => Fault::Component,
+    }
+}
+
+impl fmt::Display for Attempts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.made == 1 { "" } else { "s" };
+        write!(f, "{} attempt{plural}", self.made)?;
+        match self.over.as_secs() {
+            // Nobody waited for long.
+            0 => Ok(()),
+            _ if self.made == 1 => Ok(()),
+            seconds => write!(f, " in {}", Span(seconds)),
         }
     }
 }
 
-fn give_up(outcome: &Outcome, attempts: u32, reason: String) -> Settlement {
+/// Seconds in the largest unit of which there are two, rounded down.
+struct Span(u64);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(u64, &str); 3] = [(86_400, "days"), (3600, "hours"), (60, "minutes")];
+        let fits = |(size, _): &&(u64, &str)| self.0 >= 2 * size;
+        match (UNITS.iter().find(fits), self.0) {
+            (Some((size, name)), seconds) => write!(f, "{} {name}", seconds / size),
+            (None, 1) => f.write_str("1 second"),
+            (None, seconds) => write!(f, "{seconds} seconds"),
+        }
+    }
+}
+
+fn give_up(outcome: &Outcome, attempts: Attempts, reason: String) -> Settlement {
     let backtrace = match &outcome.result {
         CallResult::Failed(failure) => failure.backtrace().map(str::to_owned),
         _ => None,
@@ -46,7 +115,7 @@ fn give_up(outcome: &Outcome, attempts: u32, reason: String) -> Settlement {
     Settlement::DeadLetter(DeadLetter {
         reason,
         status: status(outcome),
-        attempts,
+        attempts: attempts.made,
         backtrace,
         key: None,
     })

@@ -20,6 +20,7 @@ use super::log::Story;
 use super::run::Engine;
 use super::settle::{Keepsake, settle};
 use super::stats::Settled;
+use super::tried::Tried;
 use crate::broker::{Incoming, Receipt, Settlement};
 use crate::guest::Call;
 use identity::Identity;
@@ -91,6 +92,7 @@ impl Worker {
             Ok(head) => head,
             Err(end) => return end,
         };
+        let mut first = None;
         loop {
             let place = match in_flight.take() {
                 Some(place) => place,
@@ -99,7 +101,9 @@ impl Worker {
                     None => return End::Draining,
                 },
             };
-            let (settlement, place) = self.attempt(&mut head, place).await;
+            let policy = &self.engine.delivery.policy;
+            let tried = *first.get_or_insert_with(|| Tried::of(&head, policy));
+            let (settlement, place) = self.attempt(&mut head, tried, place).await;
             let wait = match settlement {
                 Settlement::Retry(wait) => wait,
                 last => match self.settle(head, place, last).await {
@@ -141,7 +145,12 @@ impl Worker {
         done
     }
 
-    async fn attempt(&mut self, head: &mut Incoming, place: InFlight) -> (Settlement, InFlight) {
+    async fn attempt(
+        &mut self,
+        head: &mut Incoming,
+        tried: Tried,
+        place: InFlight,
+    ) -> (Settlement, InFlight) {
         let engine = self.engine.clone();
         let story = story(&engine, head);
         let call = Call {
@@ -152,7 +161,7 @@ impl Worker {
         };
         let settlement = tokio::select! {
             biased;
-            settlement = make(call, &place, &mut *head.receipt, &story) => settlement,
+            settlement = make(call, &place, &mut *head.receipt, &story, tried) => settlement,
             never = self.keep(None) => match never {},
         };
         self.take_again(head);

@@ -1,6 +1,7 @@
 //! How often, how long, how many at once, in what order and within which
 //! limits: what a user sets of a delivery.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::lanes::MOST;
@@ -57,6 +58,20 @@ impl Policy {
         order.is_some_and(|order| order.after_dead_letter == AfterDeadLetter::Block)
     }
 
+    /// Whether giving a message up lets others go on that wait behind it.
+    pub fn holds_back(&self) -> bool {
+        self.ordered() || self.order.is_some() && !self.blocks()
+    }
+
+    /// How long after its first attempt a delivery is given up.
+    pub fn max_age(&self) -> Duration {
+        let default = match self.holds_back() {
+            true => MAX_AGE_AHEAD,
+            false => MAX_AGE,
+        };
+        self.retry.max_age.unwrap_or(default)
+    }
+
     /// How many messages there is room for: those in flight, and with a key
     /// those that wait behind others of theirs.
     pub fn room(&self) -> usize {
@@ -87,16 +102,39 @@ pub struct Breaker {
     pub open_for: Duration,
 }
 
-/// Exponential backoff with full jitter.
+/// When a failed attempt is made again, and when a delivery is given up.
+/// Waits grow exponentially, with full jitter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retry {
-    /// The first attempt included; at least 1.
-    pub max_attempts: u32,
+    /// A delivery is given up once this much time has passed since its first
+    /// attempt; `None` leaves it to [`Policy::max_age`].
+    pub max_age: Option<Duration>,
+    /// A delivery has no more attempts, the first one included; `None` leaves
+    /// failures of the endpoint to the age alone, and those of the component
+    /// to [`Retry::COMPONENT_ATTEMPTS`].
+    pub max_attempts: Option<NonZeroU32>,
     /// The longest wait before the second attempt; it doubles from there.
     pub initial: Duration,
     /// No wait is longer, one that a Retry-After asks for included.
     pub max: Duration,
 }
+
+impl Retry {
+    /// Attempts of a message that its component fails, without `max_attempts`:
+    /// a trap seldom mends itself, and each costs an instance.
+    pub const COMPONENT_ATTEMPTS: NonZeroU32 = NonZeroU32::new(12).unwrap();
+
+    /// The attempt after which a failure of the component is final.
+    pub fn component_attempts(&self) -> NonZeroU32 {
+        self.max_attempts.unwrap_or(Self::COMPONENT_ATTEMPTS)
+    }
+}
+
+/// Until when a delivery is tried again: an outage of a long weekend.
+const MAX_AGE: Duration = Duration::from_secs(3 * 24 * 3600);
+
+/// The same where a message that waits holds back others.
+const MAX_AGE_AHEAD: Duration = Duration::from_secs(15 * 60);
 
 impl Default for Policy {
     fn default() -> Self {
@@ -109,7 +147,8 @@ impl Default for Policy {
             pause: true,
             timeout: Duration::from_secs(30),
             retry: Retry {
-                max_attempts: 12,
+                max_age: None,
+                max_attempts: None,
                 initial: Duration::from_millis(500),
                 max: Duration::from_secs(3600),
             },
@@ -134,5 +173,27 @@ mod tests {
         let least = shares.map(|share| share.min_in_flight);
         assert_eq!(least, [Some(1); 3]);
         assert_eq!(policy.share(0, 1), policy);
+    }
+
+    #[test]
+    fn what_holds_back_others_is_given_up_sooner() {
+        let age = |max_in_flight, after: Option<AfterDeadLetter>| {
+            let order = after.map(|after_dead_letter| Order {
+                by: crate::delivery::OrderKey::Topic,
+                after_dead_letter,
+            });
+            let policy = Policy {
+                max_in_flight,
+                order,
+                ..Policy::default()
+            };
+            policy.max_age()
+        };
+        assert_eq!(age(64, None), MAX_AGE);
+        assert_eq!(age(1, None), MAX_AGE_AHEAD);
+        assert_eq!(age(64, Some(AfterDeadLetter::Skip)), MAX_AGE_AHEAD);
+        assert_eq!(age(1, Some(AfterDeadLetter::Skip)), MAX_AGE_AHEAD);
+        // A letter that blocks its key lets nothing go on.
+        assert_eq!(age(64, Some(AfterDeadLetter::Block)), MAX_AGE);
     }
 }

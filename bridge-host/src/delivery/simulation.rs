@@ -14,6 +14,7 @@ mod schedule;
 mod script;
 mod shutdown;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,7 +37,8 @@ fn policy(max_in_flight: usize, max_attempts: u32, initial: Duration) -> Policy 
         max_in_flight,
         timeout: 30 * SECOND,
         retry: Retry {
-            max_attempts,
+            max_age: Some(1000 * 3600 * SECOND),
+            max_attempts: NonZeroU32::new(max_attempts),
             initial,
             max: 3600 * SECOND,
         },

@@ -122,7 +122,7 @@ fn machines_read_json() {
     assert_eq!(sound["sound"], true);
     let orders = &sound["config"]["subscriptions"][0];
     assert_eq!(orders["to"]["successful_on"], "2xx, 409");
-    assert_eq!(orders["waits"][5]["last_attempt"], 8);
+    assert_eq!(orders["retry"]["waits"][5]["last_attempt"], 8);
 }
 
 #[test]

@@ -216,3 +216,77 @@ async fn poison_blocks_nobody() {
         .await;
     assert!(ledger.balances(), "{ledger:?}");
 }
+
+/// Without a number of attempts, an endpoint that is down for longer than the
+/// twelve attempts of a component costs no message.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_costs_no_message() {
+    let endpoint =
+        Endpoint::start(|_, before| Reply::status(if before < 40 { 503 } else { 204 })).await;
+    let more = config(&endpoint, "").replace("max_attempts = 3", "max_age = \"3d\"");
+    let bridge = Bridge::start(&more.replace("\"5s\"", "\"20ms\"")).await;
+    bridge.accept("orders", &[], "x").await;
+    let ledger = bridge
+        .ledger_when("all", |ledger| ledger.delivered == 1)
+        .await;
+    assert_eq!((ledger.dead_lettered, endpoint.received().len()), (0, 41));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_its_age_a_delivery_is_given_up() {
+    let endpoint = Endpoint::start(|_, _| Reply::status(503)).await;
+    let more = config(&endpoint, "").replace("max_attempts = 3", "max_age = \"3s\"");
+    let bridge = Bridge::start(&more.replace("\"5s\"", "\"50ms\"")).await;
+    let began = Instant::now();
+    let id = bridge.accept("orders", &[], "x").await;
+    let letter = bridge.dead_letter(&id).await;
+    assert!(began.elapsed() >= Duration::from_secs(3), "{letter:?}");
+    assert!(letter.attempts > 12, "{letter:?}");
+    let start = format!("gave up after {} attempts in ", letter.attempts);
+    assert!(letter.reason.starts_with(&start), "{}", letter.reason);
+}
+
+/// The first attempt counts, and not the publication: nor does a restart.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_backlog_is_not_given_up_at_once() {
+    let endpoint = Endpoint::start(|_, _| Reply::status(503)).await;
+    let patient = config(&endpoint, "").replace("max_attempts = 3", "max_age = \"4s\"");
+    let patient = patient.replace("\"5s\"", "\"100ms\"");
+    // A gate that lets one through a minute: the second is a backlog.
+    let bridge = Bridge::start(&format!("{patient}rate_limit = \"1/m\"\n")).await;
+    let first = bridge.accept("orders", &[], "first").await;
+    endpoint.wait_for(1).await;
+    let second = bridge.accept("orders", &[], "second").await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(endpoint.received().len(), 1);
+    let folder = bridge.kill();
+    let file = folder.path().join("bridge.toml");
+    let config = std::fs::read_to_string(&file).expect("a file");
+    let config = config.replace("rate_limit = \"1/m\"\n", "");
+    std::fs::write(&file, config).expect("a file");
+    let bridge = Bridge::start_in(folder).await;
+    let letter = bridge.dead_letter(&second).await;
+    // As many as four seconds have room for.
+    assert!(letter.attempts > 5, "{letter:?}");
+    // The other one had its first attempt before, and only one more.
+    let letter = bridge.dead_letter(&first).await;
+    assert_eq!(letter.attempts, 2, "{letter:?}");
+}
+
+/// During a rollout a route may not be there yet, or a secret not known.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollout_can_be_waited_for() {
+    let endpoint = Endpoint::start(|_, before| {
+        let statuses = [404, 401, 404, 401, 404];
+        Reply::status(statuses.get(before).copied().unwrap_or(204))
+    })
+    .await;
+    let to = format!("{{ url = {:?}, retry_on = [401, 404] }}", endpoint.url("/"));
+    let config = config(&endpoint, "").replace(&format!("{:?}", endpoint.url("/")), &to);
+    let bridge = Bridge::start(&config.replace("max_attempts = 3, ", "")).await;
+    bridge.accept("orders", &[], "x").await;
+    bridge
+        .ledger_when("all", |ledger| ledger.delivered == 1)
+        .await;
+    assert_eq!(endpoint.received().len(), 6);
+}

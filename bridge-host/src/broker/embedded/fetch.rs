@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rusqlite::types::Type;
@@ -18,12 +19,22 @@ use crate::message::{Message, MessageId};
 pub(super) struct Row {
     pub(super) seq: i64,
     pub(super) attempts: u32,
+    /// When the first of them ended.
+    pub(super) first_attempt: Option<i64>,
     pub(super) due: i64,
     pub(super) id: MessageId,
     pub(super) published_at: i64,
     pub(super) message: Message,
     /// What it counts for while it is read ahead.
     pub(super) weight: u64,
+}
+
+impl Row {
+    /// For how long it is tried now.
+    pub(super) fn tried_for(&self, now: i64) -> Option<Duration> {
+        let since = now.saturating_sub(self.first_attempt?);
+        Some(Duration::from_millis(since.try_into().unwrap_or(0)))
+    }
 }
 
 /// What to read.
@@ -58,7 +69,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT d.seq, d.attempts, d.due, m.id, m.published_at, m.size, m.topic,
-                 m.content_type, m.metadata, m.data FROM deliveries d ",
+                 m.content_type, m.metadata, m.data, d.first_attempt FROM deliveries d ",
             $rest
         )
     };
@@ -244,6 +255,7 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     Ok(Row {
         seq: row.get(0)?,
         attempts: row.get(1)?,
+        first_attempt: row.get(10)?,
         due: row.get(2)?,
         id: MessageId::parse(&id).map_err(|error| damaged(3, error))?,
         published_at: row.get(4)?,

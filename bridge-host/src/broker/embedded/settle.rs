@@ -52,10 +52,12 @@ impl Settle {
     }
 
     fn park(&self, conn: &Connection, now: i64) -> rusqlite::Result<()> {
+        // Set back, the clock must not stretch the time that it is tried for.
         let mut update = conn.prepare_cached(
-            "UPDATE deliveries SET attempts = attempts + 1, due = ?3 WHERE sub = ?1 AND seq = ?2",
+            "UPDATE deliveries SET attempts = attempts + 1, due = ?3,
+                 first_attempt = min(coalesce(first_attempt, ?4), ?4) WHERE sub = ?1 AND seq = ?2",
         )?;
-        update.execute([self.feed.sub, self.seq, self.due(now)])?;
+        update.execute([self.feed.sub, self.seq, self.due(now), now])?;
         Ok(())
     }
 

@@ -9,9 +9,9 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use super::error::StoreError;
 
 /// The format that this version writes, kept in `user_version`.
-const VERSION: i64 = 3;
-/// The one before, which is brought up to date where it is found.
-const BEFORE: i64 = 2;
+const VERSION: i64 = 4;
+/// The oldest that is brought up to date where it is found.
+const OLDEST: i64 = 2;
 /// How long a connection waits for another process to finish its commit.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -53,8 +53,11 @@ CREATE TABLE deliveries (
     attempts INTEGER NOT NULL,
     due INTEGER NOT NULL,
     key TEXT,
+    first_attempt INTEGER,
+    origin TEXT,
     PRIMARY KEY (sub, seq)
 ) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX deliveries_origin ON deliveries (sub, origin) WHERE origin IS NOT NULL;
 CREATE INDEX parked ON deliveries (sub, due) WHERE due > 0;
 CREATE INDEX waiting ON deliveries (sub, key) WHERE key IS NOT NULL;
 CREATE TABLE dead_letters (
@@ -75,15 +78,23 @@ CREATE UNIQUE INDEX dead_letters_origin ON dead_letters (sub, origin) WHERE orig
 CREATE INDEX dead_letters_key ON dead_letters (sub, key) WHERE key IS NOT NULL;
 ";
 
-/// From the format before to this one.
-const UPGRADE: &str = "
+/// From each format to the next, the oldest first.
+const UPGRADES: [&str; 2] = [
+    "
 ALTER TABLE deliveries ADD COLUMN key TEXT;
 CREATE INDEX waiting ON deliveries (sub, key) WHERE key IS NOT NULL;
 ALTER TABLE dead_letters ADD COLUMN origin TEXT;
 ALTER TABLE dead_letters ADD COLUMN key TEXT;
 CREATE UNIQUE INDEX dead_letters_origin ON dead_letters (sub, origin) WHERE origin IS NOT NULL;
 CREATE INDEX dead_letters_key ON dead_letters (sub, key) WHERE key IS NOT NULL;
-";
+",
+    "
+ALTER TABLE deliveries ADD COLUMN first_attempt INTEGER;
+ALTER TABLE deliveries ADD COLUMN origin TEXT;
+CREATE UNIQUE INDEX deliveries_origin ON deliveries (sub, origin) WHERE origin IS NOT NULL;
+",
+];
+const _: () = assert!(OLDEST + UPGRADES.len() as i64 == VERSION);
 
 /// Where the messages are.
 pub(super) fn file(folder: &Path) -> PathBuf {
@@ -150,7 +161,7 @@ pub(super) fn open_existing(folder: &Path) -> Result<Connection, StoreError> {
 
 /// Makes a database ready that is there.
 fn prepare(conn: &Connection, path: &Path) -> Result<(), StoreError> {
-    if version(conn).map_err(failed(path))? == BEFORE {
+    if (OLDEST..VERSION).contains(&version(conn).map_err(failed(path))?) {
         set_up(conn, path)?;
         upgrade(conn).map_err(failed(path))?;
     }
@@ -160,9 +171,16 @@ fn prepare(conn: &Connection, path: &Path) -> Result<(), StoreError> {
 
 /// Unless another process was quicker.
 fn upgrade(conn: &Connection) -> rusqlite::Result<()> {
-    in_transaction(conn, |conn| match version(conn)? {
-        BEFORE => conn.execute_batch(&format!("{UPGRADE} PRAGMA user_version = {VERSION};")),
-        _ => Ok(()),
+    in_transaction(conn, |conn| {
+        let done = usize::try_from(version(conn)? - OLDEST).unwrap_or(UPGRADES.len());
+        let steps = UPGRADES.iter().skip(done);
+        steps
+            .clone()
+            .try_for_each(|step| conn.execute_batch(step))?;
+        match steps.len() {
+            0 => Ok(()),
+            _ => conn.pragma_update(None, "user_version", VERSION),
+        }
     })
 }
 

@@ -43,10 +43,12 @@ impl Member {
 
     fn incoming(&self, row: Row) -> Incoming {
         let (shared, feed) = (Arc::clone(&self.shared), Arc::clone(self.feed()));
+        let tried_for = row.tried_for(now_ms());
         Incoming {
             message: Arc::new(row.message),
             id: row.id,
             attempt: row.attempts.saturating_add(1),
+            tried_for,
             published: time(row.published_at),
             reply_to: ReplyTo::Impossible,
             receipt: Box::new(EmbeddedReceipt::new(shared, feed, row.seq)),

@@ -9,7 +9,7 @@ use async_nats::{Message as Arrived, RequestErrorKind, Subscriber};
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::{SelectAll, select_all};
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::connect::{ConnectError, Link};
 use super::settings::Settings;
@@ -147,6 +147,7 @@ impl Member {
             message: kept.message.clone(),
             id: kept.id.clone(),
             attempt: kept.attempt,
+            tried_for: kept.first.map(|first| first.elapsed()),
             published: kept.published,
             reply_to: kept.reply_to.clone(),
             receipt: Box::new(CoreReceipt {
@@ -172,6 +173,7 @@ impl Member {
             message: Arc::new(arrived.message),
             id: arrived.id.unwrap_or_else(MessageId::generate),
             attempt: 1,
+            first: None,
             published: SystemTime::now(),
             reply_to,
         }))
@@ -233,6 +235,7 @@ impl Receipt for CoreReceipt {
             | Settlement::Moved => {}
             Settlement::Retry(after) => {
                 kept.attempt = kept.attempt.saturating_add(1);
+                kept.first.get_or_insert_with(Instant::now);
                 self.waiting.put(kept, after);
             }
         }

@@ -54,6 +54,7 @@ impl Member {
             message: Arc::new(arrived.message),
             id: id.unwrap_or_else(MessageId::generate),
             attempt: u32::try_from(attempt).unwrap_or(1).max(1),
+            tried_for: None,
             published,
             reply_to: ReplyTo::Impossible,
             receipt: Box::new(receipt),

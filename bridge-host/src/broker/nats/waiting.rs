@@ -21,6 +21,8 @@ pub(super) struct Kept {
     pub(super) message: Arc<Message>,
     pub(super) id: MessageId,
     pub(super) attempt: u32,
+    /// When its first attempt ended.
+    pub(super) first: Option<Instant>,
     pub(super) published: SystemTime,
     pub(super) reply_to: ReplyTo,
 }
@@ -139,6 +141,7 @@ mod tests {
             message: Arc::new(Message::new("t", "x")),
             id: MessageId::parse(id).unwrap(),
             attempt: 1,
+            first: None,
             published: SystemTime::now(),
             reply_to: ReplyTo::Unwanted,
         }

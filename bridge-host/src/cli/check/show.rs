@@ -1,6 +1,7 @@
 //! What a config comes to, for people.
 
 mod flow;
+mod retry;
 
 use std::path::Path;
 
@@ -24,7 +25,7 @@ pub(super) fn show(file: &Path, view: &View) -> String {
     for subscription in &view.subscriptions {
         lines.title(&format!("subscription {}", subscription.name));
         policy(&mut lines, subscription);
-        schedule(&mut lines, subscription);
+        retry::show(&mut lines, &subscription.retry);
     }
     if view.subscriptions.is_empty() {
         lines.title("no subscriptions: messages are taken, and delivered to nobody");
@@ -168,29 +169,4 @@ fn limits(limits: &Limits) -> String {
         memory, compute, ..
     } = limits;
     format!("an instance has {memory}, computes for {compute} a call, {instances}")
-}
-
-fn schedule(lines: &mut Lines, policy: &Policy) {
-    if policy.waits.is_empty() {
-        lines.line("attempts", "1: a delivery that fails once is a dead letter");
-        return;
-    }
-    let attempts = policy.max_attempts;
-    let longest = &policy.longest;
-    lines.line(
-        "attempts",
-        &format!("{attempts}, then a dead letter; at most {longest} of waiting"),
-    );
-    lines.raw("\n  attempt       longest wait before it    all waits so far\n");
-    for wait in &policy.waits {
-        let attempt = match wait.first_attempt == wait.last_attempt {
-            true => wait.first_attempt.to_string(),
-            false => format!("{}-{}", wait.first_attempt, wait.last_attempt),
-        };
-        let row = format!("  {attempt:<13} {:<25} {}\n", wait.longest, wait.in_all);
-        lines.raw(&row);
-    }
-    lines.raw(
-        "  A wait is chosen at random from nothing to its longest: half of it, on average.\n  A Retry-After makes it longer, up to `retry.max`.\n",
-    );
 }

@@ -2,6 +2,7 @@
 //! read it.
 
 mod flow;
+mod retry;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,10 +14,11 @@ use super::broker::{Broker, Consumer, broker, consumer, delivers, warnings};
 use crate::config::{
     self, Config, Connection, Endpoint, Parts, Subscription, show_duration, show_size,
 };
+use crate::guest;
 use crate::host::posts_what_it_sends;
-use crate::{delivery, guest};
 
 pub(super) use flow::Flow;
+pub(super) use retry::Retry;
 
 /// A config, defaults and all, secrets left out.
 #[derive(Serialize)]
@@ -79,11 +81,7 @@ pub(super) struct Policy {
     pub(super) settings: Vec<(String, String)>,
     pub(super) reaches: Vec<String>,
     pub(super) limits: Limits,
-    pub(super) max_attempts: u32,
-    /// The longest waits; when the last was reached, it stays so.
-    pub(super) waits: Vec<Wait>,
-    /// The longest time from the first attempt to the last, attempts apart.
-    pub(super) longest: String,
+    pub(super) retry: Retry,
 }
 
 /// An endpoint.
@@ -144,16 +142,6 @@ pub(super) struct Limits {
     pub(super) recycle_after: u32,
 }
 
-/// The wait before these attempts.
-#[derive(Serialize)]
-pub(super) struct Wait {
-    pub(super) first_attempt: u32,
-    pub(super) last_attempt: u32,
-    pub(super) longest: String,
-    /// All waits up to the last of these attempts.
-    pub(super) in_all: String,
-}
-
 impl View {
     pub(super) fn of(config: &Config) -> Self {
         Self {
@@ -191,12 +179,9 @@ fn http(settings: &crate::http::Settings) -> Http {
 }
 
 fn policy(subscription: &Subscription, connection: &Connection) -> Policy {
-    let retry = &subscription.policy.retry;
     let attempt = subscription.policy.timeout;
     let topics = subscription.topics.as_ref();
     let settings = subscription.settings.iter();
-    let waits = waits(&subscription.policy);
-    let longest = waits.last().map_or("0s", |wait| &wait.in_all).to_string();
     Policy {
         name: subscription.name.clone(),
         from: subscription.from.clone(),
@@ -235,9 +220,7 @@ fn policy(subscription: &Subscription, connection: &Connection) -> Policy {
             fresh: subscription.limits.fresh,
             recycle_after: subscription.limits.recycle_after,
         },
-        max_attempts: retry.max_attempts,
-        waits,
-        longest,
+        retry: Retry::of(&subscription.policy),
     }
 }
 
@@ -318,27 +301,4 @@ fn statuses(holds: impl Fn(u16) -> bool) -> String {
         _ => format!("{first}-{last}"),
     };
     ranges.iter().map(shown).collect::<Vec<_>>().join(", ")
-}
-
-/// The schedule, in which attempts with the same wait are told as one once the
-/// longest wait is reached.
-fn waits(policy: &delivery::Policy) -> Vec<Wait> {
-    let retry = &policy.retry;
-    let mut waits = Vec::new();
-    let mut in_all = Duration::ZERO;
-    for (attempt, longest) in (2..).zip(delivery::schedule(retry)) {
-        let capped = longest >= retry.max;
-        let last_attempt = if capped { retry.max_attempts } else { attempt };
-        in_all = in_all.saturating_add(longest.saturating_mul(last_attempt - attempt + 1));
-        waits.push(Wait {
-            first_attempt: attempt,
-            last_attempt,
-            longest: show_duration(longest),
-            in_all: show_duration(in_all),
-        });
-        if capped {
-            break;
-        }
-    }
-    waits
 }

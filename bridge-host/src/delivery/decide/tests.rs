@@ -1,5 +1,6 @@
 //! The table of results, row by row, and what holds for all of them.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::*;
@@ -30,21 +31,24 @@ fn trap() -> CallResult {
     })
 }
 
-/// Every result that may be tried again.
-fn passing() -> Vec<CallResult> {
+/// Every failure of the component itself.
+fn failed() -> Vec<CallResult> {
     let failures = [
         Failure::OutOfTime(Duration::from_secs(30)),
         Failure::OutOfCompute(Duration::from_secs(5)),
         Failure::OutOfMemory(1 << 20),
         Failure::Start("no such import".into()),
     ];
-    let mut all = vec![
-        CallResult::Timeout,
-        CallResult::Connection("503".into()),
-        trap(),
-    ];
-    all.extend(failures.map(CallResult::Failed));
-    all
+    let failures = failures.map(CallResult::Failed).into_iter();
+    failures.chain([trap()]).collect()
+}
+
+/// The nth attempt, so many seconds after the first began.
+fn nth(made: u32, seconds: u64) -> Attempts {
+    Attempts {
+        made,
+        over: Duration::from_secs(seconds),
+    }
 }
 
 fn dead(settlement: Settlement) -> DeadLetter {
@@ -59,7 +63,7 @@ fn ok_is_delivered_or_filtered() {
     let policy = Policy::default();
     let decide = |exchanges, sent| {
         let outcome = outcome(CallResult::Ok, exchanges, sent);
-        decide(&outcome, 1, &policy, 0.5)
+        decide(&outcome, nth(1, 0), &policy, 0.5)
     };
     assert_eq!(decide(vec![], 0), Settlement::Filtered);
     assert_eq!(decide(vec![], 1), Settlement::Delivered);
@@ -79,14 +83,14 @@ fn ok_is_delivered_or_filtered() {
 fn ok_of_a_component_that_has_all_within_it_is_delivered() {
     let mut contained = outcome(CallResult::Ok, vec![], 0);
     contained.contained = true;
-    let settlement = super::decide(&contained, 1, &Policy::default(), 0.0);
+    let settlement = super::decide(&contained, nth(1, 0), &Policy::default(), 0.0);
     assert_eq!(settlement, Settlement::Delivered);
 }
 
 #[test]
 fn ok_is_never_tried_again_even_after_the_last_attempt() {
     let ok = outcome(CallResult::Ok, vec![], 1);
-    let verdict = decide(&ok, u32::MAX, &Policy::default(), 0.0);
+    let verdict = decide(&ok, nth(u32::MAX, u64::MAX), &Policy::default(), 0.0);
     assert_eq!(verdict, Settlement::Delivered);
 }
 
@@ -105,33 +109,115 @@ fn other_is_a_dead_letter_at_once() {
         backtrace: None,
         key: None,
     };
-    assert_eq!(dead(decide(&gone, 3, &Policy::default(), 0.0)), expected);
+    assert_eq!(
+        dead(decide(&gone, nth(3, 1), &Policy::default(), 0.0)),
+        expected
+    );
+}
+
+const THREE_DAYS: u64 = 3 * 24 * 3600;
+
+#[test]
+fn the_endpoint_is_tried_for_three_days() {
+    let policy = Policy::default();
+    let failures = [CallResult::Timeout, CallResult::Connection("503".into())];
+    for failed in failures.map(|result| outcome(result, vec![], 0)) {
+        for attempts in [nth(1, 0), nth(13, 1200), nth(u32::MAX, THREE_DAYS - 1)] {
+            let verdict = decide(&failed, attempts, &policy, 0.3);
+            assert!(matches!(verdict, Settlement::Retry(_)), "{verdict:?}");
+        }
+        let letter = dead(decide(&failed, nth(85, THREE_DAYS), &policy, 0.3));
+        assert_eq!(letter.attempts, 85);
+        let start = "gave up after 85 attempts in 3 days: ";
+        assert!(letter.reason.starts_with(start), "{}", letter.reason);
+        assert!(letter.reason.len() > start.len());
+    }
 }
 
 #[test]
-fn the_rest_is_tried_again_until_attempts_run_out() {
+fn the_last_attempt_is_made_when_the_time_is_over() {
+    let busy = outcome(CallResult::Connection("503".into()), vec![], 0);
+    let verdict = decide(&busy, nth(80, THREE_DAYS - 60), &Policy::default(), 1.0);
+    assert_eq!(verdict, Settlement::Retry(Duration::from_secs(60)));
+    // Not before the endpoint wants it.
+    let asked = exchange(Some(503), Some(1800));
+    let busy = outcome(CallResult::Connection("503".into()), vec![asked], 0);
+    let verdict = decide(&busy, nth(80, THREE_DAYS - 60), &Policy::default(), 0.0);
+    assert_eq!(verdict, Settlement::Retry(Duration::from_secs(1800)));
+}
+
+#[test]
+fn a_component_that_fails_is_tried_twelve_times() {
     let policy = Policy::default();
-    for result in passing() {
+    for result in failed() {
         let failed = outcome(result, vec![], 0);
-        for attempt in 0..12 {
-            let verdict = decide(&failed, attempt, &policy, 0.3);
-            assert!(matches!(verdict, Settlement::Retry(_)), "{verdict:?}");
-        }
-        for attempt in [12, 13, u32::MAX] {
-            let letter = dead(decide(&failed, attempt, &policy, 0.3));
-            assert_eq!(letter.attempts, attempt);
-            let start = format!("gave up after {attempt} attempts: ");
+        let verdict = decide(&failed, nth(11, 900), &policy, 0.3);
+        assert!(matches!(verdict, Settlement::Retry(_)), "{verdict:?}");
+        for made in [12, 13, u32::MAX] {
+            let letter = dead(decide(&failed, nth(made, 7300), &policy, 0.3));
+            let start = format!("gave up after {made} attempts in 2 hours: ");
             assert!(letter.reason.starts_with(&start), "{}", letter.reason);
-            assert!(letter.reason.len() > start.len());
         }
     }
 }
 
 #[test]
+fn the_age_bounds_failures_of_the_component_too() {
+    let policy = Policy {
+        max_in_flight: 1,
+        ..Policy::default()
+    };
+    for result in failed().into_iter().chain([CallResult::Timeout]) {
+        let failed = outcome(result, vec![], 0);
+        let verdict = decide(&failed, nth(2, 899), &policy, 0.3);
+        assert!(matches!(verdict, Settlement::Retry(_)), "{verdict:?}");
+        let letter = dead(decide(&failed, nth(2, 900), &policy, 0.3));
+        let start = "gave up after 2 attempts in 15 minutes: ";
+        assert!(letter.reason.starts_with(start), "{}", letter.reason);
+    }
+}
+
+#[test]
+fn attempts_that_are_set_count_for_all_failures() {
+    let mut policy = Policy::default();
+    policy.retry.max_attempts = NonZeroU32::new(20);
+    for result in failed().into_iter().chain([CallResult::Timeout]) {
+        let failed = outcome(result, vec![], 0);
+        let verdict = decide(&failed, nth(19, 0), &policy, 0.3);
+        assert!(matches!(verdict, Settlement::Retry(_)), "{verdict:?}");
+        assert_eq!(dead(decide(&failed, nth(20, 0), &policy, 0.3)).attempts, 20);
+    }
+}
+
+#[test]
+fn a_component_that_waited_for_an_answer_is_not_at_fault() {
+    let late = || CallResult::Failed(Failure::OutOfTime(Duration::from_secs(30)));
+    let decide = |exchanges| {
+        let late = outcome(late(), exchanges, 0);
+        super::decide(&late, nth(40, 7200), &Policy::default(), 0.3)
+    };
+    let verdict = decide(vec![exchange(Some(200), None), exchange(None, None)]);
+    assert!(matches!(verdict, Settlement::Retry(_)), "{verdict:?}");
+    assert_eq!(dead(decide(vec![exchange(Some(200), None)])).attempts, 40);
+}
+
+#[test]
+fn times_are_told_in_words() {
+    let told = |made, seconds| nth(made, seconds).to_string();
+    assert_eq!(told(1, 30), "1 attempt");
+    assert_eq!(told(2, 0), "2 attempts");
+    assert_eq!(told(2, 1), "2 attempts in 1 second");
+    assert_eq!(told(3, 119), "3 attempts in 119 seconds");
+    assert_eq!(told(9, 900), "9 attempts in 15 minutes");
+    assert_eq!(told(9, 47 * 3600), "9 attempts in 47 hours");
+    assert_eq!(told(90, THREE_DAYS), "90 attempts in 3 days");
+}
+
+#[test]
 fn a_trap_leaves_its_backtrace() {
     let mut policy = Policy::default();
-    policy.retry.max_attempts = 1;
-    let letter = dead(decide(&outcome(trap(), vec![], 0), 1, &policy, 0.0));
+    policy.retry.max_attempts = NonZeroU32::new(1);
+    let letter = dead(decide(&outcome(trap(), vec![], 0), nth(1, 0), &policy, 0.0));
     let expected = "gave up after 1 attempt: the component trapped: unreachable";
     assert_eq!(letter.reason, expected);
     assert_eq!(letter.backtrace.as_deref(), Some("0: f\n1: g"));
@@ -142,7 +228,7 @@ fn the_last_exchange_says_when_to_come_back() {
     let policy = Policy::default();
     let wait = |exchanges, jitter| {
         let busy = outcome(CallResult::Connection("503".into()), exchanges, 0);
-        match decide(&busy, 1, &policy, jitter) {
+        match decide(&busy, nth(1, 0), &policy, jitter) {
             Settlement::Retry(wait) => wait,
             other => panic!("{other:?} is no retry"),
         }

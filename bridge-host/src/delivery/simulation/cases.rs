@@ -188,3 +188,46 @@ fn attempts_spread_over_the_workers() {
     assert!(script.most_active() <= 16);
     assert_eq!(script.threads(), 2);
 }
+
+fn by_age(max_age: std::time::Duration) -> Policy {
+    let mut policy = policy(4, 0, SECOND);
+    policy.retry.max_age = Some(max_age);
+    policy
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_is_tried_until_the_age_is_reached() {
+    let begun = Instant::now();
+    let day = 24 * 3600 * SECOND;
+    let (state, script, _) = one(Nature::Busy(MILLI), &by_age(3 * day), Faults::default()).await;
+    let letter = dead(state);
+    let attempts = format!("gave up after {} attempts in 3 days: ", letter.attempts);
+    assert!(letter.reason.starts_with(&attempts), "{}", letter.reason);
+    assert_eq!(script.calls(), letter.attempts as usize);
+    // Half of the longest wait on average, 72 of them at the cap in the least.
+    assert!((90..250).contains(&letter.attempts), "{}", letter.attempts);
+    let took = begun.elapsed();
+    assert!(took >= 3 * day && took < 3 * day + SECOND, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_age_is_that_of_the_first_attempt() {
+    let script = Script::new(1);
+    let mut policy = by_age(600 * SECOND);
+    // It comes to nobody for long.
+    let model = Model::new(&script, &policy, Faults::default());
+    let id = model.publish();
+    script.tell(id.clone(), Nature::Busy(MILLI));
+    sleep(3600 * SECOND).await;
+    let running = Running::start(&model, &script, &policy, SECOND);
+    sleep(300 * SECOND).await;
+    assert!(!model.states()[0].is_final(), "{:?}", model.states());
+    // A restart does not make it younger.
+    running.shut_down().await;
+    policy.retry.initial = MILLI;
+    let _running = Running::start(&model, &script, &policy, SECOND);
+    let begun = Instant::now();
+    model.all_final().await;
+    let took = begun.elapsed();
+    assert!(took > 290 * SECOND && took < 310 * SECOND, "{took:?}");
+}

@@ -70,8 +70,7 @@ impl Lease {
         };
         let rule = Rule {
             attempt,
-            retry: &policy.retry,
-            timeout: policy.timeout,
+            policy,
             overlaps,
             in_place,
         };
@@ -86,6 +85,7 @@ impl Lease {
             Settlement::Moved => State::Delivered,
             Settlement::Retry(wait) => {
                 entry.attempt += 1;
+                entry.first.get_or_insert_with(Instant::now);
                 let until = Instant::now() + wait;
                 State::Parked { until }
             }

@@ -75,7 +75,7 @@ impl Model {
             State::Dead(letter) if !replays => letter.key = None,
             state => {
                 *state = State::Ready;
-                (entry.waits, entry.attempt) = (true, 1);
+                (entry.waits, entry.attempt, entry.first) = (true, 1, None);
             }
         }
         let same = |entry: &&mut Entry| entry.key == key;

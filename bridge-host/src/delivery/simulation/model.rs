@@ -76,6 +76,8 @@ pub(super) struct Entry {
     pub(super) waits: bool,
     /// Of the delivery to come, or under way.
     pub(super) attempt: u32,
+    /// When its first attempt ended.
+    pub(super) first: Option<Instant>,
 }
 
 pub(super) struct Inner {
@@ -140,6 +142,7 @@ impl Model {
             key,
             waits: false,
             attempt: 1,
+            first: None,
         });
         self.touch();
         id
@@ -252,6 +255,7 @@ impl Model {
             message: Arc::new(message),
             id: entry.id.clone(),
             attempt: entry.attempt,
+            tried_for: entry.first.map(|first| first.elapsed()),
             published: entry.published,
             reply_to: ReplyTo::Impossible,
             receipt: Box::new(lease),

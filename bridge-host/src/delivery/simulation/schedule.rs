@@ -1,5 +1,6 @@
 //! Thousands of random schedules, and what must hold in every one of them.
 
+use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,7 +122,8 @@ fn random_policy(random: &mut Random) -> Policy {
         max_in_flight: random.pick(&[1, 1, 2, 3, 8, 64]),
         timeout: random.pick(&[100 * MILLI, SECOND, 30 * SECOND, 600 * SECOND]),
         retry: Retry {
-            max_attempts: random.between(1, 6) as u32,
+            max_age: Some(random.millis(1000, 100_000)),
+            max_attempts: NonZeroU32::new(random.between(0, 6) as u32),
             initial: random.millis(0, 2000),
             max: random.millis(0, 30_000),
         },

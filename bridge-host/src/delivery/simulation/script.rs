@@ -15,7 +15,7 @@ use super::promises::Promises;
 use super::random::Random;
 use super::{MILLI, SECOND};
 use crate::broker::Settlement;
-use crate::delivery::Retry;
+use crate::delivery::Policy;
 use crate::guest::{Call, CallResult, Exchange, Failure, Handle, Outcome};
 use crate::message::MessageId;
 
@@ -44,6 +44,8 @@ enum Shown {
     Delivered,
     Filtered,
     Passing,
+    /// It is the component that failed.
+    Failed,
     Final,
     /// It was dropped before its end, after this time.
     Cut(Duration),
@@ -55,6 +57,8 @@ pub(super) struct Script {
     random: Mutex<Random>,
     natures: Mutex<HashMap<MessageId, Nature>>,
     shown: Mutex<HashMap<MessageId, Vec<Shown>>>,
+    /// When the first call for a message began.
+    first: Mutex<HashMap<MessageId, Instant>>,
     threads: Mutex<HashSet<ThreadId>>,
     calls: Mutex<Vec<MessageId>>,
     active: AtomicUsize,
@@ -69,6 +73,7 @@ impl Script {
             random: Mutex::new(Random::new(seed)),
             natures: Mutex::default(),
             shown: Mutex::default(),
+            first: Mutex::default(),
             threads: Mutex::default(),
             calls: Mutex::default(),
             active: AtomicUsize::new(0),
@@ -122,6 +127,8 @@ impl Script {
         settlement: &Settlement,
         rule: &Rule,
     ) -> Option<String> {
+        let first = self.first.lock().unwrap().get(id).copied();
+        let tried_for = first.map_or(Duration::ZERO, |first| first.elapsed());
         let shown = self.shown.lock().unwrap();
         let shown = shown.get(id).map_or(&[][..], Vec::as_slice);
         if let (true, Settlement::DeadLetter(letter)) = (rule.in_place, settlement)
@@ -133,14 +140,14 @@ impl Script {
         let witnesses = if rule.overlaps { shown } else { &shown[last..] };
         let right = witnesses
             .iter()
-            .any(|shown| rule.allows(*shown, settlement));
+            .any(|shown| rule.allows(*shown, settlement, tried_for));
         (!right).then(|| format!("{id} settled as {settlement:?} by {rule:?} after {shown:?}"))
     }
 
     /// Whether a call for it came to an end that is its last word.
     pub(super) fn is_done(&self, id: &MessageId) -> bool {
         let shown = self.shown.lock().unwrap();
-        let last = |shown: &Shown| !matches!(shown, Shown::Passing | Shown::Cut(_));
+        let last = |shown: &Shown| !matches!(shown, Shown::Passing | Shown::Failed | Shown::Cut(_));
         shown.get(id).is_some_and(|all| all.iter().any(last))
     }
 
@@ -176,26 +183,33 @@ impl Script {
 #[derive(Debug)]
 pub(super) struct Rule<'a> {
     pub(super) attempt: u32,
-    pub(super) retry: &'a Retry,
-    pub(super) timeout: Duration,
+    pub(super) policy: &'a Policy,
     pub(super) overlaps: bool,
     /// Retries do not go through the broker: each attempt made one call.
     pub(super) in_place: bool,
 }
 
 impl Rule<'_> {
-    fn allows(&self, shown: Shown, settlement: &Settlement) -> bool {
+    /// `tried_for` is the time since its first call began.
+    fn allows(&self, shown: Shown, settlement: &Settlement, tried_for: Duration) -> bool {
+        let retry = &self.policy.retry;
         let failed = match shown {
-            Shown::Passing => true,
+            Shown::Passing | Shown::Failed => true,
             // Cut by its timeout; a shutdown would cut it earlier.
-            Shown::Cut(after) => after >= self.timeout,
+            Shown::Cut(after) => after >= self.policy.timeout,
             _ => false,
         };
-        let exhausted = self.attempt >= self.retry.max_attempts;
+        let most = match shown {
+            Shown::Passing => retry.max_attempts,
+            _ => Some(retry.component_attempts()),
+        };
+        let spent = most.is_some_and(|most| self.attempt >= most.get());
+        let exhausted = spent || tried_for >= self.policy.max_age();
         match settlement {
             Settlement::Delivered => shown == Shown::Delivered,
             Settlement::Filtered => shown == Shown::Filtered,
-            Settlement::Retry(wait) => failed && !exhausted && *wait <= self.retry.max,
+            // The age may be reached while it is settled.
+            Settlement::Retry(wait) => failed && !spent && *wait <= retry.max,
             Settlement::DeadLetter(letter) => {
                 let given_up = shown == Shown::Final || failed && exhausted;
                 given_up && letter.attempts == self.attempt
@@ -275,7 +289,7 @@ impl Drop for Witness<'_> {
     fn drop(&mut self) {
         let shown = match self.shown {
             Some(shown) => shown,
-            None if thread::panicking() => Shown::Passing,
+            None if thread::panicking() => Shown::Failed,
             None => Shown::Cut(self.began.elapsed()),
         };
         let mut all = self.script.shown.lock().unwrap();
@@ -293,9 +307,15 @@ impl Handle for Script {
 }
 
 impl Script {
+    fn began(&self, id: &MessageId) {
+        let mut first = self.first.lock().unwrap();
+        first.entry(id.clone()).or_insert_with(Instant::now);
+    }
+
     async fn handled(&self, call: Call) -> Outcome {
         let probe = self.promises.begins(&call.id);
         self.calls.lock().unwrap().push(call.id.clone());
+        self.began(&call.id);
         let active = self.active.fetch_add(1, SeqCst) + 1;
         self.most_active.fetch_max(active, SeqCst);
         self.threads.lock().unwrap().insert(thread::current().id());
@@ -318,6 +338,7 @@ impl Script {
             CallResult::Ok if gone => Shown::Filtered,
             CallResult::Ok => Shown::Delivered,
             CallResult::Other(_) => Shown::Final,
+            CallResult::Failed(_) => Shown::Failed,
             _ => Shown::Passing,
         });
         outcome

@@ -157,7 +157,7 @@ async fn a_search_cut_short_says_so() {
     folder.sql(
         "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 20000)
          INSERT INTO messages SELECT n, n, 'a', NULL, NULL, unixepoch() * 1000, 1, x'' FROM n;
-         INSERT INTO deliveries SELECT 1, seq, 0, 0, NULL FROM messages;
+         INSERT INTO deliveries (sub, seq, attempts, due) SELECT 1, seq, 0, 0 FROM messages;
          UPDATE totals SET size = 20000",
     );
     let mut settings = folder.settings();

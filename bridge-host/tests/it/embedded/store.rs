@@ -82,7 +82,7 @@ async fn one_broker_a_folder() {
         folder.sql(&format!("PRAGMA user_version = {other}"));
         assert!(matches!(
             Embedded::open(folder.settings()),
-            Err(StoreError::Format { found, known: 3, .. }) if found == other
+            Err(StoreError::Format { found, known: 4, .. }) if found == other
         ));
     }
 }
@@ -195,7 +195,9 @@ async fn the_format_before_is_understood() {
     drop(s);
     broker.close().await;
     folder.sql(
-        "DROP INDEX waiting; DROP INDEX dead_letters_origin; DROP INDEX dead_letters_key;
+        "DROP INDEX deliveries_origin; ALTER TABLE deliveries DROP COLUMN origin;
+         ALTER TABLE deliveries DROP COLUMN first_attempt;
+         DROP INDEX waiting; DROP INDEX dead_letters_origin; DROP INDEX dead_letters_key;
          ALTER TABLE deliveries DROP COLUMN key; ALTER TABLE dead_letters DROP COLUMN key;
          ALTER TABLE dead_letters DROP COLUMN origin; PRAGMA user_version = 2",
     );
