@@ -12,7 +12,8 @@ use std::path::Path;
 use crate::Result;
 use source::Source;
 
-/// Folders that hold nothing of ours.
+/// What holds nothing of ours: folders, and the file that stands for `.git` in a
+/// worktree.
 const SKIPPED: &[&str] = &[
     ".git",
     "target",
@@ -82,7 +83,10 @@ fn collect(root: &Path, folder: &Path, sources: &mut Vec<Source>) -> Result {
         let entry = entry.map_err(|e| unreadable(folder, e))?;
         let (path, name) = (entry.path(), entry.file_name());
         let name = name.to_string_lossy();
-        if path.is_dir() && !SKIPPED.contains(&&*name) {
+        if SKIPPED.contains(&&*name) {
+            continue;
+        }
+        if path.is_dir() {
             collect(root, &path, sources)?;
         } else if path.is_file() && is_looked_at(&path) {
             // What is not UTF-8 is no source.
