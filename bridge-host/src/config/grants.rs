@@ -54,8 +54,13 @@ pub(super) fn allow(value: Option<Value<'_>>) -> Vec<String> {
     all
 }
 
-/// What one instance may use.
-pub(super) fn limits(value: Option<Value<'_>>, guests: &Guests) -> Limits {
+/// What one instance may use; `handler_alone` is an HTTP handler's, without
+/// components in front of it.
+pub(super) fn limits(
+    value: Option<Value<'_>>,
+    guests: &Guests,
+    handler_alone: bool,
+) -> Limits {
     let mut limits = Limits::default();
     let Some(mut section) = value.and_then(|value| value.section("`limits`")) else {
         return limits;
@@ -73,10 +78,24 @@ pub(super) fn limits(value: Option<Value<'_>>, guests: &Guests) -> Limits {
             );
         }
     }
+    if let Some(requests) = section.take("requests").and_then(|it| it.count()) {
+        limits.requests = requests;
+    }
+    if let Some(output) = section.take("output").and_then(|it| it.size()) {
+        limits.output = output;
+    }
     if let Some(compute) = section.take("compute").and_then(|it| it.duration()) {
         limits.compute = compute;
     }
-    if let Some(fresh) = section.take("fresh").and_then(|it| it.flag()) {
+    let fresh = section.take("fresh");
+    if let Some(value) = fresh.as_ref().filter(|_| handler_alone) {
+        value.reader.fault(
+            value.key_span.clone(),
+            "`limits.fresh` is for chains and components, and there is an HTTP handler alone",
+            "write `reuse` in `to`: `reuse = false` gives each request a new instance, as is the \
+             default for wasi:http 0.2; with `reuse = true` instances are reused",
+        );
+    } else if let Some(fresh) = fresh.and_then(|it| it.flag()) {
         limits.fresh = fresh;
     }
     if let Some(calls) = section.take("recycle_after").and_then(|it| it.count()) {

@@ -10,6 +10,7 @@ use super::component;
 use super::section::Section;
 use super::text::Text;
 use super::value::Value;
+use crate::guest::contract::HttpFace;
 use crate::guest::{Folder, Grant};
 use crate::http::Secret;
 
@@ -28,8 +29,18 @@ pub struct Handler {
     pub file: PathBuf,
     /// The HTTP middlewares in front of it, outermost first.
     pub through: Vec<PathBuf>,
+    /// Whether an instance answers one request after the other; by default, as
+    /// the version of its interface has it.
+    pub reuse: Option<bool>,
     /// What it may see of the machine.
     pub grant: Grant,
+}
+
+impl Handler {
+    /// Whether an instance answers one request after the other.
+    pub fn reuses(&self, face: HttpFace) -> bool {
+        self.reuse.unwrap_or(face.expects_reuse())
+    }
 }
 
 /// A handler, and the URL that its requests have.
@@ -45,11 +56,13 @@ pub(super) fn read(component: &Value<'_>, section: &mut Section<'_>) -> Option<F
     let file = file.filter(|path| component::check(component, path).is_some());
     let url = url(section);
     let through = section.take("through").map(|value| middlewares(&value));
+    let reuse = section.take("reuse").and_then(|value| value.flag());
     let grant = section.take("grant").map(|value| grant(&value));
     let sound = section.reader.faults_so_far() == before;
     let handler = Handler {
         file: file?,
         through: through.unwrap_or_default(),
+        reuse,
         grant: grant.unwrap_or_default(),
     };
     sound.then_some(Found { handler, url: url? })

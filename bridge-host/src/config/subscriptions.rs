@@ -86,7 +86,9 @@ fn subscription(
         .map_or(Some(1), |value| policy::threads(&value, &policy));
     let settings = grants::settings(section.take("settings"));
     let allow = grants::allow(section.take("allow"));
-    let limits = grants::limits(section.take("limits"), guests);
+    let in_process = endpoint.as_ref().is_some_and(|it| it.handler.is_some());
+    let handler_alone = in_process && parts == Some(Parts::Adapter);
+    let limits = grants::limits(section.take("limits"), guests, handler_alone);
     let consumer = section.take("consumer").and_then(|value| {
         places.note("consumer", &value);
         nats::consumer(&value)

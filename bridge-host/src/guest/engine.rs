@@ -1,31 +1,45 @@
 //! The engines: how components are compiled, and how time is told to them.
-//! There are two, since one that can run many calls in one instance makes
-//! every call of the other kind a third dearer.
+//! One that can run many calls in one instance makes every call of the other
+//! kind a third dearer, so there are two; and a third for components that get an
+//! instance for each call, which it makes in memory that is set aside for them.
 
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Config, EngineWeak, Result};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, Result};
 
 use super::cache::Cache;
 use super::contract::{Model, Shape};
 use super::linker;
 use super::state::State;
+use super::tick;
 
-/// How often a computing component yields: to its neighbours, and to whoever
-/// looks whether its time is over.
-const TICK: Duration = Duration::from_millis(10);
+/// How many instances there may be at once that serve one call each.
+const SLOTS: u32 = 2_000;
 
-/// One for each model.
+/// Of the memory of such an instance, so much is not given back to the system
+/// where the next one writes to the same pages.
+const KEPT: usize = 4 << 20;
+
+/// The same where the system cannot tell which pages were written to, and all
+/// of it is written again.
+const KEPT_BLINDLY: usize = 64 << 10;
+
+/// One for each model, and one for instances that serve one call each.
 pub(super) struct Engines {
     synchronous: Engine,
     asynchronous: Engine,
+    /// Made when it is first asked for; none where the system refuses the
+    /// addresses that it sets aside.
+    single_use: OnceLock<Option<Engine>>,
 }
 
 /// An engine, and what its components may import.
 pub(super) struct Engine {
     engine: wasmtime::Engine,
+    /// Which of them it is.
+    name: &'static str,
     model: Model,
     published: Linker<State>,
     /// The same, with the newest draft of wasi:messaging under its name: made
@@ -36,11 +50,21 @@ pub(super) struct Engine {
 impl Engines {
     pub(super) fn new() -> Result<Self> {
         let engines = Self {
-            synchronous: Engine::new(Model::Synchronous)?,
-            asynchronous: Engine::new(Model::Asynchronous)?,
+            synchronous: Engine::new("synchronous", Model::Synchronous)?,
+            asynchronous: Engine::new("asynchronous", Model::Asynchronous)?,
+            single_use: OnceLock::new(),
         };
-        tick([&engines.synchronous, &engines.asynchronous].map(|it| it.engine.weak()));
         Ok(engines)
+    }
+
+    /// The one for synchronous components that get an instance for each call.
+    pub(super) fn single_use(&self) -> Option<&Engine> {
+        let made = self.single_use.get_or_init(|| {
+            let made = Engine::with("single use", Model::Synchronous, &single_use());
+            made.inspect_err(|error| tracing::warn!(%error, "memory for instances cannot be set aside: each is made anew, which takes longer"))
+                .ok()
+        });
+        made.as_ref()
     }
 
     pub(super) fn of(&self, model: Model) -> &Engine {
@@ -52,14 +76,25 @@ impl Engines {
 }
 
 impl Engine {
-    fn new(model: Model) -> Result<Self> {
-        let engine = wasmtime::Engine::new(&config(model))?;
+    fn new(name: &'static str, model: Model) -> Result<Self> {
+        Self::with(name, model, &config(model))
+    }
+
+    fn with(name: &'static str, model: Model, config: &Config) -> Result<Self> {
+        let engine = wasmtime::Engine::new(config)?;
+        tick::of(engine.weak());
         Ok(Self {
+            name,
             published: linker::linker(&engine, model, Shape::Published)?,
             draft: OnceLock::new(),
             model,
             engine,
         })
+    }
+
+    /// Which of them it is.
+    pub(super) fn name(&self) -> &'static str {
+        self.name
     }
 
     /// What components of that shape may import.
@@ -105,16 +140,27 @@ fn config(model: Model) -> Config {
     config
 }
 
-/// Tells the time to components for as long as one of the engines lives: that
-/// without components does not.
-fn tick(engines: [EngineWeak; 2]) {
-    std::thread::spawn(move || {
-        loop {
-            let living = engines.iter().filter_map(EngineWeak::upgrade);
-            if living.map(|engine| engine.increment_epoch()).count() == 0 {
-                return;
-            }
-            std::thread::sleep(TICK);
-        }
-    });
+/// As [`config`], with memory set aside.
+fn single_use() -> Config {
+    let mut pool = PoolingAllocationConfig::new();
+    let kept = match PoolingAllocationConfig::is_pagemap_scan_available() {
+        true => KEPT,
+        false => KEPT_BLINDLY,
+    };
+    pool.total_component_instances(SLOTS)
+        .total_core_instances(50 * SLOTS)
+        .total_memories(2 * SLOTS)
+        .total_tables(10 * SLOTS)
+        .total_stacks(SLOTS)
+        .max_component_instance_size(64 << 20)
+        .max_core_instance_size(16 << 20)
+        .max_tables_per_module(10)
+        .table_elements(50_000)
+        .pagemap_scan(Enabled::Auto)
+        .linear_memory_keep_resident(kept)
+        .table_keep_resident(64 << 10)
+        .async_stack_keep_resident(16 << 10);
+    let mut config = config(Model::Synchronous);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
 }

@@ -80,8 +80,8 @@ pub(super) enum Running {
     No(Ended),
 }
 
-/// How it returned.
-type Ended = Result<(), Failure>;
+/// How it returned, and the last lines that it wrote to its standard error.
+type Ended = Result<Option<String>, Failure>;
 
 impl HttpHandler {
     pub(super) fn new(
@@ -115,23 +115,24 @@ impl HttpHandler {
         })
     }
 
-    /// Gives it a request, and waits for the head of its response. The rest
+    /// Gives it a request of this message, and waits for the head of its response. The rest
     /// of the body comes as the handler, which runs on, writes it. What it asks
     /// others itself ends at the deadline.
     pub(super) async fn send(
         &self,
         taken: Taken,
         request: Request<WasiBody>,
+        id: MessageId,
         deadline: Instant,
         at_once: bool,
     ) -> Result<(Response<WasiBody>, Running), NoAnswer> {
         let request = request.map(Unread::of);
         match taken {
             Taken::Incoming(lease, instance) => {
-                send(lease, instance, request, deadline, at_once).await
+                send(lease, instance, request, id, deadline, at_once).await
             }
             Taken::Service(lease, instance) => {
-                send(lease, instance, request, deadline, at_once).await
+                send(lease, instance, request, id, deadline, at_once).await
             }
         }
     }
@@ -141,11 +142,12 @@ async fn send<R: Answers>(
     lease: Lease<R>,
     mut instance: Instance<R::Bindings>,
     request: Request<WasiBody>,
+    id: MessageId,
     deadline: Instant,
     at_once: bool,
 ) -> Result<(Response<WasiBody>, Running), NoAnswer> {
     let left = deadline.saturating_duration_since(Instant::now());
-    instance.begin(MessageId::idle(), left);
+    instance.begin(id, left);
     let reused = (instance.calls() > 1).then(|| lease.pool());
     let (sender, mut receiver) = oneshot::channel();
     let run = run(lease, instance, request, sender);
@@ -166,12 +168,11 @@ async fn send<R: Answers>(
             Err(NoAnswer::Answered(code.into()))
         }
         None => {
-            running.ended().await?;
-            // Some are made for hosts that give each request an instance.
+            let printed = running.printed().await?;
             if let Some(pool) = reused {
-                pool.reuse_none();
+                pool.distrust();
             }
-            Err(Failure::NoResponse.into())
+            Err(Failure::NoResponse.with_stderr(printed).into())
         }
     }
 }
@@ -190,12 +191,13 @@ async fn run<R: Answers>(
     };
     match ended {
         Ok(Ok(())) => {
+            let printed = instance.store.data().last_lines();
             instance.store.data().end_lines();
             lease.give_back(instance);
-            Ok(())
+            Ok(printed)
         }
         Ok(Err(trap)) => Err(instance.failure(trap, &limits)),
-        Err(OutOfCompute) => Err(Failure::OutOfCompute(limits.compute)),
+        Err(OutOfCompute) => Err(instance.failed(Failure::OutOfCompute(limits.compute))),
     }
 }
 
@@ -210,7 +212,12 @@ impl Running {
     }
 
     /// Waits until the handler has returned. Cancel-safe, and may be asked again.
-    pub(super) async fn ended(&mut self) -> Ended {
+    pub(super) async fn ended(&mut self) -> Result<(), Failure> {
+        self.printed().await.map(drop)
+    }
+
+    /// As [`Self::ended`]; with what it last wrote to its standard error.
+    async fn printed(&mut self) -> Ended {
         if let Self::Still(task) = self {
             *self = Self::No(task.await.unwrap_or_else(|panic| {
                 Err(Failure::Trap {

@@ -2,7 +2,9 @@
 //! waits for one. What an instance is, and how it is called, stays out.
 
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::time::Duration;
 
 use super::budget::Rest;
 use super::instance::{Instance, Mould, Ready};
@@ -13,7 +15,12 @@ use super::settings::Limits;
 pub(super) struct Pool<R: Ready> {
     mould: Mould<R>,
     instances: Mutex<Instances<R::Bindings>>,
+    /// An instance that was used before gave no answer.
+    distrusted: AtomicBool,
 }
+
+/// Until it is looked again whether there may be another instance.
+const NO_SLOT: Duration = Duration::from_millis(5);
 
 struct Instances<B> {
     idle: Vec<Instance<B>>,
@@ -21,15 +28,16 @@ struct Instances<B> {
     alive: usize,
     /// Of those on lease, the ones that are being made.
     starting: u64,
-    /// The memory of the largest one so far, in bytes.
+    /// The memory that the next one may want, in bytes.
     largest: Option<u64>,
-    /// Each serves one call, as those of this component can no more.
-    single: bool,
 }
 
 impl<B> Instances<B> {
+    /// Learns how large an instance is that was called. One that was larger than
+    /// all others is forgotten bit by bit.
     fn measure(&mut self, instance: &Instance<B>) {
-        self.largest = self.largest.max(Some(instance.memory()));
+        let before = self.largest.unwrap_or(0);
+        self.largest = Some(instance.memory().max(before - before / 8));
     }
 }
 
@@ -49,8 +57,8 @@ impl<R: Ready> Pool<R> {
                 alive: 0,
                 starting: 0,
                 largest: None,
-                single: false,
             }),
+            distrusted: AtomicBool::new(false),
         });
         let weak: Weak<Self> = Arc::downgrade(&pool);
         pool.mould.budget().register(weak);
@@ -75,37 +83,46 @@ impl<R: Ready> Pool<R> {
             changed.as_mut().enable();
             match self.try_take() {
                 Some((lease, Some(used))) => return Ok((lease, used)),
-                // In a box, since it is rare and large.
-                Some((lease, None)) => return Ok((lease, Box::pin(self.make()).await?)),
+                // In a box, since it is large, and rare where instances are reused.
+                Some((lease, None)) => match Box::pin(self.make()).await? {
+                    Some(made) => return Ok((lease, made)),
+                    None => {
+                        drop(lease);
+                        tokio::time::sleep(NO_SLOT).await;
+                    }
+                },
                 None if budget.reclaim() => {}
                 None => changed.await,
             }
         }
     }
 
-    /// Lets each instance serve one call from now on.
-    pub(super) fn reuse_none(&self) {
+    /// Throws away what rests: it answered before, and does no more.
+    pub(super) fn distrust(&self) {
         let mut instances = self.lock();
-        if instances.single {
-            return;
-        }
-        instances.single = true;
         instances.alive -= instances.idle.len();
         let useless = std::mem::take(&mut instances.idle);
         drop(instances);
         drop(useless);
-        tracing::warn!(
-            component = self.mould.name(),
-            "it answered once and then no more: each request gets a new instance from now on; \
-             `limits = {{ fresh = true }}` says so from the start"
-        );
+        if !self.distrusted.swap(true, Relaxed) {
+            tracing::warn!(
+                component = self.mould.name(),
+                "an instance that had answered before set no response: the component may be made \
+                 for hosts that give each request a new instance; leave out `to.reuse`"
+            );
+        }
     }
 
-    async fn make(&self) -> Result<Instance<R::Bindings>, Failure> {
+    /// A new instance; none where there are as many as there may be at once.
+    async fn make(&self) -> Result<Option<Instance<R::Bindings>>, Failure> {
         let _starting = Starting(self);
-        let instance = self.mould.cast().await?;
-        self.lock().measure(&instance);
-        Ok(instance)
+        let Some(mut instance) = self.mould.cast().await? else {
+            return Ok(None);
+        };
+        let memory = instance.memory();
+        let wanted = *self.lock().largest.get_or_insert(memory);
+        instance.store.data_mut().limiter.reserve(wanted);
+        Ok(Some(instance))
     }
 
     /// A place among the living, and the instance that has it, or none yet.
@@ -161,16 +178,15 @@ impl<R: Ready> Lease<R> {
     }
 
     /// Gives the instance back, for the next call, unless it had its share.
-    pub(super) fn give_back(self, instance: Instance<R::Bindings>) {
+    pub(super) fn give_back(self, mut instance: Instance<R::Bindings>) {
         let limits = self.0.limits();
-        if limits.fresh || instance.calls() >= limits.recycle_after {
-            return;
-        }
         let mut instances = self.0.lock();
         instances.measure(&instance);
-        if instances.single {
+        if limits.fresh || instance.calls() >= limits.recycle_after {
+            drop(instances);
             return;
         }
+        instance.store.data_mut().limiter.release();
         // It stays among the living: taken back out by the drop of `self`.
         instances.alive += 1;
         instances.idle.push(instance);

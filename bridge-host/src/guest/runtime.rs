@@ -1,16 +1,18 @@
 //! What components run in: two engines, the folder of compiled components,
 //! and what all components of the process share.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use sha2::{Digest, Sha256};
 use wasmtime::component::InstancePre;
 
 use super::budget::Budget;
 use super::cache::Cache;
 use super::component::Component;
 use super::contract::{Answering, Handler, Model, Shape};
-use super::engine::Engines;
+use super::engine::{Engine, Engines};
 use super::handler::HttpHandler;
 use super::state::{Environment, Shared, State};
 use crate::http::{self, Client};
@@ -54,6 +56,7 @@ pub enum RuntimeError {
 pub struct Runtime {
     engines: Engines,
     cache: Cache,
+    linked: Linked,
     shared: Shared,
 }
 
@@ -68,6 +71,7 @@ impl Runtime {
                 path: cache.into(),
                 source,
             })?,
+            linked: Linked::default(),
             shared: Shared {
                 budget: Arc::new(Budget::new(memory)),
                 client: Client::new(http)?,
@@ -84,13 +88,17 @@ impl Runtime {
         handler: Handler,
         environment: Environment,
     ) -> Result<Component, RuntimeError> {
-        let ready = self.link(name, bytes, handler.model, handler.face.shape())?;
+        let engine = self.engines.of(handler.model);
+        let ready = self.link(engine, name, bytes, handler.face.shape())?;
         let made = Component::new(name, ready, handler, environment, self.shared.apart());
         made.map_err(|error| misfit(name, &error))
     }
 
     /// As [`Runtime::load`], for a component that answers HTTP requests
     /// through that interface.
+    ///
+    /// Where its instances are not reused, they are made in memory that is set
+    /// aside for them; if that has no room for one of this component, as others are.
     pub fn load_handler(
         &self,
         name: &str,
@@ -98,7 +106,17 @@ impl Runtime {
         answering: Answering,
         environment: Environment,
     ) -> Result<HttpHandler, RuntimeError> {
-        let ready = self.link(name, bytes, answering.model, answering.shape)?;
+        let (model, shape) = (answering.model, answering.shape);
+        let single_use = environment.limits.fresh && model == Model::Synchronous;
+        let engine = single_use.then(|| self.engines.single_use()).flatten();
+        let ready = engine.and_then(|engine| {
+            let ready = self.link(engine, name, bytes, shape);
+            ready.inspect_err(|error| tracing::debug!(%error, "no memory is set aside for it")).ok()
+        });
+        let ready = match ready {
+            Some(ready) => ready,
+            None => self.link(self.engines.of(model), name, bytes, shape)?,
+        };
         let made = HttpHandler::new(
             name,
             ready,
@@ -109,14 +127,19 @@ impl Runtime {
         made.map_err(|error| misfit(name, &error))
     }
 
+    /// Compiled and linked once for all that use the same component.
     fn link(
         &self,
+        engine: &Engine,
         name: &str,
         bytes: &[u8],
-        model: Model,
         shape: Shape,
     ) -> Result<InstancePre<State>, RuntimeError> {
-        let engine = self.engines.of(model);
+        let linked = self.linked.entry(engine, shape, bytes);
+        let mut linked = linked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ready) = &*linked {
+            return Ok(ready.clone());
+        }
         let compiled = engine.compile(name, bytes, &self.cache);
         let compiled = compiled.map_err(|e| RuntimeError::Compile {
             name: name.into(),
@@ -124,7 +147,23 @@ impl Runtime {
         })?;
         let linker = engine.linker(shape);
         let ready = linker.and_then(|linker| linker.instantiate_pre(&compiled));
-        ready.map_err(|error| misfit(name, &error))
+        let ready = ready.map_err(|error| misfit(name, &error))?;
+        Ok(linked.insert(ready).clone())
+    }
+}
+
+/// What was linked, by its bytes and what they were linked for.
+#[derive(Default)]
+struct Linked(Mutex<HashMap<Key, Arc<Mutex<Entry>>>>);
+
+type Key = ([u8; 32], &'static str, Shape);
+type Entry = Option<InstancePre<State>>;
+
+impl Linked {
+    fn entry(&self, engine: &Engine, shape: Shape, bytes: &[u8]) -> Arc<Mutex<Entry>> {
+        let key = (Sha256::digest(bytes).into(), engine.name(), shape);
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry(key).or_default().clone()
     }
 }
 

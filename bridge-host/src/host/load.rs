@@ -9,7 +9,7 @@ use super::error::SubscriptionError;
 use crate::config::{self, Guests, Subscription};
 use crate::guest::contract::Answering;
 use crate::guest::{
-    CallResult, Component, Connections, Endpoint, Environment, Grant, HttpHandler, Replies, Runtime,
+    CallResult, Component, Connections, Endpoint, Environment, Grant, HttpHandler, Limits, Replies, Runtime,
 };
 use crate::http::{self, Allow};
 use crate::message::TopicPattern;
@@ -113,7 +113,10 @@ impl<'a> Load<'a> {
             allow: Arc::new(self.listed()?),
             endpoint: None,
             grant: handler.grant.clone(),
-            limits: self.subscription.limits.clone(),
+            limits: Limits {
+                fresh: !handler.reuses(answering.face),
+                ..self.subscription.limits.clone()
+            },
         };
         let stem = handler.file.file_stem().unwrap_or_default();
         let name = format!("{}/{}", self.subscription.name, stem.display());

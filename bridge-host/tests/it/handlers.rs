@@ -117,35 +117,56 @@ async fn a_chain_in_front_of_a_handler() {
     assert!(received[0].body.starts_with(b"{\"id\":"), "{received:?}");
 }
 
+/// What an instance of a handler of wasi:http 0.2 did before, no request sees.
 #[tokio::test(flavor = "multi_thread")]
-async fn instances_are_reused_and_limited_as_those_of_messages() {
-    let cases = [("", "2"), ("limits = { fresh = true }", "1")];
-    let cases = HANDLERS.map(|handler| cases.map(|(limits, calls)| (handler, limits, calls)));
-    for (handler, limits, expected) in cases.concat() {
-        let config = subscription_of(handler, "calls", "/calls", "", limits);
+async fn each_request_has_an_instance_unless_told_otherwise() {
+    for (handler, to, expected) in [
+        ("responder", "", "1"),
+        ("responder", ", reuse = true", "2"),
+        ("service", "", "2"),
+        ("service", ", reuse = false", "1"),
+    ] {
+        let config = subscription_of(handler, "calls", "/calls", to, "");
         let bridge = Bridge::start(&config).await;
         let first = bridge.accept("calls", &[], "").await;
         bridge.dead_letter(&first).await;
         let second = bridge.accept("calls", &[], "").await;
         let letter = bridge.dead_letter(&second).await;
         assert_eq!(letter.status, Some(410));
-        assert!(letter.reason.ends_with(expected), "{}", letter.reason);
+        let ends = letter.reason.ends_with(expected);
+        assert!(ends, "{handler}{to}: {}", letter.reason);
     }
 }
 
 /// What componentize-js makes of a `fetch` listener answers the first request
-/// of an instance, and no other. That is found out, and costs one attempt.
+/// of an instance, and no other.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_that_answers_once_an_instance() {
-    let config = subscription_of("orders-javascript", "orders", "/orders", "", "");
-    let bridge = Bridge::start(&config).await;
-    for n in 1..=5 {
-        let order = r#"{"id": 1, "amount": 250}"#;
-        bridge.accept("orders", &[], order).await;
-        bridge.ledger_when("orders", |it| it.delivered == n).await;
+    for (to, refused) in [("", 0), (", reuse = true", 1)] {
+        let config = subscription_of("orders-javascript", "orders", "/orders", to, "");
+        let bridge = Bridge::start(&config).await;
+        for n in 1..=5 {
+            let order = r#"{"id": 1, "amount": 250}"#;
+            bridge.accept("orders", &[], order).await;
+            bridge.ledger_when("orders", |it| it.delivered == n).await;
+        }
+        let log = bridge.log();
+        let count = |text| log.iter().filter(|line| line.contains(text)).count();
+        assert_eq!(count("leave out `to.reuse`"), refused, "{log:#?}");
+        let again = count("before it set a response");
+        assert_eq!(again > 0, refused > 0, "{log:#?}");
     }
-    let log = bridge.log();
-    let count = |text| log.iter().filter(|line| line.contains(text)).count();
-    assert_eq!(count("before it set a response"), 1, "{log:#?}");
-    assert_eq!(count("each request gets a new instance"), 1, "{log:#?}");
+}
+
+/// What fails in one request is no other's: a trap, memory that was taken.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_at_once_have_an_instance_each() {
+    let lines = "max_in_flight = 200";
+    let config = subscription_of("responder", "slow", "/slow", "", lines);
+    let bridge = Bridge::start(&config).await;
+    let lines = "{\"topic\":\"slow\",\"data\":\"x\"}\n".repeat(1000);
+    let answer = crate::harness::request(bridge.intake, "POST", "/batch", &[], lines).await;
+    assert_eq!(answer.expect("an answer").status, 200);
+    let ledger = bridge.ledger_when("slow", |it| it.pending == 0).await;
+    assert_eq!(ledger.delivered, 1000, "{ledger:?}");
 }

@@ -28,6 +28,12 @@ pub struct Answering {
 }
 
 impl HttpFace {
+    /// Whether its components are made for instances that answer one request after
+    /// the other: those of 0.2 were only ever run with a new one for each.
+    pub fn expects_reuse(self) -> bool {
+        self == Self::Service
+    }
+
     fn of(interface: &Interface) -> Option<Self> {
         let (path, version) = interface.name.split_once('@')?;
         match path {

@@ -7,7 +7,7 @@ use super::{
 };
 
 /// What `wasi:messaging@0.2.0-draft` stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shape {
     /// The published contract, on which our own asynchronous interface stands.
     Published,

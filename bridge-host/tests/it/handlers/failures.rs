@@ -53,14 +53,25 @@ async fn no_response() {
         let letter = fails("responder", path, "", "").await;
         check(&letter, 2, None, "returned before it set a response");
     }
-    for handler in HANDLERS {
-        let letter = fails(handler, "/unfinished", "", "").await;
+    for (handler, to) in HANDLERS.into_iter().zip([", reuse = true", ""]) {
+        let letter = fails(handler, "/unfinished", to, "").await;
         check(&letter, 2, Some(200), "before it finished the body");
         let letter = fails(handler, "/refuse", "", "").await;
         check(&letter, 2, None, "the connection was refused");
     }
     let letter = fails("service", "/short", "", "").await;
     check(&letter, 2, Some(200), "the response broke off");
+}
+
+/// A body that a handler of wasi:http 0.2 leaves open ends with its instance, as
+/// it does for clients of `wasmtime serve`.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unfinished_body_ends_with_its_instance() {
+    let config = subscription("left", "/unfinished", "", "");
+    let bridge = Bridge::start(&config).await;
+    bridge.accept("left", &[], "").await;
+    let ledger = bridge.ledger_when("left", |it| it.pending == 0).await;
+    assert_eq!(ledger.delivered, 1, "{:#?}", bridge.log());
 }
 
 /// Whoever answers without reading a request has had it all the same.
