@@ -56,11 +56,7 @@ pub(super) fn allow(value: Option<Value<'_>>) -> Vec<String> {
 
 /// What one instance may use; `handler_alone` is an HTTP handler's, without
 /// components in front of it.
-pub(super) fn limits(
-    value: Option<Value<'_>>,
-    guests: &Guests,
-    handler_alone: bool,
-) -> Limits {
+pub(super) fn limits(value: Option<Value<'_>>, guests: &Guests, handler_alone: bool) -> Limits {
     let mut limits = Limits::default();
     let Some(mut section) = value.and_then(|value| value.section("`limits`")) else {
         return limits;

@@ -67,7 +67,9 @@ pub struct Limiter {
     budget: Arc<Budget>,
     limit: u64,
     taken: u64,
-    /// Of this, by the growth that was allowed last.
+    /// Of the budget, kept for what this store is about to take.
+    reserved: u64,
+    /// Of what is taken, by the growth that was allowed last.
     growing: u64,
     exceeded: bool,
 }
@@ -79,6 +81,7 @@ impl Limiter {
             budget,
             limit,
             taken: 0,
+            reserved: 0,
             growing: 0,
             exceeded: false,
         }
@@ -104,13 +107,32 @@ impl Limiter {
         self.exceeded = false;
     }
 
+    /// Keeps room in the budget until this store has taken so much in all, as
+    /// others of its kind did.
+    pub fn reserve(&mut self, bytes: u64) {
+        self.release();
+        self.reserved = bytes.saturating_sub(self.taken);
+        self.budget.taken.fetch_add(self.reserved, Relaxed);
+    }
+
+    /// Keeps no more room than it takes.
+    pub fn release(&mut self) {
+        if self.reserved == 0 {
+            return;
+        }
+        let reserved = std::mem::take(&mut self.reserved);
+        self.budget.taken.fetch_sub(reserved, Relaxed);
+    }
+
     /// Takes so many bytes, if the limit allows.
     pub fn take(&mut self, bytes: u64) -> bool {
         let fits = bytes <= self.left();
         match fits {
             true => {
                 self.taken += bytes;
-                self.budget.taken.fetch_add(bytes, Relaxed);
+                let kept = bytes.min(self.reserved);
+                self.reserved -= kept;
+                self.budget.taken.fetch_add(bytes - kept, Relaxed);
             }
             false => self.exceeded = true,
         }
@@ -126,7 +148,8 @@ impl Limiter {
 
 impl Drop for Limiter {
     fn drop(&mut self) {
-        self.budget.taken.fetch_sub(self.taken, Relaxed);
+        let all = self.taken + self.reserved;
+        self.budget.taken.fetch_sub(all, Relaxed);
     }
 }
 
@@ -152,20 +175,26 @@ impl ResourceLimiter for Limiter {
         Ok(())
     }
 
-    /// Tables hold references, a few bytes each: the largest that a toolchain
-    /// makes has some ten thousand.
+    /// A table's element is a reference.
     fn table_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= 1_000_000)
+        let bytes = |elements: usize| elements.saturating_mul(size_of::<usize>());
+        self.memory_growing(bytes(current), bytes(desired), maximum)
+    }
+
+    fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.memory_grow_failed(error)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use wasmtime::{Engine, Instance, Module, Store};
+
     use super::*;
 
     #[test]
@@ -181,5 +210,37 @@ mod tests {
         assert!(budget.has_room(40) && !budget.has_room(41));
         drop(limiter);
         assert!(budget.has_room(100));
+    }
+
+    #[test]
+    fn room_is_kept_for_what_will_be_taken() {
+        let budget = Arc::new(Budget::new(100));
+        let mut limiter = Limiter::new(budget.clone(), 80);
+        assert!(limiter.take(10));
+        limiter.reserve(60);
+        assert!(budget.has_room(40) && !budget.has_room(41));
+        assert!(limiter.take(40));
+        assert!(budget.has_room(40) && !budget.has_room(41));
+        assert!(limiter.take(20));
+        assert!(budget.has_room(30) && !budget.has_room(31));
+        limiter.give_back(40);
+        limiter.reserve(60);
+        drop(limiter);
+        assert!(budget.has_room(100));
+    }
+
+    #[test]
+    fn tables_are_memory() {
+        // A module of one table with 65,536 elements: 512 KiB.
+        let module = b"\0asm\x01\0\0\0\x04\x06\x01\x70\0\x80\x80\x04";
+        let engine = Engine::default();
+        let module = Module::new(&engine, module).unwrap();
+        for (limit, fits) in [(1 << 19, true), ((1 << 19) - 1, false)] {
+            let limiter = Limiter::new(Arc::new(Budget::new(limit)), limit);
+            let mut store = Store::new(&engine, limiter);
+            store.limiter(|limiter| limiter);
+            let instance = Instance::new(&mut store, &module, &[]);
+            assert_eq!((instance.is_ok(), store.data().exceeded()), (fits, !fits));
+        }
     }
 }

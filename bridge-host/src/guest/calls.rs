@@ -23,6 +23,8 @@ pub(super) struct CallState {
     made: u32,
     /// Messages that it sent so far.
     pub(super) sent: u32,
+    /// What its record is counted for as memory, in bytes.
+    pub(super) charged: u64,
 }
 
 /// All of one store.
@@ -52,6 +54,7 @@ impl CallState {
             deadline: now.checked_add(timeout).unwrap_or(now + FAR),
             made: 0,
             sent: 0,
+            charged: 0,
         }
     }
 
@@ -87,9 +90,14 @@ impl Calls {
         self.shared
     }
 
-    /// A new call, in a store that has one at a time.
-    pub(super) fn begin(&mut self, call: CallState) {
-        self.current = call;
+    /// A new call, in a store that has one at a time; gives the one before.
+    pub(super) fn begin(&mut self, call: CallState) -> CallState {
+        std::mem::replace(&mut self.current, call)
+    }
+
+    /// The component acts for none of them: what it does is not recorded.
+    pub(super) fn is_idle(&self) -> bool {
+        self.shared && self.whose.is_none()
     }
 
     /// A new call beside others.

@@ -14,7 +14,7 @@ use super::Handle;
 use super::asynchronous::Crowd;
 use super::contract::{Handler, MessageFace};
 use super::draft::MessagingRequestReplyPre;
-use super::instance::{Instance, Mould, Ready, limited};
+use super::instance::{Instance, Mould, Ready, failure, limited};
 use super::messaging::{Error, MessagingPre};
 use super::meter::{OutOfCompute, metered};
 use super::outcome::{Call, CallResult, Failure, Outcome};
@@ -126,7 +126,7 @@ where
     let sent = instance.store.data_mut().hooks.calls.current().sent;
     let (mut result, alive) = match called {
         Ok(result) => (result, true),
-        Err(failure) => (CallResult::Failed(failure), false),
+        Err(failure) => (CallResult::Failed(instance.failed(failure)), false),
     };
     match alive {
         true => {
@@ -172,7 +172,7 @@ impl<B: Receiver> Instance<B> {
             }
             Err(full) => Err(full),
         };
-        end.map_err(|trap| self.failure(trap, limits))
+        end.map_err(|trap| failure(&self.store, trap, limits))
     }
 
     /// Calls `subscribe`.

@@ -53,7 +53,10 @@ async fn send(
     store: &Accessor<State>,
     request: Resource<Request>,
 ) -> Result<(Result<Resource<Response>, ErrorCode>,)> {
-    store.with(|store| act_for_caller(store))?;
+    store.with(|mut store| {
+        act_for_caller(&mut store)?;
+        store.data_mut().keep_exchange()
+    })?;
     let http = store.with_getter::<WasiHttp>(State::http);
     match WasiHttp::send(&http, request).await {
         Ok(response) => Ok((Ok(response),)),

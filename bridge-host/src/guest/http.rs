@@ -18,14 +18,19 @@ use super::endpoint::Endpoint;
 use super::handler::{HttpHandler, NoAnswer, Running};
 use super::outcome::Failure;
 use super::response::Open;
+use super::settings::Limits;
 use super::time::Waits;
+use super::trace::UnderWay;
 use crate::http::{Allow, Client, HttpError, Options, ResponseBody, Sending};
+use crate::message::MessageId;
 
 /// Sends the requests of one store.
 pub(super) struct Hooks {
     client: Client<WasiBody>,
     allow: Arc<Allow>,
     endpoint: Option<Arc<Endpoint>>,
+    /// How much the host keeps of a body until it is sent, in bytes: two of these.
+    chunk: usize,
     pub(super) calls: Calls,
 }
 
@@ -36,6 +41,10 @@ static FORBIDDEN: [HeaderName; 9] = DEFAULT_FORBIDDEN_HEADERS;
 
 /// What a component has to tell that its endpoint did not answer.
 const LAST_WORD: Duration = Duration::from_millis(500);
+
+/// Two chunks hold as much as the one of wasmtime's.
+const MAX_CHUNK: usize = 512 << 10;
+const MIN_CHUNK: usize = 16 << 10;
 
 /// Comes to the head of the response.
 pub(super) type Responding = BoxFuture<'static, Result<Response<WasiBody>, Error>>;
@@ -77,11 +86,16 @@ impl Hooks {
         client: Client<WasiBody>,
         allow: Arc<Allow>,
         endpoint: Option<Arc<Endpoint>>,
+        limits: &Limits,
     ) -> Self {
+        // All bodies that may be open at once have a quarter of the memory.
+        let share = limits.memory / 8 / u64::from(limits.requests);
         Self {
             client,
             allow,
             endpoint,
+            chunk: usize::try_from(share)
+                .map_or(MAX_CHUNK, |share| share.clamp(MIN_CHUNK, MAX_CHUNK)),
             calls: Calls::none(),
         }
     }
@@ -147,7 +161,7 @@ impl Hooks {
         let mut way = match handler {
             Some(handler) => {
                 let (limit, in_call) = (options.first_byte_timeout, upload.is_some());
-                let asked = ask(handler, request, limit, deadline, waits, in_call);
+                let asked = ask(handler, request, id, limit, deadline, waits, in_call);
                 Way::InProcess(Box::pin(asked))
             }
             None => Way::Network(self.client.begin(request, options)),
@@ -157,7 +171,9 @@ impl Hooks {
         let answer = Box::pin(async move {
             let answer = match &mut way {
                 Way::InProcess(asked) => asked.await,
-                Way::Network(Ok(sending)) => answered(sending.response().await),
+                Way::Network(Ok(sending)) => {
+                    answered(sending.response().await, place.stays_under_way())
+                }
                 Way::Network(Err(error)) => Err(failed(error.clone())),
             };
             let (response, running) = answer.map_err(|failed| {
@@ -190,9 +206,8 @@ impl WasiHttpHooks for Hooks {
         2
     }
 
-    /// The two hold as much as the one of wasmtime's.
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
-        512 << 10
+        self.chunk
     }
 
     fn send_request(
@@ -208,10 +223,17 @@ impl WasiHttpHooks for Hooks {
 
 type Answer = Result<(Response<WasiBody>, Option<Running>), Failed>;
 
-/// Over the network.
-fn answered(response: Result<Response<ResponseBody<WasiBody>>, HttpError>) -> Answer {
+/// Over the network. The exchange is under way for as long as there is its body.
+fn answered(
+    response: Result<Response<ResponseBody<WasiBody>>, HttpError>,
+    under_way: UnderWay,
+) -> Answer {
     let response = response.map_err(failed)?;
-    let response = response.map(|body| body.map_err(lower).boxed_unsync());
+    let broken = move |error| {
+        let _ = &under_way;
+        lower(error)
+    };
+    let response = response.map(|body| body.map_err(broken).boxed_unsync());
     Ok((response, None))
 }
 
@@ -228,6 +250,7 @@ fn failed(error: HttpError) -> Failed {
 async fn ask(
     handler: HttpHandler,
     request: Request<WasiBody>,
+    id: MessageId,
     limit: Duration,
     deadline: Instant,
     waits: Waits,
@@ -235,7 +258,7 @@ async fn ask(
 ) -> Answer {
     let taken = waits.during(handler.take()).await;
     let deadline = deadline + waits.so_far();
-    let send = async { handler.send(taken?, request, deadline, at_once).await };
+    let send = async { handler.send(taken?, request, id, deadline, at_once).await };
     match timeout(limit, send).await {
         Ok(Ok((response, running))) => Ok((response, Some(running))),
         Ok(Err(NoAnswer::Failed(failure))) => {

@@ -1,16 +1,18 @@
 //! One instance in its store: how it is made and limited, and what its end
 //! tells. How it is called is the matter of those who know its bindings.
 
+use std::error::Error;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wasmtime::component::InstancePre;
-use wasmtime::{Engine, Result, Store, WasmBacktrace};
+use wasmtime::component::{InstancePre, ResourceTableError};
+use wasmtime::{Engine, PoolConcurrencyLimitError, Result, Store, WasmBacktrace};
 use wasmtime_wasi_config::WasiConfigVariables;
 
 use super::budget::Budget;
 use super::calls::CallState;
+use super::held::Excess;
 use super::meter::{OutOfCompute, metered};
 use super::outcome::Failure;
 use super::settings::Limits;
@@ -99,24 +101,34 @@ impl<R: Ready> Mould<R> {
         })
     }
 
-    /// A new instance.
-    pub(super) async fn cast(&self) -> Result<Instance<R::Bindings>, Failure> {
+    /// A new instance; none where the engine has as many as it may have.
+    pub(super) async fn cast(&self) -> Result<Option<Instance<R::Bindings>>, Failure> {
         let mut store = self
             .store()
             .map_err(|error| Failure::Start(format!("{error:#}")))?;
         let start = self.ready.instantiate(&mut store);
         let end = limited(start, START_TIMEOUT, self.limits()).await;
+        if let Ok(Err(error)) = &end
+            && error.is::<PoolConcurrencyLimitError>()
+        {
+            return Ok(None);
+        }
         match end.and_then(|end| end.map_err(|trap| failure(&store, trap, self.limits()))) {
             Ok(bindings) => {
                 tracing::debug!(component = self.name, "a new instance");
-                Ok(Instance {
+                Ok(Some(Instance {
                     store,
                     bindings,
                     calls: 0,
-                })
+                }))
             }
-            Err(Failure::Trap { message, .. }) => Err(Failure::Start(message)),
-            Err(failure) => Err(failure),
+            Err(failure) => {
+                let failure = match failure {
+                    Failure::Trap { message, .. } => Failure::Start(message),
+                    other => other,
+                };
+                Err(failure.with_stderr(store.data().last_lines()))
+            }
         }
     }
 
@@ -139,6 +151,13 @@ impl<R: Ready> Mould<R> {
         let state = State::new(&self.name, &self.environment, config, &self.shared)?;
         let mut store = Store::new(self.ready.engine(), state);
         store.limiter(|state| &mut state.limiter);
+        let most = self.environment.max_resources();
+        store.set_max_component_handles(most);
+        if let Some(table) = store.concurrent_resource_table() {
+            table.set_max_capacity(most);
+        }
+        let transfer = usize::try_from(self.limits().memory).unwrap_or(usize::MAX);
+        store.set_hostcall_fuel(transfer.min(store.hostcall_fuel()));
         // It yields at every tick: to its neighbours, and to the meter.
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
@@ -167,15 +186,18 @@ impl<B> Instance<B> {
         self.count(1);
         let call = CallState::new(id, timeout);
         let trace = call.trace.clone();
-        let state = self.store.data_mut();
-        state.limiter.forget_excess();
-        state.hooks.calls.begin(call);
+        self.store.data_mut().begin(call);
         trace
     }
 
     /// Why a call of it did not return.
     pub(super) fn failure(&self, error: wasmtime::Error, limits: &Limits) -> Failure {
-        failure(&self.store, error, limits)
+        self.failed(failure(&self.store, error, limits))
+    }
+
+    /// The failure of a call, with what the component last said.
+    pub(super) fn failed(&self, failure: Failure) -> Failure {
+        failure.with_stderr(self.store.data().last_lines())
     }
 }
 
@@ -194,13 +216,29 @@ pub(super) async fn limited<T>(
 }
 
 /// Why a call did not return, from the engine's error and the store's state.
-fn failure(store: &Store<State>, error: wasmtime::Error, limits: &Limits) -> Failure {
+pub(super) fn failure(store: &Store<State>, error: wasmtime::Error, limits: &Limits) -> Failure {
     if store.data().limiter.exceeded() {
         return Failure::OutOfMemory(limits.memory);
+    }
+    if let Some(excess) = excess(store, &error) {
+        return Failure::Excess(excess);
     }
     let backtrace = error.downcast_ref::<WasmBacktrace>();
     Failure::Trap {
         message: error.root_cause().to_string(),
         backtrace: backtrace.map(ToString::to_string),
     }
+}
+
+/// The number that a component went beyond, if it did.
+fn excess(store: &Store<State>, error: &wasmtime::Error) -> Option<Excess> {
+    if let Some(excess) = error.downcast_ref() {
+        return Some(*excess);
+    }
+    let full = |cause: &(dyn Error + 'static)| {
+        let cause = cause.downcast_ref();
+        matches!(cause, Some(ResourceTableError::Full))
+    };
+    let most = store.data().table.max_capacity();
+    error.chain().any(full).then_some(Excess::Resources(most))
 }

@@ -7,6 +7,7 @@ use wasmtime::{Engine, Result};
 use super::concurrent;
 use super::contract::{Model, Shape};
 use super::draft;
+use super::fields;
 use super::messaging;
 use super::outgoing;
 use super::state::State;
@@ -26,6 +27,7 @@ pub(super) fn linker(engine: &Engine, model: Model, shape: Shape) -> Result<Link
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     outgoing::add_to_linker(&mut linker)?;
+    fields::add_to_linker(&mut linker)?;
     wasmtime_wasi_config::add_to_linker(&mut linker, State::config)?;
     match shape {
         Shape::Published => messaging::add_to_linker(&mut linker)?,
@@ -34,6 +36,7 @@ pub(super) fn linker(engine: &Engine, model: Model, shape: Shape) -> Result<Link
     if model == Model::Asynchronous {
         wasmtime_wasi::p3::add_to_linker(&mut linker)?;
         wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+        fields::add_p3_to_linker(&mut linker)?;
         concurrent::add_http_to_linker(&mut linker)?;
         // Of the newest draft no instance has more than one call under way.
         if shape == Shape::Published {

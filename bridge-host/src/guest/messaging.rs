@@ -8,6 +8,7 @@ use wasmtime::Result;
 use wasmtime::component::{HasData, Linker, Resource};
 
 use super::contract::TYPES;
+use super::held::HeldTooMuch;
 use super::linker::HasState;
 use super::state::State;
 use crate::broker::{Broker, BrokerError, ReplyTo};
@@ -137,11 +138,6 @@ impl HeldMessage {
     }
 }
 
-/// A component may hold no more of messages than of memory.
-#[derive(Debug, thiserror::Error)]
-#[error("the messages that the component holds are larger than its memory may be")]
-struct HoldsTooMuch;
-
 impl State {
     /// Takes in the message that a call is for.
     pub(super) fn receive(
@@ -196,7 +192,7 @@ impl State {
         self.limiter.give_back(held.charged);
         held.charged = 0;
         if !self.limiter.take(size) {
-            return Err(HoldsTooMuch.into());
+            return Err(HeldTooMuch.into());
         }
         held.charged = size;
         Ok(())

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::held::Excess;
 use crate::broker::ReplyTo;
 use crate::message::{Message, MessageId};
 
@@ -78,8 +79,11 @@ pub enum Failure {
     #[error("the component computed for more than {0:?} in one call")]
     OutOfCompute(Duration),
     /// It wanted more memory than it may have, in bytes.
-    #[error("the component wanted more than its {0} bytes of memory")]
+    #[error("the component wanted more than its {0} bytes of memory (`limits.memory`)")]
     OutOfMemory(u64),
+    /// It went beyond another limit.
+    #[error("the component had {0}")]
+    Excess(Excess),
     /// It could not be instantiated.
     #[error("the component could not be started: {0}")]
     Start(String),
@@ -89,6 +93,14 @@ pub enum Failure {
     /// An HTTP handler that returned, and had not finished its response.
     #[error("the component returned before it finished the body of its response")]
     Unfinished,
+    /// It had written something to its standard error before.
+    #[error("{failure}; its last lines on stderr: {stderr}")]
+    WithStderr {
+        /// How it ended.
+        failure: Box<Failure>,
+        /// The lines, separated by ` | `.
+        stderr: String,
+    },
     /// It was not the component itself, but the HTTP handler that its request
     /// was given to.
     #[error("in the HTTP handler: {0}")]
@@ -100,8 +112,19 @@ impl Failure {
     pub fn backtrace(&self) -> Option<&str> {
         match self {
             Self::Trap { backtrace, .. } => backtrace.as_deref(),
-            Self::InHandler(failure) => failure.backtrace(),
+            Self::InHandler(failure) | Self::WithStderr { failure, .. } => failure.backtrace(),
             _ => None,
+        }
+    }
+
+    /// The same, with the last lines that the component wrote to its standard error.
+    pub(super) fn with_stderr(self, lines: Option<String>) -> Self {
+        match lines {
+            Some(stderr) => Self::WithStderr {
+                failure: Box::new(self),
+                stderr,
+            },
+            None => self,
         }
     }
 }

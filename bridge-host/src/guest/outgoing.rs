@@ -48,7 +48,7 @@ type Store<'a> = StoreContextMut<'a, State>;
 
 /// Under the version that wasmtime has them: other ones would stand beside
 /// its own, for components of exactly that version.
-const TYPES: &str = "wasi:http/types@0.2.12";
+pub(super) const TYPES: &str = "wasi:http/types@0.2.12";
 const OUTGOING_HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
 
 /// Puts it in place of wasmtime's.
@@ -88,6 +88,7 @@ fn handle(
 ) -> Result<(Result<Resource<Promise>, ErrorCode>,)> {
     act_for_caller(&mut store)?;
     let state = store.data_mut();
+    state.keep_exchange()?;
     let request = state.table.delete(request)?;
     let options = options.map(|options| state.table.delete(options));
     let request = match as_sent(request) {

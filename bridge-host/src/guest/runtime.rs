@@ -111,7 +111,9 @@ impl Runtime {
         let engine = single_use.then(|| self.engines.single_use()).flatten();
         let ready = engine.and_then(|engine| {
             let ready = self.link(engine, name, bytes, shape);
-            ready.inspect_err(|error| tracing::debug!(%error, "no memory is set aside for it")).ok()
+            ready
+                .inspect_err(|error| tracing::debug!(%error, "no memory is set aside for it"))
+                .ok()
         });
         let ready = match ready {
             Some(ready) => ready,

@@ -11,6 +11,10 @@ use crate::http::Secret;
 pub struct Limits {
     /// Linear memory of one instance, in bytes.
     pub memory: u64,
+    /// Requests that one call may have open at once.
+    pub requests: u32,
+    /// What one call may print, in bytes.
+    pub output: u64,
     /// Time spent computing in one call, waiting not counted.
     pub compute: Duration,
     /// A new instance for each message, in place of reused ones.
@@ -23,6 +27,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             memory: 512 << 20,
+            requests: 128,
+            output: 1 << 20,
             compute: Duration::from_secs(5),
             fresh: false,
             recycle_after: 100_000,

@@ -5,16 +5,19 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use wasmtime::Result;
-use wasmtime::component::ResourceTable;
+use wasmtime::component::{GuestTaskId, ResourceTable};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
 use wasmtime_wasi_http::{WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::budget::{Budget, Limiter};
+use super::calls::CallState;
 use super::endpoint::Endpoint;
+use super::held::{Excess, Held, HeldTooMuch, max_resources};
 use super::http::Hooks;
 use super::settings::{Grant, Limits};
 use super::stdio::LogStream;
+use super::trace::RECORDED;
 use crate::broker::Broker;
 use crate::http::{Allow, Client};
 use crate::message::MessageId;
@@ -39,6 +42,13 @@ pub struct Environment {
     pub limits: Limits,
 }
 
+impl Environment {
+    /// The most resources of the host that one instance may have.
+    pub(super) fn max_resources(&self) -> usize {
+        max_resources(&self.limits, !self.grant.dirs.is_empty())
+    }
+}
+
 /// What all components of the process share.
 #[derive(Clone)]
 pub(super) struct Shared {
@@ -61,15 +71,14 @@ impl Shared {
 /// metadata, and a table counts more than its text.
 const FIELDS_LIMIT: usize = 2 << 20;
 
-/// The most messages, streams, requests and the like that an instance may
-/// have open at once.
-const MAX_RESOURCES: usize = 50_000;
-
 /// The data of one store.
 pub(super) struct State {
     name: String,
     pub(super) table: ResourceTable,
     pub(super) limiter: Limiter,
+    pub(super) held: Held,
+    /// The most requests that one call may have open at once.
+    max_requests: u32,
     pub(super) connections: Arc<Connections>,
     pub(super) hooks: Hooks,
     /// Its standard output and error.
@@ -87,17 +96,21 @@ impl State {
         shared: &Shared,
     ) -> Result<Self> {
         let mut table = ResourceTable::new();
-        table.set_max_capacity(MAX_RESOURCES);
+        table.set_max_capacity(environment.max_resources());
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(FIELDS_LIMIT);
-        let printed = ["stdout", "stderr"].map(|stream| LogStream::new(name, stream));
         let (client, allow) = (shared.client.clone(), environment.allow.clone());
+        let (endpoint, limits) = (environment.endpoint.clone(), &environment.limits);
+        let printed =
+            ["stdout", "stderr"].map(|stream| LogStream::new(name, stream, limits.output));
         Ok(Self {
             name: name.into(),
             table,
-            limiter: Limiter::new(shared.budget.clone(), environment.limits.memory),
+            limiter: Limiter::new(shared.budget.clone(), limits.memory),
+            held: Held::new(limits),
+            max_requests: limits.requests,
             connections: environment.connections.clone(),
-            hooks: Hooks::new(client, allow, environment.endpoint.clone()),
+            hooks: Hooks::new(client, allow, endpoint, limits),
             wasi: wasi(&printed, &environment.grant)?,
             printed,
             http,
@@ -108,6 +121,52 @@ impl State {
     /// The id of the next message that the component makes.
     pub(super) fn next_id(&mut self) -> MessageId {
         self.hooks.calls.current().next_id(&self.name)
+    }
+
+    /// Begins a call in a store that has one at a time.
+    pub(super) fn begin(&mut self, call: CallState) {
+        self.limiter.forget_excess();
+        let id = call.id.clone();
+        self.begin_lines(Some(id).filter(|id| *id != MessageId::idle()));
+        let before = self.hooks.calls.begin(call);
+        self.limiter.give_back(before.charged);
+        self.forget_held();
+    }
+
+    /// Ends a call in a store that has several.
+    pub(super) fn end(&mut self, task: GuestTaskId) -> Option<CallState> {
+        let call = self.hooks.calls.end(task)?;
+        self.limiter.give_back(call.charged);
+        Some(call)
+    }
+
+    /// Counts another request of the call that the component acts for.
+    pub(super) fn keep_exchange(&mut self) -> Result<()> {
+        let idle = self.hooks.calls.is_idle();
+        let call = self.hooks.calls.current();
+        if call.trace.under_way() >= self.max_requests {
+            return Err(Excess::Requests(self.max_requests).into());
+        }
+        if idle {
+            return Ok(());
+        }
+        if !self.limiter.take(RECORDED) {
+            return Err(HeldTooMuch.into());
+        }
+        call.charged += RECORDED;
+        Ok(())
+    }
+
+    /// What is printed from here on is for this message.
+    pub(super) fn begin_lines(&self, message: Option<MessageId>) {
+        let [stdout, stderr] = &self.printed;
+        stdout.begin(message.clone());
+        stderr.begin(message);
+    }
+
+    /// The last lines that a call wrote to the standard error.
+    pub(super) fn last_lines(&self) -> Option<String> {
+        self.printed[1].last_lines()
     }
 
     /// A call ends, and with it what it printed.

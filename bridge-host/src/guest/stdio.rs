@@ -1,15 +1,25 @@
-//! What components print goes to the log, line by line, under their name.
+//! What components print goes to the log, line by line, with their name and
+//! the message that they are called for.
 
+use std::collections::VecDeque;
 use std::io;
+use std::mem;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
+use crate::message::MessageId;
+
 /// A line that is longer is logged in pieces.
 const LONGEST_LINE: usize = 8 << 10;
+
+/// Of the standard error, so much is kept for the reason of a failure: lines, and
+/// bytes of each.
+const LAST_LINES: usize = 4;
+const LAST_LINE: usize = 256;
 
 /// The standard output or error of one instance.
 #[derive(Clone)]
@@ -18,61 +28,124 @@ pub(super) struct LogStream(Arc<Lines>);
 struct Lines {
     component: String,
     stream: &'static str,
-    partial: Mutex<Vec<u8>>,
+    /// What one call may print, in bytes.
+    limit: u64,
+    printed: Mutex<Printed>,
+}
+
+/// By the call under way.
+#[derive(Default)]
+struct Printed {
+    message: Option<MessageId>,
+    partial: Vec<u8>,
+    bytes: u64,
+    /// The last lines, where they are kept.
+    last: VecDeque<String>,
 }
 
 impl LogStream {
-    pub(super) fn new(component: &str, stream: &'static str) -> Self {
+    pub(super) fn new(component: &str, stream: &'static str, limit: u64) -> Self {
         Self(Arc::new(Lines {
             component: component.into(),
             stream,
-            partial: Mutex::default(),
+            limit,
+            printed: Mutex::default(),
         }))
     }
-}
 
-impl LogStream {
+    /// A call begins, for this message where one is known.
+    pub(super) fn begin(&self, message: Option<MessageId>) {
+        let mut printed = self.0.lock();
+        self.0.end_line(&mut printed);
+        *printed = Printed {
+            message,
+            partial: mem::take(&mut printed.partial),
+            ..Printed::default()
+        };
+    }
+
     /// A line that is not ended is one all the same, where a call ends.
     pub(super) fn end_line(&self) {
-        if let Ok(mut partial) = self.0.partial.lock()
-            && !partial.is_empty()
-        {
-            self.0.log(&partial);
-            partial.clear();
-        }
+        self.0.end_line(&mut self.0.lock());
+    }
+
+    /// The last lines that the call printed, in one.
+    pub(super) fn last_lines(&self) -> Option<String> {
+        let mut printed = self.0.lock();
+        self.0.end_line(&mut printed);
+        let lines: Vec<_> = mem::take(&mut printed.last).into();
+        (!lines.is_empty()).then(|| lines.join(" | "))
     }
 }
 
 impl Lines {
+    fn lock(&self) -> MutexGuard<'_, Printed> {
+        self.printed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn take(&self, bytes: &[u8]) {
-        let Ok(mut partial) = self.partial.lock() else {
-            return;
-        };
-        for &byte in bytes {
-            if byte != b'\n' {
-                partial.push(byte);
+        let mut printed = self.lock();
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let (text, ended) = match piece.strip_suffix(b"\n") {
+                Some(text) => (text, true),
+                None => (piece, false),
+            };
+            for part in text.chunks(LONGEST_LINE) {
+                printed.partial.extend_from_slice(part);
+                if printed.partial.len() >= LONGEST_LINE {
+                    self.log(&mut printed);
+                }
             }
-            if byte == b'\n' || partial.len() >= LONGEST_LINE {
-                self.log(&partial);
-                partial.clear();
+            if ended {
+                self.log(&mut printed);
             }
         }
     }
 
-    fn log(&self, line: &[u8]) {
-        let line = String::from_utf8_lossy(line);
-        tracing::info!(component = %self.component, stream = self.stream, "{line}");
+    fn end_line(&self, printed: &mut Printed) {
+        if !printed.partial.is_empty() {
+            self.log(printed);
+        }
+    }
+
+    /// Logs what there is as a line, unless the call printed too much already.
+    fn log(&self, printed: &mut Printed) {
+        let text = mem::take(&mut printed.partial);
+        let line = String::from_utf8_lossy(&text);
+        let message = printed.message.as_ref().map(MessageId::as_str);
+        let before = printed.bytes;
+        printed.bytes = before.saturating_add(text.len() as u64 + 1);
+        if printed.bytes <= self.limit {
+            let (component, stream) = (&self.component, self.stream);
+            tracing::info!(%component, stream, message, "{line}");
+        } else if before <= self.limit {
+            let (component, stream, limit) = (&self.component, self.stream, self.limit);
+            tracing::warn!(
+                %component,
+                stream,
+                message,
+                "the component printed more than {limit} bytes in one call (`limits.output`): \
+                 the rest of what this call prints is dropped"
+            );
+        }
+        if self.stream == "stderr" && !line.trim().is_empty() {
+            let end = line.floor_char_boundary(LAST_LINE);
+            let last = line[..end].trim_end().replace(char::is_control, " ");
+            while printed.last.len() >= LAST_LINES {
+                printed.last.pop_front();
+            }
+            printed.last.push_back(last);
+        }
+        // Used again for the next line.
+        printed.partial = text;
+        printed.partial.clear();
     }
 }
 
 impl Drop for Lines {
     fn drop(&mut self) {
-        if let Ok(partial) = self.partial.get_mut()
-            && !partial.is_empty()
-        {
-            let line = std::mem::take(partial);
-            self.log(&line);
-        }
+        let mut printed = mem::take(&mut *self.lock());
+        self.end_line(&mut printed);
     }
 }
 
@@ -104,5 +177,35 @@ impl AsyncWrite for LogStream {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_of_a_call_are_kept() {
+        let stream = LogStream::new("probe", "stderr", 1 << 20);
+        stream.begin(None);
+        for n in 0..9 {
+            stream.0.take(format!("line {n}\n").as_bytes());
+        }
+        stream.0.take(b"\nthe en");
+        stream.0.take(b"d");
+        let last = stream.last_lines();
+        assert_eq!(last.as_deref(), Some("line 6 | line 7 | line 8 | the end"));
+        stream.0.take(b"of this call\n");
+        stream.begin(None);
+        assert_eq!(stream.last_lines(), None);
+    }
+
+    #[test]
+    fn what_is_kept_of_a_line_is_bounded() {
+        let stream = LogStream::new("probe", "stderr", 1);
+        stream.0.take(&[b'x'; 100 << 10]);
+        let last = stream.last_lines().unwrap();
+        assert!(last.len() < 2 * LAST_LINES * LAST_LINE, "{}", last.len());
+        assert!(stream.0.lock().partial.capacity() <= 4 * LONGEST_LINE);
     }
 }

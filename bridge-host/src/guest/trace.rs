@@ -20,10 +20,22 @@ pub(super) struct Trace {
     waits: Waits,
 }
 
+/// An exchange of which the response is not read to its end. Dropped, it counts
+/// no more.
+pub(super) type UnderWay = Arc<()>;
+
+/// The longest text that the record keeps of a failure, in bytes.
+const LONGEST_REASON: usize = 1 << 10;
+
+/// What an exchange takes in the record, in bytes.
+pub(super) const RECORDED: u64 = (LONGEST_REASON + 256) as u64;
+
 #[derive(Default)]
 struct Inner {
     exchanges: Vec<Exchange>,
     open: Vec<Open>,
+    /// Each exchange that is under way has a clone.
+    under_way: UnderWay,
     /// The ids of requests whose responses become messages.
     asked: Vec<MessageId>,
     /// How an HTTP handler ended in the last exchange, where it gave no answer.
@@ -35,6 +47,7 @@ pub(super) struct Place {
     trace: Trace,
     place: usize,
     began: Instant,
+    under_way: UnderWay,
 }
 
 impl Trace {
@@ -51,7 +64,14 @@ impl Trace {
             place: inner.exchanges.len() - 1,
             trace: self.clone(),
             began: Instant::now(),
+            under_way: inner.under_way.clone(),
         }
+    }
+
+    /// How many exchanges are under way.
+    pub(super) fn under_way(&self) -> u32 {
+        let others = Arc::strong_count(&self.lock().under_way) - 1;
+        u32::try_from(others).unwrap_or(u32::MAX)
     }
 
     /// All exchanges, in the order in which they began.
@@ -99,9 +119,16 @@ impl Place {
     }
 
     /// There is no response, and why; `failure` is the HTTP handler's.
-    pub(super) fn failed(&self, why: String, failure: Option<Failure>) {
+    pub(super) fn failed(&self, mut why: String, failure: Option<Failure>) {
+        why.truncate(why.floor_char_boundary(LONGEST_REASON));
+        why.shrink_to_fit();
         self.set(Err(why), None);
         self.trace.lock().failure = failure;
+    }
+
+    /// Has the exchange count as under way for as long as this is kept.
+    pub(super) fn stays_under_way(&self) -> UnderWay {
+        self.under_way.clone()
     }
 
     /// The response is not done with.

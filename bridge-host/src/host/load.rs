@@ -9,7 +9,8 @@ use super::error::SubscriptionError;
 use crate::config::{self, Guests, Subscription};
 use crate::guest::contract::Answering;
 use crate::guest::{
-    CallResult, Component, Connections, Endpoint, Environment, Grant, HttpHandler, Limits, Replies, Runtime,
+    CallResult, Component, Connections, Endpoint, Environment, Grant, HttpHandler, Limits, Replies,
+    Runtime,
 };
 use crate::http::{self, Allow};
 use crate::message::TopicPattern;

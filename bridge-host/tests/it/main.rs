@@ -21,6 +21,7 @@ mod examples;
 mod forward;
 mod guests_of_others;
 mod handlers;
+mod hoards;
 mod http;
 mod intake;
 mod limits;

@@ -109,7 +109,12 @@ fn to(lines: &mut Lines, name: &str, to: &To) {
         let through = handler.through.iter().chain([&handler.component]);
         let through: Vec<_> = through.map(String::as_str).collect();
         let parts = through.join(" > ");
-        lines.line("answered by", &format!("{parts}, in process"));
+        let instances = match handler.reuse {
+            true => "instances are reused",
+            false => "a new instance for each request",
+        };
+        let answered = format!("{parts}, in process; {instances}");
+        lines.line("answered by", &answered);
         lines.line("granted", &granted(handler));
     }
     lines.line(
@@ -168,5 +173,12 @@ fn limits(limits: &Limits) -> String {
     let Limits {
         memory, compute, ..
     } = limits;
-    format!("an instance has {memory}, computes for {compute} a call, {instances}")
+    let mut text = format!("an instance has {memory}, computes for {compute} a call, {instances}");
+    let Limits {
+        requests, output, ..
+    } = limits;
+    text.push_str(&format!(
+        "; a call has {requests} requests open at once, and prints {output}"
+    ));
+    text
 }

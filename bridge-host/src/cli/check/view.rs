@@ -15,7 +15,7 @@ use crate::config::{
     self, Config, Connection, Endpoint, Parts, Subscription, show_duration, show_size,
 };
 use crate::guest;
-use crate::host::posts_what_it_sends;
+use crate::host::{self, posts_what_it_sends};
 
 pub(super) use flow::Flow;
 pub(super) use retry::Retry;
@@ -105,6 +105,8 @@ pub(super) struct Handler {
     pub(super) component: String,
     /// The HTTP middlewares in front of it, outermost first.
     pub(super) through: Vec<String>,
+    /// An instance answers one request after the other.
+    pub(super) reuse: bool,
     pub(super) dirs: Vec<Folder>,
     /// Names only.
     pub(super) env: Vec<String>,
@@ -137,6 +139,8 @@ pub(super) struct LettersTo {
 #[derive(Serialize)]
 pub(super) struct Limits {
     pub(super) memory: String,
+    pub(super) requests: u32,
+    pub(super) output: String,
     pub(super) compute: String,
     pub(super) fresh: bool,
     pub(super) recycle_after: u32,
@@ -216,6 +220,8 @@ fn policy(subscription: &Subscription, connection: &Connection) -> Policy {
         reaches: subscription.allow.clone(),
         limits: Limits {
             memory: show_size(subscription.limits.memory),
+            requests: subscription.limits.requests,
+            output: show_size(subscription.limits.output),
             compute: show_duration(subscription.limits.compute),
             fresh: subscription.limits.fresh,
             recycle_after: subscription.limits.recycle_after,
@@ -265,7 +271,10 @@ fn handler(handler: &config::Handler) -> Handler {
         write: dir.write,
     };
     let grant = &handler.grant;
+    let answering = host::handler(handler).map(|(_, answering)| answering.face);
     Handler {
+        // One that cannot be read is a fault, and not shown.
+        reuse: answering.is_ok_and(|face| handler.reuses(face)),
         component: handler.file.display().to_string(),
         through: handler
             .through

@@ -171,7 +171,7 @@ async fn run(
             return Ok(());
         }
         Ok(Err(trap)) => instance.failure(trap, limits),
-        Err(OutOfCompute) => Failure::OutOfCompute(limits.compute),
+        Err(OutOfCompute) => instance.failed(Failure::OutOfCompute(limits.compute)),
     };
     Err(End {
         failure,
@@ -235,9 +235,12 @@ impl Desk<'_> {
         let Watch {
             in_flight, steps, ..
         } = self.watch;
-        in_flight.fetch_add(1, Relaxed);
+        let alone = in_flight.fetch_add(1, Relaxed) == 0;
         steps.fetch_add(1, Relaxed);
         let _ = started.send(());
+        // Amid others, nobody knows who prints.
+        let printer = alone.then(|| call.id.clone());
+        (self.store).with(|mut store| store.data_mut().begin_lines(printer));
         let handler = self.bindings.bridge_messaging_incoming_handler();
         let function = handler.func_handle();
         let called = self.store.with(|mut store| {
@@ -259,7 +262,7 @@ impl Desk<'_> {
             biased;
             result = function.finish_call_concurrent(self.store, called) => {
                 let (result,) = result?;
-                let ended = self.store.with(|mut store| store.data_mut().hooks.calls.end(task));
+                let ended = self.store.with(|mut store| store.data_mut().end(task));
                 let _ = answer.send(Answer::Returned {
                     result: result.map_or_else(CallResult::from, |()| CallResult::Ok),
                     sent: ended.map_or(0, |call| call.sent),

@@ -201,6 +201,16 @@ log = {{ format = \"json\", level = \"debug\" }}
             * 1024
     }
 
+    /// The most memory that the process ever had, in bytes, files that it maps included.
+    pub fn peak(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let told = std::fs::read_to_string(path).expect("Linux tells");
+        let figure = told.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let figure = figure.and_then(|rest| rest.trim().strip_suffix(" kB"));
+        let kilobytes: Option<u64> = figure.and_then(|it| it.trim().parse().ok());
+        kilobytes.expect("a figure") * 1024
+    }
+
     /// How long each thread computed that delivers messages.
     pub fn deliveries(&self) -> Vec<Duration> {
         let tasks = format!("/proc/{}/task", self.child.id());

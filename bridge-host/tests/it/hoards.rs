@@ -1,0 +1,108 @@
+//! What a component has the host keep is limited, as its own memory is: each
+//! attack ends in a failure that names the limit, and costs little memory.
+
+use crate::harness::{Bridge, Endpoint, Letter, Reply, guest, request};
+
+const LIMIT: u64 = 32 << 20;
+
+async fn bridge(endpoint: &Endpoint) -> Bridge {
+    let config = format!(
+        "[[subscriptions]]\nname = \"hog\"\ntopics = [\"hog.>\"]\ncomponent = {:?}\n\
+         allow = [\"127.0.0.1\"]\nlimits = {{ memory = \"32MiB\", requests = 50, compute = \"2m\" }}\n\
+         timeout = \"3m\"\nretry = {{ max_attempts = 1 }}\n\
+         [[subscriptions]]\nname = \"healthy\"\ntopics = [\"healthy\"]\nto = {:?}\n",
+        guest("hog"),
+        endpoint.url("/"),
+    );
+    Bridge::start(&config).await
+}
+
+/// What becomes of a message to the hog, beside one of another subscription.
+async fn hoard(what: &str, data: &str) -> (Bridge, Letter) {
+    let healthy = Endpoint::accepting().await;
+    let bridge = bridge(&healthy).await;
+    bridge.accept("hog.ok", &[], "").await;
+    bridge.accept("healthy", &[], "").await;
+    healthy.wait_for(1).await;
+    bridge.ledger_when("hog", |it| it.pending == 0).await;
+    let before = bridge.peak();
+
+    let id = bridge
+        .accept(&format!("hog.{what}"), &[], data.to_owned())
+        .await;
+    bridge.accept("healthy", &[], "").await;
+    healthy.wait_for(2).await;
+    let letter = bridge.dead_letter(&id).await;
+    let grown = bridge.peak() - before;
+    println!("{what}: {} MiB more; {}", grown >> 20, letter.reason);
+    assert!(grown < 3 * LIMIT, "{what}: {grown} bytes");
+    (bridge, letter)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_host_keeps_is_memory() {
+    for what in ["fields", "copies", "targets", "denied"] {
+        let (_, letter) = hoard(what, "").await;
+        let named = letter.reason.contains("`limits.memory`");
+        assert!(named, "{what}: {}", letter.reason);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resources_are_limited_in_number() {
+    let (_, letter) = hoard("resources", "").await;
+    let named = letter.reason.contains("more than 32768 resources");
+    assert!(named, "{}", letter.reason);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_requests_are_limited_in_number() {
+    let silent =
+        Endpoint::start(|_, _| Reply::status(204).after(std::time::Duration::from_secs(3600)))
+            .await;
+    for (what, authority) in [
+        ("bodies", String::new()),
+        ("requests", silent.address.to_string()),
+    ] {
+        let (_, letter) = hoard(what, &authority).await;
+        let named = letter
+            .reason
+            .contains("more than 50 requests open at once (`limits.requests`)");
+        assert!(named, "{what}: {}", letter.reason);
+    }
+    assert!(silent.received().len() <= 50, "{}", silent.received().len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_call_prints_is_limited() {
+    let endpoint = Endpoint::accepting().await;
+    let bridge = bridge(&endpoint).await;
+    let id = bridge.accept("hog.print", &[], "").await;
+    bridge.ledger_when("hog", |it| it.filtered == 1).await;
+    let log = bridge.log();
+    let (dropped, printed): (Vec<_>, Vec<_>) = log
+        .iter()
+        .filter(|line| line.contains("\"stderr\""))
+        .partition(|line| line.contains("`limits.output`"));
+    assert_eq!(dropped.len(), 1, "{dropped:#?}");
+    let bytes = printed.len() * "all work and no play makes a dull hog\n".len();
+    assert!(bytes <= 1 << 20 && bytes > 1 << 19, "{bytes}");
+    assert!(
+        printed.iter().all(|line| line.contains(&id)),
+        "{}",
+        printed[0]
+    );
+    // The next call may print again.
+    bridge.accept("hog.trap", &[], "once more").await;
+    bridge.ledger_when("hog", |it| it.dead_lettered == 1).await;
+    assert!(bridge.log().iter().any(|line| line.contains("once more")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trap_has_the_last_lines_of_stderr_in_its_reason() {
+    let (bridge, letter) = hoard("trap", "the reason").await;
+    let wanted = "its last lines on stderr: the hog is about | to fail:  [1mthe reason";
+    assert!(letter.reason.contains(wanted), "{}", letter.reason);
+    let answer = request(bridge.intake, "GET", "/healthz", &[], "").await;
+    assert_eq!(answer.expect("an answer").status, 200);
+}
