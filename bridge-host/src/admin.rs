@@ -1,14 +1,25 @@
 //! What an operator asks of a running bridge: whether it lives, whether it is
-//! ready, and the ledger. The listener is the intake's.
+//! ready, and the ledger. Answered on the intake's listener, and on a listener
+//! of its own where one is configured.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+mod phase;
+mod server;
+mod settings;
+
+pub use phase::Phase;
+pub use server::{Server, start};
+pub use settings::Settings;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::listener::{not_allowed, status};
+use crate::trouble::Troubles;
 
 /// The books of the bridge.
 #[async_trait]
@@ -19,73 +30,141 @@ pub trait Ledger: Send + Sync {
 
 /// Answers the operator.
 pub struct Admin {
-    ready: AtomicBool,
-    trouble: Box<dyn Fn() -> Option<String> + Send + Sync>,
+    phase: Mutex<Phase>,
+    troubles: Troubles,
+    opened: Mutex<Option<Arc<Opened>>>,
+}
+
+/// What there is to tell once the brokers are open.
+struct Opened {
     ledger: Box<dyn Ledger>,
+    trouble: Box<dyn Fn() -> Option<String> + Send + Sync>,
 }
 
 impl Admin {
-    /// Not ready until it is told so, nor while there is a `trouble`, which has
-    /// to be quick to tell it in a line.
-    pub fn new(
+    /// One of a bridge that starts. It is not ready while any of `troubles`
+    /// lasts.
+    pub fn new(troubles: Troubles) -> Self {
+        Self {
+            phase: Mutex::new(Phase::Starting("the brokers are being opened".into())),
+            troubles,
+            opened: Mutex::default(),
+        }
+    }
+
+    /// Notes that the brokers are open: there is a ledger, and `trouble` tells
+    /// in a line why they cannot take or give messages. It has to be quick.
+    /// Called again, it replaces both.
+    pub fn opened(
+        &self,
         ledger: impl Ledger + 'static,
         trouble: impl Fn() -> Option<String> + Send + Sync + 'static,
-    ) -> Self {
-        Self {
-            ready: AtomicBool::new(false),
-            trouble: Box::new(trouble),
-            ledger: Box::new(ledger),
+    ) {
+        let (ledger, trouble) = (Box::new(ledger), Box::new(trouble));
+        *lock(&self.opened) = Some(Arc::new(Opened { ledger, trouble }));
+    }
+
+    /// Notes how far the bridge is.
+    pub fn set_phase(&self, phase: Phase) {
+        *lock(&self.phase) = phase;
+    }
+
+    /// Answers what an operator asks; `None` where the path is another.
+    /// Health and readiness are for everybody. The reason why a bridge is not
+    /// ready names brokers and their addresses: it and the ledger are for those
+    /// who may come in.
+    pub async fn answer<B>(
+        &self,
+        request: &Request<B>,
+        may_come_in: bool,
+    ) -> Option<Response<Full<Bytes>>> {
+        let path = request.uri().path();
+        if !matches!(path, "/healthz" | "/readyz" | "/ledger") {
+            return None;
         }
+        let methods = [Method::GET, Method::HEAD];
+        if !methods.contains(request.method()) {
+            return Some(not_allowed(path, &methods));
+        }
+        Some(match path {
+            "/healthz" => status(StatusCode::OK, &json!({ "status": "ok" })),
+            "/readyz" => self.readiness(may_come_in),
+            _ => self.ledger().await,
+        })
     }
 
-    /// Tells whether messages are taken and delivered.
-    pub fn set_ready(&self, ready: bool) {
-        self.ready.store(ready, Ordering::Relaxed);
-    }
-
-    /// `GET /healthz`: the process answers.
-    pub fn health(&self) -> Response<Full<Bytes>> {
-        json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
-    }
-
-    /// `GET /readyz`: 503 while it starts, once it has begun to stop, and while
-    /// something that it needs has failed or is not there. The reason names
-    /// brokers and their addresses, which are not for everybody.
+    /// 503 while the bridge starts or stops, and while something that it needs
+    /// has failed or is not there.
     pub fn readiness(&self, with_reason: bool) -> Response<Full<Bytes>> {
-        let ready = self.ready.load(Ordering::Relaxed);
-        let reason = match ready {
-            true => (self.trouble)(),
-            false => Some("the bridge is starting or stopping".into()),
+        let phase = lock(&self.phase).clone();
+        let reason = phase.reason().map(str::to_owned).or_else(|| self.trouble());
+        let Some(reason) = reason else {
+            return status(StatusCode::OK, &json!({ "status": "ready" }));
         };
-        match reason {
-            None => json(StatusCode::OK, &serde_json::json!({ "status": "ready" })),
-            Some(reason) => {
-                let mut told = serde_json::json!({ "status": "not ready" });
-                if with_reason {
-                    told["reason"] = reason.into();
-                }
-                json(StatusCode::SERVICE_UNAVAILABLE, &told)
-            }
+        let mut told = json!({ "status": phase.word() });
+        if with_reason {
+            told["reason"] = reason.into();
         }
+        status(StatusCode::SERVICE_UNAVAILABLE, &told)
     }
 
-    /// `GET /ledger`: accepted, delivered, filtered, dead-lettered, pending.
-    pub async fn ledger(&self) -> Response<Full<Bytes>> {
-        match self.ledger.read().await {
-            Ok(ledger) => json(StatusCode::OK, &ledger),
-            Err(reason) => json(
-                StatusCode::SERVICE_UNAVAILABLE,
-                &serde_json::json!({ "error": reason }),
-            ),
+    /// Local trouble and that of the brokers, in one line.
+    fn trouble(&self) -> Option<String> {
+        let opened = lock(&self.opened).clone();
+        let brokers = opened.and_then(|opened| (opened.trouble)());
+        let texts: Vec<_> = self.troubles.all().into_iter().chain(brokers).collect();
+        (!texts.is_empty()).then(|| texts.join("; "))
+    }
+
+    async fn ledger(&self) -> Response<Full<Bytes>> {
+        let opened = lock(&self.opened).clone();
+        let ledger = match opened {
+            Some(opened) => opened.ledger.read().await,
+            None => Err("the bridge is starting: its books are not open yet".into()),
+        };
+        match ledger {
+            Ok(ledger) => status(StatusCode::OK, &ledger),
+            Err(reason) => status(StatusCode::SERVICE_UNAVAILABLE, &json!({ "error": reason })),
         }
     }
 }
 
-fn json(status: StatusCode, value: &Value) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(value.to_string()));
-    *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(admin: &Admin) -> (u16, String) {
+        let answer = admin.readiness(true);
+        (
+            answer.status().as_u16(),
+            format!("{:?}", answer.into_body()),
+        )
+    }
+
+    #[track_caller]
+    fn check(admin: &Admin, status: u16, says: &str) {
+        let (found, body) = told(admin);
+        assert!(found == status && body.contains(says), "{found} {body}");
+    }
+
+    #[test]
+    fn readiness_follows_the_phases() {
+        let troubles = Troubles::default();
+        let admin = Admin::new(troubles.clone());
+        check(&admin, 503, "starting");
+        admin.set_phase(Phase::Starting("2 of 3 components compiled".into()));
+        check(&admin, 503, "2 of 3");
+        admin.set_phase(Phase::Running);
+        check(&admin, 200, "ready");
+        troubles.raise("disk", "the disk is full".into());
+        check(&admin, 503, "the disk is full");
+        admin.set_phase(Phase::Draining);
+        check(&admin, 503, "draining");
+        admin.set_phase(Phase::Failed("a delivery ended".into()));
+        check(&admin, 503, "a delivery ended");
+    }
 }

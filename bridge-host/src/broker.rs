@@ -35,6 +35,13 @@ pub trait Broker: Send + Sync {
     /// Joins the group named in `spec`, creating it where it does not exist.
     async fn subscribe(&self, spec: SubscribeSpec) -> Result<Box<dyn Subscription>, BrokerError>;
 
+    /// Creates the group where it does not exist, so that messages published
+    /// from now on are kept until it is joined. `false` where a broker keeps
+    /// messages for those alone who are there.
+    async fn announce(&self, _spec: SubscribeSpec) -> Result<bool, BrokerError> {
+        Ok(false)
+    }
+
     /// Returns once the message is durable, or confirmed by the broker. An
     /// `id` that was seen on this topic within the deduplication window is not
     /// kept twice.

@@ -14,6 +14,7 @@ mod grants;
 mod handler;
 mod http;
 mod letters;
+mod listeners;
 mod load;
 mod mask;
 mod nats;
@@ -47,7 +48,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use crate::broker::Connection;
-use crate::ingest;
+use crate::{admin, ingest};
 
 /// The connection that is always there.
 pub const EMBEDDED: &str = "embedded";
@@ -57,6 +58,8 @@ pub const EMBEDDED: &str = "embedded";
 pub struct Config {
     /// The HTTP intake.
     pub intake: ingest::Settings,
+    /// The listener for operators, where there is one.
+    pub admin: Option<admin::Settings>,
     /// What is logged, and how.
     pub log: Log,
     /// What all components share.

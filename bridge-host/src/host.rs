@@ -2,141 +2,147 @@
 //! listeners; they run until told to stop; what is in flight is drained.
 
 mod brokers;
+mod code;
 mod composition;
 mod deliveries;
 mod error;
+mod front;
+mod known_topics;
 mod ledger;
 mod left_over;
 mod load;
+mod start;
 mod subscription;
 mod threads;
+mod workers;
 
 pub use composition::{composition, handler, posts_what_it_sends};
 pub use error::{HostError, SubscriptionError};
 pub use load::check_topics;
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use brokers::Brokers;
 use deliveries::Deliveries;
-use subscription::Share;
+use front::{Bound, Front};
+use start::Start;
+use subscription::{Ready, Share};
 use threads::Threads;
 
-use crate::admin::Admin;
-use crate::broker::Broker;
+use crate::admin::Phase;
 use crate::config::Config;
-use crate::guest::Runtime;
 use crate::ingest;
 use crate::trouble::Troubles;
 
-/// A bridge that has all that it needs, and has not begun.
+/// A start that is given up ends within twice this time.
+const HASTE: Duration = Duration::from_millis(400);
+
+/// A bridge that has its addresses, and has not begun.
 pub struct Host {
-    listener: TcpListener,
-    address: SocketAddr,
-    intake: ingest::Settings,
-    brokers: Brokers,
-    into: Arc<dyn Broker>,
-    subscriptions: Vec<subscription::Ready>,
-    threads: Threads,
-    drain: Duration,
-    troubles: Troubles,
+    config: Config,
+    bound: Bound,
 }
 
 impl Host {
-    /// Binds the listener, opens the brokers, loads the components: whatever
-    /// can fail, fails here. In this order, as a broker keeps messages for a
-    /// subscription from when it joined.
+    /// Binds the listeners: before anything else, so that a second bridge of
+    /// the same addresses leaves nothing behind.
     pub async fn bind(config: &Config) -> Result<Self, HostError> {
-        let address = config.intake.address;
-        let listen = |source| HostError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(listen)?;
-        let wanted: Vec<_> = config.subscriptions.iter().map(|it| it.threads).collect();
-        let threads = Threads::start(&wanted).map_err(HostError::Thread)?;
-        let brokers = Brokers::open(config, &threads).await?;
-        let connections = Arc::new(brokers.connections());
-        let runtime = Runtime::new(&config.guests.cache, config.guests.memory, &config.http)?;
-        let mut subscriptions = Vec::new();
-        for (n, each) in config.subscriptions.iter().enumerate() {
-            let places = threads.of(n);
-            let ready =
-                subscription::prepare(each, &runtime, &connections, &brokers, &threads, places);
-            subscriptions.push(ready.await.map_err(|source| HostError::Subscription {
-                name: each.name.clone(),
-                source,
-            })?);
-        }
-        for (name, broker) in brokers.embedded() {
-            left_over::tell(name, broker).await;
-        }
         Ok(Self {
-            address: listener.local_addr().map_err(listen)?,
-            listener,
-            into: connections[&config.intake.into].clone(),
-            intake: config.intake.clone(),
-            brokers,
-            subscriptions,
-            threads,
-            drain: config.drain,
-            troubles: Troubles::default(),
+            bound: Bound::bind(config).await?,
+            config: config.clone(),
         })
     }
 
     /// Where the intake listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.bound.address
     }
 
-    /// Runs until `shutdown` completes, then drains: intake first, then what
-    /// is in flight, then the brokers.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+    /// Where operators are answered beside the intake.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.bound.admin_address
+    }
+
+    /// Answers from the first moment, starts everything, calls `started`, and
+    /// runs until `shutdown` completes. Then it drains: nothing new is taken,
+    /// what is in flight may end, the brokers close. Health is answered until
+    /// then. The error is why the bridge could not start.
+    pub async fn run(
+        self,
+        started: impl FnOnce(),
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), HostError> {
+        let config = self.config;
+        let troubles = Troubles::default();
+        let front = self.bound.start(&config, &troubles)?;
+        let mut shutdown = pin!(shutdown);
+        let wanted: Vec<_> = config.subscriptions.iter().map(|it| it.threads).collect();
+        let threads = Threads::start(&wanted).map_err(HostError::Thread)?;
+        let brokers = Arc::new(Brokers::open(&config, &threads).await?);
+        let start = async { Start::new(&config, &front, &threads, &brokers)?.run().await };
+        let start = tokio::select! {
+            ready = start => ready.map(Some),
+            () = &mut shutdown => Ok(None),
+        };
+        let ready = match start {
+            Ok(Some(ready)) => ready,
+            ended => {
+                give_up(front, &brokers).await;
+                return ended.map(drop);
+            }
+        };
         let (stop, stopped) = watch::channel(false);
-        let brokers = Arc::new(self.brokers);
-        let needed = brokers.clone();
-        let view = ledger::View::new(&brokers, &self.subscriptions);
-        let troubles = self.troubles;
-        let trouble = move || joined(troubles.all(), needed.trouble());
-        let admin = Arc::new(Admin::new(view, trouble));
-        let mut deliveries = Deliveries::default();
-        let shares = self.subscriptions.into_iter().flat_map(|it| it.shares);
-        for share in shares {
-            let Share {
-                delivery, source, ..
-            } = share;
-            let stopped = wait(stopped.clone());
-            let name = delivery.name.clone();
-            let delivery = delivery.run(source, stopped, self.drain);
-            deliveries.spawn(name, delivery, self.threads.runtime(share.thread));
-        }
-        let intake = ingest::serve(
-            self.listener,
-            self.into,
-            self.intake,
-            admin.clone(),
-            wait(stopped),
-        );
-        let intake = tokio::spawn(intake);
-        admin.set_ready(true);
+        let mut deliveries = deliveries(ready, &threads, &stopped, config.drain);
+        front.admin.set_phase(Phase::Running);
+        started();
         tokio::select! {
             () = shutdown => {}
-            never = deliveries.watch(&admin) => match never {},
+            never = deliveries.watch(&front.admin) => match never {},
         }
-        admin.set_ready(false);
+        front.drain();
         stop.send_replace(true);
-        let _ = intake.await;
+        let began = Instant::now();
         deliveries.ended().await;
+        front
+            .stop(ingest::GRACE.saturating_sub(began.elapsed()))
+            .await;
         brokers.close().await;
+        Ok(())
     }
 }
 
-/// Local trouble and that of the brokers, in one line.
-fn joined(local: Option<String>, brokers: Option<String>) -> Option<String> {
-    let texts: Vec<_> = local.into_iter().chain(brokers).collect();
-    (!texts.is_empty()).then(|| texts.join("; "))
+/// Ends a start before anything was delivered. What publishers were told is
+/// kept is on the disk; what else is under way is cut off.
+async fn give_up(front: Front, brokers: &Brokers) {
+    front.drain();
+    front.stop(HASTE).await;
+    let _ = timeout(HASTE, brokers.close()).await;
+}
+
+/// Starts the deliveries of every subscription on its threads.
+fn deliveries(
+    subscriptions: Vec<Ready>,
+    threads: &Threads,
+    stopped: &watch::Receiver<bool>,
+    drain: Duration,
+) -> Deliveries {
+    let mut deliveries = Deliveries::default();
+    for share in subscriptions.into_iter().flat_map(|it| it.shares) {
+        let Share {
+            delivery, source, ..
+        } = share;
+        let stopped = wait(stopped.clone());
+        let name = delivery.name.clone();
+        let delivery = delivery.run(source, stopped, drain);
+        deliveries.spawn(name, delivery, threads.runtime(share.thread));
+    }
+    deliveries
 }
 
 async fn wait(mut stopped: watch::Receiver<bool>) {

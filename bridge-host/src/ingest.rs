@@ -6,11 +6,12 @@ mod batch;
 mod body;
 mod line;
 mod message;
+mod publishing;
 mod route;
 mod server;
 mod settings;
-mod visitor;
 
 pub use batch::enqueue_line;
-pub use server::serve;
-pub use settings::{Settings, is_token};
+pub use publishing::Publishing;
+pub use server::{GRACE, serve};
+pub use settings::Settings;

@@ -14,6 +14,7 @@ pub mod delivery;
 
 pub mod compose;
 pub mod guest;
+pub mod listener;
 
 pub mod broker;
 pub mod http;

@@ -34,7 +34,7 @@ pub use inspector::Inspector;
 pub use ledger::Ledger;
 pub use settings::{Retention, Settings};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -91,6 +91,11 @@ impl Embedded {
             limits,
             writer: Mutex::new(Some(writer)),
         })
+    }
+
+    /// The folder that its files are in.
+    pub fn folder(&self) -> &Path {
+        &self.path
     }
 
     /// What became of every message, subscription by subscription.
@@ -198,6 +203,10 @@ impl Broker for Embedded {
             )));
         }
         self.join(spec).await
+    }
+
+    async fn announce(&self, spec: SubscribeSpec) -> Result<bool, BrokerError> {
+        self.subscribe(spec).await.map(|_| true)
     }
 
     async fn enqueue(

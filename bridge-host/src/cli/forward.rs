@@ -8,6 +8,7 @@ use super::token::{self, TokenError};
 use super::{report, run};
 use crate::config::{Config, Connection, EMBEDDED, Fault, ProcessEnvironment};
 use crate::ingest;
+use crate::listener::Access;
 
 /// Forward the messages of some topics to a URL, without a config file
 #[derive(clap::Args)]
@@ -40,7 +41,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
         Err(error) => return report::failure(&error),
     };
     let mut faults = Vec::new();
-    if intake.is_open() {
+    if Access::is_open(intake.token.as_ref(), intake.address.ip()) {
         let what = format!("{} is open to other machines", intake.address);
         let help = "name a file with a token: --token-file FILE, or listen on 127.0.0.1";
         faults.push(Fault::new(None, what, Some(help)));

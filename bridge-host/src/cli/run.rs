@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{check, log, report};
 use crate::config::{self, Config, Parts, ProcessEnvironment, Subscription};
@@ -32,7 +32,10 @@ pub(super) fn start(config: &Config) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return report::failure(&error),
     };
-    match runtime.block_on(serve(config)) {
+    let ended = runtime.block_on(serve(config));
+    // A start that was given up may leave work behind that nobody waits for.
+    runtime.shutdown_background();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => report::failure(&error),
     }
@@ -41,9 +44,12 @@ pub(super) fn start(config: &Config) -> ExitCode {
 async fn serve(config: &Config) -> Result<(), HostError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(HostError::Signal)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(HostError::Signal)?;
+    let hangup = signal(SignalKind::hangup()).map_err(HostError::Signal)?;
+    tokio::spawn(ignore(hangup));
     let host = Host::bind(config).await?;
-    print!("{}", banner(config, &host));
-    host.run(async move {
+    let banner = banner(config, &host);
+    tracing::info!(intake = %host.address(), "listening; starting");
+    let told_to_stop = async move {
         let which = tokio::select! {
             _ = interrupt.recv() => "SIGINT",
             _ = terminate.recv() => "SIGTERM",
@@ -60,9 +66,18 @@ async fn serve(config: &Config) -> Result<(), HostError> {
             // Whatever is not settled is delivered again after the next start.
             std::process::exit(1);
         });
-    })
-    .await;
-    Ok(())
+    };
+    host.run(|| print!("{banner}"), told_to_stop).await
+}
+
+/// A terminal that closes sends SIGHUP, and so do tools that want a config
+/// read again.
+async fn ignore(mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        tracing::warn!(
+            "SIGHUP is ignored: the config is read at the start alone. Restart the bridge to have it read again"
+        );
+    }
 }
 
 /// What runs, for whoever started it.
@@ -77,6 +92,13 @@ fn banner(config: &Config, host: &Host) -> String {
         "intake",
         host.address()
     );
+    if let Some(address) = host.admin_address() {
+        let _ = writeln!(
+            text,
+            "  {:width$}  GET http://{address}/healthz, /readyz, /ledger",
+            "admin"
+        );
+    }
     for subscription in &config.subscriptions {
         let _ = writeln!(
             text,

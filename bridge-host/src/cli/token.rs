@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::http::Secret;
-use crate::ingest::is_token;
+use crate::listener::is_token;
 
 /// Why a file has no token.
 #[derive(Debug, thiserror::Error)]

@@ -47,6 +47,7 @@ impl Config {
         let embedded = Connection::Embedded(broker::embedded::Settings::default());
         Self {
             intake: ingest::Settings::default(),
+            admin: None,
             log: Log::default(),
             http: crate::http::Settings::default(),
             guests: Guests {

@@ -4,7 +4,7 @@ use toml::de::DeTable;
 
 use super::load::Inspect;
 use super::section::{Reader, Section};
-use super::{Config, Connection, connections, fit, http, process, subscriptions};
+use super::{Config, Connection, connections, fit, http, listeners, process, subscriptions};
 
 /// Reads everything; faults go to the reader. Only without any is the result
 /// what the user wrote.
@@ -18,7 +18,8 @@ pub(super) fn read<'a>(
     let names = Names(connections.keys().map(String::as_str).collect());
     let guests = process::guests(reader, top.take("guests"));
     let mut config = Config {
-        intake: process::intake(top.take("intake"), &names),
+        intake: listeners::intake(top.take("intake"), &names),
+        admin: None,
         log: process::log(top.take("log")),
         http: http::read(top.take("http")),
         drain: process::shutdown(top.take("shutdown")),
@@ -26,6 +27,7 @@ pub(super) fn read<'a>(
         guests,
         connections: connections::sound(connections),
     };
+    config.admin = listeners::admin(top.take("admin"), &config.intake);
     top.finish();
     fit::fit(reader, &mut config.connections, &config.subscriptions);
     if let Some(Connection::Embedded(broker)) = config.connections.get(&config.intake.into) {

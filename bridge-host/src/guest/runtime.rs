@@ -14,6 +14,7 @@ use super::component::Component;
 use super::contract::{Answering, Handler, Model, Shape};
 use super::engine::{Engine, Engines};
 use super::handler::HttpHandler;
+use super::settings::Limits;
 use super::state::{Environment, Shared, State};
 use crate::http::{self, Client};
 
@@ -79,6 +80,26 @@ impl Runtime {
         })
     }
 
+    /// Compiles a component that handles messages, so that loading it later is
+    /// quick. Blocks for as long as that takes.
+    pub fn compile(&self, name: &str, bytes: &[u8], handler: Handler) -> Result<(), RuntimeError> {
+        let engine = self.engines.of(handler.model);
+        self.link(engine, name, bytes, handler.face.shape())
+            .map(drop)
+    }
+
+    /// As [`Runtime::compile`], for a component that answers HTTP requests
+    /// within these limits.
+    pub fn compile_handler(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        answering: Answering,
+        limits: &Limits,
+    ) -> Result<(), RuntimeError> {
+        self.link_handler(name, bytes, answering, limits).map(drop)
+    }
+
     /// Compiles a component that handles messages, or takes it from the
     /// cache, and links it.
     pub fn load(
@@ -106,19 +127,7 @@ impl Runtime {
         answering: Answering,
         environment: Environment,
     ) -> Result<HttpHandler, RuntimeError> {
-        let (model, shape) = (answering.model, answering.shape);
-        let single_use = environment.limits.fresh && model == Model::Synchronous;
-        let engine = single_use.then(|| self.engines.single_use()).flatten();
-        let ready = engine.and_then(|engine| {
-            let ready = self.link(engine, name, bytes, shape);
-            ready
-                .inspect_err(|error| tracing::debug!(%error, "no memory is set aside for it"))
-                .ok()
-        });
-        let ready = match ready {
-            Some(ready) => ready,
-            None => self.link(self.engines.of(model), name, bytes, shape)?,
-        };
+        let ready = self.link_handler(name, bytes, answering, &environment.limits)?;
         let made = HttpHandler::new(
             name,
             ready,
@@ -127,6 +136,28 @@ impl Runtime {
             self.shared.apart(),
         );
         made.map_err(|error| misfit(name, &error))
+    }
+
+    fn link_handler(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        answering: Answering,
+        limits: &Limits,
+    ) -> Result<InstancePre<State>, RuntimeError> {
+        let (model, shape) = (answering.model, answering.shape);
+        let single_use = limits.fresh && model == Model::Synchronous;
+        let engine = single_use.then(|| self.engines.single_use()).flatten();
+        let ready = engine.and_then(|engine| {
+            let ready = self.link(engine, name, bytes, shape);
+            ready
+                .inspect_err(|error| tracing::debug!(%error, "no memory is set aside for it"))
+                .ok()
+        });
+        match ready {
+            Some(ready) => Ok(ready),
+            None => self.link(self.engines.of(model), name, bytes, shape),
+        }
     }
 
     /// Compiled and linked once for all that use the same component.

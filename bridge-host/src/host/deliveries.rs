@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use tokio::runtime::Handle;
 use tokio::task::{Id, JoinError, JoinSet};
 
-use crate::admin::Admin;
+use crate::admin::{Admin, Phase};
 use crate::delivery::Summary;
 
 /// All that run, one or more of a subscription; dropped, they stop at once.
@@ -54,7 +54,7 @@ impl Deliveries {
                 0 => "nothing is delivered to this subscription any more",
                 _ => "a thread of this subscription delivers nothing any more",
             };
-            admin.set_ready(false);
+            admin.set_phase(Phase::Failed(format!("{subscription}: {what}")));
             tracing::error!(
                 subscription,
                 "{what}, a fault of this program: {why}. Start the bridge again"
@@ -104,25 +104,14 @@ fn drained(subscription: &str, summary: &Summary) {
 
 #[cfg(test)]
 mod tests {
-    use async_trait::async_trait;
     use http::StatusCode;
-    use serde_json::Value;
 
     use super::*;
 
-    struct NoLedger;
-
-    #[async_trait]
-    impl crate::admin::Ledger for NoLedger {
-        async fn read(&self) -> Result<Value, String> {
-            Ok(Value::Null)
-        }
-    }
-
     #[tokio::test]
     async fn a_panic_ends_readiness() {
-        let admin = Admin::new(NoLedger, || None);
-        admin.set_ready(true);
+        let admin = Admin::new(Default::default());
+        admin.set_phase(Phase::Running);
         let mut deliveries = Deliveries::default();
         let panics = async { panic!("a fault, made for this test") };
         deliveries.spawn("orders".into(), panics, &Handle::current());

@@ -31,7 +31,7 @@ pub enum HostError {
         /// As configured.
         name: String,
         /// What is wrong with it.
-        source: SubscriptionError,
+        source: Box<SubscriptionError>,
     },
     /// The intake's address is taken, or not ours.
     #[error(
@@ -43,7 +43,17 @@ pub enum HostError {
         /// What the system says.
         source: io::Error,
     },
-    /// No thread to run subscriptions on.
+    /// The operator's address is taken, or not ours.
+    #[error(
+        "cannot listen on {address} for operators: `admin.address` in the config chooses another"
+    )]
+    ListenAdmin {
+        /// As configured.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// No thread to compile components or run subscriptions on.
     #[error("cannot start a thread")]
     Thread(#[source] io::Error),
     /// The process cannot be told to stop.

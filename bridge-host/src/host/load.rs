@@ -4,10 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
+
+use super::code::{Code, Codes, Compilation, Role};
 use super::composition::{self, Composed, composition};
 use super::error::SubscriptionError;
-use crate::config::{self, Guests, Subscription};
-use crate::guest::contract::Answering;
+use crate::config::{Guests, Subscription};
+use crate::guest::contract::{self, Answering};
 use crate::guest::{
     CallResult, Component, Connections, Endpoint, Environment, Grant, HttpHandler, Limits, Replies,
     Runtime,
@@ -19,42 +22,68 @@ use crate::message::TopicPattern;
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a subscription's messages are handed to, before it is compiled.
-pub(super) struct Load<'a> {
-    subscription: &'a Subscription,
-    runtime: &'a Runtime,
-    connections: &'a Arc<Connections>,
-    composed: Composed,
+pub(super) struct Load {
+    pub(super) subscription: Arc<Subscription>,
+    runtime: Arc<Runtime>,
+    connections: Arc<Connections>,
+    code: Code,
+    handler: contract::Handler,
     /// The endpoint, where it is a component in this process.
-    handler: Option<(&'a config::Handler, Vec<u8>, Answering)>,
+    http: Option<(Code, Answering)>,
 }
 
-impl<'a> Load<'a> {
+impl Load {
     /// Reads the files.
     pub(super) fn read(
-        subscription: &'a Subscription,
-        runtime: &'a Runtime,
-        connections: &'a Arc<Connections>,
+        subscription: &Arc<Subscription>,
+        runtime: &Arc<Runtime>,
+        connections: &Arc<Connections>,
+        codes: &Codes,
     ) -> Result<Self, SubscriptionError> {
-        let composed = composition(subscription)?;
-        let handler = match subscription.handler() {
-            Some(handler) => {
-                let (bytes, answering) = composition::handler(handler)?;
-                Some((handler, bytes, answering))
-            }
-            None => None,
-        };
+        let Composed { bytes, handler } = composition(subscription)?;
+        let http = subscription.handler().map(composition::handler);
+        let http = http.transpose()?;
         Ok(Self {
-            subscription,
-            runtime,
-            connections,
-            composed,
+            subscription: subscription.clone(),
+            runtime: runtime.clone(),
+            connections: connections.clone(),
+            code: codes.share(bytes),
             handler,
+            http: http.map(|(bytes, answering)| (codes.share(bytes), answering)),
         })
+    }
+
+    /// What has to be compiled.
+    pub(super) fn compilations(&self) -> impl Iterator<Item = Compilation> {
+        let messages = (&self.code, Role::Messages(self.handler));
+        let http = self.http.as_ref();
+        let http = http.map(|(code, answering)| (code, Role::Http(*answering)));
+        [messages]
+            .into_iter()
+            .chain(http)
+            .map(|(code, role)| Compilation {
+                subscription: self.subscription.clone(),
+                code: code.clone(),
+                role,
+            })
+    }
+
+    /// Tells this component with its settings from others: what it asks for by
+    /// its `subscribe` depends on these two.
+    pub(super) fn digest(&self) -> String {
+        let mut digest = Sha256::new_with_prefix(self.code.digest);
+        for (key, value) in self.subscription.pairs() {
+            for text in [key, value] {
+                digest.update((text.len() as u64).to_le_bytes());
+                digest.update(text);
+            }
+        }
+        format!("{:x}", digest.finalize())
     }
 
     /// One with instances and connections of its own.
     pub(super) fn component(&self) -> Result<Component, SubscriptionError> {
-        let subscription = self.subscription;
+        let subscription = &*self.subscription;
         let endpoint = subscription.endpoint.as_ref();
         let on_network = endpoint.filter(|it| it.handler.is_none());
         let named = subscription.endpoints.iter().map(|(_, endpoint)| endpoint);
@@ -68,9 +97,8 @@ impl<'a> Load<'a> {
             grant: Grant::default(),
             limits: subscription.limits.clone(),
         };
-        let Composed { bytes, handler } = &self.composed;
-        let name = &subscription.name;
-        Ok(self.runtime.load(name, bytes, *handler, environment)?)
+        let (name, bytes) = (&subscription.name, &self.code.bytes);
+        Ok(self.runtime.load(name, bytes, self.handler, environment)?)
     }
 
     fn listed(&self) -> Result<Allow, SubscriptionError> {
@@ -102,7 +130,8 @@ impl<'a> Load<'a> {
     /// The handler is a stranger: it has the settings that the user wrote, the
     /// hosts that `allow` lists and what it was granted, and no connections.
     fn http_handler(&self) -> Result<Option<HttpHandler>, SubscriptionError> {
-        let Some((handler, bytes, answering)) = &self.handler else {
+        let both = self.subscription.handler().zip(self.http.as_ref());
+        let Some((handler, (code, answering))) = both else {
             return Ok(None);
         };
         let settings = self.subscription.settings.iter();
@@ -123,7 +152,7 @@ impl<'a> Load<'a> {
         let name = format!("{}/{}", self.subscription.name, stem.display());
         let loaded = self
             .runtime
-            .load_handler(&name, bytes, *answering, environment)?;
+            .load_handler(&name, &code.bytes, *answering, environment)?;
         Ok(Some(loaded))
     }
 }
@@ -138,8 +167,9 @@ pub async fn check_topics(
         return Ok(());
     }
     let runtime = Runtime::new(&guests.cache, guests.memory, &http::Settings::default())?;
-    let connections = Arc::default();
-    let component = Load::read(subscription, &runtime, &connections)?.component()?;
+    let (subscription, runtime) = (Arc::new(subscription.clone()), Arc::new(runtime));
+    let load = Load::read(&subscription, &runtime, &Arc::default(), &Codes::default())?;
+    let component = load.component()?;
     asked_for(&component).await.map(drop)
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::brokers::Brokers;
 use super::error::SubscriptionError;
+use super::known_topics::KnownTopics;
 use super::load::{Load, asked_for};
 use super::threads::Threads;
 use crate::broker::{
@@ -12,7 +13,7 @@ use crate::broker::{
 };
 use crate::config::Subscription;
 use crate::delivery::{Delivery, Gate, Policy, Stats, Workers};
-use crate::guest::{Component, Connections, Runtime};
+use crate::guest::{Component, Connections};
 use crate::message::TopicPattern;
 
 /// A subscription that only has to be started.
@@ -47,19 +48,23 @@ struct Common<'a> {
 /// Loads the component of a subscription and joins its group at the broker,
 /// once for each of its threads: they share it as so many hosts would.
 pub(super) async fn prepare(
-    subscription: &Subscription,
-    runtime: &Runtime,
+    load: &Load,
     connections: &Arc<Connections>,
     brokers: &Brokers,
     threads: &Threads,
     places: &[usize],
+    known: &mut KnownTopics,
 ) -> Result<Ready, SubscriptionError> {
-    let load = Load::read(subscription, runtime, connections)?;
+    let subscription = &*load.subscription;
     let components = places.iter().map(|_| load.component());
     let components = components.collect::<Result<Vec<_>, _>>()?;
     let topics = match &subscription.topics {
         Some(topics) => topics.clone(),
-        None => asked_for(&components[0]).await?,
+        None => {
+            let topics = asked_for(&components[0]).await?;
+            known.note(load.digest(), &topics);
+            topics
+        }
     };
     let common = Common::new(subscription, brokers, connections, topics).await?;
     let mut shares = Vec::new();

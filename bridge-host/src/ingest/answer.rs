@@ -1,13 +1,14 @@
 //! What publishers are told, as JSON.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::RETRY_AFTER;
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::{Either, Full};
 use serde_json::{Value, json};
 
 use super::batch::Answers;
 use crate::broker::{BrokerError, Published};
+use crate::listener;
 
 /// All at once, or a line for each line of a batch.
 pub(super) type Reply = Response<Either<Full<Bytes>, Answers>>;
@@ -43,12 +44,9 @@ impl Refusal {
     pub fn reply(self) -> Reply {
         let status = self.status;
         let mut reply = reply(status, &json!({ "error": self.reason }));
-        let headers = reply.headers_mut();
-        if status == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
         if matches!(status.as_u16(), 503 | 507) {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            let second = HeaderValue::from_static("1");
+            reply.headers_mut().insert(RETRY_AFTER, second);
         }
         reply
     }
@@ -95,10 +93,5 @@ fn line(value: &Value) -> Bytes {
 }
 
 fn reply(status: StatusCode, value: &Value) -> Reply {
-    let mut reply = Response::new(Either::Left(Full::from(line(value))));
-    *reply.status_mut() = status;
-    reply
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    reply
+    listener::status(status, value).map(Either::Left)
 }

@@ -29,16 +29,3 @@ impl Default for Settings {
         }
     }
 }
-
-impl Settings {
-    /// Whether other machines could publish without being asked for a token.
-    pub fn is_open(&self) -> bool {
-        self.token.is_none() && !self.address.ip().is_loopback()
-    }
-}
-
-/// Whether a text can be sent as a bearer token: visible ASCII characters, one
-/// at least.
-pub fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
-}

@@ -15,10 +15,17 @@ pub use endpoint::{Endpoint, Received, Reply};
 pub use guests::guest;
 pub use nats::NatsServer;
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Longer than anything here takes on a machine with too much to do.
 pub const PATIENCE: Duration = Duration::from_secs(180);
+
+/// An address on this machine that is free now.
+pub fn free_address() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address")
+}
 
 /// Asks again and again until there is an answer; panics with `what` when
 /// there is none for too long.

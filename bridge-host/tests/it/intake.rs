@@ -4,12 +4,13 @@
 mod batch;
 mod command;
 mod refusals;
-mod running;
+pub mod running;
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use serde_json::json;
 
+use bridge_host::admin::Phase;
 use bridge_host::message::Message;
 
 use running::Running;
@@ -130,7 +131,7 @@ async fn operators_are_answered() {
     let get = async |path: &str| bridge.request(Method::GET, path).send("").await;
     assert_eq!(get("/healthz").await.status, StatusCode::OK);
     assert_eq!(get("/readyz").await.status, StatusCode::OK);
-    bridge.admin.set_ready(false);
+    bridge.admin.set_phase(Phase::Draining);
     assert_eq!(get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(get("/ledger").await.json(), json!({ "books": "balanced" }));
 }

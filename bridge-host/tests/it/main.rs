@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod admin;
 mod arguments;
 mod asynchronous;
 mod brokers;
@@ -25,10 +26,12 @@ mod hoards;
 mod http;
 mod intake;
 mod limits;
+mod listener;
 mod neighbours;
 mod operators;
 mod order;
 mod produce;
 mod readme;
 mod retries;
+mod starting;
 mod templates;

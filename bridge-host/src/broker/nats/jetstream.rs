@@ -95,6 +95,17 @@ impl JetStream {
         })
     }
 
+    fn group(&self, spec: SubscribeSpec) -> Result<Group, BrokerError> {
+        let configured = self.server.settings.consumers.get(&spec.name);
+        Ok(Group {
+            subjects: subject::subjects(&spec.topics)?,
+            settings: configured.cloned().unwrap_or_default(),
+            slots: Slots::new(spec.in_flight, spec.ordered),
+            state: Mutex::new(Err("it has not begun".into())),
+            spec,
+        })
+    }
+
     fn groups(&self) -> Vec<Arc<Group>> {
         let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         groups.clone()
@@ -186,14 +197,7 @@ impl Broker for JetStream {
     /// With a server there, what it refuses is an error at once; without one,
     /// the subscription waits.
     async fn subscribe(&self, spec: SubscribeSpec) -> Result<Box<dyn Subscription>, BrokerError> {
-        let configured = self.server.settings.consumers.get(&spec.name);
-        let group = Arc::new(Group {
-            subjects: subject::subjects(&spec.topics)?,
-            settings: configured.cloned().unwrap_or_default(),
-            slots: Slots::new(spec.in_flight, spec.ordered),
-            state: Mutex::new(Err("it has not begun".into())),
-            spec,
-        });
+        let group = Arc::new(self.group(spec)?);
         match self.server.locate(&group).await {
             Ok(located) => group.set(Ok(located)),
             Err(refused @ BrokerError::Refused(_)) => return Err(refused),
@@ -209,6 +213,16 @@ impl Broker for JetStream {
             fetched,
             task,
         }))
+    }
+
+    /// Makes stream and consumer. Without a server there, nothing can be
+    /// published either: they are made once there is one.
+    async fn announce(&self, spec: SubscribeSpec) -> Result<bool, BrokerError> {
+        let group = self.group(spec)?;
+        match self.server.locate(&group).await {
+            Err(refused @ BrokerError::Refused(_)) => Err(refused),
+            Ok(_) | Err(_) => Ok(true),
+        }
     }
 
     /// In order once it is sent; the server's confirmation comes later.

@@ -35,12 +35,15 @@ pub(super) fn show(file: &Path, view: &View) -> String {
 
 fn process(lines: &mut Lines, view: &View) {
     let intake = &view.intake;
-    let token = if intake.token { "with" } else { "without" };
-    let address = &intake.address;
-    lines.line(
-        "intake",
-        &format!("{address}, {token} a token, into {}", intake.into),
-    );
+    let listener = |address: &str, token: bool| {
+        let token = if token { "with" } else { "without" };
+        format!("{address}, {token} a token")
+    };
+    let address = listener(&intake.address, intake.token);
+    lines.line("intake", &format!("{address}, into {}", intake.into));
+    if let Some(admin) = &view.admin {
+        lines.line("admin", &listener(&admin.address, admin.token));
+    }
     lines.line(
         "components",
         &format!("{} in all; compiled in {}", view.guest_memory, view.cache),

@@ -24,6 +24,7 @@ pub(super) use retry::Retry;
 #[derive(Serialize)]
 pub(super) struct View {
     pub(super) intake: Intake,
+    pub(super) admin: Option<Listener>,
     pub(super) guest_memory: String,
     pub(super) cache: String,
     pub(super) http: Http,
@@ -38,6 +39,13 @@ pub(super) struct Intake {
     pub(super) address: String,
     pub(super) token: bool,
     pub(super) into: String,
+}
+
+/// The listener for operators.
+#[derive(Serialize)]
+pub(super) struct Listener {
+    pub(super) address: String,
+    pub(super) token: bool,
 }
 
 /// How requests go to endpoints on the network.
@@ -154,6 +162,10 @@ impl View {
                 token: config.intake.token.is_some(),
                 into: config.intake.into.clone(),
             },
+            admin: config.admin.as_ref().map(|admin| Listener {
+                address: admin.address.to_string(),
+                token: admin.token.is_some(),
+            }),
             guest_memory: show_size(config.guests.memory),
             cache: config.guests.cache.display().to_string(),
             http: http(&config.http),

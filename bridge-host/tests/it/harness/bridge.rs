@@ -76,27 +76,25 @@ log = {{ format = \"json\", level = \"debug\" }}
 
     /// Starts it again in a folder that has a config.
     pub async fn start_in(folder: Arc<TempDir>) -> Self {
-        let child = Command::new(binary())
-            .args(["run", "bridge.toml"])
-            .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the bridge starts");
-        Self::attach(child, folder).await
+        Self::attach(spawn(&folder), folder).await
+    }
+
+    /// Starts it in a folder whose config has this intake, and does not wait
+    /// until it runs.
+    pub fn begin_in(folder: Arc<TempDir>, intake: SocketAddr) -> Self {
+        let mut child = spawn(&folder);
+        let log = keep_log(&mut child);
+        Self {
+            intake,
+            folder,
+            child,
+            log,
+        }
     }
 
     /// Takes over a bridge that was just started.
     pub async fn attach(mut child: Child, folder: Arc<TempDir>) -> Self {
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let kept = log.clone();
-        let stderr = BufReader::new(child.stderr.take().expect("stderr"));
-        std::thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                kept.lock().expect("no panic").push(line);
-            }
-        });
+        let log = keep_log(&mut child);
         let stdout = BufReader::new(child.stdout.take().expect("stdout"));
         let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
         std::thread::spawn(move || {
@@ -238,6 +236,20 @@ log = {{ format = \"json\", level = \"debug\" }}
         (self.child.wait().expect("a status"), self.folder.clone())
     }
 
+    /// Waits for it to end by itself, for at most so long.
+    pub async fn ended_within(mut self, limit: Duration) -> ExitStatus {
+        let ended = async {
+            loop {
+                if let Some(status) = self.child.try_wait().expect("a process") {
+                    return status;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let ended = tokio::time::timeout(limit, ended).await;
+        ended.unwrap_or_else(|_| panic!("it runs after {limit:?}: {:#?}", self.log()))
+    }
+
     /// Sends a signal by name.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill")
@@ -253,6 +265,29 @@ impl Drop for Bridge {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn spawn(folder: &TempDir) -> Child {
+    Command::new(binary())
+        .args(["run", "bridge.toml"])
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the bridge starts")
+}
+
+fn keep_log(child: &mut Child) -> Arc<Mutex<Vec<String>>> {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let kept = log.clone();
+    let stderr = BufReader::new(child.stderr.take().expect("stderr"));
+    std::thread::spawn(move || {
+        for line in stderr.lines().map_while(Result::ok) {
+            kept.lock().expect("no panic").push(line);
+        }
+    });
+    log
 }
 
 /// The address in a line of `run`'s that tells it.

@@ -2,6 +2,7 @@
 
 use http::Method;
 
+use bridge_host::admin::Phase;
 use bridge_host::http::Secret;
 use bridge_host::ingest::Settings;
 
@@ -44,7 +45,11 @@ async fn paths_and_methods_that_are_not() {
     );
     let get = bridge.request(Method::GET, "/topics/t").send("");
     check(&get.await, 405, "POST only");
-    check(&bridge.post("/ledger").send("").await, 405, "GET only");
+    check(
+        &bridge.post("/ledger").send("").await,
+        405,
+        "GET and HEAD only",
+    );
 }
 
 #[tokio::test]
@@ -96,10 +101,10 @@ async fn a_token_when_there_is_one() {
     let probe = bridge.request(Method::GET, "/healthz").send("").await;
     assert_eq!(probe.status, 200);
     // Why it is not ready is for those who have it.
-    bridge.admin.set_ready(false);
+    bridge.admin.set_phase(Phase::Draining);
     let probe = bridge.request(Method::GET, "/readyz").send("").await;
     assert_eq!(probe.status, 503);
-    assert_eq!(probe.json(), serde_json::json!({ "status": "not ready" }));
+    assert_eq!(probe.json(), serde_json::json!({ "status": "draining" }));
     let probe = with(Method::GET, "/readyz", "bearer open sesame").await;
     assert!(probe.json()["reason"].is_string());
 

@@ -14,12 +14,13 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use bridge_host::admin::{Admin, Ledger};
+use bridge_host::admin::{Admin, Ledger, Phase};
 use bridge_host::broker::embedded::{self, Embedded};
 use bridge_host::broker::{Broker, Incoming, Settlement, SubscribeSpec, Subscription};
 use bridge_host::http::{Allow, Client, Options, Settings};
-use bridge_host::ingest;
+use bridge_host::ingest::{self, Publishing};
 use bridge_host::message::TopicPattern;
+use bridge_host::trouble::Troubles;
 
 pub type Body = UnsyncBoxBody<Bytes, std::convert::Infallible>;
 
@@ -67,16 +68,22 @@ impl Running {
         };
         let subscription = Mutex::new(broker.subscribe(spec).await.unwrap());
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let admin = Arc::new(Admin::new(Books, || None));
-        admin.set_ready(true);
+        let troubles = Troubles::default();
+        let admin = Arc::new(Admin::new(troubles.clone()));
+        admin.opened(Books, || None);
+        admin.set_phase(Phase::Running);
+        let publishing = Arc::new(Publishing::default());
+        publishing.open(broker);
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(ingest::serve(
             listener,
-            broker,
+            publishing,
             settings,
             admin.clone(),
+            troubles,
             async move {
                 let _ = stopped.await;
+                ingest::GRACE
             },
         ));
         Self {

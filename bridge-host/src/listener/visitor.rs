@@ -7,15 +7,16 @@ use http::header::{HOST, ORIGIN};
 use http::uri::Authority;
 use http::{HeaderMap, StatusCode, Uri};
 
-use super::answer::Refusal;
+use super::Denied;
 
 /// Refuses what a browser sends for a web page. Such a request has an
 /// `Origin`, or else the name that the page was loaded from as its `Host`: a
 /// name that was made to point here.
-pub(super) fn check(listener: IpAddr, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+pub(super) fn check(listener: IpAddr, uri: &Uri, headers: &HeaderMap) -> Result<(), Denied> {
     if headers.contains_key(ORIGIN) {
-        let reason = "this request has an `Origin` header, as those of web pages have: without a `token`, this bridge takes messages from programs only";
-        return Err(Refusal::new(StatusCode::FORBIDDEN, reason));
+        return Err(forbidden(
+            "this request has an `Origin` header, as those of web pages have: without a `token`, this bridge answers programs only",
+        ));
     }
     let host = headers.get(HOST).map(|host| {
         let host = Authority::try_from(host.as_bytes()).ok();
@@ -24,10 +25,16 @@ pub(super) fn check(listener: IpAddr, uri: &Uri, headers: &HeaderMap) -> Result<
     let url = uri.authority().map(|url| is_here(listener, url.host()));
     match host.into_iter().chain(url).all(|is_here| is_here) {
         true => Ok(()),
-        false => Err(Refusal::new(
-            StatusCode::FORBIDDEN,
+        false => Err(forbidden(
             "this request's `Host` is not this machine's own: without a `token`, this bridge is spoken to as 127.0.0.1 or localhost",
         )),
+    }
+}
+
+fn forbidden(reason: &'static str) -> Denied {
+    Denied {
+        status: StatusCode::FORBIDDEN,
+        reason,
     }
 }
 

@@ -1,0 +1,100 @@
+//! The operator's listener: a thread with connections that publishers cannot
+//! take.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
+
+use super::{Admin, Settings};
+use crate::listener::{Access, Limits, Service, serve, status};
+use crate::trouble::Troubles;
+
+/// What its connections may use: those who ask are few, and ask little.
+const LIMITS: Limits = Limits {
+    connections: 64,
+    extra: 0,
+    head: 64 << 10,
+    heads: 4 << 20,
+    idle: Duration::from_secs(75),
+};
+/// Answers under way at the end have this long.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The running listener; it ends when this is dropped.
+pub struct Server {
+    stop: Option<oneshot::Sender<Infallible>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Serves on a thread of its own.
+pub fn start(
+    listener: std::net::TcpListener,
+    settings: &Settings,
+    admin: Arc<Admin>,
+    troubles: Troubles,
+) -> io::Result<Server> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let listener = {
+        let _entered = runtime.enter();
+        TcpListener::from_std(listener)?
+    };
+    let access = Access::new(settings.token.clone(), settings.address.ip());
+    let operators = Arc::new(Operators { admin, access });
+    let (stop, stopped) = oneshot::channel::<Infallible>();
+    let stopped = async move {
+        // Nothing is ever sent: the sender's end is this one's.
+        let _ = stopped.await;
+        GRACE
+    };
+    let thread = thread::Builder::new().name("admin".into()).spawn(move || {
+        runtime.block_on(serve(listener, operators, LIMITS, troubles, stopped));
+        // A ledger may still be read, on a thread that may block.
+        runtime.shutdown_background();
+    })?;
+    Ok(Server {
+        stop: Some(stop),
+        thread: Some(thread),
+    })
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic there was reported by the thread itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Operators {
+    admin: Arc<Admin>,
+    access: Access,
+}
+
+impl Service for Operators {
+    type Body = Full<Bytes>;
+
+    async fn answer(&self, request: Request<Incoming>, _: bool) -> Response<Full<Bytes>> {
+        let access = self.access.check(&request);
+        if let (Err(denied), "/ledger") = (access, request.uri().path()) {
+            return denied.answer();
+        }
+        let answer = self.admin.answer(&request, access.is_ok()).await;
+        answer.unwrap_or_else(|| {
+            let error = "nothing is here: GET /healthz, /readyz and /ledger tell";
+            status(StatusCode::NOT_FOUND, &json!({ "error": error }))
+        })
+    }
+}

@@ -1,0 +1,100 @@
+//! What answers from the first moment to the last: the intake, and the
+//! operator's listener.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::error::HostError;
+use crate::admin::{self, Admin, Phase};
+use crate::config::Config;
+use crate::ingest::{self, Publishing};
+use crate::trouble::Troubles;
+
+/// The listeners, bound and silent.
+pub(super) struct Bound {
+    intake: TcpListener,
+    pub(super) address: SocketAddr,
+    admin: Option<std::net::TcpListener>,
+    pub(super) admin_address: Option<SocketAddr>,
+}
+
+/// The listeners at work.
+pub(super) struct Front {
+    pub(super) admin: Arc<Admin>,
+    pub(super) publishing: Arc<Publishing>,
+    stop: oneshot::Sender<Duration>,
+    intake: JoinHandle<()>,
+    /// Ends when it is dropped.
+    _operators: Option<admin::Server>,
+}
+
+impl Bound {
+    pub(super) async fn bind(config: &Config) -> Result<Self, HostError> {
+        let address = config.intake.address;
+        let listen = |source| HostError::Listen { address, source };
+        let intake = TcpListener::bind(address).await.map_err(listen)?;
+        let address = intake.local_addr().map_err(listen)?;
+        let admin = config.admin.as_ref().map(|admin| bind_admin(admin.address));
+        let (admin, admin_address) = admin.transpose()?.unzip();
+        Ok(Self {
+            intake,
+            address,
+            admin,
+            admin_address,
+        })
+    }
+
+    /// Begins to answer: that the bridge is starting, at first.
+    pub(super) fn start(self, config: &Config, troubles: &Troubles) -> Result<Front, HostError> {
+        let admin = Arc::new(Admin::new(troubles.clone()));
+        let operators = self.admin.zip(config.admin.as_ref());
+        let operators = operators.map(|(listener, settings)| {
+            admin::start(listener, settings, admin.clone(), troubles.clone())
+        });
+        let publishing = Arc::new(Publishing::default());
+        let (stop, stopped) = oneshot::channel();
+        let intake = ingest::serve(
+            self.intake,
+            publishing.clone(),
+            config.intake.clone(),
+            admin.clone(),
+            troubles.clone(),
+            // The sender is gone only with the host.
+            async { stopped.await.unwrap_or_default() },
+        );
+        Ok(Front {
+            _operators: operators.transpose().map_err(HostError::Thread)?,
+            intake: tokio::spawn(intake),
+            admin,
+            publishing,
+            stop,
+        })
+    }
+}
+
+fn bind_admin(address: SocketAddr) -> Result<(std::net::TcpListener, SocketAddr), HostError> {
+    let listen = |source| HostError::ListenAdmin { address, source };
+    let listener = std::net::TcpListener::bind(address).map_err(listen)?;
+    listener.set_nonblocking(true).map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    Ok((listener, address))
+}
+
+impl Front {
+    /// From now on, no message is taken and the bridge is not ready.
+    pub(super) fn drain(&self) {
+        self.admin.set_phase(Phase::Draining);
+        self.publishing.close();
+    }
+
+    /// Ends; requests under way have so long to end.
+    pub(super) async fn stop(self, grace: Duration) {
+        let _ = self.stop.send(grace);
+        let _ = self.intake.await;
+    }
+}

@@ -1,0 +1,167 @@
+//! The start: brokers open, components compile, subscriptions join. Messages
+//! are taken as soon as every subscription is known to the broker that they
+//! are published to, long before the components are compiled.
+
+use std::sync::Arc;
+
+use super::brokers::Brokers;
+use super::code::{Codes, Compilation};
+use super::error::HostError;
+use super::front::Front;
+use super::known_topics::KnownTopics;
+use super::load::Load;
+use super::subscription::{self, Ready};
+use super::threads::Threads;
+use super::workers::on_all_cores;
+use super::{ledger, left_over};
+use crate::admin::Phase;
+use crate::broker::SubscribeSpec;
+use crate::config::{Config, Subscription};
+use crate::guest::{Connections, Runtime};
+use crate::message::TopicPattern;
+
+/// What a start has to do, and what it has so far.
+pub(super) struct Start<'a> {
+    config: &'a Config,
+    front: &'a Front,
+    threads: &'a Threads,
+    brokers: &'a Arc<Brokers>,
+    connections: Arc<Connections>,
+    runtime: Arc<Runtime>,
+}
+
+impl<'a> Start<'a> {
+    pub(super) fn new(
+        config: &'a Config,
+        front: &'a Front,
+        threads: &'a Threads,
+        brokers: &'a Arc<Brokers>,
+    ) -> Result<Self, HostError> {
+        let guests = &config.guests;
+        let runtime = Runtime::new(&guests.cache, guests.memory, &config.http)?;
+        front.tell_of(brokers, &[]);
+        Ok(Self {
+            config,
+            front,
+            threads,
+            brokers,
+            connections: Arc::new(brokers.connections()),
+            runtime: Arc::new(runtime),
+        })
+    }
+
+    /// Makes every subscription ready to run.
+    pub(super) async fn run(self) -> Result<Vec<Ready>, HostError> {
+        let mut known = KnownTopics::read(self.brokers.store().folder());
+        let loads = self.read().await?;
+        if self.announce(&loads, &known).await? {
+            self.open();
+        }
+        self.compile(&loads).await?;
+        let mut ready = Vec::new();
+        for (n, load) in loads.iter().enumerate() {
+            let places = self.threads.of(n);
+            let prepared = subscription::prepare(
+                load,
+                &self.connections,
+                self.brokers,
+                self.threads,
+                places,
+                &mut known,
+            );
+            ready.push(prepared.await.map_err(of(&load.subscription))?);
+        }
+        self.open();
+        known.keep();
+        for (name, broker) in self.brokers.embedded() {
+            left_over::tell(name, broker).await;
+        }
+        self.front.tell_of(self.brokers, &ready);
+        Ok(ready)
+    }
+
+    fn open(&self) {
+        let broker = &self.connections[&self.config.intake.into];
+        self.front.publishing.open(broker.clone());
+    }
+
+    /// Reads and composes the components of every subscription.
+    async fn read(&self) -> Result<Vec<Load>, HostError> {
+        let subscriptions = self.config.subscriptions.iter().cloned().map(Arc::new);
+        let (runtime, connections) = (self.runtime.clone(), self.connections.clone());
+        let codes = Codes::default();
+        let read = move |subscription: &Arc<Subscription>| {
+            Load::read(subscription, &runtime, &connections, &codes).map_err(of(subscription))
+        };
+        let progress = |_| self.tell("the components are being read".into());
+        on_all_cores(subscriptions.collect(), read, progress)
+            .await
+            .map_err(HostError::Thread)?
+    }
+
+    /// Has the intake's broker keep messages for the subscriptions that take
+    /// theirs from it. Returns whether it does so for all of them.
+    async fn announce(&self, loads: &[Load], known: &KnownTopics) -> Result<bool, HostError> {
+        let mut all = true;
+        let into = &self.config.intake.into;
+        for load in loads.iter().filter(|it| it.subscription.from == *into) {
+            let subscription = &load.subscription;
+            let topics = subscription.topics.clone();
+            let topics = topics.or_else(|| known.of(&load.digest()));
+            let Some(spec) = topics.map(|topics| spec(subscription, topics)) else {
+                all = false;
+                continue;
+            };
+            let announced = self.connections[into].announce(spec).await;
+            all &= announced.map_err(|error| of(subscription)(error.into()))?;
+        }
+        Ok(all)
+    }
+
+    /// Compiles every component that is not in the cache.
+    async fn compile(&self, loads: &[Load]) -> Result<(), HostError> {
+        let mut jobs: Vec<_> = loads.iter().flat_map(Load::compilations).collect();
+        jobs.sort_by_key(Compilation::key);
+        jobs.dedup_by_key(|job| job.key());
+        let count = jobs.len();
+        let runtime = self.runtime.clone();
+        let compiled = on_all_cores(
+            jobs,
+            move |job| job.run(&runtime).map_err(of(&job.subscription)),
+            |done| self.tell(format!("{done} of {count} components compiled")),
+        );
+        compiled.await.map_err(HostError::Thread)?.map(drop)
+    }
+
+    fn tell(&self, how_far: String) {
+        self.front.admin.set_phase(Phase::Starting(how_far));
+    }
+}
+
+impl Front {
+    /// The brokers are open, and these subscriptions run.
+    fn tell_of(&self, brokers: &Arc<Brokers>, subscriptions: &[Ready]) {
+        let needed = brokers.clone();
+        let view = ledger::View::new(brokers, subscriptions);
+        self.admin.opened(view, move || needed.trouble());
+    }
+}
+
+/// What a subscription asks of its broker as a whole.
+fn spec(subscription: &Subscription, topics: Vec<TopicPattern>) -> SubscribeSpec {
+    SubscribeSpec {
+        name: subscription.name.clone(),
+        topics,
+        ordered: subscription.policy.ordered(),
+        in_flight: subscription.policy.room(),
+    }
+}
+
+/// The error of a subscription, as the host's.
+fn of(subscription: &Subscription) -> impl Fn(super::SubscriptionError) -> HostError {
+    let name = subscription.name.clone();
+    move |source| HostError::Subscription {
+        name: name.clone(),
+        source: Box::new(source),
+    }
+}

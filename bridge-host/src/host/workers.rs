@@ -1,0 +1,85 @@
+//! Work that takes a processor for seconds, on a thread a core and beside the
+//! runtime: a start that is given up does not wait for it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{io, thread};
+
+use tokio::sync::mpsc;
+
+/// Does `work` with each item, on at most one thread a core, and returns the
+/// results in the order of the items. `progress` is told how many are done.
+/// The first error ends it; dropped, it begins nothing more.
+pub(super) async fn on_all_cores<T, R, E>(
+    items: Vec<T>,
+    work: impl Fn(&T) -> Result<R, E> + Send + Sync + 'static,
+    progress: impl Fn(usize),
+) -> io::Result<Result<Vec<R>, E>>
+where
+    T: Send + Sync + 'static,
+    R: Send + 'static,
+    E: Send + 'static,
+{
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let count = items.len();
+    let shared = Arc::new((items, work, AtomicUsize::new(0)));
+    let (done, mut results) = mpsc::unbounded_channel();
+    for _ in 0..cores.min(count) {
+        let (shared, done) = (shared.clone(), done.clone());
+        let each = move || {
+            let (items, work, next) = &*shared;
+            loop {
+                let n = next.fetch_add(1, Ordering::Relaxed);
+                let Some(item) = items.get(n).filter(|_| !done.is_closed()) else {
+                    return;
+                };
+                // An error means that nobody waits for it any more.
+                let _ = done.send((n, work(item)));
+            }
+        };
+        thread::Builder::new().name("start".into()).spawn(each)?;
+    }
+    drop((shared, done));
+    let mut found: Vec<_> = (0..count).map(|_| None).collect();
+    for so_far in 0..count {
+        progress(so_far);
+        let (n, result) = results
+            .recv()
+            .await
+            .ok_or_else(|| io::Error::other("a thread of the start panicked"))?;
+        match result {
+            Ok(result) => found[n] = Some(result),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    Ok(Ok(found.into_iter().flatten().collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn results_keep_their_order_and_progress_is_told() {
+        let told = Mutex::new(Vec::new());
+        let double = |n: &u64| {
+            thread::sleep(std::time::Duration::from_millis(20 - 2 * n));
+            Ok::<_, ()>(2 * n)
+        };
+        let tell = |done| told.lock().unwrap().push(done);
+        let doubled = on_all_cores((0..10).collect(), double, tell).await.unwrap();
+        assert_eq!(doubled, Ok((0..20).step_by(2).collect()));
+        assert_eq!(*told.lock().unwrap(), (0..10).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn an_error_ends_it() {
+        let work = |n: &u64| if *n == 2 { Err("two") } else { Ok(()) };
+        let found = on_all_cores((0..1000).collect(), work, |_| {}).await;
+        assert_eq!(found.unwrap(), Err("two"));
+        let none = on_all_cores(Vec::new(), work, |_| {}).await;
+        assert_eq!(none.unwrap(), Ok(Vec::new()));
+    }
+}

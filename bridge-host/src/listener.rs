@@ -1,0 +1,15 @@
+//! What the HTTP servers of the bridge share: connections and their limits,
+//! who may come in, answers in JSON. What is served stays out: that is `admin`
+//! and `ingest`.
+
+mod access;
+mod answer;
+mod heads;
+mod seats;
+mod server;
+mod stream;
+mod visitor;
+
+pub use access::{Access, Denied, is_token};
+pub use answer::{not_allowed, status};
+pub use server::{Limits, Service, serve};

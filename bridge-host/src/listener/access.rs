@@ -1,0 +1,110 @@
+//! Who may come in: whoever has the token; without a token, programs on this
+//! machine.
+
+use std::hint::black_box;
+use std::net::IpAddr;
+
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http_body_util::Full;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::{answer, visitor};
+use crate::http::Secret;
+
+/// The rule of one listener.
+pub struct Access {
+    token: Option<Secret>,
+    listener: IpAddr,
+}
+
+/// Why a request may not come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// 401 or 403.
+    pub status: StatusCode,
+    /// How to mend it.
+    pub reason: &'static str,
+}
+
+impl Access {
+    /// The rule of a listener on this address.
+    pub fn new(token: Option<Secret>, listener: IpAddr) -> Self {
+        Self { token, listener }
+    }
+
+    /// Whether programs on other machines may come in without a token.
+    pub fn is_open(token: Option<&Secret>, listener: IpAddr) -> bool {
+        token.is_none() && !listener.is_loopback()
+    }
+
+    /// Whether this request may come in.
+    pub fn check<B>(&self, request: &Request<B>) -> Result<(), Denied> {
+        let Some(token) = &self.token else {
+            return visitor::check(self.listener, request.uri(), request.headers());
+        };
+        match has_token(request.headers(), token) {
+            true => Ok(()),
+            false => Err(Denied {
+                status: StatusCode::UNAUTHORIZED,
+                reason: "this bridge wants its token: send `authorization: Bearer` and the token",
+            }),
+        }
+    }
+}
+
+impl Denied {
+    /// The whole answer.
+    pub fn answer(self) -> Response<Full<bytes::Bytes>> {
+        let mut answer = answer::status(self.status, &json!({ "error": self.reason }));
+        if self.status == StatusCode::UNAUTHORIZED {
+            let bearer = HeaderValue::from_static("Bearer");
+            answer.headers_mut().insert(WWW_AUTHENTICATE, bearer);
+        }
+        answer
+    }
+}
+
+/// Whether a text can be sent as a bearer token: visible ASCII characters, one
+/// at least.
+pub fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn has_token(headers: &HeaderMap, token: &Secret) -> bool {
+    let given = headers.get(AUTHORIZATION).and_then(bearer);
+    given.is_some_and(|given| is_same(given, token))
+}
+
+fn bearer(value: &HeaderValue) -> Option<&[u8]> {
+    let (scheme, token) = value.as_bytes().split_at_checked(7)?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
+}
+
+/// Compares digests, and all of them, so that the time it takes tells nothing
+/// of how much was right.
+fn is_same(given: &[u8], token: &Secret) -> bool {
+    let given = Sha256::digest(given);
+    let token = Sha256::digest(token.expose());
+    let differences = given.iter().zip(&token);
+    let difference = differences.fold(0, |all, (a, b)| black_box(all | (a ^ b)));
+    difference == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens() {
+        let token = Secret::new("abc");
+        assert!(is_same(b"abc", &token));
+        assert!(!is_same(b"abd", &token));
+        assert!(!is_same(b"", &token));
+        let given = |text: &str| bearer(&text.parse().unwrap()).map(<[u8]>::to_vec);
+        assert_eq!(given("bearer abc"), Some(b"abc".to_vec()));
+        assert_eq!(given("Basic abc"), None);
+        assert_eq!(given("Bear"), None);
+    }
+}

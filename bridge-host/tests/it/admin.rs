@@ -1,0 +1,125 @@
+//! What operators ask: on the intake, and on a listener of their own.
+
+use std::net::SocketAddr;
+
+use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::harness::{Answer, Bridge, Endpoint, Reply, free_address, request, until};
+
+/// A bridge whose operators have this listener, and its endpoint.
+async fn bridge(admin: &str) -> (Bridge, Endpoint) {
+    let endpoint = Endpoint::start(|_, _| Reply::status(204)).await;
+    let config = format!(
+        "[admin]\n{admin}\n[[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\nto = {:?}\n",
+        endpoint.url("/")
+    );
+    (Bridge::start(&config).await, endpoint)
+}
+
+async fn get(at: SocketAddr, path: &str) -> Answer {
+    request(at, "GET", path, &[], "").await.expect("an answer")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_have_a_listener_of_their_own() {
+    let at = free_address();
+    let (bridge, _) = bridge(&format!("address = \"{at}\"")).await;
+    for at in [at, bridge.intake] {
+        assert_eq!(get(at, "/healthz").await.json()["status"], "ok");
+        assert_eq!(get(at, "/readyz").await.json()["status"], "ready");
+        let ledger = get(at, "/ledger").await.json();
+        assert_eq!(ledger["subscriptions"][0]["name"], "all", "{ledger}");
+    }
+    let post = request(at, "POST", "/healthz", &[], "").await.unwrap();
+    assert_eq!(
+        (post.status, &post.headers["allow"]),
+        (405, &"GET, HEAD".parse().unwrap())
+    );
+    // Nothing is published there, and no web page is answered.
+    let post = request(at, "POST", "/topics/t", &[], "x").await.unwrap();
+    assert_eq!(post.status, 404, "{post:?}");
+    let page = [("origin", "https://shop.example")];
+    let page = request(at, "GET", "/ledger", &page, "").await.unwrap();
+    assert_eq!(page.status, 403, "{page:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operators_token_is_not_the_publishers() {
+    let at = free_address();
+    let (_bridge, _) = bridge(&format!("address = \"{at}\"\ntoken = \"sesame\"")).await;
+    assert_eq!(get(at, "/healthz").await.status, 200);
+    assert_eq!(get(at, "/readyz").await.status, 200);
+    let refused = get(at, "/ledger").await;
+    assert_eq!(
+        (refused.status, &refused.headers["www-authenticate"]),
+        (401, &"Bearer".parse().unwrap())
+    );
+    let token = [("authorization", "Bearer sesame")];
+    let ledger = request(at, "GET", "/ledger", &token, "").await.unwrap();
+    assert_eq!(ledger.status, 200, "{ledger:?}");
+}
+
+/// More connections than the intake takes, first silent ones, then ones with a
+/// request that does not end.
+#[tokio::test(flavor = "multi_thread")]
+async fn health_is_answered_whatever_publishers_do() {
+    let (soft, hard) = (
+        getrlimit(Resource::Nofile),
+        getrlimit(Resource::Nofile).maximum,
+    );
+    let raised = rustix::process::Rlimit {
+        current: hard,
+        ..soft
+    };
+    setrlimit(Resource::Nofile, raised).expect("a limit may be raised to the hard one");
+    let at = free_address();
+    let (bridge, endpoint) = bridge(&format!("address = \"{at}\"")).await;
+    let mut silent = Vec::new();
+    for _ in 0..1_100 {
+        silent.push(
+            TcpStream::connect(bridge.intake)
+                .await
+                .expect("a connection"),
+        );
+    }
+    for at in [at, bridge.intake] {
+        assert_eq!(get(at, "/healthz").await.status, 200);
+        assert_eq!(get(at, "/ledger").await.status, 200);
+    }
+    bridge.accept("orders.new", &[], "beside silent ones").await;
+    endpoint.wait_for(1).await;
+
+    let mut slow = Vec::new();
+    for _ in 0..1_100 {
+        let mut stream = TcpStream::connect(bridge.intake)
+            .await
+            .expect("a connection");
+        let head = "POST /topics/t HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n";
+        // One that comes when all are busy is told so, and closed.
+        let _ = stream.write_all(head.as_bytes()).await;
+        slow.push(stream);
+    }
+    let busy = until("a refusal", || async {
+        let answer = bridge.publish("orders.new", &[], "beside slow ones").await;
+        (answer.status == 503).then_some(answer)
+    });
+    let busy = busy.await;
+    assert!(
+        busy.json()["error"].as_str().unwrap().contains("busy"),
+        "{busy:?}"
+    );
+    assert_eq!(busy.headers["retry-after"], "1");
+    for at in [at, bridge.intake] {
+        assert_eq!(get(at, "/healthz").await.status, 200);
+        assert_eq!(get(at, "/readyz").await.status, 200);
+        assert_eq!(get(at, "/ledger").await.status, 200);
+    }
+    drop(slow);
+    until("room", || async {
+        let answer = bridge.publish("orders.new", &[], "after them").await;
+        (answer.status == 202).then_some(())
+    })
+    .await;
+}
