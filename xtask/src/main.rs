@@ -34,7 +34,12 @@ Usage: cargo xtask <COMMAND>
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    // Cargo's own option, which lands here where it is written behind `xtask`.
+    let words = words
+        .iter()
+        .map(String::as_str)
+        .filter(|word| *word != "-q");
+    let words: Vec<&str> = words.collect();
     let root = workspace::root();
     let result = match words.as_slice() {
         ["demo"] => demo::run(&root),
