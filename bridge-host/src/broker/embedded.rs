@@ -20,6 +20,7 @@ mod ledger;
 mod publish;
 mod queue;
 mod receipt;
+mod reserve;
 mod retention;
 mod settings;
 mod settle;
@@ -80,11 +81,16 @@ impl Embedded {
     /// Opens the folder, making it where there is none. Blocks on the disk.
     pub fn open(settings: Settings) -> Result<Self, StoreError> {
         let lock = store::lock_folder(&settings.path)?;
-        let conn = store::open_or_create(&settings.path)?;
+        let (conn, reserve) = store::open_with_reserve(&settings.path)?;
         let shared = Arc::new(Shared::new(settings.path.clone()));
         let path = settings.path.clone();
         let limits = Limits::new(&settings);
-        let writer = writer::spawn(conn, lock, Arc::clone(&shared), settings)?;
+        let opened = writer::Opened {
+            conn,
+            lock,
+            reserve,
+        };
+        let writer = writer::spawn(opened, Arc::clone(&shared), settings)?;
         Ok(Self {
             shared,
             path,
@@ -224,7 +230,7 @@ impl Broker for Embedded {
     }
 
     fn trouble(&self) -> Option<String> {
-        self.shared.check().err().map(|error| error.to_string())
+        self.shared.trouble()
     }
 
     async fn close(&self) {

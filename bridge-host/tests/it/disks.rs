@@ -1,13 +1,16 @@
 //! The bridge on disks that fail it: one that is full, and one that takes no
 //! more writes. What it accepted is delivered all the same.
 
-use std::collections::HashSet;
-use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::harness::{Bridge, Endpoint, Reply, binary, request, until};
+use crate::harness::{Answer, Bridge, Endpoint, Reply, binary, request, until};
 
 /// A folder with a config in which each message of `poison` is given up at once.
 fn folder(endpoint: &Endpoint) -> Arc<TempDir> {
@@ -57,6 +60,156 @@ async fn fill(bridge: &Bridge) -> (HashSet<String>, u16) {
             "a disk of 24 MiB has room for 250 MiB"
         );
     }
+}
+
+/// A small disk of its own below a folder, for as long as this value lives.
+struct Disk {
+    holder: Child,
+    folder: Arc<TempDir>,
+}
+
+impl Disk {
+    fn mount(folder: Arc<TempDir>, size: &str) -> Self {
+        let script = format!(
+            "mount -t tmpfs -o size={size} none bridge-data && echo mounted && exec sleep 3600"
+        );
+        let mut holder = Command::new("unshare")
+            .args(["--map-root-user", "--mount", "sh", "-c", &script])
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a mount namespace");
+        let stdout = BufReader::new(holder.stdout.take().expect("stdout"));
+        let mounted = stdout.lines().next().expect("a line").expect("text");
+        assert_eq!(mounted, "mounted");
+        Self { holder, folder }
+    }
+
+    /// Starts the bridge where this disk is mounted.
+    async fn start(&self) -> Bridge {
+        let mut nsenter = Command::new("nsenter");
+        let holder = self.holder.id().to_string();
+        nsenter.args(["--target", &holder, "--user", "--mount"]);
+        nsenter.args(["--preserve-credentials", "sh"]);
+        let script = format!("cd {:?} && exec \"$0\" run bridge.toml", self.folder.path());
+        start(&mut nsenter, &script, self.folder.clone()).await.0
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
+    }
+}
+
+async fn readiness(bridge: &Bridge) -> Answer {
+    let ready = request(bridge.intake, "GET", "/readyz", &[], "").await;
+    ready.expect("an answer")
+}
+
+/// The endpoint is dead while the disk fills, and comes back: all is settled,
+/// nothing comes again, and the disk has room in the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_drains() {
+    let alive = Arc::new(AtomicBool::new(false));
+    let taken: Arc<Mutex<HashMap<String, u32>>> = Arc::default();
+    let (answers, counts) = (alive.clone(), taken.clone());
+    let endpoint = Endpoint::start(move |received, _| {
+        if !answers.load(Ordering::Relaxed) {
+            return Reply::status(503);
+        }
+        *counts.lock().unwrap().entry(received.id()).or_default() += 1;
+        Reply::status(204)
+    })
+    .await;
+    let folder = folder(&endpoint);
+    let config = folder.path().join("bridge.toml");
+    let text = std::fs::read_to_string(&config).expect("the config")
+        + "retry = { initial = \"50ms\", max = \"500ms\", max_attempts = 1000000 }\n";
+    std::fs::write(&config, text).expect("a file");
+    let disk = Disk::mount(folder, "24m");
+    let bridge = disk.start().await;
+
+    let (accepted, status) = fill(&bridge).await;
+    assert_eq!(status, 507);
+    let ready = until("a full disk to be told", || async {
+        let ready = readiness(&bridge).await;
+        (ready.status == 503).then_some(ready)
+    });
+    let reason = ready.await.json()["reason"].to_string();
+    assert!(reason.contains("bridge-data is full"), "{reason}");
+
+    alive.store(true, Ordering::Relaxed);
+    let settled = bridge.ledger_when("all", |it| it.pending == 0).await;
+    assert!(settled.balances(), "{settled:?}");
+    assert_eq!(settled.delivered as usize, accepted.len());
+    let taken = || taken.lock().unwrap().clone();
+    let twice = taken().into_iter().filter(|(_, count)| *count > 1).count();
+    assert_eq!((taken().len(), twice), (accepted.len(), 0));
+    until("room on the disk", || async {
+        (readiness(&bridge).await.status == 200).then_some(())
+    })
+    .await;
+    let log = bridge.log().join("\n");
+    for end in ["not ready: the disk", "the trouble is over"] {
+        assert_eq!(log.matches(end).count(), 1, "{end}: {log}");
+    }
+
+    let begun = Instant::now();
+    assert!(bridge.stop().0.success());
+    assert!(begun.elapsed() < Duration::from_secs(10), "a slow stop");
+    let bridge = disk.start().await;
+    bridge.accept("load", &[], "last").await;
+    let settled = bridge.ledger_when("all", |it| it.pending == 0).await;
+    assert_eq!(settled.delivered as usize, accepted.len() + 1);
+    assert_eq!(
+        taken().len(),
+        accepted.len() + 1,
+        "what was settled came again"
+    );
+}
+
+/// At `retention.max_size` the bridge is not ready, says so once, and is again
+/// when the dead letters that took the room are gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_limit_of_retention_is_told() {
+    let endpoint = Endpoint::start(|_, _| Reply::status(400)).await;
+    let config = format!(
+        "connections.embedded.retention.max_size = \"1MiB\"\n\
+         [[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\nto = {:?}\n",
+        endpoint.url("/")
+    );
+    let bridge = Bridge::start(&config).await;
+    let (accepted, status) = fill(&bridge).await;
+    assert_eq!(status, 507);
+    bridge.publish("load", &[], vec![b'x'; 64 << 10]).await;
+    let ready = readiness(&bridge).await;
+    let reason = ready.json()["reason"].to_string();
+    assert_eq!(ready.status, 503);
+    for part in ["refuses messages", "1048576 bytes", "max_size"] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    let count = accepted.len() as u64;
+    bridge
+        .ledger_when("all", |it| it.dead_lettered == count)
+        .await;
+    let dropped = Command::new(binary())
+        .args(["deadletters", "drop", "--all", "--config", "bridge.toml"])
+        .current_dir(bridge.folder.path())
+        .output()
+        .expect("the command");
+    assert!(dropped.status.success(), "{dropped:?}");
+    until("room", || async {
+        (readiness(&bridge).await.status == 200).then_some(())
+    })
+    .await;
+    let log = bridge.log().join("\n");
+    for end in ["refuses messages", "the trouble is over"] {
+        assert_eq!(log.matches(end).count(), 1, "{end}: {log}");
+    }
+    bridge.accept("load", &[], vec![b'x'; 64 << 10]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -79,15 +79,16 @@ impl Retainer {
     }
 
     /// One step of the round that removes what is too old, and what is too
-    /// much of `kept` bytes. Starts a new round after the last step.
+    /// much of `kept` bytes, and `wanted` bytes besides. Starts a new round after the last step.
     pub(super) fn step(
         &mut self,
         conn: &Connection,
         now: i64,
         kept: u64,
+        wanted: u64,
     ) -> rusqlite::Result<Removed> {
         let cutoff = now.saturating_sub(millis(self.settings.max_age));
-        let excess = self.excess(kept, 0);
+        let excess = self.excess(kept, 0).max(wanted);
         let goes = |published_at: i64, gone: u64| published_at < cutoff || gone < excess;
         let removed = remove_settled(conn, self.after, goes)?;
         let mut forget = conn.prepare_cached(

@@ -2,6 +2,7 @@
 //! queue to the writer, and whether the store can still be trusted.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::oneshot;
@@ -10,12 +11,24 @@ use super::feed::Feed;
 use super::lock;
 use super::queue::Queue;
 use crate::broker::BrokerError;
+use crate::trouble::Troubles;
+
+/// The disk is full.
+pub(super) const DISK: &str = "disk";
+/// All that may be kept is, and is needed.
+pub(super) const RETENTION: &str = "retention";
+/// Settlements cannot be written.
+const SETTLEMENTS: &str = "settlements";
 
 pub(super) struct Shared {
     pub(super) queue: Queue,
     pub(super) folder: PathBuf,
     /// Why nothing is taken or given any more.
     poison: OnceLock<String>,
+    /// What is wrong and may pass.
+    pub(super) troubles: Troubles,
+    /// Settlements wait to be written: nothing more is given meanwhile.
+    stalled: AtomicBool,
     feeds: Mutex<Vec<Arc<Feed>>>,
 }
 
@@ -25,6 +38,8 @@ impl Shared {
             queue: Queue::new(),
             folder,
             poison: OnceLock::new(),
+            troubles: Troubles::default(),
+            stalled: AtomicBool::new(false),
             feeds: Mutex::new(Vec::new()),
         }
     }
@@ -49,6 +64,30 @@ impl Shared {
             tracing::error!("{text}");
         }
         self.wake_feeds();
+    }
+
+    /// Settlements cannot be written for now.
+    pub(super) fn stall(&self, what: String) {
+        self.stalled.store(true, Relaxed);
+        self.troubles.raise(SETTLEMENTS, what);
+    }
+
+    /// Settlements are written again.
+    pub(super) fn go_on(&self) {
+        if self.stalled.swap(false, Relaxed) {
+            self.troubles.clear(SETTLEMENTS);
+            self.wake_feeds();
+        }
+    }
+
+    pub(super) fn is_stalled(&self) -> bool {
+        self.stalled.load(Relaxed)
+    }
+
+    /// Why messages cannot be taken or given now, in one line.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let failed = self.check().err().map(|error| error.to_string());
+        failed.or_else(|| self.troubles.all())
     }
 
     pub(super) fn is_poisoned(&self) -> bool {

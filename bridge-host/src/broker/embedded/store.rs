@@ -2,18 +2,23 @@
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use super::error::StoreError;
+use super::error::{Fault, StoreError};
+use super::reserve::Reserve;
 
 /// The format that this version writes, kept in `user_version`.
 const VERSION: i64 = 4;
 /// The oldest that is brought up to date where it is found.
 const OLDEST: i64 = 2;
 /// How long a connection waits for another process to finish its commit.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
+/// SQLite's number for a database that gives back free pages when asked.
+const INCREMENTAL: i64 = 2;
+/// A larger database is not rewritten at the start, in bytes.
+const MAX_REWRITTEN: i64 = 1 << 28;
 
 /// `size` stands before `data`, so that retention reads it without the data.
 const SCHEMA: &str = "
@@ -135,6 +140,59 @@ fn sync_parent(folder: &Path) -> std::io::Result<()> {
     }
 }
 
+/// Opens the database for writing, and the reserve beside it. Where the disk
+/// is too full even for that, the reserve makes room.
+pub(super) fn open_with_reserve(
+    folder: &Path,
+) -> Result<(Connection, Option<Reserve>), StoreError> {
+    let mut reserve = Reserve::open(folder).ok();
+    let conn = match open_or_create(folder) {
+        Err(StoreError::Sqlite { source, .. })
+            if matches!(Fault::of(&source), Fault::Full(_))
+                && reserve.as_mut().is_some_and(Reserve::give_up) =>
+        {
+            open_or_create(folder)?
+        }
+        opened => opened?,
+    };
+    shrinkable(&conn).map_err(failed(&file(folder)))?;
+    Ok((conn, reserve))
+}
+
+/// Has the database give back its free pages. One that was made without that
+/// is rewritten, unless it is so large that the start would take long.
+fn shrinkable(conn: &Connection) -> rusqlite::Result<()> {
+    let pragma = |sql| conn.query_row(sql, [], |row| row.get::<_, i64>(0));
+    if pragma("PRAGMA auto_vacuum")? == INCREMENTAL {
+        return Ok(());
+    }
+    let size = pragma("PRAGMA page_count")? * pragma("PRAGMA page_size")?;
+    if size > MAX_REWRITTEN {
+        tracing::info!(
+            "the embedded broker's file of {} MiB keeps its size: it was made by an older version. Start with a new `path` to change that",
+            size >> 20
+        );
+        return Ok(());
+    }
+    conn.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; VACUUM")
+}
+
+/// Moves free pages to the end of the database, for at most this long; the
+/// next checkpoint cuts them off. Returns whether there are more.
+pub(super) fn vacuum(conn: &Connection, limit: Duration) -> rusqlite::Result<bool> {
+    in_transaction(conn, |conn| {
+        let until = Instant::now() + limit;
+        let mut moves = conn.prepare_cached("PRAGMA incremental_vacuum")?;
+        let mut pages = moves.query([])?;
+        while pages.next()?.is_some() {
+            if Instant::now() >= until {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    })
+}
+
 /// Opens the database for writing, with its tables.
 pub(super) fn open_or_create(folder: &Path) -> Result<Connection, StoreError> {
     let path = file(folder);
@@ -246,8 +304,9 @@ fn is_empty(conn: &Connection) -> rusqlite::Result<bool> {
 }
 
 fn create(conn: &Connection) -> rusqlite::Result<()> {
+    // Before the first table: afterwards it takes a rewritten database.
     conn.execute_batch(&format!(
-        "BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT"
+        "PRAGMA auto_vacuum = INCREMENTAL; BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT"
     ))
 }
 

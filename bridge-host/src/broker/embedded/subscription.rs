@@ -63,6 +63,10 @@ impl Subscription for Member {
             self.shared.check()?;
             let mut changed = std::pin::pin!(self.feed().changed.notified());
             changed.as_mut().enable();
+            if self.shared.is_stalled() {
+                changed.await;
+                continue;
+            }
             let step = self.feed().step(now_ms())?;
             if let Some(plan) = step.fetch {
                 self.fetch(plan);

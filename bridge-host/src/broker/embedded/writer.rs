@@ -3,6 +3,8 @@
 
 mod group;
 mod keeps;
+mod limit;
+mod room;
 mod upkeep;
 
 use std::fs::File;
@@ -14,8 +16,9 @@ use rusqlite::Connection;
 
 use super::error::{Fault, StoreError};
 use super::feed::Feed;
-use super::join::{self, Join, Membership};
+use super::join::{self, Join, Membership, Route};
 use super::queue::Batch;
+use super::reserve::Reserve;
 use super::retention::Retainer;
 use super::settings::Settings;
 use super::settle::Settle;
@@ -23,6 +26,7 @@ use super::shared::{Shared, closed};
 use super::store::{data_version, failed, file, in_transaction, millis};
 use crate::broker::{BrokerError, SubscribeSpec};
 use group::Books;
+use room::Room;
 use upkeep::Upkeep;
 
 /// When settlements that could not be written are tried again.
@@ -39,18 +43,31 @@ pub(super) struct Writer {
     /// and as acknowledgements a feed lets out.
     backlog: Vec<Settle>,
     again_at: Instant,
-    /// It was said that they wait.
-    stalled: bool,
+    room: Room,
+    /// The size of a message that retention had no room for: there was none
+    /// since.
+    refused: Option<u64>,
+}
+
+/// What a writer works on.
+pub(super) struct Opened {
+    pub(super) conn: Connection,
+    pub(super) lock: File,
+    pub(super) reserve: Option<Reserve>,
 }
 
 /// Starts the thread.
 pub(super) fn spawn(
-    conn: Connection,
-    lock: File,
+    opened: Opened,
     shared: Arc<Shared>,
     settings: Settings,
 ) -> Result<JoinHandle<()>, StoreError> {
     let path = file(&settings.path);
+    let Opened {
+        conn,
+        lock,
+        reserve,
+    } = opened;
     let version = data_version(&conn).map_err(failed(&path))?;
     let routes = join::routes(&conn).map_err(failed(&path))?;
     let kept = conn.query_row("SELECT size FROM totals", [], |row| row.get(0));
@@ -65,12 +82,13 @@ pub(super) fn spawn(
     let writer = Writer {
         conn,
         _lock: lock,
+        room: Room::new(&shared, reserve),
         shared,
         books,
         upkeep,
         backlog: Vec::new(),
         again_at: Instant::now(),
-        stalled: false,
+        refused: None,
     };
     let thread = std::thread::Builder::new().name("embedded-writer".into());
     thread
@@ -118,13 +136,14 @@ impl Writer {
             self.join(join);
         }
         self.keep(batch.keeps);
+        let publishes = self.admit(batch.publishes);
         self.backlog.extend(batch.settles);
         let settles = match last || Instant::now() >= self.again_at {
             true => std::mem::take(&mut self.backlog),
             false => Vec::new(),
         };
-        if !batch.publishes.is_empty() || !settles.is_empty() {
-            self.write(batch.publishes, settles);
+        if !publishes.is_empty() || !settles.is_empty() {
+            self.write(publishes, settles);
         }
         self.tell_turns(batch.turns);
     }
@@ -152,8 +171,7 @@ impl Writer {
         if let Some(known) = known {
             routes[known].check(spec)?;
         }
-        let saved = in_transaction(&self.conn, |conn| join::save(conn, spec));
-        let mut route = saved.map_err(|error| self.fault(&error).for_caller())?;
+        let mut route = self.save(spec)?;
         let old = known.map(|known| self.books.routes.swap_remove(known));
         // Forgotten meanwhile by another process, it is a new one.
         let old = old.filter(|old| old.sub == route.sub);
@@ -165,6 +183,18 @@ impl Writer {
         route.feed = Some(Arc::clone(&feed));
         self.books.routes.push(route);
         Ok(Membership::new(feed, spec.ordered))
+    }
+
+    /// Writes the subscription, if need be with the reserve.
+    fn save(&mut self, spec: &SubscribeSpec) -> Result<Route, BrokerError> {
+        let save = |conn: &Connection| in_transaction(conn, |conn| join::save(conn, spec));
+        let saved = match save(&self.conn) {
+            Err(error) if matches!(Fault::of(&error), Fault::Full(_)) && self.use_reserve() => {
+                save(&self.conn)
+            }
+            saved => saved,
+        };
+        saved.map_err(|error| self.fault(&error).for_caller())
     }
 
     /// What a failure means; one that leaves the disk in doubt stops the broker.

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use rusqlite::Connection;
 
-use super::{AGAIN, Writer};
+use super::Writer;
 use crate::broker::BrokerError;
 use crate::broker::embedded::error::Fault;
 use crate::broker::embedded::join::{Route, reload};
@@ -44,8 +44,14 @@ enum Verdict {
 
 impl Writer {
     pub(super) fn write(&mut self, publishes: Vec<Publish>, settles: Vec<Settle>) {
-        let (books, start) = (&mut self.books, Instant::now());
-        let written = in_transaction(&self.conn, |conn| books.apply(conn, &publishes, &settles));
+        let (books, room, start) = (&mut self.books, &mut self.room, Instant::now());
+        let written = in_transaction(&self.conn, |conn| {
+            let done = books.apply(conn, &publishes, &settles)?;
+            if !publishes.is_empty() {
+                room.cover(conn)?;
+            }
+            Ok(done)
+        });
         match written {
             Ok(done) => {
                 self.shared
@@ -67,7 +73,9 @@ impl Writer {
     fn answer(&mut self, done: Done, publishes: Vec<Publish>, settles: Vec<Settle>) {
         self.upkeep.wrote(&publishes, settles.len());
         self.books.kept = done.kept;
-        self.stalled &= settles.is_empty();
+        if !settles.is_empty() && self.backlog.is_empty() {
+            self.shared.go_on();
+        }
         for settle in settles {
             settle.done(done.now);
         }
@@ -76,24 +84,12 @@ impl Writer {
             feed.arrived();
         }
         for (publish, verdict) in publishes.into_iter().zip(done.verdicts) {
-            publish.answer(match verdict {
+            let answer = match verdict {
                 Verdict::Kept => Ok(false),
                 Verdict::Duplicate => Ok(true),
-                Verdict::NoRoom => Err(self.no_room()),
-            });
-        }
-    }
-
-    /// There is no writing for now, whatever it is: trying each alone would
-    /// only take as long again for each. On a full disk settlements alone may
-    /// find the room that messages did not.
-    fn hold_up(&mut self, publishes: Vec<Publish>, settles: Vec<Settle>, fault: &Fault) {
-        let alone = matches!(fault, Fault::Full(_)) && !publishes.is_empty();
-        fail(publishes, Vec::new(), &fault.for_caller());
-        match (settles.is_empty(), alone) {
-            (true, _) => {}
-            (false, true) => self.write(Vec::new(), settles),
-            (false, false) => self.put_off(settles, fault),
+                Verdict::NoRoom => Err(self.refused(publish.size())),
+            };
+            publish.answer(answer);
         }
     }
 
@@ -127,36 +123,6 @@ impl Writer {
     pub(super) fn fail(&self, publishes: Vec<Publish>, settles: Vec<Settle>) {
         let error = self.shared.check().err().unwrap_or_else(closed);
         fail(publishes, settles, &error);
-    }
-
-    /// Keeps settlements until they can be written. What the WAL holds may make
-    /// room.
-    fn put_off(&mut self, settles: Vec<Settle>, fault: &Fault) {
-        if !std::mem::replace(&mut self.stalled, true) {
-            tracing::warn!(
-                "settlements wait until the embedded broker in {} can write: {}",
-                self.shared.folder.display(),
-                fault.for_caller()
-            );
-        }
-        self.backlog.extend(settles);
-        self.again_at = Instant::now() + AGAIN;
-        if matches!(fault, Fault::Full(_)) {
-            self.checkpoint();
-            self.upkeep.retain_soon();
-        }
-    }
-
-    pub(super) fn no_room(&self) -> BrokerError {
-        let found = match self.books.retainer.none_settled() {
-            true => "all of them pending or dead letters",
-            false => "and a search found too few settled ones; the next attempt looks on",
-        };
-        BrokerError::Full(format!(
-            "{} of at most {} bytes are kept, {found}: let subscriptions catch up, replay or drop dead letters, or raise the retention's `max_size`",
-            self.books.kept,
-            self.books.retainer.max_size()
-        ))
     }
 }
 

@@ -76,7 +76,10 @@ impl Writer {
         size: u64,
         work: impl FnOnce(&Connection, i64) -> rusqlite::Result<(T, u64)>,
     ) -> Result<T, BrokerError> {
-        let books = &mut self.books;
+        if size > 0 && self.room.low {
+            return Err(self.full_disk());
+        }
+        let (books, room) = (&mut self.books, &mut self.room);
         let written = in_transaction(&self.conn, |conn| {
             let excess = match size {
                 0 => 0,
@@ -90,6 +93,7 @@ impl Writer {
                 return Ok(None);
             }
             let (done, written) = work(conn, now_ms())?;
+            room.cover(conn)?;
             let kept = books.kept + written - gone;
             if kept != books.kept {
                 save_kept(conn, kept)?;
@@ -102,7 +106,7 @@ impl Writer {
                 self.upkeep.kept(size);
                 Ok(done)
             }
-            Ok(None) => Err(self.no_room()),
+            Ok(None) => Err(self.refused(size)),
             Err(error) => {
                 self.books.retainer.undone();
                 Err(self.fault(&error).for_caller())

@@ -9,7 +9,8 @@ use super::Writer;
 use super::group::save_kept;
 use crate::broker::embedded::error::Fault;
 use crate::broker::embedded::publish::Publish;
-use crate::broker::embedded::store::{data_version, in_transaction, now_ms};
+use crate::broker::embedded::retention::Removed;
+use crate::broker::embedded::store::{BUSY, data_version, in_transaction, now_ms};
 
 const POLL: Duration = Duration::from_secs(1);
 /// Between two rounds of retention.
@@ -21,6 +22,8 @@ const CHECKPOINT: u64 = 4000;
 /// With so many, readers are waited for, as the WAL only grows until they go.
 const RESTART: i64 = 16 * CHECKPOINT as i64;
 const PAGE: u64 = 4096;
+/// How long a checkpoint waits for readers.
+const READERS: Duration = Duration::from_millis(20);
 
 pub(super) struct Upkeep {
     data_version: i64,
@@ -45,9 +48,9 @@ impl Upkeep {
         self.poll_at.min(self.retain_at)
     }
 
-    /// There is no room: what may go should go now.
-    pub(super) fn retain_soon(&mut self) {
-        self.retain_at = self.retain_at.min(Instant::now() + POLL);
+    /// There is no room: that is looked after now.
+    pub(super) fn poll_soon(&mut self) {
+        self.poll_at = Instant::now();
     }
 
     /// Dead letters of so many bytes were committed.
@@ -68,8 +71,11 @@ impl Writer {
         if now >= self.upkeep.poll_at {
             self.upkeep.poll_at = now + POLL;
             self.poll();
+            self.recover();
+            self.look_for_room();
         }
-        if self.upkeep.pages >= CHECKPOINT {
+        let early = self.upkeep.pages > 0 && self.room.wants_checkpoint();
+        if early || self.upkeep.pages >= CHECKPOINT {
             self.checkpoint();
         }
         if now >= self.upkeep.retain_at && !self.shared.is_poisoned() {
@@ -100,44 +106,66 @@ impl Writer {
             }
             moved => moved,
         };
-        if let Err(error) = moved {
-            match self.fault(&error) {
-                Fault::Fatal(_) => {}
-                fault => tracing::debug!("the WAL stays as it is for now: {fault:?}"),
-            }
+        match moved.map_err(|error| self.fault(&error)) {
+            Ok(_) => self.room.checkpointed(),
+            Err(Fault::Fatal(_)) => {}
+            Err(Fault::Full(_)) if self.use_reserve() => {}
+            Err(fault) => tracing::debug!("the WAL stays as it is for now: {fault:?}"),
+        }
+    }
+
+    /// Empties the WAL's file, unless it is being read.
+    pub(super) fn truncate(&mut self) {
+        if let Err(error) = truncate(&self.conn) {
+            self.fault(&error);
         }
     }
 
     fn retain(&mut self, now: Instant) {
+        let wait = match self.remove_settled(0) {
+            Some(removed) => match removed.more {
+                true if self.shared.queue.is_empty() => Duration::ZERO,
+                true => BUSY_STEP,
+                false => ROUND,
+            },
+            None => POLL,
+        };
+        self.upkeep.retain_at = now + wait;
+    }
+
+    /// One step of retention; messages of `wanted` bytes go before their time.
+    pub(super) fn remove_settled(&mut self, wanted: u64) -> Option<Removed> {
         let (books, time) = (&mut self.books, now_ms());
         let step = in_transaction(&self.conn, |conn| {
-            let removed = books.retainer.step(conn, time, books.kept)?;
+            let removed = books.retainer.step(conn, time, books.kept, wanted)?;
             if removed.bytes > 0 {
                 save_kept(conn, books.kept - removed.bytes)?;
             }
             Ok(removed)
         });
-        let wait = match step {
+        match step {
             Ok(removed) => {
                 self.books.kept -= removed.bytes;
                 self.books.retainer.stepped(removed);
                 self.upkeep.pages += removed.bytes / PAGE;
-                match removed.more {
-                    true if self.shared.queue.is_empty() => Duration::ZERO,
-                    true => BUSY_STEP,
-                    false => ROUND,
-                }
+                Some(removed)
             }
             Err(error) => {
                 self.fault(&error);
-                POLL
+                None
             }
-        };
-        self.upkeep.retain_at = now + wait;
+        }
     }
 }
 
 /// How many frames the WAL has.
 fn checkpoint(conn: &Connection, pragma: &str) -> rusqlite::Result<i64> {
     conn.query_row(pragma, [], |row| row.get(1))
+}
+
+fn truncate(conn: &Connection) -> rusqlite::Result<()> {
+    conn.busy_timeout(READERS)?;
+    let truncated = checkpoint(conn, "PRAGMA wal_checkpoint(TRUNCATE)");
+    conn.busy_timeout(BUSY)?;
+    truncated.map(drop)
 }
