@@ -4,6 +4,7 @@
 mod attempt;
 mod backoff;
 mod blocked;
+mod crash;
 mod decide;
 mod gate;
 mod in_flight;
@@ -27,6 +28,7 @@ mod tried;
 mod workers;
 
 pub use backoff::schedule;
+pub use crash::CrashRecord;
 pub use decide::{Attempts, decide};
 pub use gate::{BreakerState, Gate};
 pub use order::{AfterDeadLetter, Order, OrderKey};
@@ -58,6 +60,8 @@ pub struct Delivery {
     pub dead_letters: Arc<dyn DeadLetters>,
     /// Keys that dead letters block, from before the start.
     pub blocked_keys: Vec<String>,
+    /// Where the attempts under way are recorded, should the host end.
+    pub crashes: CrashRecord,
     /// Where it is counted what became of them.
     pub stats: Arc<Stats>,
 }

@@ -106,6 +106,7 @@ impl Host {
             never = deliveries.watch(&front.admin) => match never {},
         }
         front.drain();
+        brokers.crashes().stopping();
         stop.send_replace(true);
         let began = Instant::now();
         deliveries.ended().await;

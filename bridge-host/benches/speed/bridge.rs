@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bridge_host::broker::{BrokerError, DeadLetters, GivenUp, Subscription, Turn, Waiting};
 use bridge_host::compose::ADAPTER;
-use bridge_host::delivery::{Delivery, Gate, Policy, Stats, Workers};
+use bridge_host::delivery::{CrashRecord, Delivery, Gate, Policy, Stats, Workers};
 use bridge_host::guest::contract::Handler;
 use bridge_host::guest::{Component, Environment, Grant, Limits, Runtime};
 use bridge_host::http::{Allow, Settings};
@@ -62,6 +62,7 @@ pub async fn forward(
         workers,
         dead_letters: Arc::new(Nowhere),
         blocked_keys: Vec::new(),
+        crashes: CrashRecord::open(&std::env::temp_dir()).expect("a record"),
         stats: Arc::new(Stats::default()),
     };
     let run = delivery.run(subscription, done, Duration::from_secs(10));

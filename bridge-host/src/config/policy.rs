@@ -63,6 +63,9 @@ fn retry(value: &Value<'_>, retry: &mut Retry) {
     if let Some(count) = section.take("max_attempts").and_then(|it| it.count()) {
         retry.max_attempts = NonZeroU32::new(count);
     }
+    if let Some(count) = section.take("max_crashes").and_then(|it| it.count()) {
+        retry.max_crashes = count;
+    }
     let initial = section.take("initial");
     let max = section.take("max");
     let read = |value: &Option<Value<'_>>| value.as_ref().map(|it| it.duration());

@@ -13,6 +13,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Delivery;
+use super::crash::Fingerprint;
 use super::decide::decide;
 use super::in_flight::InFlight;
 use super::log::Story;
@@ -66,6 +67,7 @@ async fn deliver_one(incoming: Incoming, in_flight: InFlight) -> InFlight {
         subscription: &engine.delivery.name,
         id: id.clone(),
         message: message.clone(),
+        published,
         attempt,
     };
     let keepsake = Keepsake::of(&message, published, &*receipt);
@@ -117,7 +119,7 @@ async fn within(
     let kept = keep(receipt, |error| story.not_extended(error));
     tokio::select! {
         biased;
-        outcome = answered(delivery, call) => outcome,
+        outcome = answered(delivery, call, story) => outcome,
         never = kept => match never {},
     }
 }
@@ -144,8 +146,14 @@ async fn keep(receipt: &mut dyn Receipt, failed: impl Fn(&BrokerError)) -> Infal
     }
 }
 
-/// The attempt, and what it has to say published.
-async fn answered(delivery: &Delivery, call: Call) -> Outcome {
+/// The attempt, recorded while it is under way, and what it has to say published.
+async fn answered(delivery: &Delivery, call: Call, story: &Story<'_>) -> Outcome {
+    let max_crashes = delivery.policy.retry.max_crashes;
+    let entered = delivery.crashes.enter(Fingerprint::of(story), max_crashes);
+    let _recorded = match entered.await {
+        Ok(recorded) => recorded,
+        Err(ends_the_host) => return ends_the_host.into(),
+    };
     let mut outcome = caught(&*delivery.handler, call).await;
     if let Some(broker) = &delivery.replies {
         publish(&mut outcome, &**broker, delivery.policy.timeout).await;

@@ -73,6 +73,7 @@ mod tests {
         Retry {
             max_age: None,
             max_attempts: NonZeroU32::new(max_attempts),
+            max_crashes: 3,
             initial,
             max,
         }

@@ -301,6 +301,7 @@ fn story<'a>(engine: &'a Engine, head: &Incoming) -> Story<'a> {
         subscription: &engine.delivery.name,
         id: head.id.clone(),
         message: head.message.clone(),
+        published: head.published,
         attempt: head.attempt,
     }
 }

@@ -2,7 +2,7 @@
 //! Never data, metadata, or the value of a header.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::broker::{BrokerError, Settlement};
 use crate::guest::Outcome;
@@ -18,6 +18,7 @@ pub(super) struct Story<'a> {
     pub(super) subscription: &'a str,
     pub(super) id: MessageId,
     pub(super) message: Arc<Message>,
+    pub(super) published: SystemTime,
     pub(super) attempt: u32,
 }
 
@@ -146,6 +147,7 @@ mod tests {
             subscription: "orders",
             id: MessageId::parse("m-1").unwrap(),
             message: Arc::new(Message::new("orders.new", "")),
+            published: SystemTime::UNIX_EPOCH,
             attempt,
         };
         let outcome = Outcome {

@@ -113,6 +113,9 @@ pub struct Retry {
     /// failures of the endpoint to the age alone, and those of the component
     /// to [`Retry::COMPONENT_ATTEMPTS`].
     pub max_attempts: Option<NonZeroU32>,
+    /// A message that was alone in flight at this many ends of the host is
+    /// given up; at least 1.
+    pub max_crashes: u32,
     /// The longest wait before the second attempt; it doubles from there.
     pub initial: Duration,
     /// No wait is longer, one that a Retry-After asks for included.
@@ -149,6 +152,7 @@ impl Default for Policy {
             retry: Retry {
                 max_age: None,
                 max_attempts: None,
+                max_crashes: 3,
                 initial: Duration::from_millis(500),
                 max: Duration::from_secs(3600),
             },

@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 
 use super::jitter::Jitter;
 use super::run::Engine;
-use super::{Delivery, Gate, Policy, Retry, Stats, Summary, Workers};
+use super::{CrashRecord, Delivery, Gate, Policy, Retry, Stats, Summary, Workers};
 use crate::broker::{BrokerError, DeadLetters, GivenUp, Turn, Waiting};
 use model::Model;
 use script::Script;
@@ -39,6 +39,7 @@ fn policy(max_in_flight: usize, max_attempts: u32, initial: Duration) -> Policy 
         retry: Retry {
             max_age: Some(1000 * 3600 * SECOND),
             max_attempts: NonZeroU32::new(max_attempts),
+            max_crashes: 3,
             initial,
             max: 3600 * SECOND,
         },
@@ -110,6 +111,7 @@ impl Running {
             replies: None,
             workers,
             dead_letters: Arc::new(Nowhere),
+            crashes: CrashRecord::none(),
             blocked_keys: model.blocked_keys(),
             stats: stats.clone(),
         };

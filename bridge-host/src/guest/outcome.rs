@@ -136,10 +136,16 @@ impl From<Failure> for CallResult {
 }
 
 impl From<Failure> for Outcome {
-    /// Of an attempt of which nothing else is known.
     fn from(failure: Failure) -> Self {
+        CallResult::from(failure).into()
+    }
+}
+
+impl From<CallResult> for Outcome {
+    /// Of an attempt of which nothing else is known.
+    fn from(result: CallResult) -> Self {
         Self {
-            result: failure.into(),
+            result,
             exchanges: Vec::new(),
             sent: 0,
             contained: false,

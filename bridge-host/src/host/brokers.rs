@@ -2,6 +2,7 @@
 //! them: it is always there, and keeps the dead letters of those that do not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::error::HostError;
@@ -9,6 +10,7 @@ use super::threads::Threads;
 use crate::broker::embedded::Embedded;
 use crate::broker::{Connection, OpenError, Opened};
 use crate::config::{Config, EMBEDDED};
+use crate::delivery::CrashRecord;
 use crate::guest::Connections;
 
 /// Open brokers.
@@ -17,6 +19,7 @@ pub(super) struct Brokers {
     /// Once more, on another thread.
     more: BTreeMap<(String, usize), Opened>,
     store: Arc<Embedded>,
+    crashes: CrashRecord,
 }
 
 impl Brokers {
@@ -50,7 +53,13 @@ impl Brokers {
                 opened.embedded.expect("what is opened as embedded is")
             }
         };
-        Ok(Self { all, more, store })
+        let crashes = recorded(store.folder());
+        Ok(Self {
+            all,
+            more,
+            store,
+            crashes,
+        })
     }
 
     /// The broker of a connection.
@@ -67,6 +76,11 @@ impl Brokers {
     /// Where dead letters go that their broker does not keep.
     pub(super) fn store(&self) -> &Arc<Embedded> {
         &self.store
+    }
+
+    /// What is in flight from any of them, recorded beside the local store.
+    pub(super) fn crashes(&self) -> &CrashRecord {
+        &self.crashes
     }
 
     /// Those that are embedded.
@@ -102,6 +116,19 @@ impl Brokers {
             opened.broker.close().await;
         }
     }
+}
+
+/// The record of what is in flight. The bridge does without it where it cannot
+/// be written.
+fn recorded(folder: &Path) -> CrashRecord {
+    CrashRecord::open(folder).unwrap_or_else(|error| {
+        tracing::warn!(
+            folder = %folder.display(),
+            %error,
+            "what is in flight cannot be recorded: a message that ends the host would not be noticed"
+        );
+        CrashRecord::none()
+    })
 }
 
 /// The thread of the first subscription to a connection, and the other ones

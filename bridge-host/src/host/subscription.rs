@@ -142,6 +142,7 @@ impl<'a> Common<'a> {
             workers,
             dead_letters: self.dead_letters.clone(),
             blocked_keys: self.blocked_keys.clone(),
+            crashes: self.brokers.crashes().clone(),
             stats: Arc::new(Stats::default()),
         }
     }

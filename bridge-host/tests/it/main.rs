@@ -30,6 +30,7 @@ mod listener;
 mod neighbours;
 mod operators;
 mod order;
+mod poison;
 mod produce;
 mod readme;
 mod retries;

@@ -124,6 +124,7 @@ fn random_policy(random: &mut Random) -> Policy {
         retry: Retry {
             max_age: Some(random.millis(1000, 100_000)),
             max_attempts: NonZeroU32::new(random.between(0, 6) as u32),
+            max_crashes: 3,
             initial: random.millis(0, 2000),
             max: random.millis(0, 30_000),
         },

@@ -223,6 +223,19 @@ log = {{ format = \"json\", level = \"debug\" }}
         computed.collect()
     }
 
+    /// The number of its process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether its process has ended by itself.
+    pub fn has_ended(&self) -> bool {
+        let state = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+        let state = state.expect("Linux tells of a child that was not waited for");
+        let (_, state) = state.rsplit_once(") ").expect("a name in brackets");
+        state.starts_with('Z')
+    }
+
     /// SIGKILL: nothing is drained.
     pub fn kill(mut self) -> Arc<TempDir> {
         self.child.kill().expect("a process");

@@ -1,0 +1,209 @@
+//! What is in flight, written where it outlives the process. After a crash the
+//! messages that were in flight are suspects: each is attempted alone in the
+//! process, and one that was alone at several crashes is given up.
+//!
+//! The record has to survive the process and not the machine, so it is written
+//! without a sync: one small write when an attempt begins, one when it ends.
+
+mod file;
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::log::Story;
+use crate::guest::{CallResult, Outcome};
+use file::{Slots, State};
+
+/// The attempts that this process has in flight, and the suspects of the last
+/// one. Clones share it.
+#[derive(Clone)]
+pub struct CrashRecord(Arc<Inner>);
+
+struct Inner {
+    /// `None` where nothing is recorded.
+    slots: Option<Slots>,
+    suspects: Mutex<HashMap<Fingerprint, Suspect>>,
+    /// Whether there are suspects: without any, attempts need not look.
+    any: AtomicBool,
+    /// Held by all attempts together, or by a suspect's alone.
+    alone: RwLock<()>,
+}
+
+/// A message that was in flight when the host ended.
+#[derive(Clone, Copy)]
+struct Suspect {
+    slot: u32,
+    /// How often it was alone in flight then.
+    lone_crashes: u8,
+}
+
+/// What a delivery is known by in the record, across restarts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Fingerprint(u64);
+
+impl Fingerprint {
+    pub(super) fn of(story: &Story<'_>) -> Self {
+        let published = story.published.duration_since(SystemTime::UNIX_EPOCH);
+        let mut hasher = DefaultHasher::new();
+        story.subscription.hash(&mut hasher);
+        story.id.as_str().hash(&mut hasher);
+        story.message.topic.hash(&mut hasher);
+        published.unwrap_or_default().hash(&mut hasher);
+        // Zero is a free slot.
+        Self(hasher.finish().max(1))
+    }
+}
+
+/// The right to make an attempt, which is in the record until this is dropped.
+pub(super) struct Recorded<'a> {
+    record: &'a Inner,
+    fingerprint: Fingerprint,
+    slot: Option<u32>,
+    _turn: Option<Turn<'a>>,
+}
+
+/// Kept while there are suspects: beside others, or alone.
+enum Turn<'a> {
+    Shared { _guard: RwLockReadGuard<'a, ()> },
+    Alone { _guard: RwLockWriteGuard<'a, ()> },
+}
+
+/// The host ended this often while the message alone was in flight: no attempt
+/// is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the host ended {0} times while this message alone was in flight")]
+pub(super) struct EndsTheHost(u8);
+
+impl From<EndsTheHost> for Outcome {
+    fn from(error: EndsTheHost) -> Self {
+        CallResult::Other(error.to_string()).into()
+    }
+}
+
+impl CrashRecord {
+    /// Opens the record in this folder. What the last process left in flight is
+    /// suspect from now on.
+    pub fn open(folder: &Path) -> io::Result<Self> {
+        let (slots, left) = Slots::open(&folder.join("bridge.in-flight"))?;
+        let suspects = left.into_iter().map(|(slot, entry)| {
+            let suspect = Suspect {
+                slot,
+                lone_crashes: entry.lone_crashes,
+            };
+            (Fingerprint(entry.fingerprint), suspect)
+        });
+        let record = Self::new(Some(slots), suspects.collect());
+        let count = record.0.suspects().len();
+        if count > 0 {
+            tracing::warn!(
+                count,
+                "the host ended while messages were in flight: each of them is attempted alone before it is trusted again"
+            );
+        }
+        Ok(record)
+    }
+
+    /// One that remembers nothing.
+    pub fn none() -> Self {
+        Self::new(None, HashMap::new())
+    }
+
+    fn new(slots: Option<Slots>, suspects: HashMap<Fingerprint, Suspect>) -> Self {
+        Self(Arc::new(Inner {
+            slots,
+            any: AtomicBool::new(!suspects.is_empty()),
+            suspects: Mutex::new(suspects),
+            alone: RwLock::new(()),
+        }))
+    }
+
+    /// The process is told to stop: whatever is in flight at its end was not
+    /// what ended it.
+    pub fn stopping(&self) {
+        if let Some(slots) = &self.0.slots {
+            slots.stopping();
+        }
+    }
+
+    /// Waits for this message's turn, and records its attempt.
+    pub(super) async fn enter(
+        &self,
+        fingerprint: Fingerprint,
+        max_crashes: u32,
+    ) -> Result<Recorded<'_>, EndsTheHost> {
+        let record = &*self.0;
+        let (suspect, turn) = match record.any.load(Relaxed) {
+            false => (None, None),
+            true => record.turn(fingerprint, max_crashes).await?,
+        };
+        let slot = record.slots.as_ref().map(|slots| {
+            let slot = suspect.map_or_else(|| slots.take(), |it| it.slot);
+            let lone_crashes = suspect.map_or(0, |it| it.lone_crashes);
+            slots.write(slot, fingerprint.0, State::Running, lone_crashes);
+            slot
+        });
+        Ok(Recorded {
+            record,
+            fingerprint,
+            slot,
+            _turn: turn,
+        })
+    }
+}
+
+impl Inner {
+    async fn turn(
+        &self,
+        fingerprint: Fingerprint,
+        max_crashes: u32,
+    ) -> Result<(Option<Suspect>, Option<Turn<'_>>), EndsTheHost> {
+        let known = self.suspects().get(&fingerprint).copied();
+        let Some(suspect) = known else {
+            let guard = self.alone.read().await;
+            return Ok((None, Some(Turn::Shared { _guard: guard })));
+        };
+        if u32::from(suspect.lone_crashes) >= max_crashes {
+            self.trust(fingerprint);
+            if let Some(slots) = &self.slots {
+                slots.free(suspect.slot);
+            }
+            return Err(EndsTheHost(suspect.lone_crashes));
+        }
+        let guard = self.alone.write().await;
+        // Its other delivery may have been here meanwhile.
+        let suspect = self.suspects().get(&fingerprint).copied();
+        Ok((suspect, Some(Turn::Alone { _guard: guard })))
+    }
+
+    /// A suspect is none any more.
+    fn trust(&self, fingerprint: Fingerprint) {
+        let mut suspects = self.suspects();
+        suspects.remove(&fingerprint);
+        self.any.store(!suspects.is_empty(), Relaxed);
+    }
+
+    fn suspects(&self) -> MutexGuard<'_, HashMap<Fingerprint, Suspect>> {
+        self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Recorded<'_> {
+    fn drop(&mut self) {
+        if let Some(Turn::Alone { .. }) = self._turn {
+            self.record.trust(self.fingerprint);
+        }
+        if let (Some(slot), Some(slots)) = (self.slot, &self.record.slots) {
+            slots.free(slot);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! A process that ends is one whose record is left as it is: nothing is dropped.
+
+use std::mem::forget;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tempfile::TempDir;
+use tokio::time::timeout;
+
+use super::*;
+
+const MAX: u32 = 3;
+
+fn print(n: u64) -> Fingerprint {
+    Fingerprint(n)
+}
+
+fn open(folder: &TempDir) -> CrashRecord {
+    CrashRecord::open(folder.path()).unwrap()
+}
+
+/// The host ends while these are in flight together.
+async fn crash(record: CrashRecord, in_flight: &[u64]) {
+    for n in in_flight {
+        forget(record.enter(print(*n), MAX).await.ok().unwrap());
+    }
+}
+
+async fn settles(record: &CrashRecord, n: u64) {
+    drop(record.enter(print(n), MAX).await.ok().unwrap());
+}
+
+#[tokio::test]
+async fn one_alone_at_three_crashes_is_given_up_and_the_others_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    crash(open(&folder), &[1, 2, 3]).await;
+    for _ in 0..MAX {
+        let record = open(&folder);
+        for n in [1, 3] {
+            settles(&record, n).await;
+        }
+        crash(record, &[2]).await;
+    }
+    let record = open(&folder);
+    settles(&record, 1).await;
+    let given_up = record.enter(print(2), MAX).await.err().unwrap();
+    assert_eq!(
+        given_up.to_string(),
+        "the host ended 3 times while this message alone was in flight"
+    );
+    // Replayed, it begins anew.
+    settles(&record, 2).await;
+    assert!(!record.0.any.load(Relaxed));
+}
+
+#[tokio::test]
+async fn a_suspect_is_attempted_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    crash(open(&folder), &[1, 2]).await;
+    let record = open(&folder);
+    let other = record.enter(print(9), MAX).await.ok().unwrap();
+    let suspect = record.enter(print(1), MAX);
+    tokio::pin!(suspect);
+    assert!(suspect.as_mut().now_or_never().is_none(), "beside another");
+    drop(other);
+    let suspect = suspect.await.ok().unwrap();
+    for n in [2, 9] {
+        assert!(record.enter(print(n), MAX).now_or_never().is_none());
+    }
+    drop(suspect);
+    settles(&record, 2).await;
+    // None is left: nobody waits for anybody.
+    let held = [10, 11].map(|n| record.enter(print(n), MAX).now_or_never());
+    assert!(held.iter().all(|entered| matches!(entered, Some(Ok(_)))));
+}
+
+#[tokio::test]
+async fn a_suspect_that_was_not_attempted_stays_one() {
+    let folder = tempfile::tempdir().unwrap();
+    crash(open(&folder), &[1, 2]).await;
+    crash(open(&folder), &[2]).await;
+    let record = open(&folder);
+    let suspects = record.0.suspects();
+    let lone = |n| suspects.get(&print(n)).map(|it| it.lone_crashes);
+    assert_eq!([lone(1), lone(2)], [Some(0), Some(1)]);
+}
+
+#[tokio::test]
+async fn what_is_in_flight_at_a_stop_is_no_suspect() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = open(&folder);
+    record.stopping();
+    crash(record, &[1]).await;
+    assert!(!open(&folder).0.any.load(Relaxed));
+}
+
+#[tokio::test]
+async fn a_file_of_anything_else_is_written_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bridge.in-flight");
+    for garbage in [&b"x"[..], &[0xff; 100], &[0; 4096]] {
+        std::fs::write(&file, garbage).unwrap();
+        assert!(!open(&folder).0.any.load(Relaxed));
+        assert_eq!(std::fs::metadata(&file).unwrap().len(), 16);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slots_are_used_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = Arc::new(open(&folder));
+    let tasks = (0..8).map(|task| {
+        let record = record.clone();
+        tokio::spawn(async move {
+            for n in 0..1000 {
+                settles(&record, 1 + task * 1000 + n).await;
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        let done = timeout(Duration::from_secs(60), task).await;
+        done.unwrap().unwrap();
+    }
+    let length = std::fs::metadata(folder.path().join("bridge.in-flight"))
+        .unwrap()
+        .len();
+    assert!(length <= 9 * 16, "{length}");
+}
