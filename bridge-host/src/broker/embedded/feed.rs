@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::fetch::{Fetched, Plan, Row};
 use super::lock;
+use super::quarantine::Unreadable;
 use crate::broker::BrokerError;
 
 /// The most that is read ahead.
@@ -23,7 +24,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 pub(super) struct Feed {
     pub(super) sub: i64,
-    name: String,
+    pub(super) name: String,
     /// Something came, was settled, or failed: look again.
     pub(super) changed: Notify,
     state: Mutex<State>,
@@ -86,10 +87,16 @@ impl Feed {
         })
     }
 
-    /// What a plan found. `None` where reading failed.
-    pub(super) fn fetched(&self, plan: Plan, result: Result<Fetched, BrokerError>) {
-        lock(&self.state).take_in(plan, result);
+    /// What a plan found, or why reading failed. Returns what cannot be read:
+    /// it is in flight until it is given up.
+    pub(super) fn fetched(
+        &self,
+        plan: Plan,
+        result: Result<Fetched, BrokerError>,
+    ) -> Vec<Unreadable> {
+        let unreadable = lock(&self.state).take_in(plan, result);
         self.changed.notify_waiters();
+        unreadable
     }
 
     /// A member joins; with another one there, it has to want the same order.
@@ -259,7 +266,7 @@ impl State {
         }
     }
 
-    fn take_in(&mut self, plan: Plan, result: Result<Fetched, BrokerError>) {
+    fn take_in(&mut self, plan: Plan, result: Result<Fetched, BrokerError>) -> Vec<Unreadable> {
         self.fetching = false;
         let fetched = match result {
             Ok(fetched) if plan.epoch == self.epoch => fetched,
@@ -267,7 +274,7 @@ impl State {
                 self.fresh = true;
                 self.due_at(Some(0));
                 self.failure = result.err();
-                return;
+                return Vec::new();
             }
         };
         for seq in &fetched.wanted_gone {
@@ -287,6 +294,12 @@ impl State {
         self.cursor = fetched.cursor;
         self.fresh |= fetched.more;
         self.due_at(fetched.next_due);
+        for one in &fetched.unreadable {
+            self.wanted.remove(&one.seq);
+            self.out.insert(one.seq);
+            self.in_flight += 1;
+        }
+        fetched.unreadable
     }
 
     /// Forgets what was read ahead, and reads from the start again.

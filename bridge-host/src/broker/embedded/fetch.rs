@@ -3,14 +3,16 @@
 //! behind them), then fresh ones.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension};
 
+use super::error::Fault;
+use super::quarantine::{self, Unreadable};
+use super::shared::Shared;
 use super::{lock, store};
 use crate::broker::BrokerError;
 use crate::message::{Message, MessageId};
@@ -57,10 +59,27 @@ pub(super) struct Fetched {
     /// Settled meanwhile.
     pub(super) wanted_gone: Vec<i64>,
     pub(super) rows: Vec<Row>,
+    /// To be given up.
+    pub(super) unreadable: Vec<Unreadable>,
     pub(super) cursor: i64,
     /// Reading stopped because enough was read.
     pub(super) more: bool,
     pub(super) next_due: Option<i64>,
+}
+
+impl Fetched {
+    /// Nothing was read yet.
+    pub(super) fn nothing(plan: &Plan) -> Self {
+        Self {
+            wanted: Vec::new(),
+            wanted_gone: Vec::new(),
+            rows: Vec::new(),
+            unreadable: Vec::new(),
+            cursor: plan.cursor,
+            more: true,
+            next_due: None,
+        }
+    }
 }
 
 /// `m` comes second, so that its row is read for those deliveries only that
@@ -93,14 +112,14 @@ const NEXT_DUE: &str =
 
 /// A subscription's read connection, opened when it is first used.
 pub(super) struct Reader {
-    folder: PathBuf,
+    shared: Arc<Shared>,
     conn: Mutex<Option<Connection>>,
 }
 
 impl Reader {
-    pub(super) fn new(folder: PathBuf) -> Self {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self {
-            folder,
+            shared,
             conn: Mutex::new(None),
         }
     }
@@ -110,14 +129,21 @@ impl Reader {
         let mut conn = lock(&self.conn);
         let open = match conn.take() {
             Some(open) => open,
-            None => store::open_existing(&self.folder)
+            None => store::open_existing(&self.shared.folder)
                 .map_err(|error| BrokerError::Unavailable(error.to_string()))?,
         };
         let open = conn.insert(open);
-        fetch(open, sub, plan).map_err(|error| {
+        let fetched = match fetch(open, sub, plan) {
+            Err(error) if quarantine::is_of_a_row(&error) => quarantine::fetch(open, sub, plan),
+            fetched => fetched,
+        };
+        fetched.map_err(|error| {
+            if matches!(Fault::of(&error), Fault::Fatal(_)) {
+                self.shared.damaged(&error.to_string());
+            }
             BrokerError::Unavailable(format!(
                 "the embedded broker in {} could not be read: {error}",
-                self.folder.display()
+                self.shared.folder.display()
             ))
         })
     }
@@ -129,14 +155,7 @@ fn fetch(conn: &Connection, sub: i64, plan: &Plan) -> rusqlite::Result<Fetched> 
         bytes: plan.bytes,
         any: false,
     };
-    let mut fetched = Fetched {
-        wanted: Vec::new(),
-        wanted_gone: Vec::new(),
-        rows: Vec::new(),
-        cursor: plan.cursor,
-        more: true,
-        next_due: None,
-    };
+    let mut fetched = Fetched::nothing(plan);
     read_wanted(conn, sub, plan, &mut budget, &mut fetched)?;
     if plan.ordered {
         read_on(conn, IN_ORDER, sub, plan, &mut budget, &mut fetched)?;
@@ -145,6 +164,12 @@ fn fetch(conn: &Connection, sub: i64, plan: &Plan) -> rusqlite::Result<Fetched> 
         read_on(conn, FRESH, sub, plan, &mut budget, &mut fetched)?;
     }
     Ok(fetched)
+}
+
+/// One delivery alone, unless it is gone.
+pub(super) fn read_one(conn: &Connection, sub: i64, seq: i64) -> rusqlite::Result<Option<Row>> {
+    let mut select = conn.prepare_cached(WANTED)?;
+    select.query_row([sub, seq], read).optional()
 }
 
 fn read_wanted(

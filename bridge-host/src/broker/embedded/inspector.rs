@@ -10,6 +10,7 @@ use super::dead_letters;
 use super::error::StoreError;
 use super::forget;
 use super::ledger::{self, Ledger};
+use super::quarantine;
 use super::store;
 use crate::broker::{KeptDeadLetter, Which};
 
@@ -89,7 +90,15 @@ impl Inspector {
 
     /// One dead letter, with its message.
     pub fn dead_letter(&self, id: i64) -> Result<KeptDeadLetter, StoreError> {
-        dead_letters::show(&self.conn, id)
+        let letter = match dead_letters::show(&self.conn, id) {
+            // Without the data, then: the reason says why.
+            Err(error) if quarantine::is_of_a_row(&error) => {
+                let listed = dead_letters::list(&self.conn, &Which::Id(id), i64::MIN, 1);
+                listed.map(|letters| letters.into_iter().next())
+            }
+            shown => shown,
+        };
+        letter
             .map_err(store::failed(&self.file))?
             .ok_or(StoreError::NoDeadLetter(id))
     }

@@ -62,6 +62,7 @@ impl EmbeddedReceipt {
             seq: self.seq,
             settlement,
             reply,
+            failures: 0,
         }))
     }
 }

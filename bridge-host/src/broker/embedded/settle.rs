@@ -17,6 +17,8 @@ pub(super) struct Settle {
     pub(super) settlement: Settlement,
     /// Someone waits for it to be durable.
     pub(super) reply: Option<oneshot::Sender<Result<(), BrokerError>>>,
+    /// How often it could not be written, though others could.
+    pub(super) failures: u32,
 }
 
 impl Settle {

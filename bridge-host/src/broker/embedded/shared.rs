@@ -17,6 +17,8 @@ use crate::trouble::Troubles;
 pub(super) const DISK: &str = "disk";
 /// All that may be kept is, and is needed.
 pub(super) const RETENTION: &str = "retention";
+/// Something of what is stored cannot be read.
+const DAMAGE: &str = "damage";
 /// Settlements cannot be written.
 const SETTLEMENTS: &str = "settlements";
 
@@ -25,6 +27,8 @@ pub(super) struct Shared {
     pub(super) folder: PathBuf,
     /// Why nothing is taken or given any more.
     poison: OnceLock<String>,
+    /// Why no more is taken, while what can be read is given.
+    damage: OnceLock<String>,
     /// What is wrong and may pass.
     pub(super) troubles: Troubles,
     /// Settlements wait to be written: nothing more is given meanwhile.
@@ -38,6 +42,7 @@ impl Shared {
             queue: Queue::new(),
             folder,
             poison: OnceLock::new(),
+            damage: OnceLock::new(),
             troubles: Troubles::default(),
             stalled: AtomicBool::new(false),
             feeds: Mutex::new(Vec::new()),
@@ -50,6 +55,26 @@ impl Shared {
             Some(text) => Err(BrokerError::Unavailable(text.clone())),
             None if self.queue.is_closed() => Err(closed()),
             None => Ok(()),
+        }
+    }
+
+    /// Whether messages are taken.
+    pub(super) fn check_intake(&self) -> Result<(), BrokerError> {
+        self.check()?;
+        match self.damage.get() {
+            Some(text) => Err(BrokerError::Unavailable(text.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// The database is damaged where it was read: no more is taken.
+    pub(super) fn damaged(&self, why: &str) {
+        let text = format!(
+            "the embedded broker in {} takes no more messages, as its database is damaged: {why}. Stop the bridge and restore the database from a copy",
+            self.folder.display()
+        );
+        if self.damage.set(text.clone()).is_ok() {
+            self.troubles.raise(DAMAGE, text);
         }
     }
 

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use super::feed::Feed;
 use super::fetch::{Plan, Reader, Row};
 use super::join::Membership;
+use super::queue::Command;
 use super::receipt::EmbeddedReceipt;
 use super::shared::Shared;
 use super::store::{now_ms, time};
@@ -22,7 +23,7 @@ pub(super) struct Member {
 impl Member {
     pub(super) fn new(shared: Arc<Shared>, membership: Membership) -> Self {
         Self {
-            reader: Arc::new(Reader::new(shared.folder.clone())),
+            reader: Arc::new(Reader::new(Arc::clone(&shared))),
             shared,
             membership,
         }
@@ -35,9 +36,19 @@ impl Member {
     /// Goes on when the asking future is dropped: what it reads is shared.
     fn fetch(&self, plan: Plan) {
         let (reader, feed) = (Arc::clone(&self.reader), Arc::clone(self.feed()));
+        let shared = Arc::clone(&self.shared);
         tokio::task::spawn_blocking(move || {
             let result = reader.fetch(feed.sub, &plan);
-            feed.fetched(plan, result);
+            for one in feed.fetched(plan, result) {
+                let seq = one.seq;
+                if shared
+                    .queue
+                    .push(Command::Settle(one.settle(&feed)))
+                    .is_err()
+                {
+                    feed.given_back(seq);
+                }
+            }
         });
     }
 

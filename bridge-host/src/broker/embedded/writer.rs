@@ -1,6 +1,7 @@
 //! The one thread that writes: takes a group from the queue, commits it, and
 //! only then answers.
 
+mod faulty;
 mod group;
 mod keeps;
 mod limit;
@@ -17,6 +18,7 @@ use rusqlite::Connection;
 use super::error::{Fault, StoreError};
 use super::feed::Feed;
 use super::join::{self, Join, Membership, Route};
+use super::presence::Presence;
 use super::queue::Batch;
 use super::reserve::Reserve;
 use super::retention::Retainer;
@@ -43,7 +45,12 @@ pub(super) struct Writer {
     /// and as acknowledgements a feed lets out.
     backlog: Vec<Settle>,
     again_at: Instant,
+    /// Settlements that could not be written though others could, and when
+    /// each is tried again.
+    faulty: Vec<(Instant, Settle)>,
     room: Room,
+    /// Where the files can be watched.
+    presence: Option<Presence>,
     /// The size of a message that retention had no room for: there was none
     /// since.
     refused: Option<u64>,
@@ -88,6 +95,8 @@ pub(super) fn spawn(
         upkeep,
         backlog: Vec::new(),
         again_at: Instant::now(),
+        faulty: Vec::new(),
+        presence: Presence::of(&path).ok(),
         refused: None,
     };
     let thread = std::thread::Builder::new().name("embedded-writer".into());
@@ -115,7 +124,9 @@ impl Writer {
                 break;
             }
         }
-        for settle in std::mem::take(&mut self.backlog) {
+        let faulty = std::mem::take(&mut self.faulty).into_iter();
+        let backlog = std::mem::take(&mut self.backlog).into_iter();
+        for settle in backlog.chain(faulty.map(|(_, settle)| settle)) {
             settle.failed(closed());
         }
     }
@@ -128,6 +139,8 @@ impl Writer {
             true => upkeep,
             false => upkeep.min(self.again_at),
         };
+        let faulty = self.faulty.iter().map(|(at, _)| *at).min();
+        let next = faulty.map_or(next, |at| next.min(at));
         next.saturating_duration_since(now)
     }
 
@@ -145,6 +158,7 @@ impl Writer {
         if !publishes.is_empty() || !settles.is_empty() {
             self.write(publishes, settles);
         }
+        self.try_faulty(last);
         self.tell_turns(batch.turns);
     }
 
@@ -195,6 +209,17 @@ impl Writer {
             saved => saved,
         };
         saved.map_err(|error| self.fault(&error).for_caller())
+    }
+
+    /// Whether what is committed is in files that will be found again.
+    fn finds_its_files(&mut self) -> bool {
+        match self.presence.as_mut().map(Presence::check) {
+            Some(Err(why)) => {
+                self.shared.poison(&why);
+                false
+            }
+            Some(Ok(())) | None => true,
+        }
     }
 
     /// What a failure means; one that leaves the disk in doubt stops the broker.

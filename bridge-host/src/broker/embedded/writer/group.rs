@@ -53,6 +53,7 @@ impl Writer {
             Ok(done)
         });
         match written {
+            Ok(_) if !self.finds_its_files() => self.fail(publishes, settles),
             Ok(done) => {
                 self.shared
                     .queue
@@ -73,7 +74,7 @@ impl Writer {
     fn answer(&mut self, done: Done, publishes: Vec<Publish>, settles: Vec<Settle>) {
         self.upkeep.wrote(&publishes, settles.len());
         self.books.kept = done.kept;
-        if !settles.is_empty() && self.backlog.is_empty() {
+        if !settles.is_empty() {
             self.shared.go_on();
         }
         for settle in settles {
@@ -96,7 +97,8 @@ impl Writer {
     /// One of the group is at fault, and nothing of it is written.
     fn write_apart(&mut self, publishes: Vec<Publish>, settles: Vec<Settle>, fault: &Fault) {
         if publishes.len() + settles.len() <= 1 {
-            return fail(publishes, settles, &fault.for_caller());
+            fail(publishes, Vec::new(), &fault.for_caller());
+            return settles.into_iter().for_each(|it| self.try_later(it, fault));
         }
         if publishes.is_empty() {
             for settle in settles {
@@ -112,7 +114,7 @@ impl Writer {
         }
     }
 
-    fn write_more(&mut self, publishes: Vec<Publish>, settles: Vec<Settle>) {
+    pub(super) fn write_more(&mut self, publishes: Vec<Publish>, settles: Vec<Settle>) {
         match self.shared.is_poisoned() {
             true => self.fail(publishes, settles),
             false => self.write(publishes, settles),

@@ -102,6 +102,9 @@ impl Writer {
         });
         match written {
             Ok(Some((done, kept))) => {
+                if !self.finds_its_files() {
+                    return Err(self.shared.check().err().unwrap_or_else(closed));
+                }
                 self.books.kept = kept;
                 self.upkeep.kept(size);
                 Ok(done)

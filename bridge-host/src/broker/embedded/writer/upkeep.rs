@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use super::Writer;
 use super::group::save_kept;
 use crate::broker::embedded::error::Fault;
+use crate::broker::embedded::presence::Presence;
 use crate::broker::embedded::publish::Publish;
 use crate::broker::embedded::retention::Removed;
 use crate::broker::embedded::store::{BUSY, data_version, in_transaction, now_ms};
@@ -85,6 +86,9 @@ impl Writer {
 
     /// Another process replays and drops dead letters.
     fn poll(&mut self) {
+        if let Some(Err(why)) = self.presence.as_mut().map(Presence::check_head) {
+            return self.shared.poison(&why);
+        }
         match data_version(&self.conn) {
             Ok(version) if version != self.upkeep.data_version => {
                 self.upkeep.data_version = version;
@@ -107,7 +111,7 @@ impl Writer {
             moved => moved,
         };
         match moved.map_err(|error| self.fault(&error)) {
-            Ok(_) => self.room.checkpointed(),
+            Ok(_) => self.checkpointed(),
             Err(Fault::Fatal(_)) => {}
             Err(Fault::Full(_)) if self.use_reserve() => {}
             Err(fault) => tracing::debug!("the WAL stays as it is for now: {fault:?}"),
@@ -116,8 +120,18 @@ impl Writer {
 
     /// Empties the WAL's file, unless it is being read.
     pub(super) fn truncate(&mut self) {
-        if let Err(error) = truncate(&self.conn) {
-            self.fault(&error);
+        match truncate(&self.conn) {
+            Ok(()) => self.checkpointed(),
+            Err(error) => {
+                self.fault(&error);
+            }
+        }
+    }
+
+    fn checkpointed(&mut self) {
+        self.room.checkpointed();
+        if let Some(presence) = &mut self.presence {
+            presence.checkpointed();
         }
     }
 

@@ -1,0 +1,133 @@
+//! Messages that cannot be read: each becomes a dead letter, so that those
+//! behind it are delivered. What is on disk stays as it is.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::oneshot;
+
+use super::feed::Feed;
+use super::fetch::{Fetched, Plan, Row, read_one};
+use super::settle::Settle;
+use crate::broker::{DeadLetter, Settlement};
+
+/// So many are read at once, each by itself.
+const MOST: usize = 32;
+
+/// A delivery whose message cannot be read.
+pub(super) struct Unreadable {
+    pub(super) seq: i64,
+    attempts: u32,
+    why: String,
+}
+
+impl Unreadable {
+    /// Gives it up. Whoever reads counts as having it in flight.
+    pub(super) fn settle(self, feed: &Arc<Feed>) -> Settle {
+        let Self { seq, attempts, why } = self;
+        tracing::error!(
+            subscription = feed.name,
+            seq,
+            "a message cannot be read, and becomes a dead letter: {why}"
+        );
+        Settle {
+            feed: Arc::clone(feed),
+            seq,
+            settlement: Settlement::DeadLetter(DeadLetter {
+                reason: format!("the stored message cannot be read: {why}"),
+                status: None,
+                attempts,
+                backtrace: None,
+                key: None,
+            }),
+            // It is in flight until it is written.
+            reply: Some(oneshot::channel().0),
+            failures: 0,
+        }
+    }
+}
+
+/// Whether the fault may be that of one row.
+pub(super) fn is_of_a_row(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error;
+    match error {
+        Error::SqliteFailure(failure, _) => failure.code == ErrorCode::DatabaseCorrupt,
+        Error::FromSqlConversionFailure(..)
+        | Error::IntegralValueOutOfRange(..)
+        | Error::InvalidColumnType(..)
+        | Error::Utf8Error(..) => true,
+        _ => false,
+    }
+}
+
+/// Reads what the plan says, each message by itself. An error means that the
+/// deliveries themselves cannot be read.
+pub(super) fn fetch(conn: &Connection, sub: i64, plan: &Plan) -> rusqlite::Result<Fetched> {
+    let mut fetched = Fetched::nothing(plan);
+    for seq in plan.wanted.iter().take(MOST) {
+        match sort(conn, sub, *seq, &mut fetched.unreadable)? {
+            Some(row) => fetched.wanted.push(row),
+            None if fetched.unreadable.last().is_some_and(|it| it.seq == *seq) => {}
+            None => fetched.wanted_gone.push(*seq),
+        }
+    }
+    let mut seqs = Vec::new();
+    if !plan.ordered {
+        seqs = due(conn, sub, plan)?;
+        // Whether more are due is found when these are out.
+        fetched.next_due = Some(plan.now);
+    }
+    let fresh = fresh(conn, sub, plan)?;
+    fetched.more = fresh.len() == MOST;
+    fetched.cursor = fresh.last().copied().unwrap_or(plan.cursor);
+    seqs.extend(fresh);
+    for seq in seqs {
+        if !plan.out.contains(&seq) {
+            let row = sort(conn, sub, seq, &mut fetched.unreadable)?;
+            fetched.rows.extend(row);
+        }
+    }
+    Ok(fetched)
+}
+
+/// The row of this number, unless it is gone or cannot be read.
+fn sort(
+    conn: &Connection,
+    sub: i64,
+    seq: i64,
+    unreadable: &mut Vec<Unreadable>,
+) -> rusqlite::Result<Option<Row>> {
+    match read_one(conn, sub, seq) {
+        Err(error) if is_of_a_row(&error) => {
+            let sql = "SELECT attempts FROM deliveries WHERE sub = ?1 AND seq = ?2";
+            let mut select = conn.prepare_cached(sql)?;
+            unreadable.push(Unreadable {
+                seq,
+                attempts: select.query_row([sub, seq], |row| row.get(0))?,
+                why: error.to_string(),
+            });
+            Ok(None)
+        }
+        read => read,
+    }
+}
+
+fn due(conn: &Connection, sub: i64, plan: &Plan) -> rusqlite::Result<Vec<i64>> {
+    let sql = "SELECT seq FROM deliveries INDEXED BY parked
+         WHERE sub = ?1 AND due > 0 AND due <= ?2 ORDER BY due LIMIT ?3";
+    let most = (MOST + plan.out.len()) as i64;
+    let mut select = conn.prepare_cached(sql)?;
+    let seqs = select.query_map([sub, plan.now, most], |row| row.get(0))?;
+    let seqs = seqs.collect::<rusqlite::Result<Vec<i64>>>()?;
+    let due = seqs.into_iter().filter(|seq| !plan.out.contains(seq));
+    Ok(due.take(MOST).collect())
+}
+
+fn fresh(conn: &Connection, sub: i64, plan: &Plan) -> rusqlite::Result<Vec<i64>> {
+    let sql = "SELECT seq FROM deliveries
+         WHERE sub = ?1 AND seq > ?2 AND (?3 OR due = 0) ORDER BY seq LIMIT ?4";
+    let mut select = conn.prepare_cached(sql)?;
+    let parameters = (sub, plan.cursor, plan.ordered, MOST as i64);
+    let seqs = select.query_map(parameters, |row| row.get(0))?;
+    seqs.collect()
+}
