@@ -111,9 +111,10 @@ fn check_order(links: &[Link<'_>], ending: Ending) -> Result<(), ComposeError> {
     };
     for pair in links.windows(2) {
         if pair[0].joint().is_none() {
-            return Err(ComposeError::PassesNothingOn {
-                file: pair[0].part.name.into(),
-                next: pair[1].part.name.into(),
+            let (file, next) = (pair[0].part.name.into(), pair[1].part.name.into());
+            return Err(match pair[0].only_answers() {
+                true => ComposeError::AnswersItself { file, next },
+                false => ComposeError::PassesNothingOn { file, next },
             });
         }
     }

@@ -6,6 +6,7 @@ mod github;
 mod javascript;
 pub mod nats;
 mod python;
+mod python_examples;
 mod wac;
 mod wasmtime;
 
@@ -29,6 +30,7 @@ pub fn ensure(root: &Path) -> Result {
 /// that it also runs in.
 pub fn others(root: &Path) -> Result {
     python::ensure(root)?;
+    python_examples::ensure(root)?;
     javascript::ensure(root)?;
     wasmtime::ensure(root)
 }

@@ -1,7 +1,8 @@
 //! One request and its response, over wasi:http 0.3. The body is written while
-//! the request is under way, beside a response that comes early.
+//! the request is under way, beside a response that comes early, and the response
+//! is read to its end: in one file a handler writes it, who must come to an end.
 
-use std::pin::{Pin, pin};
+use std::pin::pin;
 
 use crate::failure;
 use crate::wasi::clocks::monotonic_clock::wait_for;
@@ -10,18 +11,29 @@ use crate::wasi::http::types::{
     ErrorCode, Fields, Method, Request as Outgoing, RequestOptions, Response, Scheme, Trailers,
 };
 use crate::{wit_future, wit_stream};
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, join, select};
 use mapping::{Failed, Request, Settings, Transport};
-use wit_bindgen::rt::async_support::{FutureWriter, StreamReader, StreamResult, StreamWriter};
+use wit_bindgen::rt::async_support::{
+    FutureReader, FutureWriter, StreamReader, StreamResult, StreamWriter,
+};
 
 /// The most that is read of a response, for the text of an error.
 const EXCERPT: usize = 1024;
 
-/// How much of a response is read at once, to be thrown away.
-const CHUNK: usize = 64 << 10;
+/// How much of a response is read at once, to be thrown away: the first time,
+/// and as soon as there was more.
+const CHUNKS: [usize; 2] = [1 << 10, 16 << 10];
 
-/// How long that may take, in nanoseconds: a status is enough to go by.
+/// How long the text of an error may take, in nanoseconds: a status is enough
+/// to go by.
 const PATIENCE: u64 = 200_000_000;
+
+/// How long the rest of a refusal may take, in nanoseconds.
+const REST: u64 = 1_000_000_000;
+
+/// How long the body of a success may take where there is no timeout, in
+/// nanoseconds.
+const WHOLE: u64 = 30_000_000_000;
 
 /// Sends the request and judges what came back.
 pub async fn run(settings: &Settings, request: Request) -> Result<(), Failed> {
@@ -34,10 +46,17 @@ pub async fn run(settings: &Settings, request: Request) -> Result<(), Failed> {
     };
     let answer = answer.map_err(|code| failure::name(settings, code))?;
     let status = answer.get_status_code();
-    match (settings.judge(status, b""), taken) {
-        (Ok(()), Some(taken)) => taken.judge(),
-        (Ok(()), None) => upload_beside(upload, answer).await,
-        (Err(_), _) => settings.judge(status, &excerpt(answer).await),
+    if settings.judge(status, b"").is_err() {
+        return settings.judge(status, &excerpt(answer).await);
+    }
+    let rest = within(time_of(settings), Answered::of(answer).run_out());
+    match taken {
+        Some(taken) => {
+            taken.judge()?;
+            rest.await;
+            Ok(())
+        }
+        None => join(upload, rest).await.0.judge(),
     }
 }
 
@@ -123,42 +142,74 @@ async fn upload(data: Vec<u8>, mut body: StreamWriter<u8>, end: End) -> Taken {
     Taken::Whole
 }
 
-/// Writes what is left to an endpoint that answers as it reads. Of its
-/// response nothing is wanted, but that it can be written.
-async fn upload_beside(
-    upload: Pin<&mut impl Future<Output = Taken>>,
-    answer: Response,
-) -> Result<(), Failed> {
-    let mut answered = consume(answer);
-    let drain = pin!(async {
-        while let (StreamResult::Complete(_), _) = answered.read(Vec::with_capacity(CHUNK)).await {}
-    });
-    let taken = match select(upload, drain).await {
-        Either::Left((taken, _)) => taken,
-        Either::Right(((), upload)) => upload.await,
-    };
-    taken.judge()
-}
-
-/// What the response says, as far as it does so at once.
+/// What the response says, as far as it does so at once. The rest is read, too.
 async fn excerpt(answer: Response) -> Vec<u8> {
     let mut read = Vec::with_capacity(EXCERPT);
-    let mut stream = consume(answer);
-    let mut late = pin!(wait_for(PATIENCE));
-    while read.len() < EXCERPT {
-        let more = pin!(stream.read(Vec::with_capacity(EXCERPT - read.len())));
-        match select(more, late.as_mut()).await {
-            Either::Left(((StreamResult::Complete(_), mut more), _)) => read.append(&mut more),
-            _ => break,
+    let mut answered = Answered::of(answer);
+    within(PATIENCE, async {
+        while read.len() < EXCERPT {
+            let room = Vec::with_capacity(EXCERPT - read.len());
+            match answered.read(room).await {
+                Some(mut more) => read.append(&mut more),
+                None => break,
+            }
         }
-    }
+    })
+    .await;
+    within(REST, answered.run_out()).await;
     read
 }
 
-fn consume(answer: Response) -> StreamReader<u8> {
-    let (_, done) = wit_future::new(|| Ok(()));
-    let (stream, _) = Response::consume_body(answer, done);
-    stream
+/// Does it for no longer than this, in nanoseconds.
+async fn within(limit: u64, doing: impl Future<Output = ()>) {
+    select(pin!(doing), pin!(wait_for(limit))).await;
+}
+
+/// How long the body of a success may take.
+fn time_of(settings: &Settings) -> u64 {
+    let timeout = settings.timeout.map(|it| u64::try_from(it.as_nanos()));
+    timeout.map_or(WHOLE, |it| it.unwrap_or(u64::MAX))
+}
+
+/// What comes behind the head of a response.
+struct Answered {
+    /// `None` once it ended: it is not to be read again then.
+    body: Option<StreamReader<u8>>,
+    end: FutureReader<Result<Option<Trailers>, ErrorCode>>,
+}
+
+impl Answered {
+    fn of(answer: Response) -> Self {
+        let (_, done) = wit_future::new(|| Ok(()));
+        let (body, end) = Response::consume_body(answer, done);
+        Self {
+            body: Some(body),
+            end,
+        }
+    }
+
+    /// More of the body, while there is more.
+    async fn read(&mut self, room: Vec<u8>) -> Option<Vec<u8>> {
+        match self.body.as_mut()?.read(room).await {
+            (StreamResult::Complete(_), read) => Some(read),
+            _ => {
+                self.body = None;
+                None
+            }
+        }
+    }
+
+    /// Reads it to its end, trailers included, so that a handler that writes it
+    /// can go on. How it ends is no matter: the status is what counts.
+    async fn run_out(mut self) {
+        let mut room = Vec::with_capacity(CHUNKS[0]);
+        while let Some(mut read) = self.read(room).await {
+            read.clear();
+            read.reserve(CHUNKS[1]);
+            room = read;
+        }
+        _ = self.end.await;
+    }
 }
 
 fn early() -> Failed {

@@ -63,8 +63,9 @@ impl Settings {
             Verdict::DeadLetter => Failed::Other,
         };
         let mut text = format!("{} answered {status}", self.endpoint);
-        if let (300..=399, Verdict::DeadLetter) = (status, verdict) {
-            text.push_str(" (redirects are not followed: set to.url to where it leads)");
+        // Of the others no client follows any: 304 is no redirect.
+        if let (301..=303 | 307 | 308, Verdict::DeadLetter) = (status, verdict) {
+            text.push_str(" (redirects are not followed: let `to` name where it leads)");
         }
         let said = excerpt(body);
         if !said.is_empty() {
@@ -157,8 +158,12 @@ mod tests {
             settings.judge(410, b""),
             Err(Failed::Other("https://h answered 410".into()))
         );
-        let moved = settings.judge(301, b"");
-        assert!(matches!(moved, Err(Failed::Other(text)) if text.contains("set to.url")));
+        for (status, is_redirect) in [(301, true), (308, true), (300, false), (304, false)] {
+            let Err(Failed::Other(text)) = settings.judge(status, b"") else {
+                panic!("{status}");
+            };
+            assert_eq!(text.contains("let `to` name"), is_redirect, "{text}");
+        }
     }
 
     #[test]

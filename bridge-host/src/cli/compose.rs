@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use super::{output, report};
 use crate::compose::{ComposeError, Part, compose_open, compose_to_http};
+use crate::guest::contract::{Contract, ContractError};
 
 /// Make one component of several, as the config's `chain` does
 #[derive(clap::Args)]
@@ -29,6 +30,8 @@ enum Error {
     Read(PathBuf, std::io::Error),
     #[error(transparent)]
     Compose(#[from] ComposeError),
+    #[error(transparent)]
+    Contract(#[from] ContractError),
     #[error(transparent)]
     Output(#[from] output::OutputError),
 }
@@ -57,7 +60,13 @@ fn compose(args: &Args) -> Result<usize, Error> {
         true => compose_open(&parts)?,
         false => compose_to_http(&parts)?,
     };
+    let name = args.output.display().to_string();
+    let contract = Contract::read(&name, &whole)?;
     output::write(&args.output, &whole)?;
+    // Other hosts may have what this one has not.
+    if let Err(missing) = contract.startable() {
+        eprintln!("warning: {missing}");
+    }
     Ok(whole.len())
 }
 

@@ -23,11 +23,23 @@ pub enum ComposeError {
         /// The one after it.
         next: String,
     },
+    /// An HTTP handler that something follows.
+    #[error(
+        "{file} answers HTTP requests itself: it does not import wasi:http/handler@0.3, so that {next} \
+         after it would never get a request; put {file} last"
+    )]
+    AnswersItself {
+        /// The part.
+        file: String,
+        /// The one after it.
+        next: String,
+    },
     /// The last part passes messages on.
     #[error(
         "{file} is the last of the chain and passes messages on: it imports \
          wasi:messaging/incoming-handler@0.2.0-draft, and nothing follows; \
-         let the adapter or another component that handles messages follow it"
+         set `to`, the endpoint that gets what the chain passes on, \
+         or let another component that handles messages follow it"
     )]
     NothingFollows {
         /// The part.

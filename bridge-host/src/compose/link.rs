@@ -61,7 +61,7 @@ impl<'a> Link<'a> {
     }
 
     /// It takes requests and no messages.
-    fn only_answers(&self) -> bool {
+    pub(super) fn only_answers(&self) -> bool {
         self.contract.face().is_none() && self.contract.http_handler().is_some()
     }
 }

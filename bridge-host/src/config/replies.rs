@@ -49,7 +49,8 @@ pub(super) fn check(value: &Value<'_>, subscription: &Subscription) {
     let Some(reply_to) = &subscription.reply_to else {
         return;
     };
-    if subscription.endpoint.is_none() {
+    // An endpoint that could not be read has a fault of its own.
+    if subscription.endpoint.is_none() && !subscription.places.contains_key("to") {
         value.reader.fault(
             value.key_span.clone(),
             "there is a `reply_to`, and no `to` that would answer",

@@ -29,7 +29,7 @@ use crate::message::MessageId;
 /// A component that is ready to handle messages.
 pub struct Component {
     face: Face,
-    /// It has everything within it that it does with a message.
+    /// What it does with a message may stay within it.
     contained: bool,
 }
 
@@ -62,7 +62,7 @@ impl Component {
                 Face::Asynchronous(Crowd::new(mould))
             }
         };
-        let contained = !handler.requests && !handler.produces;
+        let contained = handler.contained;
         Ok(Self { face, contained })
     }
 

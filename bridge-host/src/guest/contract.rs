@@ -5,9 +5,12 @@
 mod compare;
 mod error;
 mod http;
+mod inner;
 mod interface;
+mod linked;
 mod messages;
 mod model;
+mod module;
 mod reach;
 mod shape;
 mod standard;
@@ -17,8 +20,13 @@ pub use compare::{Difference, differences};
 pub use error::{ContractError, Direction, Fault};
 pub use http::{Answering, HttpFace};
 pub use interface::{Function, Interface, TypeDefinition};
+pub use linked::Missing;
+pub(super) use linked::{LOGGING, SETTINGS};
+#[cfg(test)]
+pub(super) use linked::{WASI_0_2, WASI_0_3};
 pub use messages::{Handler, MessageFace};
 pub use model::Model;
+pub use module::ModuleKind;
 pub use reach::Reach;
 pub use shape::Shape;
 pub use standard::{ASYNC_HANDLER, HANDLER, PRODUCER, REQUEST_REPLY, TYPES, standard};
@@ -34,6 +42,8 @@ pub struct Contract {
     pub imports: Vec<Interface>,
     /// In the component's order.
     pub exports: Vec<Interface>,
+    /// An HTTP handler is part of it, so that its requests may stay within.
+    pub has_inner_handler: bool,
 }
 
 impl Contract {
@@ -48,10 +58,14 @@ impl Contract {
             DecodedWasm::WitPackage(..) => Err(ContractError::WitPackage { file: file.into() }),
             DecodedWasm::Component(resolve, world) => {
                 let world = &resolve.worlds[world];
+                let exports = interface::all(&resolve, &world.exports);
+                // Nothing else is made into one with the asynchronous adapter.
+                let is_asynchronous = exports.iter().any(|it| it.name == ASYNC_HANDLER);
                 Ok(Self {
                     file: file.into(),
                     imports: interface::all(&resolve, &world.imports),
-                    exports: interface::all(&resolve, &world.exports),
+                    exports,
+                    has_inner_handler: is_asynchronous && inner::has_http_handler(bytes),
                 })
             }
         }
@@ -64,7 +78,8 @@ impl Contract {
         match bytes {
             [b'\0', b'a', b's', b'm', _, _, 1, 0, ..] => Ok(()),
             [b'\0', b'a', b's', b'm', _, _, 0, 0, ..] => {
-                Err(ContractError::CoreModule { file: file() })
+                let kind = ModuleKind::of(bytes);
+                Err(ContractError::CoreModule { file: file(), kind })
             }
             [] => Err(ContractError::Empty { file: file() }),
             _ => Err(ContractError::NotWasm { file: file() }),

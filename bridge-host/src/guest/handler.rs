@@ -2,6 +2,7 @@
 //! of its own for each. What it answers is not judged here.
 
 mod incoming;
+mod outlet;
 mod service;
 mod unread;
 
@@ -51,21 +52,24 @@ trait Answers: Ready {
     /// What an instance answers with in place of a response.
     type Code: Into<Error> + Send + 'static;
 
-    /// Has an instance answer a request, and finish what it does after it.
-    /// The answer goes out as soon as it is there.
+    /// Has an instance answer a request, and finish what it does after it. The
+    /// answer goes out as soon as it is there. An error is a trap.
     fn answer(
         instance: &mut Instance<Self::Bindings>,
         request: Request<WasiBody>,
         answer: oneshot::Sender<Result<Response<WasiBody>, Self::Code>>,
-    ) -> impl Future<Output = Result<()>> + Send;
+    ) -> impl Future<Output = Result<Result<(), Failure>>> + Send;
 }
 
 /// Why there is no response.
 pub(super) enum NoAnswer {
     /// The handler did not come to set one.
     Failed(Failure),
-    /// It set an error in place of one.
-    Answered(Error),
+    /// It set an error in place of one, maybe because of what it asked itself.
+    Answered {
+        error: Error,
+        during: Option<String>,
+    },
 }
 
 /// An instance that is kept for one request.
@@ -147,7 +151,8 @@ async fn send<R: Answers>(
     at_once: bool,
 ) -> Result<(Response<WasiBody>, Running), NoAnswer> {
     let left = deadline.saturating_duration_since(Instant::now());
-    instance.begin(id, left);
+    let trace = instance.begin(id, left);
+    instance.store.data_mut().hooks.of_handler = true;
     let reused = (instance.calls() > 1).then(|| lease.pool());
     let (sender, mut receiver) = oneshot::channel();
     let run = run(lease, instance, request, sender);
@@ -165,7 +170,11 @@ async fn send<R: Answers>(
         Some(Ok(response)) => Ok((response, running)),
         Some(Err(code)) => {
             let _ = timeout(GRACE, running.ended()).await;
-            Err(NoAnswer::Answered(code.into()))
+            let last = trace.take_exchanges().pop();
+            Err(NoAnswer::Answered {
+                error: code.into(),
+                during: last.and_then(|it| it.result.err()),
+            })
         }
         None => {
             let printed = running.printed().await?;
@@ -190,12 +199,13 @@ async fn run<R: Answers>(
         metered(call, limits.compute).await
     };
     match ended {
-        Ok(Ok(())) => {
+        Ok(Ok(Ok(()))) => {
             let printed = instance.store.data().last_lines();
             instance.store.data().end_lines();
             lease.give_back(instance);
             Ok(printed)
         }
+        Ok(Ok(Err(failure))) => Err(failure),
         Ok(Err(trap)) => Err(instance.failure(trap, &limits)),
         Err(OutOfCompute) => Err(instance.failed(Failure::OutOfCompute(limits.compute))),
     }

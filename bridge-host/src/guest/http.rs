@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
+use http::uri::Authority;
 use http::{HeaderName, Method, Request, Response};
 use http_body_util::BodyExt;
 use tokio::time::timeout;
@@ -16,11 +17,11 @@ use super::body::Upload;
 use super::calls::Calls;
 use super::endpoint::Endpoint;
 use super::handler::{HttpHandler, NoAnswer, Running};
-use super::outcome::Failure;
+use super::host_body::HostBodies;
 use super::response::Open;
 use super::settings::Limits;
 use super::time::Waits;
-use super::trace::UnderWay;
+use super::trace::{Cause, Place, UnderWay};
 use crate::http::{Allow, Client, HttpError, Options, ResponseBody, Sending};
 use crate::message::MessageId;
 
@@ -32,6 +33,10 @@ pub(super) struct Hooks {
     /// How much the host keeps of a body until it is sent, in bytes: two of these.
     chunk: usize,
     pub(super) calls: Calls,
+    /// Those that the host writes into the store.
+    pub(super) bodies: HostBodies,
+    /// The store is an HTTP handler's, whose own requests are told by their host.
+    pub(super) of_handler: bool,
 }
 
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -77,8 +82,28 @@ impl Way {
 /// Why there is no response: for the record, and for the component.
 struct Failed {
     why: String,
-    failure: Option<Failure>,
+    cause: Cause,
     error: Error,
+}
+
+impl Failed {
+    /// Goes into the record; what is left is for the component. A handler's own
+    /// requests are told with the host that was `asked`.
+    fn recorded(
+        mut self,
+        place: &Place,
+        asked: Option<Authority>,
+        endpoint: Option<&Endpoint>,
+    ) -> Error {
+        if let Some(host) = asked {
+            self.why = format!("calling {host}: {}", self.why);
+        }
+        if let (Cause::Answered(prefix), Some(endpoint)) = (&mut self.cause, endpoint) {
+            *prefix = format!("{}: ", endpoint.settings.endpoint);
+        }
+        place.failed(self.why, self.cause);
+        self.error
+    }
 }
 
 impl Hooks {
@@ -97,6 +122,8 @@ impl Hooks {
             chunk: usize::try_from(share)
                 .map_or(MAX_CHUNK, |share| share.clamp(MIN_CHUNK, MAX_CHUNK)),
             calls: Calls::none(),
+            bodies: HostBodies::default(),
+            of_handler: false,
         }
     }
 
@@ -157,6 +184,7 @@ impl Hooks {
             wanted.before = place.asked_for(&wanted.id);
         }
         let to_head = request.method() == Method::HEAD;
+        let asked = self.of_handler.then(|| request.uri().authority().cloned());
         let upload = upload.filter(|_| !self.calls.are_shared());
         let mut way = match handler {
             Some(handler) => {
@@ -176,10 +204,8 @@ impl Hooks {
                 }
                 Way::Network(Err(error)) => Err(failed(error.clone())),
             };
-            let (response, running) = answer.map_err(|failed| {
-                place.failed(failed.why, failed.failure);
-                failed.error
-            })?;
+            let (response, running) =
+                answer.map_err(|it| it.recorded(&place, asked.flatten(), endpoint.as_deref()))?;
             place.answered(&response);
             let status = response.status().as_u16();
             let wanted = wanted.filter(|_| endpoint.is_some_and(|it| it.is_success(status)));
@@ -217,7 +243,11 @@ impl WasiHttpHooks for Hooks {
         _: Io,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let (_, sending) = self.send(request, options, None);
-        Box::new(async move { Ok((sending.await?, Box::new(async { Ok(()) }) as Io)) })
+        let open = self.bodies.open();
+        Box::new(async move {
+            let response = sending.await?.map(|body| open.of(body));
+            Ok((response, Box::new(async { Ok(()) }) as Io))
+        })
     }
 }
 
@@ -240,7 +270,7 @@ fn answered(
 fn failed(error: HttpError) -> Failed {
     Failed {
         why: error.to_string(),
-        failure: None,
+        cause: Cause::Transport,
         error: lower(error),
     }
 }
@@ -266,17 +296,20 @@ async fn ask(
             Err(Failed {
                 error: Error::InternalError(Some(format!("in the HTTP handler: {why}"))),
                 why,
-                failure: Some(failure),
+                cause: Cause::Handler(failure),
             })
         }
-        Ok(Err(NoAnswer::Answered(error))) => Err(Failed {
-            why: format!("the HTTP handler answered with an error: {error}"),
-            failure: None,
-            error,
-        }),
+        Ok(Err(NoAnswer::Answered { error, during })) => {
+            let during = during.map_or(String::new(), |it| format!(" while {it}"));
+            Err(Failed {
+                why: format!("the HTTP handler answered with the error \"{error}\"{during}"),
+                cause: Cause::Answered(String::new()),
+                error,
+            })
+        }
         Err(_) => Err(Failed {
             why: format!("the HTTP handler gave no response within {limit:?}"),
-            failure: None,
+            cause: Cause::Transport,
             error: Error::HttpResponseTimeout,
         }),
     }

@@ -1,6 +1,7 @@
 //! One instance in its store: how it is made and limited, and what its end
 //! tells. How it is called is the matter of those who know its bindings.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,7 +9,6 @@ use std::time::Duration;
 
 use wasmtime::component::{InstancePre, ResourceTableError};
 use wasmtime::{Engine, PoolConcurrencyLimitError, Result, Store, WasmBacktrace};
-use wasmtime_wasi_config::WasiConfigVariables;
 
 use super::budget::Budget;
 use super::calls::CallState;
@@ -74,7 +74,7 @@ pub(super) struct Mould<R> {
     name: String,
     ready: R,
     environment: Environment,
-    config: Arc<WasiConfigVariables>,
+    settings: Arc<BTreeMap<String, String>>,
     shared: Shared,
 }
 
@@ -95,7 +95,7 @@ impl<R: Ready> Mould<R> {
         Ok(Self {
             name: name.into(),
             ready: R::of(ready)?,
-            config: Arc::new(environment.settings.clone().into_iter().collect()),
+            settings: Arc::new(environment.settings.clone()),
             environment,
             shared,
         })
@@ -147,8 +147,8 @@ impl<R: Ready> Mould<R> {
     }
 
     fn store(&self) -> Result<Store<State>> {
-        let config = self.config.clone();
-        let state = State::new(&self.name, &self.environment, config, &self.shared)?;
+        let settings = self.settings.clone();
+        let state = State::new(&self.name, &self.environment, settings, &self.shared)?;
         let mut store = Store::new(self.ready.engine(), state);
         store.limiter(|state| &mut state.limiter);
         let most = self.environment.max_resources();

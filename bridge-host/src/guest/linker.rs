@@ -1,13 +1,15 @@
 //! All that a component may import: wasi:messaging and wasi:http of ours,
-//! wasi:config, and the whole of wasi:cli with nothing granted behind it.
+//! wasi:config, wasi:logging, and the whole of wasi:cli with nothing granted behind it.
 
 use wasmtime::component::{HasData, Linker};
 use wasmtime::{Engine, Result};
 
 use super::concurrent;
+use super::config_store;
 use super::contract::{Model, Shape};
 use super::draft;
 use super::fields;
+use super::logging;
 use super::messaging;
 use super::outgoing;
 use super::state::State;
@@ -28,7 +30,8 @@ pub(super) fn linker(engine: &Engine, model: Model, shape: Shape) -> Result<Link
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     outgoing::add_to_linker(&mut linker)?;
     fields::add_to_linker(&mut linker)?;
-    wasmtime_wasi_config::add_to_linker(&mut linker, State::config)?;
+    config_store::add_to_linker(&mut linker)?;
+    logging::add_to_linker(&mut linker)?;
     match shape {
         Shape::Published => messaging::add_to_linker(&mut linker)?,
         Shape::Draft => draft::add_to_linker(&mut linker)?,
@@ -45,3 +48,6 @@ pub(super) fn linker(engine: &Engine, model: Model, shape: Shape) -> Result<Link
     }
     Ok(linker)
 }
+
+#[cfg(test)]
+mod tests;

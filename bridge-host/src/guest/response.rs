@@ -20,7 +20,7 @@ use super::endpoint::Wanted;
 use super::handler::{GRACE, Running};
 use super::messaging::ID_KEY;
 use super::outcome::{CallResult, Failure, Reply};
-use super::trace::Trace;
+use super::trace::{Cause, Trace};
 use crate::message::Message;
 
 /// A response whose end is waited for.
@@ -162,10 +162,10 @@ pub(super) async fn conclude(
     left: Duration,
     limit: Duration,
 ) -> Vec<Reply> {
-    if let CallResult::Connection(_) = result
-        && let Some(failure) = trace.take_failure()
+    if let CallResult::Connection(_) | CallResult::Other(_) = result
+        && let Some((cause, why)) = trace.take_cause()
     {
-        *result = Failure::InHandler(Box::new(failure)).into();
+        blame(result, cause, why);
     }
     let open = trace.take_open();
     if open.is_empty() {
@@ -181,6 +181,21 @@ pub(super) async fn conclude(
         _ => drop(timeout(left.min(GRACE), finish(open)).await),
     }
     Vec::new()
+}
+
+/// Tells of an HTTP handler what the component, which asked it, cannot know.
+fn blame(result: &mut CallResult, cause: Cause, why: String) {
+    match (result, cause) {
+        (result @ CallResult::Connection(_), Cause::Handler(failure)) => {
+            *result = Failure::InHandler(Box::new(failure)).into();
+        }
+        (CallResult::Connection(text) | CallResult::Other(text), Cause::Answered(prefix))
+            if text.starts_with(&prefix) =>
+        {
+            *text = why;
+        }
+        _ => {}
+    }
 }
 
 async fn finish(all: Vec<Open>) -> Result<Vec<Reply>, CallResult> {

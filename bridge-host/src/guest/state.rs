@@ -7,7 +7,6 @@ use std::sync::Arc;
 use wasmtime::Result;
 use wasmtime::component::{GuestTaskId, ResourceTable};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
 use wasmtime_wasi_http::{WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::budget::{Budget, Limiter};
@@ -85,14 +84,15 @@ pub(super) struct State {
     printed: [LogStream; 2],
     wasi: WasiCtx,
     http: WasiHttpCtx,
-    config: Arc<WasiConfigVariables>,
+    /// What `wasi:config/store` answers.
+    pub(super) settings: Arc<BTreeMap<String, String>>,
 }
 
 impl State {
     pub(super) fn new(
         name: &str,
         environment: &Environment,
-        config: Arc<WasiConfigVariables>,
+        settings: Arc<BTreeMap<String, String>>,
         shared: &Shared,
     ) -> Result<Self> {
         let mut table = ResourceTable::new();
@@ -114,7 +114,7 @@ impl State {
             wasi: wasi(&printed, &environment.grant)?,
             printed,
             http,
-            config,
+            settings,
         })
     }
 
@@ -169,13 +169,15 @@ impl State {
         self.printed[1].last_lines()
     }
 
+    /// A line of the log beside what the component prints.
+    pub(super) fn log(&self, line: &str) {
+        let [_, stderr] = &self.printed;
+        stderr.line(line);
+    }
+
     /// A call ends, and with it what it printed.
     pub(super) fn end_lines(&self) {
         self.printed.iter().for_each(LogStream::end_line);
-    }
-
-    pub(super) fn config(&mut self) -> WasiConfig<'_> {
-        WasiConfig::new(&self.config)
     }
 }
 

@@ -64,6 +64,13 @@ impl LogStream {
         };
     }
 
+    /// Takes a whole line.
+    pub(super) fn line(&self, line: &str) {
+        self.end_line();
+        self.0.take(line.as_bytes());
+        self.0.take(b"\n");
+    }
+
     /// A line that is not ended is one all the same, where a call ends.
     pub(super) fn end_line(&self) {
         self.0.end_line(&mut self.0.lock());

@@ -38,8 +38,19 @@ struct Inner {
     under_way: UnderWay,
     /// The ids of requests whose responses become messages.
     asked: Vec<MessageId>,
-    /// How an HTTP handler ended in the last exchange, where it gave no answer.
-    failure: Option<Failure>,
+    /// Why the last exchange had no response, and what was recorded of it.
+    cause: Option<(Cause, String)>,
+}
+
+/// What is to blame for an exchange without a response.
+pub(super) enum Cause {
+    /// The network, or the time.
+    Transport,
+    /// An HTTP handler in process, which ended without an answer.
+    Handler(Failure),
+    /// One that set an error. The adapter, which knows the error's name alone,
+    /// begins its own words for it like this.
+    Answered(String),
 }
 
 /// The place of one exchange in the record.
@@ -54,7 +65,7 @@ impl Trace {
     /// An exchange begins.
     pub(super) fn begin(&self) -> Place {
         let mut inner = self.lock();
-        inner.failure = None;
+        inner.cause = None;
         inner.exchanges.push(Exchange {
             result: Err("not answered".into()),
             retry_after: None,
@@ -84,9 +95,9 @@ impl Trace {
         std::mem::take(&mut self.lock().open)
     }
 
-    /// How an HTTP handler ended in the last exchange, where it gave no answer.
-    pub(super) fn take_failure(&self) -> Option<Failure> {
-        self.lock().failure.take()
+    /// Why the last exchange had no response, and what was recorded of it.
+    pub(super) fn take_cause(&self) -> Option<(Cause, String)> {
+        self.lock().cause.take()
     }
 
     /// Its waits for instances of others.
@@ -118,12 +129,12 @@ impl Place {
         );
     }
 
-    /// There is no response, and why; `failure` is the HTTP handler's.
-    pub(super) fn failed(&self, mut why: String, failure: Option<Failure>) {
+    /// There is no response, and why.
+    pub(super) fn failed(&self, mut why: String, cause: Cause) {
         why.truncate(why.floor_char_boundary(LONGEST_REASON));
         why.shrink_to_fit();
-        self.set(Err(why), None);
-        self.trace.lock().failure = failure;
+        self.set(Err(why.clone()), None);
+        self.trace.lock().cause = Some((cause, why));
     }
 
     /// Has the exchange count as under way for as long as this is kept.

@@ -32,7 +32,26 @@ pub fn composition(subscription: &Subscription) -> Result<Composed, Subscription
         (bytes, contract) = sent_to_endpoints(subscription, contract, &bytes)?;
     }
     let handler = contract.complete()?;
+    startable(&contract, subscription.parts.files())?;
     Ok(Composed { bytes, handler })
+}
+
+/// Whether the host has all that a composition of these files imports. Where it
+/// does not, the error names the file that imports it.
+fn startable<'a>(
+    whole: &Contract,
+    files: impl IntoIterator<Item = &'a PathBuf>,
+) -> Result<(), SubscriptionError> {
+    let Some(missing) = whole.missing().next() else {
+        return Ok(());
+    };
+    for file in files {
+        let (_, part) = read(file)?;
+        if part.import(&missing.import).is_some() {
+            part.startable()?;
+        }
+    }
+    Ok(whole.startable()?)
 }
 
 fn sent_to_endpoints(
@@ -76,6 +95,9 @@ impl Composed {
 
 /// A chain; with an adapter, where it is `to_http`.
 fn chain(files: &[PathBuf], to_http: bool) -> Result<(Vec<u8>, Contract), SubscriptionError> {
+    for file in files {
+        read(file)?.1.in_chain()?;
+    }
     let files: Vec<_> = files.iter().collect();
     match to_http {
         true => joined(&files, to_endpoint),
@@ -102,14 +124,17 @@ fn joined(
 
 /// The HTTP handler that is a subscription's endpoint, behind its middlewares.
 pub fn handler(handler: &config::Handler) -> Result<(Vec<u8>, Answering), SubscriptionError> {
-    let (mut bytes, contract) = read(&handler.file)?;
-    let mut answering = contract.answering()?;
+    let (mut bytes, mut contract) = read(&handler.file)?;
+    contract.answering()?;
+    let files: Vec<_> = handler.through.iter().chain([&handler.file]).collect();
     if !handler.through.is_empty() {
-        let files = handler.through.iter().chain([&handler.file]);
-        let files: Vec<_> = files.collect();
-        let (whole, contract) = joined(&files, compose_open)?;
-        (bytes, answering) = (whole, contract.answering()?);
+        for file in &handler.through {
+            read(file)?.1.http_middleware()?;
+        }
+        (bytes, contract) = joined(&files, compose_open)?;
     }
+    let answering = contract.answering()?;
+    startable(&contract, files)?;
     Ok((bytes, answering))
 }
 

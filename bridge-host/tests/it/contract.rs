@@ -118,6 +118,7 @@ fn what_a_component_may_be_used_as() {
         passes_on: true,
         produces: false,
         requests: false,
+        contained: true,
         ..Handler::ADAPTER
     };
     assert_eq!(read(&middleware).unwrap().handler(), Ok(passes_on));

@@ -8,6 +8,7 @@ mod granted;
 mod memory;
 mod replies;
 mod trailers;
+mod upstreams;
 mod waiting;
 
 use crate::harness::{Bridge, Endpoint, guest};

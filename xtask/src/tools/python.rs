@@ -9,7 +9,7 @@ use super::{example, is_newer, need};
 use crate::workspace::{self, say};
 use crate::{Result, guests};
 
-const PACKAGE: &str = "componentize-py==0.25.1";
+pub const PACKAGE: &str = "componentize-py==0.25.1";
 
 /// The example, whose own script uses the same environment.
 const EXAMPLE: &str = "examples/handler/python";

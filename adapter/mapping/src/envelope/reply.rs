@@ -13,6 +13,8 @@ use crate::{Message, header};
 
 /// The key of the status.
 const STATUS: &str = "status";
+/// The header whose values are no list: a comma may be part of one (RFC 6265, 3).
+const COOKIE: &str = "set-cookie";
 /// In front of the attributes of a CloudEvent.
 const CE: &str = "ce-";
 /// The media type of an event that is all in the body.
@@ -33,6 +35,7 @@ pub fn reply<'a>(
         match metadata.iter_mut().find(|(known, _)| *known == key) {
             Some(_) if key == STATUS => {}
             // Headers may repeat, keys may not.
+            Some(_) if key == COOKIE => metadata.push((free(&metadata, COOKIE), value)),
             Some((_, known)) => {
                 known.push_str(", ");
                 known.push_str(&value);
@@ -51,6 +54,14 @@ pub fn reply<'a>(
         decode_attributes(&mut message.metadata);
     }
     message
+}
+
+/// A key for one more value of that name: `name#2`, `name#3`, as for the headers
+/// of NATS.
+fn free(metadata: &[(String, String)], name: &str) -> String {
+    let mut keys = (2..).map(|n| format!("{name}#{n}"));
+    let is_free = |key: &String| metadata.iter().all(|(known, _)| known != key);
+    keys.find(is_free).expect("there is no end to them")
 }
 
 fn is_structured(message: &Message) -> bool {
@@ -143,7 +154,10 @@ mod tests {
                 ("message-topic", "not.this"),
                 ("order%20id*", "UTF-8''%C3%BC"),
                 ("set-cookie", "a"),
-                ("set-cookie", "b"),
+                ("vary", "c"),
+                ("vary", "d"),
+                ("set-cookie", "b; expires=Mon, 30 Nov 2026 08:00:00 GMT"),
+                ("set-cookie", "c"),
                 ("status", "lies"),
             ],
             "ok",
@@ -151,7 +165,14 @@ mod tests {
         assert_eq!(message.topic, "");
         assert_eq!(message.content_type.as_deref(), Some("text/plain"));
         assert_eq!(message.data, b"ok");
-        let metadata = [("status", "201"), ("order id", "ü"), ("set-cookie", "a, b")];
+        let metadata = [
+            ("status", "201"),
+            ("order id", "ü"),
+            ("set-cookie", "a"),
+            ("vary", "c, d"),
+            ("set-cookie#2", "b; expires=Mon, 30 Nov 2026 08:00:00 GMT"),
+            ("set-cookie#3", "c"),
+        ];
         let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned()));
         assert_eq!(message.metadata, metadata);
     }

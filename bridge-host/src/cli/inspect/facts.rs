@@ -85,18 +85,30 @@ impl Import {
 }
 
 fn uses(file: &str, contract: &Contract) -> (Vec<Use>, Option<String>) {
-    let answers = contract.answers().is_ok().then(|| Use {
-        role: "an endpoint in process: it answers HTTP requests",
-        config: format!("to = {{ component = {file:?}, path = \"/\" }}"),
-    });
-    match contract.handler() {
-        Ok(handler) => {
-            let uses = std::iter::once(of_messages(file, handler));
-            (uses.chain(answers).collect(), None)
-        }
-        Err(_) if answers.is_some() => (answers.into_iter().collect(), None),
-        Err(error) => (Vec::new(), Some(error.to_string())),
+    let handler = contract.handler();
+    if let Err(missing) = contract.startable() {
+        let other = handler
+            .err()
+            .filter(|it| matches!(it, ContractError::OtherVersion { .. }));
+        return (Vec::new(), Some(other.unwrap_or(missing).to_string()));
     }
+    let mut uses = Vec::new();
+    if let Ok(handler) = &handler {
+        uses.push(of_messages(file, *handler));
+    }
+    if contract.http_middleware().is_ok() {
+        uses.push(Use {
+            role: "an HTTP middleware: it stands in front of a handler in process",
+            config: format!("to = {{ component = \"handler.wasm\", through = [{file:?}] }}"),
+        });
+    } else if contract.answers().is_ok() {
+        uses.push(Use {
+            role: "an endpoint in process: it answers HTTP requests",
+            config: format!("to = {{ component = {file:?}, path = \"/\" }}"),
+        });
+    }
+    let reason = handler.err().filter(|_| uses.is_empty());
+    (uses, reason.map(|error| error.to_string()))
 }
 
 fn of_messages(file: &str, handler: Handler) -> Use {

@@ -4,6 +4,8 @@
 use std::fmt;
 
 use super::compare::Difference;
+use super::linked::Missing;
+use super::module::ModuleKind;
 use super::shape::Shape;
 
 /// Why a component is not what it is configured as.
@@ -25,14 +27,12 @@ pub enum ContractError {
         file: String,
     },
     /// A core module.
-    #[error(
-        "{file} is a core WebAssembly module, not a component; \
-         make it one with `bridge-host componentize {file} -o component.wasm`, \
-         or build it for the target wasm32-wasip2"
-    )]
+    #[error("{file} is a core WebAssembly module, not a component; {}", kind.remedy(file))]
     CoreModule {
         /// The file.
         file: String,
+        /// What can be made of it.
+        kind: ModuleKind,
     },
     /// Interfaces without code.
     #[error(
@@ -78,6 +78,34 @@ pub enum ContractError {
         file: String,
         /// The interface.
         interface: String,
+    },
+    /// A component that stands in front of one that answers HTTP requests.
+    #[error(
+        "{file} is an HTTP middleware: it takes requests through {interface}, hands them on, and takes no \
+         messages; give it in front of the handler that is the endpoint, \
+         `to = {{ component = \"handler.wasm\", through = [{file:?}] }}`"
+    )]
+    HttpMiddleware {
+        /// The file.
+        file: String,
+        /// The interface.
+        interface: String,
+    },
+    /// A component that does not stand in front of an HTTP handler.
+    #[error(
+        "{file} is no HTTP middleware: `through` takes components that import and export \
+         wasi:http/handler@0.3; it imports {}, and exports {}; \
+         a component that handles messages goes into `chain`",
+        list(imports),
+        list(exports)
+    )]
+    NoHttpMiddleware {
+        /// The file.
+        file: String,
+        /// What it imports.
+        imports: Vec<String>,
+        /// What it exports.
+        exports: Vec<String>,
     },
     /// A component that answers HTTP requests in a way that is not ours.
     #[error(
@@ -162,6 +190,17 @@ pub enum ContractError {
         /// All that differs.
         faults: Vec<Fault>,
     },
+    /// It imports what this host does not have.
+    #[error(
+        "{file} cannot start: it imports what bridge-host does not have{}",
+        missing_lines(missing)
+    )]
+    Unlinked {
+        /// The file.
+        file: String,
+        /// What it misses.
+        missing: Vec<Missing>,
+    },
     /// A middleware by itself.
     #[error(
         "{file} passes messages on: it imports wasi:messaging/incoming-handler@0.2.0-draft, \
@@ -211,6 +250,11 @@ impl fmt::Display for Fault {
 
 fn lines(faults: &[Fault]) -> String {
     faults.iter().map(|fault| format!("\n  {fault}")).collect()
+}
+
+fn missing_lines(missing: &[Missing]) -> String {
+    let line = |it: &Missing| format!("\n  {}: {}", it.import, it.meaning);
+    missing.iter().map(line).collect()
 }
 
 fn list(names: &[String]) -> String {

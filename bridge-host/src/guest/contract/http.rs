@@ -37,9 +37,10 @@ impl HttpFace {
     fn of(interface: &Interface) -> Option<Self> {
         let (path, version) = interface.name.split_once('@')?;
         match path {
-            INCOMING if version.starts_with("0.2.") => Some(Self::Incoming),
             // Release candidates have another shape.
-            SERVICE if version.starts_with("0.3.") && !version.contains('-') => Some(Self::Service),
+            _ if version.contains('-') => None,
+            INCOMING if version.starts_with("0.2.") => Some(Self::Incoming),
+            SERVICE if version.starts_with("0.3.") => Some(Self::Service),
             _ => None,
         }
     }
@@ -76,6 +77,32 @@ impl Contract {
             face,
             model: self.model(),
             shape: self.shape().unwrap_or(Shape::Published),
+        })
+    }
+
+    /// Whether it may stand in front of an HTTP handler.
+    pub fn http_middleware(&self) -> Result<(), ContractError> {
+        if self.asks().is_some() && self.service().is_some() {
+            return Ok(());
+        }
+        let names = |all: &[Interface]| all.iter().map(|it| it.name.clone()).collect();
+        Err(ContractError::NoHttpMiddleware {
+            file: self.file.clone(),
+            imports: names(&self.imports),
+            exports: names(&self.exports),
+        })
+    }
+
+    /// Whether it may be part of a chain that messages go through: a component
+    /// that takes HTTP requests alone has another place in the config.
+    pub fn in_chain(&self) -> Result<(), ContractError> {
+        let (None, Some(interface)) = (self.face(), self.http_handler()) else {
+            return Ok(());
+        };
+        let (file, interface) = (self.file.clone(), interface.name.clone());
+        Err(match self.http_middleware() {
+            Ok(()) => ContractError::HttpMiddleware { file, interface },
+            Err(_) => ContractError::HttpHandler { file, interface },
         })
     }
 

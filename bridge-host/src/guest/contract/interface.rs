@@ -59,6 +59,12 @@ impl Interface {
         Some(&found.definition)
     }
 
+    /// Whether a host that does not know it can have the component start: it
+    /// has neither functions nor resources.
+    pub(super) fn needs_nothing(&self) -> bool {
+        self.functions.is_empty() && self.types.iter().all(|ty| ty.definition != "resource")
+    }
+
     pub(super) fn from_wit(resolve: &Resolve, name: String, id: InterfaceId) -> Self {
         let interface = &resolve.interfaces[id];
         let types = interface.types.iter().map(|(name, id)| TypeDefinition {

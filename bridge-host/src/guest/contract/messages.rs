@@ -56,6 +56,9 @@ pub struct Handler {
     pub produces: bool,
     /// It may send HTTP requests.
     pub requests: bool,
+    /// What it does with a message may stay within it: that it made no exchange
+    /// and sent nothing does not tell that it dropped the message.
+    pub contained: bool,
 }
 
 impl Handler {
@@ -66,6 +69,7 @@ impl Handler {
         passes_on: false,
         produces: false,
         requests: true,
+        contained: false,
     };
 }
 
@@ -93,12 +97,14 @@ impl Contract {
                 faults,
             });
         }
+        let (produces, requests) = (self.produces(), self.requests());
         Ok(Handler {
             face,
             model: self.model(),
             passes_on: self.passes_on(),
-            produces: self.produces(),
-            requests: self.requests(),
+            produces,
+            requests,
+            contained: self.has_inner_handler || !(produces || requests),
         })
     }
 
@@ -203,7 +209,7 @@ impl Contract {
             let interface = interface.name.clone();
             return ContractError::AsyncHandler { file, interface };
         }
-        let of_messaging = |i: &&Interface| i.path() == "wasi:messaging/incoming-handler";
+        let of_messaging = |i: &&Interface| i.path().starts_with("wasi:messaging/");
         if let Some(interface) = self.exports.iter().find(of_messaging) {
             let found = interface.name.clone();
             return ContractError::OtherVersion { file, found };

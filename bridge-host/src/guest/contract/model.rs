@@ -8,7 +8,7 @@ use super::{Contract, Interface};
 pub enum Model {
     /// A call holds its instance until it returns: wasi 0.2.
     Synchronous,
-    /// It uses `async func`, `stream` or `future`: wasi 0.3.
+    /// It uses `async func`, `stream` or `future`, or anything of wasi 0.3.
     Asynchronous,
 }
 
@@ -24,6 +24,9 @@ impl Contract {
 }
 
 fn is_asynchronous(interface: &Interface) -> bool {
+    if interface.name.starts_with("wasi:") && interface.name.contains("@0.3.") {
+        return true;
+    }
     let waits =
         |text: &str| text.contains("stream<") || text.contains("future<") || text == "future";
     let functions = interface.functions.iter();

@@ -1,9 +1,10 @@
 //! What a component may reach of the world through an import, as this host
-//! grants it. Kept in step with what `guest` links.
+//! grants it.
 
 use serde::Serialize;
 
 use super::interface::Interface;
+use super::linked::{LOGGING, SETTINGS, has_wasi};
 use super::shape::Shape;
 use super::standard::{ASYNC_HANDLER, HANDLER, PRODUCER, REQUEST_REPLY, standard, standard_of};
 
@@ -25,7 +26,7 @@ pub enum Reach {
     Clocks,
     /// Random numbers.
     Random,
-    /// The log, through standard output and standard error.
+    /// The log, through standard output, standard error and wasi:logging.
     Log,
     /// Streams and readiness: nothing without what they belong to.
     Streams,
@@ -33,13 +34,15 @@ pub enum Reach {
     Granted,
     /// Linked, so that the component starts, with nothing behind it.
     Nothing,
+    /// Names of types, without functions.
+    Types,
     /// Not in this host: the component does not start.
     Unknown,
 }
 
 impl Reach {
     /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Messages,
         Self::Next,
         Self::Producing,
@@ -51,6 +54,7 @@ impl Reach {
         Self::Streams,
         Self::Granted,
         Self::Nothing,
+        Self::Types,
         Self::Unknown,
     ];
 
@@ -64,37 +68,26 @@ impl Reach {
                 _ => Self::Messages,
             };
         }
-        let Some((path, version)) = import.name.split_once('@') else {
-            return Self::Unknown;
-        };
-        if path.starts_with("wasi:config/") {
-            return match version.starts_with("0.2.0-rc.") {
-                true => Self::Settings,
-                false => Self::Unknown,
-            };
-        }
-        match path {
-            _ if version.starts_with("0.2.") => Self::of_wasi(path),
-            // Of 0.3 the release candidates had other shapes.
-            _ if version.starts_with("0.3.") && !version.contains('-') => Self::of_wasi(path),
+        let (path, version) = import.name.split_once('@').unwrap_or((&import.name, ""));
+        match import.name.as_str() {
+            name if SETTINGS.contains(&name) => Self::Settings,
+            name if LOGGING.contains(&name) => Self::Log,
+            _ if has_wasi(path, version) => Self::of_wasi(path),
+            _ if import.needs_nothing() => Self::Types,
             _ => Self::Unknown,
         }
     }
 
-    /// Of wasi 0.2 and 0.3.
+    /// Of wasi 0.2 and 0.3, where it is linked.
     fn of_wasi(path: &str) -> Self {
-        let Some((package, interface)) = path.split_once('/') else {
-            return Self::Unknown;
-        };
-        match (package, interface) {
-            ("wasi:http", "types" | "outgoing-handler" | "client") => Self::Http,
+        match path.split_once('/').unwrap_or((path, "")) {
+            ("wasi:http", _) => Self::Http,
             ("wasi:clocks", _) => Self::Clocks,
             ("wasi:random", _) => Self::Random,
             ("wasi:cli", "stdout" | "stderr") => Self::Log,
             ("wasi:io", _) => Self::Streams,
             ("wasi:cli", "environment") | ("wasi:filesystem", _) => Self::Granted,
-            ("wasi:cli" | "wasi:sockets", _) => Self::Nothing,
-            _ => Self::Unknown,
+            _ => Self::Nothing,
         }
     }
 
@@ -108,10 +101,11 @@ impl Reach {
             Self::Settings => "the settings of its subscription",
             Self::Clocks => "the time",
             Self::Random => "random numbers",
-            Self::Log => "the log, through stdout and stderr",
+            Self::Log => "the log, through stdout, stderr and wasi:logging",
             Self::Streams => "streams of the above",
             Self::Granted => "what `grant` gives it as an HTTP handler, otherwise nothing",
             Self::Nothing => "linked, nothing granted",
+            Self::Types => "types alone, with nothing behind them",
             Self::Unknown => "not in this host: the component will not start",
         }
     }
@@ -120,11 +114,17 @@ impl Reach {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guest::contract::Function;
 
     fn reach(name: &str) -> Reach {
         Reach::of(&Interface {
             name: name.into(),
-            functions: Vec::new(),
+            functions: vec![Function {
+                name: "f".into(),
+                is_async: false,
+                params: Vec::new(),
+                result: None,
+            }],
             types: Vec::new(),
         })
     }
@@ -139,10 +139,18 @@ mod tests {
             ("wasi:messaging/request-reply@0.2.0-draft", Reach::Producing),
             ("wasi:http/outgoing-handler@0.2.9", Reach::Http),
             ("wasi:http/client@0.3.2", Reach::Http),
-            ("wasi:http/handler@0.3.0", Reach::Unknown),
+            ("wasi:http/handler@0.3.0", Reach::Http),
+            ("wasi:http/handler@0.2.0", Reach::Unknown),
+            (
+                "wasi:http/outgoing-handler@0.2.0-rc-2023-12-05",
+                Reach::Unknown,
+            ),
+            ("wasi:clocks/timezone@0.2.12", Reach::Unknown),
             ("wasi:http/client@0.3.0-rc-2026-01-06", Reach::Unknown),
             ("wasi:config/store@0.2.0-rc.1", Reach::Settings),
+            ("wasi:config/store@0.2.0-draft", Reach::Settings),
             ("wasi:config/store@0.3.0", Reach::Unknown),
+            ("wasi:logging/logging", Reach::Log),
             ("wasi:clocks/wall-clock@0.2.3", Reach::Clocks),
             ("wasi:cli/stderr@0.2.3", Reach::Log),
             ("wasi:cli/terminal-stdin@0.2.3", Reach::Nothing),

@@ -65,8 +65,10 @@ impl Contract {
     }
 
     fn messaging(&self) -> impl Iterator<Item = (Direction, &Interface)> {
-        let of_ours =
-            |i: &Interface| i.path().starts_with("wasi:messaging/") || i.name == ASYNC_HANDLER;
+        let of_ours = |i: &Interface| {
+            let is_known = i.name.ends_with("@0.2.0-draft");
+            (is_known && i.path().starts_with("wasi:messaging/")) || i.name == ASYNC_HANDLER
+        };
         self.all().filter(move |(_, interface)| of_ours(interface))
     }
 }

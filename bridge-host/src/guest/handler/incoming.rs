@@ -10,6 +10,7 @@ use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 
 use super::Answers;
 use crate::guest::instance::{Instance, ready};
+use crate::guest::outcome::Failure;
 use crate::guest::state::State;
 
 ready!(ProxyPre => Proxy);
@@ -21,7 +22,7 @@ impl Answers for ProxyPre<State> {
         instance: &mut Instance<Proxy>,
         request: Request<WasiBody>,
         answer: oneshot::Sender<Result<Response<WasiBody>, ErrorCode>>,
-    ) -> Result<()> {
+    ) -> Result<Result<(), Failure>> {
         let scheme = match request.uri().scheme_str() {
             Some("https") => Scheme::Https,
             _ => Scheme::Http,
@@ -31,6 +32,6 @@ impl Answers for ProxyPre<State> {
         let response = http.new_response_outparam(answer)?;
         let exports = instance.bindings.wasi_http_incoming_handler();
         let call = exports.call_handle(&mut instance.store, request, response);
-        call.await
+        call.await.map(Ok)
     }
 }

@@ -4,6 +4,7 @@
 use std::future::poll_fn;
 
 use http::{Request, Response};
+use http_body::Body;
 use tokio::sync::oneshot;
 use wasmtime::Result;
 use wasmtime::component::Accessor;
@@ -12,7 +13,9 @@ use wasmtime_wasi_http::p3::bindings::{Service, ServicePre};
 use wasmtime_wasi_http::{WasiBody, WasiHttpView, p3};
 
 use super::Answers;
+use super::outlet::Outlet;
 use crate::guest::instance::{Instance, ready};
+use crate::guest::outcome::Failure;
 use crate::guest::state::State;
 
 ready!(ServicePre => Service);
@@ -24,14 +27,26 @@ impl Answers for ServicePre<State> {
         instance: &mut Instance<Service>,
         request: Request<WasiBody>,
         answer: oneshot::Sender<Result<Response<WasiBody>, ErrorCode>>,
-    ) -> Result<()> {
+    ) -> Result<Result<(), Failure>> {
         let service = &instance.bindings;
         let run = async |store: &Accessor<State>| {
             let answered = respond(service, store, request).await?;
+            let (outlet, answered) = match answered {
+                Ok(response) => {
+                    let (head, body) = response.into_parts();
+                    let (outlet, body) = Outlet::of(body);
+                    (Some(outlet), Ok(Response::from_parts(head, body)))
+                }
+                Err(code) => (None, Err(code)),
+            };
             // Whoever asked may have given up.
             let _ = answer.send(answered);
             poll_fn(|cx| store.poll_no_interesting_tasks(cx)).await;
-            Ok(())
+            let is_fed = || store.with(|mut store| store.data_mut().hooks.bodies.are_open());
+            Ok(match outlet {
+                Some(outlet) => outlet.finish(is_fed).await,
+                None => Ok(()),
+            })
         };
         instance.store.run_concurrent(run).await?
     }
@@ -43,7 +58,13 @@ async fn respond(
     request: Request<WasiBody>,
 ) -> Result<Result<Response<WasiBody>, ErrorCode>> {
     let request = store.with(|mut store| {
-        let http = store.data_mut().http();
+        let state = store.data_mut();
+        let request = request.map(|body| match body.size_hint().exact() {
+            // It is there whole.
+            Some(_) => body,
+            None => state.hooks.bodies.open().of(body),
+        });
+        let http = state.http();
         // Nobody waits to hear how the handler liked the request.
         let (request, _) = p3::Request::from_http(http.hooks, request);
         request

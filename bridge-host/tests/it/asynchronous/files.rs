@@ -89,3 +89,26 @@ async fn a_filter_an_http_middleware_and_a_handler() {
     assert!(letter.reason.contains("400"), "{letter:?}");
     bridge.ledger_when("orders", |it| it.pending == 0).await;
 }
+
+/// A handler that writes its response after the head, and traps where nobody
+/// reads it. It may send requests of its own, and sends none.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_response_of_a_handler_is_read_to_its_end() {
+    let consumer = consumer(&["service"]);
+    let bridge = Bridge::start(&format!(
+        "[[subscriptions]]\nname = \"copy\"\ntopics = [\"copy\"]\ncomponent = {:?}\n\
+         to = \"http://composed.internal/copy\"\nretry = {{ max_attempts = 1 }}\n",
+        consumer.path()
+    ))
+    .await;
+    for length in [0, 5, 300_000] {
+        bridge.accept("copy", &[], vec![b'x'; length]).await;
+    }
+    let refused = [("x-do", "/refused-copy")];
+    bridge.accept("copy", &refused, vec![b'x'; 300_000]).await;
+    let ledger = bridge.ledger_when("copy", |it| it.pending == 0).await;
+    let ends = (ledger.delivered, ledger.filtered, ledger.dead_lettered);
+    assert_eq!(ends, (3, 0, 1), "{:#?}", bridge.log());
+    let letter = bridge.dead_letters().remove(0);
+    assert!(letter.reason.contains("answered 410"), "{letter:?}");
+}

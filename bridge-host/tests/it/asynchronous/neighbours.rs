@@ -95,6 +95,6 @@ async fn one_that_traps_once_it_was_given_up_costs_nobody_an_attempt() {
     let bad = bridge.accept("told", &trap, "").await;
     tokio::time::sleep(Duration::from_millis(2700)).await;
     bridge.accept("told", &[("x-do", "/wait?1000")], "").await;
-    bridge.ledger_when("told", |it| it.filtered == 1).await;
+    bridge.ledger_when("told", |it| it.delivered == 1).await;
     no_other_is_retried(&bridge, &bad);
 }

@@ -57,7 +57,8 @@ async fn no_response() {
         let letter = fails(handler, "/unfinished", to, "").await;
         check(&letter, 2, Some(200), "before it finished the body");
         let letter = fails(handler, "/refuse", "", "").await;
-        check(&letter, 2, None, "the connection was refused");
+        let reason = "the HTTP handler answered with the error \"connection refused\"";
+        check(&letter, 2, None, reason);
     }
     let letter = fails("service", "/short", "", "").await;
     check(&letter, 2, Some(200), "the response broke off");

@@ -3,7 +3,7 @@
 use crate::wasi::clocks::monotonic_clock::wait_for;
 use crate::wasi::http::types::{ErrorCode, Fields, Request, Response, Trailers};
 use crate::{wit_future, wit_stream};
-use wit_bindgen::rt::async_support::{FutureWriter, StreamWriter};
+use wit_bindgen::rt::async_support::{FutureWriter, StreamResult, StreamWriter};
 use wit_bindgen::spawn_local;
 
 /// What tells that a body is whole.
@@ -56,6 +56,24 @@ pub fn echoed(headers: Fields, request: Request) -> Response {
     let (_, done) = wit_future::new(|| Ok(()));
     let (contents, trailers) = Request::consume_body(request, done);
     let (response, _) = Response::new(headers, Some(contents), trailers);
+    response
+}
+
+/// The same, copied part by part for a reader that takes all of it: it traps
+/// where nobody does.
+pub fn copied(headers: Fields, request: Request) -> Response {
+    let (_, done) = wit_future::new(|| Ok(()));
+    let (mut contents, trailers) = Request::consume_body(request, done);
+    let (response, mut body, end) = begin(headers);
+    spawn_local(async move {
+        while let (StreamResult::Complete(_), part) = contents.read(Vec::with_capacity(1024)).await
+        {
+            assert!(body.write_all(part).await.is_empty(), "nobody reads");
+        }
+        drop(body);
+        let ended = end.write(trailers.await).await;
+        assert!(ended.is_ok(), "nobody takes the trailers");
+    });
     response
 }
 

@@ -30,7 +30,14 @@ impl Guest for Service {
         let target = told(&request);
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
         match path {
-            "/echo" => echo(request),
+            "/echo" => echo(request, body::echoed),
+            "/copy" => echo(request, body::copied),
+            "/refused-copy" => {
+                let response = echo(request, body::copied)?;
+                response.set_status_code(410).expect("a status");
+                Ok(response)
+            }
+            "/proxy" => client::send(asking(&request)).await,
             "/stream" => Ok(body::zeros(query.parse().unwrap_or(100 << 20))),
             "/never" => loop {
                 wait_for(1_000_000_000).await;
@@ -97,7 +104,7 @@ fn respond(status: u16, headers: &[(&str, &[u8])], data: &[u8]) -> Answer {
 }
 
 /// The request as the response: body, headers that begin with `x-`, trailers.
-fn echo(request: Request) -> Answer {
+fn echo(request: Request, answer: fn(Fields, Request) -> Response) -> Answer {
     let mut headers = request.get_headers().copy_all();
     let scheme = match request.get_scheme() {
         Some(Scheme::Https) => "https",
@@ -109,27 +116,32 @@ fn echo(request: Request) -> Answer {
     });
     headers.push(("x-asked".into(), asked.into_bytes()));
     let headers = Fields::from_list(&headers).expect("legal headers");
-    Ok(body::echoed(headers, request))
+    Ok(answer(headers, request))
 }
 
 /// Asks the URL in the header `x-url`, and answers with its status.
 async fn fetch(request: &Request) -> Answer {
-    let url = request.get_headers().get("x-url").remove(0);
-    let url = String::from_utf8(url).expect("text");
-    let outgoing = body::request();
-    outgoing.set_scheme(Some(&Scheme::Http)).expect("http");
-    let authority = url.trim_start_matches("http://");
-    outgoing.set_authority(Some(authority)).expect("a host");
-    outgoing
-        .set_path_with_query(Some("/fetched"))
-        .expect("a path");
-    match client::send(outgoing).await {
+    match client::send(asking(request)).await {
         Ok(response) => {
             let said = format!("fetched {}", response.get_status_code());
             respond(410, &[], said.as_bytes())
         }
         Err(code) => respond(410, &[], format!("{code:?}").as_bytes()),
     }
+}
+
+/// A request of the URL in the header `x-url`.
+fn asking(request: &Request) -> Request {
+    let url = request.get_headers().get("x-url").remove(0);
+    let url = String::from_utf8(url).expect("text");
+    let rest = url.trim_start_matches("http://");
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, "fetched"));
+    let outgoing = body::request();
+    outgoing.set_scheme(Some(&Scheme::Http)).expect("http");
+    outgoing.set_authority(Some(authority)).expect("a host");
+    let path = format!("/{path}");
+    outgoing.set_path_with_query(Some(&path)).expect("a path");
+    outgoing
 }
 
 export!(Service);

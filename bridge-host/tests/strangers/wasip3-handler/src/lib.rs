@@ -1,4 +1,3 @@
-//! The example `http-proxy` of the crate wasip3 0.10, whose file lies beside
-//! this one as it is published.
+//! The example `http-proxy` of the crate wasip3, as it is published.
 
-include!("http-proxy.example");
+include!(concat!(env!("OUT_DIR"), "/example.rs"));
