@@ -136,6 +136,12 @@ async fn each_request_has_an_instance_unless_told_otherwise() {
         assert_eq!(letter.status, Some(410));
         let ends = letter.reason.ends_with(expected);
         assert!(ends, "{handler}{to}: {}", letter.reason);
+        let shown = bridge.command(&["check", "bridge.toml"]);
+        let instances = match expected {
+            "1" => "in process; a new instance for each request",
+            _ => "in process; instances are reused",
+        };
+        assert!(shown.contains(instances), "{shown}");
     }
 }
 

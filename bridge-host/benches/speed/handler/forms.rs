@@ -24,8 +24,11 @@ pub enum Http {
 pub enum Form {
     /// In one component with the adapter.
     Composed,
-    /// In a store of this process, as `to = { component = … }` does.
+    /// In a store of this process, as `to = { component = … }` does: in one that
+    /// answers one request after the other.
     InProcess,
+    /// In a new one for each request.
+    NewInstance,
     /// By a server of this process, over a socket.
     Loopback,
 }
@@ -51,7 +54,7 @@ impl Http {
     /// compose: it imports a client, not a handler.
     pub fn forms(self) -> &'static [Form] {
         match self {
-            Self::V02 => &[Form::InProcess, Form::Loopback],
+            Self::V02 => &[Form::NewInstance, Form::InProcess, Form::Loopback],
             Self::V03 => &[Form::Composed, Form::InProcess, Form::Loopback],
         }
     }
@@ -71,6 +74,7 @@ impl Form {
         match self {
             Self::Composed => "composed",
             Self::InProcess => "in process",
+            Self::NewInstance => "new instance",
             Self::Loopback => "loopback",
         }
     }
@@ -90,7 +94,7 @@ impl Form {
         let file = guest(name);
         let bytes = std::fs::read(&file).expect("a component");
         let authority = match self {
-            Self::Composed | Self::InProcess => "handler.internal".into(),
+            Self::Composed | Self::InProcess | Self::NewInstance => "handler.internal".into(),
             Self::Loopback => server::start(http, &file).to_string(),
         };
         let environment = environment(&format!("http://{authority}{path}"));
@@ -105,13 +109,14 @@ impl Form {
                 },
                 environment,
             ),
-            Self::InProcess => in_process(
+            Self::InProcess | Self::NewInstance => in_process(
                 &runtime,
                 Part {
                     name,
                     bytes: &bytes,
                 },
                 environment,
+                matches!(self, Self::NewInstance),
             ),
             Self::Loopback => adapter(&runtime, environment),
         };
@@ -132,10 +137,17 @@ fn composed(runtime: &Runtime, part: Part<'_>, environment: Environment) -> Comp
     composed.expect("a consumer")
 }
 
-fn in_process(runtime: &Runtime, part: Part<'_>, mut environment: Environment) -> Component {
+fn in_process(
+    runtime: &Runtime,
+    part: Part<'_>,
+    mut environment: Environment,
+    fresh: bool,
+) -> Component {
     let contract = Contract::read(part.name, part.bytes).expect("a component");
     let answering = contract.answering().expect("a handler");
-    let handler = runtime.load_handler(part.name, part.bytes, answering, environment.clone());
+    let mut its_own = environment.clone();
+    its_own.limits.fresh = fresh;
+    let handler = runtime.load_handler(part.name, part.bytes, answering, its_own);
     let pairs = environment.settings.iter();
     environment.endpoint = Some(Arc::new(Endpoint {
         settings: mapping::Settings::from_pairs(pairs).expect("settings"),

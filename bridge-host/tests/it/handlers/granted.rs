@@ -52,7 +52,7 @@ async fn what_is_listed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_it_prints_is_logged_under_its_name() {
     let bridge = Bridge::start(&subscription("talk", "/print", "", "")).await;
-    bridge.accept("talk", &[], "").await;
+    let id = bridge.accept("talk", &[], "").await;
     bridge.ledger_when("talk", |it| it.delivered == 1).await;
     let line = until("the line", || async {
         let log = bridge.log();
@@ -60,6 +60,7 @@ async fn what_it_prints_is_logged_under_its_name() {
     })
     .await;
     assert!(line.contains("talk/responder"), "{line}");
+    assert!(line.contains(&id), "{line}");
 }
 
 /// A line without an end ends with the call that printed it.
