@@ -73,6 +73,36 @@ async fn open_requests_are_limited_in_number() {
     assert!(silent.received().len() <= 50, "{}", silent.received().len());
 }
 
+/// A handler of wasi:http 0.3 has other functions for the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn handlers_are_limited_too() {
+    let silent =
+        Endpoint::start(|_, _| Reply::status(204).after(std::time::Duration::from_secs(3600)))
+            .await;
+    for (path, limit) in [
+        ("/keep-fields", "`limits.memory`"),
+        ("/keep-requests", "more than 50 requests open at once"),
+    ] {
+        let config = format!(
+            "[[subscriptions]]\nname = \"hog\"\ntopics = [\"hog\"]\nallow = [\"127.0.0.1\"]\n\
+             to = {{ component = {:?}, path = {path:?}, headers = {{ x-url = {:?} }} }}\n\
+             limits = {{ memory = \"32MiB\", requests = 50, compute = \"2m\" }}\n\
+             timeout = \"3m\"\nretry = {{ max_attempts = 1 }}\n",
+            guest("service"),
+            format!("http://{}", silent.address),
+        );
+        let bridge = Bridge::start(&config).await;
+        let before = bridge.peak();
+        let id = bridge.accept("hog", &[], "").await;
+        let letter = bridge.dead_letter(&id).await;
+        let grown = bridge.peak() - before;
+        println!("{path}: {} MiB more; {}", grown >> 20, letter.reason);
+        assert!(letter.reason.contains(limit), "{path}: {}", letter.reason);
+        assert!(grown < 3 * LIMIT, "{path}: {grown} bytes");
+    }
+    assert!(silent.received().len() <= 50, "{}", silent.received().len());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_call_prints_is_limited() {
     let endpoint = Endpoint::accepting().await;

@@ -15,6 +15,7 @@ use exports::wasi::http::handler::Guest;
 use wasi::clocks::monotonic_clock::wait_for;
 use wasi::http::client;
 use wasi::http::types::{ErrorCode, Fields, Request, Response, Scheme};
+use wit_bindgen::spawn_local;
 
 struct Service;
 
@@ -71,6 +72,18 @@ impl Guest for Service {
             "/refuse" => Err(ErrorCode::ConnectionRefused),
             "/calls" => respond(410, &[], CALLS.get().to_string().as_bytes()),
             "/fetch" => fetch(&request).await,
+            "/keep-fields" => loop {
+                let fields = Fields::new();
+                let value = vec![b'x'; 256 << 10];
+                fields.append("x-large", &value).expect("a header");
+                std::mem::forget(fields);
+            },
+            // More and more at once: none is waited for.
+            "/keep-requests" => loop {
+                let outgoing = asking(&request);
+                spawn_local(async move { std::mem::forget(client::send(outgoing).await) });
+                wait_for(1_000_000).await;
+            },
             other => respond(404, &[], other.as_bytes()),
         }
     }
