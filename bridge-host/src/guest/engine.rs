@@ -158,7 +158,7 @@ fn single_use() -> Config {
         .table_elements(50_000)
         .pagemap_scan(Enabled::Auto)
         .linear_memory_keep_resident(kept)
-        .table_keep_resident(64 << 10)
+        .table_keep_resident(512 << 10)
         .async_stack_keep_resident(16 << 10);
     let mut config = config(Model::Synchronous);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));

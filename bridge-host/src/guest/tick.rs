@@ -1,7 +1,8 @@
 //! The clock of the engines: at each tick, what computes yields, to its
 //! neighbours and to the meter. It stands still while nothing computes.
 
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
@@ -39,6 +40,10 @@ pub(super) fn of(engine: EngineWeak) {
 
 /// A component is about to be polled.
 pub(super) fn polled() {
+    // Read by all threads, and written to once a tick.
+    if CLOCK.polled.load(Relaxed) {
+        return;
+    }
     CLOCK.polled.store(true, SeqCst);
     if CLOCK.stopped.load(SeqCst)
         && let Some(thread) = CLOCK.thread.get()

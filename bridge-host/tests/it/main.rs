@@ -24,6 +24,7 @@ mod guests_of_others;
 mod handlers;
 mod hoards;
 mod http;
+mod idle;
 mod imports;
 mod intake;
 mod limits;

@@ -1,4 +1,4 @@
-//! Reads a batch for a feed, on a connection of its own: first what came back,
+//! Reads a batch for a feed, on one of the read connections: first what came back,
 //! then retries that are due (at most half, so that fresh messages never wait
 //! behind them), then fresh ones.
 
@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::Fault;
 use super::quarantine::{self, Unreadable};
@@ -110,40 +111,59 @@ const IN_ORDER: &str = select!(
 const NEXT_DUE: &str =
     "SELECT min(due) FROM deliveries INDEXED BY parked WHERE sub = ?1 AND due > 0 AND due > ?2";
 
-/// A subscription's read connection, opened when it is first used.
-pub(super) struct Reader {
-    shared: Arc<Shared>,
-    conn: Mutex<Option<Connection>>,
+/// How many connections all subscriptions have together, and threads that read:
+/// one each would take 300 KB and two files for every idle subscription.
+const CONNECTIONS: usize = 8;
+
+/// The read connections of a broker, opened when they are first used.
+pub(super) struct Readers {
+    idle: Mutex<Vec<Connection>>,
+    turns: Arc<Semaphore>,
 }
 
-impl Reader {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+/// The right to read now, on a thread that may block.
+pub(super) type Turn = OwnedSemaphorePermit;
+
+impl Readers {
+    pub(super) fn new() -> Self {
         Self {
-            shared,
-            conn: Mutex::new(None),
+            idle: Mutex::default(),
+            turns: Arc::new(Semaphore::new(CONNECTIONS)),
         }
     }
 
+    /// A turn to read, if it need not be waited for.
+    pub(super) fn turn_now(&self) -> Option<Turn> {
+        self.turns.clone().try_acquire_owned().ok()
+    }
+
+    /// A turn to read; none where the broker is gone.
+    pub(super) async fn turn(&self) -> Option<Turn> {
+        self.turns.clone().acquire_owned().await.ok()
+    }
+}
+
+impl Shared {
     /// Reads what the plan says. Blocks on the disk.
-    pub(super) fn fetch(&self, sub: i64, plan: &Plan) -> Result<Fetched, BrokerError> {
-        let mut conn = lock(&self.conn);
-        let open = match conn.take() {
-            Some(open) => open,
-            None => store::open_existing(&self.shared.folder)
+    pub(super) fn read(&self, _: Turn, sub: i64, plan: &Plan) -> Result<Fetched, BrokerError> {
+        let idle = lock(&self.readers.idle).pop();
+        let conn = match idle {
+            Some(conn) => conn,
+            None => store::open_existing(&self.folder)
                 .map_err(|error| BrokerError::Unavailable(error.to_string()))?,
         };
-        let open = conn.insert(open);
-        let fetched = match fetch(open, sub, plan) {
-            Err(error) if quarantine::is_of_a_row(&error) => quarantine::fetch(open, sub, plan),
+        let fetched = match fetch(&conn, sub, plan) {
+            Err(error) if quarantine::is_of_a_row(&error) => quarantine::fetch(&conn, sub, plan),
             fetched => fetched,
         };
+        lock(&self.readers.idle).push(conn);
         fetched.map_err(|error| {
             if matches!(Fault::of(&error), Fault::Fatal(_)) {
-                self.shared.damaged(&error.to_string());
+                self.damaged(&error.to_string());
             }
             BrokerError::Unavailable(format!(
                 "the embedded broker in {} could not be read: {error}",
-                self.shared.folder.display()
+                self.folder.display()
             ))
         })
     }

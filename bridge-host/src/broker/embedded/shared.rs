@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::oneshot;
 
 use super::feed::Feed;
+use super::fetch::Readers;
 use super::lock;
 use super::queue::Queue;
 use crate::broker::BrokerError;
@@ -25,6 +26,7 @@ const SETTLEMENTS: &str = "settlements";
 pub(super) struct Shared {
     pub(super) queue: Queue,
     pub(super) folder: PathBuf,
+    pub(super) readers: Readers,
     /// Why nothing is taken or given any more.
     poison: OnceLock<String>,
     /// Why no more is taken, while what can be read is given.
@@ -40,6 +42,7 @@ impl Shared {
     pub(super) fn new(folder: PathBuf) -> Self {
         Self {
             queue: Queue::new(),
+            readers: Readers::new(),
             folder,
             poison: OnceLock::new(),
             damage: OnceLock::new(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::feed::Feed;
-use super::fetch::{Plan, Reader, Row};
+use super::fetch::{Plan, Row, Turn};
 use super::join::Membership;
 use super::queue::Command;
 use super::receipt::EmbeddedReceipt;
@@ -16,17 +16,12 @@ use crate::broker::{BrokerError, Incoming, ReplyTo, Subscription};
 
 pub(super) struct Member {
     shared: Arc<Shared>,
-    reader: Arc<Reader>,
     membership: Membership,
 }
 
 impl Member {
     pub(super) fn new(shared: Arc<Shared>, membership: Membership) -> Self {
-        Self {
-            reader: Arc::new(Reader::new(Arc::clone(&shared))),
-            shared,
-            membership,
-        }
+        Self { shared, membership }
     }
 
     fn feed(&self) -> &Arc<Feed> {
@@ -35,21 +30,17 @@ impl Member {
 
     /// Goes on when the asking future is dropped: what it reads is shared.
     fn fetch(&self, plan: Plan) {
-        let (reader, feed) = (Arc::clone(&self.reader), Arc::clone(self.feed()));
-        let shared = Arc::clone(&self.shared);
-        tokio::task::spawn_blocking(move || {
-            let result = reader.fetch(feed.sub, &plan);
-            for one in feed.fetched(plan, result) {
-                let seq = one.seq;
-                if shared
-                    .queue
-                    .push(Command::Settle(one.settle(&feed)))
-                    .is_err()
-                {
-                    feed.given_back(seq);
-                }
+        let (shared, feed) = (Arc::clone(&self.shared), Arc::clone(self.feed()));
+        match shared.readers.turn_now() {
+            Some(turn) => read(shared, feed, turn, plan),
+            None => {
+                tokio::spawn(async move {
+                    if let Some(turn) = shared.readers.turn().await {
+                        read(shared, feed, turn, plan);
+                    }
+                });
             }
-        });
+        }
     }
 
     fn incoming(&self, row: Row) -> Incoming {
@@ -65,6 +56,20 @@ impl Member {
             receipt: Box::new(EmbeddedReceipt::new(shared, feed, row.seq)),
         }
     }
+}
+
+/// What cannot be read is settled as what it is kept as.
+fn read(shared: Arc<Shared>, feed: Arc<Feed>, turn: Turn, plan: Plan) {
+    tokio::task::spawn_blocking(move || {
+        let result = shared.read(turn, feed.sub, &plan);
+        for one in feed.fetched(plan, result) {
+            let seq = one.seq;
+            let settled = Command::Settle(one.settle(&feed));
+            if shared.queue.push(settled).is_err() {
+                feed.given_back(seq);
+            }
+        }
+    });
 }
 
 #[async_trait]

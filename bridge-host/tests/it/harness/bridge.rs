@@ -209,6 +209,21 @@ log = {{ format = \"json\", level = \"debug\" }}
         kilobytes.expect("a figure") * 1024
     }
 
+    /// How often its threads went to sleep so far: each was woken before.
+    pub fn wakeups(&self) -> u64 {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let tasks = std::fs::read_dir(tasks).expect("Linux tells").flatten();
+        let status = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("status"));
+        let slept = |status: String| {
+            let figure = status
+                .lines()
+                .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            figure.and_then(|it| it.trim().parse::<u64>().ok())
+        };
+        let all = tasks.filter_map(|task| slept(status(task).ok()?));
+        all.sum()
+    }
+
     /// How long each thread computed that delivers messages.
     pub fn deliveries(&self) -> Vec<Duration> {
         let tasks = format!("/proc/{}/task", self.child.id());
