@@ -3,6 +3,7 @@
 
 mod both;
 mod capabilities;
+mod chances;
 pub mod embedded;
 mod letter_topic;
 mod letters;
@@ -12,6 +13,7 @@ mod request;
 
 pub use both::Both;
 pub use capabilities::Capabilities;
+pub use chances::Chances;
 pub use letter_topic::LetterTopic;
 pub use letters::{DeadLetter, DeadLetters, GivenUp, KeptDeadLetter, Turn, Waiting, Which};
 pub use open::{Connection, OpenError, Opened};
@@ -200,6 +202,8 @@ pub struct Incoming {
     pub attempt: u32,
     /// How long ago its first attempt ended, where the broker keeps that.
     pub tried_for: Option<Duration>,
+    /// Whether there can be another attempt after this one.
+    pub chances: Chances,
     /// When the broker took it.
     pub published: SystemTime,
     /// Where replies to it go.
@@ -232,21 +236,45 @@ pub struct Published {
     pub duplicate: bool,
 }
 
+/// What bounds the size of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SizeLimit {
+    /// `max_message_size` of an embedded broker: of the data.
+    Data,
+    /// `max_payload` of a NATS server: of data and headers.
+    NatsPayload,
+}
+
+impl SizeLimit {
+    fn exceeded(self, size: u64, max: u64) -> String {
+        let (of, remedy) = match self {
+            Self::Data => (" of data", "raise `max_message_size`"),
+            Self::NatsPayload => (
+                ", headers included,",
+                "raise `max_payload` of the NATS server",
+            ),
+        };
+        format!(
+            "a message has at most {max} bytes{of} here, this one has {size}: {remedy}, or send a reference to the data"
+        )
+    }
+}
+
 /// Why a broker did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BrokerError {
     /// The request itself is at fault; it will never work.
     #[error("{0}")]
     Refused(String),
-    /// The message has more data than the broker takes; both in bytes.
-    #[error(
-        "a message has at most {max} bytes of data here, this one has {size}: raise `max_message_size`, or send a reference to the data"
-    )]
+    /// The message has more than the broker takes; both in bytes.
+    #[error("{}", limit.exceeded(*size, *max))]
     TooLarge {
         /// Of this message.
         size: u64,
-        /// As configured.
+        /// The most there can be.
         max: u64,
+        /// Of what, and by which key.
+        limit: SizeLimit,
     },
     /// No room; it may work once there is some.
     #[error("no room for more messages: {0}")]

@@ -2,26 +2,40 @@
 //! it has sent, and JetStream, which keeps it. What becomes of a failed
 //! delivery is decided in `delivery`.
 
+mod api;
+mod backlog;
 mod connect;
 mod consumer;
 mod core;
 mod error;
 mod fetched;
+mod fullness;
+mod group;
 mod header;
 mod headers;
 mod jetstream;
 mod letters;
+mod located;
 mod member;
 mod origin;
+mod progress;
 mod pull;
+mod raw;
 mod receipt;
 mod repeated;
 mod request;
+mod rescue;
+mod session;
 mod settings;
+mod silence;
 mod slots;
+mod storm;
 mod stream;
 mod subject;
+mod supply;
+mod unreadable;
 mod waiting;
+mod watched;
 
 pub use connect::ConnectError;
 pub use core::Core;

@@ -14,14 +14,14 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::Delivery;
 use super::crash::Fingerprint;
-use super::decide::decide;
+use super::decide::{decide, spent, within_chances};
 use super::in_flight::InFlight;
 use super::log::Story;
 use super::replies::publish;
 use super::settle::{Keepsake, settle};
 use super::stats::Settled;
 use super::tried::Tried;
-use crate::broker::{BrokerError, Incoming, Receipt, Settlement};
+use crate::broker::{BrokerError, Chances, Incoming, Receipt, Settlement};
 use crate::guest::{Call, Failure, Handle, Outcome};
 
 /// An attempt that takes longer has its lease extended, again and again; at
@@ -58,6 +58,7 @@ async fn deliver_one(incoming: Incoming, in_flight: InFlight) -> InFlight {
         message,
         id,
         attempt,
+        chances,
         published,
         reply_to,
         mut receipt,
@@ -77,7 +78,7 @@ async fn deliver_one(incoming: Incoming, in_flight: InFlight) -> InFlight {
         reply_to,
         timeout: engine.delivery.policy.timeout,
     };
-    let settlement = make(call, &place, &mut *receipt, &story, tried).await;
+    let settlement = make(call, &chances, &place, &mut *receipt, &story, tried).await;
     let dead_letters = &*engine.delivery.dead_letters;
     if settle(receipt, &settlement, keepsake, dead_letters, &story).await {
         let age = SystemTime::now().duration_since(published);
@@ -86,14 +87,19 @@ async fn deliver_one(incoming: Incoming, in_flight: InFlight) -> InFlight {
     place
 }
 
-/// One attempt, and the verdict on it.
+/// One attempt, where one can be made, and the verdict on it.
 pub(super) async fn make(
     call: Call,
+    chances: &Chances,
     place: &InFlight,
     receipt: &mut dyn Receipt,
     story: &Story<'_>,
     tried: Tried,
 ) -> Settlement {
+    if let Chances::Spent(reason) = chances {
+        story.not_attempted(reason);
+        return spent(reason, story.attempt);
+    }
     let begun = Instant::now();
     let engine = place.engine();
     let delivery = &engine.delivery;
@@ -104,6 +110,7 @@ pub(super) async fn make(
     let jitter = engine.jitter.next();
     let attempts = tried.until(story.attempt);
     let settlement = decide(&outcome, attempts, &delivery.policy, jitter);
+    let settlement = within_chances(settlement, chances, &outcome, attempts);
     story.verdict(&outcome, took, &settlement);
     settlement
 }

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use super::{Policy, backoff};
-use crate::broker::{DeadLetter, Settlement};
+use crate::broker::{Chances, DeadLetter, Settlement};
 use crate::guest::{CallResult, Failure, Outcome};
 
 /// The longest reason that is kept, in characters.
@@ -105,6 +105,34 @@ impl fmt::Display for Span {
             (None, seconds) => write!(f, "{seconds} seconds"),
         }
     }
+}
+
+/// The verdict where the broker gives a message only so often.
+pub(super) fn within_chances(
+    settlement: Settlement,
+    chances: &Chances,
+    outcome: &Outcome,
+    attempts: Attempts,
+) -> Settlement {
+    match (settlement, chances) {
+        (Settlement::Retry(_), Chances::Last(why)) => {
+            let last = Reason(&outcome.result);
+            let reason = format!("gave up after {attempts}: {last} ({why})");
+            give_up(outcome, attempts, reason)
+        }
+        (settlement, _) => settlement,
+    }
+}
+
+/// The verdict on a message of which no attempt can be made.
+pub(super) fn spent(reason: &str, attempt: u32) -> Settlement {
+    Settlement::DeadLetter(DeadLetter {
+        reason: reason.into(),
+        status: None,
+        attempts: attempt.saturating_sub(1),
+        backtrace: None,
+        key: None,
+    })
 }
 
 fn give_up(outcome: &Outcome, attempts: Attempts, reason: String) -> Settlement {

@@ -161,7 +161,7 @@ impl Worker {
         };
         let settlement = tokio::select! {
             biased;
-            settlement = make(call, &place, &mut *head.receipt, &story, tried) => settlement,
+            settlement = make(call, head.chances.in_hand(), &place, &mut *head.receipt, &story, tried) => settlement,
             never = self.keep(None) => match never {},
         };
         self.take_again(head);

@@ -76,6 +76,11 @@ impl Story<'_> {
         tell!(error, self, %error, "the dead letter could not be kept: it will be delivered again");
     }
 
+    /// No attempt is made of it.
+    pub(super) fn not_attempted(&self, reason: &str) {
+        tell!(warn, self, verdict = "dead letter", reason);
+    }
+
     /// It waits behind a dead letter of its key.
     pub(super) fn waits(&self) {
         tell!(debug, self, "it waits behind a dead letter of its key");

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::settings::Settings;
-use crate::broker::{BrokerError, Published};
+use crate::broker::{BrokerError, Published, SizeLimit};
 use crate::message::{Message, MessageId, MetadataSize, check_topic};
 
 /// SQLite takes rows of up to 1,000,000,000 bytes.
@@ -55,7 +55,11 @@ impl Checked {
 
 fn fits(size: u64, max: u64) -> Result<(), BrokerError> {
     match size > max {
-        true => Err(BrokerError::TooLarge { size, max }),
+        true => Err(BrokerError::TooLarge {
+            size,
+            max,
+            limit: SizeLimit::Data,
+        }),
         false => Ok(()),
     }
 }

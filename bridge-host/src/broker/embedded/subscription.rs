@@ -12,7 +12,7 @@ use super::queue::Command;
 use super::receipt::EmbeddedReceipt;
 use super::shared::Shared;
 use super::store::{now_ms, time};
-use crate::broker::{BrokerError, Incoming, ReplyTo, Subscription};
+use crate::broker::{BrokerError, Chances, Incoming, ReplyTo, Subscription};
 
 pub(super) struct Member {
     shared: Arc<Shared>,
@@ -51,6 +51,7 @@ impl Member {
             id: row.id,
             attempt: row.attempts.saturating_add(1),
             tried_for,
+            chances: Chances::Open,
             published: time(row.published_at),
             reply_to: ReplyTo::Impossible,
             receipt: Box::new(EmbeddedReceipt::new(shared, feed, row.seq)),

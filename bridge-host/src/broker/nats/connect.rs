@@ -1,33 +1,26 @@
-//! One connection, which comes back by itself: options, what is told of its
-//! ups and downs, and a way for those who cannot wait to send something.
+//! One connection, which comes back by itself, with another client where the
+//! one it had ended; and a way for those who cannot wait to send something.
 
-use std::str::FromStr;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::time::{Duration, Instant};
 
-use async_nats::connection::State;
-use async_nats::{Client, ConnectOptions, Event, ServerAddr, Subject};
+use async_nats::Subject;
 use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use super::settings::{Auth, Settings};
+use super::session::{News, PING, Session, wait};
+use super::settings::Settings;
 use crate::broker::BrokerError;
 
-/// The first wait before connecting again; it doubles from there.
-const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// How long the start of the bridge waits for a server.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long is waited for what is still to be sent.
 const FLUSH: Duration = Duration::from_secs(5);
-/// Between two signs of life: a server that went silent is noticed after two.
-const PING: Duration = Duration::from_secs(5);
-
-/// Messages that came and wait to be taken; what comes beyond is dropped by
-/// core NATS. JetStream sends no more than it is asked for.
-const WAITING: usize = 8192;
+/// A client that lived for so long did not end over the next message.
+const LONG: Duration = Duration::from_secs(10);
 
 /// Why a connection cannot even be tried.
 #[derive(Debug, thiserror::Error)]
@@ -51,48 +44,36 @@ enum Parcel {
 
 /// A connection, up or down.
 pub(super) struct Link {
-    pub(super) client: Client,
+    /// The connection's, as configured.
+    pub(super) name: String,
     /// Where it was opened, and what serves it is best.
     pub(super) runtime: Handle,
-    servers: String,
-    /// Why it was down the last time.
-    reason: Arc<Mutex<Option<String>>>,
-    /// Counts how often it came up.
-    ups: watch::Receiver<u64>,
+    settings: Settings,
+    session: RwLock<Arc<Session>>,
+    news: Arc<News>,
     outbox: mpsc::UnboundedSender<Parcel>,
-    /// For good.
-    ended: AtomicBool,
 }
 
 /// The one known cause: a carriage return alone in a header, which a publisher
 /// wrote without a library.
-const ENDED: &str = "the client ended, as it does at a message with headers that it cannot read";
+const ENDED: &str = "the NATS client ended, as it does at a message with headers that it cannot read; connecting with a new one";
 
 impl Link {
     /// Begins to connect, and goes on until it is dropped.
     pub(super) async fn open(name: &str, settings: &Settings) -> Result<Arc<Self>, ConnectError> {
-        let address =
-            |url: &String| ServerAddr::from_str(url).map_err(|_| ConnectError::Url(url.clone()));
-        let servers: Vec<_> = settings
-            .urls
-            .iter()
-            .map(address)
-            .collect::<Result<_, _>>()?;
-        let reason = Arc::default();
-        let (up, ups) = watch::channel(0);
-        let options = options(name, settings, up, Arc::clone(&reason))?;
-        let client = async_nats::connect_with_options(servers, options).await?;
+        let news = News::new(name);
+        let session = Session::open(settings, &news).await?;
         let (outbox, parcels) = mpsc::unbounded_channel();
-        tokio::spawn(send_all(client.clone(), parcels));
         let link = Arc::new(Self {
-            client,
+            name: name.into(),
             runtime: Handle::current(),
-            servers: settings.urls.join(", "),
-            reason,
-            ups,
+            settings: settings.clone(),
+            session: RwLock::new(session),
+            news,
             outbox,
-            ended: AtomicBool::new(false),
         });
+        tokio::spawn(send_all(Arc::downgrade(&link), parcels));
+        tokio::spawn(renew(Arc::downgrade(&link), Arc::clone(&link.news)));
         if timeout(PATIENCE, link.connected()).await.is_err() {
             let trouble = link.trouble().unwrap_or_default();
             tracing::warn!(
@@ -103,38 +84,49 @@ impl Link {
         Ok(link)
     }
 
+    /// The client of now.
+    pub(super) fn client(&self) -> Arc<Session> {
+        let session = self.session.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&session)
+    }
+
     /// Waits until the connection is up.
     pub(super) async fn connected(&self) {
-        let mut ups = self.ups.clone();
+        let mut ups = self.news.ups();
         while !self.is_up() {
-            // The sender lives as long as the client does.
-            if let Ok(Err(_)) = timeout(PING, ups.changed()).await {
-                self.ended();
-                std::future::pending::<()>().await;
-            }
+            let _ = timeout(PING, ups.changed()).await;
         }
     }
 
     pub(super) fn is_up(&self) -> bool {
-        !self.ended.load(Relaxed) && self.client.connection_state() == State::Connected
+        let session = self.session.read().unwrap_or_else(PoisonError::into_inner);
+        session.is_up() && self.news.is_up()
     }
 
-    /// The client takes no more orders; why is told once. It still seems to be
-    /// connected, as nobody is there to say otherwise.
-    pub(super) fn ended(&self) -> String {
-        if !self.ended.swap(true, Relaxed) {
-            *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(ENDED.into());
-            tracing::error!(
-                servers = self.servers,
-                "NATS: {ENDED}. Start the bridge again"
-            );
-        }
-        ENDED.into()
+    /// Changes each time the connection comes up or goes down.
+    pub(super) fn ups(&self) -> watch::Receiver<bool> {
+        self.news.ups()
     }
 
-    /// Changes each time the connection comes up.
-    pub(super) fn ups(&self) -> watch::Receiver<u64> {
-        self.ups.clone()
+    /// How often it broke while the server was there: as it does at a message
+    /// that the client cannot read.
+    pub(super) fn breaks(&self) -> u64 {
+        self.news.breaks()
+    }
+
+    /// Whether the client dropped messages, and how many was not told yet.
+    pub(super) fn is_dropping(&self) -> bool {
+        self.news.dropping().load(Relaxed)
+    }
+
+    /// That was told.
+    pub(super) fn drops_no_more(&self) {
+        self.news.dropping().store(false, Relaxed);
+    }
+
+    /// How many messages the client of now read, those that it dropped included.
+    pub(super) fn arrived(&self) -> u64 {
+        self.client().statistics().in_messages.load(Relaxed)
     }
 
     /// Why it is down.
@@ -142,13 +134,32 @@ impl Link {
         if self.is_up() {
             return None;
         }
-        let reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
-        let reason = reason.as_deref().map(|reason| format!(": {reason}"));
+        let reason = self.news.reason().map(|reason| format!(": {reason}"));
         Some(format!(
             "no connection to NATS at {}{}",
-            self.servers,
+            self.settings.urls.join(", "),
             reason.unwrap_or_default()
         ))
+    }
+
+    /// What the server refused a short while ago, in its words.
+    pub(super) fn refusal(&self) -> Option<String> {
+        self.news.refusal()
+    }
+
+    /// That refusal, where it keeps messages from being taken or settled.
+    pub(super) fn is_refused(&self) -> Option<String> {
+        let counts =
+            |refusal: &String| refusal.contains("$JS.") || refusal.contains("Subscription");
+        self.refusal().filter(counts)
+    }
+
+    /// Waits until the server has done all that was sent to it before.
+    pub(super) async fn round_trip(&self) {
+        let client = self.client();
+        // Nobody listens there, as the server says at once.
+        let asked = client.request(client.new_inbox(), Bytes::new());
+        let _ = timeout(FLUSH, asked).await;
     }
 
     /// Refuses while it is down.
@@ -163,9 +174,25 @@ impl Link {
         let _ = self.outbox.send(Parcel::Message(subject, payload.into()));
     }
 
+    /// Asks for one answer.
+    pub(super) async fn request(
+        &self,
+        subject: String,
+        payload: Bytes,
+    ) -> Result<Bytes, BrokerError> {
+        self.check()?;
+        let client = self.client();
+        let asked = timeout(FLUSH, client.request(subject, payload)).await;
+        match asked {
+            Ok(Ok(answer)) => Ok(answer.payload),
+            Ok(Err(error)) => Err(BrokerError::Unavailable(format!("NATS: {error}"))),
+            Err(_) => Err(BrokerError::Timeout),
+        }
+    }
+
     /// Waits until all that was handed over is with the server.
     pub(super) async fn sent(&self) -> Result<(), BrokerError> {
-        match timeout(FLUSH, self.client.flush()).await {
+        match timeout(FLUSH, self.client().flush()).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(BrokerError::Unavailable(format!("NATS: {error}"))),
             Err(_) => Err(BrokerError::Timeout),
@@ -179,17 +206,20 @@ impl Link {
         }
         let (done, sent) = oneshot::channel();
         let _ = self.outbox.send(Parcel::Flush(done));
-        if timeout(FLUSH, sent).await.is_err() {
+        if !matches!(timeout(FLUSH, sent).await, Ok(Ok(()))) {
             tracing::warn!(
-                servers = self.servers,
+                connection = self.name,
                 "NATS did not take the last acknowledgements: their messages come again"
             );
         }
     }
 }
 
-async fn send_all(client: Client, mut parcels: mpsc::UnboundedReceiver<Parcel>) {
+async fn send_all(link: Weak<Link>, mut parcels: mpsc::UnboundedReceiver<Parcel>) {
     while let Some(parcel) = parcels.recv().await {
+        let Some(client) = link.upgrade().map(|link| link.client()) else {
+            return;
+        };
         match parcel {
             // What is not sent is delivered again by the server.
             Parcel::Message(subject, payload) => drop(client.publish(subject, payload).await),
@@ -202,105 +232,33 @@ async fn send_all(client: Client, mut parcels: mpsc::UnboundedReceiver<Parcel>) 
     }
 }
 
-fn options(
-    name: &str,
-    settings: &Settings,
-    up: watch::Sender<u64>,
-    reason: Arc<Mutex<Option<String>>>,
-) -> Result<ConnectOptions, ConnectError> {
-    let longest = settings.max_reconnect_wait;
-    let connection = name.to_owned();
-    let mut options = ConnectOptions::new()
-        .name(format!("bridge-host {name}"))
-        .retry_on_initial_connect()
-        .max_reconnects(None)
-        .subscription_capacity(WAITING)
-        .ping_interval(PING)
-        .reconnect_delay_callback(move |attempt| wait(attempt, longest))
-        .event_callback(move |event| {
-            told(&connection, &event, &up, &reason);
-            async {}
-        })
-        .require_tls(settings.tls.required);
-    if let Some(file) = &settings.tls.ca_file {
-        options = options.add_root_certificates(file.clone());
-    }
-    if let Some((certificate, key)) = &settings.tls.client {
-        options = options.add_client_certificate(certificate.clone(), key.clone());
-    }
-    Ok(match &settings.auth {
-        Auth::None => options,
-        Auth::Token(token) => options.token(token.expose().into()),
-        Auth::User(user, password) => {
-            options.user_and_password(user.clone(), password.expose().into())
+/// Makes another client each time that one ended, for as long as the link lives.
+async fn renew(link: Weak<Link>, news: Arc<News>) {
+    let (mut attempt, mut since) = (0, Instant::now());
+    loop {
+        news.ended.notified().await;
+        let Some(link) = link.upgrade() else {
+            return;
+        };
+        if news.because(Some(ENDED.into())) {
+            tracing::error!(connection = link.name, "{ENDED}");
         }
-        Auth::Nkey(seed) => options.nkey(seed.expose().into()),
-        Auth::Credentials(text) => options
-            .credentials(text.expose())
-            .map_err(ConnectError::Credentials)?,
-    })
-}
-
-/// The wait before an attempt to connect: none before the first.
-fn wait(attempt: usize, longest: Duration) -> Duration {
-    match attempt {
-        ..=1 => Duration::ZERO,
-        _ => {
-            let doublings = u32::try_from(attempt - 2).unwrap_or(u32::MAX).min(20);
-            longest.min(FIRST_WAIT * 2u32.pow(doublings))
-        }
-    }
-}
-
-/// What the client tells of itself.
-fn told(connection: &str, event: &Event, up: &watch::Sender<u64>, reason: &Mutex<Option<String>>) {
-    let because = |text: Option<String>| {
-        let mut reason = reason.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = *reason != text;
-        *reason = text;
-        new
-    };
-    match event {
-        Event::Connected => {
-            because(None);
-            up.send_modify(|count| *count += 1);
-            tracing::info!(connection, "connected to NATS");
-        }
-        Event::Disconnected => {
-            because(Some("the server went away".into()));
-            tracing::warn!(
-                connection,
-                "the connection to NATS is lost; connecting again"
-            );
-        }
-        Event::SlowConsumer(_) => {
-            tracing::warn!(
-                connection,
-                "messages come faster than they are taken, and are dropped"
-            );
-        }
-        Event::LameDuckMode | Event::Draining | Event::Closed => {
-            tracing::info!(connection, "NATS: {event}");
-        }
-        Event::ServerError(_) | Event::ClientError(_) => {
-            // Told once, however often it is tried.
-            if because(Some(event.to_string())) {
-                tracing::warn!(connection, "NATS: {event}");
+        news.set_up(false);
+        news.broke();
+        attempt = if since.elapsed() > LONG {
+            1
+        } else {
+            attempt + 1
+        };
+        sleep(wait(attempt, link.settings.max_reconnect_wait)).await;
+        since = Instant::now();
+        match Session::open(&link.settings, &news).await {
+            Ok(session) => {
+                let mut place = link.session.write().unwrap_or_else(PoisonError::into_inner);
+                *place = session;
             }
+            // It was possible before. Its end is told once more.
+            Err(error) => tracing::error!(connection = link.name, %error, "no new NATS client"),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_double_up_to_the_longest() {
-        let longest = Duration::from_secs(10);
-        assert_eq!(wait(1, longest), Duration::ZERO);
-        assert_eq!(wait(2, longest), FIRST_WAIT);
-        assert_eq!(wait(4, longest), FIRST_WAIT * 4);
-        assert_eq!(wait(usize::MAX, longest), longest);
     }
 }

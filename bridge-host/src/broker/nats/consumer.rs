@@ -5,114 +5,159 @@ use std::time::Duration;
 
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::pull::Config;
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer};
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, FromConsumer, Info, PullConsumer};
 use async_nats::jetstream::context::Context;
 use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
 
 use super::error;
+use super::located::Located;
+use super::progress::Standing;
 use super::settings::{Consumer, Deliver};
+use super::stream::Present;
 use super::subject::{cover, legal_name};
 use crate::broker::{BrokerError, SubscribeSpec};
 
-/// Where a subscription's messages are asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Located {
-    pub(super) stream: String,
-    pub(super) name: String,
-    pub(super) ack_wait: Duration,
+/// What a subscription wants of its consumer.
+pub(super) struct Wanted<'a> {
+    pub(super) settings: &'a Consumer,
+    pub(super) spec: &'a SubscribeSpec,
+    pub(super) subjects: &'a [String],
+    /// All messages up to this number were acknowledged by one that is gone.
+    pub(super) after: Option<u64>,
 }
 
 /// Finds the consumer, or makes it.
 pub(super) async fn ensure(
     context: &Context,
-    stream: String,
-    settings: &Consumer,
-    spec: &SubscribeSpec,
-    subjects: &[String],
-) -> Result<Located, BrokerError> {
+    stream: &Present,
+    wanted: &Wanted<'_>,
+) -> Result<(Located, Standing), BrokerError> {
+    let Wanted { settings, spec, .. } = wanted;
     let name = match &settings.durable {
         Some(name) => name.clone(),
         None => legal_name(&spec.name),
     };
-    let what = format!("the consumer {name} of the stream {stream} cannot be used");
-    let existing = context
-        .get_consumer_from_stream::<Config, _, _>(&name, &stream)
-        .await;
-    let existing: Option<Config> = match existing {
-        Ok(consumer) => Some(config(&consumer)),
-        Err(failed) if is_missing(&failed) => None,
-        Err(failed) => return Err(refused(&what, &failed)),
-    };
+    let what = what(&name, &stream.name);
+    let existing = info(context, &stream.name, &name).await?;
     let several = context.client().is_server_compatible(2, 10, 0);
-    let wanted = wanted(existing.as_ref(), &name, settings, spec, subjects, several);
-    let ack_wait = match existing {
-        Some(config) if !settings.create => {
-            adopt(&what, &config, spec)?;
-            config.ack_wait
+    let existing_config = existing.as_ref().map(config);
+    let config = wanted.config(existing_config.as_ref(), &name, several);
+    let info = match existing {
+        Some(info) if !settings.create => {
+            adopt(&what, &self::config(&info), spec)?;
+            info
         }
-        Some(config) if config == wanted => wanted.ack_wait,
+        Some(info) if existing_config.as_ref() == Some(&config) => info,
         None if !settings.create => {
             return Err(BrokerError::Refused(format!(
-                "there is no consumer {name} of the stream {stream}: make it, or set `create = true`"
+                "there is no consumer {name} of the stream {}: make it, or set `create = true`",
+                stream.name
             )));
         }
         _ => {
-            let ack_wait = wanted.ack_wait;
-            let made = context.create_consumer_on_stream(wanted, &stream).await;
-            made.map_err(|failed| refused(&what, &failed))?;
-            ack_wait
+            let made = context.create_consumer_on_stream(config, &stream.name);
+            let made: PullConsumer = made.await.map_err(|failed| refused(&what, &failed))?;
+            made.cached_info().clone()
         }
     };
-    Ok(Located {
-        stream,
-        name,
-        ack_wait,
-    })
+    Ok((located(stream, &info), standing(&info)))
 }
 
-fn config(consumer: &PullConsumer) -> Config {
-    let info = consumer.cached_info();
-    async_nats::jetstream::consumer::FromConsumer::try_from_consumer_config(info.config.clone())
-        .unwrap_or_default()
+/// What the server says of a consumer now; `None` where it has none such.
+pub(super) async fn look(
+    context: &Context,
+    located: &Located,
+) -> Result<Option<(Located, Standing)>, BrokerError> {
+    let Some(info) = info(context, &located.stream.name, &located.name).await? else {
+        return Ok(None);
+    };
+    let now = self::located(&located.stream, &info);
+    Ok(Some((now, standing(&info))))
 }
 
-/// What is there, with what is configured here in it; else all of it.
-fn wanted(
-    existing: Option<&Config>,
-    name: &str,
-    settings: &Consumer,
-    spec: &SubscribeSpec,
-    subjects: &[String],
-    several: bool,
-) -> Config {
-    let new = || Config {
-        durable_name: Some(name.into()),
-        name: Some(name.into()),
-        ack_policy: AckPolicy::Explicit,
-        deliver_policy: match settings.deliver {
-            Deliver::All => DeliverPolicy::All,
-            Deliver::New => DeliverPolicy::New,
-            Deliver::Last => DeliverPolicy::Last,
-            Deliver::LastPerSubject => DeliverPolicy::LastPerSubject,
-        },
-        ..Config::default()
+async fn info(context: &Context, stream: &str, name: &str) -> Result<Option<Info>, BrokerError> {
+    let asked = context.get_consumer_from_stream::<Config, _, _>(name, stream);
+    match asked.await {
+        Ok(consumer) => Ok(Some(consumer.cached_info().clone())),
+        Err(failed) if is_missing(&failed) => Ok(None),
+        Err(failed) => Err(refused(&what(name, stream), &failed)),
+    }
+}
+
+fn what(name: &str, stream: &str) -> String {
+    format!("the consumer {name} of the stream {stream} cannot be used")
+}
+
+fn config(info: &Info) -> Config {
+    Config::try_from_consumer_config(info.config.clone()).unwrap_or_default()
+}
+
+fn standing(info: &Info) -> Standing {
+    Standing {
+        floor: info.ack_floor.stream_sequence,
+        delivered: info.delivered.consumer_sequence,
+        last: info.delivered.stream_sequence,
+        unacknowledged: info.num_ack_pending,
+        pending: info.num_pending,
+    }
+}
+
+fn located(stream: &Present, info: &Info) -> Located {
+    let config = config(info);
+    let positive = |number: i64| u64::try_from(number).ok().filter(|number| *number > 0);
+    let filters = match (config.filter_subject, config.filter_subjects) {
+        (one, several) if one.is_empty() => several,
+        (one, _) => vec![one],
     };
-    let mut config = existing.cloned().unwrap_or_else(new);
-    config.ack_wait = settings.ack_wait;
-    // Whether there is another attempt is decided by the bridge's own policy.
-    config.max_deliver = -1;
-    config.backoff = Vec::new();
-    config.max_ack_pending = match spec.ordered {
-        true => 1,
-        false => i64::from(settings.max_ack_pending),
-    };
-    (config.filter_subject, config.filter_subjects) = match subjects {
-        [one] => (one.clone(), Vec::new()),
-        all if several => (String::new(), all.to_vec()),
-        // What it brings beyond the topics is let go unseen.
-        all => (cover(all), Vec::new()),
-    };
-    config
+    Located {
+        stream: stream.clone(),
+        name: info.name.clone(),
+        ack_wait: config.ack_wait,
+        max_deliver: positive(config.max_deliver),
+        max_batch: positive(config.max_batch),
+        max_expires: Some(config.max_expires).filter(|time| *time > Duration::ZERO),
+        filters,
+    }
+}
+
+impl Wanted<'_> {
+    /// What is there, with what is configured here in it; else all of it.
+    fn config(&self, existing: Option<&Config>, name: &str, several: bool) -> Config {
+        let mut config = existing.cloned().unwrap_or_else(|| self.made_new(name));
+        config.ack_wait = self.settings.ack_wait;
+        // Whether there is another attempt is decided by the bridge's own policy.
+        config.max_deliver = -1;
+        config.backoff = Vec::new();
+        config.max_ack_pending = match self.spec.ordered {
+            true => 1,
+            false => i64::from(self.settings.max_ack_pending),
+        };
+        (config.filter_subject, config.filter_subjects) = match self.subjects {
+            [one] => (one.clone(), Vec::new()),
+            all if several => (String::new(), all.to_vec()),
+            // What it brings beyond the topics is let go unseen.
+            all => (cover(all), Vec::new()),
+        };
+        config
+    }
+
+    fn made_new(&self, name: &str) -> Config {
+        Config {
+            durable_name: Some(name.into()),
+            name: Some(name.into()),
+            ack_policy: AckPolicy::Explicit,
+            deliver_policy: match (self.after, self.settings.deliver) {
+                (Some(after), _) => DeliverPolicy::ByStartSequence {
+                    start_sequence: after + 1,
+                },
+                (None, Deliver::All) => DeliverPolicy::All,
+                (None, Deliver::New) => DeliverPolicy::New,
+                (None, Deliver::Last) => DeliverPolicy::Last,
+                (None, Deliver::LastPerSubject) => DeliverPolicy::LastPerSubject,
+            },
+            ..Config::default()
+        }
+    }
 }
 
 /// Whether a consumer that may not be changed will do.
@@ -131,7 +176,7 @@ fn adopt(what: &str, config: &Config, spec: &SubscribeSpec) -> Result<(), Broker
         tracing::warn!(
             subscription = spec.name,
             max_deliver = config.max_deliver,
-            "the consumer gives up by itself: such messages are no dead letters, they are left in the stream"
+            "the consumer gives a message only so often: a message is a dead letter before the last time"
         );
     }
     Ok(())

@@ -1,23 +1,24 @@
 //! Core NATS: at most once. Subscriptions are queue groups; what is under way
 //! or waits for a retry is lost with the process.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
 use async_nats::{Message as Arrived, RequestErrorKind, Subscriber};
 use async_trait::async_trait;
-use futures_util::StreamExt;
 use futures_util::stream::{SelectAll, select_all};
+use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::backlog::Backlog;
 use super::connect::{ConnectError, Link};
 use super::settings::Settings;
+use super::storm::Storm;
 use super::waiting::{Kept, Waiting};
 use super::{CORE, headers, request, subject};
 use crate::broker::{
-    Broker, BrokerError, Capabilities, Confirmation, Incoming, Published, Receipt, Reply, Request,
-    Settlement, SubscribeSpec, Subscription, Unsettled,
+    Broker, BrokerError, Capabilities, Chances, Confirmation, Incoming, Published, Receipt, Reply,
+    Request, Settlement, SubscribeSpec, Subscription, Unsettled,
 };
 use crate::message::{Message, MessageId};
 
@@ -27,16 +28,20 @@ const LISTENING: Duration = Duration::from_millis(500);
 /// A NATS connection.
 pub struct Core {
     link: Arc<Link>,
-    /// Names of groups, and whether their subscription lives.
-    groups: Mutex<Vec<(String, Arc<AtomicBool>)>>,
+    /// What is subscribed to.
+    subjects: Arc<Mutex<Vec<String>>>,
+    backlog: Arc<Backlog>,
 }
 
 impl Core {
     /// Begins to connect. `name` is the connection's.
     pub async fn open(name: &str, settings: &Settings) -> Result<Self, ConnectError> {
+        let (link, subjects) = (Link::open(name, settings).await?, Arc::default());
+        tokio::spawn(tell_breaks(Arc::downgrade(&link), Arc::clone(&subjects)));
         Ok(Self {
-            link: Link::open(name, settings).await?,
-            groups: Mutex::default(),
+            link,
+            subjects,
+            backlog: Arc::default(),
         })
     }
 }
@@ -50,27 +55,25 @@ impl Broker for Core {
     /// Messages published before are not there any more. Without a server
     /// there, the subscription begins once there is one.
     async fn subscribe(&self, spec: SubscribeSpec) -> Result<Box<dyn Subscription>, BrokerError> {
-        let group = subject::legal_name(&spec.name);
-        let mut subscribers = Vec::new();
-        for topic in subject::subjects(&spec.topics)? {
-            let joined = self.link.client.queue_subscribe(topic, group.clone()).await;
-            let refused = |error| BrokerError::Refused(format!("NATS: {error}"));
-            subscribers.push(joined.map_err(refused)?);
-        }
+        let mut member = Member {
+            group: subject::legal_name(&spec.name),
+            subjects: subject::subjects(&spec.topics)?,
+            name: spec.name,
+            link: Arc::clone(&self.link),
+            waiting: Waiting::new(spec.ordered),
+            arrived: SelectAll::new(),
+            backlog: Arc::clone(&self.backlog),
+            is_idle: false,
+        };
+        self.backlog.joined();
+        member.join().await?;
         // The server knows of it once this is through.
         if self.link.is_up() {
             self.link.sent().await?;
         }
-        let alive = Arc::new(AtomicBool::new(true));
-        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        groups.push((spec.name.clone(), Arc::clone(&alive)));
-        Ok(Box::new(Member {
-            name: spec.name,
-            link: Arc::clone(&self.link),
-            waiting: Waiting::new(spec.ordered),
-            arrived: select_all(subscribers),
-            alive,
-        }))
+        let mut subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
+        subjects.extend_from_slice(&member.subjects);
+        Ok(Box::new(member))
     }
 
     /// Returns once it is on its way to the server. Nobody may have received it.
@@ -101,13 +104,19 @@ impl Broker for Core {
         subject::check_publish(&message.topic)?;
         self.link.check()?;
         let headers = headers::encode_replay(&message, id, group, once);
+        request::check_size(&self.link, &headers, &message.data)?;
         let (topic, data) = (message.topic, message.data);
-        let client = &self.link.client;
+        let client = self.link.client();
         let asked = client.request_with_headers(topic.clone(), headers, data);
         match timeout(LISTENING, asked).await {
             // A bridge does not answer: silence is as good as anything.
-            Err(_) | Ok(Ok(_)) => Ok(()),
+            Err(_) => Ok(()),
+            Ok(Ok(_)) => {
+                self.backlog.took();
+                Ok(())
+            }
             Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => {
+                self.backlog.took();
                 Err(BrokerError::Refused(format!("nobody listens on {topic:?}")))
             }
             Ok(Err(error)) => Err(request::failed(&error)),
@@ -115,17 +124,14 @@ impl Broker for Core {
     }
 
     async fn request(&self, request: Request) -> Result<Vec<Reply>, BrokerError> {
-        request::request(&self.link, request).await
+        let replies = request::request(&self.link, request).await;
+        let came = replies.as_ref().map_or(0, Vec::len);
+        (0..came).for_each(|_| self.backlog.took());
+        replies
     }
 
     fn trouble(&self) -> Option<String> {
-        self.link.trouble().or_else(|| {
-            let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-            let ended = groups
-                .iter()
-                .find(|(_, alive)| !alive.load(Ordering::Relaxed))?;
-            Some(format!("the subscription {:?} ended", ended.0))
-        })
+        self.link.trouble().or_else(|| self.link.is_refused())
     }
 
     async fn close(&self) {
@@ -135,19 +141,71 @@ impl Broker for Core {
 
 struct Member {
     name: String,
+    group: String,
+    subjects: Vec<String>,
     link: Arc<Link>,
     waiting: Arc<Waiting>,
     arrived: SelectAll<Subscriber>,
-    alive: Arc<AtomicBool>,
+    backlog: Arc<Backlog>,
+    /// All that came was taken.
+    is_idle: bool,
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.backlog.left(self.is_idle);
+    }
+}
+
+/// Tells that messages are lost, each time that the client could not read one.
+/// It does not say which, only what it was subscribed to can be named.
+async fn tell_breaks(link: Weak<Link>, subjects: Arc<Mutex<Vec<String>>>) {
+    let (Some(mut ups), storm) = (link.upgrade().map(|link| link.ups()), Storm::default()) else {
+        return;
+    };
+    let mut told = 0;
+    // It ends with the link.
+    while ups.changed().await.is_ok() {
+        let Some(link) = link.upgrade() else {
+            return;
+        };
+        for _ in told..link.breaks() {
+            storm.count(|times| {
+                let subjects = subjects.lock().unwrap_or_else(PoisonError::into_inner);
+                tracing::warn!(
+                    connection = link.name,
+                    subjects = subjects.join(", "),
+                    times,
+                    "the connection broke with the server there, as at a message whose headers or subject cannot be \
+                     read: such a message, and what came behind it, is lost"
+                );
+            });
+        }
+        told = link.breaks();
+    }
 }
 
 impl Member {
+    /// Subscribes, with the client of now.
+    async fn join(&mut self) -> Result<(), BrokerError> {
+        let client = self.link.client();
+        let mut subscribers = Vec::new();
+        for subject in &self.subjects {
+            let joined = client.queue_subscribe(subject.clone(), self.group.clone());
+            let refused = |error| BrokerError::Refused(format!("NATS: {error}"));
+            subscribers.push(joined.await.map_err(refused)?);
+        }
+        self.arrived = select_all(subscribers);
+        Ok(())
+    }
+
     fn incoming(&self, kept: Kept) -> Incoming {
         Incoming {
             message: kept.message.clone(),
             id: kept.id.clone(),
             attempt: kept.attempt,
             tried_for: kept.first.map(|first| first.elapsed()),
+            chances: Chances::Open,
             published: kept.published,
             reply_to: kept.reply_to.clone(),
             receipt: Box::new(CoreReceipt {
@@ -157,8 +215,30 @@ impl Member {
         }
     }
 
+    fn set_idle(&mut self, idle: bool) {
+        if self.is_idle != idle {
+            self.is_idle = idle;
+            self.backlog.is_idle(idle);
+        }
+    }
+
+    /// While messages are dropped: one that is here already, or word of how many
+    /// there were.
+    fn catch_up(&mut self) -> Option<Arrived> {
+        match self.arrived.next().now_or_never() {
+            Some(arrived) => arrived,
+            None => {
+                self.set_idle(true);
+                self.backlog.tell(&self.link);
+                None
+            }
+        }
+    }
+
     /// `None` for what is not for this subscription to handle.
-    fn take_in(&self, arrived: Arrived) -> Option<Incoming> {
+    fn take_in(&mut self, arrived: Arrived) -> Option<Incoming> {
+        self.set_idle(false);
+        self.backlog.took();
         let topic = arrived.subject.as_str();
         let inbox = arrived.reply;
         let arrived = headers::decode(topic, arrived.payload, arrived.headers.as_ref());
@@ -189,15 +269,27 @@ impl Subscription for Member {
                 Err(due) => due,
             };
             let room = self.waiting.has_room();
+            if room
+                && self.link.is_dropping()
+                && let Some(arrived) = self.catch_up()
+            {
+                match self.take_in(arrived) {
+                    Some(incoming) => return Ok(incoming),
+                    None => continue,
+                }
+            }
+            self.set_idle(room);
             let until = due.unwrap_or_else(tokio::time::Instant::now);
             tokio::select! {
                 arrived = self.arrived.next(), if room => match arrived {
                     Some(arrived) => if let Some(incoming) = self.take_in(arrived) {
                         return Ok(incoming);
                     },
+                    // The client ended; another takes its place.
                     None => {
-                        self.alive.store(false, Ordering::Relaxed);
-                        return Err(BrokerError::Unavailable("the subscription to NATS ended".into()));
+                        self.link.connected().await;
+                        self.backlog.begin_anew();
+                        self.join().await?;
                     }
                 },
                 () = sleep_until(until), if due.is_some() => {}

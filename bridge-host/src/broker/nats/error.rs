@@ -28,14 +28,10 @@ pub(super) fn no_answer(what: &str, error: &dyn std::fmt::Display) -> BrokerErro
     BrokerError::Unavailable(format!("{what}: {error}"))
 }
 
-/// A message that was not published. A stream that is missing may be one that
-/// is not there yet: it passes, once someone makes it.
-pub(super) fn publish(topic: &str, error: &PublishError) -> BrokerError {
+/// A message that was not published.
+pub(super) fn publish(error: &PublishError) -> BrokerError {
     match error.kind() {
         PublishErrorKind::TimedOut => BrokerError::Timeout,
-        PublishErrorKind::StreamNotFound => BrokerError::Unavailable(format!(
-            "no stream takes {topic:?}, or JetStream is not ready: add it to the `subjects` of the connection's `stream`"
-        )),
         PublishErrorKind::WrongLastMessageId | PublishErrorKind::WrongLastSequence => {
             BrokerError::Refused(error.to_string())
         }

@@ -13,6 +13,16 @@ use super::receipt::JetStreamReceipt;
 pub(super) struct Pulled {
     pub(super) message: async_nats::Message,
     pub(super) receipt: JetStreamReceipt,
+    /// `None` for one that came as it should.
+    pub(super) unread: Option<Box<Unread>>,
+}
+
+/// What is known of a message that the client could not read.
+pub(super) struct Unread {
+    /// Why not.
+    pub(super) fault: &'static str,
+    /// All of its headers.
+    pub(super) headers: String,
 }
 
 /// Those that wait, the first one first. Dropped, it gives them back.
@@ -44,6 +54,11 @@ impl Fetched {
         for pulled in self.lock().iter_mut() {
             pulled.receipt.keep();
         }
+    }
+
+    /// Gives back those here.
+    pub(super) fn give_back(&self) {
+        self.lock().clear();
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Pulled>> {

@@ -5,7 +5,7 @@
 //! no NATS header can hold, or the server would act on (`Nats-…`), travels in
 //! one header of ours, so that any metadata arrives as it was sent.
 
-use async_nats::header::{HeaderMap, HeaderValue};
+use async_nats::header::{HeaderMap, HeaderName, HeaderValue};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -94,6 +94,17 @@ pub(super) fn encode(message: &Message, id: Option<&MessageId>) -> HeaderMap {
         headers.insert(METADATA, URL_SAFE_NO_PAD.encode(json));
     }
     headers
+}
+
+/// How many bytes they are on the wire.
+pub(super) fn size(headers: &HeaderMap) -> usize {
+    const FRAME: usize = "NATS/1.0\r\n\r\n".len();
+    let values = |(name, values): (&HeaderName, &Vec<HeaderValue>)| {
+        let name: &str = name.as_ref();
+        let lines = values.iter().map(|value| name.len() + value.as_str().len());
+        lines.map(|line| line + ": \r\n".len()).sum::<usize>()
+    };
+    FRAME + headers.iter().map(values).sum::<usize>()
 }
 
 /// The headers of a message that is published again.

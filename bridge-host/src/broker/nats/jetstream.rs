@@ -2,92 +2,55 @@
 //! hosts that share them, until it is acknowledged.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use async_nats::jetstream::context::{Context, ContextBuilder, PublishError, PublishErrorKind};
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::publish::PublishAck;
 use async_trait::async_trait;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::api::{Api, PATIENCE};
 use super::connect::{ConnectError, Link};
-use super::consumer::{self, Located};
-use super::fetched::Fetched;
+use super::group::Group;
 use super::member::Member;
-use super::pull::{End, Pull};
-use super::settings::{Consumer, JetStreamSettings};
-use super::slots::Slots;
-use super::{JETSTREAM, error, headers, stream, subject};
+use super::settings::JetStreamSettings;
+use super::supply::Supply;
+use super::{JETSTREAM, error, headers, request, stream, subject};
 use crate::broker::{
     Broker, BrokerError, Capabilities, Confirmation, Published, SubscribeSpec, Subscription,
 };
 use crate::message::{Message, MessageId};
 
-/// For the server to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Messages published and not yet confirmed.
-const UNCONFIRMED: usize = 4096;
-/// Between two attempts to find or make a consumer; it doubles.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LAST_PAUSE: Duration = Duration::from_secs(10);
-
 /// A NATS connection with JetStream.
 pub struct JetStream {
     server: Arc<Server>,
-    groups: Mutex<Vec<Arc<Group>>>,
+    groups: Mutex<Vec<Joined>>,
+}
+
+/// A group, and what is closed once nothing supplies it any more.
+#[derive(Clone)]
+struct Joined {
+    group: Arc<Group>,
+    ended: watch::Receiver<()>,
 }
 
 struct Server {
     name: String,
-    link: Arc<Link>,
-    context: Context,
-    prefix: String,
+    api: Arc<Api>,
     settings: JetStreamSettings,
     /// Topics that have to be kept.
     kept: Mutex<Vec<String>>,
-}
-
-/// A subscription that was joined here.
-struct Group {
-    spec: SubscribeSpec,
-    subjects: Vec<String>,
-    settings: Consumer,
-    slots: Arc<Slots>,
-    /// Where its messages are, or why there are none.
-    state: Mutex<Result<Located, String>>,
-}
-
-impl Group {
-    fn set(&self, state: Result<Located, String>) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
-    }
-
-    fn state(&self) -> Result<Located, String> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.clone()
-    }
 }
 
 impl JetStream {
     /// Begins to connect. `name` is the connection's.
     pub async fn open(name: &str, settings: &JetStreamSettings) -> Result<Self, ConnectError> {
         let link = Link::open(name, &settings.connection).await?;
-        let context = ContextBuilder::new()
-            .timeout(PATIENCE)
-            .max_ack_inflight(UNCONFIRMED);
-        let (context, prefix) = match &settings.domain {
-            None => (context.build(link.client.clone()), "$JS.API".into()),
-            Some(domain) => (
-                context.domain(domain).build(link.client.clone()),
-                format!("$JS.{domain}.API"),
-            ),
-        };
         Ok(Self {
             server: Arc::new(Server {
                 name: name.into(),
-                link,
-                context,
-                prefix,
+                api: Arc::new(Api::new(link, settings.domain.as_deref())),
                 settings: settings.clone(),
                 kept: Mutex::default(),
             }),
@@ -95,18 +58,7 @@ impl JetStream {
         })
     }
 
-    fn group(&self, spec: SubscribeSpec) -> Result<Group, BrokerError> {
-        let configured = self.server.settings.consumers.get(&spec.name);
-        Ok(Group {
-            subjects: subject::subjects(&spec.topics)?,
-            settings: configured.cloned().unwrap_or_default(),
-            slots: Slots::new(spec.in_flight, spec.ordered),
-            state: Mutex::new(Err("it has not begun".into())),
-            spec,
-        })
-    }
-
-    fn groups(&self) -> Vec<Arc<Group>> {
+    fn groups(&self) -> Vec<Joined> {
         let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         groups.clone()
     }
@@ -117,74 +69,36 @@ impl Server {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn locate(&self, group: &Group) -> Result<Located, BrokerError> {
-        self.link.check()?;
-        let settings = &self.settings.stream;
-        let stream = stream::ensure(&self.context, settings, &self.name, &group.subjects).await?;
-        let (spec, subjects) = (&group.spec, &group.subjects);
-        consumer::ensure(&self.context, stream, &group.settings, spec, subjects).await
+    async fn send(&self, topic: &str, publish: PublishMessage) -> Result<PublishAck, PublishError> {
+        let context = self.api.context();
+        context.send_publish(topic.to_owned(), publish).await?.await
     }
 
-    async fn send(&self, topic: &str, publish: PublishMessage) -> Result<PublishAck, PublishError> {
-        self.context
-            .send_publish(topic.to_owned(), publish)
-            .await?
-            .await
+    /// Why a message was not kept.
+    async fn why_not(&self, topic: &str, error: &PublishError) -> BrokerError {
+        match error.kind() {
+            PublishErrorKind::StreamNotFound => stream::why_none(&self.api.context(), topic).await,
+            PublishErrorKind::TimedOut => match self.api.link.refusal() {
+                Some(refusal) => BrokerError::Unavailable(refusal),
+                None => BrokerError::Timeout,
+            },
+            _ => error::publish(error),
+        }
     }
 
     /// Makes the stream of what has to be kept, or the one that is configured:
     /// messages can come before any subscription does.
     async fn make_stream(&self, topic: &str) -> Result<bool, BrokerError> {
-        let settings = &self.settings.stream;
+        let (settings, context) = (&self.settings.stream, self.api.context());
         if self.kept().iter().any(|kept| kept == topic) {
-            stream::ensure_letters(&self.context, settings, &self.name, topic).await?;
+            stream::ensure_letters(&context, settings, &self.name, topic).await?;
             return Ok(true);
         }
         let Some(subjects) = settings.subjects.as_ref().filter(|_| settings.create) else {
             return Ok(false);
         };
-        stream::ensure(&self.context, settings, &self.name, subjects).await?;
+        stream::ensure(&context, settings, &self.name, subjects).await?;
         Ok(true)
-    }
-
-    /// Keeps a group supplied until it is stopped.
-    async fn supply(self: Arc<Self>, group: Arc<Group>, to: Arc<Fetched>) {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            if group.state().is_err() {
-                let located = self.locate(&group).await;
-                if let Err(error) = &located {
-                    tracing::warn!(
-                        connection = self.name,
-                        subscription = group.spec.name,
-                        %error,
-                        again_in = ?pause,
-                        "no messages from JetStream yet"
-                    );
-                }
-                group.set(located.map_err(|error| error.to_string()));
-            }
-            if let Ok(located) = group.state() {
-                let pull = Pull {
-                    link: &self.link,
-                    prefix: &self.prefix,
-                    located: &located,
-                    slots: &group.slots,
-                    to: &to,
-                };
-                match pull.run().await {
-                    End::Again => {
-                        pause = FIRST_PAUSE;
-                        self.link.connected().await;
-                        continue;
-                    }
-                    End::Consumer(why) => group.set(Err(why)),
-                }
-            }
-            tokio::time::sleep(pause).await;
-            pause = LAST_PAUSE.min(pause * 2);
-            self.link.connected().await;
-        }
     }
 }
 
@@ -197,31 +111,28 @@ impl Broker for JetStream {
     /// With a server there, what it refuses is an error at once; without one,
     /// the subscription waits.
     async fn subscribe(&self, spec: SubscribeSpec) -> Result<Box<dyn Subscription>, BrokerError> {
-        let group = Arc::new(self.group(spec)?);
-        match self.server.locate(&group).await {
-            Ok(located) => group.set(Ok(located)),
-            Err(refused @ BrokerError::Refused(_)) => return Err(refused),
-            Err(error) => group.set(Err(error.to_string())),
-        }
-        let fetched = Arc::default();
-        let supply = Arc::clone(&self.server).supply(Arc::clone(&group), Arc::clone(&fetched));
-        let task = self.server.link.runtime.spawn(supply);
+        let (server, name) = (&self.server, &self.server.name);
+        let group = Group::new(spec, name, &server.settings)?;
+        let (stop, stopped) = watch::channel(());
+        let supply = Supply::new(&server.api, Arc::clone(&group), stopped);
+        supply.begin().await?;
+        let member = Member::new(&group.spec, supply, &server.api.link.runtime, stop);
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        groups.push(Arc::clone(&group));
-        Ok(Box::new(Member {
-            spec: group.spec.clone(),
-            fetched,
-            task,
-        }))
+        groups.push(Joined {
+            ended: member.ended.clone(),
+            group,
+        });
+        Ok(Box::new(member))
     }
 
     /// Makes stream and consumer. Without a server there, nothing can be
     /// published either: they are made once there is one.
     async fn announce(&self, spec: SubscribeSpec) -> Result<bool, BrokerError> {
-        let group = self.group(spec)?;
-        match self.server.locate(&group).await {
+        let server = &self.server;
+        let group = Group::new(spec, &server.name, &server.settings)?;
+        match group.locate(&server.api).await {
             Err(refused @ BrokerError::Refused(_)) => Err(refused),
-            Ok(_) | Err(_) => Ok(true),
+            Ok(()) | Err(_) => Ok(true),
         }
     }
 
@@ -232,44 +143,40 @@ impl Broker for JetStream {
         id: Option<MessageId>,
     ) -> Result<Confirmation, BrokerError> {
         subject::check_publish(&message.topic)?;
-        let link = &self.server.link;
+        let link = &self.server.api.link;
         link.check()?;
-        let (size, max) = (message.data.len() as u64, link.client.max_payload() as u64);
-        if size > max {
-            return Err(BrokerError::TooLarge { size, max });
-        }
         let id = id.unwrap_or_else(MessageId::generate);
         let headers = headers::encode(&message, Some(&id));
+        request::check_size(link, &headers, &message.data)?;
         let topic = message.topic;
         let publish = PublishMessage::build()
             .payload(message.data)
             .headers(headers);
-        let context = &self.server.context;
+        let context = self.server.api.context();
         let ack = context.send_publish(topic.clone(), publish.clone()).await;
-        let ack = ack.map_err(|error| match error.kind() {
-            PublishErrorKind::MaxPayloadExceeded => BrokerError::TooLarge { size, max },
-            _ => error::publish(&topic, &error),
-        })?;
+        let ack = ack.map_err(|error| error::publish(&error))?;
         let server = Arc::clone(&self.server);
         Ok(Box::pin(async move {
             let mut sent = ack.await;
             if sent.as_ref().is_err_and(is_without_stream) && server.make_stream(&topic).await? {
                 sent = server.send(&topic, publish).await;
             }
-            let ack = sent.map_err(|error| error::publish(&topic, &error))?;
-            Ok(Published {
-                id,
-                duplicate: ack.duplicate,
-            })
+            match sent {
+                Ok(ack) => Ok(Published {
+                    id,
+                    duplicate: ack.duplicate,
+                }),
+                Err(error) => Err(server.why_not(&topic, &error).await),
+            }
         }))
     }
 
     async fn keep_topic(&self, topic: &str) -> Result<(), BrokerError> {
         let server = &self.server;
         server.kept().push(topic.into());
-        server.link.check()?;
-        let settings = &server.settings.stream;
-        stream::ensure_letters(&server.context, settings, &server.name, topic).await
+        server.api.link.check()?;
+        let (settings, context) = (&server.settings.stream, server.api.context());
+        stream::ensure_letters(&context, settings, &server.name, topic).await
     }
 
     async fn republish(
@@ -280,48 +187,44 @@ impl Broker for JetStream {
         once: &MessageId,
     ) -> Result<(), BrokerError> {
         subject::check_publish(&message.topic)?;
-        self.server.link.check()?;
+        self.server.api.link.check()?;
         let headers = headers::encode_replay(&message, id, group, once);
+        request::check_size(&self.server.api.link, &headers, &message.data)?;
         let topic = message.topic;
         let publish = PublishMessage::build()
             .payload(message.data)
             .headers(headers);
-        let sent = self.server.send(&topic, publish).await;
-        sent.map(drop)
-            .map_err(|error| error::publish(&topic, &error))
+        match self.server.send(&topic, publish).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.server.why_not(&topic, &error).await),
+        }
     }
 
     fn trouble(&self) -> Option<String> {
-        self.server.link.trouble().or_else(|| {
-            let groups = self.groups();
-            groups.iter().find_map(|group| {
-                let why = group.state().err()?;
-                Some(format!(
-                    "the subscription {:?} has no messages: {why}",
-                    group.spec.name
-                ))
-            })
-        })
+        let link = &self.server.api.link;
+        let groups = || self.groups().iter().find_map(|it| it.group.trouble());
+        link.trouble().or_else(groups).or_else(|| link.is_refused())
     }
 
     async fn pending(&self, name: &str) -> Option<u64> {
         let groups = self.groups();
-        let group = groups.iter().find(|group| group.spec.name == name)?;
-        let located = group.state().ok()?;
-        self.server.link.check().ok()?;
-        let stream = self
-            .server
-            .context
-            .get_stream_no_info(&located.stream)
-            .await
-            .ok()?;
+        let joined = groups.iter().find(|it| it.group.spec.name == name)?;
+        let located = joined.group.located()?;
+        self.server.api.link.check().ok()?;
+        let context = self.server.api.context();
+        let stream = context.get_stream_no_info(&located.stream.name).await;
+        let stream = stream.ok()?;
         let asked = stream.consumer_info(&located.name);
         let info = timeout(PATIENCE, asked).await.ok()?.ok()?;
         Some(info.num_pending + info.num_ack_pending as u64)
     }
 
     async fn close(&self) {
-        self.server.link.flush().await;
+        for mut joined in self.groups() {
+            // What was on its way is given back by then.
+            let _ = timeout(PATIENCE, joined.ended.changed()).await;
+        }
+        self.server.api.link.flush().await;
     }
 }
 

@@ -1,29 +1,21 @@
 //! Dead letters in a stream, found by their topics, numbered by their place in
 //! it. They come about as published messages: `broker::LetterTopic`.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use async_nats::header::HeaderMap;
-use async_nats::jetstream::context::{Context, ContextBuilder};
-use async_nats::jetstream::message::StreamMessage;
-use async_nats::jetstream::stream::{
-    DeleteMessageErrorKind, LastRawMessageErrorKind, RawMessageError, Stream,
-};
+use async_nats::jetstream::stream::{DeleteMessageErrorKind, Stream};
 use tokio::time::timeout;
 
+use super::api::{Api, PATIENCE};
 use super::connect::{ConnectError, Link};
+use super::raw::{self, RawMessage};
 use super::settings::JetStreamSettings;
-use super::{error, headers, stream};
+use super::{error, headers, stream, unreadable};
 use crate::broker::{BrokerError, KeptDeadLetter, Which, letter_topic};
 use crate::message::MessageId;
 
-/// For the server to be there, and to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// The dead letters of a connection.
 pub struct Letters {
-    _link: Arc<Link>,
+    api: Api,
+    name: String,
     stream: Stream<()>,
     topics: Vec<String>,
 }
@@ -50,12 +42,14 @@ impl Letters {
         // A server that is not there is told of, and not waited for.
         let _ = timeout(PATIENCE, link.connected()).await;
         link.check()?;
-        let context = context(&link, settings);
-        let stream = stream::of_letters(&context, &topics).await?;
-        let stream = context.get_stream_no_info(&stream).await;
+        let api = Api::new(link, settings.domain.as_deref());
+        let context = api.context();
+        let name = stream::of_letters(&context, &topics).await?;
+        let stream = context.get_stream_no_info(&name).await;
         let failed = |error| error::no_answer("the dead letters cannot be read", &error);
         Ok(Self {
-            _link: link,
+            api,
+            name,
             stream: stream.map_err(|error| failed(error.to_string()))?,
             topics,
         })
@@ -109,12 +103,12 @@ impl Letters {
     }
 
     /// The first message from this number on, on any of the topics.
-    async fn next(&self, from: i64) -> Result<Option<StreamMessage>, BrokerError> {
-        let mut first: Option<StreamMessage> = None;
+    async fn next(&self, from: i64) -> Result<Option<RawMessage>, BrokerError> {
+        let mut first: Option<RawMessage> = None;
         for topic in &self.topics {
             let from = from.unsigned_abs().max(1);
-            let found = self.stream.get_first_raw_message_by_subject(topic, from);
-            let found = found_or_none(found.await)?;
+            let Api { link, prefix, .. } = &self.api;
+            let found = raw::next(link, prefix, &self.name, topic, from).await?;
             if let Some(found) = found
                 && first.as_ref().is_none_or(|it| found.sequence < it.sequence)
             {
@@ -125,37 +119,15 @@ impl Letters {
     }
 }
 
-fn context(link: &Link, settings: &JetStreamSettings) -> Context {
-    let builder = ContextBuilder::new().timeout(PATIENCE);
-    match &settings.domain {
-        None => builder.build(link.client.clone()),
-        Some(domain) => builder.domain(domain).build(link.client.clone()),
-    }
-}
-
-fn found_or_none(
-    found: Result<StreamMessage, RawMessageError>,
-) -> Result<Option<StreamMessage>, BrokerError> {
-    let what = "the dead letters cannot be read";
-    match found {
-        Ok(found) => Ok(Some(found)),
-        Err(failed) => match failed.kind() {
-            LastRawMessageErrorKind::NoMessageFound => Ok(None),
-            LastRawMessageErrorKind::JetStream(refused) => Err(error::api(what, &refused)),
-            _ => Err(error::no_answer(what, &failed)),
-        },
-    }
-}
-
-fn number(found: &StreamMessage) -> i64 {
+fn number(found: &RawMessage) -> i64 {
     i64::try_from(found.sequence).unwrap_or(i64::MAX)
 }
 
 /// `None` for a message that is no letter of ours.
-fn letter(found: StreamMessage) -> Option<KeptDeadLetter> {
+fn letter(found: RawMessage) -> Option<KeptDeadLetter> {
     let number = number(&found);
-    let headers: &HeaderMap = &found.headers;
-    let arrived = headers::decode(&found.subject, found.payload, Some(headers));
+    let headers = unreadable::readable(&found.headers);
+    let arrived = headers::decode(&found.subject, found.data, Some(&headers));
     letter_topic::read(number, arrived.message)
 }
 

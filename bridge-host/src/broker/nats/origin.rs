@@ -7,32 +7,33 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const PREFIX: &str = "$JS.ACK.";
 
 /// Where a delivery is from.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Origin<'a> {
-    pub(super) stream: &'a str,
-    /// Its number in the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Origin {
+    /// The message's number in the stream.
     pub(super) sequence: u64,
     /// This is the delivery of that number, from 1.
     pub(super) delivered: u64,
+    /// The delivery's number among all of the consumer's.
+    pub(super) of_consumer: u64,
     pub(super) published: SystemTime,
 }
 
-impl<'a> Origin<'a> {
+impl Origin {
     /// `None` where the subject is none of JetStream's.
-    pub(super) fn of(subject: &'a str) -> Option<Self> {
+    pub(super) fn of(subject: &str) -> Option<Self> {
         let mut tokens = subject.strip_prefix(PREFIX)?.split(['.']);
         // Newer servers say the domain and the account first.
         if tokens.clone().count() >= 9 {
             tokens.nth(1)?;
         }
-        let (stream, _consumer) = (tokens.next()?, tokens.next()?);
+        let (_stream, _consumer) = (tokens.next()?, tokens.next()?);
         let mut number = || tokens.next()?.parse().ok();
         let (delivered, sequence) = (number()?, number()?);
-        let (_of_consumer, nanos) = (number()?, number()?);
+        let (of_consumer, nanos) = (number()?, number()?);
         Some(Self {
-            stream,
             sequence,
             delivered,
+            of_consumer,
             published: UNIX_EPOCH + Duration::from_nanos(nanos),
         })
     }
@@ -45,9 +46,9 @@ mod tests {
     #[test]
     fn both_forms_are_read() {
         let expected = Origin {
-            stream: "ORDERS",
             sequence: 2082,
             delivered: 3,
+            of_consumer: 17,
             published: UNIX_EPOCH + Duration::from_nanos(1_648_820_200_123_456_789),
         };
         let tail = "ORDERS.bridge.3.2082.17.1648820200123456789.5";
@@ -56,7 +57,7 @@ mod tests {
             format!("$JS.ACK._.ACCHASH.{tail}"),
             format!("$JS.ACK.hub.ACCHASH.{tail}.random.more"),
         ] {
-            assert_eq!(Origin::of(&subject).as_ref(), Some(&expected), "{subject}");
+            assert_eq!(Origin::of(&subject), Some(expected), "{subject}");
         }
     }
 

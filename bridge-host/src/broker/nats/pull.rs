@@ -9,29 +9,34 @@ use std::time::Duration;
 
 use async_nats::{Message, StatusCode, Subscriber};
 use futures_util::{FutureExt, StreamExt};
-use tokio::time::{Instant, interval, sleep_until};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, interval, sleep_until, timeout};
 
 use super::connect::Link;
-use super::consumer::Located;
 use super::fetched::{Fetched, Pulled};
+use super::located::Located;
+use super::origin::Origin;
 use super::receipt::JetStreamReceipt;
+use super::silence::Silence;
 use super::slots::Slots;
 
-/// How long the server keeps a request.
-const EXPIRES: Duration = Duration::from_secs(30);
-/// The server shows that it knows of a request this often.
-const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How subjects begin where a message is acknowledged.
 const ACK: &str = "$JS.ACK.";
-/// After so much silence nobody knows of the requests any more.
-const SILENCE: Duration = Duration::from_secs(12);
+/// At the end, after so much silence nothing more comes of what was asked for.
+const QUIET: Duration = Duration::from_millis(250);
+/// At the end, nothing is waited for any longer.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// Why the pulling ended.
 pub(super) enum End {
-    /// The server lost track of it: to be begun anew.
+    /// The server lost track of it, or it is to be begun anew.
     Again,
+    /// Three signs of life are missing.
+    Silent,
     /// The consumer is gone or not to be reached: this is what was said.
     Consumer(String),
+    /// It was stopped.
+    Stopped,
 }
 
 /// What is asked for, and what came of it.
@@ -39,44 +44,76 @@ pub(super) struct Pull<'a> {
     pub(super) link: &'a Arc<Link>,
     /// `$JS.API`, or what stands for it in a domain.
     pub(super) prefix: &'a str,
-    pub(super) located: &'a Located,
+    pub(super) located: &'a Arc<Located>,
     pub(super) slots: &'a Arc<Slots>,
     pub(super) to: &'a Fetched,
+    pub(super) silence: &'a Silence,
+    /// It is to be begun anew.
+    pub(super) anew: &'a Notify,
 }
 
 impl Pull<'_> {
-    /// Asks until there is a reason to begin anew.
-    pub(super) async fn run(&self) -> End {
-        let inbox = self.link.client.new_inbox();
-        let mut answers = match self.link.client.subscribe(inbox.clone()).await {
-            Ok(answers) => answers,
-            Err(_) => return End::Consumer(self.link.ended()),
+    /// Asks until there is a reason to begin anew, or until `stop` is closed.
+    pub(super) async fn run(&self, stop: &mut watch::Receiver<()>) -> End {
+        let client = self.link.client();
+        let inbox = client.new_inbox();
+        // A client that ended has another in its place soon.
+        let Ok(mut answers) = client.subscribe(inbox.clone()).await else {
+            return End::Again;
         };
-        let end = self.ask(&inbox, &mut answers).await;
+        let mut requested = 0;
+        let end = tokio::select! {
+            biased;
+            end = self.ask(&inbox, &mut answers, &mut requested) => end,
+            _ = stop.changed() => End::Stopped,
+        };
+        if matches!(end, End::Stopped) {
+            self.linger(&mut answers, &mut requested).await;
+        }
         // Requests of an inbox without listeners are void. What came is here.
-        let _ = answers.unsubscribe().await;
+        let _ = answers.drain().await;
+        if matches!(end, End::Stopped) && self.link.is_up() {
+            self.link.round_trip().await;
+        }
         while let Some(Some(answer)) = answers.next().now_or_never() {
-            self.take(answer, &mut 0);
+            self.take(answer, &mut requested);
         }
         end
     }
 
-    async fn ask(&self, inbox: &str, answers: &mut Subscriber) -> End {
+    /// What was asked for and comes now is taken: given up in the moment that the
+    /// server gives it, it would be kept for this host until its lease is over.
+    async fn linger(&self, answers: &mut Subscriber, requested: &mut usize) {
+        let taking = async {
+            while *requested > 0
+                && self.link.is_up()
+                && let Ok(Some(answer)) = timeout(QUIET, answers.next()).await
+            {
+                if self.take(answer, requested).is_some() {
+                    return;
+                }
+            }
+        };
+        let _ = timeout(LINGER, taking).await;
+    }
+
+    async fn ask(&self, inbox: &str, answers: &mut Subscriber, requested: &mut usize) -> End {
         let mut ups = self.link.ups();
-        ups.borrow_and_update();
-        let mut requested = 0;
+        let (silence, largest) = (self.located.silence(), self.located.batch());
         let mut heard = Instant::now();
         let mut keep = interval(JetStreamReceipt::keep_every(self.located.ack_wait));
         loop {
-            // What is asked for before the connection is up comes to nobody.
+            // What is asked for before the connection is up comes to nobody; and what
+            // comes after it was up again, to an inbox that is given up.
             while self.link.is_up()
-                && let Some(batch) = self.slots.batch(requested)
+                && !ups.has_changed().unwrap_or(true)
+                && let Some(batch) = self.slots.batch(*requested, largest)
             {
-                if requested == 0 {
+                if *requested == 0 {
                     heard = Instant::now();
                 }
                 match self.request(inbox, batch).await {
-                    true => requested += batch,
+                    true => *requested += batch,
                     false => return End::Again,
                 }
             }
@@ -84,34 +121,34 @@ impl Pull<'_> {
                 biased;
                 answer = answers.next() => {
                     heard = Instant::now();
-                    if let Some(end) = self.take_all(answer, answers, &mut requested) {
+                    if let Some(end) = self.take_all(answer, answers, requested) {
                         return end;
                     }
+                    self.silence.ends();
                 }
                 () = self.slots.freed.notified() => {}
                 _ = keep.tick() => self.to.keep(),
                 // What was asked before the server went away is forgotten.
-                up = ups.changed() => return match up {
-                    Ok(()) => End::Again,
-                    Err(_) => End::Consumer(self.link.ended()),
-                },
-                () = sleep_until(heard + SILENCE), if requested > 0 => return End::Again,
+                _ = ups.changed() => return End::Again,
+                () = self.anew.notified() => return End::Again,
+                () = sleep_until(heard + silence), if *requested > 0 => return End::Silent,
             }
         }
     }
 
     async fn request(&self, inbox: &str, batch: usize) -> bool {
-        let Located { stream, name, .. } = self.located;
-        let subject = format!("{}.CONSUMER.MSG.NEXT.{stream}.{name}", self.prefix);
-        let request = format!(
-            r#"{{"batch":{batch},"expires":{},"idle_heartbeat":{}}}"#,
-            EXPIRES.as_nanos(),
-            HEARTBEAT.as_nanos()
-        );
-        let sent = self
-            .link
-            .client
-            .publish_with_reply(subject, inbox.to_owned(), request.into());
+        let Located { stream, name, .. } = &**self.located;
+        let subject = format!("{}.CONSUMER.MSG.NEXT.{}.{name}", self.prefix, stream.name);
+        let expires = self.located.expires().as_nanos();
+        let request = match self.located.heartbeat() {
+            Some(every) => format!(
+                r#"{{"batch":{batch},"expires":{expires},"idle_heartbeat":{}}}"#,
+                every.as_nanos()
+            ),
+            None => format!(r#"{{"batch":{batch},"expires":{expires}}}"#),
+        };
+        let client = self.link.client();
+        let sent = client.publish_with_reply(subject, inbox.to_owned(), request.into());
         sent.await.is_ok()
     }
 
@@ -138,9 +175,21 @@ impl Pull<'_> {
     fn put(&self, message: Message, requested: &mut usize) -> Option<End> {
         *requested = requested.saturating_sub(1);
         let reply = message.reply.clone()?;
+        let Some(origin) = Origin::of(&reply) else {
+            tracing::warn!(
+                connection = self.link.name,
+                consumer = self.located.name,
+                "a message of JetStream does not say where it is from; it comes again"
+            );
+            return None;
+        };
         let (link, slots) = (Arc::clone(self.link), Arc::clone(self.slots));
-        let receipt = JetStreamReceipt::new(link, slots, reply, self.located.ack_wait);
-        self.to.put(Pulled { message, receipt });
+        let located = Arc::clone(self.located);
+        self.to.put(Pulled {
+            message,
+            receipt: JetStreamReceipt::new(link, slots, reply, origin, located),
+            unread: None,
+        });
         None
     }
 

@@ -1,19 +1,18 @@
 //! The right to settle one JetStream message.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use async_nats::Subject;
 use async_trait::async_trait;
-use tokio::time::timeout;
 
 use super::JETSTREAM;
 use super::connect::Link;
+use super::located::Located;
+use super::origin::Origin;
 use super::slots::Slots;
 use crate::broker::{BrokerError, Capabilities, Receipt, Settlement, Unsettled};
-
-/// For a server to confirm that a message is terminated.
-const CONFIRMATION: Duration = Duration::from_secs(5);
 
 /// What waits to be taken is kept once such a part of its lease is over, so that
 /// whoever takes it has most of it.
@@ -24,10 +23,16 @@ pub(super) struct JetStreamReceipt {
     slots: Arc<Slots>,
     /// Where its acknowledgement goes.
     reply: Subject,
-    ack_wait: Duration,
+    pub(super) origin: Origin,
+    /// The consumer that it is from, as it was then.
+    pub(super) located: Arc<Located>,
     /// Since when it has its lease.
     leased: Instant,
     settled: bool,
+    /// It does not come again.
+    acknowledged: bool,
+    /// Of a message that the client cannot read: up to where such were looked for.
+    unread: Option<Arc<AtomicU64>>,
 }
 
 impl JetStreamReceipt {
@@ -35,27 +40,33 @@ impl JetStreamReceipt {
         link: Arc<Link>,
         slots: Arc<Slots>,
         reply: Subject,
-        ack_wait: Duration,
+        origin: Origin,
+        located: Arc<Located>,
     ) -> Self {
-        slots.take();
+        slots.take(&origin);
         Self {
             link,
             slots,
             reply,
-            ack_wait,
+            origin,
+            located,
             leased: Instant::now(),
             settled: false,
+            acknowledged: false,
+            unread: None,
         }
     }
 
-    /// Where it is acknowledged.
-    pub(super) fn subject(&self) -> &str {
-        &self.reply
+    /// Of a message that the client cannot read: given back, it is to be looked
+    /// for again from its number on.
+    pub(super) fn of_unread(mut self, looked: Arc<AtomicU64>) -> Self {
+        self.unread = Some(looked);
+        self
     }
 
     /// The server has given it to someone else by now, or is about to.
     pub(super) fn is_stale(&self) -> bool {
-        self.leased.elapsed() >= self.ack_wait
+        self.leased.elapsed() >= self.located.ack_wait
     }
 
     /// How often [`Self::keep`] has to be called.
@@ -65,8 +76,8 @@ impl JetStreamReceipt {
 
     /// Begins its lease anew, where a part of it is over and it still runs.
     pub(super) fn keep(&mut self) {
-        let over = self.leased.elapsed();
-        if over >= self.ack_wait / KEEP_AFTER && over < self.ack_wait && self.link.is_up() {
+        let (over, lease) = (self.leased.elapsed(), self.located.ack_wait);
+        if over >= lease / KEEP_AFTER && over < lease && self.link.is_up() {
             self.link.post(self.reply.clone(), "+WPI");
             self.leased = Instant::now();
         }
@@ -80,26 +91,21 @@ impl JetStreamReceipt {
     /// It is of a topic that the subscription does not have: it came because
     /// the consumer could not be told so.
     pub(super) fn decline(mut self) {
-        self.settled = true;
+        (self.settled, self.acknowledged) = (true, true);
         self.link.post(self.reply.clone(), "+ACK");
     }
 
     async fn send(&self, payload: impl Into<bytes::Bytes>) -> Result<(), BrokerError> {
-        let sent = self.link.client.publish(self.reply.clone(), payload.into());
-        let sent = sent.await;
+        let client = self.link.client();
+        let sent = client.publish(self.reply.clone(), payload.into()).await;
         sent.map_err(|error| BrokerError::Unavailable(format!("NATS: {error}")))
     }
 
     /// The server confirms it: what it does not know of comes again, and would
     /// be a second dead letter.
     async fn terminate(&self) -> Result<(), BrokerError> {
-        self.link.check()?;
-        let asked = self.link.client.request(self.reply.clone(), "+TERM".into());
-        match timeout(CONFIRMATION, asked).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(BrokerError::Unavailable(format!("NATS: {error}"))),
-            Err(_) => Err(BrokerError::Timeout),
-        }
+        let asked = self.link.request(self.reply.to_string(), "+TERM".into());
+        asked.await.map(drop)
     }
 }
 
@@ -107,7 +113,7 @@ impl JetStreamReceipt {
 impl Receipt for JetStreamReceipt {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            lease: Some(self.ack_wait),
+            lease: Some(self.located.ack_wait),
             ..JETSTREAM
         }
     }
@@ -128,6 +134,7 @@ impl Receipt for JetStreamReceipt {
     /// connection, it means a second delivery. So does a retry, whose message
     /// then comes when its lease ends.
     async fn settle(mut self: Box<Self>, settlement: Settlement) -> Result<(), Unsettled> {
+        let is_retry = matches!(settlement, Settlement::Retry(_));
         let settled = match settlement {
             Settlement::Delivered | Settlement::Filtered => self.send("+ACK").await,
             Settlement::Retry(after) => {
@@ -139,6 +146,7 @@ impl Receipt for JetStreamReceipt {
         match settled {
             Ok(()) => {
                 self.settled = true;
+                self.acknowledged = !is_retry;
                 Ok(())
             }
             Err(error) => Err(Unsettled {
@@ -153,9 +161,13 @@ impl Drop for JetStreamReceipt {
     fn drop(&mut self) {
         // The server takes this from whoever had the message at any time: with
         // its lease over, it is another's.
-        if !self.settled && !self.is_stale() {
-            self.link.post(self.reply.clone(), "-NAK");
+        match &self.unread {
+            _ if self.settled => {}
+            // Given at once, it would break the connection at once.
+            Some(looked) => drop(looked.fetch_min(self.origin.sequence - 1, Relaxed)),
+            None if self.is_stale() => {}
+            None => self.link.post(self.reply.clone(), "-NAK"),
         }
-        self.slots.free();
+        self.slots.free(self.origin.sequence, self.acknowledged);
     }
 }

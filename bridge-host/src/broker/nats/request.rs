@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::header::HeaderMap;
 use async_nats::{Message as Arrived, StatusCode, Subject};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::connect::Link;
 use super::{headers, subject};
-use crate::broker::{Asker, BrokerError, Reply, ReplyTo, Request};
+use crate::broker::{Asker, BrokerError, Reply, ReplyTo, Request, SizeLimit};
 use crate::message::{Message, MessageId};
 
 /// A wait that is as good as one without an end.
@@ -56,8 +57,9 @@ async fn ask(
     id: &MessageId,
 ) -> Result<async_nats::Subscriber, BrokerError> {
     subject::check_publish(&message.topic)?;
-    let inbox = link.client.new_inbox();
-    let subscribed = link.client.subscribe(inbox.clone()).await;
+    let client = link.client();
+    let inbox = client.new_inbox();
+    let subscribed = client.subscribe(inbox.clone()).await;
     let subscriber = subscribed.map_err(|error| failed(&error))?;
     send(link, message, id, Some(inbox)).await?;
     Ok(subscriber)
@@ -71,8 +73,8 @@ pub(super) async fn send(
     inbox: Option<String>,
 ) -> Result<(), BrokerError> {
     link.check()?;
-    check_size(link, &message.data)?;
-    let (client, headers) = (&link.client, headers::encode(&message, Some(id)));
+    let (client, headers) = (link.client(), headers::encode(&message, Some(id)));
+    check_size(link, &headers, &message.data)?;
     let (topic, data) = (message.topic, message.data);
     let sent = match inbox {
         Some(inbox) => {
@@ -85,10 +87,20 @@ pub(super) async fn send(
     link.sent().await
 }
 
-fn check_size(link: &Link, data: &Bytes) -> Result<(), BrokerError> {
-    let (size, max) = (data.len() as u64, link.client.max_payload() as u64);
+/// Whether the server takes a message of these headers and this data.
+pub(super) fn check_size(
+    link: &Link,
+    headers: &HeaderMap,
+    data: &Bytes,
+) -> Result<(), BrokerError> {
+    let size = (headers::size(headers) + data.len()) as u64;
+    let max = link.client().max_payload() as u64;
     match size > max {
-        true => Err(BrokerError::TooLarge { size, max }),
+        true => Err(BrokerError::TooLarge {
+            size,
+            max,
+            limit: SizeLimit::NatsPayload,
+        }),
         false => Ok(()),
     }
 }

@@ -7,10 +7,11 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::origin::Origin;
+use super::progress::{Progress, Standing};
+
 /// Slots that turn over within this time are worth fetching ahead for.
 const QUICK: Duration = Duration::from_millis(250);
-/// One request asks for no more.
-const LARGEST: usize = 512;
 
 /// The places in flight of one subscription in this process.
 pub(super) struct Slots {
@@ -31,6 +32,7 @@ struct State {
     since: Instant,
     /// How many were settled since.
     settled: usize,
+    progress: Progress,
 }
 
 impl Slots {
@@ -46,16 +48,18 @@ impl Slots {
                 quick: false,
                 since: Instant::now(),
                 settled: 0,
+                progress: Progress::default(),
             }),
             freed: Notify::new(),
         })
     }
 
-    /// How many to ask for, where so many were asked for that are not here yet:
+    /// How many to ask for, at most `largest`, where so many were asked for that are
+    /// not here yet:
     /// one for each free slot, and half as many again where slots are free again
     /// at once. A request costs as much as a message: a few slots are waited for,
     /// unless nothing else will come.
-    pub(super) fn batch(&self, requested: usize) -> Option<usize> {
+    pub(super) fn batch(&self, requested: usize, largest: usize) -> Option<usize> {
         let mut state = self.lock();
         let quick = state.quick && state.since.elapsed() < QUICK;
         let most = self.capacity + if quick { self.ahead } else { 0 };
@@ -65,15 +69,22 @@ impl Slots {
         };
         let free = most.saturating_sub(state.held + requested);
         state.enough = most.saturating_sub(requested + few);
-        (free >= few).then_some(free.min(LARGEST))
+        (free >= few).then_some(free.min(largest))
     }
 
-    pub(super) fn take(&self) {
-        self.lock().held += 1;
-    }
-
-    pub(super) fn free(&self) {
+    pub(super) fn take(&self, origin: &Origin) {
         let mut state = self.lock();
+        state.held += 1;
+        state.progress.took(origin);
+    }
+
+    /// The message with this number has no slot any more; `acknowledged`, it
+    /// does not come again.
+    pub(super) fn free(&self, sequence: u64, acknowledged: bool) {
+        let mut state = self.lock();
+        if acknowledged {
+            state.progress.acknowledged(sequence);
+        }
         state.held -= 1;
         state.settled += 1;
         let mut enough = state.held <= state.enough;
@@ -90,6 +101,21 @@ impl Slots {
         }
     }
 
+    /// What the server says of the consumer.
+    pub(super) fn told(&self, standing: Standing) {
+        self.lock().progress.told(standing);
+    }
+
+    /// All messages up to this number were acknowledged.
+    pub(super) fn floor(&self) -> u64 {
+        self.lock().progress.floor()
+    }
+
+    /// The consumer is another, of another stream.
+    pub(super) fn begin_anew(&self) {
+        self.lock().progress = Progress::default();
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -97,52 +123,62 @@ impl Slots {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::UNIX_EPOCH;
+
     use futures_util::FutureExt;
+
+    use super::*;
+
+    const ORIGIN: Origin = Origin {
+        sequence: 1,
+        delivered: 1,
+        of_consumer: 1,
+        published: UNIX_EPOCH,
+    };
 
     /// Full, with nothing on the way.
     fn full(capacity: usize, ordered: bool) -> Arc<Slots> {
         let slots = Slots::new(capacity, ordered);
-        assert_eq!(slots.batch(0), Some(capacity));
-        (0..capacity).for_each(|_| slots.take());
-        assert_eq!(slots.batch(0), None);
+        assert_eq!(slots.batch(0, 512), Some(capacity));
+        (0..capacity).for_each(|_| slots.take(&ORIGIN));
+        assert_eq!(slots.batch(0, 512), None);
         slots
     }
 
     #[tokio::test]
     async fn a_few_are_waited_for_while_others_come() {
         let slots = Slots::new(8, false);
-        assert_eq!(slots.batch(8), None);
-        assert_eq!(slots.batch(7), None);
-        assert_eq!(slots.batch(6), Some(2));
+        assert_eq!(slots.batch(8, 512), None);
+        assert_eq!(slots.batch(7, 512), None);
+        assert_eq!(slots.batch(6, 512), Some(2));
         let slots = full(8, false);
-        slots.free();
-        assert_eq!(slots.batch(0), Some(1));
+        slots.free(1, true);
+        assert_eq!(slots.batch(0, 512), Some(1));
     }
 
     #[tokio::test(start_paused = true)]
     async fn quick_ones_are_asked_for_ahead() {
         for (ordered, expected) in [(false, 12), (true, 8)] {
             let slots = full(8, ordered);
-            (0..8).for_each(|_| slots.free());
-            assert_eq!(slots.batch(0), Some(expected));
+            (0..8).for_each(|_| slots.free(1, true));
+            assert_eq!(slots.batch(0, 512), Some(expected));
             tokio::time::advance(QUICK).await;
-            assert_eq!(slots.batch(0), Some(8), "and then no more");
+            assert_eq!(slots.batch(0, 512), Some(8), "and then no more");
             let slots = full(8, ordered);
             tokio::time::advance(QUICK).await;
-            (0..8).for_each(|_| slots.free());
-            assert_eq!(slots.batch(0), Some(8), "these took long");
+            (0..8).for_each(|_| slots.free(1, true));
+            assert_eq!(slots.batch(0, 512), Some(8), "these took long");
         }
     }
 
     #[tokio::test]
     async fn whoever_asks_is_woken_when_there_is_enough() {
         let slots = full(8, false);
-        assert_eq!(slots.batch(4), None);
-        (0..5).for_each(|_| slots.free());
+        assert_eq!(slots.batch(4, 512), None);
+        (0..5).for_each(|_| slots.free(1, true));
         assert!(slots.freed.notified().now_or_never().is_none());
-        slots.free();
+        slots.free(1, true);
         assert!(slots.freed.notified().now_or_never().is_some());
-        assert_eq!(slots.batch(4), Some(2));
+        assert_eq!(slots.batch(4, 512), Some(2));
     }
 }

@@ -5,23 +5,46 @@ use std::time::Duration;
 
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{
-    Context, CreateStreamErrorKind, GetStreamByNameErrorKind, GetStreamErrorKind,
+    Context, CreateStreamError, CreateStreamErrorKind, GetStreamByNameErrorKind, GetStreamErrorKind,
 };
-use async_nats::jetstream::stream::{Config, StorageType};
+use async_nats::jetstream::stream::{Config, Info, StorageType};
 
 use super::error;
 use super::settings::{Storage, Stream};
 use super::subject::{covers, legal_name, widest};
 use crate::broker::BrokerError;
 
-/// The name of the stream that takes all of these subjects. `connection` names
-/// one that has to be made.
+/// A stream that is there. Another of its name, made later, is not the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Present {
+    pub(super) name: String,
+    /// When it was made, in nanoseconds since 1970.
+    pub(super) created: i128,
+}
+
+impl Present {
+    fn of(info: &Info) -> Self {
+        Self {
+            name: info.config.name.clone(),
+            created: info.created.unix_timestamp_nanos(),
+        }
+    }
+
+    /// The stream of this name, if there is one.
+    pub(super) async fn find(context: &Context, name: &str) -> Result<Option<Self>, BrokerError> {
+        let found = existing(context, name).await?;
+        Ok(found.map(|info| Self::of(&info)))
+    }
+}
+
+/// The stream that takes all of these subjects. `connection` names one that has
+/// to be made.
 pub(super) async fn ensure(
     context: &Context,
     settings: &Stream,
     connection: &str,
     subjects: &[String],
-) -> Result<String, BrokerError> {
+) -> Result<Present, BrokerError> {
     let ours = legal_name(connection);
     let name = match (&settings.name, &settings.subjects) {
         (Some(name), _) => name.clone(),
@@ -36,10 +59,13 @@ pub(super) async fn ensure(
         None => subjects.to_vec(),
     };
     match existing(context, &name).await? {
-        Some(config) => extend(context, settings, config, &wanted, subjects).await?,
-        None => create(context, settings, &name, wanted).await?,
+        Some(info) => {
+            let present = Present::of(&info);
+            extend(context, settings, info.config, &wanted, subjects).await?;
+            Ok(present)
+        }
+        None => create(context, settings, &name, wanted).await,
     }
-    Ok(name)
 }
 
 /// What is tried to be kept once more within this time is kept already.
@@ -71,8 +97,11 @@ pub(super) async fn ensure_letters(
         ..settings.clone()
     };
     match existing(context, &name).await? {
-        Some(config) => extend(context, &settings, config, &topics, &topics).await,
-        None => create(context, &settings, &name, topics.to_vec()).await,
+        Some(info) => extend(context, &settings, info.config, &topics, &topics).await,
+        None => {
+            let made = create(context, &settings, &name, topics.to_vec()).await;
+            made.map(drop)
+        }
     }
 }
 
@@ -94,18 +123,37 @@ async fn adopt(
     context: &Context,
     name: String,
     subjects: &[String],
-) -> Result<String, BrokerError> {
+) -> Result<Present, BrokerError> {
     let taken = |config: &Config| {
         let covered = |subject: &String| config.subjects.iter().any(|wide| covers(wide, subject));
         subjects.iter().all(covered)
     };
     match existing(context, &name).await? {
-        Some(config) if !taken(&config) => Err(BrokerError::Refused(format!(
+        Some(info) if !taken(&info.config) => Err(BrokerError::Refused(format!(
             "the stream {name} takes some of {}, and not all: add them to it, or name it in the connection's `stream` and they are added",
             subjects.join(", ")
         ))),
-        _ => Ok(name),
+        Some(info) => Ok(Present::of(&info)),
+        // It was there a moment ago.
+        None => Err(BrokerError::Unavailable(format!(
+            "the stream {name} is gone"
+        ))),
     }
+}
+
+/// Why no stream answered to what was published on this topic. It passes: a
+/// stream that is missing may be made yet.
+pub(super) async fn why_none(context: &Context, topic: &str) -> BrokerError {
+    let why = match context.stream_by_subject(topic).await {
+        Ok(name) => format!(
+            "the stream {name} takes {topic:?} and does not answer: it has no leader now, as in a cluster most of whose servers are down"
+        ),
+        Err(error) if error.kind() == GetStreamByNameErrorKind::NotFound => format!(
+            "no stream takes {topic:?}: add it to the `subjects` of the connection's `stream`"
+        ),
+        Err(error) => format!("JetStream does not answer: {error}"),
+    };
+    BrokerError::Unavailable(why)
 }
 
 /// The stream that has these subjects already, or some of them.
@@ -134,10 +182,10 @@ async fn found(context: &Context, subjects: &[String]) -> Result<Option<String>,
     Ok(found)
 }
 
-async fn existing(context: &Context, name: &str) -> Result<Option<Config>, BrokerError> {
+async fn existing(context: &Context, name: &str) -> Result<Option<Info>, BrokerError> {
     let what = format!("the stream {name} cannot be used");
     match context.get_stream(name).await {
-        Ok(stream) => Ok(Some(stream.cached_info().config.clone())),
+        Ok(stream) => Ok(Some(stream.cached_info().clone())),
         Err(failed) => match failed.kind() {
             GetStreamErrorKind::JetStream(refused)
                 if refused.error_code() == ErrorCode::STREAM_NOT_FOUND =>
@@ -177,7 +225,8 @@ async fn extend(
     config.subjects.extend_from_slice(wanted);
     config.subjects = widest(config.subjects);
     let what = format!("the stream {name} does not take {}", wanted.join(", "));
-    changed(&what, context.update_stream(&config).await.map(drop))
+    let updated = context.update_stream(&config).await;
+    updated.map(drop).map_err(|failed| refusal(&what, &failed))
 }
 
 async fn create(
@@ -185,7 +234,7 @@ async fn create(
     settings: &Stream,
     name: &str,
     subjects: Vec<String>,
-) -> Result<(), BrokerError> {
+) -> Result<Present, BrokerError> {
     if !settings.create {
         return Err(BrokerError::Refused(format!(
             "there is no stream {name}: make it, or set `create = true`"
@@ -209,24 +258,21 @@ async fn create(
         ..Config::default()
     };
     let made = context.create_stream(&config).await;
-    changed(&what, made.map(drop))?;
+    let made = made.map_err(|failed| refusal(&what, &failed))?;
     tracing::info!(
         stream = name,
         subjects = config.subjects.join(", "),
         "made the stream"
     );
-    Ok(())
+    Ok(Present::of(made.cached_info()))
 }
 
-fn changed(
-    what: &str,
-    result: Result<(), async_nats::jetstream::context::CreateStreamError>,
-) -> Result<(), BrokerError> {
-    result.map_err(|failed| match failed.kind() {
+fn refusal(what: &str, failed: &CreateStreamError) -> BrokerError {
+    match failed.kind() {
         CreateStreamErrorKind::JetStream(refused) => error::api(what, &refused),
         CreateStreamErrorKind::EmptyStreamName | CreateStreamErrorKind::InvalidStreamName => {
             BrokerError::Refused(format!("{what}: {failed}"))
         }
-        _ => error::no_answer(what, &failed),
-    })
+        _ => error::no_answer(what, failed),
+    }
 }

@@ -12,6 +12,10 @@ pub(super) fn broker(lines: &mut Lines, broker: &Broker) {
             lines.line("stream", &self::stream(stream));
             let window = &stream.deduplication_window;
             lines.line("duplicates", &format!("known for {window}"));
+            lines.line("confirms", confirms(stream));
+            if stream.create && stream.max_age.is_none() && stream.max_bytes.is_none() {
+                lines.line("note", GROWS);
+            }
         }
     }
     lines.line("delivers", broker.delivers);
@@ -45,6 +49,21 @@ fn nats(lines: &mut Lines, kind: &str, nats: &Nats) {
     );
 }
 
+/// What a stream without limits comes to.
+const GROWS: &str = "a stream made with these settings keeps delivered messages, too, and grows until its disk is full: \
+stream.max_age or stream.max_bytes bounds it, and removes messages that were not delivered yet, too";
+
+/// What it is worth that a message was taken.
+fn confirms(stream: &Stream) -> &'static str {
+    match stream.storage {
+        "memory" => "a message once the server has it in memory: it is gone with the server",
+        _ => {
+            "a message once the server has it, by default before it is on disk: a power cut loses it, unless nats-server has \
+             `sync_interval: always`"
+        }
+    }
+}
+
 fn stream(stream: &Stream) -> String {
     let name = stream.name.as_deref();
     let name = name.unwrap_or("the one that has the topics");
@@ -53,7 +72,7 @@ fn stream(stream: &Stream) -> String {
     }
     let subjects = stream.subjects.as_ref().map(|subjects| subjects.join(", "));
     let kept = match (&stream.max_age, &stream.max_bytes) {
-        (None, None) => "for good".into(),
+        (None, None) => "without a limit".into(),
         (Some(age), None) => format!("for {age}"),
         (None, Some(bytes)) => format!("up to {bytes}"),
         (Some(age), Some(bytes)) => format!("for {age}, up to {bytes}"),

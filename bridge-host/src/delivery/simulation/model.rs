@@ -12,7 +12,7 @@ use super::SECOND;
 use super::lease::Lease;
 use super::random::Random;
 use super::script::Script;
-use crate::broker::{BrokerError, DeadLetter, Incoming, ReplyTo, Subscription};
+use crate::broker::{BrokerError, Chances, DeadLetter, Incoming, ReplyTo, Subscription};
 use crate::delivery::Policy;
 use crate::message::{Message, MessageId};
 
@@ -256,6 +256,7 @@ impl Model {
             id: entry.id.clone(),
             attempt: entry.attempt,
             tried_for: entry.first.map(|first| first.elapsed()),
+            chances: Chances::Open,
             published: entry.published,
             reply_to: ReplyTo::Impossible,
             receipt: Box::new(lease),

@@ -3,13 +3,11 @@
 
 use std::sync::Arc;
 
-use async_nats::HeaderMap;
 use bridge_host::broker::{Broker, Subscription};
 
 use super::Server;
 use super::hosts::{accept, arrived, bridge};
 use super::jetstream::JetStreamServer;
-use super::streams::client;
 use super::support::{LEASE, ack, next, publish, subscribe, text, within};
 use crate::harness::{Endpoint, Reply};
 
@@ -98,20 +96,4 @@ async fn a_message_with_a_status_is_a_message() {
         assert_eq!(ack(next(&mut subscription).await).await, status);
         assert_eq!(broker.trouble(), None);
     }
-}
-
-/// The client cannot read it, and ends; which is told, and is no busy loop.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_header_that_ends_the_client_is_told() {
-    let (server, broker, _subscription) = start().await;
-    server
-        .0
-        .publish_raw("t", "NATS/1.0\r\nx: a\rb\r\n\r\n", "x")
-        .await;
-    let trouble = crate::harness::until("trouble", || async { broker.trouble() }).await;
-    assert!(trouble.contains("the client ended"), "{trouble}");
-    // Others are not touched by it.
-    let context = client(&server.0).await;
-    let sent = context.publish_with_headers("t", HeaderMap::new(), "y".into());
-    sent.await.expect("sent").await.expect("stored");
 }

@@ -173,8 +173,11 @@ async fn messages_of_other_clients_keep_their_headers() {
     };
     assert_eq!((find("X-Tag"), find("X-Tag#2")), (Some("one"), Some("two")));
     assert!(find("traceparent").is_some());
-    // Without an id of its own it has that of its place.
-    assert_eq!(incoming.id.as_str(), format!("events-{}", ack.sequence));
+    // Without an id of its own it has that of its place, in this very stream.
+    let stream = context.get_stream("events").await.expect("a stream");
+    let created = stream.cached_info().created.unix_timestamp_nanos();
+    let place = format!("events-{created:x}-{}", ack.sequence);
+    assert_eq!(incoming.id.as_str(), place);
 }
 
 /// Two hosts, one at a time: nothing overtakes even between them.

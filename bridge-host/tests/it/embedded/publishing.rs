@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bridge_host::broker::embedded::{Embedded, Settings};
-use bridge_host::broker::{Broker, BrokerError, Settlement};
+use bridge_host::broker::{Broker, BrokerError, Settlement, SizeLimit};
 use bridge_host::message::{Message, MessageId};
 
 use super::support::{Folder, ledger, letter, next, publish, spec, text, until};
@@ -64,6 +64,7 @@ async fn what_cannot_be_kept_is_refused() {
     let size = BrokerError::TooLarge {
         size: 1001,
         max: 1000,
+        limit: SizeLimit::Data,
     };
     assert_eq!(large, Err(size));
     let mut wordy = Message::new("a", "");

@@ -1,0 +1,175 @@
+//! A subscription that was joined here: its consumer, as far as it is known,
+//! and what became of it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::api::Api;
+use super::consumer::{self, Wanted};
+use super::located::Located;
+use super::progress::Standing;
+use super::settings::{Consumer, JetStreamSettings, Stream};
+use super::silence::Silence;
+use super::slots::Slots;
+use super::stream::{self, Present};
+use super::subject;
+use crate::broker::{BrokerError, SubscribeSpec};
+
+/// A subscription that was joined here.
+pub(super) struct Group {
+    pub(super) spec: SubscribeSpec,
+    /// The connection's name.
+    connection: String,
+    subjects: Vec<String>,
+    stream: Stream,
+    consumer: Consumer,
+    pub(super) slots: Arc<Slots>,
+    pub(super) silence: Silence,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// Where its messages are, or why there are none.
+    now: Result<Arc<Located>, String>,
+    /// Where they were the last time that it was known, and what the server
+    /// said then.
+    last: Option<(Arc<Located>, Standing, Instant)>,
+}
+
+impl Group {
+    pub(super) fn new(
+        spec: SubscribeSpec,
+        connection: &str,
+        settings: &JetStreamSettings,
+    ) -> Result<Arc<Self>, BrokerError> {
+        let configured = settings.consumers.get(&spec.name);
+        Ok(Arc::new(Self {
+            connection: connection.into(),
+            subjects: subject::subjects(&spec.topics)?,
+            stream: settings.stream.clone(),
+            consumer: configured.cloned().unwrap_or_default(),
+            slots: Slots::new(spec.in_flight, spec.ordered),
+            silence: Silence::new(&spec.name),
+            state: Mutex::new(State {
+                now: Err("it has not begun".into()),
+                last: None,
+            }),
+            spec,
+        }))
+    }
+
+    /// Why it has no messages, in one line.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let why = self.state().now.as_ref().err().cloned();
+        let why = why.or_else(|| self.silence.why())?;
+        let name = &self.spec.name;
+        Some(format!("the subscription {name:?} has no messages: {why}"))
+    }
+
+    /// Where its messages are.
+    pub(super) fn located(&self) -> Option<Arc<Located>> {
+        self.state().now.as_ref().ok().cloned()
+    }
+
+    /// Its messages are not there any more, or not to be had.
+    pub(super) fn lost(&self, why: String) {
+        self.state().now = Err(why);
+    }
+
+    /// The consumer as the server has it now.
+    pub(super) fn found(&self, located: Arc<Located>, standing: Standing) {
+        self.slots.told(standing);
+        let mut state = self.state();
+        state.last = Some((Arc::clone(&located), standing, Instant::now()));
+        state.now = Ok(located);
+    }
+
+    /// Finds its consumer, or makes it. One that was here before goes on where
+    /// that one was.
+    pub(super) async fn locate(&self, api: &Api) -> Result<(), BrokerError> {
+        let located = self.find(api).await;
+        match located {
+            Ok((located, standing)) => {
+                self.found(Arc::new(located), standing);
+                Ok(())
+            }
+            Err(error) => {
+                self.lost(error.to_string());
+                Err(error)
+            }
+        }
+    }
+
+    async fn find(&self, api: &Api) -> Result<(Located, Standing), BrokerError> {
+        api.link.check()?;
+        let context = api.context();
+        self.look_for_stream(api).await?;
+        let (settings, name) = (&self.stream, &self.connection);
+        let stream = stream::ensure(&context, settings, name, &self.subjects).await?;
+        let last = self.last();
+        let after = last.as_ref().map(|(located, ..)| {
+            let is_same = located.stream == stream;
+            is_same.then(|| self.slots.floor())
+        });
+        let after = after.flatten();
+        if let Some(after) = after
+            && let Some((located, ..)) = &last
+            && consumer::look(&context, located).await?.is_none()
+        {
+            tracing::warn!(
+                subscription = self.spec.name,
+                stream = located.stream.name,
+                consumer = located.name,
+                after,
+                "the consumer was deleted: it is made again behind the last acknowledged message"
+            );
+        }
+        let wanted = Wanted {
+            settings: &self.consumer,
+            spec: &self.spec,
+            subjects: &self.subjects,
+            after,
+        };
+        consumer::ensure(&context, &stream, &wanted).await
+    }
+
+    /// Tells where the stream of before is gone, with what was in it.
+    async fn look_for_stream(&self, api: &Api) -> Result<(), BrokerError> {
+        let Some((located, standing, at)) = self.last() else {
+            return Ok(());
+        };
+        let before = &located.stream;
+        if Present::find(&api.context(), &before.name).await?.as_ref() == Some(before) {
+            return Ok(());
+        }
+        let pending = standing.pending + standing.unacknowledged as u64;
+        tracing::warn!(
+            subscription = self.spec.name,
+            stream = before.name,
+            pending,
+            "the stream was deleted, and with it what was not delivered: so many messages {} s ago",
+            at.elapsed().as_secs()
+        );
+        self.state().last = None;
+        self.slots.begin_anew();
+        Ok(())
+    }
+
+    fn last(&self) -> Option<(Arc<Located>, Standing, Instant)> {
+        self.state().last.clone()
+    }
+
+    pub(super) fn tell_no_messages(&self, error: &BrokerError, again_in: Duration) {
+        tracing::warn!(
+            connection = self.connection,
+            subscription = self.spec.name,
+            %error,
+            ?again_in,
+            "no messages from JetStream yet"
+        );
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

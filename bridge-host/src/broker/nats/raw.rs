@@ -1,0 +1,145 @@
+//! Messages of a stream as the server has them, by its API. Their headers come
+//! as base64 in JSON, so that any can be had: the client's own ways fail where
+//! it cannot read them.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::Deserialize;
+
+use super::connect::Link;
+use crate::broker::BrokerError;
+
+/// What JetStream says where there is no such message.
+const NOT_FOUND: u64 = 10037;
+
+/// A message as it is kept.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct RawMessage {
+    /// What is not UTF-8 in it is replaced.
+    pub(super) subject: String,
+    /// Whether something is.
+    pub(super) is_lossy: bool,
+    pub(super) sequence: u64,
+    /// From the version line on; empty where there are none.
+    pub(super) headers: Vec<u8>,
+    pub(super) data: Bytes,
+    pub(super) published: SystemTime,
+}
+
+/// The first message with this number or a later one, on this subject.
+pub(super) async fn next(
+    link: &Link,
+    prefix: &str,
+    stream: &str,
+    subject: &str,
+    from: u64,
+) -> Result<Option<RawMessage>, BrokerError> {
+    let api = format!("{prefix}.STREAM.MSG.GET.{stream}");
+    let asked = serde_json::json!({ "seq": from.max(1), "next_by_subj": subject });
+    let answer = link.request(api, asked.to_string().into()).await?;
+    read(&answer)
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    message: Option<Kept>,
+    error: Option<Refusal>,
+}
+
+#[derive(Deserialize)]
+struct Kept {
+    subject: String,
+    seq: u64,
+    #[serde(default)]
+    hdrs: String,
+    #[serde(default)]
+    data: String,
+    time: String,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    err_code: u64,
+    description: String,
+}
+
+fn read(answer: &[u8]) -> Result<Option<RawMessage>, BrokerError> {
+    let odd = |error: &dyn std::fmt::Display| {
+        BrokerError::Unavailable(format!("JetStream's answer cannot be read: {error}"))
+    };
+    let read: Answer = serde_json::from_slice(answer).map_err(|error| odd(&error))?;
+    let kept = match (read.message, read.error) {
+        (Some(kept), _) => kept,
+        (None, Some(refusal)) if refusal.err_code == NOT_FOUND => return Ok(None),
+        (None, Some(refusal)) => return Err(BrokerError::Unavailable(refusal.description)),
+        (None, None) => return Err(odd(&"neither a message nor an error")),
+    };
+    let bytes = |text: &str| STANDARD.decode(text).map_err(|error| odd(&error));
+    Ok(Some(RawMessage {
+        is_lossy: has_replaced(answer),
+        sequence: kept.seq,
+        headers: bytes(&kept.hdrs)?,
+        data: bytes(&kept.data)?.into(),
+        published: humantime::parse_rfc3339(&kept.time).unwrap_or(UNIX_EPOCH),
+        subject: kept.subject,
+    }))
+}
+
+/// Whether the server wrote `\ufffd`, as it does for bytes that are no UTF-8; a
+/// subject that has this character has it unescaped. Nothing else in such an
+/// answer has a backslash.
+fn has_replaced(answer: &[u8]) -> bool {
+    const REPLACED: &[u8] = br"\ufffd";
+    let mut places = answer.windows(REPLACED.len()).enumerate();
+    places.any(|(n, found)| {
+        let before = answer[..n].iter().rev().take_while(|byte| **byte == b'\\');
+        found == REPLACED && before.count() % 2 == 0
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(subject: &str) -> String {
+        format!(
+            r#"{{"message":{{"subject":"{subject}","seq":5,"hdrs":"TkFUUy8xLjANCg==","data":"eQ==","time":"2026-11-29T13:57:34.5Z"}}}}"#
+        )
+    }
+
+    #[test]
+    fn a_message_is_read_as_it_is_kept() {
+        let message = read(answer("o.e").as_bytes()).unwrap().unwrap();
+        assert_eq!((message.subject.as_str(), message.sequence), ("o.e", 5));
+        assert_eq!(message.headers, b"NATS/1.0\r\n");
+        assert_eq!(&message.data[..], b"y");
+        let published = message.published.duration_since(UNIX_EPOCH).unwrap();
+        assert_eq!(published.as_millis(), 1_795_960_654_500);
+    }
+
+    #[test]
+    fn bytes_that_were_replaced_are_noticed() {
+        for (subject, expected) in [
+            (r"o.\ufffd", true),
+            (r"o.\\\ufffd", true),
+            (r"o.\\ufffd", false),
+            ("o.\u{fffd}", false),
+            ("o.x", false),
+        ] {
+            let message = read(answer(subject).as_bytes()).unwrap().unwrap();
+            assert_eq!(message.is_lossy, expected, "{subject}");
+        }
+    }
+
+    #[test]
+    fn none_is_no_error() {
+        let none = br#"{"error":{"code":404,"err_code":10037,"description":"no message found"}}"#;
+        assert_eq!(read(none), Ok(None));
+        let refused = br#"{"error":{"code":503,"err_code":10008,"description":"not available"}}"#;
+        assert!(matches!(read(refused), Err(BrokerError::Unavailable(_))));
+        assert!(read(b"{}").is_err() && read(b"?").is_err());
+    }
+}

@@ -1,0 +1,53 @@
+//! Something that happens again and again, told in a line and a count.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// After a line, further events are only counted for so long.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// Events of one kind: the first is told, and what comes after it once in a
+/// while, with its number.
+#[derive(Default)]
+pub(super) struct Storm(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    untold: u64,
+    told: Option<Instant>,
+}
+
+impl Storm {
+    /// Counts one, and tells how many there were since the last line, unless
+    /// that was just now.
+    pub(super) fn count(&self, tell: impl FnOnce(u64)) {
+        if let Some(count) = self.counted(Instant::now()) {
+            tell(count);
+        }
+    }
+
+    fn counted(&self, now: Instant) -> Option<u64> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.untold += 1;
+        if state.told.is_some_and(|told| now < told + QUIET) {
+            return None;
+        }
+        state.told = Some(now);
+        Some(std::mem::take(&mut state.untold))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_storm_is_a_line_and_a_count() {
+        let (storm, now) = (Storm::default(), Instant::now());
+        assert_eq!(storm.counted(now), Some(1));
+        for n in 1..1000 {
+            assert_eq!(storm.counted(now + Duration::from_millis(n)), None);
+        }
+        assert_eq!(storm.counted(now + QUIET), Some(1000));
+    }
+}

@@ -1,0 +1,70 @@
+//! A graceful stop: what was on its way to the host that stops goes to others
+//! at once, and is not kept for it until its lease is over.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use bridge_host::broker::{Broker, Connection};
+
+use super::Server;
+use super::jetstream::{JetStreamServer, settings};
+use super::support::{GROUP, ack, next, subscribe};
+
+/// Longer than anything here takes.
+const LEASE: Duration = Duration::from_secs(120);
+const ROUNDS: usize = 20;
+
+async fn open(server: &JetStreamServer) -> Arc<dyn Broker> {
+    let mut settings = settings(server.0.url());
+    settings
+        .consumers
+        .get_mut(GROUP)
+        .expect("it has one")
+        .ack_wait = LEASE;
+    let connection = Connection::JetStream(Box::new(settings));
+    connection.open("events").await.expect("it opens").broker
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_stays_leased() {
+    let server = JetStreamServer::start().await;
+    // Makes the stream.
+    let broker = open(&server).await;
+    drop(subscribe(&broker, &["t"]).await);
+    broker.close().await;
+    let context = super::streams::client(&server.0).await;
+    let goes_on = Arc::new(AtomicBool::new(true));
+    let load = tokio::spawn({
+        let goes_on = goes_on.clone();
+        async move {
+            let mut sent = 0_usize;
+            while goes_on.load(Relaxed) {
+                let published = context.publish("t", format!("{sent}").into()).await;
+                published.expect("sent").await.expect("kept");
+                sent += 1;
+            }
+            sent
+        }
+    });
+    let mut taken = HashSet::new();
+    for _ in 0..ROUNDS {
+        let broker = open(&server).await;
+        let mut subscription = subscribe(&broker, &["t"]).await;
+        for _ in 0..20 {
+            taken.insert(ack(next(&mut subscription).await).await);
+        }
+        drop(subscription);
+        broker.close().await;
+    }
+    goes_on.store(false, Relaxed);
+    let sent = load.await.expect("no panic");
+    let broker = open(&server).await;
+    let mut subscription = subscribe(&broker, &["t"]).await;
+    let began = Instant::now();
+    while taken.len() < sent {
+        taken.insert(ack(next(&mut subscription).await).await);
+    }
+    assert!(began.elapsed() < LEASE / 2, "{:?}", began.elapsed());
+}
