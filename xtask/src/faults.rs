@@ -10,14 +10,14 @@ use crate::{Result, guests, tools};
 pub fn run(root: &Path) -> Result {
     let packages = workspace::guests(root)?;
     guests::build(root, &packages)?;
-    tools::nats::ensure()?;
+    tools::nats_servers(root)?;
     say(
-        "faults on JetStream: a server that is silent for a minute, an endpoint that is down for 30 s, …",
+        "faults on JetStream: a server that is silent for a minute, an endpoint that is down for 30 s, a power cut, …",
     );
     let mut test = workspace::cargo(root);
     test.env("FAULTS", "long").arg("test");
     workspace::native(&mut test, &packages);
-    test.args(["--test", "it", "--", "brokers::faults"])
-        .args(["--nocapture", "--test-threads=1"]);
+    test.args(["--test", "it", "--", "brokers::faults", "brokers::power"])
+        .args(["--include-ignored", "--nocapture", "--test-threads=1"]);
     workspace::run(&mut test)
 }

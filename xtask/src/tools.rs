@@ -20,10 +20,18 @@ use crate::{Result, guests};
 
 /// Brings everything that is not there yet.
 pub fn ensure(root: &Path) -> Result {
-    nats::ensure()?;
     github::ensure(root)?;
     others(root)?;
+    nats::ensure()?;
+    nats::current(root)?;
     wac::ensure(root)
+}
+
+/// Brings the servers of NATS.
+pub fn nats_servers(root: &Path) -> Result {
+    nats::ensure()?;
+    python::ensure(root)?;
+    nats::current(root)
 }
 
 /// Brings the toolchains of other languages, what they make, and the server

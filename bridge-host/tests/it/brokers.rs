@@ -3,6 +3,7 @@
 //! below. What a broker cannot do, it declares; the tests hold it to that.
 
 mod cases;
+mod consumers;
 mod core;
 mod embedded;
 mod faults;
@@ -13,10 +14,16 @@ mod leases;
 mod letters;
 mod locked;
 mod orders;
+mod power;
 mod requests;
+mod silent;
+mod sizes;
+mod stops;
+mod storms;
 mod streams;
 mod support;
 mod threads;
+mod unreadable;
 
 use std::sync::Arc;
 
@@ -102,5 +109,7 @@ macro_rules! over {
 over! {
     embedded: crate::brokers::embedded::Local,
     nats: crate::brokers::core::CoreNats,
+    nats_current: crate::brokers::core::CurrentNats,
     jetstream: crate::brokers::jetstream::JetStreamServer,
+    jetstream_current: crate::brokers::jetstream::CurrentJetStream,
 }

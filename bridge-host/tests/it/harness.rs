@@ -4,6 +4,7 @@
 mod bridge;
 mod client;
 mod dead_letters;
+mod disk;
 mod endpoint;
 mod guests;
 mod nats;
@@ -11,9 +12,10 @@ mod nats;
 pub use bridge::{Bridge, Ledger, binary};
 pub use client::{Answer, request};
 pub use dead_letters::Letter;
+pub use disk::Disk;
 pub use endpoint::{Endpoint, Received, Reply};
 pub use guests::guest;
-pub use nats::NatsServer;
+pub use nats::{NatsServer, NatsVersion};
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -8,10 +8,10 @@ use bridge_host::broker::nats::{Auth, Settings, Tls};
 use bridge_host::broker::{Broker, Connection};
 
 use super::Server;
-use crate::harness::NatsServer;
+use crate::harness::{NatsServer, NatsVersion};
 
 /// A server.
-pub struct CoreNats(NatsServer);
+pub struct CoreNats(pub NatsServer);
 
 /// A connection to this server, as whoever comes.
 pub fn settings(url: String) -> Settings {
@@ -20,6 +20,28 @@ pub fn settings(url: String) -> Settings {
         auth: Auth::None,
         tls: Tls::default(),
         max_reconnect_wait: Duration::from_millis(200),
+    }
+}
+
+/// The same, of the current version.
+pub struct CurrentNats(CoreNats);
+
+#[async_trait]
+impl Server for CurrentNats {
+    async fn start() -> Self {
+        Self(CoreNats(NatsServer::start_as(NatsVersion::Current).await))
+    }
+
+    async fn connect(&self) -> Arc<dyn Broker> {
+        self.0.connect().await
+    }
+
+    fn config(&self) -> String {
+        self.0.config()
+    }
+
+    async fn restart(&mut self) -> bool {
+        self.0.restart().await
     }
 }
 

@@ -6,10 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::Server;
 use super::hosts::{arrived, bridge};
 use super::jetstream::JetStreamServer;
-use crate::harness::{Bridge, Endpoint, PATIENCE, Reply, request};
+use crate::harness::{Bridge, Endpoint, NatsServer, NatsVersion, PATIENCE, Reply, request};
 
 const MESSAGES: usize = 5_000;
 /// Published at once by each of the publishers.
@@ -94,9 +93,8 @@ async fn nothing_is_lost(fault: &str, accepted: &HashSet<String>, endpoint: &End
     duplicates
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_host_is_killed_under_load_with_a_second_one_running() {
-    let server = JetStreamServer::start().await;
+async fn a_host_is_killed_under_load_with_a_second_one_running(version: NatsVersion) {
+    let server = JetStreamServer(NatsServer::start_as(version).await);
     let endpoint = Endpoint::accepting().await;
     let first = bridge(&server, &endpoint, RETRY).await;
     let second = Arc::new(bridge(&server, &endpoint, RETRY).await);
@@ -109,9 +107,8 @@ async fn a_host_is_killed_under_load_with_a_second_one_running() {
     assert!(duplicates <= 200, "{duplicates}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_server_is_killed_under_load_and_started_again() {
-    let mut server = JetStreamServer::start().await;
+async fn the_server_is_killed_under_load_and_started_again(version: NatsVersion) {
+    let mut server = JetStreamServer(NatsServer::start_as(version).await);
     let endpoint = Endpoint::accepting().await;
     let bridge = Arc::new(bridge(&server, &endpoint, RETRY).await);
     let load = tokio::spawn(load(bridge.clone()));
@@ -138,9 +135,8 @@ async fn readiness(bridge: &Bridge, status: u16) -> Option<String> {
 }
 
 /// For a while the server does not say a word, as behind a cut.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_server_is_stopped_for_a_while() {
-    let server = JetStreamServer::start().await;
+async fn the_server_is_stopped_for_a_while(version: NatsVersion) {
+    let server = JetStreamServer(NatsServer::start_as(version).await);
     let endpoint = Endpoint::accepting().await;
     let bridge = Arc::new(bridge(&server, &endpoint, RETRY).await);
     let load = tokio::spawn(load(bridge.clone()));
@@ -155,9 +151,8 @@ async fn the_server_is_stopped_for_a_while() {
     assert!(duplicates <= 500, "{duplicates}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_endpoint_is_down_for_a_while() {
-    let server = JetStreamServer::start().await;
+async fn the_endpoint_is_down_for_a_while(version: NatsVersion) {
+    let server = JetStreamServer(NatsServer::start_as(version).await);
     let up = Arc::new(AtomicBool::new(true));
     let answers = up.clone();
     let taken = Arc::new(Mutex::new(Vec::new()));
@@ -200,9 +195,8 @@ async fn the_endpoint_is_down_for_a_while() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_not_there_is_waited_for() {
-    let mut server = JetStreamServer::start().await;
+async fn a_server_that_is_not_there_is_waited_for(version: NatsVersion) {
+    let mut server = JetStreamServer(NatsServer::start_as(version).await);
     server.0.kill();
     let endpoint = Endpoint::accepting().await;
     let bridge = bridge(&server, &endpoint, RETRY).await;
@@ -223,4 +217,32 @@ async fn a_server_that_is_not_there_is_waited_for() {
     crate::harness::until("readiness", async || readiness(&bridge, 200).await).await;
     let id = bridge.accept("orders.new", &[], "x").await;
     assert_eq!(endpoint.wait_for(1).await[0].id(), id);
+}
+
+macro_rules! on_each_server {
+    ($($case:ident),+ $(,)?) => {
+        $(
+            mod $case {
+                use super::NatsVersion;
+
+                #[tokio::test(flavor = "multi_thread")]
+                async fn on_the_system_s() {
+                    super::$case(NatsVersion::System).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread")]
+                async fn on_a_current_one() {
+                    super::$case(NatsVersion::Current).await;
+                }
+            }
+        )+
+    };
+}
+
+on_each_server! {
+    a_host_is_killed_under_load_with_a_second_one_running,
+    the_server_is_killed_under_load_and_started_again,
+    the_server_is_stopped_for_a_while,
+    the_endpoint_is_down_for_a_while,
+    a_server_that_is_not_there_is_waited_for,
 }

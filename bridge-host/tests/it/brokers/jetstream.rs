@@ -10,7 +10,7 @@ use bridge_host::broker::{Broker, Connection};
 
 use super::Server;
 use super::support::{GROUP, LEASE};
-use crate::harness::NatsServer;
+use crate::harness::{NatsServer, NatsVersion};
 
 /// A server with JetStream.
 pub struct JetStreamServer(pub NatsServer);
@@ -29,6 +29,33 @@ pub fn settings(url: String) -> JetStreamSettings {
             ..Stream::default()
         },
         consumers: BTreeMap::from([(GROUP.into(), consumer)]),
+    }
+}
+
+/// The same, of the current version.
+pub struct CurrentJetStream(JetStreamServer);
+
+#[async_trait]
+impl Server for CurrentJetStream {
+    async fn start() -> Self {
+        let server = NatsServer::start_as(NatsVersion::Current).await;
+        Self(JetStreamServer(server))
+    }
+
+    async fn connect(&self) -> Arc<dyn Broker> {
+        self.0.connect().await
+    }
+
+    fn config(&self) -> String {
+        self.0.config()
+    }
+
+    fn subscription(&self) -> &'static str {
+        self.0.subscription()
+    }
+
+    async fn restart(&mut self) -> bool {
+        self.0.restart().await
     }
 }
 

@@ -11,11 +11,38 @@ use super::until;
 
 /// Where Debian puts it, which is not on everybody's path.
 const DEBIANS: &str = "/usr/sbin/nats-server";
+/// Where `cargo xtask test` puts a current one.
+const CURRENT: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../target/tools/bin/nats-server"
+);
+
+/// Which server.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum NatsVersion {
+    /// The system's: Debian's is years old.
+    #[default]
+    System,
+    /// A current one.
+    Current,
+}
+
+impl NatsVersion {
+    /// What is run.
+    pub fn program(self) -> &'static Path {
+        Path::new(match self {
+            Self::System if Path::new(DEBIANS).exists() => DEBIANS,
+            Self::System => "nats-server",
+            Self::Current => CURRENT,
+        })
+    }
+}
 
 /// A running server. Killed when dropped.
 pub struct NatsServer {
     pub address: SocketAddr,
     folder: TempDir,
+    version: NatsVersion,
     arguments: Vec<String>,
     child: Child,
 }
@@ -32,8 +59,17 @@ impl NatsServer {
         Self::prepared(lines, |_| {}).await
     }
 
+    /// Starts one of this version.
+    pub async fn start_as(version: NatsVersion) -> Self {
+        Self::begun(version, "", |_| {}).await
+    }
+
     /// The same, after `prepare` has put files into its folder.
     pub async fn prepared(lines: &str, prepare: impl FnOnce(&Path)) -> Self {
+        Self::begun(NatsVersion::default(), lines, prepare).await
+    }
+
+    async fn begun(version: NatsVersion, lines: &str, prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         prepare(folder.path());
         let port = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -49,9 +85,10 @@ impl NatsServer {
         std::fs::write(&file, config).expect("a file");
         let arguments = vec!["-c".into(), file.display().to_string()];
         let server = Self {
-            child: spawn(&arguments),
+            child: spawn(version, &arguments),
             address,
             folder,
+            version,
             arguments,
         };
         server.listens().await;
@@ -59,18 +96,27 @@ impl NatsServer {
     }
 
     /// Publishes what no client would: headers as they are given.
-    pub async fn publish_raw(&self, topic: &str, headers: &str, data: &str) {
+    pub async fn publish_raw(
+        &self,
+        topic: impl AsRef<[u8]>,
+        headers: impl AsRef<[u8]>,
+        data: &str,
+    ) {
         let connected = tokio::net::TcpStream::connect(self.address).await;
         let mut stream = tokio::io::BufStream::new(connected.expect("a connection"));
+        let (topic, headers) = (topic.as_ref(), headers.as_ref());
         let (header, total) = (headers.len(), headers.len() + data.len());
-        let sent = format!(
-            "CONNECT {{\"headers\":true,\"verbose\":false}}\r\n\
-             HPUB {topic} {header} {total}\r\n{headers}{data}\r\nPING\r\n"
-        );
-        stream
-            .write_all(sent.as_bytes())
-            .await
-            .expect("it takes it");
+        let sizes = format!(" {header} {total}\r\n");
+        let parts = [
+            b"CONNECT {\"headers\":true,\"verbose\":false}\r\nHPUB ",
+            topic,
+            sizes.as_bytes(),
+            headers,
+            data.as_bytes(),
+            b"\r\nPING\r\n",
+        ];
+        let sent = parts.concat();
+        stream.write_all(&sent).await.expect("it takes it");
         stream.flush().await.expect("it takes it");
         let mut lines = stream.lines();
         while lines.next_line().await.expect("an answer").expect("a line") != "PONG" {}
@@ -94,7 +140,7 @@ impl NatsServer {
 
     /// Starts it again, with the store it had.
     pub async fn start_again(&mut self) {
-        self.child = spawn(&self.arguments);
+        self.child = spawn(self.version, &self.arguments);
         self.listens().await;
     }
 
@@ -131,18 +177,17 @@ impl Drop for NatsServer {
     }
 }
 
-fn spawn(arguments: &[String]) -> Child {
-    let program = match Path::new(DEBIANS).exists() {
-        true => DEBIANS,
-        false => "nats-server",
-    };
-    let mut command = Command::new(program);
+fn spawn(version: NatsVersion, arguments: &[String]) -> Child {
+    let mut command = Command::new(version.program());
     command
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     command.spawn().unwrap_or_else(|error| {
-        panic!("nats-server cannot be run: {error}. `cargo xtask test` tells how to get it")
+        panic!(
+            "{} cannot be run: {error}. `cargo xtask test` brings it, or tells how to get it",
+            version.program().display()
+        )
     })
 }
