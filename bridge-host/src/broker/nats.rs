@@ -22,6 +22,7 @@ mod progress;
 mod pull;
 mod raw;
 mod receipt;
+mod recent;
 mod repeated;
 mod request;
 mod rescue;

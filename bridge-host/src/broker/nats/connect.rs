@@ -100,7 +100,7 @@ impl Link {
 
     pub(super) fn is_up(&self) -> bool {
         let session = self.session.read().unwrap_or_else(PoisonError::into_inner);
-        session.is_up() && self.news.is_up()
+        session.is_up()
     }
 
     /// Changes each time the connection comes up or goes down.
@@ -127,6 +127,12 @@ impl Link {
     /// How many messages the client of now read, those that it dropped included.
     pub(super) fn arrived(&self) -> u64 {
         self.client().statistics().in_messages.load(Relaxed)
+    }
+
+    /// It is up, although that was never told: the client leaves out what it has
+    /// to tell where that is too much at once.
+    pub(super) fn assume_up(&self) {
+        self.news.set_up(true);
     }
 
     /// Why it is down.

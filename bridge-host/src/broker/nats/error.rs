@@ -28,6 +28,15 @@ pub(super) fn no_answer(what: &str, error: &dyn std::fmt::Display) -> BrokerErro
     BrokerError::Unavailable(format!("{what}: {error}"))
 }
 
+/// There is no room now: of the account, of the server, of the stream.
+const FULL: [jetstream::ErrorCode; 5] = [
+    jetstream::ErrorCode::ACCOUNT_RESOURCES_EXCEEDED,
+    jetstream::ErrorCode::INSUFFICIENT_RESOURCES,
+    jetstream::ErrorCode::STORAGE_RESOURCES_EXCEEDED,
+    jetstream::ErrorCode::MEMORY_RESOURCES_EXCEEDED,
+    jetstream::ErrorCode::STREAM_STORE_FAILED,
+];
+
 /// A message that was not published.
 pub(super) fn publish(error: &PublishError) -> BrokerError {
     match error.kind() {
@@ -39,6 +48,9 @@ pub(super) fn publish(error: &PublishError) -> BrokerError {
             let source = std::error::Error::source(error);
             let refused = source.and_then(|source| source.downcast_ref::<jetstream::Error>());
             match refused {
+                Some(refused) if FULL.contains(&refused.error_code()) => {
+                    BrokerError::Full(format!("JetStream: {refused}"))
+                }
                 Some(refused) => api("not published", refused),
                 None => no_answer("not published", error),
             }

@@ -14,6 +14,7 @@ use super::api::{Api, PATIENCE};
 use super::connect::{ConnectError, Link};
 use super::group::Group;
 use super::member::Member;
+use super::recent::Recent;
 use super::settings::JetStreamSettings;
 use super::supply::Supply;
 use super::{JETSTREAM, error, headers, request, stream, subject};
@@ -41,6 +42,8 @@ struct Server {
     settings: JetStreamSettings,
     /// Topics that have to be kept.
     kept: Mutex<Vec<String>>,
+    /// There was no room for a message.
+    full: Recent,
 }
 
 impl JetStream {
@@ -53,6 +56,7 @@ impl JetStream {
                 api: Arc::new(Api::new(link, settings.domain.as_deref())),
                 settings: settings.clone(),
                 kept: Mutex::default(),
+                full: Recent::default(),
             }),
             groups: Mutex::default(),
         })
@@ -82,7 +86,13 @@ impl Server {
                 Some(refusal) => BrokerError::Unavailable(refusal),
                 None => BrokerError::Timeout,
             },
-            _ => error::publish(error),
+            _ => {
+                let error = error::publish(error);
+                if let BrokerError::Full(_) = &error {
+                    self.full.saw(&self.name, error.to_string());
+                }
+                error
+            }
         }
     }
 
@@ -162,10 +172,13 @@ impl Broker for JetStream {
                 sent = server.send(&topic, publish).await;
             }
             match sent {
-                Ok(ack) => Ok(Published {
-                    id,
-                    duplicate: ack.duplicate,
-                }),
+                Ok(ack) => {
+                    server.full.is_over(&server.name);
+                    Ok(Published {
+                        id,
+                        duplicate: ack.duplicate,
+                    })
+                }
                 Err(error) => Err(server.why_not(&topic, &error).await),
             }
         }))
@@ -203,7 +216,9 @@ impl Broker for JetStream {
     fn trouble(&self) -> Option<String> {
         let link = &self.server.api.link;
         let groups = || self.groups().iter().find_map(|it| it.group.trouble());
-        link.trouble().or_else(groups).or_else(|| link.is_refused())
+        let trouble = link.trouble().or_else(groups);
+        let trouble = trouble.or_else(|| link.is_refused());
+        trouble.or_else(|| self.server.full.get())
     }
 
     async fn pending(&self, name: &str) -> Option<u64> {

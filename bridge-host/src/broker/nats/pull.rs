@@ -17,6 +17,7 @@ use super::fetched::{Fetched, Pulled};
 use super::located::Located;
 use super::origin::Origin;
 use super::receipt::JetStreamReceipt;
+use super::session::PING;
 use super::silence::Silence;
 use super::slots::Slots;
 
@@ -100,12 +101,15 @@ impl Pull<'_> {
     async fn ask(&self, inbox: &str, answers: &mut Subscriber, requested: &mut usize) -> End {
         let mut ups = self.link.ups();
         let (silence, largest) = (self.located.silence(), self.located.batch());
-        let mut heard = Instant::now();
+        let begun = Instant::now();
+        let mut heard = begun;
         let mut keep = interval(JetStreamReceipt::keep_every(self.located.ack_wait));
         loop {
             // What is asked for before the connection is up comes to nobody; and what
             // comes after it was up again, to an inbox that is given up.
-            while self.link.is_up()
+            let is_told = *ups.borrow();
+            while is_told
+                && self.link.is_up()
                 && !ups.has_changed().unwrap_or(true)
                 && let Some(batch) = self.slots.batch(*requested, largest)
             {
@@ -130,6 +134,7 @@ impl Pull<'_> {
                 _ = keep.tick() => self.to.keep(),
                 // What was asked before the server went away is forgotten.
                 _ = ups.changed() => return End::Again,
+                () = sleep_until(begun + PING), if !is_told && self.link.is_up() => self.link.assume_up(),
                 () = self.anew.notified() => return End::Again,
                 () = sleep_until(heard + silence), if *requested > 0 => return End::Silent,
             }

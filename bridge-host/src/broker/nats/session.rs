@@ -127,10 +127,6 @@ impl News {
         self.is_up.send_replace(up);
     }
 
-    pub(super) fn is_up(&self) -> bool {
-        *self.is_up.borrow()
-    }
-
     /// How often the client went away from a server that was there: as it does
     /// at a message that it cannot read.
     pub(super) fn breaks(&self) -> u64 {

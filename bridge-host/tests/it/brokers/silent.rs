@@ -56,6 +56,35 @@ async fn a_permission_is_taken_away() {
     .await;
 }
 
+/// Whoever publishes is told that there is no room now, not that the message is
+/// at fault.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_at_its_limit() {
+    let account = "accounts { A { jetstream: { max_file: 20000 }, users: [ { user: bridge, password: secret } ] } }\n";
+    let server = JetStreamServer(NatsServer::start_with(account).await);
+    let endpoint = Endpoint::accepting().await;
+    let login = "user = \"bridge\"\npassword = \"secret\"\n";
+    let config = config(&server, &endpoint, "").replacen("\n\n", &format!("\n{login}\n"), 1);
+    let bridge = Bridge::start_into("events", &config).await;
+    readiness(&bridge, 200).await;
+    let refused = until("no room", async || {
+        let answer = bridge.publish("orders.new", &[], "x".repeat(1000)).await;
+        (answer.status != 202).then_some(answer)
+    })
+    .await;
+    let text = String::from_utf8_lossy(&refused.body).into_owned();
+    assert_eq!(refused.status, 507, "{text}");
+    assert!(
+        text.contains("resource limits exceeded for account"),
+        "{text}"
+    );
+    let told = readiness(&bridge, 503).await;
+    assert!(
+        told.contains("resource limits exceeded for account"),
+        "{told}"
+    );
+}
+
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").port()
