@@ -16,6 +16,7 @@ mod http;
 mod letters;
 mod listeners;
 mod load;
+mod loops;
 mod mask;
 mod nats;
 mod parts;
@@ -23,6 +24,7 @@ mod pem;
 mod policy;
 mod process;
 mod read;
+mod renamed;
 mod replies;
 mod section;
 mod source;
@@ -38,6 +40,7 @@ pub use fault::{Fault, Place};
 pub use handler::Handler;
 pub use letters::LettersTo;
 pub use load::{DEFAULT_FILE, Environment, Inspect, ProcessEnvironment, load};
+pub use loops::{AskedTopics, Loop, loops};
 pub use replies::ReplyTo;
 pub use subscription::{Parts, Subscription};
 pub use text::Text;
@@ -68,6 +71,8 @@ pub struct Config {
     pub http: crate::http::Settings,
     /// How long deliveries under way may take to end at shutdown.
     pub drain: Duration,
+    /// The most hops of a message from one subscription to another.
+    pub max_hops: u32,
     /// By name; [`EMBEDDED`] is always among them.
     pub connections: BTreeMap<String, Connection>,
     /// In the order of the file; their names are unique.

@@ -11,6 +11,7 @@ mod known_topics;
 mod ledger;
 mod left_over;
 mod load;
+mod loops;
 mod start;
 mod subscription;
 mod threads;
@@ -18,7 +19,7 @@ mod workers;
 
 pub use composition::{composition, handler, posts_what_it_sends};
 pub use error::{HostError, SubscriptionError};
-pub use load::check_topics;
+pub use load::topics;
 
 use std::net::SocketAddr;
 use std::pin::pin;

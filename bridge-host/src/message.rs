@@ -1,10 +1,12 @@
 //! A message, its identity and its topic: the words every room above speaks.
 //! No I/O, no broker and no component here.
 
+mod hops;
 mod id;
 mod metadata;
 mod topic;
 
+pub use hops::HOPS_KEY;
 pub use id::{IdError, MessageId};
 pub use metadata::{MetadataError, MetadataSize};
 pub use topic::{PatternError, TopicError, TopicPattern, check_topic};
@@ -45,16 +47,23 @@ impl Message {
     }
 
     /// The same, however much it is: whoever takes the message may refuse it.
+    /// The hop count stays as it was.
     pub fn set_any_metadata(&mut self, entries: Vec<(String, String)>) {
+        let hops = self.hops();
         self.metadata = match entries.len() {
             0 | 1 => entries,
             _ => metadata::unique(entries),
         };
+        self.set_hops(hops);
     }
 
-    /// Sets the value of a key, overwriting the one it has.
+    /// Sets the value of a key, overwriting the one it has. The hop count is
+    /// not set this way.
     pub fn add_metadata(&mut self, key: impl Into<String>, value: impl Into<String>) {
         let key = key.into();
+        if key == HOPS_KEY {
+            return;
+        }
         match self.metadata.iter_mut().find(|(known, _)| *known == key) {
             Some((_, known)) => *known = value.into(),
             None => self.metadata.push((key, value.into())),

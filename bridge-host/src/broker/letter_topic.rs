@@ -1,6 +1,7 @@
 //! Dead letters that are published on a topic: the message as it was, and in
 //! its metadata what is known of its end. Any subscription can take them.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,6 +20,8 @@ pub struct LetterTopic {
     /// Takes what the topic cannot: a message that is too large with its end
     /// written down on it.
     others: Arc<dyn DeadLetters>,
+    /// A letter of a message that made more hops stays off the topic.
+    max_hops: u32,
 }
 
 impl LetterTopic {
@@ -27,6 +30,7 @@ impl LetterTopic {
         broker: Arc<dyn Broker>,
         topic: &str,
         others: Arc<dyn DeadLetters>,
+        max_hops: u32,
     ) -> Result<Self, BrokerError> {
         // Any other failure is made good once the broker can be reached.
         if let Err(refused @ BrokerError::Refused(_)) = broker.keep_topic(topic).await {
@@ -36,24 +40,35 @@ impl LetterTopic {
             broker,
             topic: topic.into(),
             others,
+            max_hops,
         })
+    }
+}
+
+impl LetterTopic {
+    fn tell(&self, given_up: &GivenUp, error: &dyn Display) {
+        tracing::warn!(
+            subscription = given_up.subscription,
+            id = given_up.id.as_str(),
+            topic = self.topic,
+            %error,
+            "the topic does not take the dead letter: it is in the local store"
+        );
     }
 }
 
 #[async_trait]
 impl DeadLetters for LetterTopic {
     async fn keep(&self, given_up: GivenUp) -> Result<(), BrokerError> {
+        if given_up.message.hops() >= self.max_hops {
+            self.tell(&given_up, &"its message made too many hops");
+            return self.others.keep(given_up).await;
+        }
         let (message, id) = published(&self.topic, &given_up, SystemTime::now());
         match self.broker.publish(message, Some(id)).await {
             Ok(_) => Ok(()),
             Err(error @ (BrokerError::TooLarge { .. } | BrokerError::Refused(_))) => {
-                tracing::warn!(
-                    subscription = given_up.subscription,
-                    id = given_up.id.as_str(),
-                    topic = self.topic,
-                    %error,
-                    "the topic does not take the dead letter: it is in the local store"
-                );
+                self.tell(&given_up, &error);
                 self.others.keep(given_up).await
             }
             Err(error) => Err(error),
@@ -78,7 +93,8 @@ fn published(topic: &str, given_up: &GivenUp, at: SystemTime) -> (Message, Messa
     let mut text = Message {
         topic: topic.into(),
         ..Message::clone(message)
-    };
+    }
+    .made_at(message.hops());
     // It may have been a letter before: what this one has not is not its own.
     let rare = |key: &str| matches!(key.strip_prefix(PREFIX), Some("status" | "backtrace"));
     text.metadata.retain(|(key, _)| !rare(key));

@@ -1,5 +1,5 @@
-//! The sections `[log]`, `[guests]` and `[shutdown]`: what the process has one
-//! of.
+//! The sections `[log]`, `[guests]`, `[delivery]` and `[shutdown]`: what the
+//! process has one of.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use super::load::default_cache;
 use super::section::Reader;
 use super::value::Value;
 use super::{DRAIN, GUEST_MEMORY, Guests, Log, LogFormat};
+use crate::delivery::Policy;
 
 const FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
 const LEVELS: [(&str, Level); 5] = [
@@ -50,6 +51,17 @@ pub(super) fn guests(reader: &Reader<'_>, value: Option<Value<'_>>) -> Guests {
     }
     section.finish();
     guests
+}
+
+/// Reads `max_hops`, which holds for the deliveries of all subscriptions.
+pub(super) fn delivery(value: Option<Value<'_>>) -> u32 {
+    let default = Policy::default().max_hops;
+    let Some(mut section) = value.and_then(|value| value.section("[delivery]")) else {
+        return default;
+    };
+    let most = section.take("max_hops").and_then(|value| value.count());
+    section.finish();
+    most.unwrap_or(default)
 }
 
 pub(super) fn shutdown(value: Option<Value<'_>>) -> Duration {

@@ -23,12 +23,16 @@ pub(super) fn read<'a>(
         log: process::log(top.take("log")),
         http: http::read(top.take("http")),
         drain: process::shutdown(top.take("shutdown")),
+        max_hops: process::delivery(top.take("delivery")),
         subscriptions: subscriptions::read(top.take("subscriptions"), &names, &guests, inspect),
         guests,
         connections: connections::sound(connections),
     };
     config.admin = listeners::admin(top.take("admin"), &config.intake);
     top.finish();
+    for subscription in &mut config.subscriptions {
+        subscription.policy.max_hops = config.max_hops;
+    }
     fit::fit(reader, &mut config.connections, &config.subscriptions);
     if let Some(Connection::Embedded(broker)) = config.connections.get(&config.intake.into) {
         // What the broker would refuse is not read to its end.

@@ -22,7 +22,7 @@ use super::settle::{Keepsake, settle};
 use super::stats::Settled;
 use super::tried::Tried;
 use crate::broker::{BrokerError, Chances, Incoming, Receipt, Settlement};
-use crate::guest::{Call, Failure, Handle, Outcome};
+use crate::guest::{Call, CallResult, Failure, Handle, Outcome};
 
 /// An attempt that takes longer has its lease extended, again and again; at
 /// brokers with short leases, three times as often as they run out.
@@ -155,6 +155,10 @@ async fn keep(receipt: &mut dyn Receipt, failed: impl Fn(&BrokerError)) -> Infal
 
 /// The attempt, recorded while it is under way, and what it has to say published.
 async fn answered(delivery: &Delivery, call: Call, story: &Story<'_>) -> Outcome {
+    let hops = call.message.hops();
+    if hops > delivery.policy.max_hops {
+        return goes_round(hops);
+    }
     let max_crashes = delivery.policy.retry.max_crashes;
     let entered = delivery.crashes.enter(Fingerprint::of(story), max_crashes);
     let _recorded = match entered.await {
@@ -166,6 +170,15 @@ async fn answered(delivery: &Delivery, call: Call, story: &Story<'_>) -> Outcome
         publish(&mut outcome, &**broker, delivery.policy.timeout).await;
     }
     outcome
+}
+
+/// What is said of a message that is handed to nobody any more.
+fn goes_round(hops: u32) -> Outcome {
+    let reason = format!(
+        "it goes round in a loop: the message was made after {hops} hops from one subscription to another; \
+         break the loop, or raise `delivery.max_hops` for a longer way"
+    );
+    CallResult::Other(reason).into()
 }
 
 /// A handler that panics has failed as a component that traps.

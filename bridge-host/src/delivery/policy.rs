@@ -27,6 +27,9 @@ pub struct Policy {
     pub timeout: Duration,
     /// What follows an attempt that may be made again.
     pub retry: Retry,
+    /// A message with a higher hop count is not delivered: it goes round in a
+    /// loop.
+    pub max_hops: u32,
 }
 
 impl Policy {
@@ -156,6 +159,7 @@ impl Default for Policy {
                 initial: Duration::from_millis(500),
                 max: Duration::from_secs(3600),
             },
+            max_hops: 16,
         }
     }
 }

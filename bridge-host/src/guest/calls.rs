@@ -15,6 +15,8 @@ use crate::message::MessageId;
 pub(super) struct CallState {
     /// The message that it is for.
     pub(super) id: MessageId,
+    /// That message's hop count.
+    pub(super) hops: u32,
     /// What it shows.
     pub(super) trace: Trace,
     /// When it is stopped.
@@ -35,6 +37,8 @@ pub(super) struct Calls {
     others: HashMap<GuestTaskId, CallState>,
     /// It had several at a time.
     shared: bool,
+    /// The highest hop count of the calls so far.
+    most_hops: u32,
 }
 
 /// Stands for a deadline that the clock cannot hold.
@@ -50,6 +54,7 @@ impl CallState {
         let now = Instant::now();
         Self {
             id,
+            hops: 0,
             trace,
             deadline: now.checked_add(timeout).unwrap_or(now + FAR),
             made: 0,
@@ -58,9 +63,13 @@ impl CallState {
         }
     }
 
-    /// That of nobody, which has no time left.
-    fn idle() -> Self {
-        Self::new(MessageId::idle(), Duration::ZERO)
+    /// That of nobody, which has no time left. What a component still sends
+    /// then comes from one of the calls that ended.
+    fn idle(hops: u32) -> Self {
+        Self {
+            hops,
+            ..Self::new(MessageId::idle(), Duration::ZERO)
+        }
     }
 
     /// The id of the next message that the component makes.
@@ -73,10 +82,11 @@ impl CallState {
 impl Calls {
     pub(super) fn none() -> Self {
         Self {
-            current: CallState::idle(),
+            current: CallState::idle(0),
             whose: None,
             others: HashMap::new(),
             shared: false,
+            most_hops: 0,
         }
     }
 
@@ -103,6 +113,7 @@ impl Calls {
     /// A new call beside others.
     pub(super) fn add(&mut self, task: GuestTaskId, call: CallState) {
         self.shared = true;
+        self.most_hops = self.most_hops.max(call.hops);
         self.others.insert(task, call);
     }
 
@@ -111,7 +122,8 @@ impl Calls {
     pub(super) fn end(&mut self, task: GuestTaskId) -> Option<CallState> {
         if self.whose == Some(task) {
             self.whose = None;
-            return Some(std::mem::replace(&mut self.current, CallState::idle()));
+            let idle = CallState::idle(self.most_hops);
+            return Some(std::mem::replace(&mut self.current, idle));
         }
         self.others.remove(&task)
     }
@@ -122,7 +134,8 @@ impl Calls {
         }
         let next = task.and_then(|task| self.others.remove(&task));
         let whose = task.filter(|_| next.is_some());
-        let before = std::mem::replace(&mut self.current, next.unwrap_or_else(CallState::idle));
+        let next = next.unwrap_or_else(|| CallState::idle(self.most_hops));
+        let before = std::mem::replace(&mut self.current, next);
         if let Some(task) = std::mem::replace(&mut self.whose, whose) {
             self.others.insert(task, before);
         }

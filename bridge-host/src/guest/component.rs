@@ -122,6 +122,7 @@ where
     };
     let (began, limit) = (Instant::now(), call.timeout);
     let trace = instance.begin(call.id.clone(), limit);
+    instance.store.data_mut().hooks.calls.current().hops = call.message.hops();
     let called = instance.handle(call, pool.limits(), trace.waits()).await;
     let sent = instance.store.data_mut().hooks.calls.current().sent;
     let (mut result, alive) = match called {

@@ -124,11 +124,8 @@ impl producer::Host for &mut State {
             Ok(broker) => broker,
             Err(gone) => return Ok(Err(gone)),
         };
-        let id = self.id_to_send(&held);
-        let message = Message {
-            topic,
-            ..Arc::unwrap_or_clone(held.message)
-        };
+        let (message, id) = self.outgoing(held);
+        let message = Message { topic, ..message };
         let sent = broker.publish(message, Some(id)).await;
         Ok(self.sent(sent).map(drop).map_err(Error::from))
     }

@@ -36,6 +36,8 @@ pub(super) struct Wanted {
     pub(super) id: MessageId,
     /// How many requests of the same id the call made before.
     pub(super) before: usize,
+    /// The hop count of the message for which the request is made.
+    pub(super) hops: u32,
 }
 
 impl Endpoint {
@@ -57,6 +59,7 @@ impl Endpoint {
             replies: replies.clone(),
             id: id_of(request.headers()).unwrap_or_else(|| call.clone()),
             before: 0,
+            hops: 0,
         })
     }
 

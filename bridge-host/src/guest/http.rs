@@ -173,7 +173,7 @@ impl Hooks {
     ) -> (Start, Responding) {
         let call = self.calls.current();
         let (place, deadline, id) = (call.trace.begin(), call.deadline, call.id.clone());
-        let waits = call.trace.waits().clone();
+        let (waits, hops) = (call.trace.waits().clone(), call.hops);
         let options = self.options(options, upload, deadline + waits.so_far());
         let endpoint = self.endpoint.clone();
         let handler = endpoint
@@ -182,6 +182,7 @@ impl Hooks {
         let mut wanted = endpoint.as_ref().and_then(|it| it.wants(&request, &id));
         if let Some(wanted) = &mut wanted {
             wanted.before = place.asked_for(&wanted.id);
+            wanted.hops = hops;
         }
         let to_head = request.method() == Method::HEAD;
         let asked = self.of_handler.then(|| request.uri().authority().cloned());

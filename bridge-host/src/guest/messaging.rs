@@ -12,7 +12,7 @@ use super::held::HeldTooMuch;
 use super::linker::HasState;
 use super::state::State;
 use crate::broker::{Broker, BrokerError, ReplyTo};
-use crate::message::{Message, MessageId};
+use crate::message::{HOPS_KEY, Message, MessageId};
 
 mod bindings {
     wasmtime::component::bindgen!({
@@ -146,9 +146,10 @@ impl State {
         id: MessageId,
         reply_to: ReplyTo,
     ) -> Result<Resource<HeldMessage>> {
-        if message.metadata.iter().any(|(key, _)| key == ID_KEY) {
+        let is_hosts = |key: &str| key == ID_KEY || key == HOPS_KEY;
+        if message.metadata.iter().any(|(key, _)| is_hosts(key)) {
             let message = Arc::make_mut(&mut message);
-            message.metadata.retain(|(key, _)| key != ID_KEY);
+            message.metadata.retain(|(key, _)| !is_hosts(key));
         }
         self.hold(message, id, Some(reply_to))
     }
@@ -214,14 +215,17 @@ impl State {
         })
     }
 
-    /// The id under which a message is sent. Sent on as it came it is another
-    /// message: under the id of the one it came from, a broker would take it
-    /// for a duplicate.
-    pub(super) fn id_to_send(&mut self, held: &HeldMessage) -> MessageId {
-        match held.received {
+    /// A message as it is sent for the call that the component acts for, and
+    /// the id under which it is sent. Sent on as it came it is another message:
+    /// under the id of the one it came from, a broker would take it for a
+    /// duplicate.
+    pub(super) fn outgoing(&mut self, held: HeldMessage) -> (Message, MessageId) {
+        let id = match held.received {
             Some(_) => self.next_id(),
-            None => held.id.clone(),
-        }
+            None => held.id,
+        };
+        let hops = self.hooks.calls.current().hops;
+        (Arc::unwrap_or_clone(held.message).made_at(hops), id)
     }
 
     /// Counts what was sent for the call that the component acts for.
@@ -308,8 +312,7 @@ pub(super) async fn send_message(
 ) -> Result<Result<(), Error>> {
     let HeldClient(broker) = state.table.delete(client)?;
     let held = state.release(message)?;
-    let id = state.id_to_send(&held);
-    let message = Arc::unwrap_or_clone(held.message);
+    let (message, id) = state.outgoing(held);
     let sent = broker.publish(message, Some(id)).await;
     Ok(state.sent(sent).map(drop).map_err(Error::from))
 }

@@ -13,7 +13,7 @@ use super::load::Load;
 use super::subscription::{self, Ready};
 use super::threads::Threads;
 use super::workers::on_all_cores;
-use super::{ledger, left_over};
+use super::{ledger, left_over, loops};
 use crate::admin::Phase;
 use crate::broker::SubscribeSpec;
 use crate::config::{Config, Subscription};
@@ -76,6 +76,7 @@ impl<'a> Start<'a> {
         for (name, broker) in self.brokers.embedded() {
             left_over::tell(name, broker).await;
         }
+        loops::tell(self.config, &ready);
         self.front.tell_of(self.brokers, &ready);
         Ok(ready)
     }

@@ -19,6 +19,8 @@ use crate::message::TopicPattern;
 /// A subscription that only has to be started.
 pub(super) struct Ready {
     pub(super) name: String,
+    /// What it takes.
+    pub(super) topics: Vec<TopicPattern>,
     /// Where its messages come from.
     pub(super) from: Opened,
     /// Dead letters are published, and not in a store here.
@@ -79,6 +81,7 @@ pub(super) async fn prepare(
     }
     Ok(Ready {
         name: subscription.name.clone(),
+        topics: common.topics,
         from: brokers.on(places[0], &subscription.from).clone(),
         letters_elsewhere: subscription.dead_letters.is_some(),
         shares,
@@ -119,6 +122,7 @@ impl<'a> Common<'a> {
         let spec = SubscribeSpec {
             name: name.clone(),
             topics: self.topics.clone(),
+            start: self.subscription.start.unwrap_or_default(),
             ordered,
             in_flight: policy.room(),
         };
@@ -158,6 +162,6 @@ async fn letters(
         return Ok(store);
     };
     let broker = brokers.get(&to.connection).broker.clone();
-    let topic = LetterTopic::open(broker, &to.topic, store).await;
+    let topic = LetterTopic::open(broker, &to.topic, store, subscription.policy.max_hops).await;
     Ok(Arc::new(topic.map_err(SubscriptionError::DeadLetters)?))
 }

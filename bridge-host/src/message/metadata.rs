@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use super::HOPS_KEY;
+
 /// The most entries: each is a header of a request, and HTTP servers that take
 /// more are few.
 const MAX_ENTRIES: usize = 2_000;
@@ -41,8 +43,12 @@ impl MetadataSize {
         size
     }
 
-    /// Counts an entry more.
+    /// Counts an entry more. The hop count takes no room: the host adds it to a
+    /// message that may be as large as can be.
     pub fn add(&mut self, key: &str, value: &str) {
+        if key == HOPS_KEY {
+            return;
+        }
         self.entries += 1;
         self.bytes += key.len() + value.len();
     }

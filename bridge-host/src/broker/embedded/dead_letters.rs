@@ -7,7 +7,7 @@ use super::blocked;
 use super::fetch::parse_metadata;
 use super::store::{now_ms, time};
 use crate::broker::{DeadLetter, KeptDeadLetter, Which};
-use crate::message::Message;
+use crate::message::{HOPS_KEY, Message};
 
 /// Which are meant, as parameters of the selects below.
 fn parameters(which: &Which) -> (Option<&str>, Option<i64>) {
@@ -72,6 +72,12 @@ pub(super) fn ids(conn: &Connection, which: &Which) -> rusqlite::Result<Vec<i64>
         .collect()
 }
 
+/// Removes the hop count of a letter's message: whoever replays it has broken
+/// the loop that it went round in.
+const HOPS_ANEW: &str = "UPDATE messages SET metadata =
+        (SELECT json_group_array(json(value)) FROM json_each(metadata) WHERE value ->> 0 <> ?2)
+    WHERE seq = (SELECT seq FROM dead_letters WHERE id = ?1) AND instr(metadata, ?2) > 0";
+
 /// Makes them pending, and those that waited behind them; those that are gone
 /// already are left out.
 pub(super) fn replay(conn: &Connection, ids: &[i64]) -> rusqlite::Result<u64> {
@@ -84,9 +90,11 @@ pub(super) fn replay(conn: &Connection, ids: &[i64]) -> rusqlite::Result<u64> {
         "UPDATE subscriptions SET dead_lettered = dead_lettered - 1
              WHERE sub = (SELECT sub FROM dead_letters WHERE id = ?1)",
     )?;
+    let mut anew = conn.prepare_cached(HOPS_ANEW)?;
     let now = now_ms().max(1);
     let mut replayed = 0;
     for id in ids {
+        anew.execute(params![id, HOPS_KEY])?;
         if back.execute([*id, now])? > 0 {
             count.execute([*id])?;
             remove(conn, *id)?;

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::header::{CONTENT_TYPE, free, header};
 use super::repeated::Repeated;
-use crate::message::{Message, MessageId};
+use crate::message::{HOPS_KEY, Message, MessageId};
 
 pub(super) const MESSAGE_ID: &str = "Nats-Msg-Id";
 /// Base64 of [`Others`] as JSON.
@@ -20,6 +20,8 @@ const METADATA: &str = "Bridge-Metadata";
 /// for, and its id, as `Nats-Msg-Id` is that of this publication.
 const ONLY_FOR: &str = "Bridge-Replay-For";
 const ID: &str = "Bridge-Id";
+/// The hop count, which is an entry of metadata elsewhere.
+const HOPS: &str = "Bridge-Hops";
 /// A message as it arrived.
 pub(super) struct Arrived {
     pub(super) message: Message,
@@ -77,6 +79,10 @@ pub(super) fn encode(message: &Message, id: Option<&MessageId>) -> HeaderMap {
     let mut repeated = Repeated::of(&message.metadata);
     for (key, value) in &message.metadata {
         if repeated.further.contains(key.as_str()) {
+            continue;
+        }
+        if key == HOPS_KEY {
+            headers.insert(HOPS, value.as_str());
             continue;
         }
         match free(key, value) {
@@ -144,6 +150,7 @@ pub(super) fn decode(topic: &str, data: bytes::Bytes, headers: Option<&HeaderMap
     for (key, value) in ours.others.metadata {
         message.add_metadata(key, value);
     }
+    message.set_hops(ours.hops);
     message.content_type = message.content_type.take().or(ours.others.content_type);
     arrived.only_for = ours.only_for;
     arrived.id = ours.id.or(arrived.id);
@@ -156,6 +163,7 @@ struct Ours {
     others: Others,
     only_for: Option<String>,
     id: Option<MessageId>,
+    hops: u32,
 }
 
 impl Ours {
@@ -164,6 +172,7 @@ impl Ours {
         match name {
             METADATA => self.others = values.next().and_then(Others::read).unwrap_or_default(),
             ONLY_FOR => self.only_for = values.next().map(str::to_owned),
+            HOPS => self.hops = values.next().and_then(|it| it.parse().ok()).unwrap_or(0),
             ID => self.id = values.next().and_then(|text| MessageId::parse(text).ok()),
             _ => return false,
         }
@@ -252,6 +261,17 @@ mod tests {
             message.metadata = metadata;
             round_trip(&message);
         }
+    }
+
+    #[test]
+    fn hops_are_counted_on_and_forged_by_nobody() {
+        let message = sent(None, &[("a", "1")]).made_at(6);
+        round_trip(&message);
+        let mut headers = encode(&message, None);
+        assert_eq!(headers.get(HOPS).map(HeaderValue::as_str), Some("7"));
+        // As a program would send it that knows metadata alone.
+        headers.insert(HOPS_KEY, "0");
+        assert_eq!(decode("t", "x".into(), Some(&headers)).message.hops(), 7);
     }
 
     #[test]

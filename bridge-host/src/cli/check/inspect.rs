@@ -2,35 +2,60 @@
 //! requests, whether a chain fits together, and which topics it wants where
 //! the config names none.
 
-use std::path::PathBuf;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
 
 use crate::compose::ComposeError;
-use crate::config::{Fault, Guests, Parts, Subscription};
-use crate::host::{SubscriptionError, check_topics, composition, handler};
+use crate::config::{
+    AskedTopics, Config, Fault, Guests, Parts, ProcessEnvironment, Subscription, load,
+};
+use crate::host::{self, SubscriptionError, composition, handler};
+use crate::message::TopicPattern;
+
+/// Loads a config and looks into its components: the config, and the topics
+/// that the components ask for.
+pub(in crate::cli) fn inspected(file: &Path) -> Result<(Config, AskedTopics), Vec<Fault>> {
+    let asked = RefCell::default();
+    let look = |guests: &Guests, subscription: &Subscription| inspect(guests, subscription, &asked);
+    let config = load(file, &ProcessEnvironment, &look)?;
+    Ok((config, asked.into_inner()))
+}
 
 /// The faults of a subscription's components.
-pub(in crate::cli) fn inspect(guests: &Guests, subscription: &Subscription) -> Vec<Fault> {
+fn inspect(
+    guests: &Guests,
+    subscription: &Subscription,
+    asked: &RefCell<AskedTopics>,
+) -> Vec<Fault> {
     let (what, key) = if let Err(error) = composition(subscription) {
         let what = error.to_string();
         let key = key_of(subscription, &error, &what);
         (what, key)
     } else if let Some(Err(error)) = subscription.handler().map(handler) {
         (error.to_string(), "to".into())
-    } else if let Err(error) = topics(guests, subscription) {
-        (error.to_string(), "topics".into())
     } else {
-        return Vec::new();
+        match topics(guests, subscription) {
+            Ok(topics) => {
+                let name = subscription.name.clone();
+                asked.borrow_mut().insert(name, topics);
+                return Vec::new();
+            }
+            Err(error) => (error.to_string(), "topics".into()),
+        }
     };
     let place = subscription.place(&key).cloned();
     vec![Fault::new(place, what, None::<String>)]
 }
 
-fn topics(guests: &Guests, subscription: &Subscription) -> Result<(), SubscriptionError> {
+fn topics(
+    guests: &Guests,
+    subscription: &Subscription,
+) -> Result<Vec<TopicPattern>, SubscriptionError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a thread can wait for itself");
-    runtime.block_on(check_topics(guests, subscription))
+    runtime.block_on(host::topics(guests, subscription))
 }
 
 /// The key that an error is about.

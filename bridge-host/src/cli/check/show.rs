@@ -56,6 +56,11 @@ fn process(lines: &mut Lines, view: &View) {
         lines.line("shows", &format!("{file} to endpoints that ask"));
     }
     lines.line("shutdown", &format!("drains for {} at most", view.drain));
+    let hops = format!("{} at most from one subscription to another", view.max_hops);
+    lines.line("hops", &hops);
+    for warning in &view.warnings {
+        lines.line("warning", warning);
+    }
 }
 
 fn policy(lines: &mut Lines, policy: &Policy) {
@@ -71,6 +76,13 @@ fn policy(lines: &mut Lines, policy: &Policy) {
         "topics",
         topics.as_deref().unwrap_or("those its component asks for"),
     );
+    let start = match policy.start {
+        "all" => "with all messages that are kept",
+        "new" => "with the next message",
+        "last" => "with the last message that is kept",
+        _ => "with the last message of each topic",
+    };
+    lines.line("begins", &format!("{start}, when it is new"));
     let parts = policy.parts.iter().map(|part| {
         part.as_deref()
             .unwrap_or(match policy.posts_what_they_send {

@@ -11,8 +11,11 @@ use mapping::Verdict;
 use serde::Serialize;
 
 use super::broker::{Broker, Consumer, broker, consumer, delivers, warnings};
+use super::stores;
+use crate::broker::Start;
 use crate::config::{
-    self, Config, Connection, Endpoint, Parts, Subscription, show_duration, show_size,
+    self, AskedTopics, Config, Connection, Endpoint, Loop, Parts, Subscription, loops,
+    show_duration, show_size,
 };
 use crate::guest;
 use crate::host::{self, posts_what_it_sends};
@@ -29,6 +32,9 @@ pub(super) struct View {
     pub(super) cache: String,
     pub(super) http: Http,
     pub(super) drain: String,
+    pub(super) max_hops: u32,
+    /// What concerns several subscriptions, and would be expected otherwise.
+    pub(super) warnings: Vec<String>,
     pub(super) connections: Vec<Broker>,
     pub(super) subscriptions: Vec<Policy>,
 }
@@ -65,6 +71,8 @@ pub(super) struct Policy {
     pub(super) from: String,
     /// `None`: what the component's `subscribe` returns.
     pub(super) topics: Option<Vec<String>>,
+    /// Where it begins, if its broker does not know it.
+    pub(super) start: &'static str,
     /// In the order in which a message meets them; the adapter is `None`.
     pub(super) parts: Vec<Option<String>>,
     /// The endpoint gets what these send, rather than what they pass on.
@@ -155,7 +163,7 @@ pub(super) struct Limits {
 }
 
 impl View {
-    pub(super) fn of(config: &Config) -> Self {
+    pub(super) fn of(config: &Config, asked: &AskedTopics) -> Self {
         Self {
             intake: Intake {
                 address: config.intake.address.to_string(),
@@ -170,6 +178,8 @@ impl View {
             cache: config.guests.cache.display().to_string(),
             http: http(&config.http),
             drain: show_duration(config.drain),
+            max_hops: config.max_hops,
+            warnings: warnings_of_all(config, asked),
             connections: config
                 .connections
                 .iter()
@@ -182,6 +192,20 @@ impl View {
                 .collect(),
         }
     }
+}
+
+fn warnings_of_all(config: &Config, asked: &AskedTopics) -> Vec<String> {
+    let loops = loops(config, asked);
+    let loops = loops.iter().map(|it| loop_warning(it, config.max_hops));
+    loops.chain(stores::warnings(config, asked)).collect()
+}
+
+fn loop_warning(found: &Loop, max_hops: u32) -> String {
+    let end = match found.is_counted() {
+        true => format!("one that made more than {max_hops} hops becomes a dead letter"),
+        false => "no hops are counted on the way through the intake, so nothing ends it".into(),
+    };
+    format!("messages can go round in a loop, {found}: {end}")
 }
 
 fn http(settings: &crate::http::Settings) -> Http {
@@ -202,6 +226,11 @@ fn policy(subscription: &Subscription, connection: &Connection) -> Policy {
         name: subscription.name.clone(),
         from: subscription.from.clone(),
         topics: topics.map(|topics| topics.iter().map(ToString::to_string).collect()),
+        start: match connection {
+            // It keeps none of the messages that came before.
+            Connection::Nats(_) => Start::New.as_str(),
+            _ => subscription.start.unwrap_or_default().as_str(),
+        },
         parts: parts(subscription),
         posts_what_they_send: posts_what_it_sends(subscription),
         to: subscription

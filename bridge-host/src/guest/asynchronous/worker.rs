@@ -315,6 +315,9 @@ fn receive(
     } = call;
     let state = store.data_mut();
     state.limiter.forget_excess();
+    let hops = message.hops();
     let held = state.receive(message, id.clone(), reply_to).ok()?;
-    Some((held, CallState::with(trace, id, timeout)))
+    let mut call = CallState::with(trace, id, timeout);
+    call.hops = hops;
+    Some((held, call))
 }

@@ -63,6 +63,7 @@ impl asking::Host for &mut State {
         let call = self.hooks.calls.current();
         let deadline = call.deadline + call.trace.waits().so_far();
         let left = deadline.saturating_duration_since(Instant::now());
+        let message = message.made_at(call.hops);
         let request = Request {
             message,
             // The component may ask the same again.
@@ -92,8 +93,8 @@ impl asking::Host for &mut State {
         let held = self.release(message)?;
         let back = self.table.get(&reply_to)?.received.clone();
         let back = back.unwrap_or_default();
-        let id = self.id_to_send(&held);
-        let replied = back.reply(Arc::unwrap_or_clone(held.message), id).await;
+        let (message, id) = self.outgoing(held);
+        let replied = back.reply(message, id).await;
         let replied = match back {
             ReplyTo::Wanted(_) => self.sent(replied),
             ReplyTo::Unwanted | ReplyTo::Impossible => replied,

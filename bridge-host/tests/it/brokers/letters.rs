@@ -166,7 +166,7 @@ async fn kept_twice_it_is_one_letter() {
     let _replays = replays.expect("a subscription");
     let server = JetStreamServer::start().await;
     let broker = server.connect().await;
-    let topic = LetterTopic::open(broker.clone(), "dead.orders", store.clone()).await;
+    let topic = LetterTopic::open(broker.clone(), "dead.orders", store.clone(), 16).await;
     let topic = topic.expect("a stream is made");
     for at in [5, 5, 6] {
         store.keep(given_up(at)).await.expect("it is kept");

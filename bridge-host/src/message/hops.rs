@@ -1,0 +1,55 @@
+//! The hop count of a message: how many subscriptions it and the messages it
+//! was made from have passed through. It ends messages that go round in a
+//! loop.
+
+use super::Message;
+
+/// The metadata entry that carries the hop count through every broker. It
+/// belongs to the host: components and publishers neither see nor set it.
+pub const HOPS_KEY: &str = "bridge-hops";
+
+impl Message {
+    /// Returns the hop count: 0 for a message that was published from outside.
+    pub fn hops(&self) -> u32 {
+        let entry = self.metadata.iter().find(|(key, _)| key == HOPS_KEY);
+        entry.and_then(|(_, hops)| hops.parse().ok()).unwrap_or(0)
+    }
+
+    /// Sets the hop count, whatever the metadata said of it before.
+    pub fn set_hops(&mut self, hops: u32) {
+        self.metadata.retain(|(key, _)| key != HOPS_KEY);
+        if hops > 0 {
+            self.metadata.push((HOPS_KEY.into(), hops.to_string()));
+        }
+    }
+
+    /// Makes this a message that was made while another with `hops` was
+    /// handled.
+    #[must_use]
+    pub fn made_at(mut self, hops: u32) -> Self {
+        self.set_hops(hops.saturating_add(1));
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_host_counts_hops() {
+        let mut message = Message::new("t", "");
+        assert_eq!(message.hops(), 0);
+        message.add_metadata(HOPS_KEY, "7");
+        let entry = |key: &str| (key.to_owned(), "9".to_owned());
+        message.set_any_metadata(vec![entry(HOPS_KEY), entry("a"), entry(HOPS_KEY)]);
+        assert_eq!((message.hops(), message.metadata.len()), (0, 1));
+        let mut message = message.made_at(0).made_at(3);
+        assert_eq!((message.hops(), message.metadata.len()), (4, 2));
+        message.set_any_metadata(vec![entry("b")]);
+        assert_eq!(message.hops(), 4, "it is not lost with the other entries");
+        message.set_hops(0);
+        assert_eq!(message.metadata, [entry("b")]);
+        assert_eq!(message.made_at(u32::MAX).hops(), u32::MAX);
+    }
+}
