@@ -10,6 +10,7 @@ mod letters;
 pub mod nats;
 mod open;
 mod request;
+mod start;
 
 pub use both::Both;
 pub use capabilities::Capabilities;
@@ -18,6 +19,7 @@ pub use letter_topic::LetterTopic;
 pub use letters::{DeadLetter, DeadLetters, GivenUp, KeptDeadLetter, Turn, Waiting, Which};
 pub use open::{Connection, OpenError, Opened};
 pub use request::{Asker, Reply, ReplyTo, Request};
+pub use start::Start;
 
 use std::fmt;
 use std::pin::Pin;
@@ -184,6 +186,8 @@ pub struct SubscribeSpec {
     pub name: String,
     /// A message on a topic that any of these selects is delivered.
     pub topics: Vec<TopicPattern>,
+    /// Where it begins, if the broker has no such group.
+    pub start: Start,
     /// Nothing overtakes: while one message waits for its retry, so do those
     /// behind it.
     pub ordered: bool,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::{PullConsumer, pull};
 use async_nats::jetstream::{self, stream};
 use bridge_host::broker::nats::{Auth, JetStreamSettings, Settings, Stream, Tls};
-use bridge_host::broker::{Connection, SubscribeSpec, Subscription};
+use bridge_host::broker::{Connection, Start, SubscribeSpec, Subscription};
 use bridge_host::delivery::Workers;
 use bridge_host::message::TopicPattern;
 
@@ -142,6 +142,7 @@ impl Filled<'_> {
         let connection = Connection::JetStream(Box::new(settings));
         let opened = connection.open("bench").await.expect("it opens");
         let spec = SubscribeSpec {
+            start: Start::All,
             name: NAME.into(),
             topics: vec![TopicPattern::parse(TOPIC).expect("a pattern")],
             ordered: false,

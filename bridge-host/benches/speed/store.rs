@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_host::broker::embedded::{Embedded, Settings};
-use bridge_host::broker::{Broker, SubscribeSpec, Subscription};
+use bridge_host::broker::{Broker, Start, SubscribeSpec, Subscription};
 use bridge_host::message::TopicPattern;
 
 use crate::measure::{Form, Round};
@@ -32,6 +32,7 @@ pub fn round(form: Form, url: &str, messages: usize) -> Round {
 
 async fn fill(broker: &Arc<Embedded>, messages: usize) -> Box<dyn Subscription> {
     let spec = SubscribeSpec {
+        start: Start::All,
         name: NAME.into(),
         topics: vec![TopicPattern::parse("orders.>").expect("a pattern")],
         ordered: false,

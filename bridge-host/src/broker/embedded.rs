@@ -27,6 +27,7 @@ mod retention;
 mod settings;
 mod settle;
 mod shared;
+mod start;
 mod store;
 mod subscription;
 mod turn;
@@ -45,7 +46,7 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use super::{
-    Broker, BrokerError, Capabilities, Confirmation, DeadLetters, GivenUp, SubscribeSpec,
+    Broker, BrokerError, Capabilities, Confirmation, DeadLetters, GivenUp, Start, SubscribeSpec,
     Subscription, Turn, Waiting,
 };
 use crate::message::{Message, MessageId};
@@ -166,6 +167,7 @@ impl Embedded {
         ordered: bool,
     ) -> Result<Box<dyn Subscription>, BrokerError> {
         let spec = SubscribeSpec {
+            start: Start::default(),
             name: name.into(),
             topics: Vec::new(),
             ordered,

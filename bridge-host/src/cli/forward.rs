@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use super::token::{self, TokenError};
 use super::{report, run};
+use crate::broker::Start;
 use crate::config::{Config, Connection, EMBEDDED, Fault, ProcessEnvironment};
 use crate::ingest;
 use crate::listener::Access;
@@ -26,6 +27,10 @@ pub(super) struct Args {
     /// Publishers send the token in this file; required when the intake is not loopback
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// What it gets of the messages that are kept already, the first time that it runs
+    #[arg(long, value_name = "START", default_value = "all",
+          value_parser = Start::CHOICES.map(|(name, _)| name))]
+    start: String,
     /// Where messages are kept
     #[arg(long, value_name = "FOLDER", default_value = "bridge-data")]
     data: PathBuf,
@@ -52,6 +57,10 @@ pub(super) fn run(args: &Args) -> ExitCode {
         _ => return report::arguments("forward", &faults),
     };
     config.intake = intake;
+    let start = Start::CHOICES.iter().find(|(name, _)| *name == args.start);
+    for subscription in &mut config.subscriptions {
+        subscription.start = start.map(|(_, start)| *start);
+    }
     if let Some(Connection::Embedded(settings)) = config.connections.get_mut(EMBEDDED) {
         settings.path.clone_from(&args.data);
     }

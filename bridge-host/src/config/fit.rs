@@ -6,6 +6,7 @@ use super::fault::Fault;
 use super::letters;
 use super::section::Reader;
 use super::{Connection, Subscription};
+use crate::broker::Start;
 use crate::broker::nats::{JetStreamSettings, check_subject, legal_name};
 
 /// Takes note of what does not fit, and hands each connection what its
@@ -34,6 +35,7 @@ pub(super) fn fit(
             Connection::Embedded(_) => one.no_consumer(kind),
             Connection::Nats(_) => {
                 one.no_consumer(kind);
+                one.no_start();
                 one.subjects();
                 one.group(&mut groups);
             }
@@ -65,6 +67,19 @@ impl<'a> One<'a> {
                 "consumer",
                 format!("`consumer` is for JetStream, and `{from}` is {kind}"),
                 "leave it out, or take messages from a connection of type \"jetstream\"",
+            );
+        }
+    }
+
+    fn no_start(&self) {
+        if let Some(start) = self.subscription.start
+            && start != Start::New
+        {
+            let (from, start) = (&self.subscription.from, start.as_str());
+            self.fault(
+                "start",
+                format!("`start` cannot be `{start}`: `{from}` is nats, which keeps no messages"),
+                "leave it out: a subscription to core NATS begins with the next message",
             );
         }
     }

@@ -55,6 +55,7 @@ impl Config {
                 cache: default_cache(environment),
             },
             drain: DRAIN,
+            max_hops: subscription.policy.max_hops,
             connections: BTreeMap::from([(EMBEDDED.into(), embedded)]),
             subscriptions: vec![subscription],
         }
@@ -83,9 +84,10 @@ fn endpoint(url: &str) -> Result<Endpoint, Fault> {
 
 fn forward(topics: Vec<TopicPattern>, endpoint: Endpoint) -> Subscription {
     Subscription {
-        name: name(&topics, &endpoint),
+        name: name(&topics),
         from: EMBEDDED.into(),
         topics: Some(topics),
+        start: None,
         parts: Parts::Adapter,
         endpoint: Some(endpoint),
         endpoints: Vec::new(),
@@ -101,30 +103,29 @@ fn forward(topics: Vec<TopicPattern>, endpoint: Endpoint) -> Subscription {
     }
 }
 
-/// Its place in the queue is kept under its name. So what waits for one
-/// endpoint is never sent to another: that is another subscription.
-fn name(topics: &[TopicPattern], endpoint: &Endpoint) -> String {
+/// Its place in the queue is kept under its name, which depends on the topics
+/// alone: with a corrected URL it goes on where it was, and delivers nothing
+/// again.
+fn name(topics: &[TopicPattern]) -> String {
     let mut topics: Vec<_> = topics.iter().map(TopicPattern::as_str).collect();
     topics.sort_unstable();
     topics.dedup();
-    let url = endpoint.url.to_string();
     let mut digest = Sha256::new();
-    for part in topics.iter().chain([&url.as_str()]) {
-        digest.update(part);
+    for topic in &topics {
+        digest.update(topic);
         digest.update([0]);
     }
     let digest: String = digest.finalize()[..4]
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let host = endpoint.url.host().unwrap_or_default();
     let topic = topics.first().copied().unwrap_or_default();
-    let parts = ["forward", topic, host, &digest].map(readable);
+    let parts = ["forward", topic, &digest].map(readable);
     let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     parts.join("-")
 }
 
-/// What a name may have of a topic or a host.
+/// What a name may have of a topic.
 fn readable(text: &str) -> String {
     let legal = |c: &char| c.is_ascii_alphanumeric() || "-_.".contains(*c);
     let text: String = text.chars().filter(legal).take(40).collect();

@@ -8,7 +8,7 @@ use super::section::Section;
 use super::text::Text;
 use super::value::Value;
 use crate::broker::nats::{
-    Auth, Consumer, Deliver, JetStreamSettings, Secret, Settings, Storage, Stream, Tls, check_name,
+    Auth, Consumer, JetStreamSettings, Secret, Settings, Storage, Stream, Tls, check_name,
     check_subject,
 };
 
@@ -16,12 +16,6 @@ const URL_HELP: &str =
     "url = \"nats://host:4222\", or a list of the servers of one cluster; tls:// asks for TLS";
 const SCHEMES: [&str; 2] = ["nats://", "tls://"];
 const STORAGES: [(&str, Storage); 2] = [("file", Storage::File), ("memory", Storage::Memory)];
-const DELIVER: [(&str, Deliver); 4] = [
-    ("all", Deliver::All),
-    ("new", Deliver::New),
-    ("last", Deliver::Last),
-    ("last_per_topic", Deliver::LastPerSubject),
-];
 /// No wait between two attempts to connect is longer, unless told otherwise.
 const MAX_RECONNECT_WAIT: Duration = Duration::from_secs(10);
 /// A lease that is shorter is over before it can be extended.
@@ -273,9 +267,6 @@ pub(super) fn consumer(value: &Value<'_>) -> Option<Consumer> {
     consumer.durable = section.take("durable").and_then(|value| name(&value));
     if let Some(create) = section.take("create").and_then(|value| value.flag()) {
         consumer.create = create;
-    }
-    if let Some(deliver) = section.take("deliver").and_then(|it| it.one_of(&DELIVER)) {
-        consumer.deliver = deliver;
     }
     if let Some(value) = section.take("ack_wait")
         && let Some(ack_wait) = value.duration()

@@ -9,6 +9,7 @@ use super::handler::Handler;
 use super::letters::LettersTo;
 use super::replies::ReplyTo;
 use super::text::Text;
+use crate::broker::Start;
 use crate::broker::nats::Consumer;
 use crate::delivery::Policy;
 use crate::guest::Limits;
@@ -23,6 +24,8 @@ pub struct Subscription {
     pub from: String,
     /// `None` leaves it to what the component's `subscribe` returns.
     pub topics: Option<Vec<TopicPattern>>,
+    /// Where it begins, if its broker does not know it; `None` is the default.
+    pub start: Option<Start>,
     /// What a message goes through.
     pub parts: Parts,
     /// Who receives; `None` only for components that need nobody.

@@ -13,6 +13,7 @@ use super::{
     EMBEDDED, Endpoint, Guests, Parts, Place, Subscription, endpoint, endpoints, grants, letters,
     nats, policy, replies,
 };
+use crate::broker::Start;
 use crate::message::TopicPattern;
 
 const TOPICS_HELP: &str =
@@ -72,6 +73,10 @@ fn subscription(
     };
     let parts = parts(&mut section, &mut places);
     let topics = topics(&mut section, &mut places, parts.as_ref());
+    let start = section.take("start").and_then(|value| {
+        places.note("start", &value);
+        value.one_of(&Start::CHOICES)
+    });
     let endpoint = endpoint(&mut section, &mut places, parts.as_ref());
     let endpoints = endpoints(&mut section, &mut places, parts.as_ref());
     let reply_at = section.take("reply_to");
@@ -98,6 +103,7 @@ fn subscription(
         name: name?,
         from: from?,
         topics,
+        start,
         parts: parts?,
         endpoint,
         endpoints,

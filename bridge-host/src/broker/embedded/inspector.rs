@@ -1,6 +1,7 @@
 //! The store as another process may use it while the bridge runs: ledgers,
 //! dead letters, subscriptions that go. It takes no lock, and the running bridge notices what it does.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -9,10 +10,12 @@ use super::blocked;
 use super::dead_letters;
 use super::error::StoreError;
 use super::forget;
+use super::join::{self, Route};
 use super::ledger::{self, Ledger};
 use super::quarantine;
 use super::store;
 use crate::broker::{KeptDeadLetter, Which};
+use crate::message::TopicPattern;
 
 /// So many dead letters are moved at once, so that the bridge can write between.
 const STEP: usize = 500;
@@ -32,9 +35,25 @@ impl Inspector {
         })
     }
 
+    /// Whether a bridge has the store open.
+    pub fn is_served(&self) -> bool {
+        self.file.parent().is_some_and(store::is_locked)
+    }
+
     /// What became of every message, subscription by subscription.
     pub fn ledgers(&self) -> Result<Vec<Ledger>, StoreError> {
         ledger::read(&self.conn).map_err(store::failed(&self.file))
+    }
+
+    /// The topics of each subscription that the store knows.
+    pub fn topics(&self) -> Result<BTreeMap<String, Vec<TopicPattern>>, StoreError> {
+        let routes = join::routes(&self.conn).map_err(store::failed(&self.file))?;
+        Ok(routes.into_iter().map(Route::into_topics).collect())
+    }
+
+    /// How many of the messages that are kept these topics select.
+    pub fn kept(&self, topics: &[TopicPattern]) -> Result<u64, StoreError> {
+        ledger::kept(&self.conn, topics).map_err(store::failed(&self.file))
     }
 
     /// That of one subscription.
@@ -44,9 +63,13 @@ impl Inspector {
             Some(found) => Ok(ledgers.swap_remove(found)),
             None => {
                 let known: Vec<_> = ledgers.into_iter().map(|one| one.subscription).collect();
+                let known = match known.is_empty() {
+                    true => "none yet".into(),
+                    false => known.join(", "),
+                };
                 Err(StoreError::NoSubscription {
                     name: name.into(),
-                    known: known.join(", "),
+                    known,
                 })
             }
         }

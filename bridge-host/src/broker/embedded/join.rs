@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::oneshot;
 
 use super::feed::Feed;
+use super::start;
 use crate::broker::{BrokerError, SubscribeSpec};
 use crate::message::TopicPattern;
 
@@ -49,6 +50,10 @@ impl Route {
         self.topics.iter().any(|pattern| pattern.matches(topic))
     }
 
+    pub(super) fn into_topics(self) -> (String, Vec<TopicPattern>) {
+        (self.name, self.topics)
+    }
+
     /// Two members of one subscription have to agree on what it is.
     pub(super) fn check(&self, spec: &SubscribeSpec) -> Result<(), BrokerError> {
         let joined = self.feed.as_ref().is_some_and(|feed| feed.has_members());
@@ -67,20 +72,25 @@ pub(super) fn routes(conn: &Connection) -> rusqlite::Result<Vec<Route>> {
     let mut select = conn.prepare_cached("SELECT sub, name, topics, ordered FROM subscriptions")?;
     let routes = select.query_map([], |row| {
         let topics: String = row.get(2)?;
-        // What is no pattern matches nothing: only patterns were written.
-        let topics: Vec<String> = serde_json::from_str(&topics).unwrap_or_default();
         Ok(Route {
             sub: row.get(0)?,
             name: row.get(1)?,
-            topics: topics
-                .iter()
-                .filter_map(|text| TopicPattern::parse(text).ok())
-                .collect(),
+            topics: patterns(&topics),
             ordered: row.get(3)?,
             feed: None,
         })
     })?;
     routes.collect()
+}
+
+/// Topics as they are kept. What is no pattern matches nothing: only patterns
+/// were written.
+fn patterns(json: &str) -> Vec<TopicPattern> {
+    let topics: Vec<String> = serde_json::from_str(json).unwrap_or_default();
+    let topics = topics.iter();
+    topics
+        .filter_map(|text| TopicPattern::parse(text).ok())
+        .collect()
 }
 
 /// Leaves out those that another process removed.
@@ -99,11 +109,32 @@ pub(super) fn reload(conn: &Connection, known: &mut Vec<Route>) -> rusqlite::Res
     Ok(())
 }
 
-/// Writes the subscription. A new one gets every message that is kept and
-/// matches.
+/// Tells of topics that a subscription had, and has no more.
+fn tell_fewer(conn: &Connection, spec: &SubscribeSpec) -> rusqlite::Result<()> {
+    let mut select = conn.prepare_cached("SELECT topics FROM subscriptions WHERE name = ?1")?;
+    let before = select
+        .query_row([&spec.name], |row| row.get(0))
+        .optional()?;
+    let before: String = before.unwrap_or_default();
+    let gone = patterns(&before).into_iter();
+    let gone = gone.filter(|topic| !spec.topics.contains(topic));
+    let gone: Vec<_> = gone.map(|topic| topic.to_string()).collect();
+    if !gone.is_empty() {
+        tracing::warn!(
+            subscription = spec.name,
+            topics = gone.join(", "),
+            "the subscription no longer takes these topics: what is pending of them is still delivered"
+        );
+    }
+    Ok(())
+}
+
+/// Writes the subscription. A new one gets those of the messages that are kept
+/// which its `start` says.
 pub(super) fn save(conn: &Connection, spec: &SubscribeSpec) -> rusqlite::Result<Route> {
     let topics: Vec<&str> = spec.topics.iter().map(TopicPattern::as_str).collect();
     let topics = serde_json::to_string(&topics).expect("strings are always JSON");
+    tell_fewer(conn, spec)?;
     let changed = conn.execute(
         "UPDATE subscriptions SET topics = ?2, ordered = ?3 WHERE name = ?1",
         params![spec.name, topics, spec.ordered],
@@ -127,27 +158,7 @@ pub(super) fn save(conn: &Connection, spec: &SubscribeSpec) -> rusqlite::Result<
         feed: None,
     };
     if changed == 0 {
-        catch_up(conn, &route)?;
+        start::begin(conn, &route, spec.start)?;
     }
     Ok(route)
-}
-
-fn catch_up(conn: &Connection, route: &Route) -> rusqlite::Result<()> {
-    let mut select = conn.prepare("SELECT seq, topic FROM messages ORDER BY seq")?;
-    let mut insert =
-        conn.prepare("INSERT INTO deliveries (sub, seq, attempts, due) VALUES (?1, ?2, 0, 0)")?;
-    let mut rows = select.query([])?;
-    let mut accepted = 0i64;
-    while let Some(row) = rows.next()? {
-        let topic = row.get_ref(1)?.as_str()?;
-        if route.matches(topic) {
-            insert.execute([route.sub, row.get(0)?])?;
-            accepted += 1;
-        }
-    }
-    conn.execute(
-        "UPDATE subscriptions SET accepted = ?2 WHERE sub = ?1",
-        [route.sub, accepted],
-    )?;
-    Ok(())
 }

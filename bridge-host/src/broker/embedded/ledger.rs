@@ -3,6 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::turn::BLOCKED;
+use crate::message::TopicPattern;
 
 /// What became of the messages of one subscription.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -69,6 +70,20 @@ impl Tally {
         ])?;
         Ok(())
     }
+}
+
+/// How many messages are kept that these topics select, settled ones included.
+pub(super) fn kept(conn: &Connection, topics: &[TopicPattern]) -> rusqlite::Result<u64> {
+    let mut select = conn.prepare_cached("SELECT topic, count(*) FROM messages GROUP BY topic")?;
+    let mut rows = select.query([])?;
+    let mut kept = 0;
+    while let Some(row) = rows.next()? {
+        let topic = row.get_ref(0)?.as_str()?;
+        if topics.iter().any(|pattern| pattern.matches(topic)) {
+            kept += row.get::<_, u64>(1)?;
+        }
+    }
+    Ok(kept)
 }
 
 /// All ledgers, of one moment, by name.

@@ -12,10 +12,10 @@ use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
 use super::error;
 use super::located::Located;
 use super::progress::Standing;
-use super::settings::{Consumer, Deliver};
+use super::settings::Consumer;
 use super::stream::Present;
 use super::subject::{cover, legal_name};
-use crate::broker::{BrokerError, SubscribeSpec};
+use crate::broker::{BrokerError, Start, SubscribeSpec};
 
 /// What a subscription wants of its consumer.
 pub(super) struct Wanted<'a> {
@@ -55,6 +55,9 @@ pub(super) async fn ensure(
             )));
         }
         _ => {
+            if let Some(before) = &existing_config {
+                tell_fewer(spec, &stream.name, before, &config);
+            }
             let made = context.create_consumer_on_stream(config, &stream.name);
             let made: PullConsumer = made.await.map_err(|failed| refused(&what, &failed))?;
             made.cached_info().clone()
@@ -146,18 +149,42 @@ impl Wanted<'_> {
             durable_name: Some(name.into()),
             name: Some(name.into()),
             ack_policy: AckPolicy::Explicit,
-            deliver_policy: match (self.after, self.settings.deliver) {
+            deliver_policy: match (self.after, self.spec.start) {
                 (Some(after), _) => DeliverPolicy::ByStartSequence {
                     start_sequence: after + 1,
                 },
-                (None, Deliver::All) => DeliverPolicy::All,
-                (None, Deliver::New) => DeliverPolicy::New,
-                (None, Deliver::Last) => DeliverPolicy::Last,
-                (None, Deliver::LastPerSubject) => DeliverPolicy::LastPerSubject,
+                (None, Start::All) => DeliverPolicy::All,
+                (None, Start::New) => DeliverPolicy::New,
+                (None, Start::Last) => DeliverPolicy::Last,
+                (None, Start::LastPerTopic) => DeliverPolicy::LastPerSubject,
             },
             ..Config::default()
         }
     }
+}
+
+/// Tells of topics that a subscription had, and has no more.
+fn tell_fewer(spec: &SubscribeSpec, stream: &str, before: &Config, wanted: &Config) {
+    let gone: Vec<_> = filters(before)
+        .filter(|topic| !filters(wanted).any(|other| other == *topic))
+        .collect();
+    if !gone.is_empty() {
+        tracing::warn!(
+            subscription = spec.name,
+            stream,
+            topics = gone.join(", "),
+            "the subscription no longer takes these topics, and the stream goes on collecting them: \
+             take them out of its subjects unless others need them"
+        );
+    }
+}
+
+fn filters(config: &Config) -> impl Iterator<Item = &str> {
+    let all = config
+        .filter_subjects
+        .iter()
+        .chain([&config.filter_subject]);
+    all.map(String::as_str).filter(|filter| !filter.is_empty())
 }
 
 /// Whether a consumer that may not be changed will do.

@@ -137,25 +137,10 @@ pub struct Consumer {
     pub durable: Option<String>,
     /// Whether it may be created and changed; else it is taken as it is.
     pub create: bool,
-    /// Where a new one begins.
-    pub deliver: Deliver,
     /// A message neither settled nor extended for so long is delivered again.
     pub ack_wait: Duration,
     /// So many messages may be under way, on all hosts together.
     pub max_ack_pending: u32,
-}
-
-/// Where a new consumer begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deliver {
-    /// With the oldest message that is kept.
-    All,
-    /// With the next that is published.
-    New,
-    /// With the last that was published.
-    Last,
-    /// With the last of each topic.
-    LastPerSubject,
 }
 
 impl Default for Consumer {
@@ -163,7 +148,6 @@ impl Default for Consumer {
         Self {
             durable: None,
             create: true,
-            deliver: Deliver::All,
             ack_wait: ACK_WAIT,
             max_ack_pending: 1000,
         }

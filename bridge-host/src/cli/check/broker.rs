@@ -72,7 +72,6 @@ pub(super) struct Stream {
 pub(super) struct Consumer {
     pub(super) durable: String,
     pub(super) create: bool,
-    pub(super) deliver: String,
     pub(super) ack_wait: String,
     pub(super) max_ack_pending: u32,
 }
@@ -175,13 +174,6 @@ pub(super) fn consumer(subscription: &Subscription, connection: &Connection) -> 
     Some(Consumer {
         durable: consumer.durable.clone().unwrap_or_else(named),
         create: consumer.create,
-        deliver: match consumer.deliver {
-            nats::Deliver::All => "all",
-            nats::Deliver::New => "new",
-            nats::Deliver::Last => "last",
-            nats::Deliver::LastPerSubject => "last_per_topic",
-        }
-        .into(),
         ack_wait: show_duration(consumer.ack_wait),
         max_ack_pending: match subscription.policy.ordered() {
             true => 1,

@@ -89,13 +89,12 @@ pub(super) fn consumer(consumer: &Consumer) -> String {
     let Consumer {
         durable,
         create,
-        deliver,
         ack_wait,
         max_ack_pending,
     } = consumer;
     match create {
         true => format!(
-            "{durable}; created from {deliver}, waits {ack_wait} for an acknowledgement, {max_ack_pending} messages under way on all hosts"
+            "{durable}; waits {ack_wait} for an acknowledgement, {max_ack_pending} messages under way on all hosts"
         ),
         false => format!("{durable}; never created or changed"),
     }

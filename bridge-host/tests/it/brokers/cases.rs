@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bridge_host::broker::{BrokerError, Settlement, SubscribeSpec};
+use bridge_host::broker::{BrokerError, Settlement, Start, SubscribeSpec};
 use bridge_host::message::{Message, MessageId};
 
 use super::Server;
@@ -34,6 +34,7 @@ pub async fn wildcards<S: Server>() {
     let mut subscription = subscribe(&broker, &topics).await;
     let mut other = broker
         .subscribe(SubscribeSpec {
+            start: Start::All,
             name: "other".into(),
             ..spec(&["a.>", "b.>", "c.>"])
         })

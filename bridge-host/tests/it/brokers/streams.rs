@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use async_nats::jetstream::{self, consumer, stream};
 use bridge_host::broker::nats::{Consumer, JetStreamSettings, Stream};
-use bridge_host::broker::{Broker, BrokerError, Connection, SubscribeSpec};
+use bridge_host::broker::{Broker, BrokerError, Connection, Start, SubscribeSpec};
 
 use super::Server;
 use super::jetstream::settings;
@@ -97,6 +97,7 @@ async fn what_will_not_do_is_refused_with_its_remedy() {
     let broker = open(settings(server.url())).await;
     refused(broker.subscribe(spec(&["orders.>"])).await, "push consumer");
     let partly = broker.subscribe(SubscribeSpec {
+        start: Start::All,
         name: "other".into(),
         ..spec(&["orders.>", "returns.>"])
     });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_host::broker::{
-    Broker, BrokerError, Incoming, Receipt, Settlement, SubscribeSpec, Subscription,
+    Broker, BrokerError, Incoming, Receipt, Settlement, Start, SubscribeSpec, Subscription,
 };
 use bridge_host::message::{Message, MessageId, TopicPattern};
 
@@ -17,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub fn spec(topics: &[&str]) -> SubscribeSpec {
     SubscribeSpec {
+        start: Start::All,
         name: GROUP.into(),
         topics: topics
             .iter()

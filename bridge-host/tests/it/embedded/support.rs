@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use bridge_host::broker::embedded::{Embedded, Inspector, Ledger, Settings};
-use bridge_host::broker::{Broker, DeadLetter, Incoming, Settlement, SubscribeSpec, Subscription};
+use bridge_host::broker::{
+    Broker, DeadLetter, Incoming, Settlement, Start, SubscribeSpec, Subscription,
+};
 use bridge_host::message::{Message, MessageId, TopicPattern};
 
 /// A folder of its own, gone with the test.
@@ -54,6 +56,7 @@ impl Drop for Folder {
 
 pub fn spec(name: &str, topics: &[&str]) -> SubscribeSpec {
     SubscribeSpec {
+        start: Start::All,
         name: name.into(),
         topics: topics
             .iter()

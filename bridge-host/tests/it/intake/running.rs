@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use bridge_host::admin::{Admin, Ledger, Phase};
 use bridge_host::broker::embedded::{self, Embedded};
-use bridge_host::broker::{Broker, Incoming, Settlement, SubscribeSpec, Subscription};
+use bridge_host::broker::{Broker, Incoming, Settlement, Start, SubscribeSpec, Subscription};
 use bridge_host::http::{Allow, Client, Options, Settings};
 use bridge_host::ingest::{self, Publishing};
 use bridge_host::message::TopicPattern;
@@ -61,6 +61,7 @@ impl Running {
         });
         let broker = Arc::new(broker.unwrap());
         let spec = SubscribeSpec {
+            start: Start::All,
             name: "all".into(),
             topics: vec![TopicPattern::parse(">").unwrap()],
             ordered: false,

@@ -1,0 +1,75 @@
+//! Where a new subscription begins: which of the messages that are kept become
+//! its deliveries.
+
+use std::collections::HashMap;
+
+use rusqlite::Connection;
+
+use super::join::Route;
+use crate::broker::Start;
+
+/// Writes the first deliveries of a subscription that was just made.
+pub(super) fn begin(conn: &Connection, route: &Route, start: Start) -> rusqlite::Result<()> {
+    let accepted = match start {
+        Start::New => return Ok(()),
+        Start::All => insert_all(conn, route)?,
+        Start::Last | Start::LastPerTopic => insert(conn, route.sub, &last(conn, route, start)?)?,
+    };
+    conn.execute(
+        "UPDATE subscriptions SET accepted = ?2 WHERE sub = ?1",
+        [route.sub, accepted],
+    )?;
+    if accepted > 0 {
+        tracing::info!(
+            subscription = route.name,
+            start = start.as_str(),
+            messages = accepted,
+            "a new subscription gets messages that were published before it: `start = \"new\"` leaves them out"
+        );
+    }
+    Ok(())
+}
+
+const INSERT: &str = "INSERT INTO deliveries (sub, seq, attempts, due) VALUES (?1, ?2, 0, 0)";
+
+fn insert_all(conn: &Connection, route: &Route) -> rusqlite::Result<i64> {
+    let mut select = conn.prepare("SELECT seq, topic FROM messages ORDER BY seq")?;
+    let mut insert = conn.prepare(INSERT)?;
+    let mut rows = select.query([])?;
+    let mut accepted = 0;
+    while let Some(row) = rows.next()? {
+        if route.matches(row.get_ref(1)?.as_str()?) {
+            insert.execute([route.sub, row.get(0)?])?;
+            accepted += 1;
+        }
+    }
+    Ok(accepted)
+}
+
+/// The last message, or the last of each topic, in the order in which they
+/// were published.
+fn last(conn: &Connection, route: &Route, start: Start) -> rusqlite::Result<Vec<i64>> {
+    let mut select = conn.prepare("SELECT seq, topic FROM messages ORDER BY seq DESC")?;
+    let mut rows = select.query([])?;
+    let mut last = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let topic = row.get_ref(1)?.as_str()?;
+        if !last.contains_key(topic) && route.matches(topic) {
+            last.insert(topic.to_owned(), row.get(0)?);
+            if start == Start::Last {
+                break;
+            }
+        }
+    }
+    let mut last: Vec<_> = last.into_values().collect();
+    last.sort_unstable();
+    Ok(last)
+}
+
+fn insert(conn: &Connection, sub: i64, all: &[i64]) -> rusqlite::Result<i64> {
+    let mut insert = conn.prepare(INSERT)?;
+    for seq in all {
+        insert.execute([sub, *seq])?;
+    }
+    Ok(all.len() as i64)
+}

@@ -1,0 +1,156 @@
+//! Where subscriptions begin: those that a broker does not know, with what
+//! `start` says; all others where they were.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use crate::harness::{Bridge, Endpoint, NatsServer, binary, until};
+
+/// A subscription to `t.*` of this connection.
+fn subscription(name: &str, from: &str, more: &str, endpoint: &Endpoint) -> String {
+    format!(
+        "[[subscriptions]]\nname = {name:?}\nfrom = {from:?}\ntopics = [\"t.*\"]\nmax_in_flight = 1\n\
+         to = {:?}\n{more}\n",
+        endpoint.url(&format!("/{name}"))
+    )
+}
+
+/// What arrived at a path so far.
+fn arrived(endpoint: &Endpoint, path: &str) -> Vec<String> {
+    let received = endpoint.received().into_iter();
+    let here = received.filter(|one| one.path == path);
+    here.map(|one| String::from_utf8_lossy(&one.body).into_owned())
+        .collect()
+}
+
+fn check(folder: &Path) -> String {
+    let output = Command::new(binary())
+        .arg("check")
+        .current_dir(folder)
+        .output()
+        .expect("the tool runs");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Four subscriptions join a broker that has messages already.
+async fn four_new_ones(from: &str, connection: &str) -> Arc<tempfile::TempDir> {
+    let endpoint = Endpoint::accepting().await;
+    let config = format!("{connection}{}", subscription("old", from, "", &endpoint));
+    let bridge = Bridge::start_into(from, &config).await;
+    for (topic, data) in [("t.a", "1"), ("t.b", "2"), ("t.a", "3")] {
+        until("it is taken", || async {
+            (bridge.publish(topic, &[], data).await.status == 202).then_some(())
+        })
+        .await;
+    }
+    endpoint.wait_for(3).await;
+    let (_, folder) = bridge.stop();
+    let file = folder.path().join("bridge.toml");
+    let mut config = std::fs::read_to_string(&file).expect("a config");
+    for start in ["all", "new", "last", "last_per_topic"] {
+        let name = start.replace('_', "-");
+        config += &subscription(&name, from, &format!("start = {start:?}"), &endpoint);
+    }
+    std::fs::write(&file, config).expect("a file");
+    let told = check(folder.path());
+    let bridge = Bridge::start_in(folder).await;
+    until("the last one is taken", || async {
+        (bridge.publish("t.b", &[], "4").await.status == 202).then_some(())
+    })
+    .await;
+    for (name, expected) in [
+        ("/old", &["1", "2", "3", "4"][..]),
+        ("/all", &["1", "2", "3", "4"]),
+        ("/new", &["4"]),
+        ("/last", &["3", "4"]),
+        ("/last-per-topic", &["2", "3", "4"]),
+    ] {
+        until(&format!("the last message on {name}"), || async {
+            let arrived = arrived(&endpoint, name);
+            arrived.iter().any(|data| data == "4").then_some(())
+        })
+        .await;
+        assert_eq!(arrived(&endpoint, name), expected, "{name}");
+    }
+    if from == "embedded" {
+        assert!(
+            told.contains("`all` is new, and gets the 3 messages"),
+            "{told}"
+        );
+        assert!(!told.contains("`last` is new"), "{told}");
+        let ledger = bridge.ledger("last-per-topic").await;
+        assert!(ledger.balances() && ledger.accepted == 3, "{ledger:?}");
+    }
+    bridge.stop().1
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_ones_begin_where_they_say() {
+    let folder = four_new_ones("embedded", "").await;
+    // Now one is gone, and another takes less than before.
+    let file = folder.path().join("bridge.toml");
+    let config = std::fs::read_to_string(&file).expect("a config");
+    let (config, _) = config.rsplit_once("[[subscriptions]]").expect("the last");
+    let config = config.replacen("\"t.*\"", "\"t.a\"", 1);
+    std::fs::write(&file, config).expect("a file");
+    let told = check(folder.path());
+    for expected in [
+        "`embedded` still collects messages for `last-per-topic`",
+        "`bridge-host ledger forget last-per-topic` ends that",
+        "`old` no longer takes t.*",
+    ] {
+        assert!(told.contains(expected), "{expected} is not in {told}");
+    }
+    let bridge = Bridge::start_in(folder).await;
+    let log = bridge.log().join("\n");
+    assert!(log.contains("no longer takes these topics"), "{log}");
+    let before = bridge.ledger("old").await.accepted;
+    bridge.accept("t.b", &[], "5").await;
+    let after = bridge.ledger("old").await.accepted;
+    assert_eq!(
+        after, before,
+        "a topic that was taken from it brings nothing"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_they_do_on_jetstream() {
+    let server = NatsServer::start().await;
+    let connection = format!(
+        "[connections.events]\ntype = \"jetstream\"\nurl = {:?}\n",
+        server.url()
+    );
+    four_new_ones("events", &connection).await;
+}
+
+/// `forward` to a URL that was mistyped at first: what was delivered is not
+/// delivered again.
+#[tokio::test(flavor = "multi_thread")]
+async fn forward_with_another_url_keeps_its_place() {
+    let folder = Arc::new(tempfile::tempdir().expect("a folder"));
+    let endpoint = Endpoint::accepting().await;
+    for (path, data) in [("/wrong", "1"), ("/right", "2")] {
+        let child = Command::new(binary())
+            .args(["forward", "t.>", &endpoint.url(path)])
+            .args(["--intake", "127.0.0.1:0"])
+            .current_dir(folder.path())
+            .env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the bridge starts");
+        let bridge = Bridge::attach(child, folder.clone()).await;
+        bridge.accept("t.new", &[], data).await;
+        until("its message", || async {
+            (arrived(&endpoint, path) == [data]).then_some(())
+        })
+        .await;
+        bridge
+            .ledger_when("forward-t-6ae8f281", |it| it.pending == 0)
+            .await;
+        bridge.stop();
+    }
+    assert_eq!(endpoint.received().len(), 2);
+}
