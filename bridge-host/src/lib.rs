@@ -19,7 +19,9 @@ pub mod listener;
 pub mod broker;
 pub mod http;
 
+pub mod files;
 pub mod message;
+pub mod printable;
 pub mod trouble;
 
 /// A message in its life is some hundred small allocations.

@@ -5,17 +5,19 @@ mod broker_lines;
 mod inspect;
 mod lines;
 mod show;
+mod stores;
 mod view;
 
-pub(super) use inspect::inspect;
+pub(super) use inspect::inspected;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::output::{self, OutputError};
 use super::report;
-use crate::config::{self, Config, Fault, ProcessEnvironment};
+use crate::config::{self, AskedTopics, Config, Fault};
 
 /// Say everything that is wrong with a config; or, when nothing is, what it
 /// comes to: policies, statuses, limits, the waits between attempts
@@ -30,24 +32,30 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
-    let config = config::load(&args.config, &ProcessEnvironment, &inspect);
-    match (config, args.json) {
-        (Ok(config), true) => sound_json(&config),
-        (Ok(config), false) => {
-            print!("{}", show::show(&args.config, &view::View::of(&config)));
-            ExitCode::SUCCESS
+    match (inspected(&args.config), args.json) {
+        (Ok((config, asked)), true) => sound_json(&config, &asked),
+        (Ok((config, asked)), false) => {
+            let view = view::View::of(&config, &asked);
+            ended(output::text(&show::show(&args.config, &view)))
         }
         (Err(faults), true) => faults_json(&faults),
         (Err(faults), false) => report::faults(&faults),
     }
 }
 
-fn sound_json(config: &Config) -> ExitCode {
-    println!(
-        "{:#}",
-        json!({ "sound": true, "config": view::View::of(config) })
-    );
-    ExitCode::SUCCESS
+fn sound_json(config: &Config, asked: &AskedTopics) -> ExitCode {
+    let view = view::View::of(config, asked);
+    ended(output::json(
+        &json!({ "sound": true, "config": view }),
+        true,
+    ))
+}
+
+fn ended(shown: Result<(), OutputError>) -> ExitCode {
+    match shown {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => report::failure(&error),
+    }
 }
 
 fn faults_json(faults: &[Fault]) -> ExitCode {
@@ -62,6 +70,8 @@ fn faults_json(faults: &[Fault]) -> ExitCode {
         })
     };
     let faults: Vec<_> = faults.iter().map(fault).collect();
-    println!("{:#}", json!({ "sound": false, "faults": faults }));
-    report::bad_config()
+    match output::json(&json!({ "sound": false, "faults": faults }), true) {
+        Ok(()) => report::bad_config(),
+        Err(error) => report::failure(&error),
+    }
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::{output, report};
 use crate::compose::{EncodeError, encode};
+use crate::files;
 
 /// Make a component of the module that a compiler for wasm32-unknown-unknown leaves
 #[derive(clap::Args)]
@@ -30,7 +31,8 @@ enum Error {
 pub(super) fn run(args: &Args) -> ExitCode {
     match componentize(args) {
         Ok(size) => {
-            eprintln!("{}: a component of {size} bytes", args.output.display());
+            let to = args.output.display();
+            output::note(&format!("{to}: a component of {size} bytes\n"));
             ExitCode::SUCCESS
         }
         Err(error) => report::failure(&error),
@@ -39,7 +41,8 @@ pub(super) fn run(args: &Args) -> ExitCode {
 
 fn componentize(args: &Args) -> Result<usize, Error> {
     let path = &args.module;
-    let module = std::fs::read(path).map_err(|error| Error::Read(path.clone(), error))?;
+    let module = files::read(path, files::MAX_COMPONENT)
+        .map_err(|error| Error::Read(path.clone(), error))?;
     let component = encode(&path.display().to_string(), &module)?;
     output::write(&args.output, &component)?;
     Ok(component.len())

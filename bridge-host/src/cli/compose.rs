@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use super::{output, report};
 use crate::compose::{ComposeError, Part, compose_open, compose_to_http};
 use crate::guest::contract::{Contract, ContractError};
+use crate::files;
 
 /// Make one component of several, as the config's `chain` does
 #[derive(clap::Args)]
@@ -39,7 +40,8 @@ enum Error {
 pub(super) fn run(args: &Args) -> ExitCode {
     match compose(args) {
         Ok(size) => {
-            eprintln!("{}: one component of {size} bytes", args.output.display());
+            let to = args.output.display();
+            output::note(&format!("{to}: one component of {size} bytes\n"));
             ExitCode::SUCCESS
         }
         Err(error) => report::failure(&error),
@@ -71,6 +73,7 @@ fn compose(args: &Args) -> Result<usize, Error> {
 }
 
 fn read(path: &Path) -> Result<(String, Vec<u8>), Error> {
-    let bytes = std::fs::read(path).map_err(|error| Error::Read(path.into(), error))?;
+    let bytes =
+        files::read(path, files::MAX_COMPONENT).map_err(|error| Error::Read(path.into(), error))?;
     Ok((path.display().to_string(), bytes))
 }

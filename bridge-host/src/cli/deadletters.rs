@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+use super::output::{self, OutputError};
 use super::report;
 use super::store::{Found, Published, Store};
 use crate::broker::embedded::{Inspector, StoreError};
@@ -48,7 +49,13 @@ enum Command {
     /// Deliver them again, attempts counted from 1
     Replay(Meant),
     /// Forget them
-    Drop(Meant),
+    Drop {
+        #[command(flatten)]
+        meant: Meant,
+        /// Lose every one there is, with --all
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 #[derive(clap::Args)]
@@ -65,6 +72,14 @@ struct Meant {
 }
 
 impl Meant {
+    /// Nobody loses everything by a slip.
+    fn check(&self, yes: bool) -> Result<(), Error> {
+        match self.all && !yes {
+            true => Err(Error::NotSure),
+            false => Ok(()),
+        }
+    }
+
     fn which(&self) -> Which {
         match (self.letter, &self.subscription) {
             (Some(letter), _) => Which::Id(letter),
@@ -98,6 +113,12 @@ enum Error {
     NoSubscription(String),
     #[error("{0} {1}, and then: {2}")]
     NotAll(u64, &'static str, String),
+    #[error(
+        "`drop --all` loses every dead letter there is: say so with --yes, or name one, or a --subscription"
+    )]
+    NotSure,
+    #[error(transparent)]
+    Output(#[from] OutputError),
     #[error("cannot start: {0}")]
     Runtime(std::io::Error),
 }
@@ -110,7 +131,19 @@ pub(super) fn run(args: &Args) -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error @ Error::NotSure) => report::refusal(&error),
         Err(error) => report::failure(&error),
+    }
+}
+
+/// What became of the letters, and what happens next: without a bridge nothing
+/// is delivered yet.
+fn replayed(count: u64, is_served: bool) -> String {
+    match is_served || count == 0 {
+        true => format!("{count} replayed\n"),
+        false => format!(
+            "{count} pending again: no bridge runs on this store, and the next one to start delivers them\n"
+        ),
     }
 }
 
@@ -120,15 +153,21 @@ fn in_folder(folder: &Path, others: &[String], command: &Command) -> Result<(), 
         Command::List { subscription, json } => {
             list(&inspector, subscription.as_deref(), *json)?;
             for name in others.iter().filter(|_| !json) {
-                println!("there are topics of dead letters, too: --connection {name}");
+                let more = "there are topics of dead letters, too: --connection";
+                output::text(&format!("{more} {name}\n"))?;
             }
         }
         Command::Show { letter, json } => {
-            print!("{}", show::whole(&inspector.dead_letter(*letter)?, *json));
+            output::text(&show::whole(&inspector.dead_letter(*letter)?, *json))?;
         }
-        Command::Replay(meant) => println!("{} replayed", inspector.replay(&meant.which())?),
-        Command::Drop(meant) => {
-            println!("{} dropped", inspector.drop_dead_letters(&meant.which())?);
+        Command::Replay(meant) => {
+            let count = inspector.replay(&meant.which())?;
+            output::text(&replayed(count, inspector.is_served()))?;
+        }
+        Command::Drop { meant, yes } => {
+            meant.check(*yes)?;
+            let count = inspector.drop_dead_letters(&meant.which())?;
+            output::text(&format!("{count} dropped\n"))?;
         }
     }
     Ok(())
@@ -146,8 +185,15 @@ fn on_topics(published: Published, command: &Command) -> Result<(), Error> {
                 topics.list(&which(subscription.as_deref()), *json).await?;
             }
             Command::Show { letter, json } => topics.show(*letter, *json).await?,
-            Command::Replay(meant) => println!("{} replayed", topics.replay(&meant.which()).await?),
-            Command::Drop(meant) => println!("{} dropped", topics.drop_them(&meant.which()).await?),
+            Command::Replay(meant) => {
+                let count = topics.replay(&meant.which()).await?;
+                output::text(&format!("{count} replayed\n"))?;
+            }
+            Command::Drop { meant, yes } => {
+                meant.check(*yes)?;
+                let count = topics.drop_them(&meant.which()).await?;
+                output::text(&format!("{count} dropped\n"))?;
+            }
         }
         Ok(())
     })
@@ -157,17 +203,18 @@ fn which(subscription: Option<&str>) -> Which {
     subscription.map_or(Which::All, |name| Which::Subscription(name.into()))
 }
 
-fn list(inspector: &Inspector, subscription: Option<&str>, json: bool) -> Result<(), StoreError> {
+fn list(inspector: &Inspector, subscription: Option<&str>, json: bool) -> Result<(), Error> {
     let which = which(subscription);
     let mut list = show::List::new(json);
     let mut after = i64::MIN;
     loop {
         let page = inspector.dead_letters(&which, after, PAGE)?;
         let Some(last) = page.last() else {
-            list.end();
-            return Ok(());
+            return Ok(list.end()?);
         };
         after = last.id;
-        page.iter().for_each(|letter| list.line(letter));
+        if !list.page(&page)? {
+            return Ok(());
+        }
     }
 }

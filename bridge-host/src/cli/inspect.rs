@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::{output, report};
+use crate::files;
 use crate::guest::contract::ContractError;
+use crate::printable::printable_lines;
 use facts::Facts;
 
 /// Tell what a component is, what it may be used as, and what it can reach
@@ -35,8 +37,8 @@ enum Error {
 pub(super) fn run(args: &Args) -> ExitCode {
     let shown = facts(args).and_then(|facts| {
         let text = match args.json {
-            true => format!("{:#}\n", serde_json::json!(facts)),
-            false => text::Text(&facts).to_string(),
+            true => output::json_text(&serde_json::json!(facts), true),
+            false => printable_lines(&text::Text(&facts).to_string()).into_owned(),
         };
         Ok(output::text(&text)?)
     });
@@ -48,6 +50,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
 
 fn facts(args: &Args) -> Result<Facts, Error> {
     let path = &args.component;
-    let bytes = std::fs::read(path).map_err(|error| Error::Read(path.clone(), error))?;
+    let bytes = files::read(path, files::MAX_COMPONENT)
+        .map_err(|error| Error::Read(path.clone(), error))?;
     Ok(Facts::of(&path.display().to_string(), &bytes)?)
 }

@@ -20,7 +20,7 @@ pub(super) struct Args {
     command: Option<Command>,
     #[command(flatten)]
     store: Store,
-    /// For machines: a JSON array; one object for what is forgotten
+    /// For machines: one JSON object, as GET /ledger has it; that of the subscription for what is forgotten
     #[arg(long, global = true)]
     json: bool,
 }

@@ -1,7 +1,7 @@
 //! Where the log goes: to standard error, for people or for machines.
 //! Standard output is for what a command was asked for.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
@@ -9,6 +9,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{Log, LogFormat};
+use crate::printable::printable_log;
 
 /// Starts the log. What the libraries beneath say is shown from warnings on.
 pub(super) fn start(log: Log) {
@@ -20,7 +21,7 @@ pub(super) fn start(log: Log) {
         LogFormat::Text => registry
             .with(
                 fmt::layer()
-                    .with_writer(io::stderr)
+                    .with_writer(|| Printable(io::stderr()))
                     .with_ansi(io::stderr().is_terminal())
                     .with_target(false),
             )
@@ -33,5 +34,21 @@ pub(super) fn start(log: Log) {
                     .with_writer(io::stderr),
             )
             .init(),
+    }
+}
+
+/// Writes lines for people, in which others may have had their say: messages,
+/// endpoints, components. Each line comes in one piece.
+struct Printable<W>(W);
+
+impl<W: Write> Write for Printable<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        self.0.write_all(printable_log(&text).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }

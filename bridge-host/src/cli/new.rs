@@ -44,7 +44,7 @@ enum Error {
 pub(super) fn run(args: &Args) -> ExitCode {
     match make(args) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error @ (Error::Name(_) | Error::Exists(_))) => report::refusal(&error),
+        Err(error @ Error::Name(_)) => report::refusal(&error),
         Err(error) => report::failure(&error),
     }
 }

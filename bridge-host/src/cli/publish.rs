@@ -16,6 +16,7 @@ use clap::CommandFactory;
 use clap::error::ErrorKind;
 use http::Uri;
 
+use super::output::OutputError;
 use super::report;
 use super::token::{self, TokenError};
 use crate::broker::OpenError;
@@ -107,6 +108,8 @@ enum Error {
     Open(String, OpenError),
     #[error("{0}")]
     Refused(String),
+    #[error(transparent)]
+    Output(#[from] OutputError),
     #[error("not published: {0}, of {1} lines")]
     Failed(u64, u64),
 }

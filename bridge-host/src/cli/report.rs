@@ -5,7 +5,9 @@ use std::error::Error;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
+use super::output;
 use crate::config::{Environment, Fault, Place, ProcessEnvironment};
+use crate::printable::{beginning, printable, printable_lines};
 
 /// Something did not work.
 const FAILED: u8 = 1;
@@ -16,19 +18,19 @@ const BAD_CONFIG: u8 = 78;
 
 /// Shows what did not work, and why, down to the first cause.
 pub(super) fn failure(error: &dyn Error) -> ExitCode {
-    eprint!("{}", Style::of_stderr().failure(error));
+    output::note(&Style::of_stderr().failure(error));
     ExitCode::from(FAILED)
 }
 
 /// Shows why something is not done unless it is asked for otherwise.
 pub(super) fn refusal(error: &dyn Error) -> ExitCode {
-    eprint!("{}", Style::of_stderr().failure(error));
+    output::note(&Style::of_stderr().failure(error));
     ExitCode::from(USAGE)
 }
 
 /// Shows the faults of a config, all of them.
 pub(super) fn faults(faults: &[Fault]) -> ExitCode {
-    eprint!("{}", Style::of_stderr().faults(faults));
+    output::note(&Style::of_stderr().faults(faults));
     bad_config()
 }
 
@@ -36,9 +38,10 @@ pub(super) fn faults(faults: &[Fault]) -> ExitCode {
 pub(super) fn arguments(command: &str, faults: &[Fault]) -> ExitCode {
     let style = Style::of_stderr();
     for fault in faults {
-        eprintln!("{}", style.fault(fault));
+        output::note(&format!("{}\n", style.fault(fault)));
     }
-    eprintln!("For more information, try 'bridge-host {command} --help'.");
+    let more = format!("For more information, try 'bridge-host {command} --help'.\n");
+    output::note(&more);
     ExitCode::from(USAGE)
 }
 
@@ -125,7 +128,7 @@ impl Style {
         format!(
             "{margin}{} {}:{}:{}\n{margin} {bar}\n{} {bar} {}\n{margin} {bar} {}{}\n",
             self.blue("-->"),
-            place.file,
+            printable(&place.file),
             place.line,
             place.column,
             self.blue(&number),
@@ -162,10 +165,12 @@ impl Style {
     }
 }
 
-/// A text that may hold what others wrote, without what would move a
-/// terminal's cursor.
+/// How much of one text is shown, in characters.
+const LONGEST_SHOWN: usize = 4000;
+
+/// A text that may hold what others wrote, in any length.
 fn harmless(text: &str) -> String {
-    text.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
+    printable_lines(&beginning(text, LONGEST_SHOWN)).into_owned()
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{check, log, report};
-use crate::config::{self, Config, Parts, ProcessEnvironment, Subscription};
+use super::{check, log, output, report};
+use crate::config::{self, Config, Parts, Subscription};
 use crate::host::{Host, HostError};
+use crate::printable::printable_lines;
 
 /// Run the bridge that a config describes, until SIGINT or SIGTERM
 #[derive(clap::Args)]
@@ -19,8 +20,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
-    match config::load(&args.config, &ProcessEnvironment, &check::inspect) {
-        Ok(config) => start(&config),
+    match check::inspected(&args.config) {
+        Ok((config, _)) => start(&config),
         Err(faults) => report::faults(&faults),
     }
 }
@@ -67,7 +68,15 @@ async fn serve(config: &Config) -> Result<(), HostError> {
             std::process::exit(1);
         });
     };
-    host.run(|| print!("{banner}"), told_to_stop).await
+    host.run(|| announce(&banner), told_to_stop).await
+}
+
+/// Says that the bridge runs. One whose standard output is closed delivers all
+/// the same.
+fn announce(banner: &str) {
+    if let Err(error) = output::text(banner) {
+        tracing::warn!(%error, "the start is not announced");
+    }
 }
 
 /// A terminal that closes sends SIGHUP, and so do tools that want a config
@@ -107,7 +116,7 @@ fn banner(config: &Config, host: &Host) -> String {
             way(subscription)
         );
     }
-    text
+    printable_lines(&text).into_owned()
 }
 
 /// The way of a message through one subscription.
@@ -129,8 +138,13 @@ fn way(subscription: &Subscription) -> String {
         Parts::Chain(files) => way.extend(files.iter().map(file)),
         Parts::Component(component) => way.push(file(component)),
     }
-    let endpoint = subscription.endpoint.as_ref();
-    way.extend(endpoint.map(|endpoint| endpoint.shown.clone()));
+    match (&subscription.endpoint, subscription.handler()) {
+        (_, Some(handler)) => {
+            let through = handler.through.iter().chain([&handler.file]);
+            way.extend(through.map(file));
+        }
+        (endpoint, None) => way.extend(endpoint.iter().map(|it| it.shown.clone())),
+    }
     let named = subscription.endpoints.iter();
     let named: Vec<_> = named.map(|(_, endpoint)| endpoint.shown.clone()).collect();
     way.extend((!named.is_empty()).then(|| named.join(", ")));

@@ -9,9 +9,12 @@ use crate::config::{self, Config, Connection, EMBEDDED, Fault, ProcessEnvironmen
 // No doc comment: clap would tell it as that of the command.
 #[derive(clap::Args)]
 pub(super) struct Store {
-    /// The config whose embedded broker is meant; without such a file, ./bridge-data
+    /// The config whose embedded broker is meant; by default ./bridge.toml, and without such a file ./bridge-data
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// The folder of an embedded broker, as `forward --data` has it, in place of a config
+    #[arg(long, global = true, value_name = "FOLDER", conflicts_with_all = ["config", "connection"])]
+    data: Option<PathBuf>,
     /// The connection that is looked into
     #[arg(long, global = true, value_name = "NAME", default_value = EMBEDDED)]
     connection: String,
@@ -56,6 +59,12 @@ impl Store {
 
     /// What is meant: a folder, or topics that dead letters are published on.
     pub(super) fn found(&self) -> Result<Found, Vec<Fault>> {
+        if let Some(path) = &self.data {
+            return Ok(Found::Folder(Folder {
+                path: path.clone(),
+                ..Folder::default()
+            }));
+        }
         let default = PathBuf::from(config::DEFAULT_FILE);
         let file = match &self.config {
             Some(file) => file.clone(),

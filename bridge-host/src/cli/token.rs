@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::files;
 use crate::http::Secret;
 use crate::listener::is_token;
 
@@ -19,7 +20,7 @@ pub(super) enum TokenError {
 
 /// Reads it, white space around it left out.
 pub(super) fn read(file: &Path) -> Result<Secret, TokenError> {
-    let text = std::fs::read_to_string(file);
+    let text = files::read_text(file, files::MAX_SECRET);
     let text = text.map_err(|error| TokenError::Read(file.into(), error))?;
     let token = text.trim();
     match is_token(token) {

@@ -1,11 +1,11 @@
 //! Whether a file is a component, told from its first bytes. What it exports
 //! stays out: that is seen when it is loaded.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use super::value::Value;
+use crate::files;
 
 /// What all binary WebAssembly begins with.
 const MAGIC: &[u8] = b"\0asm";
@@ -44,7 +44,7 @@ fn look(path: &Path) -> Result<(), Found> {
 
 fn start_of(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut start = Vec::new();
-    File::open(path)?.take(64).read_to_end(&mut start)?;
+    files::open(path)?.take(64).read_to_end(&mut start)?;
     Ok(start)
 }
 

@@ -181,8 +181,12 @@ fn variable(value: &Value<'_>) -> Option<(String, Secret)> {
     match value.reader.environment.variable(name) {
         Some(found) => Some((name.into(), Secret::new(found))),
         None => {
+            let is = match value.reader.environment.is_set(name) {
+                true => "not UTF-8",
+                false => "not set",
+            };
             value.fault(
-                format!("the variable {} is not set", text.quoted()),
+                format!("the variable {} is {is}", text.quoted()),
                 "set it for the bridge, or write its value: \"NAME=value\"",
             );
             None

@@ -12,6 +12,7 @@ use super::read::read;
 use super::section::Reader;
 use super::source::Source;
 use super::{Config, Guests, Subscription};
+use crate::files;
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "bridge.toml";
@@ -20,6 +21,11 @@ pub const DEFAULT_FILE: &str = "bridge.toml";
 pub trait Environment {
     /// The value of a variable; `None` where it is not set, or no UTF-8.
     fn variable(&self, name: &str) -> Option<String>;
+
+    /// Whether a variable has a value, UTF-8 or not.
+    fn is_set(&self, name: &str) -> bool {
+        self.variable(name).is_some()
+    }
 }
 
 /// The environment of this process.
@@ -28,6 +34,10 @@ pub struct ProcessEnvironment;
 impl Environment for ProcessEnvironment {
     fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
+    }
+
+    fn is_set(&self, name: &str) -> bool {
+        std::env::var_os(name).is_some()
     }
 }
 
@@ -47,20 +57,30 @@ pub fn load(
     environment: &dyn Environment,
     inspect: Inspect<'_>,
 ) -> Result<Config, Vec<Fault>> {
-    let text = std::fs::read_to_string(file).map_err(|error| vec![unreadable(file, &error)])?;
+    let text = files::read_text(file, files::MAX_CONFIG);
+    let text = text.map_err(|error| vec![unreadable(file, &error)])?;
     let name = file.display().to_string();
     let table = match DeTable::parse(&text) {
         Ok(table) => table.into_inner(),
         Err(error) => return Err(vec![no_toml(&name, &text, &error)]),
     };
-    let source = Source::new(&name, &text, mask::secrets(&text, &table));
     let folder = file.parent().unwrap_or(Path::new(""));
-    let reader = Reader::new(&source, environment, folder);
-    let config = read(&reader, &table, inspect);
-    match reader.faults_so_far() {
-        0 => Ok(config),
-        _ => Err(reader.into_faults()),
-    }
+    let read = |masks| {
+        let source = Source::new(&name, &text, masks);
+        let reader = Reader::new(&source, environment, folder);
+        let config = read(&reader, &table, inspect);
+        match reader.faults_so_far() {
+            0 => Ok(config),
+            _ => Err(reader.into_faults()),
+        }
+    };
+    let masks = mask::secrets(&text, &table);
+    read(masks.clone()).or_else(|(faults, unknown)| match unknown.is_empty() {
+        true => Err(faults),
+        // What stands under an unknown key may be anything, a secret too: so it
+        // is masked in the lines of all other faults as well.
+        false => read([masks, unknown].concat()).map_err(|(faults, _)| faults),
+    })
 }
 
 /// The folder for compiled components when none is configured.

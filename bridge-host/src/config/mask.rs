@@ -12,13 +12,67 @@ const TOKEN: &str = "token";
 const HEADERS: &str = "headers";
 const ENV: &str = "env";
 /// What a key of `settings` is called when its value is likely a secret.
-const SECRET_WORDS: [&str; 6] = [
+const SECRET_WORDS: [&str; 12] = [
     "token",
     "secret",
     "password",
     "passwd",
     "key",
-    "credentials",
+    "credential",
+    "authorization",
+    "bearer",
+    "cookie",
+    "signature",
+    "pwd",
+    "pass",
+];
+
+/// Those of them that are long enough to be known when they are mistyped, and
+/// unlike every key of a config.
+const MISTYPED: [&str; 8] = [
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "credential",
+    "authorization",
+    "cookie",
+    "signature",
+];
+
+/// Keys of a config whose value is no secret: in a file that is no TOML, what
+/// follows any other key is not shown.
+const PLAIN: [&str; 30] = [
+    "address",
+    "allow",
+    "breaker",
+    "chain",
+    "component",
+    "connection",
+    "drain",
+    "envelope",
+    "format",
+    "from",
+    "into",
+    "level",
+    "limits",
+    "max_attempts",
+    "max_hops",
+    "max_in_flight",
+    "memory",
+    "method",
+    "name",
+    "path",
+    "rate_limit",
+    "retention",
+    "retry",
+    "start",
+    "threads",
+    "timeout",
+    "to",
+    "topic",
+    "topics",
+    "type",
 ];
 
 /// A key that sounds like a secret, and says what messages share.
@@ -31,11 +85,29 @@ pub(super) fn secrets(text: &str, table: &DeTable<'_>) -> Vec<Range<usize>> {
     found
 }
 
-/// Whether a key of `settings` sounds like a secret.
+/// The spans of all that stands in a value, whatever it is.
+pub(super) fn values(
+    text: &str,
+    value: &toml::Spanned<DeValue<'_>>,
+    found: &mut Vec<Range<usize>>,
+) {
+    visit(text, value, true, found);
+}
+
+/// Whether a key sounds like a secret, a mistyped one too.
 pub(super) fn sounds_secret(key: &str) -> bool {
     let key = key.to_lowercase();
-    key != ORDER_KEY && SECRET_WORDS.iter().any(|word| key.contains(word))
+    let contains = SECRET_WORDS.iter().any(|word| key.contains(word));
+    let mut words = key.split(|c: char| !c.is_alphanumeric());
+    let is_alike = |word: &str| {
+        let mut known = MISTYPED.iter();
+        known.any(|known| strsim::jaro_winkler(word, known) >= ALIKE)
+    };
+    key != ORDER_KEY && (contains || words.any(is_alike))
 }
+
+/// How alike a word is to one for a secret that it is taken for it, mistyped.
+const ALIKE: f64 = 0.92;
 
 fn walk(text: &str, table: &DeTable<'_>, secret: bool, found: &mut Vec<Range<usize>>) {
     for (key, value) in table.iter() {
@@ -120,8 +192,10 @@ pub(super) fn secret_near(text: &str, at: usize) -> Option<Range<usize>> {
     let inside = &text[section..end];
     let suspect = inside.contains(HEADERS) || sounds_secret(inside) || inside.contains("://");
     let line = &text[start..end];
+    let key = line.split('=').next().unwrap_or_default().trim();
     match line.find('=') {
-        _ if !suspect || line.trim_start().starts_with('[') => None,
+        _ if line.trim_start().starts_with('[') => None,
+        Some(_) if !suspect && PLAIN.contains(&key) => None,
         Some(equals) => Some(start + equals + 1..end),
         None => Some(start..end),
     }
@@ -163,5 +237,24 @@ mod tests {
         let found = secret_near(text, text.find("abc").unwrap());
         assert_eq!(&text[found.unwrap()], " \"abc");
         assert_eq!(secret_near("[log]\nlevel = \"abc", 15), None);
+        let text = "[[subscriptions]]\nname = 'a'\npasword = \"abc";
+        let found = secret_near(text, text.len());
+        assert_eq!(&text[found.unwrap()], " \"abc");
+    }
+
+    #[test]
+    fn mistyped_words_sound_secret() {
+        for key in [
+            "pasword",
+            "api_tokn",
+            "Authorisation",
+            "x-crednetial",
+            "order_keys",
+        ] {
+            assert!(sounds_secret(key), "{key}");
+        }
+        for key in ["minimum", "currency", "order_key", "path", "breaker", "timeout"] {
+            assert!(!sounds_secret(key), "{key}");
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::section::Section;
 use super::value::Value;
+use crate::files;
 
 /// Reads `ca_file`.
 pub(super) fn ca(section: &mut Section<'_>) -> Option<PathBuf> {
@@ -31,7 +32,7 @@ pub(super) fn client(section: &mut Section<'_>) -> Option<(PathBuf, PathBuf)> {
 /// A file of certificates, or of a key, that can be read.
 fn file(value: &Value<'_>) -> Option<PathBuf> {
     let path = value.path()?;
-    let text = match std::fs::read(&path) {
+    let text = match files::read(&path, files::MAX_SECRET) {
         Ok(text) => String::from_utf8_lossy(&text).into_owned(),
         Err(error) => {
             let what = format!("cannot read {}: {error}", path.display());

@@ -11,6 +11,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::fault::{Fault, Place};
 use super::load::Environment;
+use super::mask;
+use super::renamed::renamed;
 use super::source::Source;
 use super::suggest::did_you_mean;
 use super::text::quote;
@@ -23,6 +25,7 @@ pub(super) struct Reader<'a> {
     /// Relative paths begin here: the folder of the file.
     pub(super) folder: &'a Path,
     faults: RefCell<Vec<Fault>>,
+    unknown: RefCell<Vec<Range<usize>>>,
     count: Cell<usize>,
 }
 
@@ -37,6 +40,7 @@ impl<'a> Reader<'a> {
             environment,
             folder,
             faults: RefCell::default(),
+            unknown: RefCell::default(),
             count: Cell::new(0),
         }
     }
@@ -66,15 +70,16 @@ impl<'a> Reader<'a> {
         self.count.get()
     }
 
-    /// All faults, in the order of the file.
-    pub(super) fn into_faults(self) -> Vec<Fault> {
+    /// All faults, in the order of the file, and where the values of unknown
+    /// keys stand.
+    pub(super) fn into_faults(self) -> (Vec<Fault>, Vec<Range<usize>>) {
         let mut faults = self.faults.into_inner();
         faults.sort_by_key(|fault| match &fault.place {
             Some(place) => (place.line, place.column),
             None => (usize::MAX, 0),
         });
         faults.dedup();
-        faults
+        (faults, self.unknown.into_inner())
     }
 }
 
@@ -158,12 +163,16 @@ impl<'a> Section<'a> {
 
     /// Whatever was not taken is a fault.
     pub(super) fn finish(self) {
-        for (key, _) in self.table.iter() {
+        for (key, value) in self.table.iter() {
             let written: &str = key.get_ref();
             if self.known.contains(&written) {
                 continue;
             }
-            let help = did_you_mean(written, &self.known)
+            let unknown = &mut *self.reader.unknown.borrow_mut();
+            mask::values(self.reader.source.text(), value, unknown);
+            let help = renamed(&self.name, written)
+                .map(str::to_owned)
+                .or_else(|| did_you_mean(written, &self.known))
                 .unwrap_or_else(|| format!("it may have: {}", self.known.join(", ")));
             self.reader.fault(
                 key.span(),

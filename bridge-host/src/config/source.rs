@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::fault::Place;
+use crate::printable::printable;
 
 /// A line longer than this is shown around its place only.
 const LONGEST_SHOWN: usize = 140;
@@ -13,23 +14,33 @@ pub(super) struct Source<'t> {
     file: Arc<str>,
     text: &'t str,
     masks: Vec<Range<usize>>,
+    /// Where each line begins.
+    lines: Vec<usize>,
 }
 
 impl<'t> Source<'t> {
     /// A file of this name; of the parts in `masks` only asterisks are shown.
-    pub(super) fn new(file: &str, text: &'t str, mut masks: Vec<Range<usize>>) -> Self {
-        masks.sort_by_key(|mask| mask.start);
+    pub(super) fn new(file: &str, text: &'t str, masks: Vec<Range<usize>>) -> Self {
+        let masks = disjoint(masks);
+        let ends = text.match_indices('\n').map(|(at, _)| at + 1);
         Self {
             file: file.into(),
             text,
             masks,
+            lines: std::iter::once(0).chain(ends).collect(),
         }
+    }
+
+    /// The whole of it.
+    pub(super) fn text(&self) -> &'t str {
+        self.text
     }
 
     /// The place of these bytes.
     pub(super) fn place(&self, span: Range<usize>) -> Place {
         let at = self.boundary(span.start);
-        let start = self.text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+        let line = self.lines.partition_point(|start| *start <= at);
+        let start = self.lines[line - 1];
         let end = self.text[at..]
             .find('\n')
             .map_or(self.text.len(), |newline| at + newline);
@@ -40,7 +51,7 @@ impl<'t> Source<'t> {
             self.show(until..end),
         );
         Place {
-            line: self.text[..start].matches('\n').count() + 1,
+            line,
             column: self.text[start..at].chars().count() + 1,
             file: self.file.clone(),
             shown: shown.into(),
@@ -53,7 +64,7 @@ impl<'t> Source<'t> {
     fn show(&self, span: Range<usize>) -> String {
         let mut shown = String::new();
         let mut at = span.start;
-        for mask in &self.masks {
+        for mask in self.masks_in(&span) {
             let from = self.boundary(mask.start).clamp(at, span.end);
             let to = self.boundary(mask.end).clamp(at, span.end);
             if from < to {
@@ -66,17 +77,36 @@ impl<'t> Source<'t> {
         plain(&shown)
     }
 
+    /// The masks that may touch a part of a line.
+    fn masks_in(&self, span: &Range<usize>) -> &[Range<usize>] {
+        let first = self.masks.partition_point(|mask| mask.end <= span.start);
+        let end = self.masks.partition_point(|mask| mask.start < span.end);
+        &self.masks[first..end.max(first)]
+    }
+
     /// The nearest place, from there on backwards, where a character begins.
     fn boundary(&self, at: usize) -> usize {
         self.text.floor_char_boundary(at)
     }
 }
 
-/// The text without anything that could move a terminal's cursor.
+/// The same parts of the text in order, none of them within another.
+fn disjoint(mut masks: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    masks.sort_by_key(|mask| mask.start);
+    let mut all: Vec<Range<usize>> = Vec::with_capacity(masks.len());
+    for mask in masks {
+        match all.last_mut() {
+            Some(last) if mask.start < last.end => last.end = last.end.max(mask.end),
+            _ => all.push(mask),
+        }
+    }
+    all
+}
+
+/// The text as it may be shown.
 fn plain(text: &str) -> String {
-    text.trim_end_matches('\r')
-        .replace('\t', " ")
-        .replace(char::is_control, "\u{fffd}")
+    let text = text.trim_end_matches('\r').replace('\t', " ");
+    printable(&text).into_owned()
 }
 
 /// A line of its parts before, at and after the place; the place's indent and
@@ -128,6 +158,14 @@ mod tests {
         let place = source.place(14..15);
         assert_eq!(&*place.shown, "a = \"***\", b = 1");
         assert_eq!((place.column, place.indent), (15, 11));
+    }
+
+    #[test]
+    fn masks_within_others_hide_no_less() {
+        let masks = vec![12..14, 0..30, 13..16];
+        let place = Source::new("f", "0123456789\nabcdefghij\nklmnopqrstuvw", masks);
+        assert_eq!(&*place.place(12..13).shown, "***");
+        assert_eq!(&*place.place(23..24).shown, "***stuvw");
     }
 
     #[test]

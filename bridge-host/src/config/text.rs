@@ -2,6 +2,7 @@
 //! environment, and what may be shown of the result.
 
 use super::load::Environment;
+use crate::printable::is_printable;
 
 /// A text, what it stands for and what may be shown of it.
 #[derive(Clone, PartialEq, Eq)]
@@ -83,7 +84,7 @@ pub(super) fn quote(text: &str) -> String {
                 quoted.push('…');
                 break;
             }
-            c if c.is_control() => quoted.extend(c.escape_default()),
+            c if !is_printable(c) => quoted.extend(c.escape_default()),
             c => quoted.push(c),
         }
     }
@@ -164,6 +165,10 @@ fn replace<'a>(
     match (found, default) {
         (Some(value), Some(default)) if value.is_empty() => Ok((default.into(), rest)),
         (Some(value), _) => Ok((value, rest)),
+        (None, _) if environment.is_set(name) => Err(TextFault::new(
+            format!("the environment variable `{name}` is not UTF-8"),
+            "set it to text, or keep the bytes in a file".into(),
+        )),
         (None, Some(default)) => Ok((default.into(), rest)),
         (None, None) => Err(TextFault::new(
             format!("the environment variable `{name}` is not set"),

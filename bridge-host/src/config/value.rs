@@ -13,6 +13,7 @@ use super::section::{Reader, Section};
 use super::suggest::{did_you_mean, list};
 use super::text::{Text, expand, quote};
 use super::units::{self, DURATION_HELP, SIZE_HELP};
+use crate::files;
 
 /// A key's value, or an element of a list.
 pub(super) struct Value<'a> {
@@ -86,7 +87,7 @@ impl<'a> Value<'a> {
         };
         section.finish();
         let path = value.path()?;
-        match std::fs::read_to_string(&path) {
+        match files::read_text(&path, files::MAX_SECRET) {
             Ok(text) => {
                 let text = text.strip_suffix('\n').unwrap_or(&text);
                 let text = text.strip_suffix('\r').unwrap_or(text);

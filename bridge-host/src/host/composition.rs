@@ -8,6 +8,7 @@ use crate::compose::{
     ADAPTER, ComposeError, Part, compose, compose_open, sends_only, to_endpoint, to_endpoints,
 };
 use crate::config::{self, Parts, Subscription};
+use crate::files;
 use crate::guest::contract::{Answering, Contract, Handler};
 
 /// A component that handles messages.
@@ -74,7 +75,7 @@ pub fn posts_what_it_sends(subscription: &Subscription) -> bool {
     let (Parts::Chain(files), Some(_)) = (&subscription.parts, &subscription.endpoint) else {
         return false;
     };
-    let last = files.last().and_then(|file| std::fs::read(file).ok());
+    let last = files.last().and_then(|file| load(file).ok());
     last.is_some_and(|bytes| {
         let part = Part {
             name: "the last of the chain",
@@ -145,7 +146,7 @@ fn read(file: &Path) -> Result<(Vec<u8>, Contract), SubscriptionError> {
 }
 
 fn load(file: &Path) -> Result<Vec<u8>, SubscriptionError> {
-    std::fs::read(file).map_err(|source| SubscriptionError::Read {
+    files::read(file, files::MAX_COMPONENT).map_err(|source| SubscriptionError::Read {
         path: file.into(),
         source,
     })

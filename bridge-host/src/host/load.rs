@@ -17,9 +17,13 @@ use crate::guest::{
 };
 use crate::http::{self, Allow};
 use crate::message::TopicPattern;
+use crate::printable::{beginning, printable};
 
 /// How long a component's `subscribe` may take.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The longest reason of a component that is told, in characters.
+const MAX_REASON: usize = 1000;
 
 /// What a subscription's messages are handed to, before it is compiled.
 pub(super) struct Load {
@@ -157,20 +161,20 @@ impl Load {
     }
 }
 
-/// Whether a subscription knows its topics: from the config, or else from its
-/// component, which is loaded and asked.
-pub async fn check_topics(
+/// The topics of a subscription: from the config, or else from its component,
+/// which is loaded and asked.
+pub async fn topics(
     guests: &Guests,
     subscription: &Subscription,
-) -> Result<(), SubscriptionError> {
-    if subscription.topics.is_some() {
-        return Ok(());
+) -> Result<Vec<TopicPattern>, SubscriptionError> {
+    if let Some(topics) = &subscription.topics {
+        return Ok(topics.clone());
     }
     let runtime = Runtime::new(&guests.cache, guests.memory, &http::Settings::default())?;
     let (subscription, runtime) = (Arc::new(subscription.clone()), Arc::new(runtime));
     let load = Load::read(&subscription, &runtime, &Arc::default(), &Codes::default())?;
     let component = load.component()?;
-    asked_for(&component).await.map(drop)
+    asked_for(&component).await
 }
 
 /// What is said of one that asks for nothing.
@@ -188,7 +192,10 @@ pub(super) async fn asked_for(
         return Err(SubscriptionError::NoTopics(NONE.into()));
     }
     let parse = |topic: String| {
-        TopicPattern::parse(&topic).map_err(|source| SubscriptionError::Topic { topic, source })
+        TopicPattern::parse(&topic).map_err(|source| SubscriptionError::Topic {
+            topic: beginning(&topic, MAX_REASON).into_owned(),
+            source,
+        })
     };
     topics.into_iter().map(parse).collect()
 }
@@ -197,8 +204,13 @@ fn describe(result: CallResult) -> String {
     match result {
         CallResult::Ok => NONE.into(),
         CallResult::Timeout => "returns the error timeout".into(),
-        CallResult::Connection(why) => format!("returns the error connection: {why}"),
-        CallResult::Other(why) => format!("returns the error other: {why}"),
-        CallResult::Failed(failure) => format!("does not return: {failure}"),
+        CallResult::Connection(why) => format!("returns the error connection: {}", told(&why)),
+        CallResult::Other(why) => format!("returns the error other: {}", told(&why)),
+        CallResult::Failed(failure) => format!("does not return: {}", told(&failure.to_string())),
     }
+}
+
+/// A component's own words, of which there can be any number.
+fn told(why: &str) -> String {
+    printable(&beginning(why.trim(), MAX_REASON)).into_owned()
 }

@@ -153,6 +153,7 @@ fn spec(subscription: &Subscription, topics: Vec<TopicPattern>) -> SubscribeSpec
     SubscribeSpec {
         name: subscription.name.clone(),
         topics,
+        start: subscription.start.unwrap_or_default(),
         ordered: subscription.policy.ordered(),
         in_flight: subscription.policy.room(),
     }

@@ -76,15 +76,12 @@ pub(super) fn read(text: &[u8]) -> Result<(Message, Option<MessageId>), Refusal>
     Ok((message, id))
 }
 
-/// The same object, its content-type said. It is known to be an object without
-/// one.
+/// The same object, its content-type said at its end, so that the columns of
+/// errors stay right. It is known to be an object without one, and to have data.
 fn with_json_type(text: &[u8]) -> Vec<u8> {
-    const TYPE: &[u8] = br#"{"content-type":"application/json","#;
-    let members = text
-        .iter()
-        .position(|byte| *byte == b'{')
-        .map_or(0, |at| at + 1);
-    [TYPE, &text[members..]].concat()
+    const TYPE: &[u8] = br#","content-type":"application/json"}"#;
+    let text = text.trim_ascii_end();
+    [text.strip_suffix(b"}").unwrap_or(text), TYPE].concat()
 }
 
 #[cfg(test)]

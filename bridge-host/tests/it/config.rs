@@ -108,6 +108,52 @@ fn a_config_that_is_not_there() {
     assert_eq!(check(&["--none"], &[]).status.code(), Some(2));
 }
 
+/// A pipe that nobody writes to, and a config without an end.
+#[test]
+fn only_regular_files_are_read() {
+    let pipe = Path::new(env!("CARGO_TARGET_TMPDIR")).join("config.pipe");
+    let _ = fs::remove_file(&pipe);
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let found = report(&check(&[pipe.to_str().unwrap()], &[]));
+    assert!(found.contains("it is a named pipe"), "{found}");
+    let found = report(&check(&["/dev/zero"], &[]));
+    assert!(found.contains("it is a device"), "{found}");
+    assert!(found.ends_with("exit 78\n"), "{found}");
+}
+
+#[test]
+fn a_variable_that_is_no_text_is_told_from_one_that_is_not_set() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("variable.toml");
+    fs::write(&file, "[intake]\ntoken = \"${TOKEN:default}\"\n").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bridge-host"));
+    command.arg("check").arg(&file).env_clear();
+    command.env("TOKEN", std::ffi::OsStr::from_bytes(b"s3cret\xff"));
+    let found = report(&command.output().unwrap());
+    assert!(found.contains("`TOKEN` is not UTF-8"), "{found}");
+    assert!(!found.contains("s3cret"), "{found}");
+}
+
+/// Many faults take no longer each than few of them.
+#[test]
+fn twenty_thousand_equal_names_are_told_of_soon() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("names.toml");
+    let one = "[[subscriptions]]\nname = \"a\"\ntopics = [\"a\"]\nto = \"http://h/\"\n";
+    fs::write(&file, one.repeat(20_000)).unwrap();
+    let began = std::time::Instant::now();
+    let found = report(&check(&[file.to_str().unwrap()], &[]));
+    assert!(found.contains("19999 faults found"));
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(60), "{took:?}");
+}
+
 #[test]
 fn machines_read_json() {
     let read = |case: &str| -> serde_json::Value {
@@ -224,15 +270,16 @@ fn two_arguments_are_a_config() {
         "https://shop.example/hooks?key=A",
     );
     let one = name(&topics, url);
-    assert_eq!(one, "forward-orders-shop.example-f71539eb");
+    assert_eq!(one, "forward-orders-3f1616ca");
     assert_eq!(
         name(&[topics[1], topics[0]], url),
         one,
         "it is the same forward"
     );
-    assert_ne!(name(&topics, "https://shop.example/hooks?key=B"), one);
+    let corrected = name(&topics, "https://shop.example/hook?key=B");
+    assert_eq!(corrected, one, "it keeps its place");
     assert_ne!(name(&topics[..1], url), one);
-    assert!(name(&[">"], "http://[::1]:9000").starts_with("forward-1-"));
+    assert!(name(&[">"], "http://[::1]:9000").starts_with("forward-"));
     let faults = Config::forward(&["a..b".into(), "".into()], "h/x", &none).unwrap_err();
     assert_eq!(faults.len(), 3);
 }

@@ -159,6 +159,7 @@ stays                2          0         0              0        0        2    
     bridge.accept("orders.new", &[], "3").await;
     let left: serde_json::Value =
         serde_json::from_str(&bridge.command(&["ledger", "--json"])).expect("JSON");
+    let left = &left["subscriptions"];
     assert_eq!(left.as_array().map(Vec::len), Some(1), "{left}");
     assert_eq!(
         (&left[0]["name"], &left[0]["pending"], &left[0]["balanced"]),

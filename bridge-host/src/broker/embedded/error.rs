@@ -26,7 +26,7 @@ pub enum StoreError {
     )]
     InUse(PathBuf),
     /// Nothing to inspect.
-    #[error("there is no embedded broker in {}: name the `path` that the bridge uses", .0.display())]
+    #[error("there is no embedded broker in {}: name the bridge's config (--config), or its folder (--data)", .0.display())]
     Missing(PathBuf),
     /// Written by another version.
     #[error(
@@ -74,7 +74,7 @@ pub enum StoreError {
         dead_letters: u64,
     },
     /// No subscription has this name.
-    #[error("there is no subscription {name:?} in this broker; it has: {known}")]
+    #[error("there is no subscription {name:?} in this broker; it has {known}")]
     NoSubscription {
         /// As asked for.
         name: String,

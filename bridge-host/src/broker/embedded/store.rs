@@ -130,6 +130,14 @@ pub(super) fn lock_folder(folder: &Path) -> Result<File, StoreError> {
     }
 }
 
+/// Whether a process has the folder, as [`lock_folder`] took it.
+pub(super) fn is_locked(folder: &Path) -> bool {
+    // A shared lock keeps no bridge out for long, and is refused while one runs.
+    let lock = File::options().read(true).open(folder.join("bridge.lock"));
+    let tried = lock.map(|lock| lock.try_lock_shared());
+    matches!(tried, Ok(Err(TryLockError::WouldBlock)))
+}
+
 /// Makes a new folder's name durable.
 fn sync_parent(folder: &Path) -> std::io::Result<()> {
     match folder.parent() {

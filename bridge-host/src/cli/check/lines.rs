@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::printable::printable;
+
 /// Titles, and below them names with their values.
 #[derive(Default)]
 pub(super) struct Lines(String);
@@ -11,13 +13,13 @@ impl Lines {
         if !self.0.is_empty() {
             self.0.push('\n');
         }
-        self.0.push_str(title);
+        self.0.push_str(&printable(title));
         self.0.push('\n');
     }
 
     pub(super) fn line(&mut self, name: &str, value: &str) {
         // Writing to a String does not fail.
-        _ = writeln!(self.0, "  {name:<13} {value}");
+        _ = writeln!(self.0, "  {:<13} {}", printable(name), printable(value));
     }
 
     pub(super) fn raw(&mut self, text: &str) {

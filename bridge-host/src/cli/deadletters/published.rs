@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::{Error, PAGE, show};
 use crate::broker::nats::Letters;
 use crate::broker::{Broker, KeptDeadLetter, Which};
+use crate::cli::output;
 use crate::cli::store::Published;
 use crate::config::Config;
 use crate::message::MessageId;
@@ -41,17 +42,17 @@ impl Topics {
         loop {
             let page = self.letters.page(which, after, PAGE).await?;
             let Some(last) = page.last() else {
-                list.end();
-                return Ok(());
+                return Ok(list.end()?);
             };
             after = last.id;
-            page.iter().for_each(|letter| list.line(letter));
+            if !list.page(&page)? {
+                return Ok(());
+            }
         }
     }
 
     pub(super) async fn show(&self, number: i64, json: bool) -> Result<(), Error> {
-        print!("{}", show::whole(&self.one(number).await?, json));
-        Ok(())
+        Ok(output::text(&show::whole(&self.one(number).await?, json))?)
     }
 
     /// Publishes each to where it came from, for its subscription alone, and
@@ -78,11 +79,12 @@ impl Topics {
         Ok(done)
     }
 
-    async fn send_back(&mut self, letter: KeptDeadLetter) -> Result<(), Error> {
+    async fn send_back(&mut self, mut letter: KeptDeadLetter) -> Result<(), Error> {
         let once = self.letters.once(&letter);
         let broker = self.broker(&letter.subscription).await?;
         let id = MessageId::parse(&letter.message_id).unwrap_or_else(|_| once.clone());
         let group = &letter.subscription;
+        letter.message.set_hops(0);
         Ok(broker.republish(letter.message, &id, group, &once).await?)
     }
 

@@ -7,6 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::broker::KeptDeadLetter;
+use crate::cli::output::{self, OutputError};
+use crate::printable::{printable, printable_json, printable_lines};
 
 /// A list, printed as it is read.
 pub(super) struct List {
@@ -19,24 +21,29 @@ impl List {
         Self { json, printed: 0 }
     }
 
-    pub(super) fn line(&mut self, letter: &KeptDeadLetter) {
-        match (self.json, self.printed) {
-            (true, 0) => print!("[{}", value(letter)),
-            (true, _) => print!(",\n{}", value(letter)),
-            (false, _) => println!("{}", line(letter)),
+    /// Prints a page of them, and says whether anybody reads on.
+    pub(super) fn page(&mut self, letters: &[KeptDeadLetter]) -> Result<bool, OutputError> {
+        let mut text = String::new();
+        for letter in letters {
+            text += &match (self.json, self.printed) {
+                (true, 0) => format!("[{}", printable_json(&value(letter).to_string())),
+                (true, _) => format!(",\n{}", printable_json(&value(letter).to_string())),
+                (false, _) => format!("{}\n", printable(&line(letter))),
+            };
+            self.printed += 1;
         }
-        self.printed += 1;
+        output::part(&text)
     }
 
-    pub(super) fn end(&self) {
-        match (self.json, self.printed) {
-            (true, 0) => println!("[]"),
-            (true, _) => println!("]"),
-            (false, 0) => println!("no dead letters"),
-            (false, count) => println!(
-                "{count} in all; `deadletters show N` has the whole of one, `deadletters replay N` delivers it again"
+    pub(super) fn end(&self) -> Result<(), OutputError> {
+        output::text(&match (self.json, self.printed) {
+            (true, 0) => "[]\n".into(),
+            (true, _) => "]\n".into(),
+            (false, 0) => "no dead letters\n".into(),
+            (false, count) => format!(
+                "{count} in all; `deadletters show N` has the whole of one, `deadletters replay N` delivers it again\n"
             ),
-        }
+        })
     }
 }
 
@@ -64,10 +71,11 @@ pub(super) fn whole(letter: &KeptDeadLetter, json: bool) -> String {
             Ok(text) => value["data"] = text.into(),
             Err(_) => value["data_base64"] = STANDARD.encode(&letter.message.data).into(),
         }
-        return format!("{value}\n");
+        return output::json_text(&value, false);
     }
     let mut text = String::new();
-    let mut row = |name: &str, value: &str| text.push_str(&format!("{name:14}{value}\n"));
+    let mut row =
+        |name: &str, value: &str| text.push_str(&format!("{name:14}{}\n", printable(value)));
     row("letter", &letter.id.to_string());
     row("subscription", &letter.subscription);
     row("id", &letter.message_id);
@@ -89,7 +97,7 @@ pub(super) fn whole(letter: &KeptDeadLetter, json: bool) -> String {
         row("metadata", &format!("{key}: {value}"));
     }
     if let Some(backtrace) = &letter.letter.backtrace {
-        text.push_str(&format!("\n{}\n", backtrace.trim_end()));
+        text.push_str(&format!("\n{}\n", printable_lines(backtrace.trim_end())));
     }
     text + &data(&letter.message.data)
 }
@@ -97,7 +105,7 @@ pub(super) fn whole(letter: &KeptDeadLetter, json: bool) -> String {
 fn data(data: &[u8]) -> String {
     match std::str::from_utf8(data) {
         Ok("") => "\nno data\n".into(),
-        Ok(text) => format!("\n{text}\n"),
+        Ok(text) => format!("\n{}\n", printable_lines(text)),
         Err(_) => format!(
             "\n{} bytes that are no text; --json has them as base64\n",
             data.len()

@@ -5,6 +5,8 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::broker::embedded::Ledger;
+use crate::cli::output;
+use crate::printable::printable;
 
 const HEAD: [&str; 9] = [
     "subscription",
@@ -22,7 +24,8 @@ const HEAD: [&str; 9] = [
 /// only the dead letters are here.
 pub(super) fn all(ledgers: &[Ledger], elsewhere: &[(String, String)], json: bool) -> String {
     if json {
-        return format!("{:#}\n", ledgers.iter().map(value).collect::<Value>());
+        let all: Value = ledgers.iter().map(value).collect();
+        return output::json_text(&json!({ "subscriptions": all }), true);
     }
     let mut text = match ledgers.is_empty() {
         true => "no subscriptions\n".into(),
@@ -42,10 +45,10 @@ pub(super) fn all(ledgers: &[Ledger], elsewhere: &[(String, String)], json: bool
 /// One that is about to go, and what goes with it.
 pub(super) fn last(ledger: &Ledger, json: bool) -> String {
     match json {
-        true => format!("{:#}\n", value(ledger)),
+        true => output::json_text(&value(ledger), true),
         false => format!(
             "{} is forgotten, and with it {} pending deliveries and {} dead letters\n",
-            ledger.subscription,
+            printable(&ledger.subscription),
             ledger.pending,
             ledger.dead_letters()
         ),
@@ -72,7 +75,7 @@ fn table(ledgers: &[Ledger]) -> String {
 
 fn row(ledger: &Ledger) -> [String; 9] {
     [
-        ledger.subscription.clone(),
+        printable(&ledger.subscription).into_owned(),
         ledger.accepted.to_string(),
         ledger.delivered.to_string(),
         ledger.filtered.to_string(),

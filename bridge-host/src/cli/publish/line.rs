@@ -86,24 +86,32 @@ struct Known {
 }
 
 /// Gives a line the id and the topic that it does not have: the id here, so
-/// that sending it again makes no second message of it.
+/// that sending it again makes no second message of it. They stand at its end,
+/// so that a column in an answer is one of the line as it was given.
 pub(super) fn complete(number: u64, text: &str, topic: Option<&str>) -> Result<Line, String> {
-    let known: Known =
-        serde_json::from_str(text).map_err(|error| format!("this line is no message: {error}"))?;
-    let members = text.trim_start().strip_prefix('{').unwrap_or_default();
-    let mut line = String::with_capacity(text.len() + 64);
-    line.push('{');
-    if known.id.is_none() {
-        line.push_str(&format!("\"id\":\"{}\",", MessageId::generate()));
-    }
-    if let (None, Some(topic)) = (&known.topic, topic) {
-        line.push_str(&format!("\"topic\":{},", serde_json::json!(topic)));
-    }
-    if members.trim_start().starts_with('}') {
+    let known: Known = serde_json::from_str(text)
+        .map_err(|error| in_line(&format!("this line is no message: {error}")))?;
+    let members = text.trim_end().strip_suffix('}');
+    let members = members.ok_or("this line is no message: it is not a JSON object")?;
+    if members.trim() == "{" {
         return Err("this line has no `data`".into());
     }
+    let mut line = String::with_capacity(text.len() + 64);
     line.push_str(members);
+    if known.id.is_none() {
+        line.push_str(&format!(",\"id\":\"{}\"", MessageId::generate()));
+    }
+    if let (None, Some(topic)) = (&known.topic, topic) {
+        line.push_str(&format!(",\"topic\":{}", serde_json::json!(topic)));
+    }
+    line.push('}');
     Ok(Line { number, text: line })
+}
+
+/// A reason without the number that JSON's own errors have: each line is one
+/// alone there, and has its number before the reason.
+pub(super) fn in_line(reason: &str) -> String {
+    reason.replace(" at line 1 column ", " at column ")
 }
 
 #[cfg(test)]
@@ -165,12 +173,17 @@ mod tests {
         assert_eq!(complete(whole, Some("u")).unwrap(), whole);
         assert_eq!(
             complete(r#" {"id":"i","data":""}"#, Some("u")).unwrap(),
-            r#"{"topic":"u","id":"i","data":""}"#
+            r#" {"id":"i","data":"","topic":"u"}"#
         );
         let line = complete(r#"{"topic":"t","data":""}"#, None).unwrap();
-        assert!(line.starts_with(r#"{"id":"msg_"#), "{line}");
-        for wrong in ["", "x", "[]", "{}", "7"] {
+        assert!(
+            line.starts_with(r#"{"topic":"t","data":"","id":"msg_"#),
+            "{line}"
+        );
+        for wrong in ["", "x", "[]", "[1,2]", "{}", "{ } ", "7"] {
             assert!(complete(wrong, None).is_err(), "{wrong}");
         }
+        let wrong = complete(r#"{"data":"" x}"#, None).unwrap_err();
+        assert!(wrong.ends_with(" at column 12"), "{wrong}");
     }
 }

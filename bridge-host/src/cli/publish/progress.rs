@@ -1,13 +1,14 @@
 //! What is shown while messages are published, and at the end.
 
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Error;
-use super::answer::Answer;
+use crate::cli::output;
+use crate::printable::printable;
 
 /// The line on the terminal is written again this often.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -53,23 +54,34 @@ impl Progress {
         }
     }
 
-    /// Counts one answer.
-    pub fn take(&mut self, line: u64, answer: Answer) {
-        match answer {
-            Answer::Accepted { id, duplicate } => {
-                match duplicate {
-                    true => self.duplicates += 1,
-                    false => self.accepted += 1,
-                }
-                self.id = Some(id);
-                self.show();
-            }
-            Answer::Refused { reason, .. } => self.fail(line, &reason),
+    /// Counts a message that is durable.
+    pub fn accept(&mut self, id: String, duplicate: bool) {
+        match duplicate {
+            true => self.duplicates += 1,
+            false => self.accepted += 1,
         }
+        self.id = Some(id);
+        self.show();
+    }
+
+    /// Counts lines that nobody took, for one reason that is told elsewhere.
+    pub fn lose(&mut self, lines: impl Iterator<Item = u64>, reason: &str) {
+        for line in lines {
+            self.count_failed(line, reason);
+        }
+        self.failures.sort_by_key(|failure| failure.line);
     }
 
     /// Counts a line that did not make it, and tells why.
     pub fn fail(&mut self, line: u64, reason: &str) {
+        self.count_failed(line, reason);
+        self.clear();
+        if self.many {
+            output::note(&format!("line {line}: {}\n", printable(reason)));
+        }
+    }
+
+    fn count_failed(&mut self, line: u64, reason: &str) {
         self.failed += 1;
         if self.failures.len() < KEPT {
             self.failures.push(Failure {
@@ -77,26 +89,20 @@ impl Progress {
                 error: reason.into(),
             });
         }
-        self.clear();
-        if self.many {
-            eprintln!("line {line}: {reason}");
-        }
     }
 
     fn show(&mut self) {
         let now = Instant::now();
         let recent = |shown: Instant| now.duration_since(shown) < INTERVAL;
         if self.live && !self.shown.is_some_and(recent) {
-            eprint!("\r\x1b[K{}", self.summary());
-            // Progress that cannot be shown is no reason to stop.
-            let _ = stderr().flush();
+            output::note(&format!("\r\x1b[K{}", self.summary()));
             self.shown = Some(now);
         }
     }
 
     fn clear(&mut self) {
         if self.shown.take().is_some() {
-            eprint!("\r\x1b[K");
+            output::note("\r\x1b[K");
         }
     }
 
@@ -104,14 +110,20 @@ impl Progress {
     pub fn end(mut self) -> Result<(), Error> {
         self.clear();
         let told = match (self.json, self.many, &self.id) {
-            (true, ..) => Some(self.object().to_string()),
-            (false, true, _) => Some(self.summary()),
-            (false, false, Some(id)) if self.duplicates > 0 => Some(format!("{id} (a duplicate)")),
-            (false, false, id) => id.clone(),
+            (true, ..) => Some(output::json_text(&self.object(), false)),
+            (false, true, _) => Some(self.summary() + "\n"),
+            (false, false, Some(id)) => {
+                let again = if self.duplicates > 0 {
+                    " (a duplicate)"
+                } else {
+                    ""
+                };
+                Some(format!("{}{again}\n", printable(id)))
+            }
+            (false, false, None) => None,
         };
         if let Some(told) = told {
-            // A reader that went away does not undo what was published.
-            let _ = writeln!(stdout(), "{told}");
+            output::text(&told)?;
         }
         let all = self.accepted + self.duplicates + self.failed;
         match (self.failed, self.failures.pop()) {

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::Error;
 use super::answer::Answer;
-use super::line::Line;
+use super::line::{Line, in_line};
 use super::progress::Progress;
 use super::source::{ReadLine, Source};
 use super::target::Target;
@@ -31,7 +31,7 @@ pub(super) async fn all(
     let (to, mut lines) = mpsc::channel(LINES);
     source.read(to);
     while let Some(first) = lines.recv().await {
-        let batch = gather(first?, &mut lines, progress)?;
+        let batch = gather(first?, &mut lines)?;
         batch_until_done(batch, target, wait, progress).await?;
     }
     Ok(())
@@ -41,9 +41,8 @@ pub(super) async fn all(
 fn gather(
     first: ReadLine,
     lines: &mut mpsc::Receiver<Result<ReadLine, Error>>,
-    progress: &mut Progress,
-) -> Result<Vec<Line>, Error> {
-    let mut batch = Vec::new();
+) -> Result<Batch, Error> {
+    let (mut batch, mut wrong) = (Vec::new(), Vec::new());
     let mut bytes = 0;
     let mut next = Some(first);
     while let Some(line) = next.take() {
@@ -52,35 +51,52 @@ fn gather(
                 bytes += line.text.len();
                 batch.push(line);
             }
-            Err((number, reason)) => progress.fail(number, &reason),
+            Err(told) => wrong.push(told),
         }
-        if batch.len() < LINES && bytes < BYTES {
+        if batch.len() + wrong.len() < LINES && bytes < BYTES {
             next = lines.try_recv().ok().transpose()?;
         }
     }
-    Ok(batch)
+    Ok(Batch {
+        lines: batch,
+        wrong,
+    })
+}
+
+/// Lines that are sent together.
+struct Batch {
+    lines: Vec<Line>,
+    /// The numbers of those that are no messages, and why.
+    wrong: Vec<(u64, String)>,
 }
 
 /// Sends a batch; where that is wanted, again, until every line has an answer
-/// that lasts.
+/// that lasts. What failed is told in the order of the lines.
 async fn batch_until_done(
-    mut batch: Vec<Line>,
+    batch: Batch,
     target: &Target,
     wait: bool,
     progress: &mut Progress,
 ) -> Result<(), Error> {
+    let (mut batch, mut failed) = (batch.lines, batch.wrong);
     let mut pause = FIRST_WAIT;
     while !batch.is_empty() {
         let found = match target.send(&batch).await {
             Ok(found) => found,
-            Err(error @ Error::NobodyListens(_)) if !wait => return Err(error),
+            Err(error @ Error::NobodyListens(_)) if !wait => {
+                let lines = batch.iter().map(|line| line.number);
+                let wrong = failed.iter().map(|(number, _)| *number);
+                progress.lose(lines.chain(wrong), &error.to_string());
+                return Err(error);
+            }
             Err(error) => vec![Answer::none(error.to_string()); batch.len()],
         };
         let mut again = Vec::new();
         for (line, answer) in batch.into_iter().zip(found) {
             match answer {
                 Answer::Refused { lasting: false, .. } if wait => again.push(line),
-                answer => progress.take(line.number, answer),
+                Answer::Refused { reason, .. } => failed.push((line.number, in_line(&reason))),
+                Answer::Accepted { id, duplicate } => progress.accept(id, duplicate),
             }
         }
         batch = again;
@@ -88,6 +104,10 @@ async fn batch_until_done(
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_WAIT);
         }
+    }
+    failed.sort_unstable_by_key(|(number, _)| *number);
+    for (number, reason) in &failed {
+        progress.fail(*number, reason);
     }
     Ok(())
 }

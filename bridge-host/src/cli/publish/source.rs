@@ -9,7 +9,13 @@ use tokio::sync::mpsc;
 
 use super::line::{self, Line, Template};
 use super::{Args, Error};
+use crate::files;
 use crate::message::MessageId;
+
+/// The most data of one message: what has no end is not read into memory.
+const MAX_DATA: u64 = 1 << 30;
+/// The most bytes of a line, which may have the data as base64.
+const MAX_LINE: u64 = 3 << 29;
 
 /// What there is to publish.
 pub(super) enum Source {
@@ -93,8 +99,13 @@ fn read_lines(
     let mut line = Vec::new();
     loop {
         line.clear();
-        if from.read_until(b'\n', &mut line)? == 0 {
+        let read = (&mut from).take(MAX_LINE).read_until(b'\n', &mut line)?;
+        if read == 0 {
             return Ok(());
+        }
+        if read as u64 == MAX_LINE {
+            let why = format!("line {} has {MAX_LINE} bytes and more", number + 1);
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, why));
         }
         number += 1;
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
@@ -127,12 +138,11 @@ fn data(args: &Args) -> Result<Vec<u8>, Error> {
         return Ok(data.clone().into_bytes());
     }
     if let Some(path) = &args.file {
-        return std::fs::read(path).map_err(|error| Error::Read(path.clone(), error));
+        let read = File::open(path).and_then(|file| files::bounded(file, MAX_DATA));
+        return read.map_err(|error| Error::Read(path.clone(), error));
     }
     if stdin().is_terminal() {
         return Err(Error::NoData);
     }
-    let mut data = Vec::new();
-    stdin().read_to_end(&mut data).map_err(Error::Stdin)?;
-    Ok(data)
+    files::bounded(stdin(), MAX_DATA).map_err(Error::Stdin)
 }

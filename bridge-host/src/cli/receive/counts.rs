@@ -12,6 +12,7 @@ use crate::config::show_size;
 #[derive(Default)]
 pub(super) struct Counts {
     requests: u64,
+    answered: u64,
     accepted: u64,
     duplicates: u64,
     bytes: u64,
@@ -20,9 +21,15 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// Counts one request.
-    pub fn add(&mut self, status: StatusCode, id: Option<&str>, length: usize) {
+    /// Counts a request that arrived whole, and tells how many did so far.
+    pub fn arrived(&mut self) -> u64 {
         self.requests += 1;
+        self.requests
+    }
+
+    /// Counts the answer to one.
+    pub fn answered(&mut self, status: StatusCode, id: Option<&str>, length: usize) {
+        self.answered += 1;
         if !status.is_success() {
             return;
         }
@@ -34,28 +41,28 @@ impl Counts {
             self.duplicates += 1;
         }
     }
-
-    /// How many there were.
-    pub fn requests(&self) -> u64 {
-        self.requests
-    }
 }
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             requests,
+            answered,
             accepted,
             duplicates,
             bytes,
             ..
         } = self;
-        let failed = requests - accepted;
+        let failed = answered - accepted;
         write!(
             f,
             "{requests} requests: {accepted} accepted, {} of data, {duplicates} of them duplicates; {failed} failed",
             show_size(*bytes)
-        )
+        )?;
+        match requests - answered {
+            0 => Ok(()),
+            open => write!(f, ", {open} not answered"),
+        }
     }
 }
 
@@ -67,10 +74,15 @@ mod tests {
     fn duplicates_are_accepted_twice() {
         let mut counts = Counts::default();
         for (status, id) in [(503, "a"), (204, "a"), (204, "b"), (204, "a")] {
-            counts.add(StatusCode::from_u16(status).unwrap(), Some(id), 0);
+            counts.arrived();
+            counts.answered(StatusCode::from_u16(status).unwrap(), Some(id), 0);
         }
         let text = counts.to_string();
         assert!(text.starts_with("4 requests: 3 accepted, "), "{text}");
         assert!(text.ends_with(", 1 of them duplicates; 1 failed"), "{text}");
+        counts.arrived();
+        let text = counts.to_string();
+        assert!(text.starts_with("5 requests"), "{text}");
+        assert!(text.ends_with("; 1 failed, 1 not answered"), "{text}");
     }
 }

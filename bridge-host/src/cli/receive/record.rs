@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::Error;
+use crate::cli::output;
 
 /// Where records go, if anywhere. A failure to write is told, and no request
 /// fails for it.
@@ -77,7 +78,7 @@ fn file_name(id: &str) -> String {
 
 fn tell(path: &Path, result: std::io::Result<()>) {
     if let Err(error) = result {
-        eprintln!("cannot write to {}: {error}", path.display());
+        output::note(&format!("cannot write to {}: {error}\n", path.display()));
     }
 }
 

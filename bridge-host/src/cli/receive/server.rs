@@ -1,7 +1,6 @@
 //! The listener: reads each request, shows and records it, answers as told.
 
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Write};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -22,6 +21,7 @@ use super::counts::Counts;
 use super::record::Recorder;
 use super::view::{self, View};
 use super::{Args, Error, show};
+use crate::cli::output;
 
 /// A message with a thousand entries of metadata must arrive.
 const MAX_HEADERS: usize = 2048;
@@ -34,6 +34,8 @@ enum Shown {
     Line,
     Whole,
     Json,
+    /// With the message itself.
+    WholeJson,
 }
 
 struct Endpoint {
@@ -58,7 +60,7 @@ pub(super) async fn serve(args: Args) -> Result<(), Error> {
     let listener = TcpListener::bind(args.address).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
     // Not on standard output: that is for what arrives.
-    eprintln!("listening on http://{address}; Ctrl-C ends it");
+    output::note(&format!("listening on http://{address}; Ctrl-C ends it\n"));
     let mut stopped = pin!(async {
         tokio::select! {
             _ = interrupt.recv() => {}
@@ -69,12 +71,12 @@ pub(super) async fn serve(args: Args) -> Result<(), Error> {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => _ = tokio::spawn(serve_one(stream, endpoint.clone())),
-                Err(error) => eprintln!("cannot accept a connection: {error}"),
+                Err(error) => output::note(&format!("cannot accept a connection: {error}\n")),
             },
             () = &mut stopped => break,
         }
     }
-    eprintln!("{}", endpoint.counts());
+    output::note(&format!("{}\n", endpoint.counts()));
     Ok(())
 }
 
@@ -97,11 +99,12 @@ impl Endpoint {
     async fn answer(&self, request: Request<Incoming>) -> hyper::Result<Response<Empty<Bytes>>> {
         let (head, body) = request.into_parts();
         let body = body.collect().await?.to_bytes();
+        let number = self.counts().arrived();
         let answer = self.behaviour.next();
         if !answer.after.is_zero() {
             tokio::time::sleep(answer.after).await;
         }
-        self.show(&head.headers, &body, answer.status);
+        self.show(&head.headers, &body, answer.status, number);
         let mut response = Response::new(Empty::new());
         *response.status_mut() = answer.status;
         if let Some(seconds) = answer.retry_after {
@@ -111,34 +114,35 @@ impl Endpoint {
         Ok(response)
     }
 
-    fn show(&self, headers: &HeaderMap, body: &Bytes, status: StatusCode) {
+    fn show(&self, headers: &HeaderMap, body: &Bytes, status: StatusCode, number: u64) {
         let id = headers.get(view::ID).and_then(|id| id.to_str().ok());
-        let number = {
-            let mut counts = self.counts();
-            counts.add(status, id, body.len());
-            counts.requests()
-        };
+        self.counts().answered(status, id, body.len());
         self.recorder.save(id, number, body);
         if matches!(self.shown, Shown::Nothing) && !self.recorder.logs() {
             return;
         }
         let (view, at) = (View::of(headers, body), SystemTime::now());
         if self.recorder.logs() {
-            self.recorder.log(show::record(&view, status, body, at));
+            self.recorder
+                .log(show::record(&view, status, body, at).to_string());
         }
         let mut text = match self.shown {
             Shown::Nothing => return,
-            Shown::Json => show::record(&view, status, body, at),
+            Shown::Json => output::json_text(&show::record(&view, status, body, at), false),
+            Shown::WholeJson => {
+                let record = show::record(&view, status, body, at);
+                let message = view::message(headers, body);
+                output::json_text(&show::with_message(record, message.as_ref(), body), false)
+            }
             Shown::Line | Shown::Whole => show::line(&view, status, body, at),
         };
-        text.push('\n');
         if matches!(self.shown, Shown::Whole)
             && let Some(message) = view::message(headers, body)
         {
             text.push_str(&show::whole(&message));
         }
         // A reader that went away is no reason to refuse messages.
-        let _ = io::stdout().lock().write_all(text.as_bytes());
+        let _ = output::text(&text);
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -150,6 +154,7 @@ impl Shown {
     fn of(args: &Args) -> Self {
         match args {
             _ if args.quiet => Self::Nothing,
+            _ if args.json && args.body => Self::WholeJson,
             _ if args.json => Self::Json,
             _ if args.body => Self::Whole,
             _ => Self::Line,

@@ -3,13 +3,16 @@
 use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::view::View;
 use crate::config::show_size;
+use crate::printable::printable;
 
 /// So much of a body is shown in a line.
 const SHOWN: usize = 60;
@@ -18,7 +21,7 @@ const SHOWN: usize = 60;
 pub(super) fn line(view: &View<'_>, status: StatusCode, body: &Bytes, at: SystemTime) -> String {
     let or_dash = |text: Option<&str>| text.map_or_else(|| "-".into(), plain);
     format!(
-        "{} {} {} {} {} {} {}",
+        "{} {} {} {} {} {} {}\n",
         clock(at),
         status.as_u16(),
         or_dash(view.id.as_deref()),
@@ -30,7 +33,7 @@ pub(super) fn line(view: &View<'_>, status: StatusCode, body: &Bytes, at: System
 }
 
 /// One line for machines.
-pub(super) fn record(view: &View<'_>, status: StatusCode, body: &Bytes, at: SystemTime) -> String {
+pub(super) fn record(view: &View<'_>, status: StatusCode, body: &Bytes, at: SystemTime) -> Value {
     let hash = Sha256::digest(body)
         .iter()
         .fold(String::new(), |mut hex, byte| {
@@ -38,7 +41,7 @@ pub(super) fn record(view: &View<'_>, status: StatusCode, body: &Bytes, at: Syst
             let _ = write!(hex, "{byte:02x}");
             hex
         });
-    let record = json!({
+    json!({
         "id": view.id,
         "topic": view.topic,
         "content-type": view.content_type,
@@ -46,8 +49,25 @@ pub(super) fn record(view: &View<'_>, status: StatusCode, body: &Bytes, at: Syst
         "length": body.len(),
         "sha256": hash,
         "at": since(at).as_secs_f64(),
-    });
-    record.to_string()
+    })
+}
+
+/// The same with the whole message: its metadata and its data, as a batch has
+/// them. Of a request that carries none, the body is the data.
+pub(super) fn with_message(
+    mut record: Value,
+    message: Option<&mapping::Message>,
+    body: &Bytes,
+) -> Value {
+    let metadata = message.into_iter().flat_map(|message| &message.metadata);
+    let metadata = metadata.map(|(key, value)| (key.clone(), Value::from(value.as_str())));
+    record["metadata"] = Value::Object(metadata.collect());
+    let data = message.map_or(&body[..], |message| &message.data);
+    match std::str::from_utf8(data) {
+        Ok(text) => record["data"] = text.into(),
+        Err(_) => record["data_base64"] = STANDARD.encode(data).into(),
+    }
+    record
 }
 
 /// The whole message, indented below its line.
@@ -92,15 +112,9 @@ fn beginning(body: &Bytes) -> String {
     shown
 }
 
-/// What a stranger sent must not steer the terminal.
+/// What a stranger sent, in one line.
 fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\n' | '\r' | '\t' => ' ',
-            c if c.is_control() => '\u{fffd}',
-            c => c,
-        })
-        .collect()
+    printable(&text.replace(['\n', '\r', '\t'], " ")).into_owned()
 }
 
 #[cfg(test)]
@@ -124,9 +138,8 @@ mod tests {
             line.starts_with("22:13:20.123Z 204 msg_1 orders.new - "),
             "{line}"
         );
-        assert!(line.ends_with(" a\u{fffd}[2J b"), "{line}");
+        assert!(line.ends_with(" a\\u{1b}[2J b\n"), "{line}");
         let record = record(&view(), ok, &Bytes::new(), at);
-        let record: serde_json::Value = serde_json::from_str(&record).unwrap();
         assert_eq!(record["length"], 0);
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(record["sha256"], empty);

@@ -113,10 +113,13 @@ impl Reach {
         };
         match address.segments() {
             [0xfe80..=0xfebf, ..] => Self::Metadata,
-            // Amazon's and Google's.
-            [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254] => {
-                Self::Metadata
-            }
+            // Amazon's (instances, and pods of EKS) and Google's.
+            [0xfd00, 0xec2, ..] | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254] => Self::Metadata,
+            // Oracle's, Scaleway's, Akamai's and Alibaba's.
+            [0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe]
+            | [0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42]
+            | [0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1]
+            | [0xfd00, 0x100, 0, 0, 0, 0, 0x100, 0x200] => Self::Metadata,
             // NAT64 and 6to4 lead to the IPv4 address within.
             [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => embedded(high, low),
             // Teredo and other assignments, documentation.
@@ -203,6 +206,12 @@ mod tests {
                 "192.0.0.192",
                 "fe80::1",
                 "fd00:ec2::254",
+                "fd00:ec2::23",
+                "fd20:ce::254",
+                "fd00:c1::a9fe:a9fe",
+                "fd00:42::42",
+                "fd00:a9fe:a9fe::1",
+                "fd00:100::100:200",
                 "::ffff:169.254.0.1",
                 "64:ff9b::a9fe:a9fe",
             ],

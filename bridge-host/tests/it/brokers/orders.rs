@@ -129,7 +129,7 @@ async fn blocked(bridge: &Bridge, count: u64) {
     until(&format!("{count} blocked"), async || {
         let printed = bridge.command(&["ledger", "--json"]);
         let ledgers: serde_json::Value = serde_json::from_str(&printed).expect("JSON");
-        let blocked = ledgers[0]["blocked"].as_u64();
+        let blocked = ledgers["subscriptions"][0]["blocked"].as_u64();
         (blocked == Some(count)).then_some(())
     })
     .await;

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -263,4 +264,82 @@ async fn what_arrives_is_shown_and_logged() {
         (&json!("evt_1"), &json!("orders.new"))
     );
     assert_eq!(std::fs::read(bodies.join("evt_1")).unwrap(), b"hello");
+}
+
+#[tokio::test]
+async fn a_bridge_that_is_not_there_takes_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let output = run(&["publish", "t", "data", "--json", "--to", &url], "").await;
+    assert_eq!(output.status.code(), Some(1));
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&told["accepted"], &told["failed"]), (&json!(0), &json!(1)));
+    let reason = told["failures"][0]["error"].as_str().unwrap();
+    assert!(reason.contains("no bridge listens"), "{reason}");
+
+    let arguments = ["publish", "t", "--ndjson", "-", "--json", "--to", &url];
+    let output = run(&arguments, "{\"data\":1}\nnonsense\n{\"data\":2}\n").await;
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["failed"], 3, "{told}");
+    assert_eq!(text(&output.stderr).matches("no bridge listens").count(), 1);
+}
+
+/// The host's own answers and those of the bridge are told in the order of the
+/// lines, with columns of the lines as they were given.
+#[tokio::test]
+async fn errors_come_in_order_and_with_the_columns_of_the_line() {
+    let bridge = Running::start().await;
+    let lines = concat!(
+        "{\"data\":\"\",\"topic\":7}\n",
+        "{\"data\":\"\" x}\n",
+        "{\"data\":1,\"id\":{}}\n",
+        "nonsense\n",
+    );
+    let arguments = ["publish", "t", "--ndjson", "-", "--to", bridge.url()];
+    let output = run(&arguments, lines).await;
+    let errors: Vec<_> = text(&output.stderr).lines().map(str::to_owned).collect();
+    let begins = ["line 1: ", "line 2: ", "line 3: ", "line 4: "];
+    for (error, begin) in errors.iter().zip(begins) {
+        assert!(error.starts_with(begin), "{errors:?}");
+        assert!(!error.contains("line 1 column"), "{errors:?}");
+    }
+    assert!(errors[0].ends_with("column 20"), "{errors:?}");
+    assert!(errors[1].ends_with("column 12"), "{errors:?}");
+    assert!(errors[2].contains("column 15"), "{errors:?}");
+}
+
+#[tokio::test]
+async fn what_was_taken_and_not_answered_is_counted() {
+    // Nothing tells that a request was taken: on a busy machine it is later.
+    for wait in [1, 4, 16, 64] {
+        let receiver = Receiver::start(&["--delay", "1h"]);
+        let outside = Outside::new(&receiver.url);
+        let post = outside.post("/hooks").header("webhook-id", "evt_1");
+        let answer = tokio::time::timeout(Duration::from_secs(wait), post.send("hello"));
+        assert!(answer.await.is_err(), "it is answered in an hour");
+        let (_, words) = receiver.stop();
+        if !words.contains("0 requests") {
+            assert!(words.contains("1 requests: 0 accepted"), "{words}");
+            assert!(words.contains("1 not answered"), "{words}");
+            return;
+        }
+    }
+    panic!("no request is counted");
+}
+
+#[tokio::test]
+async fn machines_get_the_whole_message_where_they_want_it() {
+    let receiver = Receiver::start(&["--json", "--body"]);
+    let outside = Outside::new(&receiver.url);
+    for body in [&b"hello"[..], &[0, 255]] {
+        let post = outside.post("/hooks").header("message-topic", "a.b");
+        post.header("x-key", "v").send(body.to_vec()).await;
+    }
+    let (shown, _) = receiver.stop();
+    let read = |line| serde_json::from_str::<Value>(line).unwrap();
+    let lines: Vec<_> = shown.lines().map(read).collect();
+    assert_eq!(lines[0]["data"], "hello", "{shown}");
+    assert_eq!(lines[0]["metadata"]["x-key"], "v", "{shown}");
+    assert_eq!(lines[1]["data_base64"], "AP8=", "{shown}");
 }
