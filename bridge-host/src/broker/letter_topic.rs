@@ -136,6 +136,8 @@ pub(super) fn read(number: i64, mut message: Message) -> Option<KeptDeadLetter> 
         key: None,
     };
     message.topic = topic;
+    // The way onto the topic was a hop more.
+    message.set_hops(message.hops().saturating_sub(1));
     let content_type = message.content_type.as_ref().map_or(0, String::len);
     let metadata = MetadataSize::of(&message.metadata).bytes();
     let size = message.data.len() + message.topic.len() + content_type + metadata;

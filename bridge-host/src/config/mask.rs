@@ -253,7 +253,14 @@ mod tests {
         ] {
             assert!(sounds_secret(key), "{key}");
         }
-        for key in ["minimum", "currency", "order_key", "path", "breaker", "timeout"] {
+        for key in [
+            "minimum",
+            "currency",
+            "order_key",
+            "path",
+            "breaker",
+            "timeout",
+        ] {
             assert!(!sounds_secret(key), "{key}");
         }
     }

@@ -186,8 +186,7 @@ async fn dead_letters_into_each_other_end() {
         )
     };
     let config = format!(
-        "[delivery]\nmax_hops = 4\n[connections.events]\ntype = \"jetstream\"\nurl = {:?}\n\
-         stream = {{ subjects = [\"orders.>\", \"dead.>\"] }}\n{}{}",
+        "[delivery]\nmax_hops = 4\n[connections.events]\ntype = \"jetstream\"\nurl = {:?}\n{}{}",
         server.url(),
         one("orders", "orders.new", "dead.new"),
         one("dead", "dead.new", "orders.new"),

@@ -26,6 +26,8 @@ pub(super) struct Progress {
     id: Option<String>,
     failures: Vec<Failure>,
     failed: u64,
+    /// Why it ended before all lines were read.
+    ended: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -51,6 +53,7 @@ impl Progress {
             id: None,
             failures: Vec::new(),
             failed: 0,
+            ended: None,
         }
     }
 
@@ -64,12 +67,14 @@ impl Progress {
         self.show();
     }
 
-    /// Counts lines that nobody took, for one reason that is told elsewhere.
+    /// Counts lines that nobody took, for one reason that is told elsewhere: no
+    /// more are read.
     pub fn lose(&mut self, lines: impl Iterator<Item = u64>, reason: &str) {
         for line in lines {
             self.count_failed(line, reason);
         }
         self.failures.sort_by_key(|failure| failure.line);
+        self.ended = Some(reason.into());
     }
 
     /// Counts a line that did not make it, and tells why.
@@ -159,6 +164,9 @@ impl Progress {
         });
         if let (false, Some(id)) = (self.many, &self.id) {
             object["id"] = json!(id);
+        }
+        if let Some(why) = &self.ended {
+            object["ended"] = json!(why);
         }
         object
     }

@@ -281,7 +281,10 @@ async fn a_bridge_that_is_not_there_takes_nothing() {
     let arguments = ["publish", "t", "--ndjson", "-", "--json", "--to", &url];
     let output = run(&arguments, "{\"data\":1}\nnonsense\n{\"data\":2}\n").await;
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(told["failed"], 3, "{told}");
+    // As many as were read by then.
+    assert!(told["failed"].as_u64() >= Some(1), "{told}");
+    let ended = told["ended"].as_str().unwrap();
+    assert!(ended.contains("no bridge listens"), "{told}");
     assert_eq!(text(&output.stderr).matches("no bridge listens").count(), 1);
 }
 
