@@ -73,10 +73,7 @@ fn subscription(
     };
     let parts = parts(&mut section, &mut places);
     let topics = topics(&mut section, &mut places, parts.as_ref());
-    let start = section.take("start").and_then(|value| {
-        places.note("start", &value);
-        value.one_of(&Start::CHOICES)
-    });
+    let start = start(&mut section, &mut places);
     let endpoint = endpoint(&mut section, &mut places, parts.as_ref());
     let endpoints = endpoints(&mut section, &mut places, parts.as_ref());
     let reply_at = section.take("reply_to");
@@ -180,6 +177,12 @@ fn topics(
         ));
     }
     Some(topics)
+}
+
+fn start(section: &mut Section<'_>, places: &mut Places<'_>) -> Option<Start> {
+    let value = section.take("start")?;
+    places.note("start", &value);
+    value.one_of(&Start::CHOICES)
 }
 
 fn endpoint(

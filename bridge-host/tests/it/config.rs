@@ -236,7 +236,7 @@ fn later_faults_find_their_line() {
     let config = read("36-sound.toml").unwrap();
     let orders = &config.subscriptions[0];
     let line = |key| orders.place(key).map(|place| place.line);
-    assert_eq!(line("topics"), Some(9));
+    assert_eq!(line("topics"), Some(11));
     assert_eq!(line("chain.0"), line("name"));
 
     let faulty = |_: &_, one: &bridge_host::config::Subscription| {
@@ -247,7 +247,7 @@ fn later_faults_find_their_line() {
         )]
     };
     let faults = load(&folder().join("36-sound.toml"), &BTreeMap::new(), &faulty).unwrap_err();
-    assert_eq!(faults[0].place.as_ref().unwrap().line, 17);
+    assert_eq!(faults[0].place.as_ref().unwrap().line, 19);
 }
 
 #[test]
