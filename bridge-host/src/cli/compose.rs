@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use super::{output, report};
 use crate::compose::{ComposeError, Part, compose_open, compose_to_http};
-use crate::guest::contract::{Contract, ContractError};
 use crate::files;
+use crate::guest::contract::{Contract, ContractError};
+use crate::printable::printable_lines;
 
 /// Make one component of several, as the config's `chain` does
 #[derive(clap::Args)]
@@ -67,7 +68,10 @@ fn compose(args: &Args) -> Result<usize, Error> {
     output::write(&args.output, &whole)?;
     // Other hosts may have what this one has not.
     if let Err(missing) = contract.startable() {
-        eprintln!("warning: {missing}");
+        output::note(&format!(
+            "warning: {}\n",
+            printable_lines(&missing.to_string())
+        ));
     }
     Ok(whole.len())
 }
