@@ -5,7 +5,7 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
+use tokio::task::coop::unconstrained;
 use tokio::time::timeout;
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -87,6 +88,17 @@ impl Open {
             reply,
         };
         (Response::from_parts(head, body), open)
+    }
+
+    /// Takes what has come of a response that the component has let go, and does
+    /// not wait for more.
+    pub(super) fn advance(&self) {
+        let is_read_by_others = Arc::strong_count(&self.flow.0) > 1;
+        if is_read_by_others || self.running.is_some() {
+            return;
+        }
+        let read = pin!(unconstrained(self.flow.read(self.reply.is_some())));
+        let _ = read.poll(&mut Context::from_waker(Waker::noop()));
     }
 
     /// Waits for its end, and makes a message of it where one is wanted.

@@ -145,6 +145,9 @@ impl State {
         let idle = self.hooks.calls.is_idle();
         let call = self.hooks.calls.current();
         if call.trace.under_way() >= self.max_requests {
+            call.trace.advance();
+        }
+        if call.trace.under_way() >= self.max_requests {
             return Err(Excess::Requests(self.max_requests).into());
         }
         if idle {

@@ -85,6 +85,16 @@ impl Trace {
         u32::try_from(others).unwrap_or(u32::MAX)
     }
 
+    /// Reads on in the responses that the component has let go: those that end
+    /// are under way no more.
+    pub(super) fn advance(&self) {
+        let open = self.take_open();
+        open.iter().for_each(Open::advance);
+        let mut inner = self.lock();
+        let later = std::mem::replace(&mut inner.open, open);
+        inner.open.extend(later);
+    }
+
     /// All exchanges, in the order in which they began.
     pub(super) fn take_exchanges(&self) -> Vec<Exchange> {
         std::mem::take(&mut self.lock().exchanges)

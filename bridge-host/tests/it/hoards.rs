@@ -73,6 +73,32 @@ async fn open_requests_are_limited_in_number() {
     assert!(silent.received().len() <= 50, "{}", silent.received().len());
 }
 
+/// A response that becomes a message is kept until the call ends; its connection
+/// is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn more_replies_than_open_requests_are_made() {
+    let endpoint = Endpoint::accepting().await;
+    let config = format!(
+        "[[subscriptions]]\nname = \"batch\"\ntopics = [\"orders.batch\"]\n\
+         chain = [{:?}, {:?}]\nto = {:?}\nreply_to = {{ topic = \"replies\" }}\n\
+         settings = {{ minimum = \"100\" }}\nlimits = {{ requests = 5 }}\n\
+         [[subscriptions]]\nname = \"replies\"\ntopics = [\"replies\"]\nto = {:?}\n",
+        guest("filter"),
+        guest("enrich"),
+        endpoint.url("/"),
+        endpoint.url("/replies"),
+    );
+    let bridge = Bridge::start(&config).await;
+    let items: Vec<_> = (0..40).map(|id| format!("{{\"id\": {id}}}")).collect();
+    let batch = format!("{{\"items\": [{}]}}", items.join(","));
+    let json = [("content-type", "application/json")];
+    bridge.accept("orders.batch", &json, batch).await;
+    let ledger = bridge.ledger_when("batch", |it| it.pending == 0).await;
+    assert_eq!(ledger.delivered, 1, "{:#?}", bridge.log());
+    let ledger = bridge.ledger_when("replies", |it| it.accepted == 40).await;
+    assert_eq!(ledger.dead_lettered, 0, "{ledger:?}");
+}
+
 /// A handler of wasi:http 0.3 has other functions for the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn handlers_are_limited_too() {

@@ -7,7 +7,7 @@ use crate::harness::{Bridge, Endpoint, guest, until};
 
 /// The most that one more costs, in bytes. Half of it is what the allocator
 /// keeps of the start.
-const EACH: u64 = 160 << 10;
+const EACH: u64 = 256 << 10;
 
 const MORE: usize = 300;
 
