@@ -14,14 +14,9 @@ pub fn folder(root: &Path) -> PathBuf {
 }
 
 /// HTTP handlers made with other SDKs: a workspace of their own, and what is in it.
-const STRANGERS: (&str, [&str; 4]) = (
+const STRANGERS: (&str, [&str; 3]) = (
     "bridge-host/tests/strangers",
-    [
-        "spin-handler",
-        "wasip3-handler",
-        "wstd-handler",
-        "wstd-proxy",
-    ],
+    ["spin-handler", "wasip3-handler", "wstd-handler"],
 );
 
 /// Builds them all.

@@ -18,8 +18,11 @@ use std::time::SystemTime;
 use crate::workspace::{self, say};
 use crate::{Result, guests};
 
+const WASIP2: &str = "wasm32-wasip2";
+
 /// Brings everything that is not there yet.
 pub fn ensure(root: &Path) -> Result {
+    wasip2();
     github::ensure(root)?;
     others(root)?;
     nats::ensure()?;
@@ -32,6 +35,21 @@ pub fn nats_servers(root: &Path) -> Result {
     nats::ensure()?;
     python::ensure(root)?;
     nats::current(root)
+}
+
+/// Has rustup bring the target of the projects in Rust that `bridge-host new`
+/// writes. Where it cannot, their tests take the other commands of their READMEs.
+fn wasip2() {
+    let folder = ["--print", "target-libdir", "--target", WASIP2];
+    let folder = workspace::output(Command::new("rustc").args(folder));
+    if folder.is_ok_and(|folder| Path::new(folder.trim()).is_dir()) {
+        return;
+    }
+    say(&format!("rustup target add {WASIP2}: once"));
+    let mut rustup = Command::new("rustup");
+    if let Err(why) = workspace::run(rustup.args(["target", "add", WASIP2])) {
+        eprintln!("{why}: templates are built for wasm32-unknown-unknown");
+    }
 }
 
 /// Brings the toolchains of other languages, what they make, and the server

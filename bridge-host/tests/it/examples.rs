@@ -208,27 +208,14 @@ async fn handler_in(component: &str) {
     handler(&other, &endpoint).await;
 }
 
-/// One file with both faces, in two stores.
+/// One file with both faces, in two stores; of a handler of whichever version of
+/// wasi:http 0.2.
 #[tokio::test(flavor = "multi_thread")]
 async fn handler_by_wac() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (both, adapter) = (
-        folder.path().join("both.wasm"),
-        folder.path().join("adapter.wasm"),
-    );
-    run(Command::new(binary()).args(["adapter", "-o"]).arg(&adapter));
-    let mut wac = Command::new(root().join("target/tools/bin/wac"));
-    wac.arg("compose")
-        .arg(root().join("examples/handler/compose.wac"))
-        .arg("-o")
-        .arg(&both);
-    for (package, file) in [
-        ("bridge:adapter", &adapter),
-        ("example:orders", &guest("orders")),
-    ] {
-        wac.args(["--dep", &format!("{package}={}", file.display())]);
-    }
-    run(&mut wac);
+    both_by_wac(&folder.path().join("newer.wasm"), "wstd-handler");
+    let both = folder.path().join("both.wasm");
+    both_by_wac(&both, "orders");
     let endpoint = Endpoint::accepting().await;
     let config = config("handler", &endpoint);
     let alone = format!("{:?}", guest("filter").with_file_name("orders.wasm"));
@@ -236,6 +223,24 @@ async fn handler_by_wac() {
     let whole = whole.replace("reply_to", &format!("component = {both:?}\nreply_to"));
     assert!(!whole.contains(&alone), "{whole}");
     handler(&whole, &endpoint).await;
+}
+
+/// The adapter and a handler side by side in one file.
+fn both_by_wac(both: &Path, handler: &str) {
+    let adapter = both.with_extension("adapter");
+    run(Command::new(binary()).args(["adapter", "-o"]).arg(&adapter));
+    let mut wac = Command::new(root().join("target/tools/bin/wac"));
+    wac.arg("compose")
+        .arg(root().join("examples/handler/compose.wac"))
+        .arg("-o")
+        .arg(both);
+    for (package, file) in [
+        ("bridge:adapter", &adapter),
+        ("example:orders", &guest(handler)),
+    ] {
+        wac.args(["--dep", &format!("{package}={}", file.display())]);
+    }
+    run(&mut wac);
 }
 
 /// An order is taken and its confirmation carried on; another is refused.

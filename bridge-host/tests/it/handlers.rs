@@ -6,6 +6,7 @@ mod equality;
 mod failures;
 mod granted;
 mod memory;
+mod published;
 mod replies;
 mod trailers;
 mod upstreams;

@@ -96,6 +96,11 @@ async fn handler(language: &str) {
     assert_eq!(received.id(), format!("{id}.greetings.reply"));
     assert_eq!(received.body, "Hello, Ada!");
     assert!(received.header("content-type").starts_with("text/plain"));
+    if language == "rust" && project.has_target() {
+        let log = bridge.log();
+        let printed = |line: &String| line.contains("greeting Ada") && line.contains(&id);
+        assert!(log.iter().any(printed), "{log:#?}");
+    }
     let nameless = bridge.accept("greetings.new", &[], " ").await;
     let letter = bridge.dead_letter(&nameless).await;
     assert_eq!((letter.attempts, letter.status), (1, Some(422)));

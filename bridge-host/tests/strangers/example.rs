@@ -5,10 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A crate here, the package whose example it is, and the example.
-const EXAMPLES: [(&str, &str, &str); 2] = [
-    ("wasip3-handler", "wasip3", "http-proxy"),
-    ("wstd-proxy", "wstd", "http_server_proxy"),
-];
+const EXAMPLES: [(&str, &str, &str); 1] = [("wasip3-handler", "wasip3", "http-proxy")];
 
 fn main() {
     let this = std::env::var("CARGO_PKG_NAME").expect("cargo sets it");

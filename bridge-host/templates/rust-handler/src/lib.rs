@@ -31,7 +31,10 @@ impl Guest for Handler {
 fn greet(body: &[u8]) -> (u16, String) {
     match String::from_utf8_lossy(body).trim() {
         "" => (422, "whom to greet?".into()),
-        name => (200, format!("Hello, {name}!")),
+        name => {
+            println!("greeting {name}");
+            (200, format!("Hello, {name}!"))
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::harness::{Bridge, Endpoint, guest, request};
+use crate::harness::{Bridge, Endpoint, Received, guest, request};
 
 /// The order service, in all its languages.
 const HANDLERS: [(&str, &str); 3] = [
@@ -41,10 +41,10 @@ const BRIDGES: [&str; 3] = ["message-topic", "status", "webhook-id"];
 
 /// What a handler answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Response {
-    status: String,
-    headers: BTreeMap<String, String>,
-    body: String,
+pub struct Response {
+    pub status: String,
+    pub headers: BTreeMap<String, String>,
+    pub body: String,
 }
 
 impl Response {
@@ -74,13 +74,13 @@ impl Response {
 }
 
 /// `wasmtime serve`, as `cargo xtask test` brought it. Ends with the test.
-struct Server {
+pub struct Server {
     address: SocketAddr,
     child: Child,
 }
 
 impl Server {
-    fn start(component: &Path) -> Self {
+    pub fn start(component: &Path) -> Self {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
         let mut child = Command::new(root.join("target/tools/bin/wasmtime"))
             .args(["serve", "-Scli", "--addr", "127.0.0.1:0"])
@@ -104,7 +104,18 @@ impl Server {
     }
 
     async fn answer(&self, (method, path, body): (&str, &str, &str)) -> Response {
-        let answer = request(self.address, method, path, &[CONTENT_TYPE], body.to_owned()).await;
+        self.answer_to(method, path, &[CONTENT_TYPE], body.to_owned())
+            .await
+    }
+
+    pub async fn answer_to(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Response {
+        let answer = request(self.address, method, path, headers, body).await;
         let answer = answer.expect("an answer");
         let status = answer.status.to_string();
         Response::new(&status, &answer.headers, &[], &answer.body)
@@ -145,15 +156,15 @@ async fn here(component: &Path) -> Vec<Response> {
             .accept(&format!("r{n}"), &[CONTENT_TYPE], *body)
             .await;
         let received = endpoint.wait_for(n + 1).await.remove(n);
-        let status = received.header("status").to_owned();
-        responses.push(Response::new(
-            &status,
-            &received.headers,
-            &BRIDGES,
-            &received.body,
-        ));
+        responses.push(answer(&received));
     }
     responses
+}
+
+/// What a handler answered, as the reply that was made of it.
+pub fn answer(reply: &Received) -> Response {
+    let status = reply.header("status").to_owned();
+    Response::new(&status, &reply.headers, &BRIDGES, &reply.body)
 }
 
 /// Rows of the table for one request: one row for languages that answer alike.

@@ -22,13 +22,13 @@ use crate::harness::{Bridge, Endpoint};
 type Part = Result<Frame<Bytes>, std::io::Error>;
 
 /// A server whose bodies come as its paths say.
-struct Upstream {
-    address: SocketAddr,
+pub struct Upstream {
+    pub address: SocketAddr,
     asked: Arc<AtomicUsize>,
 }
 
 impl Upstream {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let upstream = Self {
             address: listener.local_addr().expect("an address"),

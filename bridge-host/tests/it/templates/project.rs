@@ -9,6 +9,12 @@ use tempfile::TempDir;
 
 use crate::harness::{Endpoint, binary};
 
+/// Names the cargo that guests are built with, where that is not rustup's.
+const GUEST_CARGO: &str = "BRIDGE_GUEST_CARGO";
+
+/// What projects in Rust are built for.
+const TARGET: &str = "wasm32-wasip2";
+
 /// A project and its component.
 pub struct Project {
     pub name: String,
@@ -76,7 +82,12 @@ impl Project {
     fn build(&self) {
         symlink(kept(), self.path("target")).expect("a link");
         let readme = std::fs::read_to_string(self.path("README.md")).expect("the README");
-        let block = readme.split("```").nth(1).expect("commands");
+        let block = match self.has_target() {
+            true => 1,
+            // The commands for where there is none.
+            false => 3,
+        };
+        let block = readme.split("```").nth(block).expect("commands");
         let commands = block.strip_prefix("sh\n").expect("commands for sh");
         let programs = self.folder.path().join("bin");
         programs_in(&programs);
@@ -94,6 +105,24 @@ impl Project {
         assert!(output.status.success(), "{commands}\n{}", told.join("\n"));
     }
 
+    /// Whether its first commands can be run: in Rust they want a target, which
+    /// not every machine can have.
+    pub fn has_target(&self) -> bool {
+        if !self.name.starts_with("rust-") {
+            return true;
+        }
+        let mut rustc = Command::new("rustc");
+        rustc.args(["--print", "target-libdir", "--target", TARGET]);
+        let folder = rustc.output().expect("rustc runs").stdout;
+        let folder = String::from_utf8(folder).expect("a path");
+        // Another cargo has targets of its own.
+        let is_there = Path::new(folder.trim()).is_dir() && std::env::var(GUEST_CARGO).is_err();
+        if !is_there {
+            println!("{TARGET} is missing, which `rustup target add {TARGET}` brings");
+        }
+        is_there
+    }
+
     /// Its config, with this endpoint.
     pub fn config(&self, endpoint: &Endpoint) -> String {
         let text = std::fs::read_to_string(self.path("bridge.toml")).expect("a config");
@@ -109,7 +138,7 @@ impl Project {
 /// The cargo that guests are built with, where that is not rustup's.
 fn programs_in(folder: &Path) {
     std::fs::create_dir(folder).expect("a folder");
-    let Ok(cargo) = std::env::var("BRIDGE_GUEST_CARGO") else {
+    let Ok(cargo) = std::env::var(GUEST_CARGO) else {
         return;
     };
     let script = format!("#!/bin/sh\nunset RUSTC\nexec {cargo} \"$@\"\n");
