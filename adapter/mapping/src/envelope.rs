@@ -1,6 +1,8 @@
 //! How a message looks on the wire: an enum, one match, a file each.
 
+mod attributes;
 mod json;
+mod portable;
 mod raw;
 mod reply;
 

@@ -16,8 +16,8 @@ mod settings;
 pub use envelope::{DecodeError, Envelope, decode, encode, reply};
 pub use outcome::{Failed, Statuses, StatusesError, Transport, Verdict};
 pub use settings::{
-    DurationError, Endpoint, EndpointError, HeaderFault, Method, Scheme, Settings, SettingsError,
-    parse_duration,
+    DurationError, Endpoint, EndpointError, HeaderFault, HeaderNames, Method, Scheme, Settings,
+    SettingsError, parse_duration,
 };
 
 /// A message, as `wasi:messaging/types` has it.

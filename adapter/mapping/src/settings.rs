@@ -21,10 +21,11 @@ pub use static_header::HeaderFault;
 use nearest::nearest;
 
 /// The keys, without those of headers.
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
     "to.url",
     "to.method",
     "to.envelope",
+    "to.header_names",
     "to.timeout",
     "to.successful_on",
     "to.retry_on",
@@ -43,6 +44,8 @@ pub struct Settings {
     pub method: Method,
     /// `to.envelope`
     pub envelope: Envelope,
+    /// `to.header_names`
+    pub header_names: HeaderNames,
     /// `to.headers.<name>`, names in lower case. Values may be secret.
     pub headers: Vec<(String, String)>,
     /// `to.timeout`: until connected, until the first byte, and between bytes.
@@ -54,6 +57,22 @@ pub struct Settings {
     pub retry_on: Statuses,
     /// `to.dead_letter_on`
     pub dead_letter_on: Statuses,
+}
+
+/// Which header names the raw envelope gives metadata.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HeaderNames {
+    /// One header an entry, under any name that HTTP allows.
+    #[default]
+    Any,
+    /// Names of letters, digits and hyphens alone: other entries share one
+    /// header.
+    Portable,
+}
+
+impl HeaderNames {
+    /// As they are written in settings.
+    const NAMES: [(&'static str, Self); 2] = [("any", Self::Any), ("portable", Self::Portable)];
 }
 
 /// The method of the request.
@@ -90,6 +109,7 @@ impl Settings {
             endpoint,
             method: Method::default(),
             envelope: Envelope::default(),
+            header_names: HeaderNames::default(),
             headers: Vec::new(),
             timeout: None,
             successful_on: Statuses::default(),
@@ -128,6 +148,7 @@ impl Settings {
             "to.url" => self.endpoint = Endpoint::parse(value).map_err(SettingsError::Url)?,
             "to.method" => self.method = pick(&Method::NAMES, key, value)?,
             "to.envelope" => self.envelope = pick(&Envelope::NAMES, key, value)?,
+            "to.header_names" => self.header_names = pick(&HeaderNames::NAMES, key, value)?,
             "to.timeout" => {
                 self.timeout = Some(parse_duration(value).map_err(SettingsError::Timeout)?);
             }

@@ -104,7 +104,7 @@ fn read_table(mut section: Section<'_>, called_key: &str) -> Option<Endpoint> {
     let begins = section.span.clone();
     let mut draft = Draft::default();
     draft.add_place(&mut section);
-    for key in ["method", "envelope", "timeout"] {
+    for key in ["method", "envelope", "header_names", "timeout"] {
         if let Some(value) = section.take(key) {
             draft.add(&value, value.text());
         }

@@ -11,6 +11,9 @@ use super::{DecodeError, is_static};
 use crate::settings::Settings;
 use crate::{Header, Message, header};
 
+/// The media type of JSON.
+const JSON: &str = "application/json";
+
 /// Copied into headers, where tracing tools look for them.
 const TRACE: [&str; 3] = ["traceparent", "tracestate", "baggage"];
 
@@ -50,14 +53,24 @@ pub fn encode(
         add_text(&mut body, &key);
         body.push(b':');
         add_text(&mut body, &value);
-        if TRACE.contains(&&*key) && !is_static(settings, &key) && header::is_legal_value(&value) {
-            headers.push((key, value.into_bytes()));
-        }
+        add_trace(settings, headers, &key, value);
     }
     body.push(b'}');
     add_data(&mut body, message.content_type.as_deref(), &message.data);
     body.push(b'}');
-    ("application/json".into(), body)
+    (JSON.into(), body)
+}
+
+/// Adds a header of trace context, whatever the case of its key. Of two keys
+/// that differ in case only, the first counts.
+fn add_trace(settings: &Settings, headers: &mut Vec<Header>, key: &str, value: String) {
+    let Some(name) = TRACE.iter().find(|name| name.eq_ignore_ascii_case(key)) else {
+        return;
+    };
+    let is_there = headers.iter().any(|(known, _)| known == name);
+    if !is_there && !is_static(settings, name) && header::is_legal_value(&value) {
+        headers.push(((*name).into(), value.into_bytes()));
+    }
 }
 
 fn add_data(body: &mut Vec<u8>, content_type: Option<&str>, data: &[u8]) {
@@ -132,14 +145,13 @@ struct Body<'a> {
     topic: String,
     #[serde(rename = "content-type")]
     content_type: Option<String>,
-    #[serde(default)]
-    metadata: Pairs,
+    metadata: Option<Pairs>,
     #[serde(borrow, default, deserialize_with = "even_null")]
     data: Option<&'a RawValue>,
     data_base64: Option<String>,
 }
 
-/// `null` is data like any other JSON.
+/// `null` is data like any other JSON, unless the data is in `data_base64`.
 fn even_null<'a, D: Deserializer<'a>>(from: D) -> Result<Option<&'a RawValue>, D::Error> {
     <&RawValue>::deserialize(from).map(Some)
 }
@@ -150,8 +162,17 @@ pub fn decode<'a>(
     body: &[u8],
 ) -> Result<Message, DecodeError> {
     let read: Body = serde_json::from_slice(body)?;
-    let data = match (read.data, read.data_base64) {
-        (Some(data), None) if Kind::of(read.content_type.as_deref()) == Kind::Json => {
+    // An object, an array or a number can only be JSON: no need to say so.
+    let is_json = |data: &&RawValue| !data.get().starts_with('"');
+    let data = read
+        .data
+        .filter(|data| data.get() != "null" || read.data_base64.is_none());
+    let content_type = match data.as_ref().is_some_and(is_json) {
+        true => read.content_type.or_else(|| Some(JSON.into())),
+        false => read.content_type,
+    };
+    let data = match (data, read.data_base64) {
+        (Some(data), None) if Kind::of(content_type.as_deref()) == Kind::Json => {
             with_edges(body, data).to_vec()
         }
         (Some(text), None) => serde_json::from_str::<String>(text.get())?.into_bytes(),
@@ -161,7 +182,7 @@ pub fn decode<'a>(
             return Err(serde_json::Error::custom(fault).into());
         }
     };
-    let mut metadata = read.metadata.0;
+    let mut metadata = read.metadata.unwrap_or_default().0;
     for (name, value) in headers {
         if let (header::ID, id) = header::read_value(&name.to_ascii_lowercase(), value) {
             metadata.push((header::ID.into(), id));
@@ -169,7 +190,7 @@ pub fn decode<'a>(
     }
     Ok(Message {
         topic: read.topic,
-        content_type: read.content_type,
+        content_type,
         metadata,
         data,
     })
@@ -203,8 +224,8 @@ impl<'de> Deserialize<'de> for Pairs {
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Pairs, M::Error> {
                 let mut pairs = Pairs::default();
-                while let Some(pair) = map.next_entry()? {
-                    pairs.0.push(pair);
+                while let Some((key, value)) = map.next_entry::<_, Option<_>>()? {
+                    pairs.0.extend(value.map(|value| (key, value)));
                 }
                 Ok(pairs)
             }

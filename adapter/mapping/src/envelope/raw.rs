@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use super::is_static;
-use crate::settings::Settings;
+use super::{attributes, is_static, portable};
+use crate::settings::{HeaderNames, Settings};
 use crate::{Header, Message, header};
 
 /// The media type of data of which nothing is known.
@@ -16,37 +16,92 @@ pub fn encode(
     message: Message,
     headers: &mut Vec<Header>,
 ) -> (String, Vec<u8>) {
-    header::add_value(headers, header::TOPIC.into(), message.topic);
-    add_metadata(settings, message.metadata, headers);
+    let mut carrier = Carrier::new(settings, &message.metadata, headers);
+    carrier.add(header::TOPIC.into(), message.topic);
+    carrier.add_metadata(message.metadata);
+    carrier.finish();
     let content_type = message.content_type.unwrap_or_else(|| UNKNOWN.into());
     (content_type, message.data)
 }
 
-fn add_metadata(settings: &Settings, metadata: Vec<(String, String)>, headers: &mut Vec<Header>) {
-    let taken = |name: &str| header::is_reserved(name) || is_static(settings, name);
-    // Without upper-case letters, different keys have different names.
-    let alike = metadata.iter().any(|(key, _)| has_upper(key));
-    let mut keys = String::new();
-    for (key, value) in metadata {
-        if key == header::ID {
-            header::add_value(headers, key, value);
-            continue;
+/// Puts entries where they travel.
+struct Carrier<'a> {
+    settings: &'a Settings,
+    headers: &'a mut Vec<Header>,
+    /// It is a CloudEvent in binary mode.
+    is_event: bool,
+    /// Names with upper-case letters.
+    keys: String,
+    /// Entries that share one header.
+    more: Vec<u8>,
+}
+
+impl<'a> Carrier<'a> {
+    fn new(
+        settings: &'a Settings,
+        metadata: &[(String, String)],
+        headers: &'a mut Vec<Header>,
+    ) -> Self {
+        let mut keys = metadata.iter().map(|(key, _)| key);
+        Self {
+            is_event: is_static(settings, attributes::VERSION)
+                || keys.any(|key| key.eq_ignore_ascii_case(attributes::VERSION)),
+            settings,
+            headers,
+            keys: String::new(),
+            more: Vec::new(),
         }
-        let mut name = header::to_name(key, taken);
-        if alike && is_there(headers, &name) {
-            name = header::to_unlike_name(&header::to_key(&name));
+    }
+
+    fn add_metadata(&mut self, metadata: Vec<(String, String)>) {
+        let taken = |name: &str| header::is_reserved(name) || is_static(self.settings, name);
+        // Without upper-case letters, different keys have different names.
+        let alike = metadata.iter().any(|(key, _)| has_upper(key));
+        for (key, value) in metadata {
+            if key == header::ID {
+                header::add_value(self.headers, key, value);
+                continue;
+            }
+            let mut name = header::to_name(key, taken);
+            if alike && is_there(self.headers, &name) {
+                name = header::to_unlike_name(&header::to_key(&name));
+            }
+            self.add(name, value);
+        }
+    }
+
+    /// Adds an entry under a name that keeps its case.
+    fn add(&mut self, mut name: String, value: String) {
+        let is_attribute = self.is_event
+            && name
+                .get(..attributes::PREFIX.len())
+                .is_some_and(|it| it.eq_ignore_ascii_case(attributes::PREFIX));
+        let is_portable =
+            portable::is_portable(&name) && (is_attribute || header::is_legal_value(&value));
+        if self.settings.header_names == HeaderNames::Portable && !is_portable {
+            return portable::add(&mut self.more, &name, &value);
         }
         if has_upper(&name) {
-            if !keys.is_empty() {
-                keys.push_str(", ");
+            if !self.keys.is_empty() {
+                self.keys.push_str(", ");
             }
-            keys.push_str(&name);
+            self.keys.push_str(&name);
             name.make_ascii_lowercase();
         }
-        header::add_value(headers, name, value);
+        match is_attribute {
+            true => self.headers.push((name, attributes::encode(&value))),
+            false => header::add_value(self.headers, name, value),
+        }
     }
-    if !keys.is_empty() {
-        headers.push((header::KEYS.into(), keys.into_bytes()));
+
+    fn finish(self) {
+        if !self.keys.is_empty() {
+            self.headers
+                .push((header::KEYS.into(), self.keys.into_bytes()));
+        }
+        if !self.more.is_empty() {
+            self.headers.push((header::MORE.into(), self.more));
+        }
     }
 }
 
@@ -80,11 +135,19 @@ pub fn decode<'a>(headers: impl IntoIterator<Item = (&'a str, &'a [u8])>, body: 
         data: body.into(),
         ..Message::default()
     };
+    let is_event = headers.iter().any(|(name, _)| name == attributes::VERSION);
     for (name, value) in &headers {
+        if is_event && name.starts_with(attributes::PREFIX) {
+            let spelled = keys.get(name).unwrap_or(name);
+            let entry = (header::to_key(spelled), attributes::decode(value));
+            message.metadata.push(entry);
+            continue;
+        }
         match header::read_value(name, value) {
             (header::TOPIC, text) => message.topic = text,
             (header::CONTENT_TYPE, text) => message.content_type = Some(text),
             (header::KEYS, _) => {}
+            (header::MORE, _) => message.add_more(value),
             (name, _) if header::is_unheard(name) => {}
             (name, text) => {
                 let spelled = keys.get(name);
@@ -94,6 +157,18 @@ pub fn decode<'a>(headers: impl IntoIterator<Item = (&'a str, &'a [u8])>, body: 
         }
     }
     message
+}
+
+impl Message {
+    /// Adds the entries that share one header.
+    fn add_more(&mut self, list: &[u8]) {
+        for (name, value) in portable::read(list) {
+            match name.as_str() {
+                header::TOPIC => self.topic = value,
+                _ => self.metadata.push((header::to_key(&name), value)),
+            }
+        }
+    }
 }
 
 /// The last one first.

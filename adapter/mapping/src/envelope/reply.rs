@@ -8,15 +8,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::value::RawValue;
 
+use super::attributes::PREFIX;
 use super::raw;
-use crate::{Message, header};
+use crate::Message;
 
 /// The key of the status.
 const STATUS: &str = "status";
 /// The header whose values are no list: a comma may be part of one (RFC 6265, 3).
 const COOKIE: &str = "set-cookie";
-/// In front of the attributes of a CloudEvent.
-const CE: &str = "ce-";
 /// The media type of an event that is all in the body.
 const STRUCTURED: &str = "application/cloudevents+json";
 
@@ -46,12 +45,6 @@ pub fn reply<'a>(
     message.metadata = metadata;
     if is_structured(&message) {
         unpack(&mut message);
-    } else if message
-        .metadata
-        .iter()
-        .any(|(key, _)| key == "ce-specversion")
-    {
-        decode_attributes(&mut message.metadata);
     }
     message
 }
@@ -68,13 +61,6 @@ fn is_structured(message: &Message) -> bool {
     let media_type = message.content_type.as_deref().unwrap_or_default();
     let media_type = media_type.split(';').next().unwrap_or_default();
     media_type.trim().eq_ignore_ascii_case(STRUCTURED)
-}
-
-/// Attributes in headers are percent-encoded, whatever they are called.
-fn decode_attributes(metadata: &mut [(String, String)]) {
-    for (_, value) in metadata.iter_mut().filter(|(key, _)| key.starts_with(CE)) {
-        *value = String::from_utf8_lossy(&header::unescape(value)).into_owned();
-    }
 }
 
 /// Takes an event out of its body. What is no event stays as it came.
@@ -101,7 +87,7 @@ fn unpack(message: &mut Message) {
         if !["data", "data_base64", "datacontenttype"].contains(&name.as_str())
             && let Some(value) = text(value)
         {
-            message.metadata.push((format!("{CE}{name}"), value));
+            message.metadata.push((format!("{PREFIX}{name}"), value));
         }
     }
     message.data = data;

@@ -43,7 +43,8 @@ fn key() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
         "[iI][dD]",
-        "(?i)host|webhook-id|message-(topic|keys)|x-fixed|proxy-a|te|content-(type|length)",
+        "(?i)ce-(specversion|id)|ce-[a-z]{1,3}",
+        "(?i)host|webhook-id|message-(topic|keys|metadata)|x-fixed|proxy-a|te|content-(type|length)",
         "(%|\\*|[hH]|%68|ost)*",
         "[\\x00-\\x7f]{0,4}",
         "[a-zA-Z-]{1,12}",
@@ -106,6 +107,23 @@ proptest! {
         let mut expected = message;
         expected.content_type.get_or_insert_with(|| "application/octet-stream".into());
         prop_assert_eq!(back(&settings, &request), expected);
+    }
+
+    #[test]
+    fn portable_names_are_reversible(message in message(vec(any::<u8>(), 0..40))) {
+        let settings = settings(&[("to.header_names", "portable")]);
+        let request = encode(&settings, message.clone());
+        check_legal(&request);
+        let is_portable = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let id = |name: &str| name == "webhook-id*" || name == "content-type*";
+        prop_assert!(request.headers.iter().all(|(name, _)| is_portable(name) || id(name)));
+        let sorted = |mut message: Message| {
+            message.metadata.sort();
+            message
+        };
+        let mut expected = message;
+        expected.content_type.get_or_insert_with(|| "application/octet-stream".into());
+        prop_assert_eq!(sorted(back(&settings, &request)), sorted(expected));
     }
 
     #[test]
@@ -197,6 +215,82 @@ fn raw_on_the_wire() {
         ]
     );
     assert_eq!(request.body, example().data);
+}
+
+#[test]
+fn an_event_stays_one() {
+    let mut event = example();
+    let pairs = [
+        ("ce-specversion", "1.0"),
+        ("ce-subject", "Köln 5 %"),
+        ("town", "Köln"),
+    ];
+    event.metadata = pairs.map(|(k, v)| (k.into(), v.into())).into();
+    for names in ["any", "portable"] {
+        let settings = settings(&[("to.header_names", names)]);
+        let request = encode(&settings, event.clone());
+        assert_eq!(header(&request, "ce-specversion"), Some("1.0"));
+        assert_eq!(header(&request, "ce-subject"), Some("K%C3%B6ln%205%20%25"));
+        assert_eq!(back(&settings, &request), event);
+    }
+    // Without a version it is no event, and the value is any other's.
+    event.metadata.remove(0);
+    let request = encode(&settings(&[]), event);
+    assert_eq!(
+        header(&request, "ce-subject*"),
+        Some("UTF-8''K%C3%B6ln%205%20%25")
+    );
+}
+
+#[test]
+fn names_that_proxies_pass_on() {
+    let mut message = example();
+    let pairs = [
+        ("order_id", "7"),
+        ("a.b", "x"),
+        ("X-Tenant", "blue"),
+        ("town", "Köln"),
+    ];
+    message.metadata = pairs.map(|(k, v)| (k.into(), v.into())).into();
+    let request = encode(&settings(&[("to.header_names", "portable")]), message);
+    assert_eq!(header(&request, "x-tenant"), Some("blue"));
+    let more = "order%5Fid=7&a.b=x&town=K%C3%B6ln";
+    assert_eq!(header(&request, "message-metadata"), Some(more));
+}
+
+#[test]
+fn trace_context_in_any_case() {
+    let mut message = example();
+    let pairs = [
+        ("Traceparent", "00-a"),
+        ("TRACESTATE", "v=1"),
+        ("traceparent", "00-b"),
+    ];
+    message.metadata = pairs.map(|(k, v)| (k.into(), v.into())).into();
+    for (envelope, parent) in [("raw", "00-a"), ("json", "00-a")] {
+        let request = encode(&settings(&[("to.envelope", envelope)]), message.clone());
+        assert_eq!(header(&request, "traceparent"), Some(parent), "{envelope}");
+        assert_eq!(header(&request, "tracestate"), Some("v=1"), "{envelope}");
+    }
+}
+
+#[test]
+fn null_is_absent_but_for_data_alone() {
+    let read = |body: &str| decode(Envelope::Json, [], body.as_bytes()).unwrap();
+    let message = read(
+        r#"{"topic":"t","content-type":null,"metadata":{"a":null,"b":"c"},"data":null,"data_base64":"eA=="}"#,
+    );
+    assert_eq!((message.content_type, message.data), (None, b"x".to_vec()));
+    assert_eq!(message.metadata, [("b".to_owned(), "c".to_owned())]);
+    let message = read(
+        r#"{"topic":"t","content-type":null,"metadata":null,"data":{"n":1.0},"data_base64":null}"#,
+    );
+    assert_eq!(message.content_type.as_deref(), Some("application/json"));
+    assert_eq!(
+        (message.metadata, message.data),
+        (Vec::new(), b"{\"n\":1.0}".to_vec())
+    );
+    assert_eq!(read(r#"{"topic":"t","data":null}"#).data, b"null");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Keys as header names. Letters lose their case on the way, so the spelling
 //! of keys that have upper-case letters travels in a header of its own.
 
-use super::{CONTENT_LENGTH, CONTENT_TYPE, ID, KEYS, TOPIC};
+use super::{CONTENT_LENGTH, CONTENT_TYPE, ID, KEYS, MORE, TOPIC};
 
 /// Names that HTTP or `wasi:http` keeps for the connection. Nor may a message
 /// use any that begins with `proxy-`.
@@ -20,7 +20,7 @@ const OF_CONNECTION: [&str; 10] = [
 
 /// Whether a name, in lower case, is not for keys of metadata to use.
 pub fn is_reserved(name: &str) -> bool {
-    is_unheard(name) || [CONTENT_TYPE, TOPIC, KEYS, ID].contains(&name)
+    is_unheard(name) || [CONTENT_TYPE, TOPIC, KEYS, MORE, ID].contains(&name)
 }
 
 /// Whether a received header, its name in lower case, says nothing of the
