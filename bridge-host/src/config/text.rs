@@ -161,6 +161,9 @@ fn replace<'a>(
             "names have letters, digits and `_`: `${NAME}` or `${NAME:default}`".into(),
         ));
     }
+    let default = default
+        .map(|default| shell_default(name, default))
+        .transpose()?;
     let found = environment.variable(name);
     match (found, default) {
         (Some(value), Some(default)) if value.is_empty() => Ok((default.into(), rest)),
@@ -174,6 +177,21 @@ fn replace<'a>(
             format!("the environment variable `{name}` is not set"),
             format!("set it, or give a default: `${{{name}:default}}`"),
         )),
+    }
+}
+
+/// A default as shells write it, too: `${NAME:-default}`. What else they have
+/// behind the colon would be taken for a default here.
+fn shell_default<'a>(name: &str, written: &'a str) -> Result<&'a str, TextFault> {
+    match written.chars().next() {
+        Some('-') => Ok(&written[1..]),
+        Some(sign @ ('?' | '+' | '=')) => Err(TextFault::new(
+            format!("`${{{name}:{sign}…}}` is not supported"),
+            format!(
+                "`${{{name}}}` is a fault where the variable is not set, `${{{name}:-default}}` has a default"
+            ),
+        )),
+        _ => Ok(written),
     }
 }
 
@@ -229,6 +247,11 @@ mod tests {
             ("${EMPTY:two}", "two"),
             ("${EMPTY}", ""),
             ("${B:a:b}", "a:b"),
+            ("${B:-two}", "two"),
+            ("${EMPTY:-two}", "two"),
+            ("${A:-two}", "one"),
+            ("${B:-}", ""),
+            ("${B:--2}", "-2"),
             ("$$A $${A} 5$ ^a$", "$A ${A} 5$ ^a$"),
             ("€${A}€", "€one€"),
         ] {
@@ -259,6 +282,9 @@ mod tests {
             ("${B}", "the environment variable `B` is not set"),
             ("${", "`${` without its `}`"),
             ("${a-b}", "`${a-b}` is not the name of a variable"),
+            ("${A:?unset}", "`${A:?…}` is not supported"),
+            ("${B:+x}", "`${B:+…}` is not supported"),
+            ("${B:=x}", "`${B:=…}` is not supported"),
             ("$A.", "`$A` is not replaced by anything"),
         ] {
             assert_eq!(try_expand(written).unwrap_err().what, what);

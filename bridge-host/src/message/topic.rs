@@ -35,6 +35,26 @@ pub enum PatternError {
     /// `>` before the last word.
     #[error("pattern {0:?} has `>` before its end: it stands for all the words that remain")]
     RestNotLast(String),
+    /// A wildcard as other brokers write it.
+    #[error("pattern {pattern:?} has `{word}`, which is no wildcard here: write {instead:?}")]
+    Foreign {
+        /// As written.
+        pattern: String,
+        /// The word at fault.
+        word: String,
+        /// What it means here.
+        instead: String,
+    },
+    /// A wildcard that is a part of a word.
+    #[error(
+        "pattern {pattern:?} has `{word}`: a wildcard is a whole word, `*` for one word and `>` for all that remain"
+    )]
+    Partial {
+        /// As written.
+        pattern: String,
+        /// The word at fault.
+        word: String,
+    },
 }
 
 /// Whether a message may be published on this topic: 1 to 1024 bytes, words
@@ -58,6 +78,31 @@ fn check_words(text: &str) -> Result<(), TopicError> {
     }
 }
 
+/// A word of a pattern that would select nothing without a word of why.
+fn check_word(pattern: &str, word: &str) -> Result<(), PatternError> {
+    let meant = match word {
+        "*" | ">" => return Ok(()),
+        "#" | "**" => ">",
+        "+" => "*",
+        _ if word.contains(['*', '>']) => {
+            return Err(PatternError::Partial {
+                pattern: pattern.into(),
+                word: word.into(),
+            });
+        }
+        _ => return Ok(()),
+    };
+    let words = pattern.split('.');
+    let words: Vec<_> = words
+        .map(|it| if it == word { meant } else { it })
+        .collect();
+    Err(PatternError::Foreign {
+        pattern: pattern.into(),
+        word: word.into(),
+        instead: words.join("."),
+    })
+}
+
 /// Which topics a subscription receives: `orders.*` has `orders.new`,
 /// `orders.>` has `orders.new.eu` too.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -67,6 +112,8 @@ impl TopicPattern {
     /// Checks and takes a pattern. A topic is a pattern that selects itself.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         check_words(text)?;
+        text.split('.')
+            .try_for_each(|word| check_word(text, word))?;
         let mut words = text.split('.').rev();
         words.next();
         match words.any(|word| word == ">") {
@@ -104,6 +151,24 @@ impl fmt::Display for TopicPattern {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wildcards_of_others_are_told_from_words() {
+        let fault = |text: &str| TopicPattern::parse(text).unwrap_err().to_string();
+        for (pattern, says) in [
+            ("orders.#", "write \"orders.>\""),
+            ("orders.**", "write \"orders.>\""),
+            ("orders.+.eu", "write \"orders.*.eu\""),
+            ("order*", "a wildcard is a whole word"),
+            ("a.*b", "a wildcard is a whole word"),
+            ("a.b>", "a wildcard is a whole word"),
+        ] {
+            assert!(fault(pattern).contains(says), "{}", fault(pattern));
+        }
+        for pattern in ["c#.new", "a+b", "#1"] {
+            assert!(TopicPattern::parse(pattern).is_ok(), "{pattern}");
+        }
+    }
 
     #[track_caller]
     fn check(pattern: &str, topic: &str, expected: bool) {
