@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::broker::KeptDeadLetter;
@@ -64,14 +65,7 @@ fn line(letter: &KeptDeadLetter) -> String {
 /// One dead letter, with everything.
 pub(super) fn whole(letter: &KeptDeadLetter, json: bool) -> String {
     if json {
-        let mut value = value(letter);
-        value["metadata"] = metadata(letter);
-        value["content-type"] = json!(letter.message.content_type);
-        match std::str::from_utf8(&letter.message.data) {
-            Ok(text) => value["data"] = text.into(),
-            Err(_) => value["data_base64"] = STANDARD.encode(&letter.message.data).into(),
-        }
-        return output::json_text(&value, false);
+        return format!("{}\n", printable_json(&as_line(letter)));
     }
     let mut text = String::new();
     let mut row =
@@ -130,15 +124,76 @@ fn value(letter: &KeptDeadLetter) -> Value {
     })
 }
 
-fn metadata(letter: &KeptDeadLetter) -> Value {
-    let pairs = letter.message.metadata.iter();
-    pairs
+/// The letter as one line that `publish --ndjson` takes back byte for byte.
+fn as_line(letter: &KeptDeadLetter) -> String {
+    let message = &letter.message;
+    let mut known = value(letter);
+    known["content-type"] = json!(message.content_type);
+    let metadata = message.metadata.iter();
+    known["metadata"] = metadata
         .map(|(key, value)| (key.clone(), Value::from(value.as_str())))
         .collect::<serde_json::Map<_, _>>()
-        .into()
+        .into();
+    let known = known.to_string();
+    let members = known.strip_suffix('}').unwrap_or(&known);
+    let (name, data) = data_member(message.content_type.as_deref(), &message.data);
+    format!("{members},\"{name}\":{data}}}")
+}
+
+/// The data as the json envelope reads it: JSON as it is where it fits a line,
+/// text as a string, anything else in base64.
+fn data_member(content_type: Option<&str>, data: &[u8]) -> (&'static str, String) {
+    let base64 = || ("data_base64", format!("\"{}\"", STANDARD.encode(data)));
+    let Ok(text) = std::str::from_utf8(data) else {
+        return base64();
+    };
+    let kind = content_type.map(|kind| kind.split(';').next().unwrap_or_default().trim());
+    let kind = kind.map(str::to_ascii_lowercase);
+    match kind.as_deref() {
+        Some("application/json") => match serde_json::from_str::<&RawValue>(text) {
+            Ok(value)
+                if value.get() == text && !text.contains('\n') && printable_json(text) == text =>
+            {
+                ("data", text.into())
+            }
+            _ => base64(),
+        },
+        None | Some("text/plain") => ("data", json!(text).to_string()),
+        Some(_) => base64(),
+    }
 }
 
 /// As RFC 3339 has it.
 fn date(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the json envelope reads back is what was shown.
+    #[test]
+    fn data_comes_back_byte_for_byte() {
+        for (kind, data) in [
+            (None, "text \"and\" more\n"),
+            (None, "{\"n\": 1.0}"),
+            (Some("application/json"), "{\"n\": 1.0}"),
+            (Some("application/json; charset=utf-8"), " {\"n\":\n1.0}\n"),
+            (Some("application/json"), "no JSON"),
+            (Some("application/problem+json"), "\"x\""),
+            (Some("text/plain"), "null"),
+            (Some("image/png"), "x"),
+            (Some(""), ""),
+        ] {
+            let (name, written) = data_member(kind, data.as_bytes());
+            assert!(!written.contains('\n'), "{written}");
+            let kind = json!(kind);
+            let line = format!("{{\"topic\":\"t\",\"content-type\":{kind},\"{name}\":{written}}}");
+            let read = mapping::decode(mapping::Envelope::Json, [], line.as_bytes());
+            assert_eq!(read.unwrap().data, data.as_bytes(), "{line}");
+        }
+        let (name, written) = data_member(Some("application/json"), b"{\"n\": 1.0}");
+        assert_eq!((name, written.as_str()), ("data", "{\"n\": 1.0}"));
+    }
 }

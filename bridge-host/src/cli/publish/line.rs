@@ -4,6 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use crate::message::MessageId;
 
@@ -44,15 +45,16 @@ fn as_object<S: Serializer>(pairs: &&[(String, String)], to: S) -> Result<S::Ok,
 impl Template {
     /// The line that carries this data.
     pub fn line(&self, number: u64, id: &MessageId, data: &[u8]) -> Line {
+        let content_type = self.content_type.as_deref().or_else(|| detected(data));
         // With a content-type, `data` could mean JSON; base64 is never mistaken.
-        let text = match self.content_type {
+        let text = match content_type {
             None => std::str::from_utf8(data).ok().filter(|text| is_short(text)),
             Some(_) => None,
         };
         let message = Message {
             id: id.as_str(),
             topic: &self.topic,
-            content_type: self.content_type.as_deref(),
+            content_type,
             metadata: &self.metadata,
             data: text,
             data_base64: text.is_none().then(|| STANDARD.encode(data)),
@@ -60,6 +62,15 @@ impl Template {
         let text = serde_json::to_string(&message).expect("texts and lists are always JSON");
         Line { number, text }
     }
+}
+
+/// The content-type of data of which nothing was said: an object or an array in
+/// JSON is meant as such.
+fn detected(data: &[u8]) -> Option<&'static str> {
+    let begins = data.trim_ascii_start().first()?;
+    let is_json =
+        matches!(begins, b'{' | b'[') && serde_json::from_slice::<&RawValue>(data).is_ok();
+    is_json.then_some("application/json")
 }
 
 /// Whether the text is no longer in JSON than it would be in base64. A bridge
@@ -117,6 +128,20 @@ pub(super) fn in_line(reason: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_is_detected() {
+        for data in ["{}", " [1, 2]\n", "{\"amount\": 250}"] {
+            assert_eq!(
+                detected(data.as_bytes()),
+                Some("application/json"),
+                "{data}"
+            );
+        }
+        for data in ["", "7", "null", "\"text\"", "{", "{} {}", "[x]", "text"] {
+            assert_eq!(detected(data.as_bytes()), None, "{data}");
+        }
+    }
 
     #[test]
     fn lines_of_data() {
