@@ -5,6 +5,7 @@ mod answer;
 mod batch;
 mod body;
 mod line;
+mod memory;
 mod message;
 mod publishing;
 mod route;
@@ -12,6 +13,6 @@ mod server;
 mod settings;
 
 pub use batch::enqueue_line;
-pub use publishing::Publishing;
+pub use publishing::{Publishing, Routes};
 pub use server::{GRACE, serve};
-pub use settings::Settings;
+pub use settings::{Settings, Unrouted};

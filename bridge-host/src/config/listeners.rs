@@ -6,9 +6,12 @@ use std::net::SocketAddr;
 use super::read::Names;
 use super::section::Section;
 use super::value::Value;
+use crate::admin;
 use crate::http::Secret;
+use crate::ingest::{self, Unrouted};
 use crate::listener::{Access, is_token};
-use crate::{admin, ingest};
+
+const UNROUTED: [(&str, Unrouted); 2] = [("keep", Unrouted::Keep), ("refuse", Unrouted::Refuse)];
 
 pub(super) fn intake(value: Option<Value<'_>>, names: &Names<'_>) -> ingest::Settings {
     let mut settings = ingest::Settings::default();
@@ -17,6 +20,17 @@ pub(super) fn intake(value: Option<Value<'_>>, names: &Names<'_>) -> ingest::Set
     };
     if let Some(into) = section.take("into").and_then(|value| names.known(&value)) {
         settings.into = into;
+    }
+    if let Some(value) = section.take("unrouted")
+        && let Some(unrouted) = value.one_of(&UNROUTED)
+    {
+        settings.unrouted = unrouted;
+        if unrouted == Unrouted::Refuse && !names.is_embedded(&settings.into) {
+            value.fault(
+                format!("`unrouted = \"refuse\"` needs an embedded broker, and {:?} is none", settings.into),
+                "leave it out: other hosts may have subscriptions there, which this one does not know",
+            );
+        }
     }
     (settings.address, settings.token) = listener(&mut section, settings.address, "INTAKE_TOKEN");
     section.finish();

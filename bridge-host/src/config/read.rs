@@ -1,5 +1,7 @@
 //! The sections of a config file, and what has to fit between them.
 
+use std::collections::BTreeMap;
+
 use toml::de::DeTable;
 
 use super::load::Inspect;
@@ -15,7 +17,7 @@ pub(super) fn read<'a>(
 ) -> Config {
     let mut top = Section::new(reader, "the config", 0..0, table);
     let connections = connections::read(reader, top.take("connections"));
-    let names = Names(connections.keys().map(String::as_str).collect());
+    let names = Names::of(&connections);
     let guests = process::guests(reader, top.take("guests"));
     let mut config = Config {
         intake: listeners::intake(top.take("intake"), &names),
@@ -42,17 +44,34 @@ pub(super) fn read<'a>(
 }
 
 /// The names of all connections, faulty ones included.
-pub(super) struct Names<'a>(Vec<&'a str>);
+pub(super) struct Names<'a> {
+    all: Vec<&'a str>,
+    embedded: Vec<&'a str>,
+}
 
-impl Names<'_> {
+impl<'a> Names<'a> {
+    fn of(connections: &'a BTreeMap<String, Option<Connection>>) -> Self {
+        let is_embedded = |it: &Option<Connection>| matches!(it, Some(Connection::Embedded(_)));
+        let embedded = connections.iter().filter(|(_, it)| is_embedded(it));
+        Self {
+            all: connections.keys().map(String::as_str).collect(),
+            embedded: embedded.map(|(name, _)| name.as_str()).collect(),
+        }
+    }
+
+    /// Whether a connection of this name is a sound one to an embedded broker.
+    pub(super) fn is_embedded(&self, name: &str) -> bool {
+        self.embedded.contains(&name)
+    }
+
     /// Reads the name of a connection that there is.
     pub(super) fn known(&self, value: &super::value::Value<'_>) -> Option<String> {
         let text = value.text()?;
-        if self.0.contains(&text.expose()) {
+        if self.all.contains(&text.expose()) {
             return Some(text.expose().into());
         }
-        let help = super::suggest::did_you_mean(text.expose(), &self.0)
-            .unwrap_or_else(|| format!("there is {}", super::suggest::list(&self.0)));
+        let help = super::suggest::did_you_mean(text.expose(), &self.all)
+            .unwrap_or_else(|| format!("there is {}", super::suggest::list(&self.all)));
         value.fault(format!("there is no connection {}", text.quoted()), help);
         None
     }

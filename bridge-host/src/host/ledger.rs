@@ -16,11 +16,13 @@ use crate::admin;
 use crate::broker::Opened;
 use crate::broker::embedded::Ledger;
 use crate::delivery::{BreakerState, Counters, Flow, Together};
+use crate::ingest::Publishing;
 
 /// Where the figures of all subscriptions are found.
 pub(super) struct View {
     brokers: Arc<Brokers>,
     subscriptions: Vec<Known>,
+    publishing: Arc<Publishing>,
 }
 
 /// A subscription that runs here.
@@ -34,7 +36,11 @@ struct Known {
 }
 
 impl View {
-    pub(super) fn new(brokers: &Arc<Brokers>, subscriptions: &[Ready]) -> Self {
+    pub(super) fn new(
+        brokers: &Arc<Brokers>,
+        subscriptions: &[Ready],
+        publishing: &Arc<Publishing>,
+    ) -> Self {
         let stats = |ready: &Ready| {
             let shares = ready.shares.iter();
             Together::new(shares.map(|it| it.delivery.stats.clone()).collect())
@@ -49,6 +55,7 @@ impl View {
         Self {
             brokers: brokers.clone(),
             subscriptions: subscriptions.iter().map(known).collect(),
+            publishing: publishing.clone(),
         }
     }
 }
@@ -56,7 +63,8 @@ impl View {
 #[async_trait]
 impl admin::Ledger for View {
     /// One object: `subscriptions`, each with its ledger, and what it did
-    /// since the start where it runs.
+    /// since the start where it runs; `unrouted`, the messages that none of them
+    /// took since the start, where that is known.
     async fn read(&self) -> Result<Value, String> {
         let mut local = HashMap::new();
         let mut entries = Vec::new();
@@ -83,7 +91,11 @@ impl admin::Ledger for View {
             entries.push(entry);
         }
         entries.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
-        Ok(json!({ "subscriptions": entries }))
+        let mut all = json!({ "subscriptions": entries });
+        if let Some(unrouted) = self.publishing.unrouted() {
+            all["unrouted"] = unrouted.into();
+        }
+        Ok(all)
     }
 }
 

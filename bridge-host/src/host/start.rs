@@ -18,6 +18,7 @@ use crate::admin::Phase;
 use crate::broker::SubscribeSpec;
 use crate::config::{Config, Subscription};
 use crate::guest::{Connections, Runtime};
+use crate::ingest::Routes;
 use crate::message::TopicPattern;
 
 /// What a start has to do, and what it has so far.
@@ -54,8 +55,8 @@ impl<'a> Start<'a> {
     pub(super) async fn run(self) -> Result<Vec<Ready>, HostError> {
         let mut known = KnownTopics::read(self.brokers.store().folder());
         let loads = self.read().await?;
-        if self.announce(&loads, &known).await? {
-            self.open();
+        if let Some(topics) = self.announce(&loads, &known).await? {
+            self.open(topics);
         }
         self.compile(&loads).await?;
         let mut ready = Vec::new();
@@ -71,7 +72,12 @@ impl<'a> Start<'a> {
             );
             ready.push(prepared.await.map_err(of(&load.subscription))?);
         }
-        self.open();
+        let into = &self.config.intake.into;
+        let taken = loads
+            .iter()
+            .zip(&ready)
+            .filter(|(load, _)| load.subscription.from == *into);
+        self.open(taken.flat_map(|(_, ready)| ready.topics.clone()).collect());
         known.keep();
         for (name, broker) in self.brokers.embedded() {
             left_over::tell(name, broker).await;
@@ -81,9 +87,17 @@ impl<'a> Start<'a> {
         Ok(ready)
     }
 
-    fn open(&self) {
-        let broker = &self.connections[&self.config.intake.into];
-        self.front.publishing.open(broker.clone());
+    /// Takes messages from now on; these are the topics of the subscriptions
+    /// to the intake's broker.
+    fn open(&self, topics: Vec<TopicPattern>) {
+        let intake = &self.config.intake;
+        let opened = self.brokers.get(&intake.into);
+        // Other hosts may have subscriptions to any other.
+        let routes = opened.embedded.is_some().then_some(Routes {
+            topics,
+            unrouted: intake.unrouted,
+        });
+        self.front.publishing.open(opened.broker.clone(), routes);
     }
 
     /// Reads and composes the components of every subscription.
@@ -101,22 +115,28 @@ impl<'a> Start<'a> {
     }
 
     /// Has the intake's broker keep messages for the subscriptions that take
-    /// theirs from it. Returns whether it does so for all of them.
-    async fn announce(&self, loads: &[Load], known: &KnownTopics) -> Result<bool, HostError> {
-        let mut all = true;
+    /// theirs from it. Returns their topics where it does so for all of them.
+    async fn announce(
+        &self,
+        loads: &[Load],
+        known: &KnownTopics,
+    ) -> Result<Option<Vec<TopicPattern>>, HostError> {
+        let (mut all, mut taken) = (true, Vec::new());
         let into = &self.config.intake.into;
         for load in loads.iter().filter(|it| it.subscription.from == *into) {
             let subscription = &load.subscription;
             let topics = subscription.topics.clone();
             let topics = topics.or_else(|| known.of(&load.digest()));
-            let Some(spec) = topics.map(|topics| spec(subscription, topics)) else {
+            let Some(topics) = topics else {
                 all = false;
                 continue;
             };
+            taken.extend_from_slice(&topics);
+            let spec = spec(subscription, topics);
             let announced = self.connections[into].announce(spec).await;
             all &= announced.map_err(|error| of(subscription)(error.into()))?;
         }
-        Ok(all)
+        Ok(all.then_some(taken))
     }
 
     /// Compiles every component that is not in the cache.
@@ -143,7 +163,7 @@ impl Front {
     /// The brokers are open, and these subscriptions run.
     fn tell_of(&self, brokers: &Arc<Brokers>, subscriptions: &[Ready]) {
         let needed = brokers.clone();
-        let view = ledger::View::new(brokers, subscriptions);
+        let view = ledger::View::new(brokers, subscriptions, &self.publishing);
         self.admin.opened(view, move || needed.trouble());
     }
 }

@@ -15,8 +15,10 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use super::answer::{Refusal, accepted_line};
-use super::body::{self, Budget, Held};
+use super::body::{self, Pace};
 use super::line;
+use super::memory::{self, Budget, Held};
+use super::publishing::Publishing;
 use crate::broker::{Broker, Confirmation};
 
 /// Messages of one batch that are waited for at once: as many as the embedded
@@ -34,11 +36,17 @@ pub(super) struct Answers {
     first: Option<JoinHandle<Bytes>>,
 }
 
+/// Where the messages of a batch go.
+pub(super) struct To {
+    pub broker: Arc<dyn Broker>,
+    pub publishing: Arc<Publishing>,
+}
+
 /// Starts to read the batch and to publish what it has.
-pub(super) fn publish(body: Incoming, broker: Arc<dyn Broker>, budget: Budget) -> Answers {
+pub(super) fn publish(body: Incoming, to: To, budget: Budget) -> Answers {
     let capacity = usize::try_from(MAX_LINES).expect("some thousands fit everywhere") + 2;
     let (answers, waiting) = mpsc::channel(capacity);
-    tokio::spawn(read(Lines::new(body, budget), broker, answers));
+    tokio::spawn(read(Lines::new(body, budget), to, answers));
     Answers {
         waiting,
         first: None,
@@ -46,7 +54,7 @@ pub(super) fn publish(body: Incoming, broker: Arc<dyn Broker>, budget: Budget) -
 }
 
 /// Reads line by line; an error of the reading itself is the last answer.
-async fn read(mut lines: Lines, broker: Arc<dyn Broker>, answers: mpsc::Sender<JoinHandle<Bytes>>) {
+async fn read(mut lines: Lines, to: To, answers: mpsc::Sender<JoinHandle<Bytes>>) {
     let slots = Arc::new(Semaphore::new(CONCURRENT));
     let max = lines.budget.max;
     loop {
@@ -56,7 +64,8 @@ async fn read(mut lines: Lines, broker: Arc<dyn Broker>, answers: mpsc::Sender<J
                 let slot = slots.clone().acquire_owned().await;
                 let placed = match text {
                     Ok((text, held)) => {
-                        let placed = enqueue(&*broker, max, &text).await;
+                        let route = |topic: &str| to.publishing.route(topic);
+                        let placed = enqueue(&*to.broker, max, &text, route).await;
                         placed.map(|confirmation| (confirmation, held))
                     }
                     Err(refusal) => Err(refusal),
@@ -92,13 +101,19 @@ pub async fn enqueue_line(
     number: u64,
     text: &[u8],
 ) -> Pin<Box<dyn Future<Output = Bytes> + Send>> {
-    let placed = enqueue(broker, u64::MAX, text).await;
+    let placed = enqueue(broker, u64::MAX, text, |_| Ok(())).await;
     Box::pin(async move { answer_to(number, placed).await })
 }
 
 /// Hands over the message of one line.
-async fn enqueue(broker: &dyn Broker, max: u64, text: &[u8]) -> Result<Confirmation, Refusal> {
+async fn enqueue(
+    broker: &dyn Broker,
+    max: u64,
+    text: &[u8],
+    route: impl Fn(&str) -> Result<(), Refusal>,
+) -> Result<Confirmation, Refusal> {
     let (message, id) = line::read(text)?;
+    route(&message.topic)?;
     match message.data.len() as u64 > max {
         true => Err(Refusal::too_large(max)),
         false => Ok(broker.enqueue(message, id).await?),
@@ -120,8 +135,11 @@ async fn answer_to(number: u64, placed: Result<Confirmation, Refusal>) -> Bytes 
 /// One line of the batch, or why it cannot be read.
 struct Line {
     number: u64,
-    text: Result<(Bytes, Held), Refusal>,
+    text: Result<(Bytes, Memory), Refusal>,
 }
+
+/// What a line holds until it is answered.
+type Memory = (Held, Held);
 
 /// Parts a body into lines.
 struct Lines {
@@ -132,7 +150,11 @@ struct Lines {
     buffer: BytesMut,
     /// So much of the buffer has no newline.
     searched: usize,
-    held: Option<Held>,
+    /// Memory for the buffer.
+    held: Held,
+    /// Memory for the lines that wait for their answers.
+    memory: memory::Lines,
+    pace: Pace,
     /// Of the last line.
     number: u64,
     /// The line under way is too long: the rest of it is dropped.
@@ -145,10 +167,12 @@ impl Lines {
         Self {
             body,
             max: budget.max.saturating_mul(4) / 3 + AROUND,
+            memory: memory::Lines::new(&budget),
+            pace: Pace::new(),
             budget,
             buffer: BytesMut::new(),
             searched: 0,
-            held: None,
+            held: Held::default(),
             number: 0,
             skipping: false,
             ended: false,
@@ -158,7 +182,7 @@ impl Lines {
     /// The next line that is not blank.
     async fn next(&mut self) -> Result<Option<Line>, Refusal> {
         loop {
-            while let Some((text, held)) = self.cut() {
+            while let Some(text) = self.cut() {
                 self.number += 1;
                 if self.number > MAX_LINES {
                     self.number -= 1;
@@ -169,8 +193,9 @@ impl Lines {
                     let text = Err(self.too_long());
                     return Ok(Some(Line { number, text }));
                 }
+                let memory = self.keep(text.len() as u64).await?;
                 if !text.trim_ascii().is_empty() {
-                    let text = Ok((text, held));
+                    let text = Ok((text, memory));
                     return Ok(Some(Line { number, text }));
                 }
             }
@@ -190,7 +215,7 @@ impl Lines {
     }
 
     /// Takes a whole line from the buffer; the last one needs no newline.
-    fn cut(&mut self) -> Option<(Bytes, Held)> {
+    fn cut(&mut self) -> Option<Bytes> {
         let unsearched = &self.buffer[self.searched..];
         let newline = unsearched.iter().position(|byte| *byte == b'\n');
         let length = match newline {
@@ -206,15 +231,20 @@ impl Lines {
         if newline.is_some() {
             self.buffer.advance(1);
         }
-        let whole = self.held.take()?;
-        let (held, rest) = whole.part(text.len() as u64);
-        self.held = Some(rest);
-        Some((text, held))
+        self.pace.restart();
+        Some(text)
+    }
+
+    /// Memory for a line that was cut: its own, and what the buffer had for it.
+    async fn keep(&mut self, bytes: u64) -> Result<Memory, Refusal> {
+        let charged = self.held.part(bytes);
+        self.held.shrink(self.buffer.len() as u64);
+        Ok((self.memory.hold(bytes).await?, charged))
     }
 
     /// Reads more into the buffer.
     async fn fill(&mut self) -> Result<(), Refusal> {
-        let Some(data) = body::next(&mut self.body).await? else {
+        let Some(data) = body::next(&mut self.body, &mut self.pace, &self.budget).await? else {
             self.ended = true;
             return Ok(());
         };
@@ -225,13 +255,7 @@ impl Lines {
         }
         self.buffer.extend_from_slice(&data);
         let size = self.buffer.len() as u64;
-        match &mut self.held {
-            Some(held) if held.has_any() => self.budget.grow(held, size),
-            _ => {
-                self.held = Some(self.budget.hold(size).await?);
-                Ok(())
-            }
-        }
+        self.budget.grow(&mut self.held, size).await
     }
 }
 

@@ -1,138 +1,111 @@
-//! Bodies on their way in: how much of them all together may be in memory, and
-//! how much each.
+//! Bodies on their way in: read within their limits of size, memory and time.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use hyper::body::{Body, Frame, Incoming};
+use tokio::time::{Instant, timeout};
 
 use super::answer::Refusal;
+use super::memory::{Budget, Held};
 
-/// The bytes of all bodies together, unless one alone may have more.
-const TOTAL: u64 = 256 << 20;
-/// Memory is counted in pieces of this size.
-const PIECE: u64 = 4 << 10;
-/// What a body of unknown length holds at first.
-const FIRST: u64 = 64 << 10;
-/// A publisher that sends nothing for this long is given up; nor does one wait
-/// longer for memory.
+/// A publisher that sends nothing for this long is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// A body has this long before its rate is looked at.
+const GRACE: Duration = Duration::from_secs(10);
+/// How often a publisher that sends nothing is looked at.
+const TICK: Duration = Duration::from_secs(5);
+/// The least bytes a second, on average.
+const LEAST: u64 = 1 << 10;
+/// The same while memory for bodies is short: 64 MiB in five minutes.
+const LEAST_WHEN_SHORT: u64 = 256 << 10;
 /// Of a body that is not wanted so much beyond the limit is read all the same:
 /// a publisher that is still sending would not see the answer.
 const DISCARD: u64 = 8 << 20;
 
-/// The memory for bodies. Waiting for it is done with empty hands, so that no
-/// two can wait for each other.
-#[derive(Clone)]
-pub(super) struct Budget {
-    pieces: Arc<Semaphore>,
-    /// The most that one body may have.
-    pub max: u64,
-}
-
-/// Memory that is taken, until it is dropped.
-pub(super) struct Held {
-    permit: OwnedSemaphorePermit,
+/// How fast a body comes.
+pub(super) struct Pace {
+    began: Instant,
+    last: Instant,
     bytes: u64,
 }
 
-impl Budget {
-    /// For bodies of at most `max` bytes each.
-    pub fn new(max: u64) -> Self {
-        // Base64 is a third longer than what it carries.
-        let pieces = TOTAL.max(max.saturating_mul(2)) / PIECE + 1;
-        let pieces = usize::try_from(pieces).unwrap_or(usize::MAX);
+impl Pace {
+    pub fn new() -> Self {
+        let now = Instant::now();
         Self {
-            pieces: Arc::new(Semaphore::new(pieces.min(Semaphore::MAX_PERMITS))),
-            max,
+            began: now,
+            last: now,
+            bytes: 0,
         }
     }
 
-    /// Waits until there is room for so many bytes.
-    pub async fn hold(&self, bytes: u64) -> Result<Held, Refusal> {
-        let pieces = self.pieces.clone();
-        let acquired = timeout(PATIENCE, pieces.acquire_many_owned(count(bytes))).await;
-        match acquired {
-            Ok(Ok(permit)) => Ok(Held { permit, bytes }),
-            _ => Err(busy()),
+    /// Begins anew with the next byte: what came so far holds no memory.
+    pub fn restart(&mut self) {
+        self.bytes = 0;
+    }
+
+    fn take(&mut self, bytes: usize) {
+        self.last = Instant::now();
+        if self.bytes == 0 {
+            self.began = self.last;
         }
+        self.bytes += bytes as u64;
     }
 
-    /// Makes room for `bytes` in all, if there is any now.
-    pub fn grow(&self, held: &mut Held, bytes: u64) -> Result<(), Refusal> {
-        let more = count(bytes).saturating_sub(count(held.bytes));
-        if more > 0 {
-            let pieces = self.pieces.clone();
-            let permit = pieces.try_acquire_many_owned(more).map_err(|_| busy())?;
-            held.permit.merge(permit);
+    /// Why this body is given up, if it is.
+    fn fault(&self, is_short: bool) -> Option<Refusal> {
+        if self.last.elapsed() >= PATIENCE {
+            let reason = format!("nothing of the body came for {PATIENCE:?}");
+            return Some(Refusal::new(StatusCode::REQUEST_TIMEOUT, reason));
         }
-        held.bytes = held.bytes.max(bytes);
-        Ok(())
+        let least = if is_short { LEAST_WHEN_SHORT } else { LEAST };
+        let counted = self.began.elapsed().saturating_sub(GRACE);
+        let is_slow = self.bytes > 0 && self.bytes < least * counted.as_secs();
+        is_slow.then(|| {
+            let reason = format!("the body comes too slowly: less than {least} bytes a second");
+            Refusal::new(StatusCode::REQUEST_TIMEOUT, reason)
+        })
     }
 }
 
-impl Held {
-    /// Parts it: what is for `bytes`, in whole pieces, and the rest.
-    pub fn part(mut self, bytes: u64) -> (Self, Self) {
-        let bytes = bytes.min(self.bytes);
-        let pieces = count(bytes) as usize;
-        let pieces = pieces.min(self.permit.num_permits());
-        let permit = self.permit.split(pieces);
-        let part = permit.expect("no more is parted than there is");
-        let left = self.permit.num_permits() as u64 * PIECE;
-        self.bytes = (self.bytes - bytes).min(left);
-        (
-            Self {
-                permit: part,
-                bytes,
-            },
-            self,
-        )
-    }
-
-    /// Whether it is more than nothing.
-    pub fn has_any(&self) -> bool {
-        self.permit.num_permits() > 0
-    }
-}
-
-fn count(bytes: u64) -> u32 {
-    u32::try_from(bytes.div_ceil(PIECE)).unwrap_or(u32::MAX)
-}
-
-fn busy() -> Refusal {
-    let reason = "too many bytes are on their way in: send again in a moment";
-    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason)
-}
-
-/// Reads the whole body, and holds memory for it.
-pub(super) async fn read(mut body: Incoming, budget: &Budget) -> Result<(Bytes, Held), Refusal> {
+/// Reads the whole body, and takes memory for it as it comes. What announces
+/// too much is not begun where the publisher waits to be told.
+pub(super) async fn read(
+    mut body: Incoming,
+    is_expecting: bool,
+    budget: &Budget,
+) -> Result<(Bytes, Held), Refusal> {
     let announced = body.size_hint().exact();
     if announced.is_some_and(|size| size > budget.max) {
-        return Err(discard(body, budget.max).await);
+        if !is_expecting {
+            discard(body, budget.max.saturating_add(DISCARD)).await;
+        }
+        return Err(Refusal::too_large(budget.max));
     }
-    let mut held = budget.hold(announced.unwrap_or(FIRST)).await?;
+    let (mut held, mut pace) = (Held::default(), Pace::new());
     // One frame is taken as it is; only what comes in several is copied.
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
-    while let Some(data) = next(&mut body).await? {
+    while let Some(data) = next(&mut body, &mut pace, budget).await? {
         if first.is_empty() && rest.is_empty() {
             first = data;
+            budget.grow(&mut held, first.len() as u64).await?;
             continue;
         }
-        let size = (first.len().max(rest.len()) + data.len()) as u64;
-        if size > budget.max {
-            return Err(discard(body, budget.max).await);
+        let size = first.len().max(rest.len()) + data.len();
+        if size as u64 > budget.max {
+            discard(body, budget.max.saturating_add(DISCARD)).await;
+            return Err(Refusal::too_large(budget.max));
         }
-        budget.grow(&mut held, size)?;
+        if size > rest.capacity() {
+            let room = room(size, announced.unwrap_or(budget.max));
+            budget.grow(&mut held, room as u64).await?;
+            rest.reserve(room - rest.len());
+        }
         if rest.is_empty() {
-            let expected = announced.and_then(|size| usize::try_from(size).ok());
-            rest.reserve(expected.unwrap_or_default());
             rest.extend_from_slice(&first);
         }
         rest.extend_from_slice(&data);
@@ -144,30 +117,88 @@ pub(super) async fn read(mut body: Incoming, budget: &Budget) -> Result<(Bytes, 
     }
 }
 
+/// The next size of a buffer that has to hold `size` bytes: twice as much, but
+/// no more than `most`.
+fn room(size: usize, most: u64) -> usize {
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    size.saturating_mul(2).min(most).max(size)
+}
+
 /// The next bytes, which are never none, or the end.
-pub(super) async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Refusal> {
+pub(super) async fn next(
+    body: &mut Incoming,
+    pace: &mut Pace,
+    budget: &Budget,
+) -> Result<Option<Bytes>, Refusal> {
     loop {
-        let frame = timeout(PATIENCE, body.frame()).await.map_err(|_| {
-            let reason = format!("nothing of the body came for {PATIENCE:?}");
-            Refusal::new(StatusCode::REQUEST_TIMEOUT, reason)
-        })?;
+        let Ok(frame) = timeout(TICK, body.frame()).await else {
+            match pace.fault(budget.is_short()) {
+                Some(fault) => return Err(fault),
+                None => continue,
+            }
+        };
         match frame {
             None => return Ok(None),
             Some(Err(_)) => return Err(Refusal::bad_request("the body ended before its end")),
             Some(Ok(frame)) => match frame.into_data() {
-                Ok(data) if !data.is_empty() => return Ok(Some(data)),
+                Ok(data) if !data.is_empty() => {
+                    pace.take(data.len());
+                    let fault = pace.fault(budget.is_short());
+                    return fault.map_or(Ok(Some(data)), Err);
+                }
                 _ => {}
             },
         }
     }
 }
 
-async fn discard(mut body: Incoming, max: u64) -> Refusal {
+/// Reads what is not wanted, up to so many bytes: a publisher that is still
+/// sending sees no answer.
+pub(super) async fn discard(mut body: Incoming, max: u64) {
     let mut read = 0;
-    while read < max.saturating_add(DISCARD)
-        && let Ok(Some(data)) = next(&mut body).await
-    {
-        read += data.len() as u64;
+    let each = |frame: Option<Result<Frame<Bytes>, _>>| {
+        frame?.ok()?.into_data().ok().map(|data| data.len() as u64)
+    };
+    let all = async {
+        while read < max
+            && let Some(more) = each(body.frame().await)
+        {
+            read += more;
+        }
+    };
+    // A publisher that stands still is not waited for.
+    let _ = timeout(PATIENCE, all).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_grow_by_doubling_and_no_further_than_needed() {
+        assert_eq!(room(100, 1_000), 200);
+        assert_eq!(room(600, 1_000), 1_000);
+        assert_eq!(room(1_000, 1_000), 1_000);
     }
-    Refusal::too_large(max)
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_is_too_slow_is_given_up() {
+        let mut pace = Pace::new();
+        let after = async |seconds| tokio::time::advance(Duration::from_secs(seconds)).await;
+        after(9).await;
+        assert_eq!(pace.fault(true), None);
+        pace.take(4 << 20);
+        after(25).await;
+        assert_eq!(pace.fault(true), None, "4 MiB are 16 s of 256 KiB");
+        after(2).await;
+        assert!(pace.fault(true).unwrap().reason.contains("262144"));
+        assert_eq!(pace.fault(false), None);
+        after(3).await;
+        assert!(pace.fault(false).unwrap().reason.contains("30s"));
+        // Lines that come now and then are not slow.
+        pace.restart();
+        after(5).await;
+        pace.take(1);
+        assert_eq!(pace.fault(false), None);
+    }
 }

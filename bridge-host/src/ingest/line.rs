@@ -7,21 +7,15 @@ use bytes::Bytes;
 use mapping::Envelope;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
 
 use super::answer::Refusal;
 use crate::message::{Message, MessageId, MetadataSize, check_topic};
 
 /// What the envelope leaves to us, and what is too much for it to read.
 #[derive(Deserialize)]
-struct Line<'a> {
+struct Line {
     id: Option<String>,
-    #[serde(rename = "content-type")]
-    content_type: Option<String>,
-    #[serde(borrow, default, deserialize_with = "even_null")]
-    data: Option<&'a RawValue>,
-    #[serde(default)]
-    metadata: Counted,
+    metadata: Option<Counted>,
 }
 
 /// Metadata that is counted and not kept.
@@ -42,16 +36,13 @@ impl<'de> Visitor<'de> for Counted {
     }
 
     fn visit_map<M: MapAccess<'de>>(mut self, mut map: M) -> Result<Self, M::Error> {
-        while let Some((key, value)) = map.next_entry::<String, String>()? {
-            self.0.add(&key, &value);
+        while let Some((key, value)) = map.next_entry::<String, Option<String>>()? {
+            if let Some(value) = value {
+                self.0.add(&key, &value);
+            }
         }
         Ok(self)
     }
-}
-
-/// `null` is data like any other JSON.
-fn even_null<'a, D: Deserializer<'a>>(from: D) -> Result<Option<&'a RawValue>, D::Error> {
-    <&RawValue>::deserialize(from).map(Some)
 }
 
 /// Reads one line.
@@ -60,28 +51,15 @@ pub(super) fn read(text: &[u8]) -> Result<(Message, Option<MessageId>), Refusal>
     let line: Line = serde_json::from_slice(text).map_err(fault)?;
     let id = line.id.as_deref().map(MessageId::parse).transpose();
     let id = id.map_err(Refusal::bad_request)?;
-    // An object, an array or a number can only be JSON: no need to say so.
-    let is_json = |data: &&RawValue| !data.get().starts_with('"');
-    line.metadata.0.check().map_err(Refusal::bad_request)?;
-    let read = match line.content_type.is_none() && line.data.as_ref().is_some_and(is_json) {
-        true => mapping::decode(Envelope::Json, [], &with_json_type(text)),
-        false => mapping::decode(Envelope::Json, [], text),
-    };
-    let read = read.map_err(Refusal::bad_request)?;
+    let size = line.metadata.unwrap_or_default().0;
+    size.check().map_err(Refusal::bad_request)?;
+    let read = mapping::decode(Envelope::Json, [], text).map_err(Refusal::bad_request)?;
     check_topic(&read.topic).map_err(Refusal::bad_request)?;
     let mut message = Message::new(read.topic, Bytes::from(read.data));
     message.content_type = read.content_type;
     let metadata = message.set_metadata(read.metadata);
     metadata.map_err(Refusal::bad_request)?;
     Ok((message, id))
-}
-
-/// The same object, its content-type said at its end, so that the columns of
-/// errors stay right. It is known to be an object without one, and to have data.
-fn with_json_type(text: &[u8]) -> Vec<u8> {
-    const TYPE: &[u8] = br#","content-type":"application/json"}"#;
-    let text = text.trim_ascii_end();
-    [text.strip_suffix(b"}").unwrap_or(text), TYPE].concat()
 }
 
 #[cfg(test)]
@@ -116,6 +94,18 @@ mod tests {
             Some("image/png"),
             &[0, 255],
         );
+    }
+
+    #[test]
+    fn null_is_absent() {
+        let line = r#"{"topic":"t","id":null,"content-type":null,"metadata":null,"data_base64":null,"data":{}}"#;
+        check(line, Some("application/json"), b"{}");
+        let line =
+            r#"{"topic":"t","metadata":{"a":null,"b":"c"},"data":null,"data_base64":"eA=="}"#;
+        check(line, None, b"x");
+        let (message, id) = read(line.as_bytes()).unwrap();
+        assert_eq!(message.metadata, [("b".to_owned(), "c".to_owned())]);
+        assert_eq!(id, None);
     }
 
     #[test]

@@ -2,8 +2,11 @@
 //! and the metadata from the headers. What the raw envelope sends is taken
 //! back unchanged.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use http::HeaderMap;
+use http::header::CONNECTION;
 use mapping::Envelope;
 
 use super::answer::Refusal;
@@ -14,20 +17,34 @@ const ID: &str = "webhook-id";
 /// The same, as other APIs have it.
 const KEY: &str = "idempotency-key";
 
-/// Of the publisher's HTTP client and of proxies, not of the message. Those of
-/// the connection itself are left out by the mapping.
-const TRANSPORT: [&str; 10] = [
+/// Of the publisher's HTTP client and of the proxies on the way, not of the
+/// message. Those of the connection itself are left out by the mapping.
+const TRANSPORT: [&str; 19] = [
     "accept",
+    "accept-charset",
     "accept-encoding",
     "accept-language",
     "authorization",
+    "cdn-loop",
     "cookie",
+    "fastly-client-ip",
     "forwarded",
+    "origin",
+    "referer",
+    "true-client-ip",
     "user-agent",
     "via",
-    "x-forwarded-for",
-    "x-forwarded-proto",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-original-forwarded-for",
+    "x-real-ip",
+    "x-scheme",
 ];
+/// The same, by how their names begin.
+const TRANSPORT_PREFIXES: [&str; 4] = ["cf-", "sec-", "x-envoy-", "x-forwarded-"];
+
+/// Headers of which a message has one.
+const SINGLE: [&str; 3] = ["content-type", ID, KEY];
 
 /// The topic that the rest of a path stands for.
 pub(super) fn topic(path: &str) -> Result<String, Refusal> {
@@ -72,16 +89,69 @@ pub(super) fn id(headers: &HeaderMap) -> Result<Option<MessageId>, Refusal> {
 
 /// All but the data.
 pub(super) fn message(topic: String, headers: &HeaderMap, data: Bytes) -> Result<Message, Refusal> {
+    let nominated = nominated(headers);
+    let is_told = |name: &str| {
+        ![ID, KEY].contains(&name)
+            && !TRANSPORT.contains(&name)
+            && !TRANSPORT_PREFIXES.iter().any(|it| name.starts_with(it))
+            && !nominated.iter().any(|it| it.eq_ignore_ascii_case(name))
+    };
     let told = headers
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_bytes()))
-        .filter(|(name, _)| ![ID, KEY].contains(name) && !TRANSPORT.contains(name));
-    let read = mapping::decode(Envelope::Raw, told, &[]).map_err(Refusal::bad_request)?;
+        .filter(|(name, _)| is_told(name));
+    let mut read = mapping::decode(Envelope::Raw, told, &[]).map_err(Refusal::bad_request)?;
+    if headers.keys_len() < headers.len() {
+        one_of_each(headers)?;
+        join(&mut read.metadata);
+    }
     let mut message = Message::new(topic, data);
     message.content_type = read.content_type;
     let metadata = message.set_metadata(read.metadata);
     metadata.map_err(Refusal::bad_request)?;
     Ok(message)
+}
+
+/// The headers that `Connection` nominates: they end with this hop, as RFC 9110
+/// section 7.6.1 has it.
+fn nominated(headers: &HeaderMap) -> Vec<&str> {
+    let values = headers.get_all(CONNECTION).iter();
+    let names = values.filter_map(|value| value.to_str().ok());
+    let names = names.flat_map(|names| names.split(','));
+    names.map(str::trim).collect()
+}
+
+/// Refuses a header that is there twice, with different values, where a message
+/// has one.
+fn one_of_each(headers: &HeaderMap) -> Result<(), Refusal> {
+    for name in SINGLE {
+        let mut values = headers.get_all(name).iter();
+        let first = values.next();
+        if values.any(|value| Some(value) != first) {
+            let reason = format!("this request has more than one `{name}` header: send one");
+            return Err(Refusal::bad_request(reason));
+        }
+    }
+    Ok(())
+}
+
+/// Joins the values of a header that is repeated, as RFC 9110 section 5.3 has
+/// it.
+fn join(metadata: &mut Vec<(String, String)>) {
+    let mut places: HashMap<String, usize> = HashMap::with_capacity(metadata.len());
+    for (key, value) in std::mem::take(metadata) {
+        match places.get(&key) {
+            Some(place) => {
+                let known = &mut metadata[*place].1;
+                known.push_str(", ");
+                known.push_str(&value);
+            }
+            None => {
+                places.insert(key.clone(), metadata.len());
+                metadata.push((key, value));
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -115,5 +185,83 @@ mod tests {
             "{}",
             refusal.reason
         );
+    }
+
+    /// The metadata that a request with these headers makes.
+    fn metadata(pairs: &[(&'static str, &[u8])]) -> Result<Vec<(String, String)>, Refusal> {
+        let headers = pairs.iter().map(|(name, value)| {
+            let value = http::HeaderValue::from_bytes(value).unwrap();
+            (name.parse().unwrap(), value)
+        });
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            let name: http::HeaderName = name;
+            map.append(name, value);
+        }
+        message("t".into(), &map, Bytes::new()).map(|message| message.metadata)
+    }
+
+    #[track_caller]
+    fn check(pairs: &[(&'static str, &str)], expected: &[(&str, &str)]) {
+        let bytes: Vec<_> = pairs
+            .iter()
+            .map(|(name, value)| (*name, value.as_bytes()))
+            .collect();
+        let expected = expected
+            .iter()
+            .map(|(key, value)| ((*key).into(), (*value).into()));
+        assert_eq!(metadata(&bytes), Ok(expected.collect()));
+    }
+
+    #[test]
+    fn repeated_headers_are_joined() {
+        check(
+            &[
+                ("baggage", "a=1"),
+                ("x", "y"),
+                ("baggage", "b=2"),
+                ("tracestate", "v=1"),
+                ("baggage", "c=3, d=4"),
+            ],
+            &[
+                ("baggage", "a=1, b=2, c=3, d=4"),
+                ("x", "y"),
+                ("tracestate", "v=1"),
+            ],
+        );
+        for name in SINGLE {
+            let refusal = metadata(&[(name, b"text/plain"), (name, b"text/html")]).unwrap_err();
+            assert!(refusal.reason.contains(name), "{}", refusal.reason);
+            assert_eq!(
+                metadata(&[(name, b"text/plain"), (name, b"text/plain")]),
+                Ok(Vec::new())
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_of_the_hop_stays_behind() {
+        check(
+            &[
+                ("connection", "keep-alive, X-Once"),
+                ("connection", "x-twice"),
+                ("x-once", "1"),
+                ("x-twice", "2"),
+                ("cf-ray", "3"),
+                ("cdn-loop", "4"),
+                ("x-forwarded-host", "5"),
+                ("x-real-ip", "6"),
+                ("x-request-id", "7"),
+            ],
+            &[("x-request-id", "7")],
+        );
+    }
+
+    #[test]
+    fn values_in_latin_1_are_read() {
+        let found = metadata(&[("city", b"K\xf6ln"), ("town", "Zürich".as_bytes())]);
+        let expected = [("city", "Köln"), ("town", "Zürich")];
+        let expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(found, Ok(expected.to_vec()));
     }
 }

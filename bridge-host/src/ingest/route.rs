@@ -3,18 +3,27 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, EXPECT};
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 
 use super::answer::{Refusal, Reply, accepted};
-use super::batch::Answers;
-use super::body::{self, Budget};
+use super::batch::{Answers, To};
+use super::body;
+use super::memory::Budget;
 use super::publishing::Publishing;
 use super::{Settings, batch, message};
 use crate::admin::Admin;
+use crate::broker::Broker;
 use crate::listener::{Access, Service, not_allowed};
+use crate::message::MessageId;
+
+/// Where many messages are published at once.
+const BATCH: &str = "/batch";
+/// Of a body that nobody wants, so much is read all the same.
+const DISCARD: u64 = 1 << 20;
 
 /// Everything that an answer needs.
 pub(super) struct Intake {
@@ -22,6 +31,12 @@ pub(super) struct Intake {
     admin: Arc<Admin>,
     access: Access,
     budget: Budget,
+}
+
+/// What a request publishes.
+enum Target {
+    Topic(String, Option<MessageId>),
+    Batch,
 }
 
 impl Intake {
@@ -34,41 +49,51 @@ impl Intake {
         }
     }
 
-    async fn publish(&self, topic: String, request: Request<Incoming>) -> Result<Reply, Refusal> {
+    /// What is to be published, and to which broker: all that can be refused
+    /// before the body is read is.
+    fn target(&self, head: &Parts, is_extra: bool) -> Result<(Target, &Arc<dyn Broker>), Refusal> {
+        let path = head.uri.path();
+        let topic = path.strip_prefix("/topics/");
+        if topic.is_none() && path != BATCH {
+            return Err(not_found());
+        }
+        if is_extra {
+            return Err(crowded());
+        }
         let broker = self.publishing.broker()?;
-        let (head, body) = request.into_parts();
+        let Some(topic) = topic else {
+            return Ok((Target::Batch, broker));
+        };
         let id = message::id(&head.headers)?;
-        let (data, _held) = body::read(body, &self.budget).await?;
+        let topic = message::topic(topic)?;
+        self.publishing.route(&topic)?;
+        Ok((Target::Topic(topic, id), broker))
+    }
+
+    async fn publish(
+        &self,
+        topic: String,
+        id: Option<MessageId>,
+        broker: &dyn Broker,
+        head: &Parts,
+        body: Incoming,
+    ) -> Result<Reply, Refusal> {
+        let (data, _held) = body::read(body, expects(head), &self.budget).await?;
         let message = message::message(topic, &head.headers, data)?;
         let published = broker.publish(message, id).await?;
         Ok(accepted(&published))
     }
 
-    fn batch(&self, body: Incoming) -> Result<Reply, Refusal> {
-        let broker = self.publishing.broker()?.clone();
-        let answers = batch::publish(body, broker, self.budget.clone());
+    fn batch(&self, broker: &Arc<dyn Broker>, body: Incoming) -> Reply {
+        let to = To {
+            broker: broker.clone(),
+            publishing: self.publishing.clone(),
+        };
+        let answers = batch::publish(body, to, self.budget.clone());
         let mut reply = Response::new(Either::Right(answers));
         let ndjson = HeaderValue::from_static("application/x-ndjson");
         reply.headers_mut().insert(CONTENT_TYPE, ndjson);
-        Ok(reply)
-    }
-
-    async fn route(&self, request: Request<Incoming>, is_extra: bool) -> Result<Reply, Refusal> {
-        let path = request.uri().path();
-        let topic = path.strip_prefix("/topics/");
-        if topic.is_none() && path != "/batch" {
-            return Err(not_found());
-        }
-        if request.method() != Method::POST {
-            return Ok(not_allowed(path, &[Method::POST]).map(Either::Left));
-        }
-        if is_extra {
-            return Err(crowded());
-        }
-        match topic {
-            Some(topic) => self.publish(message::topic(topic)?, request).await,
-            None => self.batch(request.into_body()),
-        }
+        reply
     }
 }
 
@@ -79,17 +104,42 @@ impl Service for Intake {
     async fn answer(&self, request: Request<Incoming>, is_extra: bool) -> Reply {
         let access = self.access.check(&request);
         let is_probe = matches!(request.uri().path(), "/healthz" | "/readyz");
-        if let (Err(denied), false) = (access, is_probe) {
-            return denied.answer().map(Either::Left);
-        }
-        if let Some(answer) = self.admin.answer(&request, access.is_ok()).await {
+        if (is_probe || access.is_ok())
+            && let Some(answer) = self.admin.answer(&request, access.is_ok()).await
+        {
             return answer.map(Either::Left);
         }
-        match self.route(request, is_extra).await {
-            Ok(reply) => reply,
-            Err(refusal) => refusal.reply(),
+        let (head, body) = request.into_parts();
+        let refused = match access.map(|()| self.target(&head, is_extra)) {
+            Err(denied) => denied.answer().map(Either::Left),
+            Ok(_) if is_wrong_method(&head) => {
+                not_allowed(head.uri.path(), &[Method::POST]).map(Either::Left)
+            }
+            Ok(Err(refusal)) => refusal.reply(),
+            Ok(Ok((Target::Batch, broker))) => return self.batch(broker, body),
+            Ok(Ok((Target::Topic(topic, id), broker))) => {
+                let published = self.publish(topic, id, &**broker, &head, body).await;
+                return published.unwrap_or_else(Refusal::reply);
+            }
+        };
+        // A publisher that is still sending would not see the answer.
+        if !is_extra && !expects(&head) {
+            body::discard(body, DISCARD).await;
         }
+        refused
     }
+}
+
+/// Whether the path is there, and for another method.
+fn is_wrong_method(head: &Parts) -> bool {
+    let path = head.uri.path();
+    head.method != Method::POST && (path == BATCH || path.starts_with("/topics/"))
+}
+
+/// Whether the publisher waits to be told before it sends the body.
+fn expects(head: &Parts) -> bool {
+    let expect = head.headers.get(EXPECT);
+    expect.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 fn crowded() -> Refusal {

@@ -14,9 +14,20 @@ pub struct Settings {
     pub token: Option<Secret>,
     /// The connection that messages are published to.
     pub into: String,
+    /// What becomes of messages that no subscription takes.
+    pub unrouted: Unrouted,
     /// The most data that one message may have, in bytes. The broker's own
     /// limit holds too.
     pub max_body: u64,
+}
+
+/// What becomes of a message that no subscription takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unrouted {
+    /// It is kept like any other: a subscription that is added in time has it.
+    Keep,
+    /// Its publisher is told.
+    Refuse,
 }
 
 impl Default for Settings {
@@ -25,6 +36,7 @@ impl Default for Settings {
             address: (Ipv4Addr::LOCALHOST, 8484).into(),
             token: None,
             into: "embedded".into(),
+            unrouted: Unrouted::Keep,
             max_body: 64 << 20,
         }
     }

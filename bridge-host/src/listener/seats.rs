@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
-use super::heads::Heads;
+use super::heads::{Heads, charge};
 
 /// A request is under way.
 const BUSY: u64 = u64::MAX;
@@ -37,7 +37,9 @@ pub(super) struct Seat {
     /// Milliseconds after the listener's start since when the connection has
     /// no request under way; or [`BUSY`], or [`EVICTED`].
     idle_since: AtomicU64,
-    /// Bytes charged for the head of its request.
+    /// Bytes of the head of its request that were read so far.
+    head: AtomicU64,
+    /// Bytes charged for it.
     charged: AtomicU64,
     evicted: Notify,
 }
@@ -72,6 +74,7 @@ impl Seats {
             number,
             is_extra,
             idle_since: AtomicU64::new(self.now()),
+            head: AtomicU64::new(0),
             charged: AtomicU64::new(0),
             evicted: Notify::new(),
         });
@@ -92,11 +95,12 @@ impl Seats {
         self.left.notify_one();
     }
 
-    /// Charges a connection for a head that has grown. The connection whose
+    /// Notes that so much more of a head was read. The connection whose
     /// unfinished head is the oldest makes room; `false` where there is none.
-    pub(super) fn charge(&self, seat: &Seat, bytes: u64) -> bool {
+    pub(super) fn read(&self, seat: &Seat, bytes: u64) -> bool {
+        let head = seat.head.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let charged = seat.charged.load(Ordering::Relaxed);
-        let more = bytes.saturating_sub(charged);
+        let more = charge(head).saturating_sub(charged);
         while !self.heads.take(more) {
             let holds = |other: &Seat| other.number != seat.number && other.holds();
             let Some(other) = evict(&self.lock(), holds) else {
@@ -113,6 +117,7 @@ impl Seats {
     pub(super) fn rest(&self, seat: &Seat) {
         self.heads
             .give_back(seat.charged.swap(0, Ordering::Relaxed));
+        seat.head.store(0, Ordering::Relaxed);
         seat.idle_since.store(self.now(), Ordering::Release);
     }
 
@@ -179,6 +184,7 @@ fn evict(all: &HashMap<u64, Arc<Seat>>, among: impl Fn(&Seat) -> bool) -> Option
 
 #[cfg(test)]
 mod tests {
+    use super::super::heads::FREE;
     use super::*;
 
     fn is_evicted(seat: &Seat) -> bool {
@@ -208,13 +214,14 @@ mod tests {
     fn the_oldest_unfinished_head_makes_room() {
         let seats = Seats::new(9, 0, 10);
         let (first, second) = (seats.take().unwrap(), seats.take().unwrap());
-        assert!(seats.charge(&first, 6) && seats.charge(&first, 6));
-        assert!(seats.charge(&second, 5) && is_evicted(&first));
+        assert!(seats.read(&first, FREE + 3) && seats.read(&second, FREE + 2));
+        assert!(seats.read(&second, 1) && is_evicted(&first));
         assert!(second.begin());
         let third = seats.take().unwrap();
-        assert!(!seats.charge(&third, 6), "the second has its request");
+        assert!(!seats.read(&third, FREE + 3), "the second has its request");
         seats.rest(&second);
-        assert!(seats.charge(&third, 6) && !is_evicted(&second));
+        assert!(seats.read(&second, FREE), "another request begins anew");
+        assert!(seats.read(&third, 1) && !is_evicted(&second));
         seats.leave(&first);
         seats.leave(&third);
         assert!(seats.heads.take(10));

@@ -11,7 +11,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::heads::charge;
 use super::seats::{Seat, Seats};
 
 /// The most that is read at once: the server's buffer of a connection grows
@@ -25,8 +24,6 @@ pub(super) struct Stream {
     inner: TcpStream,
     seats: Arc<Seats>,
     seat: Arc<Seat>,
-    /// Bytes of the head that is being read.
-    head: u64,
     /// Runs while the other side does not take what it is sent.
     stalled: Option<Pin<Box<Sleep>>>,
 }
@@ -37,21 +34,15 @@ impl Stream {
             inner,
             seats,
             seat,
-            head: 0,
             stalled: None,
         }
     }
 
-    /// Counts what was read. The head of a request ends where its request
-    /// begins: all of it is read by then, and a piece of the body besides.
+    /// Counts what was read of a head. It ends where its request begins: all
+    /// of it is read by then, and a piece of the body besides.
     fn count(&mut self, bytes: usize) -> io::Result<()> {
         self.stalled = None;
-        if !self.seat.is_idle() {
-            self.head = 0;
-            return Ok(());
-        }
-        self.head += bytes as u64;
-        match self.seats.charge(&self.seat, charge(self.head)) {
+        match !self.seat.is_idle() || self.seats.read(&self.seat, bytes as u64) {
             true => Ok(()),
             false => Err(io::Error::new(
                 io::ErrorKind::OutOfMemory,

@@ -123,3 +123,68 @@ async fn health_is_answered_whatever_publishers_do() {
     })
     .await;
 }
+
+/// Heads that do not end, of nearly the largest size.
+#[tokio::test(flavor = "multi_thread")]
+async fn unfinished_heads_are_bounded_together() {
+    let (bridge, endpoint) = bridge("address = \"127.0.0.1:0\"").await;
+    let before = bridge.memory();
+    let head = format!("POST /topics/t HTTP/1.1\r\nx: {}", "x".repeat(900 << 10));
+    let mut open = Vec::new();
+    for _ in 0..300 {
+        let mut stream = TcpStream::connect(bridge.intake)
+            .await
+            .expect("a connection");
+        // The oldest ones are cut off while they send.
+        let _ = stream.write_all(head.as_bytes()).await;
+        open.push(stream);
+    }
+    let grown = bridge.memory().saturating_sub(before) >> 20;
+    assert!(grown < 200, "300 heads of 900 KiB hold {grown} MiB");
+    bridge
+        .accept(
+            "orders.new",
+            &[("x-large", &"x".repeat(200 << 10))],
+            "beside them",
+        )
+        .await;
+    endpoint.wait_for(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_no_subscription_takes_are_counted_or_refused() {
+    let endpoint = Endpoint::accepting().await;
+    let subscription = format!(
+        "[[subscriptions]]\nname = \"all\"\ntopics = [\"orders.>\"]\nto = {:?}\n",
+        endpoint.url("/")
+    );
+    let bridge = Bridge::start(&subscription).await;
+    for topic in ["orders.new", "order.new", "order.new", "other"] {
+        bridge.accept(topic, &[], "x").await;
+    }
+    assert_eq!(get(bridge.intake, "/ledger").await.json()["unrouted"], 3);
+    let log = bridge.log();
+    let warnings = log
+        .iter()
+        .filter(|line| line.contains("no subscription takes"));
+    let warnings: Vec<_> = warnings.collect();
+    let named = |topic: &str| {
+        let topic = format!("{topic:?}");
+        let naming = warnings.iter().filter(|line| line.contains(&topic));
+        naming.count()
+    };
+    assert_eq!(["orders.new", "order.new", "other"].map(named), [0, 1, 1]);
+
+    let bridge = Bridge::start_unrouted("refuse", &subscription).await;
+    bridge.accept("orders.new", &[], "x").await;
+    let refused = bridge.publish("order.new", &[], "x").await;
+    assert_eq!(refused.status, 422, "{refused:?}");
+    let lines =
+        "{\"topic\":\"order.new\",\"data\":\"x\"}\n{\"topic\":\"orders.a\",\"data\":\"x\"}\n";
+    let batch = request(bridge.intake, "POST", "/batch", &[], lines)
+        .await
+        .expect("an answer");
+    let text = String::from_utf8_lossy(&batch.body);
+    assert!(text.contains("422") && text.lines().count() == 2, "{text}");
+    assert_eq!(get(bridge.intake, "/ledger").await.json()["unrouted"], 2);
+}

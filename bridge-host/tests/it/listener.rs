@@ -41,3 +41,62 @@ async fn one_host_and_no_more() {
         assert_eq!(begins, status.to_string(), "{head}: {answer}");
     }
 }
+
+/// A connection that announces so much, and has sent a little of it.
+async fn announce(bridge: &Running, length: usize, head: &str) -> TcpStream {
+    let at = bridge.url().strip_prefix("http://").expect("a URL");
+    let mut stream = TcpStream::connect(at).await.expect("a connection");
+    let head = format!(
+        "POST /topics/t HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n{head}\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.expect("it is sent");
+    stream
+}
+
+#[tokio::test]
+async fn slow_bodies_hold_only_what_they_sent() {
+    let bridge = Running::start().await;
+    let mut slow = Vec::new();
+    for _ in 0..8 {
+        let mut stream = announce(&bridge, 64 << 20, "").await;
+        stream.write_all(&[0; 1 << 10]).await.expect("it is sent");
+        slow.push(stream);
+    }
+    for size in [1, 16 << 20] {
+        let post = bridge.post("/topics/t").send(vec![7; size]);
+        let reply = tokio::time::timeout(Duration::from_secs(20), post).await;
+        assert_eq!(reply.expect("an answer").status, 202);
+    }
+}
+
+/// Bodies that arrived in part hold all the memory there is: small messages do
+/// not need it.
+#[tokio::test]
+async fn small_messages_are_taken_whatever_large_ones_hold() {
+    let bridge = Running::start().await;
+    let mut large = Vec::new();
+    for _ in 0..4 {
+        let mut stream = announce(&bridge, 64 << 20, "").await;
+        stream.write_all(&vec![0; 63 << 20]).await.ok();
+        large.push(stream);
+    }
+    let lines = "{\"topic\":\"t\",\"data\":\"x\"}\n".repeat(3_000);
+    for (path, body) in [("/topics/t", "x".repeat(60 << 10)), ("/batch", lines)] {
+        let post = bridge.post(path).send(body);
+        let reply = tokio::time::timeout(Duration::from_secs(20), post).await;
+        let reply = reply.expect("an answer");
+        assert!(reply.status.is_success(), "{reply:?}");
+        let refused = reply.lines().into_iter().find(|line| line["id"].is_null());
+        assert_eq!(refused, None);
+    }
+}
+
+#[tokio::test]
+async fn who_waits_to_be_told_is_told_at_once() {
+    let bridge = Running::start().await;
+    let mut stream = announce(&bridge, 65 << 20, "expect: 100-continue\r\n").await;
+    let mut answer = vec![0; 12];
+    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_exact(&mut answer));
+    read.await.expect("in time").expect("an answer");
+    assert_eq!(answer, b"HTTP/1.1 413");
+}

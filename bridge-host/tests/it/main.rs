@@ -19,6 +19,7 @@ mod draft;
 mod embedded;
 mod endpoint_limits;
 mod examples;
+mod fidelity;
 mod forward;
 mod guests_of_others;
 mod handlers;

@@ -59,6 +59,12 @@ impl Bridge {
         Self::start_as(&format!(", into = {connection:?}"), "", config).await
     }
 
+    /// As [`Bridge::start`], with an intake that does this to messages which no
+    /// subscription takes.
+    pub async fn start_unrouted(what: &str, config: &str) -> Self {
+        Self::start_as(&format!(", unrouted = {what:?}"), "", config).await
+    }
+
     async fn start_as(intake: &str, top: &str, config: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let config = format!(

@@ -74,7 +74,7 @@ impl Running {
         admin.opened(Books, || None);
         admin.set_phase(Phase::Running);
         let publishing = Arc::new(Publishing::default());
-        publishing.open(broker);
+        publishing.open(broker, None);
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(ingest::serve(
             listener,
@@ -120,8 +120,18 @@ impl Running {
 
     /// Returns when the listener has ended.
     pub fn stop(self) -> impl Future<Output = ()> {
-        self.stop.send(()).unwrap();
-        async move { self.served.await.unwrap() }
+        let Self {
+            served,
+            stop,
+            _folder,
+            ..
+        } = self;
+        stop.send(()).unwrap();
+        async move {
+            served.await.unwrap();
+            // What is under way is still written to it.
+            drop(_folder);
+        }
     }
 }
 
@@ -204,7 +214,7 @@ impl Post {
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
         let value = HeaderValue::from_bytes(value.as_ref()).unwrap();
-        self.request.headers_mut().insert(name, value);
+        self.request.headers_mut().append(name, value);
         self
     }
 
