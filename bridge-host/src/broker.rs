@@ -7,6 +7,7 @@ mod chances;
 pub mod embedded;
 mod letter_topic;
 mod letters;
+mod letters_elsewhere;
 pub mod nats;
 mod open;
 mod request;
@@ -16,7 +17,8 @@ pub use both::Both;
 pub use capabilities::Capabilities;
 pub use chances::Chances;
 pub use letter_topic::LetterTopic;
-pub use letters::{DeadLetter, DeadLetters, GivenUp, KeptDeadLetter, Turn, Waiting, Which};
+pub use letters::{DeadLetter, DeadLetters, GivenUp, KeptDeadLetter, Parked, Turn, Waiting, Which};
+pub use letters_elsewhere::LettersElsewhere;
 pub use open::{Connection, OpenError, Opened};
 pub use request::{Asker, Reply, ReplyTo, Request};
 pub use start::Start;
@@ -122,6 +124,13 @@ pub trait Subscription: Send {
     /// Waits for the next message. Cancel-safe; not calling it is the
     /// back-pressure.
     async fn next(&mut self) -> Result<Incoming, BrokerError>;
+
+    /// The same, but none that was attempted before: those wait until
+    /// [`Subscription::next`] is called. A broker that cannot tell them apart
+    /// gives any.
+    async fn next_fresh(&mut self) -> Result<Incoming, BrokerError> {
+        self.next().await
+    }
 }
 
 /// The right to say what became of one message. Dropped unsettled, it means
@@ -141,6 +150,13 @@ pub trait Receipt: Send {
         Err(BrokerError::Refused(
             "this broker keeps no dead letters".into(),
         ))
+    }
+
+    /// Whether so many messages wait for their retry at the broker that one more
+    /// would take room from new ones: it is better parked elsewhere
+    /// ([`DeadLetters::park`]).
+    fn is_crowded(&self) -> bool {
+        false
     }
 
     /// A newer receipt for the same message has its place: nothing is said of

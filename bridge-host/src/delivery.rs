@@ -16,6 +16,7 @@ mod log;
 mod order;
 mod policy;
 mod replies;
+mod retry_lane;
 mod run;
 mod settle;
 mod sign;

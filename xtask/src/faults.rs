@@ -1,5 +1,6 @@
 //! `cargo xtask faults`: the tests of faults on JetStream, with what comes back
-//! away for as long as in an outage. The tests are in bridge-host/tests.
+//! away for as long as in an outage, and of 20,000 messages that fail beside
+//! healthy ones on each broker. The tests are in bridge-host/tests.
 
 use std::path::Path;
 
@@ -12,12 +13,13 @@ pub fn run(root: &Path) -> Result {
     guests::build(root, &packages)?;
     tools::nats_servers(root)?;
     say(
-        "faults on JetStream: a server that is silent for a minute, an endpoint that is down for 30 s, a power cut, …",
+        "faults on JetStream: a server that is silent for a minute, an endpoint that is down for 30 s, a power cut, …; \
+         20,000 messages that fail beside healthy ones on each broker",
     );
     let mut test = workspace::cargo(root);
     test.env("FAULTS", "long").arg("test");
     workspace::native(&mut test, &packages);
-    test.args(["--test", "it", "--", "brokers::faults", "brokers::power"])
+    test.args(["--test", "it", "--", "brokers::faults", "brokers::power", "brokers::beside"])
         .args(["--include-ignored", "--nocapture", "--test-threads=1"]);
     workspace::run(&mut test)
 }

@@ -23,19 +23,35 @@ impl Both {
     }
 }
 
+impl Both {
+    /// Who is asked first this time, and who second.
+    fn turns(&mut self) -> (&mut dyn Subscription, &mut dyn Subscription) {
+        self.turn = (self.turn + 1) % TURNS;
+        match self.turn {
+            0 => (&mut *self.few, &mut *self.most),
+            _ => (&mut *self.most, &mut *self.few),
+        }
+    }
+}
+
 #[async_trait]
 impl Subscription for Both {
     async fn next(&mut self) -> Result<Incoming, BrokerError> {
-        self.turn = (self.turn + 1) % TURNS;
-        let (first, second) = match self.turn {
-            0 => (&mut self.few, &mut self.most),
-            _ => (&mut self.most, &mut self.few),
-        };
+        let (first, second) = self.turns();
         // Whichever is not chosen is dropped, which loses nothing.
         tokio::select! {
             biased;
             incoming = first.next() => incoming,
             incoming = second.next() => incoming,
+        }
+    }
+
+    async fn next_fresh(&mut self) -> Result<Incoming, BrokerError> {
+        let (first, second) = self.turns();
+        tokio::select! {
+            biased;
+            incoming = first.next_fresh() => incoming,
+            incoming = second.next_fresh() => incoming,
         }
     }
 }

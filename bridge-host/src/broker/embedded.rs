@@ -46,12 +46,12 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use super::{
-    Broker, BrokerError, Capabilities, Confirmation, DeadLetters, GivenUp, Start, SubscribeSpec,
-    Subscription, Turn, Waiting,
+    Broker, BrokerError, Capabilities, Confirmation, DeadLetters, GivenUp, Parked, Start,
+    SubscribeSpec, Subscription, Turn, Waiting,
 };
 use crate::message::{Message, MessageId};
 use join::Join;
-use keep::Keep;
+use keep::{Keep, What};
 use publish::{Checked, Limits, Publish};
 use queue::Command;
 use shared::Shared;
@@ -186,6 +186,12 @@ impl Embedded {
         Ok(Box::new(Member::new(shared, membership)))
     }
 
+    async fn keep_other(&self, what: What, checked: Checked) -> Result<(), BrokerError> {
+        let (reply, answer) = oneshot::channel();
+        let keep = Keep::new(what, checked, reply);
+        self.ask(Command::Keep(Box::new(keep)), answer).await
+    }
+
     async fn ask<T>(
         &self,
         command: Command,
@@ -247,9 +253,13 @@ impl DeadLetters for Embedded {
     async fn keep(&self, given_up: GivenUp) -> Result<(), BrokerError> {
         self.shared.check_intake()?;
         let checked = Checked::of_another(&given_up.message)?;
-        let (reply, answer) = oneshot::channel();
-        let keep = Keep::new(given_up, checked, reply);
-        self.ask(Command::Keep(Box::new(keep)), answer).await
+        self.keep_other(What::Letter(given_up), checked).await
+    }
+
+    async fn park(&self, parked: Parked) -> Result<(), BrokerError> {
+        self.shared.check()?;
+        let checked = Checked::of_another(&parked.message)?;
+        self.keep_other(What::Parked(parked), checked).await
     }
 
     async fn turn(&self, waiting: Waiting) -> Result<Turn, BrokerError> {

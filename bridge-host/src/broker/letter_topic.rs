@@ -7,7 +7,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 
-use super::{Broker, BrokerError, DeadLetter, DeadLetters, GivenUp, KeptDeadLetter, Turn, Waiting};
+use super::{
+    Broker, BrokerError, DeadLetter, DeadLetters, GivenUp, KeptDeadLetter, Parked, Turn, Waiting,
+};
 use crate::message::{Message, MessageId, MetadataSize};
 
 /// What all metadata about a dead letter begins with.
@@ -78,6 +80,11 @@ impl DeadLetters for LetterTopic {
     /// Letters on a topic hold back nothing.
     async fn turn(&self, waiting: Waiting) -> Result<Turn, BrokerError> {
         self.others.turn(waiting).await
+    }
+
+    /// A topic holds no message back.
+    async fn park(&self, parked: Parked) -> Result<(), BrokerError> {
+        self.others.park(parked).await
     }
 }
 

@@ -2,7 +2,7 @@
 //! who keeps it. Where they are kept is `embedded` and `letter_topic`.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 
@@ -35,6 +35,32 @@ pub trait DeadLetters: Send + Sync {
     /// Whether it is this message's turn. One whose turn comes later is kept
     /// when this returns, and is delivered from here once it may go.
     async fn turn(&self, waiting: Waiting) -> Result<Turn, BrokerError>;
+
+    /// Parks a message that waits for its retry, and delivers it from here when
+    /// that is due. Returns once it is durable; one that is here already stays
+    /// as it is.
+    async fn park(&self, _parked: Parked) -> Result<(), BrokerError> {
+        Err(BrokerError::Refused("no messages are parked here".into()))
+    }
+}
+
+/// A message that waits for its retry, away from its broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parked {
+    /// The subscription that delivers it.
+    pub subscription: String,
+    /// The message as it was given.
+    pub message: Arc<Message>,
+    /// Its id.
+    pub id: MessageId,
+    /// When the broker took it.
+    pub published: SystemTime,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// The time since the first of them.
+    pub tried_for: Duration,
+    /// The wait before the next.
+    pub after: Duration,
 }
 
 /// A message whose key may be blocked.

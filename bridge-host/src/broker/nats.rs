@@ -27,6 +27,7 @@ mod repeated;
 mod request;
 mod rescue;
 mod session;
+mod retry_room;
 mod settings;
 mod silence;
 mod slots;

@@ -71,7 +71,7 @@ async fn deliver_one(incoming: Incoming, in_flight: InFlight) -> InFlight {
         published,
         attempt,
     };
-    let keepsake = Keepsake::of(&message, published, &*receipt);
+    let keepsake = Keepsake::of(&message, published, tried, &*receipt);
     let call = Call {
         message,
         id,

@@ -21,6 +21,8 @@ pub(super) struct InFlight {
     goes_on: bool,
     /// A probe of which the gate was not told yet.
     probe: AtomicBool,
+    /// It holds a permit of the retries' share.
+    retry: bool,
     settled: bool,
 }
 
@@ -33,8 +35,24 @@ impl InFlight {
             engine: engine.clone(),
             goes_on: false,
             probe: AtomicBool::new(pass.is_probe()),
+            retry: false,
             settled: false,
         }
+    }
+
+    /// The same for this message, which may be a retry.
+    pub(super) fn of(
+        engine: &Arc<Engine>,
+        incoming: &Incoming,
+        place: Place<'_>,
+        pass: Pass,
+    ) -> Self {
+        let mut in_flight = Self::new(engine, place, pass);
+        in_flight.retry = engine.retries.takes(incoming);
+        if in_flight.retry {
+            engine.retries.begin();
+        }
+        in_flight
     }
 
     /// What it is in flight in.
@@ -49,6 +67,9 @@ impl InFlight {
         self.probe.store(false, Relaxed);
         self.engine.gate.told(probe, &sign);
         self.engine.limit.told(&sign, begun);
+        if self.retry {
+            self.engine.retries.told(&outcome.result);
+        }
     }
 
     /// Of this attempt nothing remains to be done.
@@ -71,6 +92,9 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         if *self.probe.get_mut() {
             self.engine.gate.given_up();
+        }
+        if self.retry {
+            self.engine.retries.end();
         }
         self.engine.delivery.stats.ended(self.settled);
         if !self.goes_on {

@@ -106,7 +106,7 @@ impl Worker {
             let (settlement, place) = self.attempt(&mut head, tried, place).await;
             let wait = match settlement {
                 Settlement::Retry(wait) => wait,
-                last => match self.settle(head, place, last).await {
+                last => match self.settle(head, tried, place, last).await {
                     Ok(end) => return end,
                     Err(again) => {
                         head = *again;
@@ -173,13 +173,14 @@ impl Worker {
     async fn settle(
         &mut self,
         head: Incoming,
+        tried: Tried,
         place: InFlight,
         settlement: Settlement,
     ) -> Result<End, Box<Incoming>> {
         let engine = self.engine.clone();
         let story = story(&engine, &head);
         let settlement = self.blocking(&head, settlement);
-        let mut keepsake = Keepsake::of(&head.message, head.published, &*head.receipt);
+        let mut keepsake = Keepsake::of(&head.message, head.published, tried, &*head.receipt);
         let dead_letters = &*engine.delivery.dead_letters;
         let mut receipt = head.receipt;
         loop {

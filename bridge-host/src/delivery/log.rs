@@ -81,6 +81,11 @@ impl Story<'_> {
         tell!(warn, self, verdict = "dead letter", reason);
     }
 
+    /// It could not be parked in the local store.
+    pub(super) fn not_parked(&self, error: &BrokerError) {
+        tell!(warn, self, %error, "the local store did not take it: it waits for its retry at its broker");
+    }
+
     /// It waits behind a dead letter of its key.
     pub(super) fn waits(&self) {
         tell!(debug, self, "it waits behind a dead letter of its key");

@@ -16,6 +16,7 @@ use super::in_flight::InFlight;
 use super::jitter::Jitter;
 use super::lanes::{Lanes, Way};
 use super::limit::{Limit, Place};
+use super::retry_lane::RetryLane;
 use super::source::Source;
 use super::stats::Flow;
 use super::tasks::Tasks;
@@ -39,6 +40,7 @@ pub(super) struct Engine {
     /// Where messages have an order by key.
     lanes: Option<Lanes>,
     pub(super) blocked: Blocked,
+    pub(super) retries: RetryLane,
     source: Source,
     /// The broker is asked for messages, or would be if more could be held.
     asking: AtomicBool,
@@ -62,6 +64,7 @@ impl Engine {
             gate: delivery.gate.clone(),
             lanes: policy.order.as_ref().map(|order| Lanes::new(&order.by)),
             blocked: Blocked::new(policy.order.as_ref(), &delivery.blocked_keys),
+            retries: RetryLane::new(policy),
             source: Source::default(),
             asking: AtomicBool::new(false),
             draining: watch::Sender::new(false),
@@ -115,9 +118,11 @@ impl Engine {
             if !self.gate.is_open() {
                 continue;
             }
+            let only_fresh = self.retries.is_full(&self.limit);
             let next = tokio::select! {
                 biased;
-                next = self.asking(self.source.next()) => next,
+                next = self.asking(self.source.next(only_fresh)) => next,
+                () = self.retries.freed(), if only_fresh => continue,
                 // Its place, idle here, has a use elsewhere, or the gate shut.
                 () = self.limit.wanted() => continue,
             };
@@ -176,7 +181,7 @@ impl Engine {
     }
 
     fn spawn(self: &Arc<Self>, incoming: Incoming, place: Place<'_>, pass: Pass) -> JoinHandle<()> {
-        let in_flight = InFlight::new(self, place, pass);
+        let in_flight = InFlight::of(self, &incoming, place, pass);
         self.delivery
             .workers
             .spawn(attempt::deliver(incoming, in_flight))
@@ -190,8 +195,9 @@ impl Engine {
             return None;
         }
         let pass = self.gate.free()?;
-        let incoming = self.source.take()?;
-        Some((incoming, InFlight::new(self, place, pass)))
+        let incoming = self.source.take(self.retries.is_full(&self.limit))?;
+        let in_flight = InFlight::of(self, &incoming, place, pass);
+        Some((incoming, in_flight))
     }
 
     /// Passes the gate, which may have shut while the message came.

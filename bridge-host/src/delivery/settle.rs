@@ -1,13 +1,15 @@
 //! From a settlement to a settled receipt, also where the broker fails. What
 //! cannot be settled is given back: delivered again, never lost.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::sleep;
 
 use super::log::Story;
-use crate::broker::{BrokerError, DeadLetters, GivenUp, Receipt, Settlement};
+use super::tried::Tried;
+use crate::broker::{BrokerError, DeadLetters, GivenUp, Parked, Receipt, Settlement};
 use crate::message::Message;
 
 /// The pauses after each failure. Their sum is well within a lease. The place
@@ -27,6 +29,7 @@ const HOLD: Duration = Duration::from_secs(5);
 pub(super) struct Keepsake {
     message: Arc<Message>,
     published: SystemTime,
+    tried: Tried,
 }
 
 impl Keepsake {
@@ -34,13 +37,42 @@ impl Keepsake {
     pub(super) fn of(
         message: &Arc<Message>,
         published: SystemTime,
+        tried: Tried,
         receipt: &dyn Receipt,
     ) -> Option<Self> {
         let keeps = receipt.capabilities().dead_letters;
         (!keeps).then(|| Self {
             message: message.clone(),
             published,
+            tried,
         })
+    }
+
+    /// Has the message wait for its retry in the local store. Where that fails,
+    /// it waits at its broker, however crowded that is.
+    async fn park(
+        self,
+        after: Duration,
+        dead_letters: &dyn DeadLetters,
+        story: &Story<'_>,
+    ) -> Settlement {
+        let attempts = self.tried.until(story.attempt);
+        let parked = Parked {
+            subscription: story.subscription.to_owned(),
+            message: self.message,
+            id: story.id.clone(),
+            published: self.published,
+            attempts: attempts.made,
+            tried_for: attempts.over,
+            after,
+        };
+        match dead_letters.park(parked).await {
+            Ok(()) => Settlement::Moved,
+            Err(error) => {
+                story.not_parked(&error);
+                Settlement::Retry(after)
+            }
+        }
     }
 }
 
@@ -53,21 +85,29 @@ pub(super) async fn settle(
     dead_letters: &dyn DeadLetters,
     story: &Story<'_>,
 ) -> bool {
-    if let (Settlement::DeadLetter(letter), Some(keepsake)) = (settlement, keepsake) {
-        let given_up = GivenUp {
-            subscription: story.subscription.to_owned(),
-            message: keepsake.message,
-            id: story.id.clone(),
-            published: keepsake.published,
-            letter: letter.clone(),
-        };
-        if let Err(error) = dead_letters.keep(given_up).await {
-            story.not_kept(&error);
-            // The broker delivers it again, once the receipt is dropped.
-            sleep(HOLD).await;
-            return false;
+    let mut settlement = Cow::Borrowed(settlement);
+    match (&*settlement, keepsake) {
+        (Settlement::DeadLetter(letter), Some(keepsake)) => {
+            let given_up = GivenUp {
+                subscription: story.subscription.to_owned(),
+                message: keepsake.message,
+                id: story.id.clone(),
+                published: keepsake.published,
+                letter: letter.clone(),
+            };
+            if let Err(error) = dead_letters.keep(given_up).await {
+                story.not_kept(&error);
+                // The broker delivers it again, once the receipt is dropped.
+                sleep(HOLD).await;
+                return false;
+            }
         }
+        (Settlement::Retry(after), Some(keepsake)) if receipt.is_crowded() => {
+            settlement = Cow::Owned(keepsake.park(*after, dead_letters, story).await);
+        }
+        _ => {}
     }
+    let settlement = &*settlement;
     let mut receipt = receipt;
     for pause in PAUSES {
         let Err(failed) = receipt.settle(settlement.clone()).await else {

@@ -18,6 +18,15 @@ struct Open {
     rests: bool,
 }
 
+impl Open {
+    async fn next(&mut self, only_fresh: bool) -> Result<Incoming, BrokerError> {
+        match only_fresh {
+            true => self.subscription.next_fresh().await,
+            false => self.subscription.next().await,
+        }
+    }
+}
+
 impl Source {
     pub(super) async fn open(&self, subscription: Box<dyn Subscription>) {
         *self.0.lock().await = Some(Open {
@@ -27,8 +36,9 @@ impl Source {
         });
     }
 
-    /// Waits for the next message; once it is closed, for ever.
-    pub(super) async fn next(&self) -> Result<Incoming, BrokerError> {
+    /// Waits for the next message, or for the next that was not attempted
+    /// before; once it is closed, for ever.
+    pub(super) async fn next(&self, only_fresh: bool) -> Result<Incoming, BrokerError> {
         let mut source = self.0.lock().await;
         let Some(open) = &mut *source else {
             return std::future::pending().await;
@@ -36,18 +46,18 @@ impl Source {
         open.rests = false;
         let next = match open.failed.take() {
             Some(error) => Err(error),
-            None => open.subscription.next().await,
+            None => open.next(only_fresh).await,
         };
         open.rests = next.is_err();
         next
     }
 
     /// A message that is here already, unless someone waits for it.
-    pub(super) fn take(&self) -> Option<Incoming> {
+    pub(super) fn take(&self, only_fresh: bool) -> Option<Incoming> {
         let mut source = self.0.try_lock().ok()?;
         let open = source.as_mut();
         let open = open.filter(|open| open.failed.is_none() && !open.rests)?;
-        match open.subscription.next().now_or_never()? {
+        match open.next(only_fresh).now_or_never()? {
             Ok(incoming) => Some(incoming),
             Err(error) => {
                 open.failed = Some(error);
@@ -96,35 +106,35 @@ mod tests {
     #[tokio::test]
     async fn a_failure_is_for_the_one_who_waits() {
         let (source, _) = open(1).await;
-        assert!(source.take().is_none());
-        assert!(source.take().is_none());
-        assert_eq!(source.next().await.err(), Some(BrokerError::Timeout));
-        assert!(source.next().now_or_never().is_none());
+        assert!(source.take(false).is_none());
+        assert!(source.take(false).is_none());
+        assert_eq!(source.next(false).await.err(), Some(BrokerError::Timeout));
+        assert!(source.next(false).now_or_never().is_none());
     }
 
     #[tokio::test]
     async fn nobody_asks_before_the_one_who_was_told() {
         let (source, left) = open(2).await;
-        assert_eq!(source.next().await.err(), Some(BrokerError::Timeout));
-        assert!(source.take().is_none());
+        assert_eq!(source.next(false).await.err(), Some(BrokerError::Timeout));
+        assert!(source.take(false).is_none());
         assert_eq!(left.load(Relaxed), 1);
-        assert_eq!(source.next().await.err(), Some(BrokerError::Timeout));
+        assert_eq!(source.next(false).await.err(), Some(BrokerError::Timeout));
     }
 
     #[tokio::test]
     async fn nothing_is_taken_from_the_one_who_waits() {
         let (source, _) = open(1).await;
         let waiting = source.0.lock().await;
-        assert!(source.take().is_none());
+        assert!(source.take(false).is_none());
         drop(waiting);
-        assert_eq!(source.next().await.err(), Some(BrokerError::Timeout));
+        assert_eq!(source.next(false).await.err(), Some(BrokerError::Timeout));
     }
 
     #[tokio::test]
     async fn closed_it_gives_nothing() {
         let (source, _) = open(1).await;
         source.close().await;
-        assert!(source.take().is_none());
-        assert!(source.next().now_or_never().is_none());
+        assert!(source.take(false).is_none());
+        assert!(source.next(false).now_or_never().is_none());
     }
 }

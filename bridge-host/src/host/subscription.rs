@@ -9,7 +9,8 @@ use super::known_topics::KnownTopics;
 use super::load::{Load, asked_for};
 use super::threads::Threads;
 use crate::broker::{
-    self, Both, Broker, BrokerError, DeadLetters, LetterTopic, Opened, SubscribeSpec,
+    self, Both, Broker, BrokerError, DeadLetters, LetterTopic, LettersElsewhere, Opened,
+    SubscribeSpec,
 };
 use crate::config::Subscription;
 use crate::delivery::{Delivery, Gate, Policy, Stats, Workers};
@@ -132,7 +133,10 @@ impl<'a> Common<'a> {
             return Ok(source);
         }
         let store = self.brokers.store();
-        let replays = store.subscribe_to_replays(name, ordered).await?;
+        let mut replays = store.subscribe_to_replays(name, ordered).await?;
+        if self.subscription.dead_letters.is_some() {
+            replays = Box::new(LettersElsewhere::new(replays));
+        }
         Ok(Box::new(Both::new(source, replays)))
     }
 

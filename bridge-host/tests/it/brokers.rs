@@ -2,6 +2,7 @@
 //! Another broker is one more file that says how to start it, and one line
 //! below. What a broker cannot do, it declares; the tests hold it to that.
 
+mod beside;
 mod cases;
 mod consumers;
 mod core;

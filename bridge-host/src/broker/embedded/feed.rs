@@ -34,8 +34,13 @@ pub(super) struct Feed {
 struct State {
     ordered: bool,
     members: usize,
+    /// In order everything, else what was not parked before.
     ready: VecDeque<Row>,
+    /// Retries that are due, without order.
+    retries: VecDeque<Row>,
     ready_bytes: u64,
+    /// Where there is both, they take turns: a retry was given last.
+    gave_retry: bool,
     /// Read ahead, given, or settled but not yet on the disk.
     out: HashSet<i64>,
     /// Those of `out` that came back, to be read again.
@@ -74,12 +79,12 @@ impl Feed {
     }
 
     /// The next message, and what to read meanwhile.
-    pub(super) fn step(&self, now: i64) -> Result<Step, BrokerError> {
+    pub(super) fn step(&self, now: i64, only_fresh: bool) -> Result<Step, BrokerError> {
         let mut state = lock(&self.state);
         if let Some(failure) = state.failure.take() {
             return Err(failure);
         }
-        let row = state.give(now);
+        let row = state.give(now, only_fresh);
         Ok(Step {
             fetch: state.plan(now),
             wait: state.wait(now),
@@ -218,30 +223,40 @@ impl State {
         };
     }
 
-    fn give(&mut self, now: i64) -> Option<Row> {
-        let front = self.ready.front()?;
-        let its_turn = self.in_flight == 0 && self.wanted.is_empty() && front.due <= now;
-        if self.settling >= MAX_SETTLING || (self.ordered && !its_turn) {
+    fn give(&mut self, now: i64, only_fresh: bool) -> Option<Row> {
+        let waits = |row: &Row| {
+            let its_turn = self.in_flight == 0 && self.wanted.is_empty() && row.due <= now;
+            self.ordered && !its_turn
+        };
+        if self.settling >= MAX_SETTLING || self.ready.front().is_some_and(waits) {
             return None;
         }
-        let row = self.ready.pop_front()?;
+        let retry = !self.retries.is_empty() && !only_fresh;
+        let row = match retry && (self.ready.is_empty() || !self.gave_retry) {
+            true => self.retries.pop_front()?,
+            false => self.ready.pop_front()?,
+        };
+        self.gave_retry = retry && !self.gave_retry;
         self.ready_bytes -= row.weight;
         self.in_flight += 1;
         Some(row)
     }
 
     fn plan(&mut self, now: i64) -> Option<Plan> {
+        let low = |rows: &VecDeque<Row>| {
+            rows.len() < AHEAD_COUNT / 2 && self.ready_bytes < AHEAD_BYTES / 2
+        };
         let due = !self.ordered && self.next_due.is_some_and(|due| due <= now);
-        let something = self.fresh || due || !self.wanted.is_empty();
-        let low = self.ready.len() < AHEAD_COUNT / 2 && self.ready_bytes < AHEAD_BYTES / 2;
+        let due = due && low(&self.retries);
         // In order, the one that came back is read before all others.
-        let room = low || (self.ordered && !self.wanted.is_empty());
-        if self.fetching || !something || !room {
+        let wanted = !self.wanted.is_empty() && (self.ordered || low(&self.ready));
+        let fresh = self.fresh && low(&self.ready) || wanted;
+        if self.fetching || !(due || fresh) {
             return None;
         }
         self.fetching = true;
-        self.fresh = false;
-        self.next_due = None;
+        self.fresh &= !fresh;
+        self.next_due.take_if(|_| due);
         Some(Plan {
             epoch: self.epoch,
             ordered: self.ordered,
@@ -249,7 +264,14 @@ impl State {
             now,
             wanted: self.wanted.iter().copied().take(AHEAD_COUNT).collect(),
             out: self.out.clone(),
-            count: (AHEAD_COUNT.saturating_sub(self.ready.len())).max(1),
+            due: match due {
+                true => AHEAD_COUNT - self.retries.len(),
+                false => 0,
+            },
+            fresh: match fresh {
+                true => AHEAD_COUNT.saturating_sub(self.ready.len()).max(1),
+                false => 0,
+            },
             bytes: AHEAD_BYTES.saturating_sub(self.ready_bytes),
         })
     }
@@ -284,12 +306,12 @@ impl State {
         for row in fetched.wanted.into_iter().rev() {
             self.wanted.remove(&row.seq);
             self.ready_bytes += row.weight;
-            self.ready.push_front(row);
+            self.lane(&row).push_front(row);
         }
         for row in fetched.rows {
             self.out.insert(row.seq);
             self.ready_bytes += row.weight;
-            self.ready.push_back(row);
+            self.lane(&row).push_back(row);
         }
         self.cursor = fetched.cursor;
         self.fresh |= fetched.more;
@@ -302,9 +324,17 @@ impl State {
         fetched.unreadable
     }
 
+    /// Where a row waits to be given.
+    fn lane(&mut self, row: &Row) -> &mut VecDeque<Row> {
+        match row.due > 0 && !self.ordered {
+            true => &mut self.retries,
+            false => &mut self.ready,
+        }
+    }
+
     /// Forgets what was read ahead, and reads from the start again.
     fn rewind(&mut self) {
-        for row in self.ready.drain(..) {
+        for row in self.ready.drain(..).chain(self.retries.drain(..)) {
             self.out.remove(&row.seq);
         }
         self.ready_bytes = 0;

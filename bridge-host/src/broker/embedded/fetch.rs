@@ -1,6 +1,5 @@
 //! Reads a batch for a feed, on one of the read connections: first what came back,
-//! then retries that are due (at most half, so that fresh messages never wait
-//! behind them), then fresh ones.
+//! then retries that are due, then fresh messages, so many of each.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -50,7 +49,10 @@ pub(super) struct Plan {
     /// Taken before reading began: what leaves it later was committed later,
     /// and may be read here as it was before.
     pub(super) out: HashSet<i64>,
-    pub(super) count: usize,
+    /// How many retries that are due.
+    pub(super) due: usize,
+    /// How many others, or in order of all.
+    pub(super) fresh: usize,
     pub(super) bytes: u64,
 }
 
@@ -77,7 +79,7 @@ impl Fetched {
             rows: Vec::new(),
             unreadable: Vec::new(),
             cursor: plan.cursor,
-            more: true,
+            more: plan.fresh > 0,
             next_due: None,
         }
     }
@@ -171,17 +173,18 @@ impl Shared {
 
 fn fetch(conn: &Connection, sub: i64, plan: &Plan) -> rusqlite::Result<Fetched> {
     let mut budget = Budget {
-        count: plan.count,
+        count: plan.fresh,
         bytes: plan.bytes,
         any: false,
     };
     let mut fetched = Fetched::nothing(plan);
     read_wanted(conn, sub, plan, &mut budget, &mut fetched)?;
-    if plan.ordered {
-        read_on(conn, IN_ORDER, sub, plan, &mut budget, &mut fetched)?;
-    } else {
+    if plan.due > 0 {
         read_due(conn, sub, plan, &mut budget, &mut fetched)?;
-        read_on(conn, FRESH, sub, plan, &mut budget, &mut fetched)?;
+    }
+    if plan.fresh > 0 {
+        let sql = if plan.ordered { IN_ORDER } else { FRESH };
+        read_on(conn, sql, sub, plan, &mut budget, &mut fetched)?;
     }
     Ok(fetched)
 }
@@ -222,7 +225,7 @@ fn read_due(
     fetched: &mut Fetched,
 ) -> rusqlite::Result<()> {
     let mut half = Budget {
-        count: budget.count.div_ceil(2),
+        count: plan.due,
         bytes: budget.bytes / 2,
         any: budget.any,
     };
@@ -237,7 +240,7 @@ fn read_due(
             fetched.next_due = Some(plan.now);
             return Ok(());
         }
-        budget.takes(weight);
+        budget.bytes = budget.bytes.saturating_sub(weight);
         fetched.rows.push(read(row)?);
     }
     let mut next = conn.prepare_cached(NEXT_DUE)?;

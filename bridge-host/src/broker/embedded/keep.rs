@@ -1,14 +1,14 @@
-//! A dead letter of another broker: its message, its letter, and its place in
-//! the books of the subscription that gave it up.
+//! A message of another broker that is kept here: as a dead letter, or parked
+//! until its retry is due; and its place in the books of its subscription.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::oneshot;
 
 use super::publish::Checked;
-use super::store::unix_ms;
-use crate::broker::{BrokerError, GivenUp};
+use super::store::{millis, unix_ms};
+use crate::broker::{BrokerError, GivenUp, Parked};
 use crate::message::{Message, MessageId};
 
 /// Writes a message of another broker, and says which `seq` it has.
@@ -34,20 +34,26 @@ pub(super) fn insert(
     ])
 }
 
+/// What is kept.
+pub(super) enum What {
+    Letter(GivenUp),
+    Parked(Parked),
+}
+
 pub(super) struct Keep {
-    given_up: GivenUp,
+    what: What,
     checked: Checked,
     reply: oneshot::Sender<Result<(), BrokerError>>,
 }
 
 impl Keep {
     pub(super) fn new(
-        given_up: GivenUp,
+        what: What,
         checked: Checked,
         reply: oneshot::Sender<Result<(), BrokerError>>,
     ) -> Self {
         Self {
-            given_up,
+            what,
             checked,
             reply,
         }
@@ -57,69 +63,133 @@ impl Keep {
         self.checked.size
     }
 
-    /// What it is known by, should it come again: an id alone may be that of
-    /// another message, too.
-    fn origin(&self) -> String {
-        let published = self.given_up.published.duration_since(UNIX_EPOCH);
-        let nanos = published.unwrap_or_default().as_nanos();
-        format!("{nanos} {}", self.given_up.id)
-    }
-
-    fn is_kept(&self, conn: &Connection) -> rusqlite::Result<bool> {
-        let mut select = conn.prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM dead_letters l JOIN subscriptions s ON s.sub = l.sub
-                 WHERE s.name = ?1 AND l.origin = ?2)",
-        )?;
-        select.query_row(params![self.given_up.subscription, self.origin()], |row| {
-            row.get(0)
-        })
+    /// A message that is a delivery here now: of which subscription, and after
+    /// which time it is due.
+    pub(super) fn newcomer(&self) -> Option<(&str, Duration)> {
+        match &self.what {
+            What::Letter(_) => None,
+            What::Parked(parked) => Some((&parked.subscription, parked.after)),
+        }
     }
 
     /// Writes it, unless it is there, and says how many bytes that were. A
     /// subscription that never took messages from here has a row since it joined
     /// for its replays, unless it was forgotten since.
     pub(super) fn apply(&self, conn: &Connection, now: i64) -> rusqlite::Result<u64> {
-        if self.is_kept(conn)? {
+        let (subscription, origin) = match &self.what {
+            What::Letter(it) => (&it.subscription, origin(it.published, &it.id)),
+            What::Parked(it) => (&it.subscription, origin(it.published, &it.id)),
+        };
+        let sub = subscription_of(conn, subscription)?;
+        let table = match &self.what {
+            What::Letter(_) => "dead_letters",
+            What::Parked(_) => "deliveries",
+        };
+        let known = format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE sub = ?1 AND origin = ?2)");
+        let mut known = conn.prepare_cached(&known)?;
+        if known.query_row(params![sub, origin], |row| row.get(0))? {
             return Ok(0);
         }
+        match &self.what {
+            What::Letter(given_up) => self.bury(conn, now, sub, &origin, given_up)?,
+            What::Parked(parked) => self.park(conn, now, sub, &origin, parked)?,
+        }
+        Ok(self.checked.size)
+    }
+
+    fn bury(
+        &self,
+        conn: &Connection,
+        now: i64,
+        sub: i64,
+        origin: &str,
+        given_up: &GivenUp,
+    ) -> rusqlite::Result<()> {
         let GivenUp {
-            subscription,
             message,
             id,
             published,
             letter,
-        } = &self.given_up;
-        conn.prepare_cached(
-            "INSERT INTO subscriptions (name, topics, ordered) SELECT ?1, '[]', 0
-             WHERE NOT EXISTS (SELECT 1 FROM subscriptions WHERE name = ?1)",
-        )?
-        .execute([subscription])?;
+            ..
+        } = given_up;
         let seq = insert(conn, message, id, *published, &self.checked)?;
         conn.prepare_cached(
             "INSERT INTO dead_letters (sub, seq, at, reason, status, attempts, backtrace, origin, key)
-             SELECT sub, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM subscriptions WHERE name = ?1",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .insert(params![
-            subscription,
+            sub,
             seq,
             now,
             letter.reason,
             letter.status,
             letter.attempts,
             letter.backtrace,
-            self.origin(),
+            origin,
             letter.key,
         ])?;
         conn.prepare_cached(
             "UPDATE subscriptions SET accepted = accepted + 1, dead_lettered = dead_lettered + 1
-             WHERE name = ?1",
+             WHERE sub = ?1",
         )?
-        .execute([subscription])?;
-        Ok(self.checked.size)
+        .execute([sub])?;
+        Ok(())
+    }
+
+    fn park(
+        &self,
+        conn: &Connection,
+        now: i64,
+        sub: i64,
+        origin: &str,
+        parked: &Parked,
+    ) -> rusqlite::Result<()> {
+        let Parked {
+            message,
+            id,
+            published,
+            attempts,
+            tried_for,
+            after,
+            ..
+        } = parked;
+        let seq = insert(conn, message, id, *published, &self.checked)?;
+        conn.prepare_cached(
+            "INSERT INTO deliveries (sub, seq, attempts, due, first_attempt, origin)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            sub,
+            seq,
+            attempts,
+            now.saturating_add(millis(*after)).max(1),
+            now.saturating_sub(millis(*tried_for)),
+            origin,
+        ])?;
+        let accepted = "UPDATE subscriptions SET accepted = accepted + 1 WHERE sub = ?1";
+        conn.prepare_cached(accepted)?.execute([sub])?;
+        Ok(())
     }
 
     pub(super) fn answer(self, result: Result<(), BrokerError>) {
         // One that went away meanwhile has the message again, and again a letter.
         let _ = self.reply.send(result);
     }
+}
+
+/// What it is known by, should it come again: an id alone may be that of
+/// another message, too.
+fn origin(published: SystemTime, id: &MessageId) -> String {
+    let since = published.duration_since(UNIX_EPOCH);
+    format!("{} {id}", since.unwrap_or_default().as_nanos())
+}
+
+/// The number of a subscription, which gets a row where it has none.
+fn subscription_of(conn: &Connection, name: &str) -> rusqlite::Result<i64> {
+    let mut select = conn.prepare_cached("SELECT sub FROM subscriptions WHERE name = ?1")?;
+    if let Some(sub) = select.query_row([name], |row| row.get(0)).optional()? {
+        return Ok(sub);
+    }
+    conn.prepare_cached("INSERT INTO subscriptions (name, topics, ordered) VALUES (?1, '[]', 0)")?
+        .insert([name])
 }

@@ -76,6 +76,17 @@ fn read(shared: Arc<Shared>, feed: Arc<Feed>, turn: Turn, plan: Plan) {
 #[async_trait]
 impl Subscription for Member {
     async fn next(&mut self) -> Result<Incoming, BrokerError> {
+        self.next_of(false).await
+    }
+
+    /// Those that were parked wait, a replayed dead letter among them.
+    async fn next_fresh(&mut self) -> Result<Incoming, BrokerError> {
+        self.next_of(true).await
+    }
+}
+
+impl Member {
+    async fn next_of(&self, only_fresh: bool) -> Result<Incoming, BrokerError> {
         loop {
             self.shared.check()?;
             let mut changed = std::pin::pin!(self.feed().changed.notified());
@@ -84,7 +95,7 @@ impl Subscription for Member {
                 changed.await;
                 continue;
             }
-            let step = self.feed().step(now_ms())?;
+            let step = self.feed().step(now_ms(), only_fresh)?;
             if let Some(plan) = step.fetch {
                 self.fetch(plan);
             }

@@ -116,6 +116,7 @@ fn located(stream: &Present, info: &Info) -> Located {
         stream: stream.clone(),
         name: info.name.clone(),
         ack_wait: config.ack_wait,
+        max_ack_pending: usize::try_from(config.max_ack_pending).ok(),
         max_deliver: positive(config.max_deliver),
         max_batch: positive(config.max_batch),
         max_expires: Some(config.max_expires).filter(|time| *time > Duration::ZERO),

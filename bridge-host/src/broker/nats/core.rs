@@ -17,7 +17,7 @@ use super::storm::Storm;
 use super::waiting::{Kept, Waiting};
 use super::{CORE, headers, request, subject};
 use crate::broker::{
-    Broker, BrokerError, Capabilities, Chances, Confirmation, Incoming, Published, Receipt, Reply,
+    Broker, BrokerError, Capabilities, Chances, Confirmation, Incoming, Published, Receipt, Reply, ReplyTo,
     Request, Settlement, SubscribeSpec, Subscription, Unsettled,
 };
 use crate::message::{Message, MessageId};
@@ -62,6 +62,7 @@ impl Broker for Core {
             link: Arc::clone(&self.link),
             waiting: Waiting::new(spec.ordered),
             arrived: SelectAll::new(),
+            gave_retry: false,
             backlog: Arc::clone(&self.backlog),
             is_idle: false,
         };
@@ -146,6 +147,7 @@ struct Member {
     link: Arc<Link>,
     waiting: Arc<Waiting>,
     arrived: SelectAll<Subscriber>,
+    gave_retry: bool,
     backlog: Arc<Backlog>,
     /// All that came was taken.
     is_idle: bool,
@@ -263,10 +265,39 @@ impl Member {
 #[async_trait]
 impl Subscription for Member {
     async fn next(&mut self) -> Result<Incoming, BrokerError> {
+        // Where there is both, they take turns.
+        self.gave_retry = !self.gave_retry;
+        if !self.gave_retry
+            && let Some(incoming) = self.arrived_now()
+        {
+            return Ok(incoming);
+        }
+        self.next_of(false).await
+    }
+
+    async fn next_fresh(&mut self) -> Result<Incoming, BrokerError> {
+        self.next_of(true).await
+    }
+}
+
+impl Member {
+    /// What came and is here.
+    fn arrived_now(&mut self) -> Option<Incoming> {
+        if !self.waiting.has_room() {
+            return None;
+        }
+        let arrived = self.arrived.next().now_or_never()??;
+        self.take_in(arrived)
+    }
+
+    async fn next_of(&mut self, only_fresh: bool) -> Result<Incoming, BrokerError> {
         loop {
-            let due = match self.waiting.take() {
-                Ok(kept) => return Ok(self.incoming(kept)),
-                Err(due) => due,
+            let due = match only_fresh {
+                true => None,
+                false => match self.waiting.take() {
+                    Ok(kept) => return Ok(self.incoming(kept)),
+                    Err(due) => due,
+                },
             };
             let room = self.waiting.has_room();
             if room
@@ -314,6 +345,13 @@ impl Receipt for CoreReceipt {
     /// Nothing to do: the server has forgotten it.
     async fn extend(&mut self, _lease: Duration) -> Result<(), BrokerError> {
         Ok(())
+    }
+
+    /// A request waits here, where its reply can be sent.
+    fn is_crowded(&self) -> bool {
+        let kept = self.kept.as_ref();
+        let asks = kept.is_some_and(|kept| matches!(kept.reply_to, ReplyTo::Wanted(_)));
+        !asks && self.waiting.is_crowded()
     }
 
     async fn settle(mut self: Box<Self>, settlement: Settlement) -> Result<(), Unsettled> {

@@ -9,6 +9,10 @@ use tokio::sync::Notify;
 
 use super::receipt::JetStreamReceipt;
 
+/// The server gives redeliveries before new messages. So many of them wait here
+/// without a slot, so that the others are fetched all the same.
+const MOST_LENT: usize = 1024;
+
 /// A message, and the right to settle it.
 pub(super) struct Pulled {
     pub(super) message: async_nats::Message,
@@ -25,23 +29,59 @@ pub(super) struct Unread {
     pub(super) headers: String,
 }
 
-/// Those that wait, the first one first. Dropped, it gives them back.
+/// Those that wait. Dropped, it gives them back.
 #[derive(Default)]
 pub(super) struct Fetched {
-    waiting: Mutex<VecDeque<Pulled>>,
+    waiting: Mutex<Waiting>,
     came: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    /// The first one first.
+    fresh: VecDeque<Pulled>,
+    /// Those that were given to someone before.
+    again: VecDeque<Pulled>,
+    /// Where there is both, they take turns.
+    gave_again: bool,
+}
+
+impl Waiting {
+    fn next(&mut self, only_fresh: bool) -> Option<Pulled> {
+        let again = !self.again.is_empty() && !only_fresh;
+        let next = match again && (self.fresh.is_empty() || !self.gave_again) {
+            true => self.again.pop_front(),
+            false => self.fresh.pop_front(),
+        };
+        self.gave_again = again && !self.gave_again;
+        let mut next = next?;
+        next.receipt.take_slot();
+        Some(next)
+    }
 }
 
 impl Fetched {
     pub(super) fn put(&self, pulled: Pulled) {
-        self.lock().push_back(pulled);
+        let mut pulled = pulled;
+        let mut waiting = self.lock();
+        match pulled.receipt.is_again() {
+            true => {
+                if waiting.again.len() < MOST_LENT {
+                    pulled.receipt.lend_slot();
+                }
+                waiting.again.push_back(pulled);
+            }
+            false => waiting.fresh.push_back(pulled),
+        }
+        drop(waiting);
         self.came.notify_one();
     }
 
-    /// Waits for the next one. For one caller at a time.
-    pub(super) async fn next(&self) -> Pulled {
+    /// Waits for the next one, or for the next that nobody had before. For one
+    /// caller at a time.
+    pub(super) async fn next(&self, only_fresh: bool) -> Pulled {
         loop {
-            let next = self.lock().pop_front();
+            let next = self.lock().next(only_fresh);
             match next {
                 Some(pulled) => return pulled,
                 None => self.came.notified().await,
@@ -51,17 +91,19 @@ impl Fetched {
 
     /// Begins the leases of those here anew, where a part of them is over.
     pub(super) fn keep(&self) {
-        for pulled in self.lock().iter_mut() {
+        let waiting = &mut *self.lock();
+        let all = waiting.fresh.iter_mut().chain(&mut waiting.again);
+        for pulled in all {
             pulled.receipt.keep();
         }
     }
 
     /// Gives back those here.
     pub(super) fn give_back(&self) {
-        self.lock().clear();
+        *self.lock() = Waiting::default();
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Pulled>> {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Located {
     pub(super) stream: Present,
     pub(super) name: String,
     pub(super) ack_wait: Duration,
+    /// How many messages may be under way, on all hosts; `None` for any number.
+    pub(super) max_ack_pending: Option<usize>,
     /// How often it gives a message.
     pub(super) max_deliver: Option<u64>,
     /// How many messages a request may ask for.
@@ -123,6 +125,7 @@ mod tests {
             },
             name: "orders".into(),
             ack_wait: Duration::from_secs(30),
+            max_ack_pending: Some(1000),
             max_deliver: None,
             max_batch: None,
             max_expires: None,

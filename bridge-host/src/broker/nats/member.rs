@@ -91,10 +91,20 @@ impl Member {
 #[async_trait]
 impl Subscription for Member {
     async fn next(&mut self) -> Result<Incoming, BrokerError> {
+        self.next_of(false).await
+    }
+
+    async fn next_fresh(&mut self) -> Result<Incoming, BrokerError> {
+        self.next_of(true).await
+    }
+}
+
+impl Member {
+    async fn next_of(&mut self, only_fresh: bool) -> Result<Incoming, BrokerError> {
         loop {
             let pulled = tokio::select! {
                 biased;
-                pulled = self.fetched.next() => pulled,
+                pulled = self.fetched.next(only_fresh) => pulled,
                 _ = self.ended.changed() => return Err(ended()),
             };
             if let Some(incoming) = self.incoming(pulled) {

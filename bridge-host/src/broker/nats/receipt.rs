@@ -28,6 +28,8 @@ pub(super) struct JetStreamReceipt {
     pub(super) located: Arc<Located>,
     /// Since when it has its lease.
     leased: Instant,
+    /// Its slot is lent to another.
+    lent: bool,
     settled: bool,
     /// It does not come again.
     acknowledged: bool,
@@ -51,6 +53,7 @@ impl JetStreamReceipt {
             origin,
             located,
             leased: Instant::now(),
+            lent: false,
             settled: false,
             acknowledged: false,
             unread: None,
@@ -62,6 +65,25 @@ impl JetStreamReceipt {
     pub(super) fn of_unread(mut self, looked: Arc<AtomicU64>) -> Self {
         self.unread = Some(looked);
         self
+    }
+
+    /// Whether the message was given to someone before.
+    pub(super) fn is_again(&self) -> bool {
+        self.origin.delivered > 1
+    }
+
+    /// Lends its slot to another message while it waits here.
+    pub(super) fn lend_slot(&mut self) {
+        if !std::mem::replace(&mut self.lent, true) {
+            self.slots.lend();
+        }
+    }
+
+    /// Takes its slot back.
+    pub(super) fn take_slot(&mut self) {
+        if std::mem::replace(&mut self.lent, false) {
+            self.slots.take_back();
+        }
     }
 
     /// The server has given it to someone else by now, or is about to.
@@ -126,6 +148,10 @@ impl Receipt for JetStreamReceipt {
         Ok(())
     }
 
+    fn is_crowded(&self) -> bool {
+        self.slots.retries.is_full()
+    }
+
     fn superseded(self: Box<Self>) {
         self.forget();
     }
@@ -139,6 +165,7 @@ impl Receipt for JetStreamReceipt {
             Settlement::Delivered | Settlement::Filtered => self.send("+ACK").await,
             Settlement::Retry(after) => {
                 let nak = format!("-NAK {{\"delay\": {}}}", after.as_nanos().max(1));
+                self.slots.retries.wait(after);
                 self.send(nak).await
             }
             Settlement::DeadLetter(_) | Settlement::Moved => self.terminate().await,
@@ -168,6 +195,7 @@ impl Drop for JetStreamReceipt {
             None if self.is_stale() => {}
             None => self.link.post(self.reply.clone(), "-NAK"),
         }
+        self.take_slot();
         self.slots.free(self.origin.sequence, self.acknowledged);
     }
 }

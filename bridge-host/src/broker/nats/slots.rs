@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::origin::Origin;
 use super::progress::{Progress, Standing};
+use super::retry_room::RetryRoom;
 
 /// Slots that turn over within this time are worth fetching ahead for.
 const QUICK: Duration = Duration::from_millis(250);
@@ -20,6 +21,8 @@ pub(super) struct Slots {
     state: Mutex<State>,
     /// There may be enough to ask for.
     pub(super) freed: Notify,
+    /// How many may wait at the server for their retry.
+    pub(super) retries: RetryRoom,
 }
 
 struct State {
@@ -51,6 +54,7 @@ impl Slots {
                 progress: Progress::default(),
             }),
             freed: Notify::new(),
+            retries: RetryRoom::new(),
         })
     }
 
@@ -70,6 +74,32 @@ impl Slots {
         let free = most.saturating_sub(state.held + requested);
         state.enough = most.saturating_sub(requested + few);
         (free >= few).then_some(free.min(largest))
+    }
+
+    /// One of those held waits for others here: its slot is free meanwhile.
+    pub(super) fn lend(&self) {
+        let mut state = self.lock();
+        state.held -= 1;
+        let enough = state.held <= state.enough;
+        drop(state);
+        if enough {
+            self.freed.notify_one();
+        }
+    }
+
+    /// It takes its slot again.
+    pub(super) fn take_back(&self) {
+        self.lock().held += 1;
+    }
+
+    /// The most that are in flight or fetched here.
+    pub(super) fn most(&self) -> usize {
+        self.capacity + self.ahead
+    }
+
+    /// How many are in flight or fetched here.
+    pub(super) fn held(&self) -> usize {
+        self.lock().held
     }
 
     pub(super) fn take(&self, origin: &Origin) {

@@ -1,6 +1,7 @@
 //! Keeps a subscription supplied with messages: finds or makes its consumer,
 //! asks it for messages, and begins anew where that ends.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
 use super::api::Api;
+use super::consumer;
 use super::fetched::Fetched;
 use super::group::Group;
 use super::located::Located;
@@ -21,6 +23,23 @@ use crate::broker::BrokerError;
 /// Between two attempts to find or make a consumer; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LAST_PAUSE: Duration = Duration::from_secs(10);
+
+/// How often a server is asked for what waits for its retry, at most.
+const COUNT_EVERY: Duration = Duration::from_millis(500);
+
+/// Asks the server how many messages wait for their retry, while some do.
+async fn count_retries(api: &Api, group: &Group, located: &Located) -> Infallible {
+    let slots = &group.slots;
+    loop {
+        slots.retries.used.notified().await;
+        sleep(COUNT_EVERY).await;
+        // What is not told now is asked for again.
+        if let Ok(Some((_, standing))) = consumer::look(&api.context(), located).await {
+            let waiting = standing.unacknowledged.saturating_sub(slots.held());
+            slots.retries.tell(waiting);
+        }
+    }
+}
 
 /// What supplies a group.
 pub(super) struct Supply {
@@ -120,10 +139,14 @@ impl Supply {
             group: &self.group,
             anew: &anew,
         };
+        let most = located.max_ack_pending;
+        let most = most.filter(|_| !self.group.spec.ordered);
+        self.group.slots.retries.set(most, self.group.slots.most());
         tokio::select! {
             biased;
             end = pull.run(&mut self.stop) => end,
             never = watched.look() => match never {},
+            never = count_retries(&self.api, &self.group, located) => match never {},
         }
     }
 

@@ -12,8 +12,9 @@ use tokio::time::Instant;
 use crate::broker::ReplyTo;
 use crate::message::{Message, MessageId};
 
-/// With so many waiting, or out, no more are taken in.
+/// With so many waiting, or out, no more are taken in; and with so many bytes.
 const MOST: usize = 10_000;
+const MOST_BYTES: usize = 128 << 20;
 
 /// A message, and what is known of it.
 #[derive(Clone)]
@@ -60,6 +61,8 @@ struct State {
     waiting: BinaryHeap<Reverse<Due>>,
     numbers: u64,
     out: usize,
+    /// Of those that wait.
+    bytes: usize,
 }
 
 /// What waits, and how many are out.
@@ -88,6 +91,7 @@ impl Waiting {
             number: state.numbers,
             kept,
         };
+        state.bytes += due.kept.message.data.len();
         state.waiting.push(Reverse(due));
         drop(state);
         self.changed.notify_one();
@@ -104,6 +108,7 @@ impl Waiting {
         let Some(Reverse(due)) = state.waiting.pop() else {
             return Err(None);
         };
+        state.bytes -= due.kept.message.data.len();
         Ok(due.kept)
     }
 
@@ -112,8 +117,16 @@ impl Waiting {
         let state = self.lock();
         match self.ordered {
             true => state.waiting.is_empty() && state.out == 0,
-            false => state.waiting.len() + state.out < MOST,
+            false => state.waiting.len() + state.out < MOST && state.bytes < MOST_BYTES,
         }
+    }
+
+    /// Whether half of the room is taken: the rest is for new messages, and for
+    /// those that cannot wait elsewhere.
+    pub(super) fn is_crowded(&self) -> bool {
+        let state = self.lock();
+        let crowded = state.waiting.len() >= MOST / 2 || state.bytes >= MOST_BYTES / 2;
+        crowded && !self.ordered
     }
 
     /// A new one was given.

@@ -231,3 +231,49 @@ async fn the_age_is_that_of_the_first_attempt() {
     let took = begun.elapsed();
     assert!(took > 290 * SECOND && took < 310 * SECOND, "{took:?}");
 }
+
+/// Slow failures that are always due for a retry hold half of the permits, and
+/// what is new finds another at once.
+#[tokio::test(start_paused = true)]
+async fn slow_poison_leaves_permits_to_new_messages() {
+    let script = Script::new(1);
+    let policy = policy(8, 0, MILLI);
+    let model = Model::new(&script, &policy, Faults::default());
+    for _ in 0..200 {
+        script.tell(model.publish(), Nature::Busy(10 * SECOND));
+    }
+    let _running = Running::start(&model, &script, &policy, SECOND);
+    while script.calls() < 400 {
+        sleep(SECOND).await;
+    }
+    for _ in 0..50 {
+        sleep(SECOND).await;
+        let (begun, place) = (Instant::now(), model.states().len());
+        script.tell(model.publish(), Nature::Ok(MILLI));
+        model.until(|states| states[place].is_final()).await;
+        // The pauses of the model's broker.
+        assert!(begun.elapsed() < 200 * MILLI, "{:?}", begun.elapsed());
+    }
+}
+
+/// Nobody waits for new messages that do not come: after an outage the retries
+/// have all permits.
+#[tokio::test(start_paused = true)]
+async fn retries_that_succeed_have_all_permits() {
+    let script = Script::new(1);
+    let mut policy = policy(8, 0, MILLI);
+    policy.retry.max = SECOND;
+    let model = Model::new(&script, &policy, Faults::default());
+    for _ in 0..200 {
+        script.tell(model.publish(), Nature::Busy(SECOND));
+    }
+    let _running = Running::start(&model, &script, &policy, SECOND);
+    while script.calls() < 400 {
+        sleep(SECOND).await;
+    }
+    script.tell_all(Nature::Ok(SECOND));
+    let begun = Instant::now();
+    model.all_final().await;
+    // 25 s with all of them, 50 s with half.
+    assert!(begun.elapsed() < 36 * SECOND, "{:?}", begun.elapsed());
+}

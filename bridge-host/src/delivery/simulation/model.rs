@@ -220,7 +220,7 @@ impl Model {
     }
 
     /// The next message that is due, or when to look again.
-    fn take(self: &Arc<Self>) -> Result<Incoming, Option<Instant>> {
+    fn take(self: &Arc<Self>, only_fresh: bool) -> Result<Incoming, Option<Instant>> {
         let ordered = self.policy.ordered();
         let mut inner = self.lock();
         let held_back = if self.policy.order.is_some() { 1024 } else { 0 };
@@ -231,6 +231,7 @@ impl Model {
         }
         let now = Instant::now();
         let pending = inner.entries.iter().enumerate();
+        let pending = pending.filter(|(_, entry)| !only_fresh || entry.attempt == 1);
         let mut pending = pending.filter_map(|(index, entry)| Some((index, entry.state.due(now)?)));
         let (index, due) = match ordered {
             true => pending.next(),
@@ -269,6 +270,16 @@ struct Subscribed(Arc<Model>);
 #[async_trait]
 impl Subscription for Subscribed {
     async fn next(&mut self) -> Result<Incoming, BrokerError> {
+        self.next_of(false).await
+    }
+
+    async fn next_fresh(&mut self) -> Result<Incoming, BrokerError> {
+        self.next_of(true).await
+    }
+}
+
+impl Subscribed {
+    async fn next_of(&self, only_fresh: bool) -> Result<Incoming, BrokerError> {
         loop {
             let (fails, pause) = {
                 let inner = &mut *self.0.lock();
@@ -282,7 +293,7 @@ impl Subscription for Subscribed {
             if fails {
                 return Err(BrokerError::Unavailable("as chance has it".into()));
             }
-            let again = match self.0.take() {
+            let again = match self.0.take(only_fresh) {
                 Ok(incoming) => return Ok(incoming),
                 Err(again) => again.unwrap_or(Instant::now() + 3600 * SECOND),
             };

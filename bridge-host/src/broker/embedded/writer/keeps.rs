@@ -1,5 +1,5 @@
-//! Dead letters of other brokers, and whose turn it is: each kind together in
-//! a transaction of its own, as they are few, and someone waits for each.
+//! Messages of other brokers that are kept, and whose turn it is: each kind
+//! together in a transaction of its own, as they are few, and someone waits for each.
 
 use rusqlite::Connection;
 
@@ -8,8 +8,8 @@ use super::{Writer, in_transaction};
 use crate::broker::BrokerError;
 use crate::broker::embedded::keep::Keep;
 use crate::broker::embedded::shared::closed;
-use crate::broker::embedded::store::now_ms;
-use crate::broker::embedded::turn::{Answer, AskTurn};
+use crate::broker::embedded::store::{millis, now_ms};
+use crate::broker::embedded::turn::AskTurn;
 
 impl Writer {
     pub(super) fn keep(&mut self, keeps: Vec<Keep>) {
@@ -25,6 +25,9 @@ impl Writer {
             Ok(((), written))
         });
         for keep in keeps {
+            if let (Ok(()), Some((name, after))) = (&result, keep.newcomer()) {
+                self.comes_soon(name, now_ms().saturating_add(millis(after)));
+            }
             keep.answer(result.clone());
         }
     }
@@ -46,7 +49,9 @@ impl Writer {
         match result {
             Ok(answers) => {
                 for (turn, answer) in turns.into_iter().zip(&answers) {
-                    self.comes_soon(&turn, answer);
+                    if let Some((name, due)) = turn.newcomer(answer) {
+                        self.comes_soon(name, due);
+                    }
                     turn.answer(Ok(answer));
                 }
             }
@@ -59,10 +64,7 @@ impl Writer {
     }
 
     /// Tells a feed of what is now one of its deliveries.
-    fn comes_soon(&self, turn: &AskTurn, answer: &Answer) {
-        let Some((name, due)) = turn.newcomer(answer) else {
-            return;
-        };
+    fn comes_soon(&self, name: &str, due: i64) {
         let route = self.books.routes.iter().find(|route| route.name == name);
         if let Some(feed) = route.and_then(|route| route.feed.as_ref()) {
             feed.due(due);

@@ -1,0 +1,82 @@
+//! The local store's subscription, where dead letters do not stay in that
+//! store: what it delivers of another broker's messages has its letters where
+//! all others of the subscription are.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{
+    BrokerError, Capabilities, Incoming, Receipt, Settlement, Subscription, Turn, Unsettled,
+};
+
+/// Gives what the other one gives, with receipts that keep no dead letters.
+pub struct LettersElsewhere(Box<dyn Subscription>);
+
+impl LettersElsewhere {
+    /// Takes the subscription over.
+    pub fn new(subscription: Box<dyn Subscription>) -> Self {
+        Self(subscription)
+    }
+}
+
+#[async_trait]
+impl Subscription for LettersElsewhere {
+    async fn next(&mut self) -> Result<Incoming, BrokerError> {
+        Ok(without_letters(self.0.next().await?))
+    }
+
+    async fn next_fresh(&mut self) -> Result<Incoming, BrokerError> {
+        Ok(without_letters(self.0.next_fresh().await?))
+    }
+}
+
+fn without_letters(incoming: Incoming) -> Incoming {
+    Incoming {
+        receipt: Box::new(WithoutLetters(incoming.receipt)),
+        ..incoming
+    }
+}
+
+struct WithoutLetters(Box<dyn Receipt>);
+
+#[async_trait]
+impl Receipt for WithoutLetters {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            dead_letters: false,
+            ..self.0.capabilities()
+        }
+    }
+
+    async fn extend(&mut self, lease: Duration) -> Result<(), BrokerError> {
+        self.0.extend(lease).await
+    }
+
+    async fn turn(&mut self, key: &str) -> Result<Turn, BrokerError> {
+        self.0.turn(key).await
+    }
+
+    fn is_crowded(&self) -> bool {
+        self.0.is_crowded()
+    }
+
+    fn superseded(self: Box<Self>) {
+        self.0.superseded();
+    }
+
+    /// A dead letter is kept already when this is called.
+    async fn settle(self: Box<Self>, settlement: Settlement) -> Result<(), Unsettled> {
+        let settlement = match settlement {
+            Settlement::DeadLetter(_) => Settlement::Moved,
+            other => other,
+        };
+        let settled = self.0.settle(settlement).await;
+        settled.map_err(|unsettled| Unsettled {
+            error: unsettled.error,
+            receipt: unsettled
+                .receipt
+                .map(|receipt| Box::new(Self(receipt)) as Box<dyn Receipt>),
+        })
+    }
+}

@@ -1,0 +1,106 @@
+//! How many messages of a subscription wait at the server for their retry.
+//! They count towards the consumer's `max_ack_pending`, which is the room that
+//! new messages need, too: so they may have half of what is left of it.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// How many may wait, and how many do as far as is known here.
+pub(super) struct RetryRoom {
+    state: Mutex<State>,
+    /// A retry was given: it is of use to ask the server again.
+    pub(super) used: Notify,
+}
+
+struct State {
+    /// `None` where the server has no limit.
+    room: Option<usize>,
+    /// When those that this host gave back are due.
+    given: BinaryHeap<Reverse<Instant>>,
+    /// How many wait for all hosts, as the server last told.
+    told: usize,
+}
+
+impl RetryRoom {
+    pub(super) fn new() -> Self {
+        Self {
+            state: Mutex::new(State {
+                room: None,
+                given: BinaryHeap::new(),
+                told: 0,
+            }),
+            used: Notify::new(),
+        }
+    }
+
+    /// The consumer takes so many messages, of which so many can be in flight
+    /// or fetched here.
+    pub(super) fn set(&self, max_ack_pending: Option<usize>, in_flight: usize) {
+        let room = max_ack_pending.map(|most| most.saturating_sub(in_flight) / 2);
+        self.lock().room = room;
+    }
+
+    /// Whether one more is too much.
+    pub(super) fn is_full(&self) -> bool {
+        self.used.notify_one();
+        let mut state = self.lock();
+        let Some(room) = state.room else {
+            return false;
+        };
+        let now = Instant::now();
+        while state.given.peek().is_some_and(|due| due.0 <= now) {
+            state.given.pop();
+        }
+        state.given.len().max(state.told) >= room
+    }
+
+    /// One waits for this long.
+    pub(super) fn wait(&self, after: Duration) {
+        let mut state = self.lock();
+        if let (Some(_), Some(due)) = (state.room, Instant::now().checked_add(after)) {
+            state.given.push(Reverse(due));
+        }
+    }
+
+    /// So many wait, on whichever host they were given back.
+    pub(super) fn tell(&self, waiting: usize) {
+        self.lock().told = waiting;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn half_of_what_is_left_may_wait() {
+        let room = RetryRoom::new();
+        assert!(!room.is_full(), "no limit is known");
+        room.set(Some(10), 4);
+        for _ in 0..3 {
+            assert!(!room.is_full());
+            room.wait(SECOND);
+        }
+        assert!(room.is_full());
+        tokio::time::advance(SECOND).await;
+        assert!(!room.is_full());
+        room.tell(3);
+        assert!(room.is_full(), "those of other hosts");
+        room.tell(0);
+        room.set(Some(4), 4);
+        assert!(room.is_full(), "there is none left");
+        room.set(None, 4);
+        assert!(!room.is_full());
+    }
+}

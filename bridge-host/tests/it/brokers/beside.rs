@@ -1,0 +1,205 @@
+//! Messages that keep failing, beside healthy ones on one unordered
+//! subscription without a breaker: what fails must not slow what does not, and
+//! a host that is killed meanwhile loses neither.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::Server;
+use super::core::CoreNats;
+use super::embedded::Local;
+use super::hosts::config;
+use super::jetstream::JetStreamServer;
+use crate::harness::{Bridge, Endpoint, Letter, Reply, request, until};
+
+/// How long the endpoint takes to fail: long enough that failures which had all
+/// permits would be seen.
+const SLOW: Duration = Duration::from_millis(300);
+const HEALTHY: usize = 200;
+/// As much as a busy machine makes of nothing.
+const NOISE: Duration = Duration::from_millis(20);
+/// Published at once.
+const BATCH: usize = 1000;
+
+const RETRY: &str = "retry = { initial = \"100ms\", max = \"2s\" }\n";
+
+/// How many fail: a few, or with `FAULTS=long` in the environment, as `cargo
+/// xtask faults` has it, many.
+fn failing() -> usize {
+    let is_long = std::env::var("FAULTS").is_ok_and(|value| value == "long");
+    if is_long { 20_000 } else { 1_000 }
+}
+
+/// What the endpoint saw.
+#[derive(Default)]
+struct Seen {
+    /// What failed can succeed now.
+    healed: AtomicBool,
+    failed: Mutex<HashSet<String>>,
+    arrived: Mutex<HashMap<String, Instant>>,
+}
+
+impl Seen {
+    async fn endpoint(self: &Arc<Self>) -> Endpoint {
+        let seen = self.clone();
+        Endpoint::start(move |received, _| {
+            let id = received.id();
+            if received.body.starts_with(b"poison") && !seen.healed.load(Relaxed) {
+                seen.failed.lock().expect("no panic").insert(id);
+                return Reply::status(503).after(SLOW);
+            }
+            let mut arrived = seen.arrived.lock().expect("no panic");
+            arrived.entry(id).or_insert(received.at);
+            Reply::status(204)
+        })
+        .await
+    }
+
+    fn failed(&self) -> usize {
+        self.failed.lock().expect("no panic").len()
+    }
+
+    /// When each of these arrived, once all have.
+    async fn all(&self, ids: impl Iterator<Item = &String> + Clone) -> Vec<Instant> {
+        until("all to arrive", async || {
+            let arrived = self.arrived.lock().expect("no panic");
+            ids.clone().map(|id| arrived.get(id).copied()).collect()
+        })
+        .await
+    }
+
+    /// From publish to arrival: what 99 of 100 messages did not exceed.
+    async fn p99(&self, bridge: &Bridge) -> Duration {
+        let mut published = Vec::new();
+        for n in 0..HEALTHY {
+            let at = Instant::now();
+            let id = bridge.accept("orders.fine", &[], n.to_string()).await;
+            published.push((id, at));
+        }
+        let arrived = self.all(published.iter().map(|(id, _)| id)).await;
+        let times = arrived.iter().zip(&published);
+        let mut times: Vec<_> = times.map(|(at, (_, since))| *at - *since).collect();
+        times.sort();
+        times[HEALTHY * 99 / 100]
+    }
+}
+
+async fn publish_poison(bridge: &Bridge, count: usize) -> HashSet<String> {
+    let mut ids = HashSet::new();
+    for start in (0..count).step_by(BATCH) {
+        let line =
+            |n| format!("{{\"topic\":\"orders.bad\",\"id\":\"bad-{n}\",\"data\":\"poison\"}}\n");
+        let lines: String = (start..count.min(start + BATCH)).map(line).collect();
+        let answer = request(bridge.intake, "POST", "/batch", &[], lines).await;
+        let answer = answer.expect("an answer");
+        let taken = String::from_utf8_lossy(&answer.body);
+        assert!(!taken.contains("error"), "{taken}");
+        ids.extend((start..count.min(start + BATCH)).map(|n| format!("bad-{n}")));
+    }
+    ids
+}
+
+/// The healthy ones are as quick beside the others as alone. Then the others
+/// succeed, `killed` in between or not, and none is missing.
+async fn beside<S: Server>(killed: bool) {
+    let server = S::start().await;
+    let seen = Arc::new(Seen::default());
+    let endpoint = seen.endpoint().await;
+    let config = config(&server, &endpoint, RETRY);
+    let mut bridge = Bridge::start_into(server.from(), &config).await;
+    seen.p99(&bridge).await;
+    let alone = seen.p99(&bridge).await;
+
+    let count = failing();
+    let poison = publish_poison(&bridge, count).await;
+    until("each to fail once", async || {
+        (seen.failed() == count).then_some(())
+    })
+    .await;
+    let beside = seen.p99(&bridge).await;
+    let ratio = beside.as_secs_f64() / alone.as_secs_f64();
+    println!(
+        "{}: p99 alone {alone:?}, beside {count} messages that fail {beside:?}: {ratio:.2} times",
+        server.from()
+    );
+    assert!(beside <= 3 * alone.max(NOISE), "{beside:?} after {alone:?}");
+
+    if killed {
+        bridge = Bridge::start_in(bridge.kill()).await;
+    }
+    seen.healed.store(true, Relaxed);
+    seen.all(poison.iter()).await;
+    let ledger = bridge.ledger_when("orders", |it| it.pending == 0).await;
+    assert!(ledger.balances() && ledger.dead_lettered == 0, "{ledger:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn embedded() {
+    beside::<Local>(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jetstream() {
+    beside::<JetStreamServer>(true).await;
+}
+
+/// What waits here is gone with the process.
+#[tokio::test(flavor = "multi_thread")]
+async fn nats() {
+    beside::<CoreNats>(false).await;
+}
+
+/// Messages that wait for their retry do not use up what the consumer may have
+/// under way: most of them wait in the local store.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_leaves_room_at_the_consumer() {
+    let server = JetStreamServer::start().await;
+    let seen = Arc::new(Seen::default());
+    let endpoint = seen.endpoint().await;
+    let more = "max_in_flight = 4\nretry = { initial = \"1h\" }\n";
+    let config = config(&server, &endpoint, more);
+    let config = config.replace(
+        "ack_wait = \"2s\"",
+        "ack_wait = \"2s\", max_ack_pending = 10",
+    );
+    let bridge = Bridge::start_into(server.from(), &config).await;
+    publish_poison(&bridge, 30).await;
+    until("each to fail once", async || {
+        (seen.failed() == 30).then_some(())
+    })
+    .await;
+    let id = bridge.accept("orders.fine", &[], "fine").await;
+    seen.all([&id].into_iter()).await;
+    let ledger = bridge.ledger_when("orders", |it| it.pending == 30).await;
+    assert!(ledger.balances() && ledger.delivered == 1, "{ledger:?}");
+}
+
+/// The letter of a message that waited in the local store is where all letters
+/// of its subscription are.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_here_has_its_letter_on_the_topic() {
+    let server = JetStreamServer::start().await;
+    let seen = Arc::new(Seen::default());
+    let endpoint = seen.endpoint().await;
+    let more = "max_in_flight = 4\nretry = { max_attempts = 3, initial = \"1ms\", max = \"1ms\" }\n\
+         dead_letters = { connection = \"events\", topic = \"dead.orders\" }\n";
+    let config = config(&server, &endpoint, more);
+    // Nothing may wait at the server.
+    let config = config.replace(
+        "ack_wait = \"2s\"",
+        "ack_wait = \"2s\", max_ack_pending = 4",
+    );
+    let bridge = Bridge::start_into(server.from(), &config).await;
+    publish_poison(&bridge, 5).await;
+    until("the letters", async || {
+        let list = ["deadletters", "list", "--json", "--connection", "events"];
+        let letters: Vec<Letter> = serde_json::from_str(&bridge.command(&list)).expect("a list");
+        (letters.len() == 5).then_some(())
+    })
+    .await;
+    let ledger = bridge.ledger_when("orders", |it| it.pending == 0).await;
+    assert!(ledger.balances() && ledger.dead_lettered == 5, "{ledger:?}");
+    assert!(bridge.dead_letters().is_empty());
+}
