@@ -65,6 +65,7 @@ async fn deliver_one(incoming: Incoming, in_flight: InFlight) -> InFlight {
         ..
     } = incoming;
     let story = Story {
+        storms: &engine.storms,
         subscription: &engine.delivery.name,
         id: id.clone(),
         message: message.clone(),

@@ -299,6 +299,7 @@ impl Worker {
 
 fn story<'a>(engine: &'a Engine, head: &Incoming) -> Story<'a> {
     Story {
+        storms: &engine.storms,
         subscription: &engine.delivery.name,
         id: head.id.clone(),
         message: head.message.clone(),

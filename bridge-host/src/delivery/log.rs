@@ -1,6 +1,10 @@
 //! What a delivery leaves in the log: its whole story is found by its id.
-//! Never data, metadata, or the value of a header.
+//! Never data, metadata, or the value of a header. Of many lines of one kind
+//! most are told at the level `debug` alone, and counted (`storm`).
 
+mod storm;
+
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -9,12 +13,68 @@ use crate::guest::Outcome;
 use crate::message::{Message, MessageId};
 
 use super::decide::{Reason, status};
+use storm::{Count, Storm};
 
 /// The first attempt whose retry is a warning.
 const WORRYING: u32 = 3;
 
+/// The kinds of lines that can be many, each counted by itself.
+#[derive(Default)]
+pub(super) struct Storms {
+    failures: Storm,
+    letters: Storm,
+    broker: Storm,
+}
+
+impl Storms {
+    /// Tells the counts of a subscription as they are due.
+    pub(super) async fn watch(&self, subscription: &str) -> Infallible {
+        tokio::select! {
+            never = self.failures.watch(|count| tell_count(subscription, FAILURES, count)) => never,
+            never = self.letters.watch(|count| tell_count(subscription, LETTERS, count)) => never,
+            never = self.broker.watch(|count| tell_count(subscription, BROKER, count)) => never,
+        }
+    }
+
+    /// Tells what was not counted yet.
+    pub(super) fn end(&self, subscription: &str) {
+        let storms = [
+            (&self.failures, FAILURES),
+            (&self.letters, LETTERS),
+            (&self.broker, BROKER),
+        ];
+        for (storm, what) in storms {
+            if let Some(count) = storm.count() {
+                tell_count(subscription, what, count);
+            }
+        }
+    }
+}
+
+const FAILURES: &str = "attempts failed";
+const LETTERS: &str = "deliveries became dead letters";
+const BROKER: &str = "settlements failed at the broker";
+
+fn tell_count(subscription: &str, what: &str, count: Count) {
+    let every = storm::EVERY;
+    match count {
+        Count::More { recent, total } => tracing::warn!(
+            subscription,
+            recent,
+            total,
+            "{recent} {what} within {every:?}, {total} so far: each is logged at the level debug"
+        ),
+        Count::Over { total, lasted } => tracing::info!(
+            subscription,
+            total,
+            "{total} {what} within {lasted:?}, and none for {every:?} since"
+        ),
+    }
+}
+
 /// What every line about a delivery begins with.
 pub(super) struct Story<'a> {
+    pub(super) storms: &'a Storms,
     pub(super) subscription: &'a str,
     pub(super) id: MessageId,
     pub(super) message: Arc<Message>,
@@ -35,6 +95,16 @@ macro_rules! tell {
     };
 }
 
+/// The same of trouble with a broker, which often has it with all messages.
+macro_rules! tell_broker {
+    ($level:ident, $story:expr, $($rest:tt)+) => {
+        match $story.storms.broker.tells() {
+            true => tell!($level, $story, $($rest)+),
+            false => tell!(debug, $story, $($rest)+),
+        }
+    };
+}
+
 impl Story<'_> {
     /// What an attempt showed, and what becomes of its message.
     pub(super) fn verdict(&self, outcome: &Outcome, took: Duration, settlement: &Settlement) {
@@ -44,11 +114,14 @@ impl Story<'_> {
             Settlement::Filtered => tell!(debug, self, status, ?took, verdict = "filtered"),
             Settlement::Retry(wait) => {
                 let reason = Reason(&outcome.result);
-                match self.attempt {
-                    ..WORRYING => {
+                match (self.storms.failures.tells(), self.attempt) {
+                    (false, _) => {
+                        tell!(debug, self, status, ?took, verdict = "retry", ?wait, %reason)
+                    }
+                    (true, ..WORRYING) => {
                         tell!(info, self, status, ?took, verdict = "retry", ?wait, %reason)
                     }
-                    WORRYING.. => {
+                    (true, WORRYING..) => {
                         tell!(warn, self, status, ?took, verdict = "retry", ?wait, %reason)
                     }
                 }
@@ -56,24 +129,27 @@ impl Story<'_> {
             Settlement::Moved => tell!(debug, self, verdict = "moved"),
             Settlement::DeadLetter(letter) => {
                 let reason = &letter.reason;
-                tell!(warn, self, status, ?took, verdict = "dead letter", reason);
+                match self.storms.letters.tells() {
+                    true => tell!(warn, self, status, ?took, verdict = "dead letter", reason),
+                    false => tell!(debug, self, status, ?took, verdict = "dead letter", reason),
+                }
             }
         }
     }
 
     /// The broker failed to settle it, and is asked again after a pause.
     pub(super) fn settles_again(&self, error: &BrokerError, pause: Duration) {
-        tell!(error, self, %error, again_in = ?pause, "the broker did not settle it");
+        tell_broker!(error, self, %error, again_in = ?pause, "the broker did not settle it");
     }
 
     /// The broker failed to settle it for good.
     pub(super) fn not_settled(&self, error: &BrokerError) {
-        tell!(error, self, %error, "the broker did not settle it: it will be delivered again");
+        tell_broker!(error, self, %error, "the broker did not settle it: it will be delivered again");
     }
 
     /// Its dead letter could not be kept.
     pub(super) fn not_kept(&self, error: &BrokerError) {
-        tell!(error, self, %error, "the dead letter could not be kept: it will be delivered again");
+        tell_broker!(error, self, %error, "the dead letter could not be kept: it will be delivered again");
     }
 
     /// No attempt is made of it.
@@ -83,7 +159,7 @@ impl Story<'_> {
 
     /// It could not be parked in the local store.
     pub(super) fn not_parked(&self, error: &BrokerError) {
-        tell!(warn, self, %error, "the local store did not take it: it waits for its retry at its broker");
+        tell_broker!(warn, self, %error, "the local store did not take it: it waits for its retry at its broker");
     }
 
     /// It waits behind a dead letter of its key.
@@ -93,12 +169,12 @@ impl Story<'_> {
 
     /// It is not known whether it has to wait.
     pub(super) fn not_asked(&self, error: &BrokerError) {
-        tell!(error, self, %error, "it cannot be found out whether a dead letter holds it back; asked again soon");
+        tell_broker!(error, self, %error, "it cannot be found out whether a dead letter holds it back; asked again soon");
     }
 
     /// The broker failed to extend the lease.
     pub(super) fn not_extended(&self, error: &BrokerError) {
-        tell!(warn, self, %error, "the broker did not extend the lease: it may be delivered twice");
+        tell_broker!(warn, self, %error, "the broker did not extend the lease: it may be delivered twice");
     }
 }
 
@@ -153,7 +229,9 @@ mod tests {
 
     #[track_caller]
     fn check(attempt: u32, settlement: Settlement, expected: &str) {
+        let storms = Storms::default();
         let story = Story {
+            storms: &storms,
             subscription: "orders",
             id: MessageId::parse("m-1").unwrap(),
             message: Arc::new(Message::new("orders.new", "")),
@@ -205,5 +283,40 @@ mod tests {
             dead,
             r#"WARN subscription="orders" id="m-1" topic="orders.new" attempt=4 status=503 took=7ms verdict="dead letter" reason="gave up after 4 attempts: no answer""#,
         );
+    }
+
+    #[test]
+    fn ten_thousand_failures_are_few_lines() {
+        let storms = Storms::default();
+        let outcome = Outcome {
+            result: CallResult::Connection("no answer".into()),
+            exchanges: Vec::new(),
+            sent: 0,
+            contained: false,
+            replies: Vec::new(),
+        };
+        let lines = logged(|| {
+            for n in 0..10_000 {
+                let story = Story {
+                    storms: &storms,
+                    subscription: "orders",
+                    id: MessageId::parse(&format!("m-{n}")).unwrap(),
+                    message: Arc::new(Message::new("orders.new", "")),
+                    attempt: 1,
+                };
+                let retry = Settlement::Retry(Duration::ZERO);
+                story.verdict(&outcome, Duration::ZERO, &retry);
+                story.not_settled(&BrokerError::Timeout);
+            }
+            storms.end("orders");
+        });
+        let graver = lines.lines().filter(|line| !line.starts_with("DEBUG"));
+        let graver: Vec<_> = graver.collect();
+        assert!(graver.len() < 200, "{}", graver.len());
+        let counted = "10000 attempts failed within 30s, 10000 so far";
+        let is_told = graver.iter().any(|line| line.contains(counted));
+        assert!(is_told, "{graver:?}");
+        // Each one is found by its id where that is asked for.
+        assert_eq!(lines.matches("verdict=\"retry\"").count(), 10_000);
     }
 }

@@ -16,6 +16,7 @@ use super::in_flight::InFlight;
 use super::jitter::Jitter;
 use super::lanes::{Lanes, Way};
 use super::limit::{Limit, Place};
+use super::log::Storms;
 use super::retry_lane::RetryLane;
 use super::source::Source;
 use super::stats::Flow;
@@ -41,6 +42,7 @@ pub(super) struct Engine {
     lanes: Option<Lanes>,
     pub(super) blocked: Blocked,
     pub(super) retries: RetryLane,
+    pub(super) storms: Storms,
     source: Source,
     /// The broker is asked for messages, or would be if more could be held.
     asking: AtomicBool,
@@ -65,6 +67,7 @@ impl Engine {
             lanes: policy.order.as_ref().map(|order| Lanes::new(&order.by)),
             blocked: Blocked::new(policy.order.as_ref(), &delivery.blocked_keys),
             retries: RetryLane::new(policy),
+            storms: Storms::default(),
             source: Source::default(),
             asking: AtomicBool::new(false),
             draining: watch::Sender::new(false),
@@ -100,9 +103,12 @@ impl Engine {
             biased;
             () = shutdown => {}
             never = self.intake(&mut tasks) => match never {},
+            never = self.storms.watch(&self.delivery.name) => match never {},
         }
         self.source.close().await;
-        self.drain(&tasks, drain).await
+        let summary = self.drain(&tasks, drain).await;
+        self.storms.end(&self.delivery.name);
+        summary
     }
 
     /// Gate, place, message, task: while the gate is shut or without a place,

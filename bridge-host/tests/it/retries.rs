@@ -290,3 +290,23 @@ async fn a_rollout_can_be_waited_for() {
         .await;
     assert_eq!(endpoint.received().len(), 6);
 }
+
+/// A dead endpoint is told of, and counted: not each failure in a line.
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_failures_are_few_lines() {
+    const MESSAGES: u64 = 2000;
+    let endpoint = Endpoint::start(|_, _| Reply::status(503)).await;
+    let five = config(&endpoint, "").replace("max_attempts = 3", "max_attempts = 5");
+    let bridge = Bridge::start(&five.replace("\"5s\"", "\"5ms\"")).await;
+    let line = "{\"topic\":\"orders\",\"data\":\"x\"}\n";
+    let lines = line.repeat(MESSAGES as usize);
+    let answer = crate::harness::request(bridge.intake, "POST", "/batch", &[], lines).await;
+    assert_eq!(answer.expect("an answer").status, 200);
+    bridge
+        .ledger_when("all", |ledger| ledger.dead_lettered == MESSAGES)
+        .await;
+    assert_eq!(endpoint.received().len() as u64, 5 * MESSAGES);
+    let log = bridge.log();
+    let graver = log.iter().filter(|line| !line.contains("\"DEBUG\""));
+    assert!(graver.clone().count() < 200, "{}", graver.count());
+}
