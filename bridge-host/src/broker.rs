@@ -207,6 +207,8 @@ pub struct SubscribeSpec {
     /// Nothing overtakes: while one message waits for its retry, so do those
     /// behind it.
     pub ordered: bool,
+    /// No retry waits longer.
+    pub longest_wait: Duration,
     /// So many are under way at once in this process; brokers that are asked
     /// for messages over a network fetch for so many.
     pub in_flight: usize,

@@ -35,6 +35,7 @@ mod stdio;
 mod tick;
 mod time;
 mod trace;
+mod wall_clock;
 
 pub use component::Component;
 pub use endpoint::{Endpoint, Replies};

@@ -1,11 +1,13 @@
 //! A message, its identity and its topic: the words every room above speaks.
 //! No I/O, no broker and no component here.
 
+mod date;
 mod hops;
 mod id;
 mod metadata;
 mod topic;
 
+pub use date::rfc3339;
 pub use hops::HOPS_KEY;
 pub use id::{IdError, MessageId};
 pub use metadata::{MetadataError, MetadataSize};

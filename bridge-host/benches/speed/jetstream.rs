@@ -146,6 +146,7 @@ impl Filled<'_> {
             name: NAME.into(),
             topics: vec![TopicPattern::parse(TOPIC).expect("a pattern")],
             ordered: false,
+            longest_wait: std::time::Duration::from_secs(3600),
             in_flight,
         };
         opened.broker.subscribe(spec).await.expect("a subscription")

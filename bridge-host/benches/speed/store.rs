@@ -36,6 +36,7 @@ async fn fill(broker: &Arc<Embedded>, messages: usize) -> Box<dyn Subscription> 
         name: NAME.into(),
         topics: vec![TopicPattern::parse("orders.>").expect("a pattern")],
         ordered: false,
+        longest_wait: std::time::Duration::from_secs(3600),
         in_flight: 64,
     };
     let subscription = broker.subscribe(spec).await.expect("a subscription");

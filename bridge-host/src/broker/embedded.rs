@@ -8,6 +8,7 @@
 //! same transaction.
 
 mod blocked;
+mod clock;
 mod dead_letters;
 mod error;
 mod feed;
@@ -41,6 +42,7 @@ pub use settings::{Retention, Settings};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::oneshot;
@@ -165,12 +167,14 @@ impl Embedded {
         &self,
         name: &str,
         ordered: bool,
+        longest_wait: Duration,
     ) -> Result<Box<dyn Subscription>, BrokerError> {
         let spec = SubscribeSpec {
             start: Start::default(),
             name: name.into(),
             topics: Vec::new(),
             ordered,
+            longest_wait,
             in_flight: 0,
         };
         self.join(spec).await

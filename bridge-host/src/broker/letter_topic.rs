@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use super::{
     Broker, BrokerError, DeadLetter, DeadLetters, GivenUp, KeptDeadLetter, Parked, Turn, Waiting,
 };
-use crate::message::{Message, MessageId, MetadataSize};
+use crate::message::{Message, MessageId, MetadataSize, rfc3339};
 
 /// What all metadata about a dead letter begins with.
 const PREFIX: &str = "dead-letter-";
@@ -109,8 +109,8 @@ fn published(topic: &str, given_up: &GivenUp, at: SystemTime) -> (Message, Messa
     add("subscription", subscription.clone());
     add("id", id.to_string());
     add("topic", message.topic.clone());
-    add("published", date(*published));
-    add("at", date(at));
+    add("published", rfc3339(*published));
+    add("at", rfc3339(at));
     add("reason", letter.reason.clone());
     add("attempts", letter.attempts.to_string());
     if let Some(status) = letter.status {
@@ -158,10 +158,6 @@ pub(super) fn read(number: i64, mut message: Message) -> Option<KeptDeadLetter> 
         size: size as u64,
         message,
     })
-}
-
-fn date(time: SystemTime) -> String {
-    humantime::format_rfc3339_nanos(time).to_string()
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use super::http::Hooks;
 use super::settings::{Grant, Limits};
 use super::stdio::LogStream;
 use super::trace::RECORDED;
+use super::wall_clock::WallClock;
 use crate::broker::Broker;
 use crate::http::{Allow, Client};
 use crate::message::MessageId;
@@ -191,6 +192,7 @@ fn wasi([stdout, stderr]: &[LogStream; 2], grant: &Grant) -> Result<WasiCtx> {
     builder
         .stdout(stdout.clone())
         .stderr(stderr.clone())
+        .wall_clock(WallClock)
         .allow_tcp(false)
         .allow_udp(false);
     for (name, value) in &grant.env {

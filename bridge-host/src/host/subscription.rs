@@ -125,6 +125,7 @@ impl<'a> Common<'a> {
             topics: self.topics.clone(),
             start: self.subscription.start.unwrap_or_default(),
             ordered,
+            longest_wait: policy.retry.max,
             in_flight: policy.room(),
         };
         let opened = self.brokers.on(thread, from);
@@ -133,7 +134,9 @@ impl<'a> Common<'a> {
             return Ok(source);
         }
         let store = self.brokers.store();
-        let mut replays = store.subscribe_to_replays(name, ordered).await?;
+        let mut replays = store
+            .subscribe_to_replays(name, ordered, policy.retry.max)
+            .await?;
         if self.subscription.dead_letters.is_some() {
             replays = Box::new(LettersElsewhere::new(replays));
         }

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
@@ -12,6 +14,18 @@ use super::{Settings, SettingsError};
 
 /// What HTTP/2 is called in ALPN.
 pub(super) const H2: &[u8] = b"h2";
+
+/// The system's clock: before 1970 no certificate can be checked, which is an
+/// error then. The library's own clock panics.
+#[derive(Debug)]
+struct Clock;
+
+impl TimeProvider for Clock {
+    fn current_time(&self) -> Option<UnixTime> {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+        Some(UnixTime::since_unix_epoch(since))
+    }
+}
 
 /// Reads the system's certificates and the extra ones. A system without any is
 /// no fault: plain HTTP needs none.
@@ -26,7 +40,7 @@ pub(super) fn connector(settings: &Settings) -> Result<TlsConnector, SettingsErr
         add_file(&mut roots, path)?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let config = ClientConfig::builder_with_details(provider, Arc::new(Clock))
         .with_safe_default_protocol_versions()
         .expect("ring serves the default versions of TLS")
         .with_root_certificates(roots);

@@ -7,6 +7,7 @@ mod admin;
 mod arguments;
 mod asynchronous;
 mod brokers;
+mod clocks;
 mod compose;
 mod composition;
 mod config;

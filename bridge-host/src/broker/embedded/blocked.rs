@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::store::now_ms;
+use super::clock::now_ms;
 use super::turn::BLOCKED;
 
 /// Those of a subscription that letters block, or whose messages wait.

@@ -4,8 +4,8 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::blocked;
+use super::clock::{now_ms, time};
 use super::fetch::parse_metadata;
-use super::store::{now_ms, time};
 use crate::broker::{DeadLetter, KeptDeadLetter, Which};
 use crate::message::{HOPS_KEY, Message};
 

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::oneshot;
 
+use super::clock::{millis, now_ms};
 use super::feed::Feed;
 use super::start;
+use super::turn::BLOCKED;
 use crate::broker::{BrokerError, SubscribeSpec};
 use crate::message::TopicPattern;
 
@@ -160,5 +162,15 @@ pub(super) fn save(conn: &Connection, spec: &SubscribeSpec) -> rusqlite::Result<
     if changed == 0 {
         start::begin(conn, &route, spec.start)?;
     }
+    clamp(conn, sub, spec)?;
     Ok(route)
+}
+
+/// Written by a clock that was ahead, or under another policy, a wait may end
+/// later than any does.
+fn clamp(conn: &Connection, sub: i64, spec: &SubscribeSpec) -> rusqlite::Result<()> {
+    let latest = now_ms().saturating_add(millis(spec.longest_wait));
+    conn.prepare_cached("UPDATE deliveries SET due = ?2 WHERE sub = ?1 AND due > ?2 AND due < ?3")?
+        .execute([sub, latest, BLOCKED])?;
+    Ok(())
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::oneshot;
 
+use super::clock::{millis, unix_ms, wall_ms};
 use super::publish::Checked;
-use super::store::{millis, unix_ms};
 use crate::broker::{BrokerError, GivenUp, Parked};
 use crate::message::{Message, MessageId};
 
@@ -91,7 +91,7 @@ impl Keep {
             return Ok(0);
         }
         match &self.what {
-            What::Letter(given_up) => self.bury(conn, now, sub, &origin, given_up)?,
+            What::Letter(given_up) => self.bury(conn, sub, &origin, given_up)?,
             What::Parked(parked) => self.park(conn, now, sub, &origin, parked)?,
         }
         Ok(self.checked.size)
@@ -100,7 +100,6 @@ impl Keep {
     fn bury(
         &self,
         conn: &Connection,
-        now: i64,
         sub: i64,
         origin: &str,
         given_up: &GivenUp,
@@ -120,7 +119,7 @@ impl Keep {
         .insert(params![
             sub,
             seq,
-            now,
+            wall_ms(),
             letter.reason,
             letter.status,
             letter.attempts,

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use rusqlite::{Connection, params};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use super::clock::wall_ms;
 use super::settings::Settings;
 use crate::broker::{BrokerError, Published, SizeLimit};
 use crate::message::{Message, MessageId, MetadataSize, check_topic};
@@ -135,7 +136,7 @@ impl Publish {
     }
 
     /// Writes the message, and says which `seq` it has.
-    pub(super) fn insert(&self, conn: &Connection, now: i64) -> rusqlite::Result<i64> {
+    pub(super) fn insert(&self, conn: &Connection) -> rusqlite::Result<i64> {
         let mut insert = conn.prepare_cached(
             "INSERT INTO messages (id, topic, content_type, metadata, published_at, size, data)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -145,7 +146,7 @@ impl Publish {
             self.topic,
             self.content_type,
             self.metadata,
-            now,
+            wall_ms(),
             self.size as i64,
             &self.data[..],
         ])

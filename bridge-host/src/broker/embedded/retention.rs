@@ -3,8 +3,8 @@
 
 use rusqlite::Connection;
 
+use super::clock::millis;
 use super::settings::Retention;
-use super::store::millis;
 
 /// What one step looks at, and removes, at most. Removing reads the pages.
 const STEP_ROWS: usize = 2048;

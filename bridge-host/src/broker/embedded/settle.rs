@@ -6,9 +6,9 @@ use std::sync::Arc;
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
+use super::clock::{millis, wall_ms};
 use super::feed::Feed;
 use super::ledger::Tally;
-use super::store::millis;
 use crate::broker::{BrokerError, DeadLetter, Settlement};
 
 pub(super) struct Settle {
@@ -39,7 +39,7 @@ impl Settle {
             Settlement::DeadLetter(letter) => {
                 let removed = self.remove(conn)?;
                 if removed > 0 {
-                    self.bury(conn, now, letter)?;
+                    self.bury(conn, letter)?;
                 }
                 tally.dead_lettered += removed;
             }
@@ -63,7 +63,7 @@ impl Settle {
         Ok(())
     }
 
-    fn bury(&self, conn: &Connection, now: i64, letter: &DeadLetter) -> rusqlite::Result<()> {
+    fn bury(&self, conn: &Connection, letter: &DeadLetter) -> rusqlite::Result<()> {
         let mut insert = conn.prepare_cached(
             "INSERT INTO dead_letters (sub, seq, at, reason, status, attempts, backtrace, key)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -71,7 +71,7 @@ impl Settle {
         insert.execute(params![
             self.feed.sub,
             self.seq,
-            now,
+            wall_ms(),
             letter.reason,
             letter.status,
             letter.attempts,

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
@@ -328,24 +328,4 @@ fn check_version(conn: &Connection, path: &Path) -> Result<(), StoreError> {
         }),
         _ => Err(StoreError::Foreign(path.into())),
     }
-}
-
-/// The time, as it is kept: milliseconds since 1970.
-pub(super) fn now_ms() -> i64 {
-    unix_ms(SystemTime::now())
-}
-
-/// A time as it is kept.
-pub(super) fn unix_ms(time: SystemTime) -> i64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, millis)
-}
-
-/// A duration as it is kept; one too long for that is as long as can be.
-pub(super) fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// A time that was kept.
-pub(super) fn time(ms: i64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }

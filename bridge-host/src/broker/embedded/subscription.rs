@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::clock::{now_ms, time};
 use super::feed::Feed;
 use super::fetch::{Plan, Row, Turn};
 use super::join::Membership;
 use super::queue::Command;
 use super::receipt::EmbeddedReceipt;
 use super::shared::Shared;
-use super::store::{now_ms, time};
 use crate::broker::{BrokerError, Chances, Incoming, ReplyTo, Subscription};
 
 pub(super) struct Member {

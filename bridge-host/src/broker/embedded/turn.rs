@@ -8,10 +8,10 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::oneshot;
 
+use super::clock::unix_ms;
 use super::feed::Feed;
 use super::keep::insert;
 use super::publish::Checked;
-use super::store::unix_ms;
 use crate::broker::{BrokerError, Turn, Waiting};
 
 /// When one is due that waits behind a letter: as soon as that is gone.

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::clock::millis;
 use super::error::{Fault, StoreError};
 use super::feed::Feed;
 use super::join::{self, Join, Membership, Route};
@@ -25,7 +26,7 @@ use super::retention::Retainer;
 use super::settings::Settings;
 use super::settle::Settle;
 use super::shared::{Shared, closed};
-use super::store::{data_version, failed, file, in_transaction, millis};
+use super::store::{data_version, failed, file, in_transaction};
 use crate::broker::{BrokerError, SubscribeSpec};
 use group::Books;
 use room::Room;

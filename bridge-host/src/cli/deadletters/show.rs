@@ -1,6 +1,6 @@
 //! Dead letters as text and as JSON.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::broker::KeptDeadLetter;
 use crate::cli::output::{self, OutputError};
+use crate::message::rfc3339;
 use crate::printable::{printable, printable_json, printable_lines};
 
 /// A list, printed as it is read.
@@ -163,9 +164,10 @@ fn data_member(content_type: Option<&str>, data: &[u8]) -> (&'static str, String
     }
 }
 
-/// As RFC 3339 has it.
+/// To the second.
 fn date(time: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(time).to_string()
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    rfc3339(UNIX_EPOCH + Duration::from_secs(since.as_secs()))
 }
 
 #[cfg(test)]

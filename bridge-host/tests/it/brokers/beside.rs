@@ -3,7 +3,7 @@
 //! a host that is killed meanwhile loses neither.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,10 @@ use crate::harness::{Bridge, Endpoint, Letter, Reply, request, until};
 
 /// How long the endpoint takes to fail: long enough that failures which had all
 /// permits would be seen.
-const SLOW: Duration = Duration::from_millis(300);
+const SLOW: Duration = Duration::from_millis(100);
 const HEALTHY: usize = 200;
+/// The `max_in_flight` that there is by default.
+const PERMITS: usize = 64;
 /// As much as a busy machine makes of nothing.
 const NOISE: Duration = Duration::from_millis(20);
 /// Published at once.
@@ -38,6 +40,7 @@ struct Seen {
     /// What failed can succeed now.
     healed: AtomicBool,
     failed: Mutex<HashSet<String>>,
+    failures: AtomicUsize,
     arrived: Mutex<HashMap<String, Instant>>,
 }
 
@@ -48,6 +51,7 @@ impl Seen {
             let id = received.id();
             if received.body.starts_with(b"poison") && !seen.healed.load(Relaxed) {
                 seen.failed.lock().expect("no panic").insert(id);
+                seen.failures.fetch_add(1, Relaxed);
                 return Reply::status(503).after(SLOW);
             }
             let mut arrived = seen.arrived.lock().expect("no panic");
@@ -114,8 +118,18 @@ async fn beside<S: Server>(killed: bool) {
 
     let count = failing();
     let poison = publish_poison(&bridge, count).await;
-    until("each to fail once", async || {
-        (seen.failed() == count).then_some(())
+    for part in 1..=4 {
+        let many = count * part / 4;
+        until("each to fail once", async || {
+            (seen.failed() >= many).then_some(())
+        })
+        .await;
+    }
+    // No first attempt is under way any more: those may have all permits.
+    let many = count + 4 * PERMITS;
+    until("retries", async || {
+        let failures = seen.failures.load(Relaxed);
+        (failures >= many).then_some(())
     })
     .await;
     let beside = seen.p99(&bridge).await;

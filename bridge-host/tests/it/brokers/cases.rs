@@ -210,6 +210,7 @@ pub async fn order_where_it_is_promised<S: Server>() {
     let mut subscription = broker
         .subscribe(SubscribeSpec {
             ordered: true,
+            longest_wait: std::time::Duration::from_secs(3600),
             in_flight: 1,
             ..spec(&["t"])
         })

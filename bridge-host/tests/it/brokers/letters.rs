@@ -162,7 +162,9 @@ async fn kept_twice_it_is_one_letter() {
         ..embedded::Settings::default()
     };
     let store = Arc::new(embedded::Embedded::open(settings).expect("a store"));
-    let replays = store.subscribe_to_replays("orders", false).await;
+    let replays = store
+        .subscribe_to_replays("orders", false, Duration::from_secs(3600))
+        .await;
     let _replays = replays.expect("a subscription");
     let server = JetStreamServer::start().await;
     let broker = server.connect().await;

@@ -187,6 +187,7 @@ async fn order_holds_between_hosts() {
     let server = NatsServer::start().await;
     let ordered = || SubscribeSpec {
         ordered: true,
+        longest_wait: std::time::Duration::from_secs(3600),
         in_flight: 1,
         ..spec(&["t"])
     };

@@ -24,6 +24,7 @@ pub fn spec(topics: &[&str]) -> SubscribeSpec {
             .map(|topic| TopicPattern::parse(topic).expect("a pattern"))
             .collect(),
         ordered: false,
+        longest_wait: std::time::Duration::from_secs(3600),
         in_flight: 8,
     }
 }

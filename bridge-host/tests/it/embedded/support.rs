@@ -63,6 +63,7 @@ pub fn spec(name: &str, topics: &[&str]) -> SubscribeSpec {
             .map(|topic| TopicPattern::parse(topic).unwrap())
             .collect(),
         ordered: false,
+        longest_wait: std::time::Duration::from_secs(3600),
         in_flight: 64,
     }
 }

@@ -65,6 +65,7 @@ impl Running {
             name: "all".into(),
             topics: vec![TopicPattern::parse(">").unwrap()],
             ordered: false,
+            longest_wait: std::time::Duration::from_secs(3600),
             in_flight: 64,
         };
         let subscription = Mutex::new(broker.subscribe(spec).await.unwrap());

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 
 use super::Writer;
 use crate::broker::BrokerError;
+use crate::broker::embedded::clock::now_ms;
 use crate::broker::embedded::error::Fault;
 use crate::broker::embedded::join::{Route, reload};
 use crate::broker::embedded::ledger::Tally;
@@ -15,7 +16,7 @@ use crate::broker::embedded::publish::Publish;
 use crate::broker::embedded::retention::Retainer;
 use crate::broker::embedded::settle::Settle;
 use crate::broker::embedded::shared::closed;
-use crate::broker::embedded::store::{data_version, in_transaction, now_ms};
+use crate::broker::embedded::store::{data_version, in_transaction};
 
 /// What the writer knows of the store without asking it.
 pub(super) struct Books {
@@ -202,7 +203,7 @@ impl Books {
                 return Ok(Verdict::NoRoom);
             }
         }
-        let seq = publish.insert(conn, done.now)?;
+        let seq = publish.insert(conn)?;
         done.kept += publish.size();
         let mut matched = false;
         for (route, reached) in self.routes.iter().zip(&mut done.reached) {

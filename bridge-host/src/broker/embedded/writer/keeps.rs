@@ -6,9 +6,9 @@ use rusqlite::Connection;
 use super::group::save_kept;
 use super::{Writer, in_transaction};
 use crate::broker::BrokerError;
+use crate::broker::embedded::clock::{millis, now_ms};
 use crate::broker::embedded::keep::Keep;
 use crate::broker::embedded::shared::closed;
-use crate::broker::embedded::store::{millis, now_ms};
 use crate::broker::embedded::turn::AskTurn;
 
 impl Writer {

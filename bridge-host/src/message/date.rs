@@ -1,0 +1,36 @@
+//! Times for people and programs, whatever a clock shows.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The last second that has four digits for its year.
+const LAST: Duration = Duration::from_secs(253_402_300_799);
+
+/// A time as RFC 3339 has it, in UTC, to the nanosecond where it has any. One
+/// before 1970 or after 9999 is shown as the nearest that is not.
+///
+/// ```
+/// use std::time::{Duration, UNIX_EPOCH};
+///
+/// use bridge_host::message::rfc3339;
+///
+/// let noon = UNIX_EPOCH + Duration::from_secs(43_200);
+/// assert_eq!(rfc3339(noon), "1970-01-01T12:00:00Z");
+/// assert_eq!(rfc3339(UNIX_EPOCH - Duration::from_secs(1)), "1970-01-01T00:00:00Z");
+/// ```
+pub fn rfc3339(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    humantime::format_rfc3339(UNIX_EPOCH + since.min(LAST)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_time_is_too_early_or_too_late() {
+        let late = UNIX_EPOCH + Duration::from_millis(u64::MAX / 2);
+        assert_eq!(rfc3339(late), "9999-12-31T23:59:59Z");
+        let early = UNIX_EPOCH - Duration::from_secs(1 << 40);
+        assert_eq!(rfc3339(early), "1970-01-01T00:00:00Z");
+    }
+}

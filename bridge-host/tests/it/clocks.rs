@@ -1,0 +1,216 @@
+//! Clocks that are set while the bridge runs, or were set to a time that
+//! nobody expects: a library in front of the system's own shifts them.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use crate::harness::{Bridge, Endpoint, Reply, binary};
+
+/// Shifts the wall clock by as many seconds as a file says.
+const SHIFT: &str = r#"
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+int clock_gettime(clockid_t id, struct timespec *at) {
+    int result = (int)syscall(SYS_clock_gettime, id, at);
+    char text[32] = {0};
+    const char *path = getenv("CLOCK_SHIFT");
+    if (id != CLOCK_REALTIME || result != 0 || path == NULL) return result;
+    int file = open(path, O_RDONLY);
+    if (file < 0) return result;
+    if (read(file, text, sizeof text - 1) > 0) at->tv_sec += atoll(text);
+    close(file);
+    return result;
+}
+"#;
+
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+/// To some time in 1965 or before.
+const BEFORE_1970: i64 = -61 * 365 * DAY;
+
+/// A folder with a config and a clock of its own.
+struct World {
+    folder: Arc<TempDir>,
+    library: PathBuf,
+}
+
+impl World {
+    fn new(endpoint: &Endpoint, more: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = format!(
+            "intake.address = \"127.0.0.1:0\"\n\
+             guests.cache = {:?}\nlog = {{ format = \"json\", level = \"debug\" }}\n\
+             [[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\nto = {:?}\n{more}\n",
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"),
+            endpoint.url("/")
+        );
+        std::fs::write(folder.path().join("bridge.toml"), config).expect("a file");
+        let source = folder.path().join("shift.c");
+        std::fs::write(&source, SHIFT).expect("a file");
+        let library = folder.path().join("shift.so");
+        let compiled = Command::new("cc")
+            .args(["-shared", "-fPIC", "-O1", "-o"])
+            .args([&library, &source])
+            .status();
+        assert!(compiled.expect("cc, as Rust needs it").success());
+        let world = Self {
+            folder: Arc::new(folder),
+            library,
+        };
+        world.shift(0);
+        world
+    }
+
+    /// Sets the clock, off by so many seconds from the true time.
+    fn shift(&self, seconds: i64) {
+        let (file, new) = (
+            self.folder.path().join("shift"),
+            self.folder.path().join("new"),
+        );
+        std::fs::write(&new, seconds.to_string()).expect("a file");
+        std::fs::rename(new, file).expect("a file");
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(binary());
+        command
+            .current_dir(self.folder.path())
+            .env("LD_PRELOAD", &self.library)
+            .env("CLOCK_SHIFT", self.folder.path().join("shift"));
+        command
+    }
+
+    async fn start(&self) -> Bridge {
+        let child = self
+            .command()
+            .args(["run", "bridge.toml"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        Bridge::attach(child.expect("the bridge starts"), self.folder.clone()).await
+    }
+
+    /// What a command of the tool prints, on this clock.
+    fn printed(&self, args: &[&str]) -> String {
+        let output = self.command().args(args).output().expect("the tool runs");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}: {errors}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+}
+
+/// Fails so many times.
+async fn failing(times: usize) -> Endpoint {
+    Endpoint::start(move |_, before| Reply::status(if before < times { 503 } else { 204 })).await
+}
+
+/// An hour back, while messages wait: they wait no hour longer.
+async fn set_back(more: &str) {
+    let endpoint = failing(6).await;
+    let retry = "retry = { initial = \"1s\", max = \"2s\" }";
+    let world = World::new(&endpoint, &format!("{retry}\n{more}"));
+    let bridge = world.start().await;
+    bridge.accept("orders", &[], "waits").await;
+    endpoint.wait_for(2).await;
+    world.shift(-HOUR);
+    bridge.accept("orders", &[], "comes after").await;
+    let ledger = bridge
+        .ledger_when("all", |ledger| ledger.delivered == 2)
+        .await;
+    assert!(ledger.balances() && ledger.dead_lettered == 0, "{ledger:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn set_back_it_stretches_no_retry() {
+    set_back("").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn set_back_it_stops_no_ordered_subscription() {
+    set_back("max_in_flight = 1").await;
+}
+
+/// What waited before the start, by a clock that was ahead, waits no longer than
+/// the policy lets it.
+#[tokio::test(flavor = "multi_thread")]
+async fn set_back_between_two_starts_it_stretches_no_retry() {
+    let endpoint = failing(3).await;
+    let world = World::new(&endpoint, "retry = { initial = \"2s\", max = \"2s\" }");
+    world.shift(10 * DAY);
+    let bridge = world.start().await;
+    bridge.accept("orders", &[], "x").await;
+    endpoint.wait_for(1).await;
+    drop(bridge.kill());
+    world.shift(0);
+    let bridge = world.start().await;
+    bridge
+        .ledger_when("all", |ledger| ledger.delivered == 1)
+        .await;
+}
+
+/// Set forward, it makes no message too old that was never tried.
+#[tokio::test(flavor = "multi_thread")]
+async fn set_forward_it_gives_up_no_new_message() {
+    let endpoint = failing(3).await;
+    let world = World::new(
+        &endpoint,
+        "retry = { initial = \"100ms\", max = \"100ms\" }",
+    );
+    world.shift(BEFORE_1970);
+    let bridge = world.start().await;
+    world.shift(0);
+    bridge.accept("orders", &[], "x").await;
+    let ledger = bridge
+        .ledger_when("all", |ledger| ledger.delivered == 1)
+        .await;
+    assert_eq!(ledger.dead_lettered, 0);
+}
+
+/// Nothing panics: the intake, retries, dead letters, and the tool.
+#[tokio::test(flavor = "multi_thread")]
+async fn before_1970_all_goes_on() {
+    let endpoint = Endpoint::start(|received, before| {
+        let status = match (&received.body[..], before) {
+            (b"refused", _) => 400,
+            (_, 0) => 503,
+            _ => 204,
+        };
+        Reply::status(status).with("retry-after", "Thu, 01 Jan 2099 00:00:00 GMT")
+    })
+    .await;
+    let world = World::new(
+        &endpoint,
+        "retry = { initial = \"100ms\", max = \"200ms\" }",
+    );
+    world.shift(BEFORE_1970);
+    let bridge = world.start().await;
+    bridge.accept("orders", &[], "fine").await;
+    bridge
+        .ledger_when("all", |ledger| ledger.delivered == 1)
+        .await;
+    let id = bridge.accept("orders", &[], "refused").await;
+    bridge
+        .ledger_when("all", |ledger| ledger.dead_lettered == 1)
+        .await;
+    let listed = world.printed(&["deadletters", "list"]);
+    assert!(listed.contains(&id), "{listed}");
+    let shown = world.printed(&["deadletters", "show", "1"]);
+    assert!(shown.contains("1970-01-01"), "{shown}");
+    world.printed(&["ledger"]);
+    world.printed(&["check"]);
+    world.printed(&["deadletters", "replay", "1"]);
+    endpoint.wait_for(4).await;
+    let log = bridge.log().join("\n");
+    assert!(!log.contains("panicked"), "{log}");
+    let (status, _) = bridge.stop();
+    assert!(status.success(), "{status}");
+}
