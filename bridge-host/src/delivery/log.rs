@@ -303,6 +303,7 @@ mod tests {
                     id: MessageId::parse(&format!("m-{n}")).unwrap(),
                     message: Arc::new(Message::new("orders.new", "")),
                     attempt: 1,
+                    published: SystemTime::UNIX_EPOCH,
                 };
                 let retry = Settlement::Retry(Duration::ZERO);
                 story.verdict(&outcome, Duration::ZERO, &retry);

@@ -175,6 +175,7 @@ fn spec(subscription: &Subscription, topics: Vec<TopicPattern>) -> SubscribeSpec
         topics,
         start: subscription.start.unwrap_or_default(),
         ordered: subscription.policy.ordered(),
+        longest_wait: subscription.policy.retry.max,
         in_flight: subscription.policy.room(),
     }
 }

@@ -98,14 +98,6 @@ impl World {
             .spawn();
         Bridge::attach(child.expect("the bridge starts"), self.folder.clone()).await
     }
-
-    /// What a command of the tool prints, on this clock.
-    fn printed(&self, args: &[&str]) -> String {
-        let output = self.command().args(args).output().expect("the tool runs");
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{args:?}: {errors}");
-        String::from_utf8(output.stdout).expect("UTF-8")
-    }
 }
 
 /// Fails so many times.
@@ -173,44 +165,4 @@ async fn set_forward_it_gives_up_no_new_message() {
         .ledger_when("all", |ledger| ledger.delivered == 1)
         .await;
     assert_eq!(ledger.dead_lettered, 0);
-}
-
-/// Nothing panics: the intake, retries, dead letters, and the tool.
-#[tokio::test(flavor = "multi_thread")]
-async fn before_1970_all_goes_on() {
-    let endpoint = Endpoint::start(|received, before| {
-        let status = match (&received.body[..], before) {
-            (b"refused", _) => 400,
-            (_, 0) => 503,
-            _ => 204,
-        };
-        Reply::status(status).with("retry-after", "Thu, 01 Jan 2099 00:00:00 GMT")
-    })
-    .await;
-    let world = World::new(
-        &endpoint,
-        "retry = { initial = \"100ms\", max = \"200ms\" }",
-    );
-    world.shift(BEFORE_1970);
-    let bridge = world.start().await;
-    bridge.accept("orders", &[], "fine").await;
-    bridge
-        .ledger_when("all", |ledger| ledger.delivered == 1)
-        .await;
-    let id = bridge.accept("orders", &[], "refused").await;
-    bridge
-        .ledger_when("all", |ledger| ledger.dead_lettered == 1)
-        .await;
-    let listed = world.printed(&["deadletters", "list"]);
-    assert!(listed.contains(&id), "{listed}");
-    let shown = world.printed(&["deadletters", "show", "1"]);
-    assert!(shown.contains("1970-01-01"), "{shown}");
-    world.printed(&["ledger"]);
-    world.printed(&["check"]);
-    world.printed(&["deadletters", "replay", "1"]);
-    endpoint.wait_for(4).await;
-    let log = bridge.log().join("\n");
-    assert!(!log.contains("panicked"), "{log}");
-    let (status, _) = bridge.stop();
-    assert!(status.success(), "{status}");
 }
