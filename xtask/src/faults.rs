@@ -19,7 +19,14 @@ pub fn run(root: &Path) -> Result {
     let mut test = workspace::cargo(root);
     test.env("FAULTS", "long").arg("test");
     workspace::native(&mut test, &packages);
-    test.args(["--test", "it", "--", "brokers::faults", "brokers::power", "brokers::beside"])
-        .args(["--include-ignored", "--nocapture", "--test-threads=1"]);
+    test.args([
+        "--test",
+        "it",
+        "--",
+        "brokers::faults",
+        "brokers::power",
+        "brokers::beside",
+    ])
+    .args(["--include-ignored", "--nocapture", "--test-threads=1"]);
     workspace::run(&mut test)
 }

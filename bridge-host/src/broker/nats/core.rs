@@ -17,8 +17,8 @@ use super::storm::Storm;
 use super::waiting::{Kept, Waiting};
 use super::{CORE, headers, request, subject};
 use crate::broker::{
-    Broker, BrokerError, Capabilities, Chances, Confirmation, Incoming, Published, Receipt, Reply, ReplyTo,
-    Request, Settlement, SubscribeSpec, Subscription, Unsettled,
+    Broker, BrokerError, Capabilities, Chances, Confirmation, Incoming, Published, Receipt, Reply,
+    ReplyTo, Request, Settlement, SubscribeSpec, Subscription, Unsettled,
 };
 use crate::message::{Message, MessageId};
 

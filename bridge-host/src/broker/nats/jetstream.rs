@@ -1,7 +1,6 @@
 //! JetStream: streams keep messages, durable consumers give each to one of the
 //! hosts that share them, until it is acknowledged.
 
-use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
