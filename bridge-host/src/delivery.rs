@@ -7,6 +7,7 @@ mod blocked;
 mod crash;
 mod decide;
 mod gate;
+mod hindered;
 mod in_flight;
 mod in_order;
 mod jitter;
@@ -42,6 +43,7 @@ use std::time::Duration;
 
 use crate::broker::{Broker, DeadLetters, Subscription};
 use crate::guest::Handle;
+use crate::trouble::Troubles;
 
 /// The delivery of one subscription's messages, or of one thread's share.
 pub struct Delivery {
@@ -63,6 +65,8 @@ pub struct Delivery {
     pub blocked_keys: Vec<String>,
     /// Where the attempts under way are recorded, should the host end.
     pub crashes: CrashRecord,
+    /// Where readiness learns of what this machine lacks.
+    pub troubles: Troubles,
     /// Where it is counted what became of them.
     pub stats: Arc<Stats>,
 }

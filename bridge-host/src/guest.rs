@@ -10,6 +10,7 @@ mod component;
 mod concurrent;
 mod config_store;
 pub mod contract;
+mod denied;
 mod draft;
 mod endpoint;
 mod engine;
@@ -41,8 +42,8 @@ pub use component::Component;
 pub use endpoint::{Endpoint, Replies};
 pub use handler::HttpHandler;
 pub use held::Excess;
-pub use outcome::{Call, CallResult, Exchange, Failure, Outcome, Reply};
-pub use runtime::{Runtime, RuntimeError};
+pub use outcome::{Call, CallResult, Exchange, Failure, Outcome, Reply, Unmade};
+pub use runtime::{Runtime, RuntimeError, Thread};
 pub use settings::{Folder, Grant, Limits};
 pub use state::{Connections, Environment};
 

@@ -12,6 +12,7 @@ mod ledger;
 mod left_over;
 mod load;
 mod loops;
+mod needs;
 mod start;
 mod subscription;
 mod threads;
@@ -20,6 +21,7 @@ mod workers;
 pub use composition::{composition, handler, posts_what_it_sends};
 pub use error::{HostError, SubscriptionError};
 pub use load::topics;
+pub use needs::too_few_descriptors;
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -86,7 +88,11 @@ impl Host {
         let wanted: Vec<_> = config.subscriptions.iter().map(|it| it.threads).collect();
         let threads = Threads::start(&wanted).map_err(HostError::Thread)?;
         let brokers = Arc::new(Brokers::open(&config, &threads).await?);
-        let start = async { Start::new(&config, &front, &threads, &brokers)?.run().await };
+        let start = async {
+            Start::new(&config, &front, &threads, &brokers, &troubles)?
+                .run()
+                .await
+        };
         let start = tokio::select! {
             ready = start => ready.map(Some),
             () = &mut shutdown => Ok(None),

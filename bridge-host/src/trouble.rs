@@ -2,8 +2,17 @@
 //! raises or clears a trouble here; readiness reads them all. What a trouble
 //! means for a message stays out: that is `delivery`.
 
+pub mod descriptors;
+mod held;
+mod lack;
+
+pub use held::Held;
+pub use lack::{Lack, causes};
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use held::Holders;
 
 /// The local troubles of one bridge. Clones share them.
 ///
@@ -20,23 +29,29 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// assert_eq!(troubles.all(), None);
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Troubles(Arc<Mutex<BTreeMap<&'static str, String>>>);
+pub struct Troubles(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    now: BTreeMap<&'static str, String>,
+    holders: Holders,
+}
 
 impl Troubles {
     /// Notes a trouble under a name; `what` is one line for the operator. A
     /// trouble that was there keeps its place and takes the new text.
     pub fn raise(&self, name: &'static str, what: String) {
-        let mut troubles = self.lock();
+        let mut state = self.lock();
         let text = what.clone();
-        if troubles.insert(name, what).is_none() {
-            drop(troubles);
+        if state.now.insert(name, what).is_none() {
+            drop(state);
             tracing::warn!(trouble = name, "not ready: {text}");
         }
     }
 
     /// Notes that a trouble is over. Does nothing where there was none.
     pub fn clear(&self, name: &'static str) {
-        let ended = self.lock().remove(name);
+        let ended = self.lock().now.remove(name);
         if ended.is_some() {
             tracing::info!(trouble = name, "the trouble is over");
         }
@@ -44,12 +59,12 @@ impl Troubles {
 
     /// Every trouble there is now, in one line; `None` when there is none.
     pub fn all(&self) -> Option<String> {
-        let troubles = self.lock();
-        let texts: Vec<_> = troubles.values().map(String::as_str).collect();
+        let state = self.lock();
+        let texts: Vec<_> = state.now.values().map(String::as_str).collect();
         (!texts.is_empty()).then(|| texts.join("; "))
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, String>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -71,7 +71,8 @@ fn head(
     let (body, contents) = wit_stream::new();
     // What is not finished was given up: whoever reads it must not take it for whole.
     let (end, trailers) = wit_future::new(|| Err(ErrorCode::ConnectionTerminated));
-    let (outgoing, _) = Outgoing::new(headers, Some(contents), trailers, options(settings));
+    let contents = settings.method.has_body().then_some(contents);
+    let (outgoing, _) = Outgoing::new(headers, contents, trailers, options(settings));
     let endpoint = &settings.endpoint;
     let set = outgoing
         .set_method(&match settings.method {

@@ -44,13 +44,17 @@ pub fn encode(settings: &Settings, message: Message) -> Request {
         Envelope::Raw => raw::encode(settings, message, &mut headers),
         Envelope::Json => json::encode(settings, message, &mut headers),
     };
-    if !is_static(settings, header::CONTENT_TYPE) {
+    let has_body = settings.method.has_body();
+    if has_body && !is_static(settings, header::CONTENT_TYPE) {
         header::add_value(&mut headers, header::CONTENT_TYPE.into(), content_type);
     }
-    headers.push((
-        header::CONTENT_LENGTH.into(),
-        body.len().to_string().into_bytes(),
-    ));
+    let body = if has_body { body } else { Vec::new() };
+    if has_body {
+        headers.push((
+            header::CONTENT_LENGTH.into(),
+            body.len().to_string().into_bytes(),
+        ));
+    }
     let fixed = settings.headers.iter();
     headers.extend(fixed.map(|(name, value)| (name.clone(), value.clone().into_bytes())));
     Request { headers, body }

@@ -40,8 +40,8 @@ pub type Header = (String, Vec<u8>);
 /// What is sent to the endpoint; where to and how, [`Settings`] say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// `content-length` among them.
+    /// `content-length` among them, where there is a body.
     pub headers: Vec<Header>,
-    /// All of it.
+    /// All of it; empty where the method has none ([`Method::has_body`]).
     pub body: Vec<u8>,
 }

@@ -100,6 +100,12 @@ impl Method {
         ("DELETE", Self::Delete),
         ("GET", Self::Get),
     ];
+
+    /// Whether its request has a body: the content of a GET or DELETE has no
+    /// meaning, and many servers and proxies refuse it (RFC 9110, 9.3).
+    pub fn has_body(self) -> bool {
+        !matches!(self, Self::Get | Self::Delete)
+    }
 }
 
 impl Settings {

@@ -24,6 +24,11 @@ const PATIENCE: u64 = 200_000_000;
 /// Sends the request and judges what came back.
 pub fn run(settings: &Settings, request: Request) -> Result<(), Failed> {
     let outgoing = head(settings, &request)?;
+    if !settings.method.has_body() {
+        let response = outgoing_handler::handle(outgoing, options(settings))
+            .map_err(|code| failure::name(settings, code))?;
+        return judge(settings, &await_head(settings, &response)?, None);
+    }
     let body = outgoing
         .body()
         .map_err(|()| broken("no body to write to"))?;

@@ -8,8 +8,9 @@ use bridge_host::broker::{BrokerError, DeadLetters, GivenUp, Subscription, Turn,
 use bridge_host::compose::ADAPTER;
 use bridge_host::delivery::{CrashRecord, Delivery, Gate, Policy, Stats, Workers};
 use bridge_host::guest::contract::Handler;
-use bridge_host::guest::{Component, Environment, Grant, Limits, Runtime};
+use bridge_host::guest::{Component, Environment, Grant, Limits, Runtime, Thread};
 use bridge_host::http::{Allow, Settings};
+use bridge_host::trouble::Troubles;
 
 /// The adapter, ready to post to a URL.
 pub fn adapter(url: &str) -> Arc<Component> {
@@ -23,7 +24,7 @@ pub fn adapter(url: &str) -> Arc<Component> {
         grant: Grant::default(),
         limits: Limits::default(),
     };
-    let component = runtime.load("adapter", ADAPTER, Handler::ADAPTER, environment);
+    let component = runtime.load("adapter", ADAPTER, Handler::ADAPTER, environment, Thread(0));
     Arc::new(component.expect("the adapter"))
 }
 
@@ -54,6 +55,7 @@ pub async fn forward(
         ..Policy::default()
     };
     let delivery = Delivery {
+        troubles: Troubles::default(),
         name: "bench".into(),
         gate: Arc::new(Gate::new(&policy)),
         policy,

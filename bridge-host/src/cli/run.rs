@@ -8,8 +8,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{check, log, output, report};
 use crate::config::{self, Config, Parts, Subscription};
-use crate::host::{Host, HostError};
+use crate::host::{Host, HostError, too_few_descriptors};
 use crate::printable::printable_lines;
+use crate::trouble::descriptors;
 
 /// Run the bridge that a config describes, until SIGINT or SIGTERM
 #[derive(clap::Args)]
@@ -29,6 +30,10 @@ pub(super) fn run(args: &Args) -> ExitCode {
 /// Runs the bridge, and tells how it ended.
 pub(super) fn start(config: &Config) -> ExitCode {
     log::start(config.log);
+    descriptors::raise_limit();
+    if let Some(warning) = too_few_descriptors(config, descriptors::limit()) {
+        tracing::warn!("{warning}");
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return report::failure(&error),

@@ -29,6 +29,12 @@ pub(super) fn read(value: Option<Value<'_>>) -> Settings {
     if let Some(most) = section.take("max_idle").and_then(|value| value.count()) {
         settings.max_idle = most as usize;
     }
+    if let Some(age) = section
+        .take("max_connection_age")
+        .and_then(|it| it.duration())
+    {
+        settings.max_connection_age = age;
+    }
     section.finish();
     if value.reader.faults_so_far() == before
         && let Err(error) = settings.check()

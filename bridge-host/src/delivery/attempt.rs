@@ -15,13 +15,14 @@ use tokio::time::{Instant, sleep, timeout};
 use super::Delivery;
 use super::crash::Fingerprint;
 use super::decide::{decide, spent, within_chances};
+use super::hindered::Hindrance;
 use super::in_flight::InFlight;
 use super::log::Story;
 use super::replies::publish;
 use super::settle::{Keepsake, settle};
 use super::stats::Settled;
 use super::tried::Tried;
-use crate::broker::{BrokerError, Chances, Incoming, Receipt, Settlement};
+use crate::broker::{BrokerError, Chances, Incoming, Receipt, ReplyTo, Settlement};
 use crate::guest::{Call, CallResult, Failure, Handle, Outcome};
 
 /// An attempt that takes longer has its lease extended, again and again; at
@@ -67,19 +68,16 @@ async fn deliver_one(incoming: Incoming, in_flight: InFlight) -> InFlight {
     let story = Story {
         storms: &engine.storms,
         subscription: &engine.delivery.name,
-        id: id.clone(),
+        id,
         message: message.clone(),
         published,
         attempt,
     };
     let keepsake = Keepsake::of(&message, published, tried, &*receipt);
-    let call = Call {
-        message,
-        id,
-        reply_to,
-        timeout: engine.delivery.policy.timeout,
+    let made = make(reply_to, &chances, &place, &mut *receipt, &story, tried).await;
+    let Some(settlement) = made else {
+        return place;
     };
-    let settlement = make(call, &chances, &place, &mut *receipt, &story, tried).await;
     let dead_letters = &*engine.delivery.dead_letters;
     if settle(receipt, &settlement, keepsake, dead_letters, &story).await {
         let age = SystemTime::now().duration_since(published);
@@ -88,23 +86,38 @@ async fn deliver_one(incoming: Incoming, in_flight: InFlight) -> InFlight {
     place
 }
 
-/// One attempt, where one can be made, and the verdict on it.
+/// One attempt, where one can be made, and the verdict on it. `None`: it was
+/// hindered until nothing began any more, and the message is to be given back.
 pub(super) async fn make(
-    call: Call,
+    reply_to: ReplyTo,
     chances: &Chances,
     place: &InFlight,
     receipt: &mut dyn Receipt,
     story: &Story<'_>,
     tried: Tried,
-) -> Settlement {
+) -> Option<Settlement> {
     if let Chances::Spent(reason) = chances {
         story.not_attempted(reason);
-        return spent(reason, story.attempt);
+        return Some(spent(reason, story.attempt));
     }
-    let begun = Instant::now();
     let engine = place.engine();
     let delivery = &engine.delivery;
-    let outcome = within(delivery, call, receipt, story).await;
+    let mut hindrance = Hindrance::default();
+    let (outcome, begun) = loop {
+        let begun = Instant::now();
+        let call = Call {
+            message: story.message.clone(),
+            id: story.id.clone(),
+            reply_to: reply_to.clone(),
+            timeout: delivery.policy.timeout,
+        };
+        let outcome = within(delivery, call, receipt, story).await;
+        let Some(unmade) = hindrance.of(&outcome) else {
+            break (outcome, begun);
+        };
+        // In a box, as it is rare.
+        Box::pin(hindrance.wait(unmade, place, receipt, story)).await?;
+    };
     let took = begun.elapsed();
     delivery.stats.attempted(took);
     place.told(&outcome, begun);
@@ -113,7 +126,7 @@ pub(super) async fn make(
     let settlement = decide(&outcome, attempts, &delivery.policy, jitter);
     let settlement = within_chances(settlement, chances, &outcome, attempts);
     story.verdict(&outcome, took, &settlement);
-    settlement
+    Some(settlement)
 }
 
 /// The attempt, its lease kept until it ends. Its time is the handler's to

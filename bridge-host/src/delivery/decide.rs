@@ -1,6 +1,7 @@
 //! From what an attempt showed to what becomes of its message: a pure
 //! function, without a clock and without I/O.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ pub fn decide(outcome: &Outcome, attempts: Attempts, policy: &Policy, jitter: f6
         CallResult::Ok if gone => return Settlement::Filtered,
         CallResult::Ok => return Settlement::Delivered,
         CallResult::Other(_) => {
-            return give_up(outcome, attempts, Reason(&outcome.result).to_string());
+            return give_up(outcome, attempts, Reason(outcome).to_string());
         }
         CallResult::Timeout | CallResult::Connection(_) => Fault::Endpoint,
         CallResult::Failed(failure) => fault(outcome, failure),
@@ -55,7 +56,7 @@ pub fn decide(outcome: &Outcome, attempts: Attempts, policy: &Policy, jitter: f6
     };
     let left = policy.max_age().saturating_sub(attempts.over);
     if left.is_zero() || most.is_some_and(|most| attempts.made >= most.get()) {
-        let last = Reason(&outcome.result);
+        let last = Reason(outcome);
         return give_up(
             outcome,
             attempts,
@@ -116,7 +117,7 @@ pub(super) fn within_chances(
 ) -> Settlement {
     match (settlement, chances) {
         (Settlement::Retry(_), Chances::Last(why)) => {
-            let last = Reason(&outcome.result);
+            let last = Reason(outcome);
             let reason = format!("gave up after {attempts}: {last} ({why})");
             give_up(outcome, attempts, reason)
         }
@@ -154,28 +155,38 @@ pub(super) fn status(outcome: &Outcome) -> Option<u16> {
     outcome.exchanges.last()?.result.as_ref().ok().copied()
 }
 
-/// Why an attempt did not end well, in one line of bounded length.
-pub(super) struct Reason<'a>(pub(super) &'a CallResult);
+/// Why an attempt did not end well, in one line of bounded length: what the
+/// component says, and what the host saw of an exchange without a response.
+pub(super) struct Reason<'a>(pub(super) &'a Outcome);
 
 impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            CallResult::Ok => f.write_str("ok"),
-            CallResult::Timeout => f.write_str("timed out"),
-            CallResult::Connection(text) => one_line(text, "connection failed", f),
-            CallResult::Other(text) => one_line(text, "the component gave no reason", f),
-            CallResult::Failed(failure) => one_line(&failure.to_string(), "failed", f),
+        let said = match &self.0.result {
+            CallResult::Ok => return f.write_str("ok"),
+            CallResult::Timeout => Cow::Borrowed("timed out"),
+            CallResult::Connection(text) => or(text, "connection failed"),
+            CallResult::Other(text) => or(text, "the component gave no reason"),
+            CallResult::Failed(failure) => failure.to_string().into(),
+        };
+        one_line(&said, f)?;
+        match self.0.cause() {
+            Some(cause) if !said.contains(cause) => {
+                f.write_str(": ")?;
+                one_line(cause, f)
+            }
+            _ => Ok(()),
         }
     }
 }
 
-/// Writes the text of a component, which may hold anything of any length, or
-/// what stands for an empty one.
-fn one_line(text: &str, empty: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// A text, or what stands for an empty one.
+fn or<'a>(text: &'a str, empty: &'a str) -> Cow<'a, str> {
+    Cow::Borrowed(if text.trim().is_empty() { empty } else { text })
+}
+
+/// Writes the text of a component, which may hold anything of any length.
+fn one_line(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let text = text.trim();
-    if text.is_empty() {
-        return f.write_str(empty);
-    }
     let mut chars = text.chars();
     for c in chars.by_ref().take(MAX_REASON) {
         f.write_char(if c.is_control() { ' ' } else { c })?;

@@ -72,6 +72,19 @@ impl InFlight {
         }
     }
 
+    /// The attempt was none, and is made again: others may go first.
+    pub(super) fn stand_back(&self) {
+        if self.probe.swap(false, Relaxed) {
+            self.engine.gate.given_up();
+        }
+    }
+
+    /// Passes the gate once more.
+    pub(super) async fn pass_again(&self) {
+        let pass = self.engine.gate.enter().await;
+        self.probe.store(pass.is_probe(), Relaxed);
+    }
+
     /// Of this attempt nothing remains to be done.
     pub(super) fn settled(mut self, settled: Settled) -> Self {
         self.settled = true;

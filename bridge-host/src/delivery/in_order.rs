@@ -22,7 +22,6 @@ use super::settle::{Keepsake, settle};
 use super::stats::Settled;
 use super::tried::Tried;
 use crate::broker::{Incoming, Receipt, Settlement};
-use crate::guest::Call;
 use identity::Identity;
 
 /// How long one that could not be settled is awaited, until those behind it
@@ -103,7 +102,9 @@ impl Worker {
             };
             let policy = &self.engine.delivery.policy;
             let tried = *first.get_or_insert_with(|| Tried::of(&head, policy));
-            let (settlement, place) = self.attempt(&mut head, tried, place).await;
+            let Some(settlement) = self.attempt(&mut head, tried, &place).await else {
+                return End::Draining;
+            };
             let wait = match settlement {
                 Settlement::Retry(wait) => wait,
                 last => match self.settle(head, tried, place, last).await {
@@ -149,23 +150,18 @@ impl Worker {
         &mut self,
         head: &mut Incoming,
         tried: Tried,
-        place: InFlight,
-    ) -> (Settlement, InFlight) {
+        place: &InFlight,
+    ) -> Option<Settlement> {
         let engine = self.engine.clone();
         let story = story(&engine, head);
-        let call = Call {
-            message: head.message.clone(),
-            id: head.id.clone(),
-            reply_to: head.reply_to.clone(),
-            timeout: engine.delivery.policy.timeout,
-        };
+        let reply_to = head.reply_to.clone();
         let settlement = tokio::select! {
             biased;
-            settlement = make(call, head.chances.in_hand(), &place, &mut *head.receipt, &story, tried) => settlement,
+            settlement = make(reply_to, head.chances.in_hand(), place, &mut *head.receipt, &story, tried) => settlement,
             never = self.keep(None) => match never {},
         };
         self.take_again(head);
-        (settlement, place)
+        settlement
     }
 
     /// The last word on a message. Where the broker did not take it, the

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::broker::{BrokerError, Settlement};
-use crate::guest::Outcome;
+use crate::guest::{Outcome, Unmade};
 use crate::message::{Message, MessageId};
 
 use super::decide::{Reason, status};
@@ -113,7 +113,7 @@ impl Story<'_> {
             Settlement::Delivered => tell!(debug, self, status, ?took, verdict = "delivered"),
             Settlement::Filtered => tell!(debug, self, status, ?took, verdict = "filtered"),
             Settlement::Retry(wait) => {
-                let reason = Reason(&outcome.result);
+                let reason = Reason(outcome);
                 match (self.storms.failures.tells(), self.attempt) {
                     (false, _) => {
                         tell!(debug, self, status, ?took, verdict = "retry", ?wait, %reason)
@@ -135,6 +135,12 @@ impl Story<'_> {
                 }
             }
         }
+    }
+
+    /// Its attempt was none, and is made again: what this machine lacks has one
+    /// line for all of them, the trouble's own.
+    pub(super) fn hindered(&self, unmade: Unmade, pause: Duration) {
+        tell!(debug, self, ?unmade, again_in = ?pause, "the attempt is put off");
     }
 
     /// The broker failed to settle it, and is asked again after a pause.
@@ -248,6 +254,7 @@ mod tests {
             sent: 0,
             contained: false,
             replies: Vec::new(),
+            unmade: None,
         };
         let took = Duration::from_millis(7);
         let line = logged(|| story.verdict(&outcome, took, &settlement));
@@ -294,6 +301,7 @@ mod tests {
             sent: 0,
             contained: false,
             replies: Vec::new(),
+            unmade: None,
         };
         let lines = logged(|| {
             for n in 0..10_000 {

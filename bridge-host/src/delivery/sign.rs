@@ -72,6 +72,7 @@ mod tests {
             sent: 0,
             contained: false,
             replies: Vec::new(),
+            unmade: None,
         });
         let pause = sign.pause.map(|pause| pause.as_secs());
         assert_eq!((sign.health, sign.overloaded, pause), expected);

@@ -4,6 +4,7 @@
 
 mod cases;
 mod flow;
+mod hindered;
 mod lease;
 mod letters;
 mod limits;
@@ -25,6 +26,7 @@ use super::jitter::Jitter;
 use super::run::Engine;
 use super::{CrashRecord, Delivery, Gate, Policy, Retry, Stats, Summary, Workers};
 use crate::broker::{BrokerError, DeadLetters, GivenUp, Turn, Waiting};
+use crate::trouble::Troubles;
 use model::Model;
 use script::Script;
 
@@ -64,6 +66,7 @@ impl DeadLetters for Nowhere {
 /// An engine at work.
 struct Running {
     stats: Arc<Stats>,
+    troubles: Troubles,
     shutdown: watch::Sender<bool>,
     task: JoinHandle<Summary>,
 }
@@ -102,8 +105,9 @@ impl Running {
         policy: &Policy,
         drain: Duration,
     ) -> Self {
-        let stats = Arc::new(Stats::default());
+        let (stats, troubles) = (Arc::new(Stats::default()), Troubles::default());
         let delivery = Delivery {
+            troubles: troubles.clone(),
             name: "simulated".into(),
             policy: policy.clone(),
             gate,
@@ -125,6 +129,7 @@ impl Running {
         });
         Self {
             stats,
+            troubles,
             shutdown,
             task,
         }

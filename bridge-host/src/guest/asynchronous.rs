@@ -137,6 +137,7 @@ async fn ask(worker: &Worker, call: Call) -> Asked {
         sent,
         contained: false,
         replies,
+        unmade: trace.unmade(),
     })
 }
 

@@ -144,6 +144,7 @@ where
         sent,
         contained,
         replies,
+        unmade: trace.unmade(),
     }
 }
 

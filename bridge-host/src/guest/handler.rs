@@ -22,12 +22,14 @@ use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 use wasmtime_wasi_http::p3::bindings::{Service, ServicePre};
 use wasmtime_wasi_http::{Error, WasiBody};
 
+use super::calls::CallState;
 use super::contract::HttpFace;
 use super::instance::{Instance, Mould, Ready};
 use super::meter::{OutOfCompute, metered};
 use super::outcome::Failure;
 use super::pool::{Lease, Pool};
 use super::state::{Environment, Shared, State};
+use super::trace::Trace;
 use crate::message::MessageId;
 use unread::Unread;
 
@@ -121,23 +123,22 @@ impl HttpHandler {
 
     /// Gives it a request of this message, and waits for the head of its response. The rest
     /// of the body comes as the handler, which runs on, writes it. What it asks
-    /// others itself ends at the deadline.
+    /// others itself is in the trace, and ends at the deadline.
     pub(super) async fn send(
         &self,
         taken: Taken,
         request: Request<WasiBody>,
         id: MessageId,
+        trace: Trace,
         deadline: Instant,
         at_once: bool,
     ) -> Result<(Response<WasiBody>, Running), NoAnswer> {
         let request = request.map(Unread::of);
+        let left = deadline.saturating_duration_since(Instant::now());
+        let call = CallState::with(trace, id, left);
         match taken {
-            Taken::Incoming(lease, instance) => {
-                send(lease, instance, request, id, deadline, at_once).await
-            }
-            Taken::Service(lease, instance) => {
-                send(lease, instance, request, id, deadline, at_once).await
-            }
+            Taken::Incoming(lease, instance) => send(lease, instance, request, call, at_once).await,
+            Taken::Service(lease, instance) => send(lease, instance, request, call, at_once).await,
         }
     }
 }
@@ -146,12 +147,11 @@ async fn send<R: Answers>(
     lease: Lease<R>,
     mut instance: Instance<R::Bindings>,
     request: Request<WasiBody>,
-    id: MessageId,
-    deadline: Instant,
+    call: CallState,
     at_once: bool,
 ) -> Result<(Response<WasiBody>, Running), NoAnswer> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    let trace = instance.begin(id, left);
+    let trace = call.trace.clone();
+    instance.begin_call(call);
     instance.store.data_mut().hooks.of_handler = true;
     let reused = (instance.calls() > 1).then(|| lease.pool());
     let (sender, mut receiver) = oneshot::channel();

@@ -15,14 +15,15 @@ use wasmtime_wasi_http::{
 
 use super::body::Upload;
 use super::calls::Calls;
+use super::denied::{Denials, swallow};
 use super::endpoint::Endpoint;
 use super::handler::{HttpHandler, NoAnswer, Running};
 use super::host_body::HostBodies;
+use super::outcome::Unmade;
 use super::response::Open;
 use super::settings::Limits;
-use super::time::Waits;
-use super::trace::{Cause, Place, UnderWay};
-use crate::http::{Allow, Client, HttpError, Options, ResponseBody, Sending};
+use super::trace::{Cause, Place, Trace, UnderWay};
+use crate::http::{Allow, Client, HttpError, Options, ResponseBody, Sending, Unsent};
 use crate::message::MessageId;
 
 /// Sends the requests of one store.
@@ -32,6 +33,7 @@ pub(super) struct Hooks {
     endpoint: Option<Arc<Endpoint>>,
     /// How much the host keeps of a body until it is sent, in bytes: two of these.
     chunk: usize,
+    denials: Arc<Denials>,
     pub(super) calls: Calls,
     /// Those that the host writes into the store.
     pub(super) bodies: HostBodies,
@@ -61,7 +63,8 @@ pub(super) type Responding = BoxFuture<'static, Result<Response<WasiBody>, Error
 )]
 enum Way {
     InProcess(BoxFuture<'static, Answer>),
-    Network(Result<Sending<WasiBody>, HttpError>),
+    Network(Sending<WasiBody>),
+    Refused(Option<Unsent<WasiBody>>),
 }
 
 impl Way {
@@ -71,10 +74,28 @@ impl Way {
     fn start(&self, upload: Upload) -> Start {
         match self {
             Self::InProcess(_) => Start::InCall,
-            Self::Network(Ok(sending)) if upload != Upload::AtOnce || !sending.is_connected() => {
+            Self::Network(sending) if upload != Upload::AtOnce || !sending.is_connected() => {
                 Start::Apart
             }
-            Self::Network(_) => Start::Handed,
+            Self::Network(_) | Self::Refused(_) => Start::Handed,
+        }
+    }
+
+    async fn answer(&mut self, place: &Place, denials: &Denials) -> Answer {
+        match self {
+            Self::InProcess(asked) => asked.await,
+            Self::Network(sending) => {
+                let answer = sending.response().await;
+                let answer = answer.map_err(|error| (error, sending.unsent()));
+                answered(answer, place.stays_under_way(), denials)
+            }
+            Self::Refused(unsent) => match unsent.take() {
+                Some(Unsent { error, body }) => {
+                    let answer = Err((error, Some(body)));
+                    answered(answer, place.stays_under_way(), denials)
+                }
+                None => unreachable!("a future is not asked again once it ended"),
+            },
         }
     }
 }
@@ -83,6 +104,7 @@ impl Way {
 struct Failed {
     why: String,
     cause: Cause,
+    unmade: Option<Unmade>,
     error: Error,
 }
 
@@ -102,6 +124,9 @@ impl Failed {
             *prefix = format!("{}: ", endpoint.settings.endpoint);
         }
         place.failed(self.why, self.cause);
+        if let Some(unmade) = self.unmade {
+            place.was_none(unmade);
+        }
         self.error
     }
 }
@@ -112,6 +137,7 @@ impl Hooks {
         allow: Arc<Allow>,
         endpoint: Option<Arc<Endpoint>>,
         limits: &Limits,
+        denials: Arc<Denials>,
     ) -> Self {
         // All bodies that may be open at once have a quarter of the memory.
         let share = limits.memory / 8 / u64::from(limits.requests);
@@ -121,6 +147,7 @@ impl Hooks {
             endpoint,
             chunk: usize::try_from(share)
                 .map_or(MAX_CHUNK, |share| share.clamp(MIN_CHUNK, MAX_CHUNK)),
+            denials,
             calls: Calls::none(),
             bodies: HostBodies::default(),
             of_handler: false,
@@ -173,8 +200,8 @@ impl Hooks {
     ) -> (Start, Responding) {
         let call = self.calls.current();
         let (place, deadline, id) = (call.trace.begin(), call.deadline, call.id.clone());
-        let (waits, hops) = (call.trace.waits().clone(), call.hops);
-        let options = self.options(options, upload, deadline + waits.so_far());
+        let (trace, hops) = (call.trace.clone(), call.hops);
+        let options = self.options(options, upload, deadline + trace.waits().so_far());
         let endpoint = self.endpoint.clone();
         let handler = endpoint
             .as_ref()
@@ -190,21 +217,19 @@ impl Hooks {
         let mut way = match handler {
             Some(handler) => {
                 let (limit, in_call) = (options.first_byte_timeout, upload.is_some());
-                let asked = ask(handler, request, id, limit, deadline, waits, in_call);
+                let asked = ask(handler, request, id, limit, deadline, trace, in_call);
                 Way::InProcess(Box::pin(asked))
             }
-            None => Way::Network(self.client.begin(request, options)),
+            None => match self.client.begin(request, options) {
+                Ok(sending) => Way::Network(sending),
+                Err(unsent) => Way::Refused(Some(unsent)),
+            },
         };
+        let denials = self.denials.clone();
         let start = upload.map_or(Start::Apart, |upload| way.start(upload));
         // Made where it stays, as it is large to move.
         let answer = Box::pin(async move {
-            let answer = match &mut way {
-                Way::InProcess(asked) => asked.await,
-                Way::Network(Ok(sending)) => {
-                    answered(sending.response().await, place.stays_under_way())
-                }
-                Way::Network(Err(error)) => Err(failed(error.clone())),
-            };
+            let answer = way.answer(&place, &denials).await;
             let (response, running) =
                 answer.map_err(|it| it.recorded(&place, asked.flatten(), endpoint.as_deref()))?;
             place.answered(&response);
@@ -254,12 +279,20 @@ impl WasiHttpHooks for Hooks {
 
 type Answer = Result<(Response<WasiBody>, Option<Running>), Failed>;
 
-/// Over the network. The exchange is under way for as long as there is its body.
+/// Over the network. The exchange is under way for as long as there is its body;
+/// of one that failed, this is left of what it would have sent.
 fn answered(
-    response: Result<Response<ResponseBody<WasiBody>>, HttpError>,
+    response: Result<Response<ResponseBody<WasiBody>>, (HttpError, Option<WasiBody>)>,
     under_way: UnderWay,
+    denials: &Denials,
 ) -> Answer {
-    let response = response.map_err(failed)?;
+    let response = response.map_err(|(error, unsent)| {
+        denials.note(&error);
+        if let Some(body) = unsent {
+            swallow(body);
+        }
+        failed(error)
+    })?;
     let broken = move |error| {
         let _ = &under_way;
         lower(error)
@@ -269,9 +302,15 @@ fn answered(
 }
 
 fn failed(error: HttpError) -> Failed {
+    let unmade = match error {
+        HttpError::Lack(lack) => Some(Unmade::Lack(lack)),
+        HttpError::NotProcessed { .. } => Some(Unmade::Refused),
+        _ => None,
+    };
     Failed {
         why: error.to_string(),
         cause: Cause::Transport,
+        unmade,
         error: lower(error),
     }
 }
@@ -284,12 +323,17 @@ async fn ask(
     id: MessageId,
     limit: Duration,
     deadline: Instant,
-    waits: Waits,
+    trace: Trace,
     at_once: bool,
 ) -> Answer {
-    let taken = waits.during(handler.take()).await;
-    let deadline = deadline + waits.so_far();
-    let send = async { handler.send(taken?, request, id, deadline, at_once).await };
+    let taken = trace.waits().during(handler.take()).await;
+    let deadline = deadline + trace.waits().so_far();
+    let trace = Trace::under(&trace);
+    let send = async {
+        handler
+            .send(taken?, request, id, trace, deadline, at_once)
+            .await
+    };
     match timeout(limit, send).await {
         Ok(Ok((response, running))) => Ok((response, Some(running))),
         Ok(Err(NoAnswer::Failed(failure))) => {
@@ -297,6 +341,7 @@ async fn ask(
             Err(Failed {
                 error: Error::InternalError(Some(format!("in the HTTP handler: {why}"))),
                 why,
+                unmade: failure.lack().map(Unmade::Lack),
                 cause: Cause::Handler(failure),
             })
         }
@@ -305,12 +350,14 @@ async fn ask(
             Err(Failed {
                 why: format!("the HTTP handler answered with the error \"{error}\"{during}"),
                 cause: Cause::Answered(String::new()),
+                unmade: None,
                 error,
             })
         }
         Err(_) => Err(Failed {
             why: format!("the HTTP handler gave no response within {limit:?}"),
             cause: Cause::Transport,
+            unmade: None,
             error: Error::HttpResponseTimeout,
         }),
     }
@@ -320,6 +367,7 @@ async fn ask(
 /// the record of the call.
 fn lower(error: HttpError) -> Error {
     match error {
+        HttpError::Lack(lack) => Error::InternalError(Some(lack.to_string())),
         HttpError::Request(_) => Error::HttpRequestUriInvalid,
         HttpError::HostNotAllowed { .. } => Error::HttpRequestDenied,
         HttpError::AddressNotAllowed { .. } => Error::DestinationIpProhibited,
@@ -330,10 +378,12 @@ fn lower(error: HttpError) -> Error {
         HttpError::ConnectRefused(_) => Error::ConnectionRefused,
         HttpError::Connect { .. } => Error::DestinationUnavailable,
         HttpError::ConnectTimeout { .. } => Error::ConnectionTimeout,
+        HttpError::Certificate { .. } => Error::TlsCertificateError,
         HttpError::Tls { .. } => Error::TlsProtocolError,
-        HttpError::Closed(_) => Error::ConnectionTerminated,
-        HttpError::ResponseTimeout(_) => Error::HttpResponseTimeout,
-        HttpError::BodyTimeout(_) => Error::ConnectionReadTimeout,
+        HttpError::OtherProtocol { spoken, .. } => Error::InternalError(Some(spoken.into())),
+        HttpError::NotProcessed { .. } | HttpError::Closed(_) => Error::ConnectionTerminated,
+        HttpError::ResponseTimeout { .. } => Error::HttpResponseTimeout,
+        HttpError::BodyTimeout { .. } => Error::ConnectionReadTimeout,
         HttpError::Protocol(_) => Error::HttpProtocolError,
         HttpError::Body(why) => Error::InternalError(Some(why)),
     }

@@ -19,6 +19,7 @@ use super::settings::Limits;
 use super::state::{Environment, Shared, State};
 use super::trace::Trace;
 use crate::message::MessageId;
+use crate::trouble::Lack;
 
 /// A linked component of which the exports are known: that of a world.
 pub(super) trait Ready: Sized + Send + Sync + 'static {
@@ -105,7 +106,10 @@ impl<R: Ready> Mould<R> {
     pub(super) async fn cast(&self) -> Result<Option<Instance<R::Bindings>>, Failure> {
         let mut store = self
             .store()
-            .map_err(|error| Failure::Start(format!("{error:#}")))?;
+            .map_err(|error| match Lack::of(error.as_ref()) {
+                Some(lack) => Failure::Lack(lack),
+                None => Failure::Start(format!("{error:#}")),
+            })?;
         let start = self.ready.instantiate(&mut store);
         let end = limited(start, START_TIMEOUT, self.limits()).await;
         if let Ok(Err(error)) = &end
@@ -183,11 +187,16 @@ impl<B> Instance<B> {
 
     /// A new call, for this message; what it shows is recorded in the trace.
     pub(super) fn begin(&mut self, id: MessageId, timeout: Duration) -> Trace {
-        self.count(1);
         let call = CallState::new(id, timeout);
         let trace = call.trace.clone();
-        self.store.data_mut().begin(call);
+        self.begin_call(call);
         trace
+    }
+
+    /// A new call.
+    pub(super) fn begin_call(&mut self, call: CallState) {
+        self.count(1);
+        self.store.data_mut().begin(call);
     }
 
     /// Why a call of it did not return.
@@ -222,6 +231,10 @@ pub(super) fn failure(store: &Store<State>, error: wasmtime::Error, limits: &Lim
     }
     if let Some(excess) = excess(store, &error) {
         return Failure::Excess(excess);
+    }
+    // What the engine itself is refused; a component's own calls see codes.
+    if let Some(lack) = Lack::of(error.as_ref()) {
+        return Failure::Lack(lack);
     }
     let backtrace = error.downcast_ref::<WasmBacktrace>();
     Failure::Trap {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::held::Excess;
 use crate::broker::ReplyTo;
 use crate::message::{Message, MessageId};
+use crate::trouble::Lack;
 
 /// One attempt: the message for a component's `handle`.
 #[derive(Clone, Debug)]
@@ -35,6 +36,39 @@ pub struct Outcome {
     /// What the endpoint's responses are to be published as; none unless the
     /// result is ok.
     pub replies: Vec<Reply>,
+    /// Why one of the exchanges was none; whatever the component returned.
+    pub unmade: Option<Unmade>,
+}
+
+/// Why an exchange was none: what it asked for was certainly not done, and the
+/// endpoint has not failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmade {
+    /// This machine has not what it takes.
+    Lack(Lack),
+    /// The endpoint refused it before it processed anything, as HTTP/2 can tell.
+    Refused,
+}
+
+impl Outcome {
+    /// What kept the attempt from being one. A component that returned ok had
+    /// what it wanted, if any of its exchanges was made.
+    pub fn hindered(&self) -> Option<Unmade> {
+        let mut exchanges = self.exchanges.iter();
+        let done = self.result == CallResult::Ok && exchanges.any(|it| it.result.is_ok());
+        let lack = match &self.result {
+            CallResult::Failed(failure) => failure.lack(),
+            _ => None,
+        };
+        let unmade = lack.map(Unmade::Lack).or(self.unmade);
+        unmade.filter(|_| !done)
+    }
+
+    /// Why the last exchange brought no response.
+    pub fn cause(&self) -> Option<&str> {
+        let error = self.exchanges.last()?.result.as_ref().err()?;
+        (error != Exchange::UNDER_WAY).then_some(error)
+    }
 }
 
 /// A response of the endpoint as a message.
@@ -87,6 +121,9 @@ pub enum Failure {
     /// It could not be instantiated.
     #[error("the component could not be started: {0}")]
     Start(String),
+    /// This machine has not what an instance of it takes.
+    #[error("the component could not be started: {0}")]
+    Lack(Lack),
     /// An HTTP handler that returned, and had set no response.
     #[error("the component returned before it set a response")]
     NoResponse,
@@ -108,6 +145,15 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What this machine lacked for it.
+    pub fn lack(&self) -> Option<Lack> {
+        match self {
+            Self::Lack(lack) => Some(*lack),
+            Self::InHandler(failure) | Self::WithStderr { failure, .. } => failure.lack(),
+            _ => None,
+        }
+    }
+
     /// The backtrace of a trap.
     pub fn backtrace(&self) -> Option<&str> {
         match self {
@@ -150,8 +196,14 @@ impl From<CallResult> for Outcome {
             sent: 0,
             contained: false,
             replies: Vec::new(),
+            unmade: None,
         }
     }
+}
+
+impl Exchange {
+    /// What is said of one that has not ended.
+    pub const UNDER_WAY: &str = "not answered";
 }
 
 /// One HTTP request that a component made, and what came back.

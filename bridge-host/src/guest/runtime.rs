@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 use wasmtime::component::InstancePre;
+use wasmtime_wasi_http::WasiBody;
 
 use super::budget::Budget;
 use super::cache::Cache;
 use super::component::Component;
 use super::contract::{Answering, Handler, Model, Shape};
+use super::denied::Denials;
 use super::engine::{Engine, Engines};
 use super::handler::HttpHandler;
 use super::settings::Limits;
@@ -58,8 +60,18 @@ pub struct Runtime {
     engines: Engines,
     cache: Cache,
     linked: Linked,
-    shared: Shared,
+    budget: Arc<Budget>,
+    client: Client<WasiBody>,
+    /// Those of each thread: its connections run on its own runtime, and belong
+    /// to their endpoint, whichever subscription opened them.
+    clients: Mutex<HashMap<Thread, Client<WasiBody>>>,
+    /// Those of each component.
+    denials: Mutex<HashMap<String, Arc<Denials>>>,
 }
+
+/// Which of the host's threads a component runs on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Thread(pub usize);
 
 impl Runtime {
     /// A runtime that keeps compiled components in `cache`, gives all
@@ -73,10 +85,10 @@ impl Runtime {
                 source,
             })?,
             linked: Linked::default(),
-            shared: Shared {
-                budget: Arc::new(Budget::new(memory)),
-                client: Client::new(http)?,
-            },
+            budget: Arc::new(Budget::new(memory)),
+            client: Client::new(http)?,
+            clients: Mutex::default(),
+            denials: Mutex::default(),
         })
     }
 
@@ -101,17 +113,18 @@ impl Runtime {
     }
 
     /// Compiles a component that handles messages, or takes it from the
-    /// cache, and links it.
+    /// cache, and links it. It runs on that thread alone.
     pub fn load(
         &self,
         name: &str,
         bytes: &[u8],
         handler: Handler,
         environment: Environment,
+        thread: Thread,
     ) -> Result<Component, RuntimeError> {
         let engine = self.engines.of(handler.model);
         let ready = self.link(engine, name, bytes, handler.face.shape())?;
-        let made = Component::new(name, ready, handler, environment, self.shared.apart());
+        let made = Component::new(name, ready, handler, environment, self.shared(name, thread));
         made.map_err(|error| misfit(name, &error))
     }
 
@@ -126,6 +139,7 @@ impl Runtime {
         bytes: &[u8],
         answering: Answering,
         environment: Environment,
+        thread: Thread,
     ) -> Result<HttpHandler, RuntimeError> {
         let ready = self.link_handler(name, bytes, answering, &environment.limits)?;
         let made = HttpHandler::new(
@@ -133,9 +147,23 @@ impl Runtime {
             ready,
             answering.face,
             environment,
-            self.shared.apart(),
+            self.shared(name, thread),
         );
         made.map_err(|error| misfit(name, &error))
+    }
+
+    /// What a component shares on one thread.
+    fn shared(&self, name: &str, thread: Thread) -> Shared {
+        let mut denials = self.denials.lock().unwrap_or_else(PoisonError::into_inner);
+        let denials = denials.entry(name.into());
+        let denials = denials.or_insert_with(|| Arc::new(Denials::of(name)));
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let client = clients.entry(thread).or_insert_with(|| self.client.apart());
+        Shared {
+            budget: self.budget.clone(),
+            client: client.clone(),
+            denials: denials.clone(),
+        }
     }
 
     fn link_handler(

@@ -11,6 +11,7 @@ use wasmtime_wasi_http::{WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::budget::{Budget, Limiter};
 use super::calls::CallState;
+use super::denied::Denials;
 use super::endpoint::Endpoint;
 use super::held::{Excess, Held, HeldTooMuch, max_resources};
 use super::http::Hooks;
@@ -49,22 +50,14 @@ impl Environment {
     }
 }
 
-/// What all components of the process share.
+/// What components share: the budget with all of the process, the client with
+/// those of the same thread.
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) budget: Arc<Budget>,
     pub(super) client: Client<WasiBody>,
-}
-
-impl Shared {
-    /// For one more component: the same budget, connections of its own, since
-    /// each component has a runtime to itself.
-    pub(super) fn apart(&self) -> Self {
-        Self {
-            budget: self.budget.clone(),
-            client: self.client.apart(),
-        }
-    }
+    /// With the same component on other threads.
+    pub(super) denials: Arc<Denials>,
 }
 
 /// Room in an instance's header tables: a message may have 256 KiB of
@@ -101,6 +94,7 @@ impl State {
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(FIELDS_LIMIT);
         let (client, allow) = (shared.client.clone(), environment.allow.clone());
+        let denials = shared.denials.clone();
         let (endpoint, limits) = (environment.endpoint.clone(), &environment.limits);
         let printed =
             ["stdout", "stderr"].map(|stream| LogStream::new(name, stream, limits.output));
@@ -111,7 +105,7 @@ impl State {
             held: Held::new(limits),
             max_requests: limits.requests,
             connections: environment.connections.clone(),
-            hooks: Hooks::new(client, allow, endpoint, limits),
+            hooks: Hooks::new(client, allow, endpoint, limits, denials),
             wasi: wasi(&printed, &environment.grant)?,
             printed,
             http,

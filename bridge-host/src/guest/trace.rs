@@ -1,13 +1,13 @@
 //! The record of one call: the exchanges that it made, and those of them whose
 //! response is not done with when its head is there.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use http::Response;
 use wasmtime_wasi_http::WasiBody;
 
-use super::outcome::{Exchange, Failure};
+use super::outcome::{Exchange, Failure, Unmade};
 use super::response::Open;
 use super::time::Waits;
 use crate::http::retry_after;
@@ -18,6 +18,8 @@ use crate::message::MessageId;
 pub(super) struct Trace {
     inner: Arc<Mutex<Inner>>,
     waits: Waits,
+    /// The record of the call that this one is made for.
+    above: Option<Arc<Mutex<Inner>>>,
 }
 
 /// An exchange of which the response is not read to its end. Dropped, it counts
@@ -40,6 +42,8 @@ struct Inner {
     asked: Vec<MessageId>,
     /// Why the last exchange had no response, and what was recorded of it.
     cause: Option<(Cause, String)>,
+    /// Why one of the exchanges was none.
+    unmade: Option<Unmade>,
 }
 
 /// What is to blame for an exchange without a response.
@@ -62,12 +66,21 @@ pub(super) struct Place {
 }
 
 impl Trace {
+    /// The record of a call that is made for another: an exchange that was none
+    /// for the one, was none for both.
+    pub(super) fn under(above: &Self) -> Self {
+        Self {
+            above: Some(above.inner.clone()),
+            ..Self::default()
+        }
+    }
+
     /// An exchange begins.
     pub(super) fn begin(&self) -> Place {
         let mut inner = self.lock();
         inner.cause = None;
         inner.exchanges.push(Exchange {
-            result: Err("not answered".into()),
+            result: Err(Exchange::UNDER_WAY.into()),
             retry_after: None,
             took: Duration::ZERO,
         });
@@ -110,14 +123,30 @@ impl Trace {
         self.lock().cause.take()
     }
 
+    /// Why one of the exchanges was none.
+    pub(super) fn unmade(&self) -> Option<Unmade> {
+        self.lock().unmade
+    }
+
     /// Its waits for instances of others.
     pub(super) fn waits(&self) -> &Waits {
         &self.waits
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(|e| e.into_inner())
+    fn was_none(&self, unmade: Unmade) {
+        lock(&self.inner).unmade = Some(unmade);
+        if let Some(above) = &self.above {
+            lock(above).unmade = Some(unmade);
+        }
     }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        lock(&self.inner)
+    }
+}
+
+fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
+    inner.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Place {
@@ -150,6 +179,11 @@ impl Place {
     /// Has the exchange count as under way for as long as this is kept.
     pub(super) fn stays_under_way(&self) -> UnderWay {
         self.under_way.clone()
+    }
+
+    /// The exchange was none: whatever the component makes of that.
+    pub(super) fn was_none(&self, unmade: Unmade) {
+        self.trace.was_none(unmade);
     }
 
     /// The response is not done with.

@@ -13,7 +13,7 @@ use crate::config::{Guests, Subscription};
 use crate::guest::contract::{self, Answering};
 use crate::guest::{
     CallResult, Component, Connections, Endpoint, Environment, Grant, HttpHandler, Limits, Replies,
-    Runtime,
+    Runtime, Thread,
 };
 use crate::http::{self, Allow};
 use crate::message::TopicPattern;
@@ -85,8 +85,8 @@ impl Load {
         format!("{:x}", digest.finalize())
     }
 
-    /// One with instances and connections of its own.
-    pub(super) fn component(&self) -> Result<Component, SubscriptionError> {
+    /// One for a thread, with instances of its own.
+    pub(super) fn component(&self, thread: Thread) -> Result<Component, SubscriptionError> {
         let subscription = &*self.subscription;
         let endpoint = subscription.endpoint.as_ref();
         let on_network = endpoint.filter(|it| it.handler.is_none());
@@ -97,12 +97,13 @@ impl Load {
             settings: subscription.pairs().into_iter().collect(),
             connections: self.connections.clone(),
             allow: Arc::new(allow),
-            endpoint: self.endpoint()?,
+            endpoint: self.endpoint(thread)?,
             grant: Grant::default(),
             limits: subscription.limits.clone(),
         };
         let (name, bytes) = (&subscription.name, &self.code.bytes);
-        Ok(self.runtime.load(name, bytes, self.handler, environment)?)
+        let runtime = &self.runtime;
+        Ok(runtime.load(name, bytes, self.handler, environment, thread)?)
     }
 
     fn listed(&self) -> Result<Allow, SubscriptionError> {
@@ -111,11 +112,11 @@ impl Load {
 
     /// What the components' hook has to know of the endpoint: nothing of one
     /// that is on the network, and whose responses are not published.
-    fn endpoint(&self) -> Result<Option<Arc<Endpoint>>, SubscriptionError> {
+    fn endpoint(&self, thread: Thread) -> Result<Option<Arc<Endpoint>>, SubscriptionError> {
         let Some(endpoint) = &self.subscription.endpoint else {
             return Ok(None);
         };
-        let handler = self.http_handler()?;
+        let handler = self.http_handler(thread)?;
         let reply_to = self.subscription.reply_to.as_ref();
         let needed = handler.is_some() || reply_to.is_some();
         Ok(needed.then(|| {
@@ -133,7 +134,7 @@ impl Load {
 
     /// The handler is a stranger: it has the settings that the user wrote, the
     /// hosts that `allow` lists and what it was granted, and no connections.
-    fn http_handler(&self) -> Result<Option<HttpHandler>, SubscriptionError> {
+    fn http_handler(&self, thread: Thread) -> Result<Option<HttpHandler>, SubscriptionError> {
         let both = self.subscription.handler().zip(self.http.as_ref());
         let Some((handler, (code, answering))) = both else {
             return Ok(None);
@@ -154,9 +155,9 @@ impl Load {
         };
         let stem = handler.file.file_stem().unwrap_or_default();
         let name = format!("{}/{}", self.subscription.name, stem.display());
-        let loaded = self
-            .runtime
-            .load_handler(&name, &code.bytes, *answering, environment)?;
+        let loaded =
+            self.runtime
+                .load_handler(&name, &code.bytes, *answering, environment, thread)?;
         Ok(Some(loaded))
     }
 }
@@ -173,7 +174,7 @@ pub async fn topics(
     let runtime = Runtime::new(&guests.cache, guests.memory, &http::Settings::default())?;
     let (subscription, runtime) = (Arc::new(subscription.clone()), Arc::new(runtime));
     let load = Load::read(&subscription, &runtime, &Arc::default(), &Codes::default())?;
-    let component = load.component()?;
+    let component = load.component(Thread(0))?;
     asked_for(&component).await
 }
 

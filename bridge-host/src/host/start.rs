@@ -20,6 +20,7 @@ use crate::config::{Config, Subscription};
 use crate::guest::{Connections, Runtime};
 use crate::ingest::Routes;
 use crate::message::TopicPattern;
+use crate::trouble::Troubles;
 
 /// What a start has to do, and what it has so far.
 pub(super) struct Start<'a> {
@@ -29,6 +30,7 @@ pub(super) struct Start<'a> {
     brokers: &'a Arc<Brokers>,
     connections: Arc<Connections>,
     runtime: Arc<Runtime>,
+    troubles: &'a Troubles,
 }
 
 impl<'a> Start<'a> {
@@ -37,6 +39,7 @@ impl<'a> Start<'a> {
         front: &'a Front,
         threads: &'a Threads,
         brokers: &'a Arc<Brokers>,
+        troubles: &'a Troubles,
     ) -> Result<Self, HostError> {
         let guests = &config.guests;
         let runtime = Runtime::new(&guests.cache, guests.memory, &config.http)?;
@@ -48,6 +51,7 @@ impl<'a> Start<'a> {
             brokers,
             connections: Arc::new(brokers.connections()),
             runtime: Arc::new(runtime),
+            troubles,
         })
     }
 
@@ -69,6 +73,7 @@ impl<'a> Start<'a> {
                 self.threads,
                 places,
                 &mut known,
+                self.troubles,
             );
             ready.push(prepared.await.map_err(of(&load.subscription))?);
         }

@@ -14,8 +14,9 @@ use crate::broker::{
 };
 use crate::config::Subscription;
 use crate::delivery::{Delivery, Gate, Policy, Stats, Workers};
-use crate::guest::{Component, Connections};
+use crate::guest::{Component, Connections, Thread};
 use crate::message::TopicPattern;
+use crate::trouble::Troubles;
 
 /// A subscription that only has to be started.
 pub(super) struct Ready {
@@ -46,6 +47,7 @@ struct Common<'a> {
     replies: Option<Arc<dyn Broker>>,
     dead_letters: Arc<dyn DeadLetters>,
     blocked_keys: Vec<String>,
+    troubles: &'a Troubles,
 }
 
 /// Loads the component of a subscription and joins its group at the broker,
@@ -57,9 +59,10 @@ pub(super) async fn prepare(
     threads: &Threads,
     places: &[usize],
     known: &mut KnownTopics,
+    troubles: &Troubles,
 ) -> Result<Ready, SubscriptionError> {
     let subscription = &*load.subscription;
-    let components = places.iter().map(|_| load.component());
+    let components = places.iter().map(|it| load.component(Thread(*it)));
     let components = components.collect::<Result<Vec<_>, _>>()?;
     let topics = match &subscription.topics {
         Some(topics) => topics.clone(),
@@ -69,7 +72,7 @@ pub(super) async fn prepare(
             topics
         }
     };
-    let common = Common::new(subscription, brokers, connections, topics).await?;
+    let common = Common::new(subscription, brokers, connections, topics, troubles).await?;
     let mut shares = Vec::new();
     for (n, (thread, component)) in places.iter().zip(components).enumerate() {
         let policy = subscription.policy.share(n, places.len());
@@ -95,6 +98,7 @@ impl<'a> Common<'a> {
         brokers: &'a Brokers,
         connections: &Connections,
         topics: Vec<TopicPattern>,
+        troubles: &'a Troubles,
     ) -> Result<Self, SubscriptionError> {
         let opened = brokers.get(&subscription.from);
         let keeper = opened.embedded.as_ref().unwrap_or(brokers.store());
@@ -108,6 +112,7 @@ impl<'a> Common<'a> {
             blocked_keys: keeper.blocked_keys(&subscription.name, blocks).await?,
             subscription,
             brokers,
+            troubles,
         })
     }
 
@@ -145,6 +150,7 @@ impl<'a> Common<'a> {
 
     fn delivery(&self, policy: Policy, component: Component, workers: Workers) -> Delivery {
         Delivery {
+            troubles: self.troubles.clone(),
             name: self.subscription.name.clone(),
             policy,
             gate: self.gate.clone(),

@@ -15,6 +15,7 @@ use tokio::time::{Sleep, sleep, timeout};
 
 use super::HttpError;
 use super::http1::Http1;
+use super::http2::Stream;
 use super::pool::Slot;
 
 /// Of what is left of a body that nobody reads, so much is read after all, to
@@ -33,16 +34,23 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     incoming: Option<Incoming>,
+    /// Why there is no body to read: its head could not be.
+    broken: Option<HttpError>,
     stall: Option<Duration>,
     stalled: Option<Pin<Box<Sleep>>>,
     lease: Option<Lease<B>>,
+    slot: Arc<Slot<B>>,
 }
 
-/// The right to an HTTP/1.1 connection while an exchange is on it.
-pub(super) struct Lease<B> {
-    connection: Http1<B>,
-    peer: SocketAddr,
-    slot: Arc<Slot<B>>,
+/// The right to a connection while an exchange is on it.
+pub(super) enum Lease<B> {
+    /// Alone.
+    Http1(Http1<B>, SocketAddr),
+    /// Beside others.
+    Http2 {
+        /// Counted until it is dropped.
+        _exchange: Stream,
+    },
 }
 
 impl<B> Lease<B>
@@ -50,17 +58,11 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    /// Dropped, it closes the connection.
-    pub fn new(connection: Http1<B>, peer: SocketAddr, slot: Arc<Slot<B>>) -> Self {
-        Self {
-            connection,
-            peer,
-            slot,
+    /// Dropped, it closes a connection that is for one exchange at a time.
+    fn give_back(self, slot: Arc<Slot<B>>) {
+        if let Self::Http1(connection, peer) = self {
+            slot.give_back(connection, peer);
         }
-    }
-
-    fn give_back(self) {
-        self.slot.give_back(self.connection, self.peer);
     }
 }
 
@@ -72,16 +74,31 @@ where
     pub(super) fn new(
         incoming: Incoming,
         stall: Option<Duration>,
-        lease: Option<Lease<B>>,
+        lease: Lease<B>,
+        slot: Arc<Slot<B>>,
     ) -> Self {
         let mut body = Self {
             incoming: Some(incoming),
+            broken: None,
             stall,
             stalled: None,
-            lease,
+            lease: Some(lease),
+            slot,
         };
         body.settle();
         body
+    }
+
+    /// That of a response of which only the status could be read.
+    pub(super) fn broken(error: HttpError, slot: Arc<Slot<B>>) -> Self {
+        Self {
+            incoming: None,
+            broken: Some(error),
+            stall: None,
+            stalled: None,
+            lease: None,
+            slot,
+        }
     }
 
     /// Gives the connection back when the body is at its end.
@@ -89,7 +106,7 @@ where
         if self.is_end_stream()
             && let Some(lease) = self.lease.take()
         {
-            lease.give_back();
+            lease.give_back(self.slot.clone());
         }
     }
 
@@ -114,11 +131,11 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
         let this = &mut *self;
         let Some(incoming) = &mut this.incoming else {
-            return Poll::Ready(None);
+            return Poll::Ready(this.broken.take().map(Err));
         };
         let frame = match &mut this.lease {
-            Some(lease) => lease.connection.poll_frame(incoming, cx),
-            None => Pin::new(incoming).poll_frame(cx),
+            Some(Lease::Http1(connection, _)) => connection.poll_frame(incoming, cx),
+            _ => Pin::new(incoming).poll_frame(cx),
         };
         match frame {
             Poll::Ready(Some(Ok(frame))) => {
@@ -126,7 +143,10 @@ where
                 this.settle();
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(error))) => this.fail(HttpError::of_exchange(&error)),
+            Poll::Ready(Some(Err(error))) => {
+                let error = HttpError::of_exchange(&error, &this.slot.host);
+                this.fail(error)
+            }
             Poll::Ready(None) => {
                 this.incoming = None;
                 this.settle();
@@ -138,18 +158,20 @@ where
                 };
                 let stalled = this.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
                 ready!(stalled.as_mut().poll(cx));
-                this.fail(HttpError::BodyTimeout(limit))
+                let host = this.slot.host.to_string();
+                this.fail(HttpError::BodyTimeout { host, after: limit })
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.as_ref().is_none_or(Body::is_end_stream)
+        self.broken.is_none() && self.incoming.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.incoming {
             Some(incoming) => incoming.size_hint(),
+            None if self.broken.is_some() => SizeHint::default(),
             None => SizeHint::with_exact(0),
         }
     }
@@ -161,28 +183,30 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     fn drop(&mut self) {
-        let (Some(mut incoming), Some(mut lease)) = (self.incoming.take(), self.lease.take())
+        let (Some(mut incoming), Some(Lease::Http1(mut connection, peer))) =
+            (self.incoming.take(), self.lease.take())
         else {
             return;
         };
+        let slot = self.slot.clone();
         let mut left = DRAIN_BYTES;
         // Short bodies are here already, as a rule.
         match poll_drain(
             &mut incoming,
-            &mut lease,
+            &mut connection,
             &mut left,
             &mut Context::from_waker(Waker::noop()),
         ) {
-            Poll::Ready(true) => lease.give_back(),
+            Poll::Ready(true) => slot.give_back(connection, peer),
             Poll::Ready(false) => {}
             Poll::Pending => {
                 if let Ok(runtime) = tokio::runtime::Handle::try_current() {
                     runtime.spawn(async move {
                         let rest = std::future::poll_fn(|cx| {
-                            poll_drain(&mut incoming, &mut lease, &mut left, cx)
+                            poll_drain(&mut incoming, &mut connection, &mut left, cx)
                         });
                         if let Ok(true) = timeout(DRAIN_TIME, rest).await {
-                            lease.give_back();
+                            slot.give_back(connection, peer);
                         }
                     });
                 }
@@ -194,7 +218,7 @@ where
 /// Reads to the end, and tells whether it got there.
 fn poll_drain<B>(
     incoming: &mut Incoming,
-    lease: &mut Lease<B>,
+    connection: &mut Http1<B>,
     left: &mut usize,
     cx: &mut Context<'_>,
 ) -> Poll<bool>
@@ -203,7 +227,7 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     while !incoming.is_end_stream() {
-        match ready!(lease.connection.poll_frame(incoming, cx)) {
+        match ready!(connection.poll_frame(incoming, cx)) {
             Some(Ok(frame)) => {
                 let read = frame.data_ref().map_or(0, Bytes::len);
                 match left.checked_sub(read) {

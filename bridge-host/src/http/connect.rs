@@ -2,36 +2,45 @@
 //! connect, shake hands.
 
 use std::error::Error;
-use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body;
 use hyper::client::conn::{http1, http2};
-use hyper::rt::{Read, Write};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
-use super::error::describe;
 use super::http1::{Http1, tell};
+use super::http2::Http2;
 use super::pool::Sender;
+use super::race::race;
 use super::target::Target;
-use super::tls::H2;
+use super::tls::{self, H2};
+use super::wire::{MAX_HEAD, Watch, Wire};
 use super::{Allow, HttpError};
+use crate::trouble::Lack;
+use crate::trouble::descriptors::Taken;
 
 /// How often a busy HTTP/2 connection is asked whether it still lives.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 
+/// The headers of a response of which each is read. What a head is bounded by is
+/// its bytes; of one that has more headers still the status counts.
+const MAX_HEADERS: usize = 1024;
+
 /// Connects to `target` within `limit`, and tells the address that it reached.
+/// The connection takes the descriptor.
 pub(super) async fn connect<B>(
     target: &Target,
     allow: &Allow,
     tls: &TlsConnector,
     limit: Duration,
+    descriptor: Taken,
 ) -> Result<(Sender<B>, SocketAddr), HttpError>
 where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
@@ -40,10 +49,10 @@ where
     let deadline = Instant::now() + limit;
     let attempt = async {
         let addresses = resolve(target, allow).await?;
-        let (stream, peer) = reach(&addresses, deadline).await?;
+        let (stream, peer) = race(&addresses).await?;
         let sender = match target.tls {
-            true => secure(target, stream, tls).await?,
-            false => speak_http1(stream).await?,
+            true => secure(target, stream, tls, descriptor).await?,
+            false => speak_http1(Wire::new(stream, descriptor), target).await?,
         };
         Ok((sender, peer))
     };
@@ -51,14 +60,7 @@ where
         host: target.host().into(),
         after: limit,
     };
-    match timeout_at(deadline, attempt).await.map_err(elapsed)? {
-        // Told by one address of several; the reader knows the host.
-        Err(HttpError::ConnectTimeout { .. }) => Err(HttpError::ConnectTimeout {
-            host: target.host().into(),
-            after: limit,
-        }),
-        result => result,
-    }
+    timeout_at(deadline, attempt).await.map_err(elapsed)?
 }
 
 /// The addresses of the target that may be reached, at least one.
@@ -70,7 +72,10 @@ async fn resolve(target: &Target, allow: &Allow) -> Result<Vec<SocketAddr>, Http
     };
     let found = tokio::net::lookup_host((host, port))
         .await
-        .map_err(|error| fault(error.to_string()))?;
+        .map_err(|error| match Lack::of(&error).or_else(Lack::now) {
+            Some(lack) => HttpError::Lack(lack),
+            None => fault(error.to_string()),
+        })?;
     let mut refused = None;
     let mut addresses: Vec<SocketAddr> = Vec::new();
     for address in found {
@@ -87,92 +92,62 @@ async fn resolve(target: &Target, allow: &Allow) -> Result<Vec<SocketAddr>, Http
     }
 }
 
-/// Tries one address after the other; each has its share of the time left, so
-/// that one that does not answer leaves some for the next.
-async fn reach(
-    addresses: &[SocketAddr],
-    deadline: Instant,
-) -> Result<(TcpStream, SocketAddr), HttpError> {
-    let mut last = HttpError::Connect {
-        address: addresses[0],
-        reason: "no address answered".into(),
-    };
-    for (tried, address) in addresses.iter().enumerate() {
-        let left = (addresses.len() - tried) as u32;
-        let share = deadline.saturating_duration_since(Instant::now()) / left;
-        last = match timeout(share, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                // Small requests must not wait for one another's
-                // acknowledgements; a socket that cannot do it works too.
-                let _ = stream.set_nodelay(true);
-                return Ok((stream, *address));
-            }
-            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                HttpError::ConnectRefused(*address)
-            }
-            Ok(Err(error)) => HttpError::Connect {
-                address: *address,
-                reason: error.to_string(),
-            },
-            Err(_) => HttpError::ConnectTimeout {
-                host: address.ip().to_string(),
-                after: share,
-            },
-        };
-    }
-    Err(last)
-}
-
 async fn secure<B>(
     target: &Target,
     stream: TcpStream,
     tls: &TlsConnector,
+    descriptor: Taken,
 ) -> Result<Sender<B>, HttpError>
 where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let fault = |reason: String| HttpError::Tls {
-        host: target.host().into(),
-        reason,
-    };
-    let name = ServerName::try_from(target.host().to_owned())
-        .map_err(|_| fault("no certificate can be for such a name".into()))?;
-    let stream = tls
-        .connect(name, stream)
-        .await
-        .map_err(|error| fault(describe(&error)))?;
+    let host = target.host();
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| HttpError::Tls {
+        host: host.into(),
+        reason: "no certificate can be for such a name".into(),
+    })?;
+    let stream = tls.connect(name, stream).await;
+    let stream = stream.map_err(|error| tls::failed(&error, host))?;
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(H2);
+    let stream = Wire::new(stream, descriptor);
     match is_http2 {
-        true => speak_http2(stream).await,
-        false => speak_http1(stream).await,
+        true => speak_http2(stream, target).await,
+        false => speak_http1(stream, target).await,
     }
 }
 
-async fn speak_http1<S, B>(stream: S) -> Result<Sender<B>, HttpError>
+async fn speak_http1<S, B>(stream: Wire<S>, target: &Target) -> Result<Sender<B>, HttpError>
 where
-    TokioIo<S>: Read + Write + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let (sender, connection) = http1::handshake(TokioIo::new(stream))
+    let watch = Watch::new();
+    let (sender, connection) = http1::Builder::new()
+        .max_headers(MAX_HEADERS)
+        .ignore_invalid_headers_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .allow_spaces_after_header_name_in_responses(true)
+        .handshake(TokioIo::new(stream.watched(watch.clone())))
         .await
-        .map_err(|error| HttpError::of_exchange(&error))?;
-    Ok(Sender::Http1(Http1::new(sender, connection)))
+        .map_err(|error| HttpError::of_exchange(&error, target.host()))?;
+    Ok(Sender::Http1(Http1::new(sender, connection, watch)))
 }
 
-async fn speak_http2<S, B>(stream: S) -> Result<Sender<B>, HttpError>
+async fn speak_http2<S, B>(stream: Wire<S>, target: &Target) -> Result<Sender<B>, HttpError>
 where
-    TokioIo<S>: Read + Write + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     B: Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(PING_INTERVAL)
+        .max_header_list_size(MAX_HEAD as u32)
         .handshake(TokioIo::new(stream))
         .await
-        .map_err(|error| HttpError::of_exchange(&error))?;
+        .map_err(|error| HttpError::of_exchange(&error, target.host()))?;
     tokio::spawn(async { tell(connection.await) });
-    Ok(Sender::Http2(sender))
+    Ok(Sender::Http2(Http2::new(sender)))
 }

@@ -6,9 +6,14 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::trouble::{Lack, causes};
+
 /// What became of a request that got no whole response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
+    /// This machine has not what a connection takes: nothing was sent.
+    #[error("{0}")]
+    Lack(Lack),
     /// The request cannot be sent by anyone.
     #[error("the request cannot be sent: {0}")]
     Request(String),
@@ -59,7 +64,15 @@ pub enum HttpError {
         /// The time it was given.
         after: Duration,
     },
-    /// The handshake failed: a certificate that is not trusted, most often.
+    /// The endpoint's certificate is not accepted.
+    #[error("the certificate of {host} is not accepted: {reason}")]
+    Certificate {
+        /// As the request has it.
+        host: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The handshake failed in another way.
     #[error("TLS with {host} failed: {reason}")]
     Tls {
         /// As the request has it.
@@ -67,15 +80,43 @@ pub enum HttpError {
         /// What the handshake found.
         reason: String,
     },
+    /// The endpoint answered in another protocol.
+    #[error("{host}:{port} {spoken}")]
+    OtherProtocol {
+        /// As the request has it.
+        host: String,
+        /// As the request has it, or that of its scheme.
+        port: u16,
+        /// What it spoke, and what to do about it.
+        spoken: &'static str,
+    },
+    /// The endpoint refused the request before anything was done about it.
+    #[error("{host} refused the request before it processed it: {reason}")]
+    NotProcessed {
+        /// As the request has it.
+        host: String,
+        /// How it is known.
+        reason: String,
+    },
     /// The connection ended before the response did.
     #[error("the connection was closed before the response was complete: {0}")]
     Closed(String),
     /// No response head in time.
-    #[error("no response within {0:?}")]
-    ResponseTimeout(Duration),
+    #[error("no response from {host} within {after:?}")]
+    ResponseTimeout {
+        /// As the request has it.
+        host: String,
+        /// The time it was given.
+        after: Duration,
+    },
     /// The response began, and then stalled.
-    #[error("the response stalled: nothing came for {0:?}")]
-    BodyTimeout(Duration),
+    #[error("the response of {host} stalled: nothing came for {after:?}")]
+    BodyTimeout {
+        /// As the request has it.
+        host: String,
+        /// For how long.
+        after: Duration,
+    },
     /// What came back is not HTTP, or breaks its rules.
     #[error("the response is not valid HTTP: {0}")]
     Protocol(String),
@@ -85,11 +126,21 @@ pub enum HttpError {
 }
 
 impl HttpError {
-    /// Sorts an error of hyper's, whichever half of the exchange it ended.
-    pub(super) fn of_exchange(error: &hyper::Error) -> Self {
+    /// Sorts an error of hyper's, whichever half of the exchange with this host
+    /// it ended.
+    pub(super) fn of_exchange(error: &hyper::Error, host: &str) -> Self {
+        if let Some(lack) = Lack::of(error) {
+            return Self::Lack(lack);
+        }
         let reason = describe(error);
+        if causes(error).any(is_refusal) {
+            return Self::NotProcessed {
+                host: host.into(),
+                reason,
+            };
+        }
         let closed = error.is_incomplete_message() || error.is_closed() || error.is_canceled();
-        if closed || sources(error).any(is_disconnect) {
+        if closed || causes(error).any(is_disconnect) {
             Self::Closed(reason)
         } else if error.is_user() {
             Self::Body(reason)
@@ -99,10 +150,16 @@ impl HttpError {
     }
 }
 
-/// An error and all that caused it, on one line.
+/// The longest that a cause chain is told, in bytes.
+const MAX_CAUSES: usize = 500;
+
+/// An error and what caused it, on one line of bounded length.
 pub(super) fn describe(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
-    for source in sources(error).skip(1) {
+    for source in causes(error).skip(1) {
+        if text.len() > MAX_CAUSES {
+            break;
+        }
         let more = source.to_string();
         if !text.contains(&more) {
             text.push_str(": ");
@@ -112,10 +169,14 @@ pub(super) fn describe(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-fn sources<'a>(
-    error: &'a (dyn Error + 'static),
-) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
+/// Whether a server said by its HTTP/2 that it did nothing about the request:
+/// a stream that it refused, or above the last that it took before it goes away
+/// (RFC 9113, 8.7).
+fn is_refusal(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<h2::Error>().is_some_and(|error| {
+        let refused = error.reason() == Some(h2::Reason::REFUSED_STREAM);
+        error.is_remote() && (error.is_go_away() || error.is_reset() && refused)
+    })
 }
 
 fn is_disconnect(error: &(dyn Error + 'static)) -> bool {

@@ -7,6 +7,7 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
@@ -18,12 +19,16 @@ use hyper::client::conn::http1::SendRequest;
 use tokio::task::coop::has_budget_remaining;
 
 use super::error::describe;
+use super::sniff::Seen;
+use super::wire::Watch;
 
 /// One connection, and the right to send on it. Dropped, it is closed: first the
 /// one, then the other.
 pub(super) struct Http1<B> {
     sender: SendRequest<B>,
     line: Arc<Line>,
+    watch: Arc<Watch>,
+    born: Instant,
     has_runner: bool,
 }
 
@@ -51,6 +56,7 @@ where
     pub fn new(
         sender: SendRequest<B>,
         connection: impl Future<Output = hyper::Result<()>> + Send + 'static,
+        watch: Arc<Watch>,
     ) -> Self {
         let state = State {
             driver: Some(Box::pin(connection)),
@@ -62,8 +68,20 @@ where
                 state: Mutex::new(state),
                 runner: AtomicWaker::new(),
             }),
+            watch,
+            born: Instant::now(),
             has_runner: false,
         }
+    }
+
+    /// When it was made.
+    pub fn born(&self) -> Instant {
+        self.born
+    }
+
+    /// What came in answer to the last request.
+    pub fn seen(&self) -> Option<Seen> {
+        self.watch.seen()
     }
 
     /// Whether it is of no more use.
@@ -111,11 +129,16 @@ where
         &mut self,
         request: Request<B>,
     ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<B>>>> {
+        self.watch.expect();
         let response = self.sender.try_send_request(request);
-        let line = &self.line;
+        let (line, watch) = (&self.line, &self.watch);
         async move {
             let mut response = pin!(response);
-            poll_fn(|context| line.bring(context, |context| response.as_mut().poll(context))).await
+            let end =
+                poll_fn(|context| line.bring(context, |context| response.as_mut().poll(context)));
+            let end = end.await;
+            watch.done();
+            end
         }
     }
 

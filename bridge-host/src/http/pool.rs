@@ -1,11 +1,12 @@
-//! Connections kept between requests: idle ones over HTTP/1.1, a shared one
-//! over HTTP/2, for each scheme and authority.
+//! Connections kept between requests: idle ones over HTTP/1.1, shared ones over
+//! HTTP/2, for each scheme and authority.
 //!
 //! Not hyper-util's client: that costs a forwarder a third of its
 //! instructions, this a lookup and a stack.
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,23 +14,33 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::HeaderValue;
 use http_body::Body;
-use hyper::client::conn::http2;
 
 use super::Settings;
 use super::http1::Http1;
+use super::http2::Http2;
 use super::target::Target;
+use crate::trouble::descriptors::{self, Share, Taken};
 
 /// The way into a connection.
 pub(super) enum Sender<B> {
     Http1(Http1<B>),
-    Http2(http2::SendRequest<B>),
+    Http2(Http2<B>),
 }
 
 /// All connections of a client.
 pub(super) struct Pool<B> {
     slots: Mutex<HashMap<Target, Arc<Slot<B>>>>,
+    limits: Limits,
+}
+
+/// What is kept, and for how long.
+#[derive(Clone)]
+struct Limits {
     idle_timeout: Duration,
     max_idle: usize,
+    /// The idle connections that all clients of the process may keep.
+    all_idle: Share,
+    max_age: Duration,
 }
 
 /// The connections to one authority.
@@ -39,15 +50,17 @@ pub(super) struct Slot<B> {
     /// Held while the first connection is made, so that a burst of requests
     /// does not open one each to a server that speaks HTTP/2.
     pub first: tokio::sync::Mutex<()>,
+    /// The host, for errors.
+    pub host: Box<str>,
     kept: Mutex<Kept<B>>,
-    idle_timeout: Duration,
-    max_idle: usize,
+    limits: Limits,
 }
 
 struct Kept<B> {
     /// The one given back last is taken first, so that the others grow old.
-    idle: Vec<Idle<Http1<B>>>,
-    shared: Option<Idle<http2::SendRequest<B>>>,
+    idle: Vec<(Idle<Http1<B>>, Taken)>,
+    /// As many as their exchanges need.
+    shared: Vec<Idle<Http2<B>>>,
     speaks_http1: bool,
 }
 
@@ -66,17 +79,21 @@ where
     pub fn new(settings: &Settings) -> Self {
         Self {
             slots: Mutex::default(),
-            idle_timeout: settings.idle_timeout.min(Settings::MAX_IDLE_TIMEOUT),
-            max_idle: settings.max_idle,
+            limits: Limits {
+                idle_timeout: settings.idle_timeout.min(Settings::MAX_IDLE_TIMEOUT),
+                max_idle: settings.max_idle,
+                all_idle: Share::new(descriptors::for_idle(descriptors::limit())),
+                max_age: settings.max_connection_age,
+            },
         }
     }
 
-    /// Another of the same settings, without the connections.
+    /// Another of the same settings, without the connections. How many may be
+    /// idle is counted together.
     pub fn empty(&self) -> Self {
         Self {
             slots: Mutex::default(),
-            idle_timeout: self.idle_timeout,
-            max_idle: self.max_idle,
+            limits: self.limits.clone(),
         }
     }
 
@@ -88,14 +105,14 @@ where
         }
         let slot = Arc::new(Slot {
             host_header: target.host_header(),
+            host: target.host().into(),
             first: tokio::sync::Mutex::default(),
             kept: Mutex::new(Kept {
                 idle: Vec::new(),
-                shared: None,
+                shared: Vec::new(),
                 speaks_http1: !target.tls,
             }),
-            idle_timeout: self.idle_timeout,
-            max_idle: self.max_idle,
+            limits: self.limits.clone(),
         });
         slots.insert(target.clone(), slot.clone());
         slot
@@ -110,9 +127,26 @@ where
         });
     }
 
+    /// Closes the connection that has been idle for the longest time, and tells
+    /// whether there was one.
+    pub fn close_oldest(&self) -> bool {
+        let slots = lock(&self.slots);
+        // The first of a slot is its oldest.
+        let oldest = slots.values().filter_map(|slot| {
+            let since = lock(&slot.kept).idle.first()?.0.since;
+            Some((since, slot))
+        });
+        let oldest = oldest.min_by_key(|(since, _)| *since);
+        oldest.is_some_and(|(_, slot)| {
+            let mut kept = lock(&slot.kept);
+            let any = !kept.idle.is_empty();
+            any.then(|| kept.idle.remove(0)).is_some()
+        })
+    }
+
     /// How often to sweep.
     pub fn sweep_interval(&self) -> Duration {
-        (self.idle_timeout / 4).max(Duration::from_millis(10))
+        (self.limits.idle_timeout / 4).max(Duration::from_millis(10))
     }
 }
 
@@ -126,21 +160,24 @@ where
     pub fn take(&self, permits: impl Fn(SocketAddr) -> bool) -> Option<(Sender<B>, SocketAddr)> {
         let now = Instant::now();
         let mut kept = lock(&self.kept);
-        if let Some(shared) = &mut kept.shared {
-            if shared.sender.is_closed() {
-                kept.shared = None;
-            } else if permits(shared.peer) {
-                shared.since = now;
-                return Some((Sender::Http2(shared.sender.clone()), shared.peer));
-            }
+        // Without its place here a connection closes once its exchanges are over.
+        kept.shared.retain(|it| {
+            !it.sender.sender.is_closed() && !self.limits.is_old(now, it.sender.born, it.peer)
+        });
+        let mut shared = kept.shared.iter_mut();
+        if let Some(shared) = shared.find(|it| it.sender.has_room() && permits(it.peer)) {
+            shared.since = now;
+            return Some((Sender::Http2(shared.sender.clone()), shared.peer));
         }
         let mut at = kept.idle.len();
         while at > 0 {
             at -= 1;
-            if !kept.idle[at].is_fresh(now, self.idle_timeout) || kept.idle[at].sender.is_closed() {
+            let idle = &mut kept.idle[at].0;
+            let old = self.limits.is_old(now, idle.sender.born(), idle.peer);
+            if old || !idle.is_fresh(now, self.limits.idle_timeout) || idle.sender.is_closed() {
                 kept.idle.remove(at);
-            } else if permits(kept.idle[at].peer) {
-                let idle = kept.idle.remove(at);
+            } else if permits(idle.peer) {
+                let (idle, _) = kept.idle.remove(at);
                 return Some((Sender::Http1(idle.sender), idle.peer));
             }
         }
@@ -158,7 +195,7 @@ where
         let mut kept = lock(&self.kept);
         kept.speaks_http1 = matches!(sender, Sender::Http1(_));
         if let Sender::Http2(sender) = sender {
-            kept.shared = Some(Idle::new(sender.clone(), peer));
+            kept.shared.push(Idle::new(sender.clone(), peer));
         }
     }
 
@@ -183,24 +220,44 @@ where
 
     fn keep(&self, connection: Http1<B>, peer: SocketAddr) {
         let mut kept = lock(&self.kept);
-        if kept.idle.len() < self.max_idle {
-            kept.idle.push(Idle::new(connection, peer));
+        if kept.idle.len() < self.limits.max_idle
+            && !self.limits.is_old(Instant::now(), connection.born(), peer)
+            && let Some(taken) = self.limits.all_idle.take()
+        {
+            kept.idle.push((Idle::new(connection, peer), taken));
         }
     }
 
     /// Whether anything is left.
     fn sweep(&self) -> bool {
-        let now = Instant::now();
+        let (now, timeout) = (Instant::now(), self.limits.idle_timeout);
         let mut kept = lock(&self.kept);
         kept.idle
-            .retain_mut(|idle| idle.is_fresh(now, self.idle_timeout) && !idle.sender.is_closed());
-        // Without its place here the connection closes once the exchanges under
-        // way are over.
-        kept.shared.take_if(|shared| {
-            !shared.is_fresh(now, self.idle_timeout) || shared.sender.is_closed()
-        });
-        !kept.idle.is_empty() || kept.shared.is_some()
+            .retain_mut(|(idle, _)| idle.is_fresh(now, timeout) && !idle.sender.is_closed());
+        kept.shared
+            .retain(|shared| shared.is_fresh(now, timeout) && !shared.sender.sender.is_closed());
+        !kept.idle.is_empty() || !kept.shared.is_empty()
     }
+}
+
+impl Limits {
+    /// Whether a connection made then takes no more requests: a little earlier
+    /// for each, as those of a burst must not all be made again at once.
+    fn is_old(&self, now: Instant, born: Instant, peer: SocketAddr) -> bool {
+        let age = now.duration_since(born);
+        // Nearly all are young, and nothing has to be computed for them.
+        age > self.max_age.mul_f32(1.0 - SPREAD)
+            && age > self.max_age.mul_f32(1.0 - SPREAD * part_of(born, peer))
+    }
+}
+
+/// The part of a connection's longest age over which connections end.
+const SPREAD: f32 = 0.1;
+
+/// A number from 0 to 1 that differs from connection to connection.
+fn part_of(born: Instant, peer: SocketAddr) -> f32 {
+    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one((born, peer));
+    (hash >> 40) as f32 / (1u64 << 24) as f32
 }
 
 impl<S> Idle<S> {

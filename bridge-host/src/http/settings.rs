@@ -16,6 +16,9 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// So many idle connections are kept to one authority.
     pub max_idle: usize,
+    /// A connection takes no more requests after this time, so that a change of
+    /// the endpoint's addresses reaches a bridge that is busy.
+    pub max_connection_age: Duration,
 }
 
 impl Settings {
@@ -36,6 +39,7 @@ impl Default for Settings {
             client: None,
             idle_timeout: Duration::from_secs(60),
             max_idle: 256,
+            max_connection_age: Duration::from_secs(300),
         }
     }
 }

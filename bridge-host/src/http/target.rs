@@ -2,7 +2,7 @@
 //! the URL becomes on the wire.
 
 use http::header::HOST;
-use http::uri::{Authority, Scheme};
+use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Request, Uri, Version};
 
 use super::HttpError;
@@ -58,7 +58,7 @@ impl Target {
     /// it has one.
     pub fn to_http1<B>(&self, request: &mut Request<B>, host: &HeaderValue) {
         if let Some(path) = request.uri().path_and_query() {
-            *request.uri_mut() = Uri::from(path.clone());
+            *request.uri_mut() = origin_form(path);
         }
         *request.version_mut() = Version::HTTP_11;
         request
@@ -84,6 +84,15 @@ impl Target {
         *request.uri_mut() =
             Uri::from_parts(parts).expect("a scheme, an authority and a path are a URL");
         *request.version_mut() = Version::HTTP_2;
+    }
+}
+
+/// What stands in a request line. A path that is empty is `/`, which the URL has
+/// not got from a component that set it so.
+fn origin_form(path: &PathAndQuery) -> Uri {
+    match path.as_str() == "/" {
+        true => Uri::from(PathAndQuery::from_static("/")),
+        false => Uri::from(path.clone()),
     }
 }
 

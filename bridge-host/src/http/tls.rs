@@ -1,5 +1,6 @@
 //! TLS: which certificates are trusted, and the protocols offered.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -7,10 +8,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::time_provider::TimeProvider;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
-use super::{Settings, SettingsError};
+use super::error::describe;
+use super::{HttpError, Settings, SettingsError};
+use crate::trouble::{Lack, causes};
 
 /// What HTTP/2 is called in ALPN.
 pub(super) const H2: &[u8] = b"h2";
@@ -75,6 +78,58 @@ fn certificates_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, Settings
     match certificates.is_empty() {
         true => Err(SettingsError::NoCertificate(path.into())),
         false => Ok(certificates),
+    }
+}
+
+/// Why there is no TLS with this host, in words that tell what to do.
+pub(super) fn failed(error: &io::Error, host: &str) -> HttpError {
+    let host = host.to_owned();
+    if let Some(lack) = Lack::of(error) {
+        return HttpError::Lack(lack);
+    }
+    let cause = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(rustls::Error::InvalidCertificate(fault)) => HttpError::Certificate {
+            host,
+            reason: certificate(fault),
+        },
+        Some(rustls::Error::AlertReceived(alert)) => HttpError::Tls {
+            host,
+            reason: format!("the endpoint ended the handshake with the alert {alert:?}"),
+        },
+        Some(rustls::Error::InvalidMessage(_)) => HttpError::Tls {
+            host,
+            reason: "what came back is not TLS: is it an http:// URL?".into(),
+        },
+        _ => HttpError::Tls {
+            host,
+            reason: describe(error),
+        },
+    }
+}
+
+fn certificate(fault: &CertificateError) -> String {
+    use CertificateError::*;
+    let words = match fault {
+        Expired | ExpiredContext { .. } => "it has expired",
+        NotValidYet | NotValidYetContext { .. } => {
+            "it is not valid yet: is the clock of this machine right?"
+        }
+        UnknownIssuer => {
+            "it is self-signed, or of an authority that is not trusted: name the authority's certificate in `http.ca_file`"
+        }
+        NotValidForName | NotValidForNameContext { .. } => "it is for another host",
+        Revoked => "it was revoked",
+        Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            "it is an authority's own: name it in `http.ca_file`, and give the endpoint one that the authority signed"
+        }
+        other => return other.to_string(),
+    };
+    match fault {
+        ExpiredContext { .. } | NotValidYetContext { .. } | NotValidForNameContext { .. } => {
+            format!("{words} ({fault})")
+        }
+        _ => words.into(),
     }
 }
 

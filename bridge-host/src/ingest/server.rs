@@ -9,7 +9,7 @@ use super::route::Intake;
 use super::{Publishing, Settings};
 use crate::admin::Admin;
 use crate::listener::{self, Limits};
-use crate::trouble::Troubles;
+use crate::trouble::{Troubles, descriptors};
 
 /// What publishers may use. A head of 1 MiB holds all the metadata that a
 /// message may have.
@@ -33,8 +33,13 @@ pub async fn serve(
     troubles: Troubles,
     shutdown: impl Future<Output = Duration>,
 ) {
+    let most = descriptors::for_intake(descriptors::limit());
+    let limits = Limits {
+        connections: LIMITS.connections.min(most),
+        ..LIMITS
+    };
     let intake = Arc::new(Intake::new(publishing, admin, settings));
-    if !listener::serve(listener, intake, LIMITS, troubles, shutdown).await {
+    if !listener::serve(listener, intake, limits, troubles, shutdown).await {
         tracing::warn!("publishers that were still sending are cut off");
     }
 }

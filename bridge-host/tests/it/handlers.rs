@@ -2,6 +2,7 @@
 //! and what each of their answers comes to.
 
 mod crash;
+mod denied;
 mod equality;
 mod failures;
 mod granted;

@@ -2,7 +2,9 @@
 //! may be reached, and how exchanges fail.
 
 mod faults;
+mod heads;
 mod reach;
+mod refused;
 mod reuse;
 mod secure;
 mod server;

@@ -363,3 +363,18 @@ fn a_static_content_type_replaces_the_message_s() {
     check_legal(&request);
     assert_eq!(header(&request, "content-type"), Some("application/x-own"));
 }
+
+#[test]
+fn a_get_or_delete_has_no_body() {
+    for method in ["GET", "DELETE"] {
+        for envelope in ["raw", "json"] {
+            let settings = settings(&[("to.method", method), ("to.envelope", envelope)]);
+            let request = encode(&settings, example());
+            assert_eq!(request.body, b"", "{method} {envelope}");
+            for name in ["content-type", "content-length"] {
+                assert_eq!(header(&request, name), None, "{method} {envelope}");
+            }
+            assert_eq!(header(&request, "webhook-id"), Some("msg_1"));
+        }
+    }
+}

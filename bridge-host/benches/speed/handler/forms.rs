@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bridge_host::broker::{Settlement, Subscription};
 use bridge_host::compose::{ADAPTER, Part, compose_to_http};
 use bridge_host::guest::contract::{Contract, Handler};
-use bridge_host::guest::{Component, Endpoint, Environment, Grant, Limits, Runtime};
+use bridge_host::guest::{Component, Endpoint, Environment, Grant, Limits, Runtime, Thread};
 use bridge_host::http::{Allow, Settings};
 
 use super::server;
@@ -125,7 +125,7 @@ impl Form {
 }
 
 fn adapter(runtime: &Runtime, environment: Environment) -> Component {
-    let adapter = runtime.load("adapter", ADAPTER, Handler::ADAPTER, environment);
+    let adapter = runtime.load("adapter", ADAPTER, Handler::ADAPTER, environment, Thread(0));
     adapter.expect("the adapter")
 }
 
@@ -133,7 +133,7 @@ fn composed(runtime: &Runtime, part: Part<'_>, environment: Environment) -> Comp
     let bytes = compose_to_http(&[part]).expect("what composes");
     let contract = Contract::read(part.name, &bytes).expect("a component");
     let handler = contract.handler().expect("a consumer");
-    let composed = runtime.load(part.name, &bytes, handler, environment);
+    let composed = runtime.load(part.name, &bytes, handler, environment, Thread(0));
     composed.expect("a consumer")
 }
 
@@ -147,7 +147,7 @@ fn in_process(
     let answering = contract.answering().expect("a handler");
     let mut its_own = environment.clone();
     its_own.limits.fresh = fresh;
-    let handler = runtime.load_handler(part.name, part.bytes, answering, its_own);
+    let handler = runtime.load_handler(part.name, part.bytes, answering, its_own, Thread(0));
     let pairs = environment.settings.iter();
     environment.endpoint = Some(Arc::new(Endpoint {
         settings: mapping::Settings::from_pairs(pairs).expect("settings"),

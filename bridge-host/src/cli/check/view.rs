@@ -18,7 +18,8 @@ use crate::config::{
     show_duration, show_size,
 };
 use crate::guest;
-use crate::host::{self, posts_what_it_sends};
+use crate::host::{self, posts_what_it_sends, too_few_descriptors};
+use crate::trouble::descriptors;
 
 pub(super) use flow::Flow;
 pub(super) use retry::Retry;
@@ -62,6 +63,7 @@ pub(super) struct Http {
     pub(super) cert_file: Option<String>,
     pub(super) idle_timeout: String,
     pub(super) max_idle: usize,
+    pub(super) max_connection_age: String,
 }
 
 /// The effective policy of a subscription.
@@ -197,7 +199,9 @@ impl View {
 fn warnings_of_all(config: &Config, asked: &AskedTopics) -> Vec<String> {
     let loops = loops(config, asked);
     let loops = loops.iter().map(|it| loop_warning(it, config.max_hops));
-    loops.chain(stores::warnings(config, asked)).collect()
+    let descriptors = too_few_descriptors(config, descriptors::highest_limit());
+    let all = loops.chain(stores::warnings(config, asked));
+    all.chain(descriptors).collect()
 }
 
 fn loop_warning(found: &Loop, max_hops: u32) -> String {
@@ -215,6 +219,7 @@ fn http(settings: &crate::http::Settings) -> Http {
         cert_file: settings.client.as_ref().map(|(file, _)| shown(file)),
         idle_timeout: show_duration(settings.idle_timeout),
         max_idle: settings.max_idle,
+        max_connection_age: show_duration(settings.max_connection_age),
     }
 }
 

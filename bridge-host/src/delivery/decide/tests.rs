@@ -13,6 +13,7 @@ fn outcome(result: CallResult, exchanges: Vec<Exchange>, sent: u32) -> Outcome {
         sent,
         contained: false,
         replies: Vec::new(),
+        unmade: None,
     }
 }
 
@@ -244,11 +245,43 @@ fn the_last_exchange_says_when_to_come_back() {
 
 #[test]
 fn a_reason_is_one_line_of_bounded_length() {
-    let reason = |text: &str| Reason(&CallResult::Other(text.into())).to_string();
+    let reason = |text: &str| {
+        let outcome = outcome(CallResult::Other(text.into()), vec![], 0);
+        Reason(&outcome).to_string()
+    };
     assert_eq!(reason("no\nway\u{0}!\n"), "no way !");
     assert_eq!(reason("\n"), "the component gave no reason");
     assert_eq!(reason(&"ü".repeat(MAX_REASON)).chars().count(), MAX_REASON);
     let long = reason(&"ü".repeat(MAX_REASON + 1));
     assert_eq!(long.chars().count(), MAX_REASON + 1);
     assert!(long.ends_with('…'));
+}
+
+#[test]
+fn a_reason_has_what_the_host_saw() {
+    let unanswered = |text: &str| Exchange {
+        result: Err(text.into()),
+        retry_after: None,
+        took: Duration::ZERO,
+    };
+    let reason = |result, seen: &str| {
+        let outcome = outcome(result, vec![unanswered(seen)], 0);
+        Reason(&outcome).to_string()
+    };
+    let late = "no response from shop.example within 30s";
+    assert_eq!(
+        reason(CallResult::Timeout, late),
+        format!("timed out: {late}")
+    );
+    let said = || CallResult::Other("TLS failed: it has expired".into());
+    assert_eq!(
+        reason(said(), "it has expired"),
+        "TLS failed: it has expired"
+    );
+    assert_eq!(
+        reason(CallResult::Timeout, Exchange::UNDER_WAY),
+        "timed out"
+    );
+    let long = reason(CallResult::Timeout, &"x".repeat(2 * MAX_REASON));
+    assert!(long.len() < MAX_REASON + 50, "{}", long.len());
 }

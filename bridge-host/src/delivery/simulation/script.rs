@@ -16,8 +16,9 @@ use super::random::Random;
 use super::{MILLI, SECOND};
 use crate::broker::Settlement;
 use crate::delivery::Policy;
-use crate::guest::{Call, CallResult, Exchange, Failure, Handle, Outcome};
+use crate::guest::{Call, CallResult, Exchange, Failure, Handle, Outcome, Unmade};
 use crate::message::MessageId;
+use crate::trouble::Lack;
 
 /// How a message is handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub(super) enum Nature {
     Never,
     /// Never returns.
     Hangs,
+    /// This machine lacks what it takes.
+    Hindered,
     /// The handler itself panics.
     Panics,
     /// Any of these, as chance has it, sometimes after a long time.
@@ -47,6 +50,7 @@ enum Shown {
     /// It is the component that failed.
     Failed,
     Final,
+    Hindered,
     /// It was dropped before its end, after this time.
     Cut(Duration),
 }
@@ -147,7 +151,12 @@ impl Script {
     /// Whether a call for it came to an end that is its last word.
     pub(super) fn is_done(&self, id: &MessageId) -> bool {
         let shown = self.shown.lock().unwrap();
-        let last = |shown: &Shown| !matches!(shown, Shown::Passing | Shown::Failed | Shown::Cut(_));
+        let last = |shown: &Shown| {
+            !matches!(
+                shown,
+                Shown::Passing | Shown::Failed | Shown::Hindered | Shown::Cut(_)
+            )
+        };
         shown.get(id).is_some_and(|all| all.iter().any(last))
     }
 
@@ -167,6 +176,7 @@ impl Script {
                 busy.exchanges[0].retry_after = Some(time);
                 busy
             }
+            Nature::Hindered => hindered(),
             Nature::Never => outcome(CallResult::Other("410".into()), Some(410)),
             Nature::Hangs => std::future::pending().await,
             Nature::Panics => panic!("as the script has it"),
@@ -232,6 +242,14 @@ fn outcome(result: CallResult, status: Option<u16>) -> Outcome {
         sent: 0,
         contained: false,
         replies: Vec::new(),
+        unmade: None,
+    }
+}
+
+fn hindered() -> Outcome {
+    Outcome {
+        unmade: Some(Unmade::Lack(Lack::Descriptors)),
+        ..outcome(CallResult::Other("no".into()), None)
     }
 }
 
@@ -243,7 +261,7 @@ fn flaky(random: &mut Random) -> (Duration, Option<Outcome>) {
         18 => random.millis(1000, 90_000),
         _ => 3600 * SECOND,
     };
-    let outcome = match random.below(20) {
+    let outcome = match random.below(21) {
         0..8 => outcome(CallResult::Ok, Some(200)),
         8 => Outcome {
             sent: 1,
@@ -259,6 +277,7 @@ fn flaky(random: &mut Random) -> (Duration, Option<Outcome>) {
         }
         15 => outcome(CallResult::Other("no".into()), Some(410)),
         16..19 => outcome(CallResult::Failed(failure(random)), None),
+        19 => hindered(),
         _ => return (time, None),
     };
     (time, Some(outcome))
@@ -335,6 +354,7 @@ impl Script {
         self.promises.ended(probe, Some(&outcome));
         let gone = outcome.exchanges.is_empty() && outcome.sent == 0;
         witness.shown = Some(match &outcome.result {
+            _ if outcome.hindered().is_some() => Shown::Hindered,
             CallResult::Ok if gone => Shown::Filtered,
             CallResult::Ok => Shown::Delivered,
             CallResult::Other(_) => Shown::Final,

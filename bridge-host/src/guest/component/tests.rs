@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::guest::{Grant, Runtime};
+use crate::guest::{Grant, Runtime, Thread};
 use crate::http::{Allow, Settings};
 use crate::message::Message;
 
@@ -24,7 +24,7 @@ fn adapter(url: &str, cache: &tempfile::TempDir) -> Component {
         limits: Limits::default(),
     };
     runtime
-        .load("adapter", ADAPTER, Handler::ADAPTER, environment)
+        .load("adapter", ADAPTER, Handler::ADAPTER, environment, Thread(0))
         .unwrap()
 }
 

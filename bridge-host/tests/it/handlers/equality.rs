@@ -28,12 +28,13 @@ const REQUESTS: [(&str, &str, &str); 5] = [
 const CONTENT_TYPE: (&str, &str) = ("content-type", "application/json");
 
 /// Headers that are the server's, or the connection's.
-const SERVERS: [&str; 5] = [
+const SERVERS: [&str; 6] = [
     "connection",
     "content-length",
     "date",
     "host",
     "transfer-encoding",
+    "user-agent",
 ];
 
 /// Headers of a reply that are the bridge's.

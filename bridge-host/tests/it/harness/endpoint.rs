@@ -22,6 +22,8 @@ pub struct Received {
     pub headers: HeaderMap,
     pub body: Bytes,
     pub at: Instant,
+    /// The other end of its connection.
+    pub peer: SocketAddr,
 }
 
 impl Received {
@@ -87,10 +89,10 @@ impl Endpoint {
         let (received, reply) = (endpoint.received.clone(), Arc::new(reply));
         tokio::spawn(async move {
             loop {
-                let (stream, _) = listener.accept().await.expect("a connection");
+                let (stream, peer) = listener.accept().await.expect("a connection");
                 let (received, reply) = (received.clone(), reply.clone());
                 let service = hyper::service::service_fn(move |request| {
-                    answer(request, received.clone(), reply.clone())
+                    answer(request, peer, received.clone(), reply.clone())
                 });
                 let mut server = hyper::server::conn::http1::Builder::new();
                 server.max_headers(2000).max_buf_size(4 << 20);
@@ -127,6 +129,7 @@ impl Endpoint {
 
 async fn answer(
     request: Request<Incoming>,
+    peer: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
     reply: Arc<impl Fn(&Received, usize) -> Reply>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -140,6 +143,7 @@ async fn answer(
         headers: parts.headers,
         body: body.to_bytes(),
         at: Instant::now(),
+        peer,
     };
     let reply = {
         let mut received = received.lock().expect("no panic");

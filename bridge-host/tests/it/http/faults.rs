@@ -61,7 +61,10 @@ async fn the_deadline_is_over() {
     let (mut options, began) = (options(&url), Instant::now());
     options.deadline = Some(began + Duration::from_millis(100));
     let error = post(&client(), &url, &options).await.err().unwrap();
-    assert!(matches!(error, HttpError::ResponseTimeout(_)), "{error}");
+    assert!(
+        matches!(error, HttpError::ResponseTimeout { .. }),
+        "{error}"
+    );
     assert!(began.elapsed() < Duration::from_secs(5));
 }
 
@@ -71,10 +74,7 @@ async fn no_response_in_time() {
     let mut options = options(&url);
     options.first_byte_timeout = Duration::from_millis(50);
     let error = post(&client(), &url, &options).await.err().unwrap();
-    assert_eq!(
-        error,
-        HttpError::ResponseTimeout(options.first_byte_timeout)
-    );
+    assert_eq!(error.to_string(), "no response from 127.0.0.1 within 50ms");
 }
 
 #[tokio::test]
@@ -92,7 +92,10 @@ async fn the_body_stalls() {
     options.between_bytes_timeout = Some(Duration::from_millis(50));
     let response = post(&client(), &url, &options).await.unwrap();
     let error = response.into_body().collect().await.unwrap_err();
-    assert_eq!(error, HttpError::BodyTimeout(Duration::from_millis(50)));
+    assert_eq!(
+        error.to_string(),
+        "the response of 127.0.0.1 stalled: nothing came for 50ms"
+    );
 }
 
 #[tokio::test]

@@ -192,6 +192,22 @@ async fn idle_connections_are_closed_after_their_time() {
     assert_eq!(server.accepted(), 2);
 }
 
+/// Also on a bridge that never rests, so that a change of addresses reaches it.
+#[tokio::test]
+async fn a_busy_connection_grows_old() {
+    let server = Server::start(None).await;
+    let client = Client::new(&Settings {
+        max_connection_age: Duration::from_millis(300),
+        ..Settings::default()
+    })
+    .unwrap();
+    let began = std::time::Instant::now();
+    while began.elapsed() < Duration::from_millis(1000) {
+        exchange(&client, &server.url()).await.unwrap();
+    }
+    assert!(server.accepted() >= 3, "{} connections", server.accepted());
+}
+
 #[tokio::test]
 async fn no_more_idle_connections_are_kept_than_set() {
     let server = Server::start(None).await;

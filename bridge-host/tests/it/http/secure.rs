@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bridge_host::http::{Client, HttpError, Settings, SettingsError};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::RootCertStore;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
@@ -16,20 +17,25 @@ use super::server::Server;
 use super::{Body, client, exchange, options, post};
 
 /// A certificate authority, and a server certificate from it.
-struct Authority {
-    pem: String,
-    acceptor: TlsAcceptor,
+pub(super) struct Authority {
+    pub(super) pem: String,
+    pub(super) acceptor: TlsAcceptor,
     /// A certificate for a client, and its key.
     client: [String; 2],
 }
 
 impl Authority {
-    fn new(name: &str, protocols: &[&str]) -> Self {
+    pub(super) fn new(name: &str, protocols: &[&str]) -> Self {
         Self::asking(name, protocols, false)
     }
 
     /// One whose server asks clients for a certificate, or does not.
     fn asking(name: &str, protocols: &[&str], asks: bool) -> Self {
+        Self::valid(name, protocols, asks, (2000, 4000))
+    }
+
+    /// One whose server's certificate is valid from the one year to the other.
+    fn valid(name: &str, protocols: &[&str], asks: bool, years: (i32, i32)) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -37,7 +43,9 @@ impl Authority {
         let issuer = Issuer::new(params, key);
 
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_before = date_time_ymd(years.0, 1, 1);
+        params.not_after = date_time_ymd(years.1, 1, 1);
         let certificate = params.signed_by(&key, &issuer).unwrap();
         let clients = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec!["bridge".to_owned()]).unwrap();
@@ -74,7 +82,7 @@ impl Authority {
     }
 
     /// A client that trusts this authority.
-    fn client(&self, test: &str) -> Client<Body> {
+    pub(super) fn client(&self, test: &str) -> Client<Body> {
         let path = file(test, &self.pem);
         let settings = Settings {
             ca_file: Some(path.clone()),
@@ -91,7 +99,7 @@ fn pem(what: &str, der: &[u8]) -> String {
     format!("-----BEGIN {what}-----\n{text}\n-----END {what}-----\n")
 }
 
-fn file(test: &str, text: &str) -> PathBuf {
+pub(super) fn file(test: &str, text: &str) -> PathBuf {
     let path = std::env::temp_dir().join(format!("bridge-{}-{test}.pem", std::process::id()));
     std::fs::write(&path, text).unwrap();
     path
@@ -109,21 +117,34 @@ async fn a_server_of_an_authority_that_is_trusted() {
     assert_eq!(server.accepted(), 1);
 }
 
+/// What is said of a server, in words that tell what to do.
 #[tokio::test]
 async fn servers_that_are_not_trusted() {
-    let authority = Authority::new("localhost", &[]);
-    let server = Server::start(Some(authority.acceptor.clone())).await;
-    let url = format!("https://localhost:{}/", server.port);
-    let error = exchange(&client(), &url).await.unwrap_err();
-    assert!(
-        matches!(&error, HttpError::Tls { host, .. } if host == "localhost"),
-        "{error}"
-    );
-
-    // The authority is right, the name is not.
-    let url = format!("https://127.0.0.1:{}/", server.port);
-    let error = exchange(&authority.client("name"), &url).await.unwrap_err();
-    assert!(matches!(&error, HttpError::Tls { .. }), "{error}");
+    let good = Authority::new("localhost", &[]);
+    let expired = Authority::valid("localhost", &[], false, (2000, 2001));
+    let early = Authority::valid("localhost", &[], false, (3000, 3001));
+    for (authority, trusts, host, expected) in [
+        (
+            &good,
+            None,
+            "localhost",
+            "self-signed, or of an authority that is not trusted",
+        ),
+        (&good, Some(&good), "127.0.0.1", "it is for another host"),
+        (&expired, Some(&expired), "localhost", "it has expired"),
+        (&early, Some(&early), "localhost", "it is not valid yet"),
+    ] {
+        let server = Server::start(Some(authority.acceptor.clone())).await;
+        let client = match trusts {
+            Some(trusted) => trusted.client(&expected.replace(' ', "-")),
+            None => client(),
+        };
+        let url = format!("https://{host}:{}/", server.port);
+        let error = exchange(&client, &url).await.unwrap_err();
+        assert!(matches!(&error, HttpError::Certificate { .. }), "{error:?}");
+        let text = error.to_string();
+        assert!(text.contains(expected) && text.contains(host), "{text}");
+    }
 }
 
 #[tokio::test]
@@ -180,6 +201,43 @@ async fn one_http2_connection_serves_many_requests_at_once() {
         assert_eq!(request.await.unwrap(), 200);
     }
     assert_eq!(server.accepted(), 1);
+}
+
+/// Past a number of exchanges at once another connection is made.
+#[tokio::test]
+async fn many_exchanges_have_more_than_one_connection() {
+    let authority = Authority::new("localhost", &["h2"]);
+    let server = Server::start(Some(authority.acceptor.clone())).await;
+    let client = authority.client("streams");
+    let url = format!("https://localhost:{}/large", server.port);
+    let mut open = Vec::new();
+    // Their bodies are not read, so that none of them ends.
+    for _ in 0..150 {
+        open.push(post(&client, &url, &options(&url)).await.unwrap());
+    }
+    assert_eq!(server.accepted(), 2);
+    drop(open);
+    exchange(&client, &url).await.unwrap();
+    assert_eq!(server.accepted(), 2);
+}
+
+#[tokio::test]
+async fn connections_over_http2_grow_old_too() {
+    let authority = Authority::new("localhost", &["h2"]);
+    let server = Server::start(Some(authority.acceptor.clone())).await;
+    let ca = file("old-ca", &authority.pem);
+    let settings = Settings {
+        ca_file: Some(ca.clone()),
+        max_connection_age: Duration::from_millis(50),
+        ..Settings::default()
+    };
+    let client = Client::new(&settings).unwrap();
+    let url = format!("https://localhost:{}/", server.port);
+    exchange(&client, &url).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    exchange(&client, &url).await.unwrap();
+    assert_eq!(server.accepted(), 2);
+    std::fs::remove_file(ca).unwrap();
 }
 
 #[tokio::test]

@@ -187,27 +187,43 @@ fn stream(query: &str, out: ResponseOutparam) {
     OutgoingBody::finish(body, None).expect("nobody counts");
 }
 
-/// Asks the URL in the header `x-url`, and answers with its status.
+/// Asks the URL in the header `x-url`, and answers with its status. The path is
+/// `/fetched`, or what `x-path` says; with `x-upload`, it writes so many bytes
+/// while the request is under way.
 fn fetch(request: &IncomingRequest, out: ResponseOutparam) {
-    let url = request.headers().get("x-url").remove(0);
-    let url = String::from_utf8(url).expect("text");
+    let header = |name: &str| {
+        let value = request.headers().get(name).pop();
+        value.map(|value| String::from_utf8(value).expect("text"))
+    };
+    let url = header("x-url").expect("a URL");
     let authority = url.trim_start_matches("http://");
+    let path = header("x-path").unwrap_or_else(|| "/fetched".into());
+    let upload = header("x-upload").map(|bytes| bytes.parse::<usize>().expect("a number"));
     let outgoing = OutgoingRequest::new(Fields::new());
     outgoing.set_scheme(Some(&Scheme::Http)).expect("http");
     outgoing.set_authority(Some(authority)).expect("a host");
-    outgoing
-        .set_path_with_query(Some("/fetched"))
-        .expect("a path");
-    let answer = outgoing_handler::handle(outgoing, None).map(|response| {
+    outgoing.set_path_with_query(Some(&path)).expect("a path");
+    let body = upload.map(|bytes| (outgoing.body().expect("its body"), bytes));
+    let answer = outgoing_handler::handle(outgoing, None).and_then(|response| {
+        if let Some((body, bytes)) = body {
+            let stream = body.write().expect("its stream");
+            for _ in 0..bytes.div_ceil(4096) {
+                if stream.blocking_write_and_flush(&[b'x'; 4096]).is_err() {
+                    return Err(ErrorCode::InternalError(Some("its pipe broke".into())));
+                }
+            }
+            drop(stream);
+            OutgoingBody::finish(body, None)?;
+        }
         response.subscribe().block();
         response.get().expect("ready").expect("once")
     });
     match answer {
-        Ok(Ok(response)) => {
+        Ok(response) => {
             let said = response.status().to_string();
             respond(out, 410, &[], format!("fetched {said}").as_bytes());
         }
-        Ok(Err(code)) | Err(code) => respond(out, 410, &[], format!("{code:?}").as_bytes()),
+        Err(code) => respond(out, 410, &[], format!("{code:?}").as_bytes()),
     }
 }
 

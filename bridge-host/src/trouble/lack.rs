@@ -1,0 +1,150 @@
+//! What a machine or a process can run out of, read from an error's causes.
+
+use std::error::Error;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+use rustix::io::Errno;
+
+use super::descriptors;
+
+/// What there is no more of here. Whoever meets it is not to blame, and a
+/// message that meets it has not been tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Lack {
+    /// `EMFILE`, or this process's own share of the limit is in use.
+    #[error(
+        "no file descriptors are left: the limit is {}; raise it (`ulimit -n`, LimitNOFILE= in systemd)",
+        descriptors::limit()
+    )]
+    Descriptors,
+    /// `ENFILE`
+    #[error("the system has no file descriptors left: raise fs.file-max")]
+    SystemDescriptors,
+    /// `ENOMEM`, `ENOBUFS`
+    #[error("the system gives no more memory")]
+    Memory,
+    /// `EADDRNOTAVAIL` of a connection to an address that can be reached.
+    #[error("no local port is left for another connection: widen net.ipv4.ip_local_port_range")]
+    Ports,
+}
+
+impl Lack {
+    /// What an error, or what caused it, says is lacking.
+    pub fn of(error: &(dyn Error + 'static)) -> Option<Self> {
+        causes(error).find_map(|cause| {
+            let io = cause.downcast_ref::<io::Error>();
+            let code = io.and_then(io::Error::raw_os_error);
+            let code = code.map(Errno::from_raw_os_error);
+            Self::of_code(code.or(cause.downcast_ref::<Errno>().copied())?)
+        })
+    }
+
+    /// As [`Self::of`], for a connection to this address.
+    pub fn of_connecting(error: &io::Error, address: SocketAddr) -> Option<Self> {
+        let code = error.raw_os_error().map(Errno::from_raw_os_error);
+        match code == Some(Errno::ADDRNOTAVAIL) {
+            // There is also no local address where a machine has no IPv6.
+            true => has_local_address(address).then_some(Self::Ports),
+            false => Self::of(error),
+        }
+    }
+
+    /// Whether there is a lack now: for errors that do not tell, as those of
+    /// the system's resolver.
+    pub fn now() -> Option<Self> {
+        let tried = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0));
+        tried.err().and_then(|error| Self::of(&error))
+    }
+
+    /// The name of the trouble that it is.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Descriptors | Self::SystemDescriptors => "descriptors",
+            Self::Memory => "memory",
+            Self::Ports => "ports",
+        }
+    }
+
+    fn of_code(code: Errno) -> Option<Self> {
+        match code {
+            Errno::MFILE => Some(Self::Descriptors),
+            Errno::NFILE => Some(Self::SystemDescriptors),
+            Errno::NOMEM | Errno::NOBUFS => Some(Self::Memory),
+            _ => None,
+        }
+    }
+}
+
+/// Whether this machine has an address from which that one can be reached:
+/// nothing is sent.
+fn has_local_address(address: SocketAddr) -> bool {
+    let any = match address {
+        SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+        SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+    };
+    let connected = UdpSocket::bind(any).and_then(|socket| socket.connect(address));
+    connected.is_ok()
+}
+
+/// An error and all that caused it. [`Error::source`] of an I/O error skips the
+/// error that it was made of; this does not.
+pub fn causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        let made_of = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        match made_of {
+            Some(inner) => Some(inner as &(dyn Error + 'static)),
+            None => error.source(),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("outer")]
+    struct Outer(#[source] io::Error);
+
+    #[test]
+    fn a_lack_is_found_however_deep() {
+        for (code, expected) in [
+            (Errno::MFILE, Some(Lack::Descriptors)),
+            (Errno::NFILE, Some(Lack::SystemDescriptors)),
+            (Errno::NOMEM, Some(Lack::Memory)),
+            (Errno::NOBUFS, Some(Lack::Memory)),
+            (Errno::CONNREFUSED, None),
+        ] {
+            let error = io::Error::from_raw_os_error(code.raw_os_error());
+            assert_eq!(Lack::of(&error), expected, "{code:?}");
+            let wrapped = Outer(io::Error::other(Outer(error)));
+            assert_eq!(Lack::of(&wrapped), expected, "{code:?}");
+            assert_eq!(Lack::of(&code), expected, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn ports_are_lacking_only_where_the_address_can_be_reached() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let here = listener.local_addr().unwrap();
+        // No machine may use it, so there is no route to it.
+        let nowhere = SocketAddr::from(([240, 0, 0, 1], 80));
+        let error = io::Error::from_raw_os_error(Errno::ADDRNOTAVAIL.raw_os_error());
+        assert_eq!(Lack::of_connecting(&error, here), Some(Lack::Ports));
+        assert_eq!(Lack::of(&error), None);
+        if UdpSocket::bind("0.0.0.0:0")
+            .unwrap()
+            .connect(nowhere)
+            .is_err()
+        {
+            assert_eq!(Lack::of_connecting(&error, nowhere), None);
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The real bridge without descriptors: it says so, charges no message for it,
+//! and delivers everything once there are some.
+
+use std::collections::HashSet;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::SendRequest;
+use hyper_util::rt::TokioIo;
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+use crate::harness::{Bridge, Endpoint, PATIENCE, Reply, binary, until};
+
+/// One that would be over within a second.
+const RETRY: &str = "retry = { max_attempts = 2, initial = \"1ms\", max = \"1ms\" }";
+
+/// Starts the bridge with so many descriptors at most.
+async fn start(limit: u64, config: &str) -> (Bridge, u32) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = format!("intake = {{ address = \"127.0.0.1:0\" }}\n{config}");
+    std::fs::write(folder.path().join("bridge.toml"), config).expect("a file");
+    let child = Command::new("sh")
+        .args([
+            "-c",
+            &format!("ulimit -n {limit} && exec \"$0\" run bridge.toml"),
+        ])
+        .arg(binary())
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    let process = child.id();
+    (Bridge::attach(child, Arc::new(folder)).await, process)
+}
+
+fn subscription(name: &str, endpoint: &Endpoint, more: &str) -> String {
+    let url = endpoint.url("/");
+    format!("[[subscriptions]]\nname = {name:?}\ntopics = [\">\"]\nto = {url:?}\n{RETRY}\n{more}\n")
+}
+
+/// Sets how many files a process may have open; the highest limit stays.
+fn set_limit(process: u32, limit: u64) {
+    let process = Pid::from_raw(process as i32);
+    let before = prlimit(
+        process,
+        Resource::Nofile,
+        Rlimit {
+            current: Some(limit),
+            maximum: Some(256),
+        },
+    );
+    before.expect("the limits of a process of one's own");
+}
+
+/// A connection to the intake that was made while there were descriptors.
+struct Publisher(SendRequest<Full<&'static [u8]>>);
+
+impl Publisher {
+    async fn connect(bridge: &Bridge) -> Self {
+        let stream = tokio::net::TcpStream::connect(bridge.intake)
+            .await
+            .expect("the intake");
+        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream));
+        let (sender, connection) = handshake.await.expect("a connection");
+        tokio::spawn(connection);
+        Self(sender)
+    }
+
+    async fn ask(&mut self, method: &str, path: &str) -> (u16, String) {
+        self.0.ready().await.expect("the connection");
+        let request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "localhost");
+        let request = request.body(Full::new(&b"data"[..])).expect("a request");
+        let response = tokio::time::timeout(PATIENCE, self.0.send_request(request)).await;
+        let response = response.expect("in time").expect("a response");
+        let status = response.status().as_u16();
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .expect("a body")
+            .to_bytes();
+        (status, String::from_utf8_lossy(&body).into_owned())
+    }
+}
+
+/// How often a text is in the log.
+fn logged(bridge: &Bridge, text: &str) -> usize {
+    bridge
+        .log()
+        .iter()
+        .filter(|line| line.contains(text))
+        .count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_descriptors_messages_wait_and_the_bridge_says_so() {
+    let endpoint = Endpoint::accepting().await;
+    let (bridge, process) = start(256, &subscription("all", &endpoint, "")).await;
+    let mut publisher = Publisher::connect(&bridge).await;
+    publisher.ask("GET", "/healthz").await;
+    // From now on it can open nothing.
+    set_limit(process, 8);
+    for _ in 0..20 {
+        let (status, answer) = publisher.ask("POST", "/topics/orders").await;
+        assert_eq!(status, 202, "{answer}");
+    }
+    let began = Instant::now();
+    let told = loop {
+        assert!(
+            began.elapsed() < PATIENCE,
+            "it is ready without descriptors"
+        );
+        let (status, answer) = publisher.ask("GET", "/readyz").await;
+        if status == 503 {
+            break answer;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    assert!(told.contains("no file descriptors are left"), "{told}");
+    // Long enough for all attempts, if any were spent.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(endpoint.received().len(), 0);
+    set_limit(process, 256);
+
+    let ledger = bridge
+        .ledger_when("all", |ledger| ledger.pending == 0)
+        .await;
+    assert!(ledger.balances(), "{ledger:?}");
+    assert_eq!((ledger.delivered, ledger.dead_lettered), (20, 0));
+    assert_eq!(endpoint.received().len(), 20, "each was sent once");
+    until("a bridge that is ready", || async {
+        let ready = crate::harness::request(bridge.intake, "GET", "/readyz", &[], "").await;
+        (ready.ok()?.status == 200).then_some(())
+    })
+    .await;
+    assert_eq!(
+        logged(&bridge, "no file descriptors are left"),
+        1,
+        "{:?}",
+        bridge.log()
+    );
+    until("its line", || async {
+        (logged(&bridge, "the trouble is over") == 1).then_some(())
+    })
+    .await;
+    assert_eq!(logged(&bridge, "retry"), 0, "{:?}", bridge.log());
+}
+
+/// More requests at once than there are descriptors, by several subscriptions.
+#[tokio::test(flavor = "multi_thread")]
+async fn more_in_flight_than_descriptors_costs_no_attempt() {
+    let slow = |_: &_, _| Reply::status(204).after(Duration::from_millis(50));
+    let endpoint = Endpoint::start(slow).await;
+    let names = ["a", "b", "c", "d"];
+    let config: String = names
+        .iter()
+        .map(|name| subscription(name, &endpoint, "max_in_flight = 64"))
+        .collect();
+    let (bridge, _) = start(128, &config).await;
+    assert_eq!(logged(&bridge, "256 requests may be under way at once"), 1);
+    for _ in 0..250 {
+        bridge.accept("orders", &[], "data").await;
+    }
+    for name in names {
+        let ledger = bridge.ledger_when(name, |ledger| ledger.pending == 0).await;
+        assert_eq!(
+            (ledger.delivered, ledger.dead_lettered),
+            (250, 0),
+            "{ledger:?}"
+        );
+    }
+    assert_eq!(endpoint.received().len(), 1000, "each was sent once");
+}
+
+/// Publishers that say nothing take no descriptor from deliveries.
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_publishers_do_not_stop_deliveries() {
+    let endpoint = Endpoint::accepting().await;
+    let (bridge, _) = start(128, &subscription("all", &endpoint, "")).await;
+    let mut publisher = Publisher::connect(&bridge).await;
+    publisher.ask("GET", "/healthz").await;
+    let mut silent = Vec::new();
+    for _ in 0..100 {
+        silent.push(
+            tokio::net::TcpStream::connect(bridge.intake)
+                .await
+                .expect("a connection"),
+        );
+    }
+    for _ in 0..20 {
+        let (status, answer) = publisher.ask("POST", "/topics/orders").await;
+        assert_eq!(status, 202, "{answer}");
+    }
+    endpoint.wait_for(20).await;
+}
+
+/// Subscriptions of one thread share the connections to their endpoint.
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_connections_belong_to_the_endpoint() {
+    let endpoint = Endpoint::accepting().await;
+    let names: Vec<_> = (0..20).map(|n| format!("s{n}")).collect();
+    let one = |name: &String| {
+        let url = endpoint.url("/");
+        format!("[[subscriptions]]\nname = {name:?}\ntopics = [{name:?}]\nto = {url:?}\n")
+    };
+    let config: String = names.iter().map(one).collect();
+    let (bridge, _) = start(256, &config).await;
+    // One after the other, so that each can take the connection of the one before.
+    for name in &names {
+        bridge.accept(name, &[], "data").await;
+        bridge
+            .ledger_when(name, |ledger| ledger.delivered == 1)
+            .await;
+    }
+    let received = endpoint.received();
+    let connections: HashSet<_> = received.iter().map(|one| one.peer).collect();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    assert!(
+        connections.len() <= threads,
+        "{} connections",
+        connections.len()
+    );
+}

@@ -1,0 +1,59 @@
+//! What a handler asks for and may not have: it learns why, whatever it writes,
+//! and the operator is told once.
+
+use super::subscription;
+use crate::harness::{Bridge, Endpoint, until};
+
+/// What the handler says of a request to this URL.
+async fn said(url: &str, more: &str, lines: &str) -> (Bridge, String) {
+    let to = format!(", headers = {{ x-url = {url:?}{more} }}");
+    let bridge = Bridge::start(&subscription("ask", "/fetch", &to, lines)).await;
+    let id = bridge.accept("ask", &[], "").await;
+    let reason = bridge.dead_letter(&id).await.reason;
+    (bridge, reason)
+}
+
+/// More than any pipe holds.
+const UPLOAD: &str = ", x-upload = \"4000000\"";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denial_wins_over_a_pipe_that_broke() {
+    let (bridge, reason) = said("http://elsewhere.example:81", UPLOAD, "").await;
+    assert!(reason.contains("HttpRequestDenied"), "{reason}");
+    let second = bridge.accept("ask", &[], "").await;
+    bridge.dead_letter(&second).await;
+    let expected = "ask/responder asked for elsewhere.example:81, which `allow` does not list";
+    let warnings = until("the warning", || async {
+        let log = bridge.log();
+        let lines: Vec<_> = log
+            .into_iter()
+            .filter(|line| line.contains(expected))
+            .collect();
+        (!lines.is_empty()).then_some(lines)
+    });
+    let warnings = warnings.await;
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("WARN"), "{warnings:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_does_a_connection_that_is_refused() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    drop(listener);
+    let (_, reason) = said(&url, UPLOAD, "allow = [\"127.0.0.1\"]").await;
+    assert!(reason.contains("ConnectionRefused"), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_path_is_a_slash() {
+    for (path, expected) in [("", "/"), ("?a=b", "/?a=b"), ("/x", "/x")] {
+        let endpoint = Endpoint::accepting().await;
+        let path = format!(", x-path = {path:?}");
+        let (_, reason) = said(&endpoint.url(""), &path, "allow = [\"127.0.0.1\"]").await;
+        assert!(reason.contains("fetched 204"), "{reason}");
+        assert_eq!(endpoint.received()[0].path, expected);
+    }
+}

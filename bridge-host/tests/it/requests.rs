@@ -1,0 +1,54 @@
+//! What every request of the real bridge has, whatever its method.
+
+use crate::harness::{Bridge, Endpoint, Received, guest};
+
+const DATA: &str = r#"{"amount":250}"#;
+
+/// What arrives of one message by this method, through this chain.
+async fn received(method: &str, chain: &str) -> Received {
+    let endpoint = Endpoint::accepting().await;
+    let url = endpoint.url("/hooks");
+    let bridge = Bridge::start(&format!(
+        "[[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\n{chain}\n\
+         settings = {{ minimum = \"100\" }}\n\
+         to = {{ url = {url:?}, method = {method:?} }}\n"
+    ))
+    .await;
+    let headers = [("content-type", "application/json")];
+    bridge.accept("orders.new", &headers, DATA).await;
+    let ledger = bridge
+        .ledger_when("all", |ledger| ledger.pending == 0)
+        .await;
+    assert_eq!(ledger.delivered, 1, "{method} {chain}: {ledger:?}");
+    endpoint.wait_for(1).await.remove(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_get_or_delete_has_no_body() {
+    let asynchronous = format!("chain = [{:?}]", guest("async-filter"));
+    for chain in ["", &asynchronous] {
+        for method in ["GET", "DELETE"] {
+            let received = received(method, chain).await;
+            assert_eq!(received.method, method);
+            assert_eq!(received.body, "", "{method} {chain}");
+            for name in ["content-type", "content-length"] {
+                assert_eq!(received.header(name), "", "{method} {chain}: {name}");
+            }
+            // That the asynchronous adapter's body is empty is not known before it
+            // is read.
+            if chain.is_empty() {
+                assert_eq!(received.header("transfer-encoding"), "", "{method}");
+            }
+            assert_eq!(received.header("message-topic"), "orders.new");
+        }
+        let received = received("POST", chain).await;
+        assert_eq!(received.body, DATA, "{chain}");
+        assert_eq!(received.header("content-length"), "14", "{chain}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_says_who_sends_it() {
+    let own = concat!("bridge-host/", env!("CARGO_PKG_VERSION"));
+    assert_eq!(received("POST", "").await.header("user-agent"), own);
+}
