@@ -8,7 +8,7 @@ use super::section::{Reader, Section};
 use super::suggest::did_you_mean;
 use super::value::Value;
 use super::{Connection, EMBEDDED, nats};
-use crate::broker::embedded::{Retention, Settings};
+use crate::broker::embedded::{LetterRetention, Retention, Settings};
 
 /// What this version connects to.
 const TYPES: [(&str, Type); 3] = [
@@ -138,8 +138,21 @@ fn retention(value: &Value<'_>, mut retention: Retention) -> Retention {
     if let Some(size) = section.take("max_size").and_then(|it| it.size()) {
         retention.max_size = size;
     }
+    if let Some(value) = section.take("dead_letters") {
+        retention.dead_letters = dead_letters(&value);
+    }
     section.finish();
     retention
+}
+
+fn dead_letters(value: &Value<'_>) -> LetterRetention {
+    let mut limits = LetterRetention::default();
+    if let Some(mut section) = value.section("`retention.dead_letters`") {
+        limits.max_age = section.take("max_age").and_then(|it| it.duration());
+        limits.max_size = section.take("max_size").and_then(|it| it.size());
+        section.finish();
+    }
+    limits
 }
 
 /// No two brokers keep their files in one folder.

@@ -32,14 +32,21 @@ pub(super) fn fit(
         };
         let kind = connection.kind();
         match connection {
-            Connection::Embedded(_) => one.no_consumer(kind),
+            Connection::Embedded(settings) => {
+                one.no_consumer(kind);
+                let quota = subscription.quota;
+                let quota = quota.map(|quota| (subscription.name.clone(), quota));
+                settings.quotas.extend(quota);
+            }
             Connection::Nats(_) => {
+                one.no_quota(kind);
                 one.no_consumer(kind);
                 one.no_start();
                 one.subjects();
                 one.group(&mut groups);
             }
             Connection::JetStream(settings) => {
+                one.no_quota(kind);
                 one.subjects();
                 one.group(&mut groups);
                 one.consumer(settings);
@@ -80,6 +87,17 @@ impl<'a> One<'a> {
                 "start",
                 format!("`start` cannot be `{start}`: `{from}` is nats, which keeps no messages"),
                 "leave it out: a subscription to core NATS begins with the next message",
+            );
+        }
+    }
+
+    fn no_quota(&self, kind: &str) {
+        if self.subscription.quota.is_some() {
+            let from = &self.subscription.from;
+            self.fault(
+                "quota",
+                format!("`quota` is for the embedded broker, and `{from}` is {kind}"),
+                "leave it out: on JetStream the stream's limits bound what is kept",
             );
         }
     }

@@ -98,6 +98,7 @@ fn forward(topics: Vec<TopicPattern>, endpoint: Endpoint) -> Subscription {
         settings: Vec::new(),
         allow: Vec::new(),
         limits: guest::Limits::default(),
+        quota: None,
         consumer: None,
         places: BTreeMap::new(),
     }

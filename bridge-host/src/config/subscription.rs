@@ -48,6 +48,9 @@ pub struct Subscription {
     pub allow: Vec<String>,
     /// What one instance may use.
     pub limits: Limits,
+    /// How much its pending messages and dead letters may take in the embedded
+    /// broker, in bytes.
+    pub quota: Option<u64>,
     /// How it takes messages from JetStream, where that is said.
     pub consumer: Option<Consumer>,
     pub(super) places: BTreeMap<String, Place>,

@@ -95,6 +95,7 @@ fn subscription(
         places.note("consumer", &value);
         nats::consumer(&value)
     });
+    let quota = quota(&mut section, &mut places);
     section.finish();
     let subscription = Subscription {
         name: name?,
@@ -111,11 +112,18 @@ fn subscription(
         settings,
         allow,
         limits,
+        quota,
         consumer,
         places: places.into_found(),
     };
     reply_at.inspect(|value| replies::check(value, &subscription));
     Some(subscription)
+}
+
+fn quota(section: &mut Section<'_>, places: &mut Places<'_>) -> Option<u64> {
+    let value = section.take("quota")?;
+    places.note("quota", &value);
+    value.size()
 }
 
 fn name(

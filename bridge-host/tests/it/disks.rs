@@ -3,6 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -171,6 +173,26 @@ async fn a_full_disk_drains() {
     );
 }
 
+/// Whatever the umask: what is in the store is for nobody else.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_else_reads_the_store() {
+    let endpoint = endpoint().await;
+    let folder = folder(&endpoint);
+    let data = folder.path().join("bridge-data");
+    std::fs::remove_dir(&data).expect("an empty folder");
+    let script = "umask 000; exec \"$0\" run bridge.toml";
+    let (bridge, _) = start(&mut Command::new("sh"), script, folder).await;
+    bridge.accept("load", &[], "x").await;
+    let mode = |path: &Path| path.metadata().expect("a file").permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    let files = std::fs::read_dir(&data).expect("a folder").flatten();
+    let modes: Vec<_> = files
+        .map(|file| (file.file_name(), mode(&file.path())))
+        .collect();
+    assert!(modes.len() >= 5, "{modes:?}");
+    assert!(modes.iter().all(|(_, mode)| *mode == 0o600), "{modes:?}");
+}
+
 /// At `retention.max_size` the bridge is not ready, says so once, and is again
 /// when the dead letters that took the room are gone.
 #[tokio::test(flavor = "multi_thread")]
@@ -196,7 +218,7 @@ async fn the_limit_of_retention_is_told() {
         .ledger_when("all", |it| it.dead_lettered == count)
         .await;
     let dropped = Command::new(binary())
-        .args(["deadletters", "drop", "--all", "--config", "bridge.toml"])
+        .args(["deadletters", "drop", "--all", "--yes"])
         .current_dir(bridge.folder.path())
         .output()
         .expect("the command");

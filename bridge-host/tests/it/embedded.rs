@@ -7,3 +7,4 @@ mod delivering;
 mod publishing;
 mod store;
 mod support;
+mod upkeep;

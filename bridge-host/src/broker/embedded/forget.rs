@@ -3,8 +3,20 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// So many rows go at once, so that the bridge can write between.
-const STEP: usize = 10_000;
+/// So many rows go before the time is looked at.
+const STEP: usize = 200;
+
+/// Whether it has neither pending deliveries nor dead letters.
+pub(super) fn is_empty(conn: &Connection, name: &str) -> rusqlite::Result<bool> {
+    conn.query_row(
+        "SELECT NOT EXISTS (SELECT 1 FROM subscriptions s JOIN deliveries d ON d.sub = s.sub
+                            WHERE s.name = ?1)
+             AND NOT EXISTS (SELECT 1 FROM subscriptions s JOIN dead_letters l ON l.sub = s.sub
+                             WHERE s.name = ?1)",
+        [name],
+        |row| row.get(0),
+    )
+}
 
 /// Removes a part, and says whether all is gone. The books balance after each.
 pub(super) fn step(conn: &Connection, name: &str) -> rusqlite::Result<bool> {

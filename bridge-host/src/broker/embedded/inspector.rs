@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
@@ -17,8 +19,18 @@ use super::store;
 use crate::broker::{KeptDeadLetter, Which};
 use crate::message::TopicPattern;
 
-/// So many dead letters are moved at once, so that the bridge can write between.
-const STEP: usize = 500;
+/// Nothing is written for longer at a time, and the bridge can write between.
+const STEP: Duration = Duration::from_millis(10);
+/// In this time the bridge writes what waited.
+const PAUSE: Duration = Duration::from_millis(10);
+/// So many dead letters are moved before the time is looked at.
+const AT_ONCE: usize = 20;
+
+/// What became of a subscription that is to be forgotten.
+enum Forgotten {
+    All,
+    NotEmpty,
+}
 
 /// Looks into the store of an embedded broker. Its functions block on the disk.
 pub struct Inspector {
@@ -79,23 +91,43 @@ impl Inspector {
     /// where there are any, only if they may be lost.
     pub fn forget(&self, name: &str, may_lose: bool) -> Result<(), StoreError> {
         loop {
-            let step = store::in_transaction(&self.conn, |conn| {
-                let ledger = self.ledger(name);
-                match ledger {
-                    Ok(ledger) if may_lose || ledger.is_settled() => {
-                        Ok(Ok(forget::step(conn, name)?))
-                    }
-                    Ok(ledger) => Ok(Err(StoreError::NotEmpty {
-                        name: name.into(),
-                        pending: ledger.pending,
-                        dead_letters: ledger.dead_letters(),
-                    })),
-                    Err(error) => Ok(Err(error)),
-                }
-            });
-            if step.map_err(store::failed(&self.file))?? {
-                return Ok(());
+            // Not within the transaction, as counting takes long.
+            let ledger = self.ledger(name)?;
+            let not_empty = || StoreError::NotEmpty {
+                name: name.into(),
+                pending: ledger.pending,
+                dead_letters: ledger.dead_letters(),
+            };
+            if !may_lose && !ledger.is_settled() {
+                return Err(not_empty());
             }
+            let failed = store::failed(&self.file);
+            match self.forget_all(name, may_lose).map_err(failed)? {
+                Forgotten::All => return Ok(()),
+                // Something came since it was counted.
+                Forgotten::NotEmpty => {}
+            }
+        }
+    }
+
+    fn forget_all(&self, name: &str, may_lose: bool) -> rusqlite::Result<Forgotten> {
+        loop {
+            let until = Instant::now() + STEP;
+            let step = store::in_transaction(&self.conn, |conn| {
+                if !may_lose && !forget::is_empty(conn, name)? {
+                    return Ok(Some(Forgotten::NotEmpty));
+                }
+                while !forget::step(conn, name)? {
+                    if Instant::now() >= until {
+                        return Ok(None);
+                    }
+                }
+                Ok(Some(Forgotten::All))
+            });
+            if let Some(forgotten) = step? {
+                return Ok(forgotten);
+            }
+            sleep(PAUSE);
         }
     }
 
@@ -161,11 +193,24 @@ impl Inspector {
     ) -> Result<u64, StoreError> {
         self.check(which)?;
         let mut ids = dead_letters::ids(&self.conn, which).map_err(store::failed(&self.file))?;
+        // The last one first out of the list: it is cut short in one go.
+        ids.reverse();
         let mut done = 0;
         while !ids.is_empty() {
-            let next: Vec<i64> = ids.drain(..ids.len().min(STEP)).collect();
-            let moved = store::in_transaction(&self.conn, |conn| step(conn, &next));
+            let until = Instant::now() + STEP;
+            let moved = store::in_transaction(&self.conn, |conn| {
+                let mut moved = 0;
+                while !ids.is_empty() && Instant::now() < until {
+                    let mut next = ids.split_off(ids.len().saturating_sub(AT_ONCE));
+                    next.reverse();
+                    moved += step(conn, &next)?;
+                }
+                Ok(moved)
+            });
             done += moved.map_err(store::failed(&self.file))?;
+            if !ids.is_empty() {
+                sleep(PAUSE);
+            }
         }
         Ok(done)
     }

@@ -59,8 +59,9 @@ impl Keep {
         }
     }
 
-    pub(super) fn size(&self) -> u64 {
-        self.checked.size
+    /// What it takes in the database.
+    pub(super) fn footprint(&self) -> u64 {
+        self.checked.footprint()
     }
 
     /// A message that is a delivery here now: of which subscription, and after
@@ -94,7 +95,7 @@ impl Keep {
             What::Letter(given_up) => self.bury(conn, sub, &origin, given_up)?,
             What::Parked(parked) => self.park(conn, now, sub, &origin, parked)?,
         }
-        Ok(self.checked.size)
+        Ok(self.checked.footprint())
     }
 
     fn bury(

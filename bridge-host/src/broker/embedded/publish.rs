@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::clock::wall_ms;
+use super::retention::footprint;
 use super::settings::Settings;
 use crate::broker::{BrokerError, Published, SizeLimit};
 use crate::message::{Message, MessageId, MetadataSize, check_topic};
@@ -39,6 +40,11 @@ impl Limits {
 }
 
 impl Checked {
+    /// What the message takes in the database.
+    pub(super) fn footprint(&self) -> u64 {
+        footprint(self.size)
+    }
+
     /// A message that another broker took, whatever its limits are: here it must
     /// have a place, as it has no other. Only what SQLite cannot hold is refused.
     pub(super) fn of_another(message: &Message) -> Result<Self, BrokerError> {
@@ -101,6 +107,11 @@ impl Publish {
 
     pub(super) fn size(&self) -> u64 {
         self.size
+    }
+
+    /// What it takes in the database.
+    pub(super) fn footprint(&self) -> u64 {
+        footprint(self.size)
     }
 
     pub(super) fn topic(&self) -> &str {

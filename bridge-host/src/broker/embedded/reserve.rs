@@ -10,6 +10,8 @@ use std::path::Path;
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 use rustix::io::Errno;
 
+use super::store::private;
+
 /// The reserve on any disk of 256 MiB and more.
 const LARGEST: u64 = 32 << 20;
 /// The reserve on the smallest disk.
@@ -31,11 +33,7 @@ impl Reserve {
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
         let disk = statvfs(folder)?;
         let total = disk.f_blocks.saturating_mul(disk.f_frsize);
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(folder.join("bridge.reserve"))?;
+        let file = private().open(folder.join("bridge.reserve"))?;
         let held = file.metadata()?.len();
         let size = (total / SHARE).clamp(SMALLEST, LARGEST);
         Ok(Self { file, size, held })

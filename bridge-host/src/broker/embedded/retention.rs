@@ -1,16 +1,38 @@
 //! Removes messages that nobody waits for any more, oldest first, in steps
 //! short enough to go between two groups of the writer.
 
+use std::time::{Duration, Instant};
+
 use rusqlite::Connection;
 
 use super::clock::millis;
 use super::settings::Retention;
+
+/// What a message takes beside its bytes: its rows and their index entries.
+const ROWS: u64 = 256;
+/// Larger messages have pages of their own.
+const IN_A_PAGE: u64 = 3072;
+const PAGE: u64 = 4096;
+
+/// What a message of this size takes in the database, in bytes.
+pub(super) fn footprint(size: u64) -> u64 {
+    match size {
+        0..=IN_A_PAGE => size + ROWS,
+        _ => size.next_multiple_of(PAGE) + ROWS,
+    }
+}
 
 /// What one step looks at, and removes, at most. Removing reads the pages.
 const STEP_ROWS: usize = 2048;
 const STEP_BYTES: u64 = 32 << 20;
 /// What one publish at the limit of size looks at, at most.
 const SEARCH_STEPS: usize = 8;
+/// No step takes longer, as publishers wait meanwhile.
+const STEP_TIME: Duration = Duration::from_millis(15);
+/// Ids are forgotten so many at a time.
+const FORGOTTEN: usize = 256;
+/// A message that is dated later than this from now is of a clock that ran ahead.
+const AHEAD: i64 = 60_000;
 
 pub(super) struct Retainer {
     settings: Retention,
@@ -89,18 +111,32 @@ impl Retainer {
     ) -> rusqlite::Result<Removed> {
         let cutoff = now.saturating_sub(millis(self.settings.max_age));
         let excess = self.excess(kept, 0).max(wanted);
-        let goes = |published_at: i64, gone: u64| published_at < cutoff || gone < excess;
+        let ahead = now.saturating_add(AHEAD);
+        let goes = |published_at: i64, gone: u64| {
+            published_at < cutoff || published_at > ahead || gone < excess
+        };
+        let began = Instant::now();
         let removed = remove_settled(conn, self.after, goes)?;
+        let more = self.forget_ids(conn, now, began)?;
+        Ok(Removed {
+            more: removed.more || more,
+            ..removed
+        })
+    }
+
+    /// Forgets ids from before the window. Returns whether there are more.
+    fn forget_ids(&self, conn: &Connection, now: i64, began: Instant) -> rusqlite::Result<bool> {
         let mut forget = conn.prepare_cached(
             "DELETE FROM recent_ids WHERE (topic, id) IN
                  (SELECT topic, id FROM recent_ids WHERE at <= ?1 ORDER BY at LIMIT ?2)",
         )?;
         let window_start = self.window_start(now);
-        let forgotten = forget.execute([window_start, STEP_ROWS as i64])?;
-        Ok(Removed {
-            more: removed.more || forgotten == STEP_ROWS,
-            ..removed
-        })
+        while forget.execute([window_start, FORGOTTEN as i64])? == FORGOTTEN {
+            if began.elapsed() >= STEP_TIME {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The step is on the disk.
@@ -111,9 +147,9 @@ impl Retainer {
     /// Removes the oldest settled messages until `excess` bytes are gone, and
     /// says how many are. Searches on where the last search ended.
     pub(super) fn make_room(&mut self, conn: &Connection, excess: u64) -> rusqlite::Result<u64> {
-        let mut gone = 0;
+        let (mut gone, began) = (0, Instant::now());
         for _ in 0..SEARCH_STEPS {
-            if gone >= excess || self.none_settled {
+            if gone >= excess || self.none_settled || began.elapsed() >= STEP_TIME {
                 break;
             }
             self.in_vain |= self.searched == 0;
@@ -148,26 +184,81 @@ fn remove_settled(
     let mut delete = conn.prepare_cached("DELETE FROM messages WHERE seq = ?1")?;
     let (mut settled, mut removed) = (Vec::new(), Removed::default());
     removed.reached = after;
-    let mut looked_at = 0;
+    let (mut looked_at, mut found, began) = (0, 0, Instant::now());
     let mut rows = select.query([after])?;
     while let Some(row) = rows.next()? {
-        if !goes(row.get(2)?, removed.bytes) {
+        if !goes(row.get(2)?, found) {
             break;
         }
-        if looked_at == STEP_ROWS || removed.bytes >= STEP_BYTES {
+        let enough = looked_at == STEP_ROWS || found >= STEP_BYTES;
+        // At least one is looked at, and half of the time is for removing.
+        if enough || looked_at > 0 && began.elapsed() >= STEP_TIME / 2 {
             removed.more = true;
             break;
         }
         looked_at += 1;
         removed.reached = row.get(0)?;
         if !row.get::<_, bool>(3)? {
-            settled.push(removed.reached);
-            removed.bytes += row.get::<_, u64>(1)?;
+            let takes = footprint(row.get(1)?);
+            settled.push((removed.reached, takes));
+            found += takes;
         }
     }
     drop(rows);
-    for seq in settled {
+    let count = settled.len();
+    for (n, (seq, takes)) in settled.into_iter().enumerate() {
         delete.execute([seq])?;
+        removed.bytes += takes;
+        if n + 1 < count && began.elapsed() >= STEP_TIME {
+            removed.reached = seq;
+            removed.more = true;
+            break;
+        }
     }
     Ok(removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::embedded::settings::LetterRetention;
+    use crate::broker::embedded::store::create;
+
+    /// Messages that a thousand subscriptions may wait for take a while to look
+    /// at: a step ends early, and the next ones go on.
+    #[test]
+    fn a_step_is_short_with_a_thousand_subscriptions() {
+        let conn = Connection::open_in_memory().unwrap();
+        create(&conn).unwrap();
+        conn.execute_batch(
+            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1000)
+             INSERT INTO subscriptions (name, topics, ordered) SELECT n, '[]', 0 FROM n;
+             WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 6000)
+             INSERT INTO messages SELECT n, n, 'a', NULL, NULL, 0, 1, x'' FROM n;
+             INSERT INTO deliveries (sub, seq, attempts, due) SELECT 1000, seq, 0, 0 FROM messages
+                 WHERE seq % 2 = 0;",
+        )
+        .unwrap();
+        let settings = Retention {
+            max_age: Duration::ZERO,
+            max_size: u64::MAX,
+            dead_letters: LetterRetention::default(),
+        };
+        let mut retainer = Retainer::new(settings, 0);
+        let (mut steps, mut gone) = (Vec::new(), 0);
+        loop {
+            let began = Instant::now();
+            let removed = retainer.step(&conn, 1, 0, 0).unwrap();
+            steps.push(began.elapsed());
+            gone += removed.bytes;
+            retainer.stepped(removed);
+            if !removed.more {
+                break;
+            }
+        }
+        assert_eq!(gone, 3000 * footprint(1));
+        steps.sort();
+        let median = steps[steps.len() / 2];
+        assert!(median < 2 * STEP_TIME, "{steps:?}");
+    }
 }

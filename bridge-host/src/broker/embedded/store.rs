@@ -1,6 +1,7 @@
 //! The file on disk: folder, lock, schema, and how its connections are set.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use super::error::{Fault, StoreError};
 use super::reserve::Reserve;
 
 /// The format that this version writes, kept in `user_version`.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 /// The oldest that is brought up to date where it is found.
 const OLDEST: i64 = 2;
 /// How long a connection waits for another process to finish its commit.
@@ -84,7 +85,7 @@ CREATE INDEX dead_letters_key ON dead_letters (sub, key) WHERE key IS NOT NULL;
 ";
 
 /// From each format to the next, the oldest first.
-const UPGRADES: [&str; 2] = [
+const UPGRADES: [&str; 3] = [
     "
 ALTER TABLE deliveries ADD COLUMN key TEXT;
 CREATE INDEX waiting ON deliveries (sub, key) WHERE key IS NOT NULL;
@@ -97,6 +98,11 @@ CREATE INDEX dead_letters_key ON dead_letters (sub, key) WHERE key IS NOT NULL;
 ALTER TABLE deliveries ADD COLUMN first_attempt INTEGER;
 ALTER TABLE deliveries ADD COLUMN origin TEXT;
 CREATE UNIQUE INDEX deliveries_origin ON deliveries (sub, origin) WHERE origin IS NOT NULL;
+",
+    // What messages take, as `retention::footprint` has it, in place of their bytes.
+    "
+UPDATE totals SET size = (SELECT coalesce(sum(256 + CASE WHEN size <= 3072 THEN size
+    ELSE (size + 4095) / 4096 * 4096 END), 0) FROM messages);
 ",
 ];
 const _: () = assert!(OLDEST + UPGRADES.len() as i64 == VERSION);
@@ -114,15 +120,13 @@ pub(super) fn lock_folder(folder: &Path) -> Result<File, StoreError> {
         source,
     };
     if !folder.is_dir() {
-        fs::create_dir_all(folder).map_err(failed)?;
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        builder.create(folder).map_err(failed)?;
         sync_parent(folder).map_err(failed)?;
     }
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(folder.join("bridge.lock"))
-        .map_err(failed)?;
+    make_private(folder).map_err(failed)?;
+    let lock = private().open(folder.join("bridge.lock")).map_err(failed)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse(folder.into())),
@@ -136,6 +140,26 @@ pub(super) fn is_locked(folder: &Path) -> bool {
     let lock = File::options().read(true).open(folder.join("bridge.lock"));
     let tried = lock.map(|lock| lock.try_lock_shared());
     matches!(tried, Ok(Err(TryLockError::WouldBlock)))
+}
+
+/// How a file is opened that is the bridge's alone, whatever the umask.
+pub(super) fn private() -> OpenOptions {
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true).mode(0o600);
+    options
+}
+
+/// Takes from everybody else what an older version, or a copy, let them do.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let ours = entry.file_name().to_string_lossy().starts_with("bridge.");
+        let found = entry.metadata()?;
+        if ours && found.is_file() && found.mode() & 0o077 != 0 {
+            fs::set_permissions(entry.path(), Permissions::from_mode(0o600))?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes a new folder's name durable.
@@ -204,6 +228,14 @@ pub(super) fn vacuum(conn: &Connection, limit: Duration) -> rusqlite::Result<boo
 /// Opens the database for writing, with its tables.
 pub(super) fn open_or_create(folder: &Path) -> Result<Connection, StoreError> {
     let path = file(folder);
+    if !path.exists() {
+        // SQLite would leave it to the umask who may read it.
+        let made = private().open(&path);
+        made.map_err(|source| StoreError::Folder {
+            path: folder.into(),
+            source,
+        })?;
+    }
     let conn = connect(&path, OpenFlags::SQLITE_OPEN_CREATE)?;
     if is_empty(&conn).map_err(failed(&path))? {
         set_up(&conn, &path)?;
@@ -311,7 +343,7 @@ fn is_empty(conn: &Connection) -> rusqlite::Result<bool> {
     conn.query_row(sql, [], |row| row.get(0))
 }
 
-fn create(conn: &Connection) -> rusqlite::Result<()> {
+pub(super) fn create(conn: &Connection) -> rusqlite::Result<()> {
     // Before the first table: afterwards it takes a rewritten database.
     conn.execute_batch(&format!(
         "PRAGMA auto_vacuum = INCREMENTAL; BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT"

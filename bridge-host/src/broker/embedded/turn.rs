@@ -53,7 +53,7 @@ impl AskTurn {
     pub(super) fn size(&self) -> u64 {
         match &self.who {
             Who::Own(..) => 0,
-            Who::Other(_, checked) => checked.size,
+            Who::Other(_, checked) => checked.footprint(),
         }
     }
 
@@ -151,7 +151,7 @@ impl AskTurn {
         .execute(params![sub, seq, due, self.key])?;
         conn.prepare_cached("UPDATE subscriptions SET accepted = accepted + 1 WHERE sub = ?1")?
             .execute([sub])?;
-        Ok(checked.size)
+        Ok(checked.footprint())
     }
 
     /// Whether a message of another broker waits already: it came once more.

@@ -4,6 +4,7 @@
 mod faulty;
 mod group;
 mod keeps;
+mod letters;
 mod limit;
 mod room;
 mod upkeep;
@@ -21,9 +22,11 @@ use super::feed::Feed;
 use super::join::{self, Join, Membership, Route};
 use super::presence::Presence;
 use super::queue::Batch;
+use super::quota::Quotas;
 use super::reserve::Reserve;
 use super::retention::Retainer;
-use super::settings::Settings;
+use super::set_back;
+use super::settings::{LetterRetention, Settings};
 use super::settle::Settle;
 use super::shared::{Shared, closed};
 use super::store::{data_version, failed, file, in_transaction};
@@ -50,6 +53,7 @@ pub(super) struct Writer {
     /// each is tried again.
     faulty: Vec<(Instant, Settle)>,
     room: Room,
+    letters: LetterRetention,
     /// Where the files can be watched.
     presence: Option<Presence>,
     /// The size of a message that retention had no room for: there was none
@@ -77,12 +81,16 @@ pub(super) fn spawn(
         reserve,
     } = opened;
     let version = data_version(&conn).map_err(failed(&path))?;
+    set_back::mend(&conn).map_err(failed(&path))?;
     let routes = join::routes(&conn).map_err(failed(&path))?;
     let kept = conn.query_row("SELECT size FROM totals", [], |row| row.get(0));
     let upkeep = Upkeep::new(version);
     let window = millis(settings.deduplication_window);
+    let quotas = in_transaction(&conn, |conn| Quotas::prepare(conn, &settings));
+    let letters = settings.retention.dead_letters.clone();
     let books = Books {
         routes,
+        quotas: quotas.map_err(failed(&path))?,
         version,
         retainer: Retainer::new(settings.retention, window),
         kept: kept.map_err(failed(&path))?,
@@ -97,6 +105,7 @@ pub(super) fn spawn(
         backlog: Vec::new(),
         again_at: Instant::now(),
         faulty: Vec::new(),
+        letters,
         presence: Presence::of(&path).ok(),
         refused: None,
     };
@@ -202,14 +211,21 @@ impl Writer {
 
     /// Writes the subscription, if need be with the reserve.
     fn save(&mut self, spec: &SubscribeSpec) -> Result<Route, BrokerError> {
-        let save = |conn: &Connection| in_transaction(conn, |conn| join::save(conn, spec));
-        let saved = match save(&self.conn) {
+        let saved = match self.try_save(spec) {
             Err(error) if matches!(Fault::of(&error), Fault::Full(_)) && self.use_reserve() => {
-                save(&self.conn)
+                self.try_save(spec)
             }
             saved => saved,
         };
         saved.map_err(|error| self.fault(&error).for_caller())
+    }
+
+    fn try_save(&self, spec: &SubscribeSpec) -> rusqlite::Result<Route> {
+        in_transaction(&self.conn, |conn| {
+            let route = join::save(conn, spec)?;
+            self.books.quotas.begin(conn, route.sub, &route.name)?;
+            Ok(route)
+        })
     }
 
     /// Whether what is committed is in files that will be found again.

@@ -38,8 +38,17 @@ pub(super) struct Embedded {
     pub(super) path: String,
     pub(super) max_age: String,
     pub(super) max_size: String,
+    /// Dead letters go by themselves beyond these.
+    pub(super) dead_letters: Letters,
     pub(super) deduplication_window: String,
     pub(super) max_message_size: String,
+}
+
+/// When dead letters go by themselves; `None`: never.
+#[derive(Serialize)]
+pub(super) struct Letters {
+    pub(super) max_age: Option<String>,
+    pub(super) max_size: Option<String>,
 }
 
 /// A connection to NATS.
@@ -121,10 +130,15 @@ pub(super) fn warnings(subscription: &Subscription, connection: &Connection) -> 
 }
 
 fn embedded(settings: &embedded::Settings) -> Embedded {
+    let letters = &settings.retention.dead_letters;
     Embedded {
         path: settings.path.display().to_string(),
         max_age: show_duration(settings.retention.max_age),
         max_size: show_size(settings.retention.max_size),
+        dead_letters: Letters {
+            max_age: letters.max_age.map(show_duration),
+            max_size: letters.max_size.map(show_size),
+        },
         deduplication_window: show_duration(settings.deduplication_window),
         max_message_size: show_size(settings.max_message_size),
     }

@@ -31,6 +31,16 @@ fn embedded(lines: &mut Lines, kind: &str, broker: &Embedded) {
         broker.max_age, broker.max_size
     );
     lines.line("keeps", &kept);
+    let letters = &broker.dead_letters;
+    let limits = match (&letters.max_age, &letters.max_size) {
+        (None, None) => None,
+        (Some(age), None) => Some(format!("for {age}")),
+        (None, Some(size)) => Some(format!("at most {size} of all")),
+        (Some(age), Some(size)) => Some(format!("for {age}, at most {size} of all")),
+    };
+    if let Some(limits) = limits {
+        lines.line("dead letters", &format!("are kept {limits}"));
+    }
     lines.line(
         "duplicates",
         &format!("known for {}", broker.deduplication_window),

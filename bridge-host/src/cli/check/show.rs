@@ -71,6 +71,12 @@ fn policy(lines: &mut Lines, policy: &Policy) {
     if let Some(it) = &policy.consumer {
         lines.line("consumer", &consumer(it));
     }
+    if let Some(quota) = &policy.quota {
+        let text = format!(
+            "{quota} of pending messages and dead letters; new messages beyond it are not kept"
+        );
+        lines.line("quota", &text);
+    }
     let topics = policy.topics.as_ref().map(|topics| topics.join(", "));
     lines.line(
         "topics",

@@ -89,6 +89,8 @@ pub(super) struct Policy {
     /// What would be expected, and is not so.
     pub(super) warnings: Vec<&'static str>,
     pub(super) consumer: Option<Consumer>,
+    /// The most that its pending messages and dead letters take.
+    pub(super) quota: Option<String>,
     pub(super) max_in_flight: usize,
     /// With it, the limit moves between the two.
     pub(super) min_in_flight: Option<usize>,
@@ -255,6 +257,7 @@ fn policy(subscription: &Subscription, connection: &Connection) -> Policy {
         delivers: delivers(connection),
         warnings: warnings(subscription, connection),
         consumer: consumer(subscription, connection),
+        quota: subscription.quota.map(show_size),
         max_in_flight: subscription.policy.max_in_flight,
         min_in_flight: subscription.policy.min_in_flight,
         threads: subscription.threads,

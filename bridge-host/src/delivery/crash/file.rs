@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -76,6 +76,7 @@ impl Slots {
             .truncate(false)
             .read(true)
             .write(true)
+            .mode(0o600)
             .open(path)?;
         let mut before = vec![0; file.metadata()?.len() as usize];
         file.read_exact_at(&mut before, 0)?;

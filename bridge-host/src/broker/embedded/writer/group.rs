@@ -13,6 +13,7 @@ use crate::broker::embedded::error::Fault;
 use crate::broker::embedded::join::{Route, reload};
 use crate::broker::embedded::ledger::Tally;
 use crate::broker::embedded::publish::Publish;
+use crate::broker::embedded::quota::Quotas;
 use crate::broker::embedded::retention::Retainer;
 use crate::broker::embedded::settle::Settle;
 use crate::broker::embedded::shared::closed;
@@ -23,6 +24,7 @@ pub(super) struct Books {
     pub(super) routes: Vec<Route>,
     /// Of the database, when the routes were read.
     pub(super) version: i64,
+    pub(super) quotas: Quotas,
     pub(super) retainer: Retainer,
     /// All messages together, in bytes.
     pub(super) kept: u64,
@@ -41,6 +43,8 @@ enum Verdict {
     Kept,
     Duplicate,
     NoRoom,
+    /// All that match are at their quotas, such as this one.
+    OverQuota(BrokerError),
 }
 
 impl Writer {
@@ -89,7 +93,8 @@ impl Writer {
             let answer = match verdict {
                 Verdict::Kept => Ok(false),
                 Verdict::Duplicate => Ok(true),
-                Verdict::NoRoom => Err(self.refused(publish.size())),
+                Verdict::OverQuota(error) => Err(error),
+                Verdict::NoRoom => Err(self.refused(publish.footprint())),
             };
             publish.answer(answer);
         }
@@ -173,7 +178,7 @@ impl Books {
 
     /// Another process forgets subscriptions, and drops dead letters. Looked at
     /// within the transaction, so that nothing is written for one that is gone.
-    fn refresh(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+    pub(super) fn refresh(&mut self, conn: &Connection) -> rusqlite::Result<()> {
         let version = data_version(conn)?;
         if version != self.version {
             reload(conn, &mut self.routes)?;
@@ -194,7 +199,15 @@ impl Books {
         if publish.is_duplicate(conn, done.now, window_start)? {
             return Ok(Verdict::Duplicate);
         }
-        let excess = self.retainer.excess(done.kept, publish.size());
+        let over = match self.quotas.are_set() {
+            true => self.over_quota(conn, publish)?,
+            false => Vec::new(),
+        };
+        if let Some(error) = self.nobody_left(publish, &over) {
+            publish.forget(conn)?;
+            return Ok(Verdict::OverQuota(error));
+        }
+        let excess = self.retainer.excess(done.kept, publish.footprint());
         if excess > 0 {
             let gone = self.retainer.make_room(conn, excess)?;
             done.kept -= gone;
@@ -204,10 +217,10 @@ impl Books {
             }
         }
         let seq = publish.insert(conn)?;
-        done.kept += publish.size();
+        done.kept += publish.footprint();
         let mut matched = false;
         for (route, reached) in self.routes.iter().zip(&mut done.reached) {
-            if route.matches(publish.topic()) {
+            if route.matches(publish.topic()) && !over.contains(&route.sub) {
                 deliver(conn, route.sub, seq)?;
                 tallies.entry(route.sub).or_default().accepted += 1;
                 *reached = true;
@@ -218,6 +231,31 @@ impl Books {
             self.retainer.look_again();
         }
         Ok(Verdict::Kept)
+    }
+}
+
+impl Books {
+    /// The subscriptions that the message is not kept for.
+    fn over_quota(&mut self, conn: &Connection, publish: &Publish) -> rusqlite::Result<Vec<i64>> {
+        let mut over = Vec::new();
+        for route in self.routes.iter().filter(|it| it.matches(publish.topic())) {
+            let takes = publish.footprint();
+            if !self.quotas.has_room(conn, route.sub, &route.name, takes)? {
+                over.push(route.sub);
+            }
+        }
+        Ok(over)
+    }
+
+    /// Why the message is refused, where all that it matches are among these.
+    fn nobody_left(&self, publish: &Publish, over: &[i64]) -> Option<BrokerError> {
+        let first = over.first()?;
+        let mut matching = self.routes.iter().filter(|it| it.matches(publish.topic()));
+        if matching.any(|it| !over.contains(&it.sub)) {
+            return None;
+        }
+        let route = self.routes.iter().find(|it| it.sub == *first)?;
+        Some(self.quotas.refusal(&route.name))
     }
 }
 

@@ -16,7 +16,7 @@ impl Writer {
         if keeps.is_empty() {
             return;
         }
-        let size = keeps.iter().map(Keep::size).sum();
+        let size = keeps.iter().map(Keep::footprint).sum();
         let result = self.in_room(size, |conn, now| {
             let mut written = 0;
             for keep in &keeps {

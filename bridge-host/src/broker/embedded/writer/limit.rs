@@ -42,6 +42,7 @@ impl Writer {
         let Some(size) = self.refused else { return };
         let books = &mut self.books;
         let made = in_transaction(&self.conn, |conn| {
+            books.refresh(conn)?;
             let excess = books.retainer.excess(books.kept, size);
             let gone = match excess {
                 0 => 0,

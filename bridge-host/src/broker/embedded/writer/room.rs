@@ -19,6 +19,8 @@ use crate::broker::embedded::store::{file, vacuum};
 
 /// One part in this many of the reserve is for what settlements write ahead.
 const SLACK: u64 = 4;
+/// This many free pages are kept for the next messages.
+const FREE_PAGES: u64 = 1024;
 /// How long pages may be moved in one step.
 const VACUUM: Duration = Duration::from_millis(10);
 
@@ -29,6 +31,8 @@ pub(super) struct Room {
     reserve: Option<Reserve>,
     /// The disk is full: messages are refused until it is not.
     pub(super) low: bool,
+    /// Free pages are being moved: all of them are.
+    shrinking: bool,
     /// What the last checkpoint left to add to the database, in bytes.
     growth: u64,
 }
@@ -39,6 +43,7 @@ impl Room {
             database: file(&shared.folder),
             reserve,
             low: false,
+            shrinking: false,
             growth: 0,
         };
         let size = room.size();
@@ -186,6 +191,23 @@ impl Writer {
         self.remove_settled(wanted);
         self.vacuum();
         self.truncate();
+    }
+
+    /// Gives back space where a good part of the database is free. Returns
+    /// whether there is more to move.
+    pub(super) fn gives_space_back(&mut self) -> bool {
+        let count = |sql| pragma(&self.conn, sql).unwrap_or_default();
+        let free = count("PRAGMA freelist_count");
+        let much = free > FREE_PAGES && free > count("PRAGMA page_count") / 4;
+        if !much && !self.room.shrinking {
+            return false;
+        }
+        let more = self.vacuum();
+        self.room.shrinking = more;
+        if !more {
+            self.checkpoint();
+        }
+        more
     }
 
     /// Moves free pages to the end of the database, which the next checkpoint

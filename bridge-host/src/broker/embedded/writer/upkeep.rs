@@ -93,6 +93,8 @@ impl Writer {
         match data_version(&self.conn) {
             Ok(version) if version != self.upkeep.data_version => {
                 self.upkeep.data_version = version;
+                // It writes to the WAL, and leaves it to this process to move it.
+                self.upkeep.pages += CHECKPOINT / 8;
                 self.shared.changed_elsewhere();
             }
             Ok(_) => {}
@@ -107,7 +109,7 @@ impl Writer {
         let passive = "PRAGMA wal_checkpoint(PASSIVE)";
         let moved = match checkpoint(&self.conn, passive) {
             Ok(frames) if frames > RESTART => {
-                checkpoint(&self.conn, "PRAGMA wal_checkpoint(RESTART)")
+                short_wait(&self.conn, "PRAGMA wal_checkpoint(RESTART)")
             }
             moved => moved,
         };
@@ -121,8 +123,8 @@ impl Writer {
 
     /// Empties the WAL's file, unless it is being read.
     pub(super) fn truncate(&mut self) {
-        match truncate(&self.conn) {
-            Ok(()) => self.checkpointed(),
+        match short_wait(&self.conn, "PRAGMA wal_checkpoint(TRUNCATE)") {
+            Ok(_) => self.checkpointed(),
             Err(error) => {
                 self.fault(&error);
             }
@@ -137,10 +139,12 @@ impl Writer {
     }
 
     fn retain(&mut self, now: Instant) {
+        let more_letters = self.drop_letters();
         let wait = match self.remove_settled(0) {
             Some(removed) => match removed.more {
                 true if self.shared.queue.is_empty() => Duration::ZERO,
                 true => BUSY_STEP,
+                false if more_letters || self.gives_space_back() => BUSY_STEP,
                 false => ROUND,
             },
             None => POLL,
@@ -178,9 +182,10 @@ fn checkpoint(conn: &Connection, pragma: &str) -> rusqlite::Result<i64> {
     conn.query_row(pragma, [], |row| row.get(1))
 }
 
-fn truncate(conn: &Connection) -> rusqlite::Result<()> {
+/// The same, where it waits for readers: not for long, as others wait for it.
+fn short_wait(conn: &Connection, pragma: &str) -> rusqlite::Result<i64> {
     conn.busy_timeout(READERS)?;
-    let truncated = checkpoint(conn, "PRAGMA wal_checkpoint(TRUNCATE)");
+    let frames = checkpoint(conn, pragma);
     conn.busy_timeout(BUSY)?;
-    truncated.map(drop)
+    frames
 }

@@ -1,0 +1,161 @@
+//! How much each subscription with a quota holds: its pending messages and its
+//! dead letters. Triggers count it, so that it is right whoever writes, and
+//! exist only where there is a quota.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, params};
+
+use super::settings::Settings;
+use crate::broker::BrokerError;
+
+/// In place of a subscription: all dead letters.
+const LETTERS: i64 = 0;
+
+/// What a row's message takes, as `retention::footprint` has it.
+macro_rules! footprint {
+    ($of:literal) => {
+        concat!(
+            "coalesce((SELECT sum(256 + CASE WHEN m.size <= 3072 THEN m.size
+                 ELSE (m.size + 4095) / 4096 * 4096 END) FROM ",
+            $of,
+            "), 0)"
+        )
+    };
+}
+
+const DROP: &str = "
+DROP TRIGGER held_delivery;
+DROP TRIGGER gone_delivery;
+DROP TRIGGER held_letter;
+DROP TRIGGER gone_letter;
+DROP TABLE quotas;
+";
+
+const CREATE: &str = concat!(
+    "CREATE TABLE quotas (sub INTEGER PRIMARY KEY, held INTEGER NOT NULL) STRICT;
+     CREATE TRIGGER held_delivery AFTER INSERT ON deliveries BEGIN
+         UPDATE quotas SET held = held + ",
+    footprint!("messages m WHERE m.seq = new.seq"),
+    " WHERE sub = new.sub; END;
+     CREATE TRIGGER gone_delivery AFTER DELETE ON deliveries BEGIN
+         UPDATE quotas SET held = held - ",
+    footprint!("messages m WHERE m.seq = old.seq"),
+    " WHERE sub = old.sub; END;
+     CREATE TRIGGER held_letter AFTER INSERT ON dead_letters BEGIN
+         UPDATE quotas SET held = held + ",
+    footprint!("messages m WHERE m.seq = new.seq"),
+    " WHERE sub IN (new.sub, 0); END;
+     CREATE TRIGGER gone_letter AFTER DELETE ON dead_letters BEGIN
+         UPDATE quotas SET held = held - ",
+    footprint!("messages m WHERE m.seq = old.seq"),
+    " WHERE sub IN (old.sub, 0); END;"
+);
+
+/// The quotas, and who is over theirs.
+pub(super) struct Quotas {
+    /// In bytes, by the subscription's name.
+    limits: BTreeMap<String, u64>,
+    /// How many messages were not kept for a subscription since it reached its quota.
+    over: BTreeMap<i64, u64>,
+}
+
+impl Quotas {
+    /// Begins to count where something is limited, and ends it where nothing is.
+    pub(super) fn prepare(conn: &Connection, settings: &Settings) -> rusqlite::Result<Self> {
+        let limits = settings.quotas.clone();
+        let letters = settings.retention.dead_letters.max_size.is_some();
+        let counts = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'quotas')";
+        let counts: bool = conn.query_row(counts, [], |row| row.get(0))?;
+        match letters || !limits.is_empty() {
+            true if !counts => conn.execute_batch(CREATE)?,
+            false if counts => conn.execute_batch(DROP)?,
+            _ => {}
+        }
+        if letters {
+            let all = concat!(
+                "INSERT INTO quotas SELECT ?1, ",
+                footprint!("dead_letters l JOIN messages m ON m.seq = l.seq"),
+                " WHERE NOT EXISTS (SELECT 1 FROM quotas WHERE sub = ?1)"
+            );
+            conn.execute(all, [LETTERS])?;
+        }
+        Ok(Self {
+            limits,
+            over: BTreeMap::new(),
+        })
+    }
+
+    /// Whether any subscription has one.
+    pub(super) fn are_set(&self) -> bool {
+        !self.limits.is_empty()
+    }
+
+    /// Begins to count what a subscription holds, if it has a quota.
+    pub(super) fn begin(&self, conn: &Connection, sub: i64, name: &str) -> rusqlite::Result<()> {
+        if !self.limits.contains_key(name) {
+            return Ok(());
+        }
+        let sql = concat!(
+            "INSERT INTO quotas SELECT ?1, ",
+            footprint!("deliveries d JOIN messages m ON m.seq = d.seq WHERE d.sub = ?1"),
+            " + ",
+            footprint!("dead_letters l JOIN messages m ON m.seq = l.seq WHERE l.sub = ?1"),
+            " WHERE NOT EXISTS (SELECT 1 FROM quotas WHERE sub = ?1)"
+        );
+        conn.execute(sql, [sub])?;
+        Ok(())
+    }
+
+    /// Whether a message that takes this much is kept for a subscription. Tells
+    /// when that changes.
+    pub(super) fn has_room(
+        &mut self,
+        conn: &Connection,
+        sub: i64,
+        name: &str,
+        takes: u64,
+    ) -> rusqlite::Result<bool> {
+        let Some(quota) = self.limits.get(name) else {
+            return Ok(true);
+        };
+        let fits = held(conn, sub)? + takes <= *quota;
+        match (fits, self.over.get_mut(&sub)) {
+            (true, None) => {}
+            (true, Some(missed)) => {
+                let missed = *missed;
+                self.over.remove(&sub);
+                tracing::info!(subscription = name, missed, "below its quota again");
+            }
+            (false, Some(missed)) => *missed += 1,
+            (false, None) => {
+                self.over.insert(sub, 1);
+                tracing::warn!(
+                    subscription = name,
+                    quota,
+                    "at its quota, with pending messages and dead letters: new messages are not kept for it"
+                );
+            }
+        }
+        Ok(fits)
+    }
+
+    /// What the publisher of a message is told that only this one would take.
+    pub(super) fn refusal(&self, name: &str) -> BrokerError {
+        let quota = self.limits.get(name).copied().unwrap_or_default();
+        BrokerError::Full(format!(
+            "the subscription {name:?} has reached its quota of {quota} bytes, and no other takes this message: let it catch up, replay or drop its dead letters, or raise its `quota`"
+        ))
+    }
+}
+
+/// What all dead letters take, where that is limited.
+pub(super) fn letters(conn: &Connection) -> rusqlite::Result<u64> {
+    held(conn, LETTERS)
+}
+
+fn held(conn: &Connection, sub: i64) -> rusqlite::Result<u64> {
+    let sql = "SELECT coalesce((SELECT max(held, 0) FROM quotas WHERE sub = ?1), 0)";
+    let mut select = conn.prepare_cached(sql)?;
+    select.query_row(params![sub], |row| row.get(0))
+}
