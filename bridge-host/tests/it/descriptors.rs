@@ -105,8 +105,8 @@ async fn without_descriptors_messages_wait_and_the_bridge_says_so() {
     let (bridge, process) = start(256, &subscription("all", &endpoint, "")).await;
     let mut publisher = Publisher::connect(&bridge).await;
     publisher.ask("GET", "/healthz").await;
-    // From now on it can open nothing.
-    set_limit(process, 8);
+    // From now on it can open nothing, whatever descriptor is free.
+    set_limit(process, 0);
     for _ in 0..20 {
         let (status, answer) = publisher.ask("POST", "/topics/orders").await;
         assert_eq!(status, 202, "{answer}");
@@ -184,8 +184,6 @@ async fn more_in_flight_than_descriptors_costs_no_attempt() {
 async fn silent_publishers_do_not_stop_deliveries() {
     let endpoint = Endpoint::accepting().await;
     let (bridge, _) = start(128, &subscription("all", &endpoint, "")).await;
-    let mut publisher = Publisher::connect(&bridge).await;
-    publisher.ask("GET", "/healthz").await;
     let mut silent = Vec::new();
     for _ in 0..100 {
         silent.push(
@@ -195,8 +193,7 @@ async fn silent_publishers_do_not_stop_deliveries() {
         );
     }
     for _ in 0..20 {
-        let (status, answer) = publisher.ask("POST", "/topics/orders").await;
-        assert_eq!(status, 202, "{answer}");
+        bridge.accept("orders", &[], "data").await;
     }
     endpoint.wait_for(20).await;
 }

@@ -42,7 +42,7 @@ async fn refusing(authority: &Authority, how: How, count: usize) -> (u16, Arc<At
             let Ok(mut stream) = acceptor.accept(stream).await else {
                 continue;
             };
-            if let (How::GoAway, true) = (how, seen.fetch_add(1, SeqCst) < count) {
+            if matches!(how, How::GoAway) && seen.fetch_add(1, SeqCst) < count {
                 tokio::spawn(async move {
                     // The request is there.
                     let _ = stream.read(&mut [0; 4096]).await;
