@@ -126,10 +126,12 @@ mod tests {
     async fn whoever_watches_tells_of_each() {
         let (storm, counts) = (Storm::default(), Mutex::new(Vec::new()));
         let watch = storm.watch(|count| counts.lock().unwrap().push(count));
+        // Not at the very moment at which the watcher looks.
+        let pause = EVERY - Duration::from_secs(1);
         let messages = async {
             for _ in 0..3 {
                 (0..100).for_each(|_| _ = storm.tells());
-                sleep(EVERY).await;
+                sleep(pause).await;
             }
             sleep(10 * EVERY).await;
         };
