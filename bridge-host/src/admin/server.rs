@@ -93,7 +93,8 @@ impl Service for Operators {
         }
         let answer = self.admin.answer(&request, access.is_ok()).await;
         answer.unwrap_or_else(|| {
-            let error = "nothing is here: GET /healthz, /readyz and /ledger tell";
+            let error =
+                "this path does not exist: this listener answers GET /healthz, /readyz and /ledger";
             status(StatusCode::NOT_FOUND, &json!({ "error": error }))
         })
     }

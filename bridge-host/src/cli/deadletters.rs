@@ -72,7 +72,7 @@ struct Meant {
 }
 
 impl Meant {
-    /// Nobody loses everything by a slip.
+    /// Requires `--yes` before all dead letters are deleted.
     fn check(&self, yes: bool) -> Result<(), Error> {
         match self.all && !yes {
             true => Err(Error::NotSure),
@@ -114,7 +114,7 @@ enum Error {
     #[error("{0} {1}, and then: {2}")]
     NotAll(u64, &'static str, String),
     #[error(
-        "`drop --all` loses every dead letter there is: say so with --yes, or name one, or a --subscription"
+        "`drop --all` deletes every dead letter: confirm with --yes, or give the number of one, or a --subscription"
     )]
     NotSure,
     #[error(transparent)]
@@ -153,7 +153,7 @@ fn in_folder(folder: &Path, others: &[String], command: &Command) -> Result<(), 
         Command::List { subscription, json } => {
             list(&inspector, subscription.as_deref(), *json)?;
             for name in others.iter().filter(|_| !json) {
-                let more = "there are topics of dead letters, too: --connection";
+                let more = "there are dead letters on a topic, too: list them with --connection";
                 output::text(&format!("{more} {name}\n"))?;
             }
         }

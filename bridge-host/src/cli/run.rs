@@ -80,7 +80,7 @@ async fn serve(config: &Config) -> Result<(), HostError> {
 /// the same.
 fn announce(banner: &str) {
     if let Err(error) = output::text(banner) {
-        tracing::warn!(%error, "the start is not announced");
+        tracing::warn!(%error, "the start message cannot be written to standard output");
     }
 }
 
@@ -89,7 +89,7 @@ fn announce(banner: &str) {
 async fn ignore(mut hangup: Signal) {
     while hangup.recv().await.is_some() {
         tracing::warn!(
-            "SIGHUP is ignored: the config is read at the start alone. Restart the bridge to have it read again"
+            "SIGHUP is ignored: the bridge reads its config only at startup. Restart it to apply a change"
         );
     }
 }

@@ -87,8 +87,8 @@ pub(super) fn limits(value: Option<Value<'_>>, guests: &Guests, handler_alone: b
     if let Some(value) = fresh.as_ref().filter(|_| handler_alone) {
         value.reader.fault(
             value.key_span.clone(),
-            "`limits.fresh` is for chains and components, and there is an HTTP handler alone",
-            "write `reuse` in `to`: `reuse = false` gives each request a new instance, as is the \
+            "`limits.fresh` applies to chains and components, and this subscription has only an HTTP handler",
+            "write `reuse` in `to`: `reuse = false` gives each request a new instance, which is the \
              default for wasi:http 0.2; with `reuse = true` instances are reused",
         );
     } else if let Some(fresh) = fresh.and_then(|it| it.flag()) {

@@ -27,7 +27,7 @@ pub(super) fn intake(value: Option<Value<'_>>, names: &Names<'_>) -> ingest::Set
         settings.unrouted = unrouted;
         if unrouted == Unrouted::Refuse && !names.is_embedded(&settings.into) {
             value.fault(
-                format!("`unrouted = \"refuse\"` needs an embedded broker, and {:?} is none", settings.into),
+                format!("`unrouted = \"refuse\"` needs an embedded broker, and {:?} is not one", settings.into),
                 "leave it out: other hosts may have subscriptions there, which this one does not know",
             );
         }
@@ -71,7 +71,7 @@ fn listener(
         && Access::is_open(None, address.ip())
     {
         value.fault(
-            format!("{address} is open to other machines, and there is no `token`"),
+            format!("{address} is open to other machines, and no `token` is set"),
             format!("set token = \"${{{variable}}}\", or listen on 127.0.0.1"),
         );
     }
@@ -83,7 +83,7 @@ fn socket_address(value: &Value<'_>) -> Option<SocketAddr> {
     let parsed = text
         .expose()
         .parse()
-        .map_err(|_| format!("{} is no address to listen on", text.quoted()));
+        .map_err(|_| format!("{} is not an address to listen on", text.quoted()));
     let help = "an IP address and a port: \"127.0.0.1:8484\", \"[::1]:8484\", \"0.0.0.0:8484\"";
     value.checked(&text, parsed, help)
 }
@@ -92,16 +92,13 @@ fn bearer_token(value: &Value<'_>) -> Option<Secret> {
     let text = value.secret_text()?;
     let token = text.expose();
     if token.is_empty() {
-        value.fault(
-            "the token is empty",
-            "leave `token` out where none is wanted",
-        );
+        value.fault("the token is empty", "leave `token` out if you want none");
         return None;
     }
     if !is_token(token) {
         value.fault(
             "the token has spaces or characters that are not visible ASCII",
-            "a token is sent in an HTTP header: letters, digits and signs",
+            "use letters, digits and punctuation: the token is sent in an HTTP header",
         );
         return None;
     }

@@ -188,7 +188,7 @@ fn shell_default<'a>(name: &str, written: &'a str) -> Result<&'a str, TextFault>
         Some(sign @ ('?' | '+' | '=')) => Err(TextFault::new(
             format!("`${{{name}:{sign}…}}` is not supported"),
             format!(
-                "`${{{name}}}` is a fault where the variable is not set, `${{{name}:-default}}` has a default"
+                "write `${{{name}}}`, which is an error if the variable is not set, or `${{{name}:-default}}`, which has a default"
             ),
         )),
         _ => Ok(written),

@@ -104,7 +104,7 @@ impl CrashRecord {
         if count > 0 {
             tracing::warn!(
                 count,
-                "the host ended while messages were in flight: each of them is attempted alone before it is trusted again"
+                "the host ended while messages were in flight: each of them is now attempted alone, to find one that crashes the host"
             );
         }
         Ok(record)

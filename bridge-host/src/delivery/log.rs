@@ -62,7 +62,7 @@ fn tell_count(subscription: &str, what: &str, count: Count) {
             subscription,
             recent,
             total,
-            "{recent} {what} within {every:?}, {total} so far: each is logged at the level debug"
+            "{recent} {what} within {every:?}, {total} so far: each one is logged at level debug"
         ),
         Count::Over { total, lasted } => tracing::info!(
             subscription,
@@ -140,22 +140,22 @@ impl Story<'_> {
     /// Its attempt was none, and is made again: what this machine lacks has one
     /// line for all of them, the trouble's own.
     pub(super) fn hindered(&self, unmade: Unmade, pause: Duration) {
-        tell!(debug, self, ?unmade, again_in = ?pause, "the attempt is put off");
+        tell!(debug, self, ?unmade, again_in = ?pause, "the attempt is postponed");
     }
 
     /// The broker failed to settle it, and is asked again after a pause.
     pub(super) fn settles_again(&self, error: &BrokerError, pause: Duration) {
-        tell_broker!(error, self, %error, again_in = ?pause, "the broker did not settle it");
+        tell_broker!(error, self, %error, again_in = ?pause, "the broker did not settle the message");
     }
 
     /// The broker failed to settle it for good.
     pub(super) fn not_settled(&self, error: &BrokerError) {
-        tell_broker!(error, self, %error, "the broker did not settle it: it will be delivered again");
+        tell_broker!(error, self, %error, "the broker did not settle the message: it will be redelivered");
     }
 
     /// Its dead letter could not be kept.
     pub(super) fn not_kept(&self, error: &BrokerError) {
-        tell_broker!(error, self, %error, "the dead letter could not be kept: it will be delivered again");
+        tell_broker!(error, self, %error, "the dead letter could not be stored: the message will be redelivered");
     }
 
     /// No attempt is made of it.
@@ -165,7 +165,7 @@ impl Story<'_> {
 
     /// It could not be parked in the local store.
     pub(super) fn not_parked(&self, error: &BrokerError) {
-        tell_broker!(warn, self, %error, "the local store did not take it: it waits for its retry at its broker");
+        tell_broker!(warn, self, %error, "the local store did not take the message: it waits for its retry at its broker");
     }
 
     /// It waits behind a dead letter of its key.
@@ -175,12 +175,12 @@ impl Story<'_> {
 
     /// It is not known whether it has to wait.
     pub(super) fn not_asked(&self, error: &BrokerError) {
-        tell_broker!(error, self, %error, "it cannot be found out whether a dead letter holds it back; asked again soon");
+        tell_broker!(error, self, %error, "cannot read whether a dead letter holds back the message; trying again soon");
     }
 
     /// The broker failed to extend the lease.
     pub(super) fn not_extended(&self, error: &BrokerError) {
-        tell_broker!(warn, self, %error, "the broker did not extend the lease: it may be delivered twice");
+        tell_broker!(warn, self, %error, "the broker did not extend the lease: the message may be delivered twice");
     }
 }
 

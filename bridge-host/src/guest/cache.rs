@@ -45,7 +45,7 @@ impl Cache {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "a cached component is not trusted and is made anew");
+                tracing::warn!(path = %path.display(), %error, "a cached component is not trusted, and is compiled again");
                 return None;
             }
         }

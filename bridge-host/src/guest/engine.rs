@@ -61,7 +61,7 @@ impl Engines {
     pub(super) fn single_use(&self) -> Option<&Engine> {
         let made = self.single_use.get_or_init(|| {
             let made = Engine::with("single use", Model::Synchronous, &single_use());
-            made.inspect_err(|error| tracing::warn!(%error, "memory for instances cannot be set aside: each is made anew, which takes longer"))
+            made.inspect_err(|error| tracing::warn!(%error, "the system refused to reserve address space for a pool of instances: each instance is allocated separately, which takes longer"))
                 .ok()
         });
         made.as_ref()

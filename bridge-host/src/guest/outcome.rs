@@ -113,7 +113,7 @@ pub enum Failure {
     #[error("the component computed for more than {0:?} in one call")]
     OutOfCompute(Duration),
     /// It wanted more memory than it may have, in bytes.
-    #[error("the component wanted more than its {0} bytes of memory (`limits.memory`)")]
+    #[error("the component needed more than its {0} bytes of memory (`limits.memory`)")]
     OutOfMemory(u64),
     /// It went beyond another limit.
     #[error("the component had {0}")]

@@ -125,7 +125,7 @@ fn recorded(folder: &Path) -> CrashRecord {
         tracing::warn!(
             folder = %folder.display(),
             %error,
-            "what is in flight cannot be recorded: a message that ends the host would not be noticed"
+            "messages in flight cannot be recorded: a message that crashes the host would not be recognised"
         );
         CrashRecord::none()
     })

@@ -16,7 +16,7 @@ pub(super) fn tell(config: &Config, subscriptions: &[Ready]) {
             "messages can go round in a loop{}",
             match found.is_counted() {
                 true => ": one that made more than `max_hops` hops becomes a dead letter",
-                false => ", and no hops are counted on the way through the intake",
+                false => ": it never ends, because hops are not counted through the intake",
             }
         );
     }

@@ -12,7 +12,7 @@ pub fn too_few_descriptors(config: &Config, limit: u64) -> Option<String> {
     (requests > connections).then(|| {
         let enough = descriptors::enough_for(requests);
         format!(
-            "{requests} requests may be under way at once (`max_in_flight` of all subscriptions), and the limit of {limit} file descriptors allows {connections} connections to endpoints: messages beyond that wait. Raise the limit to {enough} (`ulimit -n`, LimitNOFILE= in systemd), or lower `max_in_flight`"
+            "{requests} requests may be in flight at once (`max_in_flight` of all subscriptions), and the limit of {limit} file descriptors allows {connections} connections to endpoints: further messages wait. Raise the limit to {enough} (`ulimit -n`, LimitNOFILE= in systemd), or lower `max_in_flight`"
         )
     })
 }

@@ -113,7 +113,7 @@ impl<'a> Start<'a> {
         let read = move |subscription: &Arc<Subscription>| {
             Load::read(subscription, &runtime, &connections, &codes).map_err(of(subscription))
         };
-        let progress = |_| self.tell("the components are being read".into());
+        let progress = |_| self.tell("the components are being loaded".into());
         on_all_cores(subscriptions.collect(), read, progress)
             .await
             .map_err(HostError::Thread)?

@@ -110,7 +110,7 @@ pub enum HttpError {
         after: Duration,
     },
     /// The response began, and then stalled.
-    #[error("the response of {host} stalled: nothing came for {after:?}")]
+    #[error("the response of {host} stalled: nothing arrived for {after:?}")]
     BodyTimeout {
         /// As the request has it.
         host: String,

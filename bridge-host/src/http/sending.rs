@@ -257,7 +257,7 @@ where
 
     /// A response of which only the status could be read.
     fn respond_with(&self, status: u16, error: HttpError) -> Response<ResponseBody<B>> {
-        tracing::debug!(%error, status, "of a response only the status could be read");
+        tracing::debug!(%error, status, "only the status of a response could be read");
         let mut response = Response::new(ResponseBody::broken(error, self.slot.clone()));
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
         response

@@ -58,14 +58,14 @@ impl Pace {
     /// Why this body is given up, if it is.
     fn fault(&self, is_short: bool) -> Option<Refusal> {
         if self.last.elapsed() >= PATIENCE {
-            let reason = format!("nothing of the body came for {PATIENCE:?}");
+            let reason = format!("the body made no progress for {PATIENCE:?}");
             return Some(Refusal::new(StatusCode::REQUEST_TIMEOUT, reason));
         }
         let least = if is_short { LEAST_WHEN_SHORT } else { LEAST };
         let counted = self.began.elapsed().saturating_sub(GRACE);
         let is_slow = self.bytes > 0 && self.bytes < least * counted.as_secs();
         is_slow.then(|| {
-            let reason = format!("the body comes too slowly: less than {least} bytes a second");
+            let reason = format!("the body arrives too slowly: less than {least} bytes per second");
             Refusal::new(StatusCode::REQUEST_TIMEOUT, reason)
         })
     }

@@ -131,7 +131,7 @@ fn count(bytes: u64) -> u32 {
 }
 
 fn busy() -> Refusal {
-    let reason = "too many bytes are on their way in: send again in a moment";
+    let reason = "the memory for incoming messages is in use: send again in a moment";
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason)
 }
 

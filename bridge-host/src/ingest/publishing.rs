@@ -106,10 +106,10 @@ impl Publishing {
         drop(named);
         tracing::warn!(
             topic,
-            "no subscription takes messages on this topic: they are delivered to nobody. The ledger counts them as `unrouted`"
+            "no subscription takes messages on this topic, so they are not delivered. The ledger counts them as `unrouted`"
         );
         if count == MAX_NAMED {
-            tracing::warn!("further topics that no subscription takes are not named");
+            tracing::warn!("the log names no further topics that no subscription takes");
         }
     }
 }

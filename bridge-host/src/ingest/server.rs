@@ -40,6 +40,6 @@ pub async fn serve(
     };
     let intake = Arc::new(Intake::new(publishing, admin, settings));
     if !listener::serve(listener, intake, limits, troubles, shutdown).await {
-        tracing::warn!("publishers that were still sending are cut off");
+        tracing::warn!("the connections of publishers that were still sending are closed");
     }
 }

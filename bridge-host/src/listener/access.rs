@@ -48,7 +48,7 @@ impl Access {
             true => Ok(()),
             false => Err(Denied {
                 status: StatusCode::UNAUTHORIZED,
-                reason: "this bridge wants its token: send `authorization: Bearer` and the token",
+                reason: "this bridge requires a token: send it as `authorization: Bearer TOKEN`",
             }),
         }
     }

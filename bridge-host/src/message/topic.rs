@@ -36,7 +36,7 @@ pub enum PatternError {
     #[error("pattern {0:?} has `>` before its end: it stands for all the words that remain")]
     RestNotLast(String),
     /// A wildcard as other brokers write it.
-    #[error("pattern {pattern:?} has `{word}`, which is no wildcard here: write {instead:?}")]
+    #[error("pattern {pattern:?} has `{word}`, which is not a wildcard here: write {instead:?}")]
     Foreign {
         /// As written.
         pattern: String,
@@ -47,7 +47,7 @@ pub enum PatternError {
     },
     /// A wildcard that is a part of a word.
     #[error(
-        "pattern {pattern:?} has `{word}`: a wildcard is a whole word, `*` for one word and `>` for all that remain"
+        "pattern {pattern:?} has `{word}`: a wildcard is a whole word, `*` for one word, or `>` at the end for all the words that remain"
     )]
     Partial {
         /// As written.

@@ -22,7 +22,7 @@ pub enum Lack {
     #[error("the system has no file descriptors left: raise fs.file-max")]
     SystemDescriptors,
     /// `ENOMEM`, `ENOBUFS`
-    #[error("the system gives no more memory")]
+    #[error("the system has no more memory")]
     Memory,
     /// `EADDRNOTAVAIL` of a connection to an address that can be reached.
     #[error("no local port is left for another connection: widen net.ipv4.ip_local_port_range")]

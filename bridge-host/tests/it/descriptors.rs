@@ -164,7 +164,7 @@ async fn more_in_flight_than_descriptors_costs_no_attempt() {
         .map(|name| subscription(name, &endpoint, "max_in_flight = 64"))
         .collect();
     let (bridge, _) = start(128, &config).await;
-    assert_eq!(logged(&bridge, "256 requests may be under way at once"), 1);
+    assert_eq!(logged(&bridge, "256 requests may be in flight at once"), 1);
     for _ in 0..250 {
         bridge.accept("orders", &[], "data").await;
     }

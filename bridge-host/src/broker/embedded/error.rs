@@ -26,7 +26,7 @@ pub enum StoreError {
     )]
     InUse(PathBuf),
     /// Nothing to inspect.
-    #[error("there is no embedded broker in {}: name the bridge's config (--config), or its folder (--data)", .0.display())]
+    #[error("there is no embedded broker in {}: name the bridge's config with --config, or the broker's folder with --data", .0.display())]
     Missing(PathBuf),
     /// Written by another version.
     #[error(

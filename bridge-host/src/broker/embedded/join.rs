@@ -125,7 +125,7 @@ fn tell_fewer(conn: &Connection, spec: &SubscribeSpec) -> rusqlite::Result<()> {
         tracing::warn!(
             subscription = spec.name,
             topics = gone.join(", "),
-            "the subscription no longer takes these topics: what is pending of them is still delivered"
+            "the subscription no longer takes these topics: their pending messages are still delivered"
         );
     }
     Ok(())

@@ -73,7 +73,7 @@ impl Shared {
     /// The database is damaged where it was read: no more is taken.
     pub(super) fn damaged(&self, why: &str) {
         let text = format!(
-            "the embedded broker in {} takes no more messages, as its database is damaged: {why}. Stop the bridge and restore the database from a copy",
+            "the embedded broker in {} takes no more messages, because its database is damaged: {why}. Stop the bridge and restore the database from a copy",
             self.folder.display()
         );
         if self.damage.set(text.clone()).is_ok() {

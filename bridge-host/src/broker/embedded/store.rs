@@ -201,7 +201,7 @@ fn shrinkable(conn: &Connection) -> rusqlite::Result<()> {
     let size = pragma("PRAGMA page_count")? * pragma("PRAGMA page_size")?;
     if size > MAX_REWRITTEN {
         tracing::info!(
-            "the embedded broker's file of {} MiB keeps its size: it was made by an older version. Start with a new `path` to change that",
+            "the embedded broker's file of {} MiB never shrinks, because an older version created it. Set a new `path` to start with a file that does",
             size >> 20
         );
         return Ok(());

@@ -52,7 +52,7 @@ impl Backlog {
         tracing::warn!(
             connection = link.name,
             messages = dropped,
-            "so many messages were dropped, as they came faster than they were taken"
+            "slow consumer: messages were dropped, because they arrived faster than the bridge took them"
         );
     }
 

@@ -56,7 +56,7 @@ pub(super) struct Link {
 
 /// The one known cause: a carriage return alone in a header, which a publisher
 /// wrote without a library.
-const ENDED: &str = "the NATS client ended, as it does at a message with headers that it cannot read; connecting with a new one";
+const ENDED: &str = "the NATS client panicked, as it does at a message whose headers it cannot read; connecting with a new client";
 
 impl Link {
     /// Begins to connect, and goes on until it is dropped.
@@ -264,7 +264,9 @@ async fn renew(link: Weak<Link>, news: Arc<News>) {
                 *place = session;
             }
             // It was possible before. Its end is told once more.
-            Err(error) => tracing::error!(connection = link.name, %error, "no new NATS client"),
+            Err(error) => {
+                tracing::error!(connection = link.name, %error, "cannot create a new NATS client")
+            }
         }
     }
 }

@@ -50,7 +50,7 @@ pub(super) async fn ensure(
         Some(info) if existing_config.as_ref() == Some(&config) => info,
         None if !settings.create => {
             return Err(BrokerError::Refused(format!(
-                "there is no consumer {name} of the stream {}: make it, or set `create = true`",
+                "the stream {} has no consumer {name}: create it, or set `create = true`",
                 stream.name
             )));
         }
@@ -204,7 +204,7 @@ fn adopt(what: &str, config: &Config, spec: &SubscribeSpec) -> Result<(), Broker
         tracing::warn!(
             subscription = spec.name,
             max_deliver = config.max_deliver,
-            "the consumer gives a message only so often: a message is a dead letter before the last time"
+            "the consumer limits deliveries (`max_deliver`): a message that keeps failing becomes a dead letter before its last delivery"
         );
     }
     Ok(())

@@ -64,8 +64,8 @@ impl Fullness {
 fn near(info: &Info) -> Option<String> {
     let (config, state) = (&info.config, &info.state);
     let beyond = match config.discard {
-        DiscardPolicy::Old => "beyond it the oldest go, delivered or not",
-        DiscardPolicy::New => "beyond it no more are taken",
+        DiscardPolicy::Old => "beyond it the oldest messages are removed, delivered or not",
+        DiscardPolicy::New => "beyond it publishing is refused",
     };
     let mut limits = [
         ("bytes", state.bytes, config.max_bytes, "max_bytes"),

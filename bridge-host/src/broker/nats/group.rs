@@ -147,7 +147,7 @@ impl Group {
             subscription = self.spec.name,
             stream = before.name,
             pending,
-            "the stream was deleted, and with it what was not delivered: so many messages {} s ago",
+            "the stream was deleted; {} s ago it still had `pending` messages that were not delivered",
             at.elapsed().as_secs()
         );
         self.state().last = None;

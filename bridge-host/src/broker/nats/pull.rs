@@ -184,7 +184,7 @@ impl Pull<'_> {
             tracing::warn!(
                 connection = self.link.name,
                 consumer = self.located.name,
-                "a message of JetStream does not say where it is from; it comes again"
+                "a message has an invalid JetStream reply subject; it will be redelivered"
             );
             return None;
         };

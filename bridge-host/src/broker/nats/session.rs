@@ -163,7 +163,7 @@ impl News {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, what) = refused.as_ref()?;
         let lasts = at.elapsed() < RECENT || what.contains("Subscription");
-        lasts.then(|| format!("the server refused something: {what}"))
+        lasts.then(|| format!("the server refused an operation: {what}"))
     }
 
     /// Whether messages were dropped, and how many was not told yet.
@@ -192,7 +192,7 @@ impl News {
                     tracing::warn!(
                         connection,
                         times,
-                        "the connection to NATS is lost; connecting again"
+                        "the connection to NATS is lost; reconnecting"
                     );
                 });
             }
@@ -200,7 +200,7 @@ impl News {
                 if !self.is_dropping.swap(true, Relaxed) {
                     tracing::warn!(
                         connection,
-                        "messages come faster than they are taken, and are dropped; how many is told when that is over"
+                        "slow consumer: messages arrive faster than the bridge takes them, and the NATS client drops some; the log gives their number when this is over"
                     );
                 }
             }

@@ -178,7 +178,7 @@ impl Supply {
                 subscription = self.group.spec.name,
                 stream = located.stream.name,
                 %error,
-                "the connection broke, as at a message whose headers cannot be read, and it cannot be looked for: \
+                "the connection broke, as it does at a message with unreadable headers, and the bridge cannot look for that message: \
                  that needs the permission to publish to $JS.API.STREAM.MSG.GET and $JS.API.CONSUMER.INFO"
             ),
         }

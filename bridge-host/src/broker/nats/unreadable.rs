@@ -48,11 +48,11 @@ fn fault_in(headers: &[u8]) -> Option<&'static str> {
         };
         if name.parse::<HeaderName>().is_err() {
             return Some(
-                "the name of a header has a space, or another character that is none of a name",
+                "the name of a header has a space, or another character that header names may not have",
             );
         }
         if whole(value, &mut lines).parse::<HeaderValue>().is_err() {
-            return Some("a header has a carriage return alone");
+            return Some("a header has a carriage return without a line feed");
         }
     }
     None

@@ -57,7 +57,7 @@ impl Watched<'_> {
                 subscription = self.group.spec.name,
                 stream = now.stream.name,
                 consumer = now.name,
-                "someone changed the consumer, and it is used as it is now: {}",
+                "someone changed the consumer, and the bridge now uses the new settings: {}",
                 changes.join("; ")
             );
             self.anew.notify_one();

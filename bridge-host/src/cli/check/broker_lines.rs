@@ -60,15 +60,15 @@ fn nats(lines: &mut Lines, kind: &str, nats: &Nats) {
 }
 
 /// What a stream without limits comes to.
-const GROWS: &str = "a stream made with these settings keeps delivered messages, too, and grows until its disk is full: \
-stream.max_age or stream.max_bytes bounds it, and removes messages that were not delivered yet, too";
+const GROWS: &str = "a stream that is created with these settings also keeps delivered messages, and grows until its disk is full: \
+stream.max_age or stream.max_bytes limits it, but also removes messages that were not delivered yet";
 
 /// What it is worth that a message was taken.
 fn confirms(stream: &Stream) -> &'static str {
     match stream.storage {
-        "memory" => "a message once the server has it in memory: it is gone with the server",
+        "memory" => "a message once the server has it in memory: it is lost when the server stops",
         _ => {
-            "a message once the server has it, by default before it is on disk: a power cut loses it, unless nats-server has \
+            "a message once the server has it, by default before it is on disk: a power cut can lose it, unless nats-server has \
              `sync_interval: always`"
         }
     }

@@ -90,7 +90,7 @@ fn fewer(one: &Subscription, before: &[TopicPattern], topics: &[TopicPattern]) -
     let gone: Vec<_> = gone.map(TopicPattern::as_str).collect();
     (!gone.is_empty()).then(|| {
         format!(
-            "`{}` no longer takes {}: what is pending of it is still delivered",
+            "`{}` no longer takes {}: pending messages of removed topics are still delivered",
             one.name,
             gone.join(", ")
         )

@@ -209,7 +209,7 @@ fn warnings_of_all(config: &Config, asked: &AskedTopics) -> Vec<String> {
 fn loop_warning(found: &Loop, max_hops: u32) -> String {
     let end = match found.is_counted() {
         true => format!("one that made more than {max_hops} hops becomes a dead letter"),
-        false => "no hops are counted on the way through the intake, so nothing ends it".into(),
+        false => "hops are not counted through the intake, so the loop never ends".into(),
     };
     format!("messages can go round in a loop, {found}: {end}")
 }

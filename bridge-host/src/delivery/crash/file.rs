@@ -135,7 +135,7 @@ impl Slots {
     /// A write that fails costs nothing but this slot's memory of a crash.
     fn at(&self, offset: u64, bytes: &[u8]) {
         if let Err(error) = self.file.write_at(bytes, offset) {
-            tracing::debug!(%error, "the record of what is in flight cannot be written");
+            tracing::debug!(%error, "the record of messages in flight cannot be written");
         }
     }
 

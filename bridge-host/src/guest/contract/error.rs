@@ -93,7 +93,7 @@ pub enum ContractError {
     },
     /// A component that does not stand in front of an HTTP handler.
     #[error(
-        "{file} is no HTTP middleware: `through` takes components that import and export \
+        "{file} is not an HTTP middleware: `through` takes components that import and export \
          wasi:http/handler@0.3; it imports {}, and exports {}; \
          a component that handles messages goes into `chain`",
         list(imports),

@@ -105,7 +105,7 @@ impl Reach {
             Self::Streams => "streams of the above",
             Self::Granted => "what `grant` gives it as an HTTP handler, otherwise nothing",
             Self::Nothing => "linked, nothing granted",
-            Self::Types => "types alone, with nothing behind them",
+            Self::Types => "types only, no functions",
             Self::Unknown => "not in this host: the component will not start",
         }
     }

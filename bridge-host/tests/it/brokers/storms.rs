@@ -40,7 +40,7 @@ async fn what_is_dropped_is_counted() {
     let begins = bridge
         .log()
         .iter()
-        .filter(|line| line.contains("faster than they are taken"))
+        .filter(|line| line.contains("slow consumer: messages arrive faster"))
         .count();
     assert!(begins <= 3, "{begins} lines");
 }

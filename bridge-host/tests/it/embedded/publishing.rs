@@ -122,7 +122,7 @@ async fn at_the_limit_of_size_only_settled_messages_go() {
     }
     let full = broker.publish(message("b"), None).await;
     assert!(
-        matches!(full, Err(BrokerError::Full(text)) if text.contains("all of them pending") && text.contains("max_size"))
+        matches!(full, Err(BrokerError::Full(text)) if text.contains("all of its messages are pending") && text.contains("max_size"))
     );
     let again = broker.publish(message("a"), Some(first)).await.unwrap();
     assert!(again.duplicate, "it is kept already, and needs no room");
@@ -170,9 +170,9 @@ async fn a_search_cut_short_says_so() {
         refused.expect_err("there is no room").to_string()
     };
     let first = refusal().await;
-    assert!(first.contains("the next attempt looks on"), "{first}");
+    assert!(first.contains("the next attempt continues"), "{first}");
     let mut tries = 1;
-    while !refusal().await.contains("all of them pending") {
+    while !refusal().await.contains("all of its messages are pending") {
         tries += 1;
         assert!(tries < 1000, "a search comes to its end");
     }

@@ -94,7 +94,7 @@ async fn the_body_stalls() {
     let error = response.into_body().collect().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the response of 127.0.0.1 stalled: nothing came for 50ms"
+        "the response of 127.0.0.1 stalled: nothing arrived for 50ms"
     );
 }
 

@@ -24,7 +24,7 @@ impl Writer {
             tracing::error!(
                 subscription = settle.feed.name,
                 seq = settle.seq,
-                "a settlement is tried again: {}",
+                "the store refused a settlement, which is retried: {}",
                 fault.for_caller()
             );
         }

@@ -27,11 +27,13 @@ impl Writer {
 
     fn no_room(&self) -> BrokerError {
         let found = match self.books.retainer.none_settled() {
-            true => "all of them pending or dead letters",
-            false => "and a search found too few settled ones; the next attempt looks on",
+            true => "and all of its messages are pending or dead letters",
+            false => {
+                "and a search found too few settled messages to remove; the next attempt continues the search"
+            }
         };
         BrokerError::Full(format!(
-            "{} of at most {} bytes are kept, {found}: let subscriptions catch up, replay or drop dead letters, or raise the retention's `max_size`",
+            "the embedded broker keeps {} bytes of at most {}, {found}: let subscriptions catch up, replay or drop dead letters, or raise the retention's `max_size`",
             self.books.kept,
             self.books.retainer.max_size()
         ))

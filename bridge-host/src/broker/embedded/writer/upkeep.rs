@@ -117,7 +117,7 @@ impl Writer {
             Ok(_) => self.checkpointed(),
             Err(Fault::Fatal(_)) => {}
             Err(Fault::Full(_)) if self.use_reserve() => {}
-            Err(fault) => tracing::debug!("the WAL stays as it is for now: {fault:?}"),
+            Err(fault) => tracing::debug!("the WAL cannot be truncated now: {fault:?}"),
         }
     }
 

@@ -10,7 +10,7 @@ pub(super) fn show(lines: &mut Lines, retry: &Retry) {
     }
     let age = &retry.max_age;
     let until = match retry.holds_back {
-        true => format!("until {age} after the first, as a message that waits holds back others"),
+        true => format!("until {age} after the first, because a waiting message holds back others"),
         false => format!("until {age} after the first"),
     };
     let attempts = match retry.max_attempts {
@@ -32,6 +32,6 @@ pub(super) fn show(lines: &mut Lines, retry: &Retry) {
         lines.raw(&row);
     }
     lines.raw(
-        "  A wait is chosen at random from nothing to its longest: half of it, on average.\n  A Retry-After makes it longer, up to `retry.max`.\n",
+        "  Each wait is chosen at random between zero and the longest wait: half of it, on average.\n  A Retry-After makes it longer, up to `retry.max`.\n",
     );
 }
