@@ -52,9 +52,9 @@ impl Admin {
         }
     }
 
-    /// Notes that the brokers are open: there is a ledger, and `trouble` tells
-    /// in a line why they cannot take or give messages. It has to be quick.
-    /// Called again, it replaces both.
+    /// Notes that the brokers are open: the ledger can be read, and `trouble`
+    /// returns one line on why a broker cannot accept or deliver messages.
+    /// `trouble` has to be quick. A second call replaces both.
     pub fn opened(
         &self,
         ledger: impl Ledger + 'static,
@@ -64,15 +64,15 @@ impl Admin {
         *lock(&self.opened) = Some(Arc::new(Opened { ledger, trouble }));
     }
 
-    /// Notes how far the bridge is.
+    /// Sets the phase of the bridge, from start to stop.
     pub fn set_phase(&self, phase: Phase) {
         *lock(&self.phase) = phase;
     }
 
     /// Answers what an operator asks; `None` where the path is another.
-    /// Health and readiness are for everybody. The reason why a bridge is not
-    /// ready names brokers and their addresses: it and the ledger are for those
-    /// who may come in.
+    /// Health and readiness are open to every client. The reason why a bridge is
+    /// not ready names brokers and their addresses, so it and the ledger need
+    /// the token.
     pub async fn answer<B>(
         &self,
         request: &Request<B>,

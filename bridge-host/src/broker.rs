@@ -42,8 +42,8 @@ pub trait Broker: Send + Sync {
     async fn subscribe(&self, spec: SubscribeSpec) -> Result<Box<dyn Subscription>, BrokerError>;
 
     /// Creates the group where it does not exist, so that messages published
-    /// from now on are kept until it is joined. `false` where a broker keeps
-    /// messages for those alone who are there.
+    /// from now on are kept until it is joined. Returns `false` if the broker
+    /// keeps messages only for groups that have joined.
     async fn announce(&self, _spec: SubscribeSpec) -> Result<bool, BrokerError> {
         Ok(false)
     }
@@ -125,9 +125,9 @@ pub trait Subscription: Send {
     /// back-pressure.
     async fn next(&mut self) -> Result<Incoming, BrokerError>;
 
-    /// The same, but none that was attempted before: those wait until
-    /// [`Subscription::next`] is called. A broker that cannot tell them apart
-    /// gives any.
+    /// Returns the next message that was not attempted before; redelivered
+    /// messages wait until [`Subscription::next`] is called. A broker that cannot
+    /// tell them apart returns either.
     async fn next_fresh(&mut self) -> Result<Incoming, BrokerError> {
         self.next().await
     }
@@ -152,9 +152,9 @@ pub trait Receipt: Send {
         ))
     }
 
-    /// Whether so many messages wait for their retry at the broker that one more
-    /// would take room from new ones: it is better parked elsewhere
-    /// ([`DeadLetters::park`]).
+    /// Returns whether the messages that wait for their retry at the broker have
+    /// used up their room: one more would take room from new messages, and is
+    /// better parked elsewhere ([`DeadLetters::park`]).
     fn is_crowded(&self) -> bool {
         false
     }
@@ -207,7 +207,7 @@ pub struct SubscribeSpec {
     /// Nothing overtakes: while one message waits for its retry, so do those
     /// behind it.
     pub ordered: bool,
-    /// No retry waits longer.
+    /// The longest wait before a retry.
     pub longest_wait: Duration,
     /// So many are under way at once in this process; brokers that are asked
     /// for messages over a network fetch for so many.

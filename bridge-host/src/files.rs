@@ -1,5 +1,5 @@
-//! Reading whole files that somebody named, whatever they turn out to be: a
-//! pipe that nobody writes to, or a device without an end.
+//! Reads whole files that a config or a command line names, and refuses the ones
+//! that could block or never end, such as pipes and devices.
 
 use std::fs::{self, File, FileType};
 use std::io::{self, Read};

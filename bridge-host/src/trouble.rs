@@ -1,6 +1,6 @@
-//! What is wrong on this machine now: descriptors, disk, memory. Any room
-//! raises or clears a trouble here; readiness reads them all. What a trouble
-//! means for a message stays out: that is `delivery`.
+//! The current problems of this machine: descriptors, disk, memory. Any module
+//! raises or clears a trouble here, and readiness reads them all. `delivery`
+//! decides what a trouble means for a message.
 
 pub mod descriptors;
 mod held;

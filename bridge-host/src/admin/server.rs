@@ -20,7 +20,7 @@ use super::{Admin, Settings};
 use crate::listener::{Access, Limits, Service, serve, status};
 use crate::trouble::Troubles;
 
-/// What its connections may use: those who ask are few, and ask little.
+/// The limits of its connections: operators send few and small requests.
 const LIMITS: Limits = Limits {
     connections: 64,
     extra: 0,
@@ -28,7 +28,7 @@ const LIMITS: Limits = Limits {
     heads: 4 << 20,
     idle: Duration::from_secs(75),
 };
-/// Answers under way at the end have this long.
+/// How long unfinished answers may take at shutdown.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The running listener; it ends when this is dropped.

@@ -14,7 +14,7 @@ pub(super) struct Args {
     /// The file to write; - for standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Which one
+    /// Which adapter to write
     #[arg(long, value_enum, default_value_t)]
     kind: Kind,
 }

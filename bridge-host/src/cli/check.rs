@@ -26,7 +26,7 @@ pub(super) struct Args {
     /// The config file
     #[arg(default_value = config::DEFAULT_FILE)]
     config: PathBuf,
-    /// For machines: one JSON object
+    /// Print one JSON object, for programs
     #[arg(long)]
     json: bool,
 }

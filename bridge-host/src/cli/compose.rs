@@ -13,7 +13,7 @@ use crate::printable::printable_lines;
 /// Make one component of several, as the config's `chain` does
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The components, in the order in which a message meets them
+    /// The components, in the order in which a message passes through them
     #[arg(required = true, value_name = "COMPONENT")]
     components: Vec<PathBuf>,
     /// The file to write; - for standard output

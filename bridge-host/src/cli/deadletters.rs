@@ -29,30 +29,30 @@ pub(super) struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// List them, the oldest first
+    /// List dead letters, the oldest first
     List {
-        /// Only those of this subscription
+        /// List only the dead letters of this subscription
         #[arg(long, value_name = "NAME")]
         subscription: Option<String>,
-        /// For machines: one JSON array
+        /// Print one JSON array, for programs
         #[arg(long)]
         json: bool,
     },
-    /// Show one whole: why, its metadata and its data
+    /// Show a whole dead letter: reason, metadata and data
     Show {
-        /// Its number in the list
+        /// The number of the dead letter, as `list` shows it
         letter: i64,
-        /// For machines: one JSON object
+        /// Print one JSON object, for programs
         #[arg(long)]
         json: bool,
     },
-    /// Deliver them again, attempts counted from 1
+    /// Deliver dead letters again, counting attempts from 1
     Replay(Meant),
-    /// Forget them
+    /// Delete dead letters
     Drop {
         #[command(flatten)]
         meant: Meant,
-        /// Lose every one there is, with --all
+        /// Confirm --all, which deletes every dead letter
         #[arg(long)]
         yes: bool,
     },
@@ -61,12 +61,12 @@ enum Command {
 #[derive(clap::Args)]
 #[group(required = true, multiple = false)]
 struct Meant {
-    /// The one with this number in the list
+    /// The number of a dead letter, as `list` shows it
     letter: Option<i64>,
-    /// Those of this subscription
+    /// All dead letters of this subscription
     #[arg(long, value_name = "NAME")]
     subscription: Option<String>,
-    /// Every one there is
+    /// All dead letters
     #[arg(long)]
     all: bool,
 }

@@ -24,10 +24,10 @@ pub(super) struct Args {
     /// Where the intake listens
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8484")]
     intake: SocketAddr,
-    /// Publishers send the token in this file; required when the intake is not loopback
+    /// The file with the token that publishers send; required if the intake address is not loopback
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// What it gets of the messages that are kept already, the first time that it runs
+    /// Which stored messages the subscription gets when it runs for the first time
     #[arg(long, value_name = "START", default_value = "all",
           value_parser = Start::CHOICES.map(|(name, _)| name))]
     start: String,

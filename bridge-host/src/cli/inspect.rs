@@ -18,7 +18,7 @@ use facts::Facts;
 pub(super) struct Args {
     /// The component
     component: PathBuf,
-    /// As JSON, with all functions
+    /// Print JSON, with all functions
     #[arg(long)]
     json: bool,
 }

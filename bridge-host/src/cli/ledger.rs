@@ -20,7 +20,7 @@ pub(super) struct Args {
     command: Option<Command>,
     #[command(flatten)]
     store: Store,
-    /// For machines: one JSON object, as GET /ledger has it; that of the subscription for what is forgotten
+    /// Print one JSON object, as GET /ledger does; for `forget`, the entry of the forgotten subscription
     #[arg(long, global = true)]
     json: bool,
 }
@@ -32,7 +32,7 @@ enum Command {
     Forget {
         /// The subscription
         name: String,
-        /// Lose what is pending and what is dead-lettered
+        /// Confirm that pending messages and dead letters are deleted
         #[arg(long)]
         yes: bool,
     },

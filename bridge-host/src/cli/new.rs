@@ -17,10 +17,10 @@ use template::{File, Kind, Language};
 pub(super) struct Args {
     /// Its name, and that of the folder that is made
     name: String,
-    /// What its component is
+    /// What the component does
     #[arg(long, value_enum)]
     kind: Kind,
-    /// What it is written in
+    /// The language of the component
     #[arg(long, value_enum)]
     lang: Language,
 }

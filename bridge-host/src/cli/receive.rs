@@ -25,7 +25,7 @@ pub(super) struct Args {
     /// Where to listen
     #[arg(long, default_value = "127.0.0.1:9000")]
     address: SocketAddr,
-    /// Answer after this time, 10ms, or a random one, 5ms..50ms
+    /// Answer after this time (10ms) or after a random time in a range (5ms..50ms)
     #[arg(long, value_name = "TIME")]
     delay: Option<Delay>,
     /// Let this share of the requests fail, such as 10%
@@ -34,7 +34,7 @@ pub(super) struct Args {
     /// Let the first N requests fail
     #[arg(long, value_name = "N", default_value_t = 0)]
     fail_first: u64,
-    /// What failing requests are answered with
+    /// The status of the answers to failing requests
     #[arg(long, value_name = "STATUS", default_value = "503", value_parser = status)]
     status: StatusCode,
     /// Send Retry-After with the first failure
@@ -43,13 +43,13 @@ pub(super) struct Args {
     /// Show each message whole: topic, metadata, data
     #[arg(long)]
     body: bool,
-    /// Show nothing but the count at the end
+    /// Show only the count at the end
     #[arg(long, conflicts_with_all = ["body", "json"])]
     quiet: bool,
-    /// For machines: a JSON object a line
+    /// Print one JSON object on each line, for programs
     #[arg(long)]
     json: bool,
-    /// Add a JSON object a line to this file: id, topic, status, sha256, length, at
+    /// Append one JSON object for each request to this file: id, topic, status, sha256, length, at
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
     /// Write each body to this folder, under the message's id

@@ -76,8 +76,8 @@ async fn serve(config: &Config) -> Result<(), HostError> {
     host.run(|| announce(&banner), told_to_stop).await
 }
 
-/// Says that the bridge runs. One whose standard output is closed delivers all
-/// the same.
+/// Prints that the bridge runs. A bridge whose standard output is closed
+/// delivers messages nevertheless.
 fn announce(banner: &str) {
     if let Err(error) = output::text(banner) {
         tracing::warn!(%error, "the start message cannot be written to standard output");

@@ -9,13 +9,13 @@ use crate::config::{self, Config, Connection, EMBEDDED, Fault, ProcessEnvironmen
 // No doc comment: clap would tell it as that of the command.
 #[derive(clap::Args)]
 pub(super) struct Store {
-    /// The config whose embedded broker is meant; by default ./bridge.toml, and without such a file ./bridge-data
+    /// The config whose embedded broker to use; by default ./bridge.toml, or the broker in ./bridge-data if there is no such file
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The folder of an embedded broker, as `forward --data` has it, in place of a config
+    /// The folder of an embedded broker (as in `forward --data`), instead of a config
     #[arg(long, global = true, value_name = "FOLDER", conflicts_with_all = ["config", "connection"])]
     data: Option<PathBuf>,
-    /// The connection that is looked into
+    /// The connection to inspect
     #[arg(long, global = true, value_name = "NAME", default_value = EMBEDDED)]
     connection: String,
 }

@@ -1,6 +1,7 @@
-//! What is in flight, written where it outlives the process. After a crash the
-//! messages that were in flight are suspects: each is attempted alone in the
-//! process, and one that was alone at several crashes is given up.
+//! The record of messages in flight, which outlives the process. After a crash
+//! the messages that were in flight are suspects: each is attempted alone in the
+//! process, and one that was alone in flight at several crashes becomes a dead
+//! letter.
 //!
 //! The record has to survive the process and not the machine, so it is written
 //! without a sync: one small write when an attempt begins, one when it ends.
@@ -44,7 +45,7 @@ struct Suspect {
     lone_crashes: u8,
 }
 
-/// What a delivery is known by in the record, across restarts.
+/// The key of a delivery in the record, stable across restarts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Fingerprint(u64);
 
@@ -110,7 +111,7 @@ impl CrashRecord {
         Ok(record)
     }
 
-    /// One that remembers nothing.
+    /// Creates a record that is not written anywhere.
     pub fn none() -> Self {
         Self::new(None, HashMap::new())
     }
@@ -124,8 +125,8 @@ impl CrashRecord {
         }))
     }
 
-    /// The process is told to stop: whatever is in flight at its end was not
-    /// what ended it.
+    /// Notes that the process was told to stop: messages in flight at its end
+    /// are not suspects.
     pub fn stopping(&self) {
         if let Some(slots) = &self.0.slots {
             slots.stopping();
@@ -182,7 +183,7 @@ impl Inner {
         Ok((suspect, Some(Turn::Alone { _guard: guard })))
     }
 
-    /// A suspect is none any more.
+    /// Clears a suspect.
     fn trust(&self, fingerprint: Fingerprint) {
         let mut suspects = self.suspects();
         suspects.remove(&fingerprint);

@@ -1,7 +1,7 @@
-//! Attempts that were none: this machine lacked descriptors, ports or memory, or
-//! the endpoint refused a stream before it processed the request. The message is
-//! not to blame: it stays in hand, with its permit and its lease, and the attempt
-//! is made again with the same number.
+//! Attempts that do not count: this machine lacked descriptors, ports or memory,
+//! or the endpoint refused a stream before it processed the request. The message
+//! keeps its permit and its lease, and the attempt is made again with the same
+//! number.
 
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ use crate::trouble::Held;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
 
-/// So often an endpoint may refuse an attempt, with a bit more than half a minute
-/// of pauses; after that, it has failed.
+/// How often an endpoint may refuse an attempt, which takes a little more than
+/// half a minute of pauses; after that, the attempt has failed.
 const MOST_REFUSALS: u32 = 12;
 
 /// What keeps one message from its attempt. While this machine does, the bridge

@@ -61,7 +61,7 @@ impl Policy {
         order.is_some_and(|order| order.after_dead_letter == AfterDeadLetter::Block)
     }
 
-    /// Whether giving a message up lets others go on that wait behind it.
+    /// Whether a dead letter releases the messages that wait behind it.
     pub fn holds_back(&self) -> bool {
         self.ordered() || self.order.is_some() && !self.blocks()
     }
@@ -112,12 +112,12 @@ pub struct Retry {
     /// A delivery is given up once this much time has passed since its first
     /// attempt; `None` leaves it to [`Policy::max_age`].
     pub max_age: Option<Duration>,
-    /// A delivery has no more attempts, the first one included; `None` leaves
-    /// failures of the endpoint to the age alone, and those of the component
-    /// to [`Retry::COMPONENT_ATTEMPTS`].
+    /// The most attempts of a delivery, the first one included. With `None`,
+    /// failures of the endpoint are limited by age only, and failures of the
+    /// component by [`Retry::COMPONENT_ATTEMPTS`].
     pub max_attempts: Option<NonZeroU32>,
-    /// A message that was alone in flight at this many ends of the host is
-    /// given up; at least 1.
+    /// A message that was alone in flight at this many crashes of the host
+    /// becomes a dead letter; at least 1.
     pub max_crashes: u32,
     /// The longest wait before the second attempt; it doubles from there.
     pub initial: Duration,
@@ -136,10 +136,10 @@ impl Retry {
     }
 }
 
-/// Until when a delivery is tried again: an outage of a long weekend.
+/// The default age limit of a delivery: it survives an outage of a long weekend.
 const MAX_AGE: Duration = Duration::from_secs(3 * 24 * 3600);
 
-/// The same where a message that waits holds back others.
+/// The default age limit where a waiting message holds back others.
 const MAX_AGE_AHEAD: Duration = Duration::from_secs(15 * 60);
 
 impl Default for Policy {

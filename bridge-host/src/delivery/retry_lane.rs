@@ -1,6 +1,6 @@
-//! How many permits retries may hold. While they keep failing it is half of
-//! them, so that new messages always find one; once they succeed, as after an
-//! outage, it is all.
+//! How many permits retries may hold: half of them while retries keep failing,
+//! so that new messages always find a permit, and all of them once retries
+//! succeed, as after an outage.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -15,7 +15,7 @@ use crate::guest::CallResult;
 pub(super) struct RetryLane {
     /// Permits that retries hold.
     held: AtomicUsize,
-    /// So many retries have yet to succeed in a row until all permits are theirs.
+    /// How many more retries must succeed in a row before they may use all permits.
     doubts: AtomicUsize,
     /// How many that are after a failure; 0 where retries have no lane.
     most_doubts: usize,
@@ -23,7 +23,7 @@ pub(super) struct RetryLane {
 }
 
 impl RetryLane {
-    /// Where one message waits for another, there is one line for all.
+    /// Without a lane: where messages are ordered, all share one queue.
     pub(super) fn new(policy: &Policy) -> Self {
         let most_doubts = match policy.order {
             None if policy.max_in_flight > 1 => policy.max_in_flight,

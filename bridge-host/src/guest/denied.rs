@@ -13,7 +13,7 @@ use wasmtime_wasi_http::WasiBody;
 
 use crate::http::HttpError;
 
-/// The operator is told of so many hosts of one component.
+/// How many denied hosts of one component are logged.
 const MOST: usize = 100;
 
 /// What one component asked for and may not have.

@@ -40,11 +40,11 @@ pub struct Outcome {
     pub unmade: Option<Unmade>,
 }
 
-/// Why an exchange was none: what it asked for was certainly not done, and the
-/// endpoint has not failed.
+/// Why an exchange does not count: the endpoint certainly did not process the
+/// request, and has not failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unmade {
-    /// This machine has not what it takes.
+    /// A resource of this machine has run out.
     Lack(Lack),
     /// The endpoint refused it before it processed anything, as HTTP/2 can tell.
     Refused,
@@ -121,7 +121,7 @@ pub enum Failure {
     /// It could not be instantiated.
     #[error("the component could not be started: {0}")]
     Start(String),
-    /// This machine has not what an instance of it takes.
+    /// A resource that an instance needs has run out on this machine.
     #[error("the component could not be started: {0}")]
     Lack(Lack),
     /// An HTTP handler that returned, and had set no response.

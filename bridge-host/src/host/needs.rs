@@ -1,10 +1,10 @@
-//! What a config may take of this machine.
+//! The resources of this machine that a config needs.
 
 use crate::config::{Config, Subscription};
 use crate::trouble::descriptors;
 
-/// One line where the requests that may be under way at once are more than this
-/// limit on file descriptors allows connections for.
+/// Returns a warning if the requests that may be in flight at once need more
+/// connections than this limit on file descriptors allows.
 pub fn too_few_descriptors(config: &Config, limit: u64) -> Option<String> {
     let on_network = config.subscriptions.iter().filter(|it| uses_network(it));
     let requests: usize = on_network.map(|it| it.policy.max_in_flight).sum();

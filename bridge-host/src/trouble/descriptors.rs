@@ -52,7 +52,7 @@ pub fn for_intake(limit: u64) -> usize {
     part(limit, 1, 4)
 }
 
-/// The limit whose part [`for_requests`] is so much.
+/// Returns the limit for which [`for_requests`] returns this number.
 pub fn enough_for(requests: usize) -> u64 {
     (requests as u64).saturating_mul(8).div_ceil(5)
 }
@@ -63,7 +63,7 @@ fn part(limit: u64, of: u64, in_all: u64) -> usize {
         .max(1)
 }
 
-/// So many descriptors for one purpose. Clones share them.
+/// A number of descriptors for one purpose. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Share(Arc<Counts>);
 
@@ -78,7 +78,7 @@ struct Counts {
 pub struct Taken(Share);
 
 impl Share {
-    /// A share of so many.
+    /// Creates a share of this many descriptors.
     pub fn new(most: usize) -> Self {
         Self(Arc::new(Counts {
             used: AtomicUsize::new(0),
@@ -86,7 +86,7 @@ impl Share {
         }))
     }
 
-    /// Takes one, unless all are taken.
+    /// Takes a descriptor; `None` if all are taken.
     pub fn take(&self) -> Option<Taken> {
         let Counts { used, most } = &*self.0;
         let more = |used| (used < *most).then_some(used + 1);

@@ -8,8 +8,8 @@ use rustix::io::Errno;
 
 use super::descriptors;
 
-/// What there is no more of here. Whoever meets it is not to blame, and a
-/// message that meets it has not been tried.
+/// A resource that has run out on this machine. Neither the component nor the
+/// endpoint has failed, and the attempt that needed the resource does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Lack {
     /// `EMFILE`, or this process's own share of the limit is in use.
@@ -30,7 +30,7 @@ pub enum Lack {
 }
 
 impl Lack {
-    /// What an error, or what caused it, says is lacking.
+    /// Returns the resource that an error, or one of its causes, says is missing.
     pub fn of(error: &(dyn Error + 'static)) -> Option<Self> {
         causes(error).find_map(|cause| {
             let io = cause.downcast_ref::<io::Error>();
@@ -50,14 +50,14 @@ impl Lack {
         }
     }
 
-    /// Whether there is a lack now: for errors that do not tell, as those of
-    /// the system's resolver.
+    /// Checks whether a resource is missing now: for errors that do not say so,
+    /// such as those of the system's resolver.
     pub fn now() -> Option<Self> {
         let tried = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0));
         tried.err().and_then(|error| Self::of(&error))
     }
 
-    /// The name of the trouble that it is.
+    /// The name under which `Troubles` has it.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Descriptors | Self::SystemDescriptors => "descriptors",

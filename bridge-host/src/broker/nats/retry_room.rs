@@ -1,6 +1,6 @@
 //! How many messages of a subscription wait at the server for their retry.
-//! They count towards the consumer's `max_ack_pending`, which is the room that
-//! new messages need, too: so they may have half of what is left of it.
+//! They count towards the consumer's `max_ack_pending`, which new messages need,
+//! too. So they may use half of what the messages in flight leave of it.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -22,7 +22,7 @@ struct State {
     room: Option<usize>,
     /// When those that this host gave back are due.
     given: BinaryHeap<Reverse<Instant>>,
-    /// How many wait for all hosts, as the server last told.
+    /// How many wait for all hosts, as the server last reported.
     told: usize,
 }
 
@@ -59,7 +59,7 @@ impl RetryRoom {
         state.given.len().max(state.told) >= room
     }
 
-    /// One waits for this long.
+    /// Counts a message that waits for this long.
     pub(super) fn wait(&self, after: Duration) {
         let mut state = self.lock();
         if let (Some(_), Some(due)) = (state.room, Instant::now().checked_add(after)) {
@@ -67,7 +67,7 @@ impl RetryRoom {
         }
     }
 
-    /// So many wait, on whichever host they were given back.
+    /// Takes the number of waiting messages on all hosts, as the server reports it.
     pub(super) fn tell(&self, waiting: usize) {
         self.lock().told = waiting;
     }

@@ -1,4 +1,4 @@
-//! Something that happens again and again, told in a line and a count.
+//! A repeated event, logged as one line and then as counts.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 /// After a line, further events are only counted for so long.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// Events of one kind: the first is told, and what comes after it once in a
-/// while, with its number.
+/// Events of one kind: the first is logged at once, later ones at intervals, as
+/// a count.
 #[derive(Default)]
 pub(super) struct Storm(Mutex<State>);
 

@@ -1,5 +1,5 @@
-//! Keeps a log readable while many messages fail: the first lines of their kind
-//! are told, then a count a while, then that it is over.
+//! Keeps the log readable while many messages fail: it has the first lines of a
+//! kind, then a count at intervals, then a line that says that it is over.
 
 use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-/// So many lines in a row are told whole.
+/// How many lines in a row are logged in full.
 const FIRST: u64 = 10;
 
-/// Between two counts; after so long without another one it is over.
+/// The time between two counts; after this time without another line it is over.
 pub(super) const EVERY: Duration = Duration::from_secs(30);
 
 /// The lines of one kind about one subscription.
@@ -42,8 +42,8 @@ pub(super) enum Count {
 }
 
 impl Storm {
-    /// Whether the next line is told whole: the first ones are, and after each
-    /// count one for a sample.
+    /// Returns whether the next line is logged in full: the first lines are, and
+    /// after each count one as a sample.
     pub(super) fn tells(&self) -> bool {
         let mut state = self.lock();
         if state.since.is_none() {
