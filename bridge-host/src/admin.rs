@@ -120,7 +120,7 @@ impl Admin {
         let opened = lock(&self.opened).clone();
         let ledger = match opened {
             Some(opened) => opened.ledger.read().await,
-            None => Err("the bridge is starting: its books are not open yet".into()),
+            None => Err("the bridge is starting: the ledger is not open yet".into()),
         };
         match ledger {
             Ok(ledger) => status(StatusCode::OK, &ledger),

@@ -31,7 +31,7 @@ impl Cache {
         #[cfg(unix)]
         is_ours(&fs::metadata(folder)?)?;
         if let Err(error) = prune::prune(folder) {
-            tracing::warn!(path = %folder.display(), %error, "the cache of compiled components is not tidied up");
+            tracing::warn!(path = %folder.display(), %error, "the cache of compiled components cannot be cleaned");
         }
         Ok(Self {
             folder: folder.into(),

@@ -33,7 +33,7 @@ const MAX_RESOURCES_WITH_FILES: u64 = 1_000;
 
 /// The component has the host keep more than `limits.memory` allows.
 #[derive(Debug, thiserror::Error)]
-#[error("the host keeps more for the component than its memory may be")]
+#[error("the host holds more data for the component than its memory limit allows")]
 pub(super) struct HeldTooMuch;
 
 /// A number that a component may not exceed.

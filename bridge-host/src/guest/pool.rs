@@ -107,7 +107,7 @@ impl<R: Ready> Pool<R> {
         if !self.distrusted.swap(true, Relaxed) {
             tracing::warn!(
                 component = self.mould.name(),
-                "an instance that had answered before set no response: the component may be made \
+                "an instance that had answered a request before set no response: the component may be made \
                  for hosts that give each request a new instance; leave out `to.reuse`"
             );
         }

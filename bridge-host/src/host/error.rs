@@ -44,9 +44,7 @@ pub enum HostError {
         source: io::Error,
     },
     /// The operator's address is taken, or not ours.
-    #[error(
-        "cannot listen on {address} for operators: `admin.address` in the config chooses another"
-    )]
+    #[error("cannot listen on {address} for operators: set another `admin.address` in the config")]
     ListenAdmin {
         /// As configured.
         address: SocketAddr,

@@ -51,7 +51,7 @@ impl KnownTopics {
             && let Err(error) = write(&self.path, &self.now)
         {
             let path = self.path.display();
-            tracing::warn!(%path, %error, "the topics that components asked for cannot be kept: the next start takes no messages before it has asked again");
+            tracing::warn!(%path, %error, "the topics that components asked for cannot be saved: after the next start, publishing waits until the components are compiled");
         }
     }
 }

@@ -105,7 +105,7 @@ where
     let host = target.host();
     let name = ServerName::try_from(host.to_owned()).map_err(|_| HttpError::Tls {
         host: host.into(),
-        reason: "no certificate can be for such a name".into(),
+        reason: "a certificate cannot be issued for such a name".into(),
     })?;
     let stream = tls.connect(name, stream).await;
     let stream = stream.map_err(|error| tls::failed(&error, host))?;

@@ -121,7 +121,7 @@ fn certificate(fault: &CertificateError) -> String {
         NotValidForName | NotValidForNameContext { .. } => "it is for another host",
         Revoked => "it was revoked",
         Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-            "it is an authority's own: name it in `http.ca_file`, and give the endpoint one that the authority signed"
+            "it is a certificate authority's own certificate: name it in `http.ca_file`, and give the endpoint one that the authority signed"
         }
         other => return other.to_string(),
     };

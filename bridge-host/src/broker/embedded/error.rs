@@ -74,7 +74,7 @@ pub enum StoreError {
         dead_letters: u64,
     },
     /// No subscription has this name.
-    #[error("there is no subscription {name:?} in this broker; it has {known}")]
+    #[error("this broker has no subscription {name:?}; it has {known}")]
     NoSubscription {
         /// As asked for.
         name: String,

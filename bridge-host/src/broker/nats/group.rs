@@ -121,7 +121,7 @@ impl Group {
                 stream = located.stream.name,
                 consumer = located.name,
                 after,
-                "the consumer was deleted: it is made again behind the last acknowledged message"
+                "the consumer was deleted: the bridge creates it again behind the last acknowledged message"
             );
         }
         let wanted = Wanted {

@@ -146,7 +146,7 @@ async fn adopt(
 pub(super) async fn why_none(context: &Context, topic: &str) -> BrokerError {
     let why = match context.stream_by_subject(topic).await {
         Ok(name) => format!(
-            "the stream {name} takes {topic:?} and does not answer: it has no leader now, as in a cluster most of whose servers are down"
+            "the stream {name} takes {topic:?} and does not answer: it has no leader now, which happens when most servers of a cluster are down"
         ),
         Err(error) if error.kind() == GetStreamByNameErrorKind::NotFound => format!(
             "no stream takes {topic:?}: add it to the `subjects` of the connection's `stream`"
