@@ -97,7 +97,7 @@ impl<'a> One<'a> {
             self.fault(
                 "quota",
                 format!("`quota` is for the embedded broker, and `{from}` is {kind}"),
-                "leave it out: on JetStream the stream's limits bound what is kept",
+                "leave it out: on JetStream the stream's own limits apply",
             );
         }
     }

@@ -125,7 +125,11 @@ impl Quotas {
             (true, Some(missed)) => {
                 let missed = *missed;
                 self.over.remove(&sub);
-                tracing::info!(subscription = name, missed, "below its quota again");
+                tracing::info!(
+                    subscription = name,
+                    missed,
+                    "the subscription is below its quota again"
+                );
             }
             (false, Some(missed)) => *missed += 1,
             (false, None) => {
@@ -133,7 +137,7 @@ impl Quotas {
                 tracing::warn!(
                     subscription = name,
                     quota,
-                    "at its quota, with pending messages and dead letters: new messages are not kept for it"
+                    "the subscription has reached its quota of pending messages and dead letters: new messages are not kept for it"
                 );
             }
         }
@@ -144,7 +148,7 @@ impl Quotas {
     pub(super) fn refusal(&self, name: &str) -> BrokerError {
         let quota = self.limits.get(name).copied().unwrap_or_default();
         BrokerError::Full(format!(
-            "the subscription {name:?} has reached its quota of {quota} bytes, and no other takes this message: let it catch up, replay or drop its dead letters, or raise its `quota`"
+            "the subscription {name:?} has reached its quota of {quota} bytes, and no other subscription takes this message: let it catch up, replay or drop its dead letters, or raise its `quota`"
         ))
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn mend(conn: &Connection) -> rusqlite::Result<()> {
     };
     tracing::warn!(
         seconds = back / 1000,
-        "the clock was set back: what waits in the embedded broker is due as if it had not been"
+        "the system clock was set back: the times stored in the embedded broker were moved back with it"
     );
     in_transaction(conn, |conn| shift(conn, now, back))
 }

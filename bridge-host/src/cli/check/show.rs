@@ -73,7 +73,7 @@ fn policy(lines: &mut Lines, policy: &Policy) {
     }
     if let Some(quota) = &policy.quota {
         let text = format!(
-            "{quota} of pending messages and dead letters; new messages beyond it are not kept"
+            "{quota} for pending messages and dead letters; beyond it new messages are not kept"
         );
         lines.line("quota", &text);
     }

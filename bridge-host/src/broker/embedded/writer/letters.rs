@@ -27,7 +27,10 @@ impl Writer {
         match dropped {
             Ok((0, more)) => more,
             Ok((count, more)) => {
-                tracing::info!(count, "dead letters went by `retention.dead_letters`");
+                tracing::info!(
+                    count,
+                    "dead letters were removed, as `retention.dead_letters` says"
+                );
                 self.books.retainer.look_again();
                 // Some of them may have held back others of their key.
                 self.shared.changed_elsewhere();
