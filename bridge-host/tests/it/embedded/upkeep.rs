@@ -209,13 +209,15 @@ async fn a_clock_that_was_set_back_delays_no_retry() {
         drop(s);
         broker.close().await;
         folder.sql(
-            "UPDATE deliveries SET due = due + 86400000 WHERE due > 0;
+            "UPDATE deliveries SET due = due + 86400000, first_attempt = first_attempt + 86400000;
              UPDATE messages SET published_at = published_at + 86400000",
         );
         let broker = folder.open();
         let mut s = broker.subscribe(spec()).await.unwrap();
         let incoming = next(&mut s).await;
         assert_eq!((text(&incoming).as_str(), incoming.attempt), ("1", 2));
+        let tried_for = incoming.tried_for.unwrap();
+        assert!(tried_for >= Duration::from_millis(500), "{tried_for:?}");
         incoming
             .receipt
             .settle(Settlement::Delivered)
