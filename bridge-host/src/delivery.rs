@@ -6,6 +6,7 @@ mod backoff;
 mod blocked;
 mod crash;
 mod decide;
+mod failing;
 mod gate;
 mod hindered;
 mod in_flight;

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::blocked::Blocked;
+use super::failing::Failing;
 use super::gate::{Gate, Pass};
 use super::in_flight::InFlight;
 use super::jitter::Jitter;
@@ -21,12 +22,8 @@ use super::retry_lane::RetryLane;
 use super::source::Source;
 use super::stats::Flow;
 use super::tasks::Tasks;
-use super::{Delivery, Summary, attempt, in_order, log};
+use super::{Delivery, Summary, attempt, in_order};
 use crate::broker::{Incoming, Subscription};
-
-/// The pauses of a subscription that fails begin here, double, and end there.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LAST_PAUSE: Duration = Duration::from_secs(10);
 
 /// How long aborted tasks may take to end. One that computes without a pause
 /// is left behind: its message stays leased until it ends.
@@ -114,7 +111,7 @@ impl Engine {
     /// Gate, place, message, task: while the gate is shut or without a place,
     /// no message. Dropped between them, it loses neither.
     async fn intake(self: &Arc<Self>, tasks: &mut Tasks) -> Infallible {
-        let mut pause = FIRST_PAUSE;
+        let mut failing = Failing::default();
         loop {
             self.gate.open().await;
             if let Some(lanes) = &self.lanes {
@@ -134,7 +131,7 @@ impl Engine {
             };
             match next {
                 Ok(incoming) => {
-                    pause = FIRST_PAUSE;
+                    failing.over();
                     match self.unhindered() {
                         Some(pass) => tasks.add(self.spawn(incoming, place, pass)),
                         None => self.start(incoming, place, tasks).await,
@@ -142,9 +139,7 @@ impl Engine {
                 }
                 Err(error) => {
                     drop(place);
-                    log::no_next(&self.delivery.name, &error, pause);
-                    sleep(pause).await;
-                    pause = LAST_PAUSE.min(pause * 2);
+                    failing.wait(&self.delivery, &error).await;
                 }
             }
         }
