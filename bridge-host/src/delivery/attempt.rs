@@ -175,11 +175,11 @@ async fn answered(delivery: &Delivery, call: Call, story: &Story<'_>) -> Outcome
     }
     let max_crashes = delivery.policy.retry.max_crashes;
     let entered = delivery.crashes.enter(Fingerprint::of(story), max_crashes);
-    let _recorded = match entered.await {
+    let mut recorded = match entered.await {
         Ok(recorded) => recorded,
         Err(ends_the_host) => return ends_the_host.into(),
     };
-    let mut outcome = caught(&*delivery.handler, call).await;
+    let mut outcome = recorded.run(caught(&*delivery.handler, call)).await;
     if let Some(broker) = &delivery.replies {
         publish(&mut outcome, &**broker, delivery.policy.timeout).await;
     }

@@ -12,15 +12,17 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::time::timeout;
 
 use super::log::Story;
 use crate::guest::{CallResult, Outcome};
-use file::{Slots, State};
+use file::{Entry, Slots, State};
 
 /// The attempts that this process has in flight, and the suspects of the last
 /// one. Clones share it.
@@ -41,8 +43,17 @@ struct Inner {
 #[derive(Clone, Copy)]
 struct Suspect {
     slot: u32,
-    /// How often it was alone in flight then.
-    lone_crashes: u8,
+    entry: Entry,
+}
+
+/// While there are suspects, others wait for an attempt no longer than this, so
+/// that an endpoint that hangs does not hold up all subscriptions.
+const HELD: Duration = Duration::from_millis(250);
+
+/// How long a suspect is attempted alone: four times as long after each end of
+/// the host, up to minutes, so that one that takes long to end it is found too.
+fn alone_for(crashes: u8) -> Duration {
+    HELD.saturating_mul(4_u32.saturating_pow(u32::from(crashes.clamp(1, 6)) - 1))
 }
 
 /// The key of a delivery in the record, stable across restarts.
@@ -65,9 +76,9 @@ impl Fingerprint {
 /// The right to make an attempt, which is in the record until this is dropped.
 pub(super) struct Recorded<'a> {
     record: &'a Inner,
-    fingerprint: Fingerprint,
+    entry: Entry,
     slot: Option<u32>,
-    _turn: Option<Turn<'a>>,
+    turn: Option<Turn<'a>>,
 }
 
 /// Kept while there are suspects: beside others, or alone.
@@ -93,13 +104,9 @@ impl CrashRecord {
     /// suspect from now on.
     pub fn open(folder: &Path) -> io::Result<Self> {
         let (slots, left) = Slots::open(&folder.join("bridge.in-flight"))?;
-        let suspects = left.into_iter().map(|(slot, entry)| {
-            let suspect = Suspect {
-                slot,
-                lone_crashes: entry.lone_crashes,
-            };
-            (Fingerprint(entry.fingerprint), suspect)
-        });
+        let suspects = left
+            .into_iter()
+            .map(|(slot, entry)| (Fingerprint(entry.fingerprint), Suspect { slot, entry }));
         let record = Self::new(Some(slots), suspects.collect());
         let count = record.0.suspects().len();
         if count > 0 {
@@ -144,17 +151,22 @@ impl CrashRecord {
             false => (None, None),
             true => record.turn(fingerprint, max_crashes).await?,
         };
+        let entry = Entry {
+            fingerprint: fingerprint.0,
+            state: State::Running,
+            lone_crashes: suspect.map_or(0, |it| it.entry.lone_crashes),
+            crashes: suspect.map_or(0, |it| it.entry.crashes),
+        };
         let slot = record.slots.as_ref().map(|slots| {
             let slot = suspect.map_or_else(|| slots.take(), |it| it.slot);
-            let lone_crashes = suspect.map_or(0, |it| it.lone_crashes);
-            slots.write(slot, fingerprint.0, State::Running, lone_crashes);
+            slots.write(slot, &entry);
             slot
         });
         Ok(Recorded {
             record,
-            fingerprint,
+            entry,
             slot,
-            _turn: turn,
+            turn,
         })
     }
 }
@@ -170,12 +182,13 @@ impl Inner {
             let guard = self.alone.read().await;
             return Ok((None, Some(Turn::Shared { _guard: guard })));
         };
-        if u32::from(suspect.lone_crashes) >= max_crashes {
+        let lone_crashes = suspect.entry.lone_crashes;
+        if u32::from(lone_crashes) >= max_crashes {
             self.trust(fingerprint);
             if let Some(slots) = &self.slots {
                 slots.free(suspect.slot);
             }
-            return Err(EndsTheHost(suspect.lone_crashes));
+            return Err(EndsTheHost(lone_crashes));
         }
         let guard = self.alone.write().await;
         // Its other delivery may have been here meanwhile.
@@ -195,11 +208,44 @@ impl Inner {
     }
 }
 
+impl Recorded<'_> {
+    /// Runs the attempt to its end; the messages that wait for it begin once it
+    /// has had its time.
+    pub(super) async fn run<T>(&mut self, attempt: impl Future<Output = T>) -> T {
+        let time = match &self.turn {
+            None => return attempt.await,
+            Some(Turn::Shared { .. }) => HELD,
+            Some(Turn::Alone { .. }) => alone_for(self.entry.crashes),
+        };
+        let mut attempt = pin!(attempt);
+        match timeout(time, attempt.as_mut()).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                self.grow_old();
+                attempt.await
+            }
+        }
+    }
+
+    /// Others no longer wait for it.
+    fn grow_old(&mut self) {
+        self.entry.state = State::Old;
+        if let (Some(slot), Some(slots)) = (self.slot, &self.record.slots) {
+            slots.write(slot, &self.entry);
+        }
+        self.end_turn();
+    }
+
+    fn end_turn(&mut self) {
+        if let Some(Turn::Alone { .. }) = self.turn.take() {
+            self.record.trust(Fingerprint(self.entry.fingerprint));
+        }
+    }
+}
+
 impl Drop for Recorded<'_> {
     fn drop(&mut self) {
-        if let Some(Turn::Alone { .. }) = self._turn {
-            self.record.trust(self.fingerprint);
-        }
+        self.end_turn();
         if let (Some(slot), Some(slots)) = (self.slot, &self.record.slots) {
             slots.free(slot);
         }

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use super::attempt::keep_waiting;
+use super::attempt::{LEASE, keep_waiting};
 use super::in_flight::InFlight;
 use super::log::Story;
 use crate::broker::Receipt;
@@ -61,6 +61,12 @@ impl Hindrance {
         let pause = pause(self.tries, engine.jitter.next());
         self.tries = self.tries.saturating_add(1);
         story.hindered(unmade, pause);
+        // Each wait begins anew, and may be shorter than the time to the next
+        // extension: without this one, many short waits would extend nothing.
+        let extended = receipt.extend(LEASE);
+        if let Ok(Err(error)) = timeout(LAST_PAUSE, extended).await {
+            story.not_extended(&error);
+        }
         tokio::select! {
             biased;
             () = engine.draining() => None,

@@ -151,7 +151,7 @@ where
             match connections.take() {
                 Some(taken) => return Ok(taken),
                 None if pool.close_oldest() => {}
-                None => return Err(HttpError::Lack(Lack::Descriptors)),
+                None => return Err(HttpError::Lack(Lack::Connections)),
             }
         }
     }

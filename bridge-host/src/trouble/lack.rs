@@ -12,7 +12,14 @@ use super::descriptors;
 /// endpoint has failed, and the attempt that needed the resource does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Lack {
-    /// `EMFILE`, or this process's own share of the limit is in use.
+    /// The share of the limit that is for connections to endpoints is in use.
+    #[error(
+        "all {} connections to endpoints that the limit of {} file descriptors allows are in use: raise it (`ulimit -n`, LimitNOFILE= in systemd), or lower `max_in_flight` of subscriptions whose endpoints are slow",
+        descriptors::for_requests(descriptors::limit()),
+        descriptors::limit()
+    )]
+    Connections,
+    /// `EMFILE`
     #[error(
         "no file descriptors are left: the limit is {}; raise it (`ulimit -n`, LimitNOFILE= in systemd)",
         descriptors::limit()
@@ -60,6 +67,7 @@ impl Lack {
     /// The name under which `Troubles` has it.
     pub(super) fn name(self) -> &'static str {
         match self {
+            Self::Connections => "connections",
             Self::Descriptors | Self::SystemDescriptors => "descriptors",
             Self::Memory => "memory",
             Self::Ports => "ports",

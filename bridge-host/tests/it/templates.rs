@@ -30,7 +30,7 @@ fn names_and_folders_that_cannot_be() {
     assert!(folder.path().read_dir().expect("a folder").next().is_none());
 
     std::fs::write(folder.path().join("taken"), "mine").expect("a file");
-    let there = told(&new(&folder, "taken", "handler", "rust"), 2);
+    let there = told(&new(&folder, "taken", "handler", "rust"), 1);
     assert!(there.contains("taken is there already"), "{there}");
     assert!(there.contains("choose another name"), "{there}");
 

@@ -20,6 +20,9 @@ pub(super) enum State {
     Running = 1,
     /// It was under way when the host ended, and was not attempted since.
     Suspect = 2,
+    /// An attempt is under way that has had its time alone: an end of the host
+    /// is laid to a younger one.
+    Old = 3,
 }
 
 /// A slot in use.
@@ -27,7 +30,10 @@ pub(super) enum State {
 pub(super) struct Entry {
     pub(super) fingerprint: u64,
     pub(super) state: State,
+    /// The ends of the host at which it alone was in flight.
     pub(super) lone_crashes: u8,
+    /// All ends of the host at which it was in flight.
+    pub(super) crashes: u8,
 }
 
 impl Entry {
@@ -36,6 +42,7 @@ impl Entry {
         bytes[..8].copy_from_slice(&self.fingerprint.to_le_bytes());
         bytes[8] = self.state as u8;
         bytes[9] = self.lone_crashes;
+        bytes[10] = self.crashes;
         bytes
     }
 
@@ -44,12 +51,14 @@ impl Entry {
         let state = match bytes[8] {
             1 => State::Running,
             2 => State::Suspect,
+            3 => State::Old,
             _ => return None,
         };
         Some(Self {
             fingerprint: u64::from_le_bytes(bytes[..8].try_into().ok()?),
             state,
             lone_crashes: bytes[9],
+            crashes: bytes[10],
         })
     }
 }
@@ -110,12 +119,7 @@ impl Slots {
         })
     }
 
-    pub(super) fn write(&self, slot: u32, fingerprint: u64, state: State, lone_crashes: u8) {
-        let entry = Entry {
-            fingerprint,
-            state,
-            lone_crashes,
-        };
+    pub(super) fn write(&self, slot: u32, entry: &Entry) {
         self.put(slot, &entry.bytes());
     }
 
@@ -165,17 +169,18 @@ fn suspects(left: &[u8]) -> Vec<Entry> {
     let entries: Vec<_> = slots.iter().filter_map(|slot| Entry::read(slot)).collect();
     let running = |entry: &&Entry| entry.state == State::Running;
     let alone = !stopped && entries.iter().filter(running).count() == 1;
-    let suspects = entries.iter().map(|entry| match entry.state {
-        State::Running if stopped && entry.lone_crashes == 0 => None,
-        State::Running if alone => Some(Entry {
+    let suspects = entries.into_iter().filter_map(|entry| {
+        if entry.state == State::Suspect {
+            return Some(entry);
+        }
+        let was_alone = alone && entry.state == State::Running;
+        let suspect = Entry {
             state: State::Suspect,
-            lone_crashes: entry.lone_crashes.saturating_add(1),
-            ..*entry
-        }),
-        State::Running | State::Suspect => Some(Entry {
-            state: State::Suspect,
-            ..*entry
-        }),
+            lone_crashes: entry.lone_crashes.saturating_add(u8::from(was_alone)),
+            crashes: entry.crashes.saturating_add(u8::from(!stopped)),
+            ..entry
+        };
+        (!stopped || entry.lone_crashes > 0).then_some(suspect)
     });
-    suspects.flatten().collect()
+    suspects.collect()
 }

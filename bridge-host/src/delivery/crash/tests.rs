@@ -75,6 +75,52 @@ async fn a_suspect_is_attempted_alone() {
     assert!(held.iter().all(|entered| matches!(entered, Some(Ok(_)))));
 }
 
+/// An endpoint that hangs, after a crash: nothing else may wait for it.
+#[tokio::test(start_paused = true)]
+async fn suspects_and_others_that_take_long_hold_up_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    crash(open(&folder), &[1, 2, 3]).await;
+    let record = open(&folder);
+    let hang = |n| {
+        let record = record.clone();
+        tokio::spawn(async move {
+            let mut entered = record.enter(print(n), MAX).await.ok().unwrap();
+            entered.run(std::future::pending::<()>()).await;
+        })
+    };
+    let hanging = [1, 2, 3, 9].map(hang);
+    tokio::task::yield_now().await;
+    let began = tokio::time::Instant::now();
+    settles(&record, 10).await;
+    assert!(began.elapsed() <= 5 * HELD, "{:?}", began.elapsed());
+    assert!(!record.0.any.load(Relaxed), "each has had its time alone");
+    hanging.iter().for_each(|task| task.abort());
+}
+
+/// What has been in flight for long is not what ended the host.
+#[tokio::test(start_paused = true)]
+async fn one_that_ends_the_host_is_found_beside_old_attempts() {
+    let folder = tempfile::tempdir().unwrap();
+    crash(open(&folder), &[1, 2]).await;
+    for _ in 0..MAX {
+        let record = open(&folder);
+        let mut old = record.enter(print(1), MAX).await.ok().unwrap();
+        let pending = old.run(std::future::pending::<()>());
+        assert!(timeout(400 * HELD, pending).await.is_err());
+        forget(old);
+        crash(record, &[2]).await;
+    }
+    let record = open(&folder);
+    settles(&record, 1).await;
+    assert!(record.enter(print(2), MAX).await.is_err());
+}
+
+#[test]
+fn the_time_alone_grows_to_minutes() {
+    let times = [0, 1, 2, 3, 6, u8::MAX].map(|crashes| alone_for(crashes).as_millis());
+    assert_eq!(times, [250, 250, 1_000, 4_000, 256_000, 256_000]);
+}
+
 #[tokio::test]
 async fn a_suspect_that_was_not_attempted_stays_one() {
     let folder = tempfile::tempdir().unwrap();
@@ -82,7 +128,7 @@ async fn a_suspect_that_was_not_attempted_stays_one() {
     crash(open(&folder), &[2]).await;
     let record = open(&folder);
     let suspects = record.0.suspects();
-    let lone = |n| suspects.get(&print(n)).map(|it| it.lone_crashes);
+    let lone = |n| suspects.get(&print(n)).map(|it| it.entry.lone_crashes);
     assert_eq!([lone(1), lone(2)], [Some(0), Some(1)]);
 }
 
