@@ -210,7 +210,7 @@ async fn the_limit_of_retention_is_told() {
     let ready = readiness(&bridge).await;
     let reason = ready.json()["reason"].to_string();
     assert_eq!(ready.status, 503);
-    for part in ["refuses messages", "1048576 bytes", "max_size"] {
+    for part in ["refuses messages", "at most 1048576", "max_size"] {
         assert!(reason.contains(part), "{reason}");
     }
     let count = accepted.len() as u64;
@@ -221,7 +221,7 @@ async fn the_limit_of_retention_is_told() {
     until("a search in vain", || async {
         let refused = bridge.publish("load", &[], vec![b'x'; 64 << 10]).await;
         let body = String::from_utf8_lossy(&refused.body).into_owned();
-        body.contains("all of them pending").then_some(())
+        body.contains("all of its messages are pending").then_some(())
     })
     .await;
     let dropped = Command::new(binary())
