@@ -221,7 +221,8 @@ async fn the_limit_of_retention_is_told() {
     until("a search in vain", || async {
         let refused = bridge.publish("load", &[], vec![b'x'; 64 << 10]).await;
         let body = String::from_utf8_lossy(&refused.body).into_owned();
-        body.contains("all of its messages are pending").then_some(())
+        body.contains("all of its messages are pending")
+            .then_some(())
     })
     .await;
     let dropped = Command::new(binary())
