@@ -33,7 +33,8 @@ async fn hoard(what: &str, data: &str) -> (Bridge, Letter) {
     bridge.accept("healthy", &[], "").await;
     healthy.wait_for(2).await;
     let letter = bridge.dead_letter(&id).await;
-    let grown = bridge.peak() - before;
+    // The system counts roughly: the figure can be a little lower later.
+    let grown = bridge.peak().saturating_sub(before);
     println!("{what}: {} MiB more; {}", grown >> 20, letter.reason);
     assert!(grown < 3 * LIMIT, "{what}: {grown} bytes");
     (bridge, letter)
@@ -121,7 +122,8 @@ async fn handlers_are_limited_too() {
         let before = bridge.peak();
         let id = bridge.accept("hog", &[], "").await;
         let letter = bridge.dead_letter(&id).await;
-        let grown = bridge.peak() - before;
+        // The system counts roughly: the figure can be a little lower later.
+        let grown = bridge.peak().saturating_sub(before);
         println!("{path}: {} MiB more; {}", grown >> 20, letter.reason);
         assert!(letter.reason.contains(limit), "{path}: {}", letter.reason);
         assert!(grown < 3 * LIMIT, "{path}: {grown} bytes");
