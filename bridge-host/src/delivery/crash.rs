@@ -37,6 +37,9 @@ struct Inner {
     any: AtomicBool,
     /// Held by all attempts together, or by a suspect's alone.
     alone: RwLock<()>,
+    /// Where suspects wait for their turn: one of them at a time waits in `alone`, so
+    /// that the others' attempts come between two suspects.
+    line: tokio::sync::Mutex<()>,
 }
 
 /// A message that was in flight when the host ended.
@@ -129,6 +132,7 @@ impl CrashRecord {
             any: AtomicBool::new(!suspects.is_empty()),
             suspects: Mutex::new(suspects),
             alone: RwLock::new(()),
+            line: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -190,7 +194,9 @@ impl Inner {
             }
             return Err(EndsTheHost(lone_crashes));
         }
+        let first = self.line.lock().await;
         let guard = self.alone.write().await;
+        drop(first);
         // Its other delivery may have been here meanwhile.
         let suspect = self.suspects().get(&fingerprint).copied();
         Ok((suspect, Some(Turn::Alone { _guard: guard })))
