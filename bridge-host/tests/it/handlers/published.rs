@@ -100,7 +100,7 @@ const ROWS: [Row; 9] = [
     ),
     row(
         "wasip3-handler",
-        "wasip3 0.10.0 (crates.io), `http-proxy`",
+        "wasip3 0.10.0 (crate), `http-proxy`",
         "0.3",
         ("POST", "/"),
         None,
