@@ -137,7 +137,8 @@ async fn within(
     receipt: &mut dyn Receipt,
     story: &Story<'_>,
 ) -> Outcome {
-    let kept = keep(receipt, |error| story.not_extended(error));
+    let every = extend_every(receipt);
+    let kept = keep(receipt, every, |error| story.not_extended(error));
     tokio::select! {
         biased;
         outcome = answered(delivery, call, story) => outcome,
@@ -147,7 +148,14 @@ async fn within(
 
 /// Extends the lease again and again while the message waits.
 pub(super) async fn keep_waiting(receipt: &mut dyn Receipt) -> Infallible {
-    keep(receipt, |_| {}).await
+    let every = extend_every(receipt);
+    keep(receipt, every, |_| {}).await
+}
+
+/// As [`keep_waiting`], from now on: for one of many waits in a row, each of which
+/// may be shorter than the time to the next extension.
+pub(super) async fn keep_from_now(receipt: &mut dyn Receipt, story: &Story<'_>) -> Infallible {
+    keep(receipt, Duration::ZERO, |error| story.not_extended(error)).await
 }
 
 /// How often the lease of what came through this receipt is extended.
@@ -156,10 +164,16 @@ pub(super) fn extend_every(receipt: &dyn Receipt) -> Duration {
     lease.map_or(EXTEND_EVERY, |lease| EXTEND_EVERY.min(lease / 3))
 }
 
-async fn keep(receipt: &mut dyn Receipt, failed: impl Fn(&BrokerError)) -> Infallible {
+async fn keep(
+    receipt: &mut dyn Receipt,
+    first: Duration,
+    failed: impl Fn(&BrokerError),
+) -> Infallible {
     let every = extend_every(receipt);
+    let mut next = first;
     loop {
-        sleep(every).await;
+        sleep(next).await;
+        next = every;
         // One that hangs must not keep it from the next.
         if let Ok(Err(error)) = timeout(every, receipt.extend(LEASE)).await {
             failed(&error);

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use super::attempt::{LEASE, keep_waiting};
+use super::attempt::keep_from_now;
 use super::in_flight::InFlight;
 use super::log::Story;
 use crate::broker::Receipt;
@@ -61,17 +61,11 @@ impl Hindrance {
         let pause = pause(self.tries, engine.jitter.next());
         self.tries = self.tries.saturating_add(1);
         story.hindered(unmade, pause);
-        // Each wait begins anew, and may be shorter than the time to the next
-        // extension: without this one, many short waits would extend nothing.
-        let extended = receipt.extend(LEASE);
-        if let Ok(Err(error)) = timeout(LAST_PAUSE, extended).await {
-            story.not_extended(&error);
-        }
         tokio::select! {
             biased;
             () = engine.draining() => None,
             () = async { sleep(pause).await; place.pass_again().await } => Some(()),
-            never = keep_waiting(receipt) => match never {},
+            never = keep_from_now(receipt, story) => match never {},
         }
     }
 }
