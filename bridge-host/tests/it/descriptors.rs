@@ -2,7 +2,7 @@
 //! and delivers everything once there are some.
 
 use std::collections::HashSet;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
-use crate::harness::{Bridge, Endpoint, PATIENCE, Reply, binary, until};
+use crate::harness::{Bridge, Endpoint, PATIENCE, Reply, until};
 
 /// One that would be over within a second.
 const RETRY: &str = "retry = { max_attempts = 2, initial = \"1ms\", max = \"1ms\" }";
@@ -21,20 +21,8 @@ async fn start(limit: u64, config: &str) -> (Bridge, u32) {
     let folder = tempfile::tempdir().expect("a folder");
     let config = format!("intake = {{ address = \"127.0.0.1:0\" }}\n{config}");
     std::fs::write(folder.path().join("bridge.toml"), config).expect("a file");
-    let child = Command::new("sh")
-        .args([
-            "-c",
-            &format!("ulimit -n {limit} && exec \"$0\" run bridge.toml"),
-        ])
-        .arg(binary())
-        .current_dir(folder.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("a shell");
-    let process = child.id();
-    (Bridge::attach(child, Arc::new(folder)).await, process)
+    let script = format!("ulimit -n {limit} && exec \"$0\" run bridge.toml");
+    Bridge::start_by(&mut Command::new("sh"), &script, Arc::new(folder)).await
 }
 
 fn subscription(name: &str, endpoint: &Endpoint, more: &str) -> String {

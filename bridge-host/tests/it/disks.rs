@@ -32,22 +32,6 @@ async fn endpoint() -> Endpoint {
         .await
 }
 
-/// Starts the bridge by a shell that gets the binary as `$0`, and tells the
-/// process's number.
-async fn start(command: &mut Command, script: &str, folder: Arc<TempDir>) -> (Bridge, u32) {
-    let child = command
-        .args(["-c", script])
-        .arg(binary())
-        .current_dir(folder.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("a shell");
-    let process = child.id();
-    (Bridge::attach(child, folder).await, process)
-}
-
 /// Publishes until it is refused: the ids that were not, and the refusal.
 async fn fill(bridge: &Bridge) -> (HashSet<String>, u16) {
     let mut accepted = HashSet::new();
@@ -95,7 +79,9 @@ impl Disk {
         nsenter.args(["--target", &holder, "--user", "--mount"]);
         nsenter.args(["--preserve-credentials", "sh"]);
         let script = format!("cd {:?} && exec \"$0\" run bridge.toml", self.folder.path());
-        start(&mut nsenter, &script, self.folder.clone()).await.0
+        Bridge::start_by(&mut nsenter, &script, self.folder.clone())
+            .await
+            .0
     }
 }
 
@@ -181,7 +167,7 @@ async fn nobody_else_reads_the_store() {
     let data = folder.path().join("bridge-data");
     std::fs::remove_dir(&data).expect("an empty folder");
     let script = "umask 000; exec \"$0\" run bridge.toml";
-    let (bridge, _) = start(&mut Command::new("sh"), script, folder).await;
+    let (bridge, _) = Bridge::start_by(&mut Command::new("sh"), script, folder).await;
     bridge.accept("load", &[], "x").await;
     let mode = |path: &Path| path.metadata().expect("a file").permissions().mode() & 0o777;
     assert_eq!(mode(&data), 0o700);
@@ -253,7 +239,7 @@ async fn a_full_disk_passes() {
     let mut unshare = Command::new("unshare");
     unshare.args(["--map-root-user", "--mount", "sh"]);
     let ballast = folder.path().join("bridge-data/ballast");
-    let (bridge, process) = start(&mut unshare, script, folder).await;
+    let (bridge, process) = Bridge::start_by(&mut unshare, script, folder).await;
 
     let (mut accepted, status) = fill(&bridge).await;
     assert_eq!(status, 507);
@@ -284,7 +270,7 @@ async fn a_failing_disk_stops_the_intake() {
     let folder = folder(&endpoint);
     // No file may grow beyond 4 MiB: to SQLite that is a failed write.
     let script = "trap '' XFSZ; ulimit -f 8192; exec \"$0\" run bridge.toml";
-    let (bridge, _) = start(&mut Command::new("sh"), script, folder).await;
+    let (bridge, _) = Bridge::start_by(&mut Command::new("sh"), script, folder).await;
     let (accepted, status) = fill(&bridge).await;
     assert_eq!(status, 503);
     let small = bridge.publish("load", &[], "x").await;

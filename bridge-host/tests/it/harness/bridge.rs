@@ -98,6 +98,22 @@ log = {{ format = \"json\", level = \"debug\" }}
         }
     }
 
+    /// Starts the bridge in a folder that has its config, by a shell that gets the
+    /// binary as `$0`, and tells the process's number.
+    pub async fn start_by(shell: &mut Command, script: &str, folder: Arc<TempDir>) -> (Self, u32) {
+        let child = shell
+            .args(["-c", script])
+            .arg(binary())
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let process = child.id();
+        (Self::attach(child, folder).await, process)
+    }
+
     /// Takes over a bridge that was just started.
     pub async fn attach(mut child: Child, folder: Arc<TempDir>) -> Self {
         let log = keep_log(&mut child);

@@ -1,6 +1,7 @@
 //! Requests that a server did certainly not process: HTTP/2 says so, and the
 //! message is sent again without an attempt being spent.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -99,20 +100,24 @@ async fn a_refused_stream_is_told_from_one_that_failed() {
     }
 }
 
-/// The real bridge, whose messages have one attempt.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_refused_stream_costs_no_attempt() {
-    let authority = Authority::new("localhost", &["h2"]);
-    let (port, answered) = refusing(&authority, How::Stream, 3).await;
-    let ca = file("refused-ca", &authority.pem);
-    let bridge = Bridge::start_with(
+/// The real bridge, which trusts this authority; its messages have one attempt.
+async fn bridge(ca: &Path, port: u16) -> Bridge {
+    Bridge::start_with(
         &format!("http.ca_file = {:?}", ca.display().to_string()),
         &format!(
             "[[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\nto = \"https://localhost:{port}/\"\n\
              retry = {{ max_attempts = 1 }}\n"
         ),
     )
-    .await;
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_stream_costs_no_attempt() {
+    let authority = Authority::new("localhost", &["h2"]);
+    let (port, answered) = refusing(&authority, How::Stream, 3).await;
+    let ca = file("refused-ca", &authority.pem);
+    let bridge = bridge(&ca, port).await;
     for _ in 0..5 {
         bridge.accept("orders", &[], "data").await;
     }
@@ -134,14 +139,7 @@ async fn refusals_have_an_end() {
     let authority = Authority::new("localhost", &["h2"]);
     let (port, _) = refusing(&authority, How::Stream, usize::MAX).await;
     let ca = file("refused-end-ca", &authority.pem);
-    let bridge = Bridge::start_with(
-        &format!("http.ca_file = {:?}", ca.display().to_string()),
-        &format!(
-            "[[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\nto = \"https://localhost:{port}/\"\n\
-             retry = {{ max_attempts = 1 }}\n"
-        ),
-    )
-    .await;
+    let bridge = bridge(&ca, port).await;
     let id = bridge.accept("orders", &[], "data").await;
     let letter = bridge.dead_letter(&id).await;
     assert!(
