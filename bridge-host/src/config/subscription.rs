@@ -57,7 +57,7 @@ pub struct Subscription {
 }
 
 /// The components of a subscription.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Parts {
     /// The built-in adapter alone.
     Adapter,

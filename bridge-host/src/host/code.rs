@@ -2,12 +2,15 @@
 //! and compiled once.
 
 use std::collections::HashMap;
+use std::hash::Hash;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
+use super::composition::{self, Composed, MessageRecipe, composition};
 use super::error::SubscriptionError;
-use crate::config::Subscription;
+use crate::config::{self, Subscription};
 use crate::guest::Runtime;
 use crate::guest::contract::{Answering, Handler};
 
@@ -23,18 +26,72 @@ pub(super) struct Code {
 
 /// All components of a start.
 #[derive(Default)]
-pub(super) struct Codes(Mutex<HashMap<Digest, Code>>);
+pub(super) struct Codes {
+    by_digest: Mutex<HashMap<Digest, Code>>,
+    messages: Once<MessageRecipe, (Code, Handler)>,
+    http: Once<Vec<PathBuf>, (Code, Answering)>,
+}
 
 impl Codes {
+    /// The component that handles a subscription's messages. Subscriptions that
+    /// compose the same files in the same way share one.
+    pub(super) fn messages(
+        &self,
+        subscription: &Subscription,
+    ) -> Result<(Code, Handler), SubscriptionError> {
+        self.messages.get(MessageRecipe::of(subscription), || {
+            let Composed { bytes, handler } = composition(subscription)?;
+            Ok((self.share(bytes), handler))
+        })
+    }
+
+    /// The component that answers a subscription's requests.
+    pub(super) fn http(
+        &self,
+        handler: &config::Handler,
+    ) -> Result<(Code, Answering), SubscriptionError> {
+        let files = handler.through.iter().chain([&handler.file]);
+        self.http.get(files.cloned().collect(), || {
+            let (bytes, answering) = composition::handler(handler)?;
+            Ok((self.share(bytes), answering))
+        })
+    }
+
     /// The one copy of these bytes.
-    pub(super) fn share(&self, bytes: Vec<u8>) -> Code {
+    fn share(&self, bytes: Vec<u8>) -> Code {
         let digest = Sha256::digest(&bytes).into();
-        let mut codes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut codes = self
+            .by_digest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let code = codes.entry(digest).or_insert_with(|| Code {
             bytes: bytes.into(),
             digest,
         });
         code.clone()
+    }
+}
+
+/// Values that are made once for each key, by the first that asks; others wait
+/// for it. A failure is not kept: each that asks gets its own.
+struct Once<K, T>(Mutex<HashMap<K, Arc<Mutex<Option<T>>>>>);
+
+impl<K, T> Default for Once<K, T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash, T: Clone> Once<K, T> {
+    fn get<E>(&self, key: K, make: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = all.entry(key).or_default().clone();
+        drop(all);
+        let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*made {
+            Some(value) => Ok(value.clone()),
+            None => Ok(made.insert(make()?).clone()),
+        }
     }
 }
 
@@ -87,5 +144,14 @@ mod tests {
         );
         assert!(Arc::ptr_eq(&one.bytes, &same.bytes));
         assert_ne!(one.digest, other.digest);
+    }
+
+    #[test]
+    fn a_value_is_made_once_and_a_failure_is_not_kept() {
+        let once = Once::default();
+        assert_eq!(once.get("a", || Err::<u8, _>("no file")), Err("no file"));
+        assert_eq!(once.get("a", || Ok::<_, ()>(1)), Ok(1));
+        assert_eq!(once.get("a", || Err("asked again")), Ok(1));
+        assert_eq!(once.get("b", || Ok::<_, ()>(2)), Ok(2));
     }
 }

@@ -19,6 +19,25 @@ pub struct Composed {
     pub handler: Handler,
 }
 
+/// All that a subscription's component depends on: equal recipes make equal
+/// components.
+#[derive(PartialEq, Eq, Hash)]
+pub(super) struct MessageRecipe {
+    parts: Parts,
+    has_endpoint: bool,
+    has_named_endpoints: bool,
+}
+
+impl MessageRecipe {
+    pub(super) fn of(subscription: &Subscription) -> Self {
+        Self {
+            parts: subscription.parts.clone(),
+            has_endpoint: subscription.endpoint.is_some(),
+            has_named_endpoints: !subscription.endpoints.is_empty(),
+        }
+    }
+}
+
 /// The component of a subscription: the adapter, a chain that ends in an
 /// adapter where there is an endpoint, or a component as it is; and what it
 /// sends, to the endpoints that have names.

@@ -7,7 +7,6 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use super::code::{Code, Codes, Compilation, Role};
-use super::composition::{self, Composed, composition};
 use super::error::SubscriptionError;
 use crate::config::{Guests, Subscription};
 use crate::guest::contract::{self, Answering};
@@ -44,16 +43,16 @@ impl Load {
         connections: &Arc<Connections>,
         codes: &Codes,
     ) -> Result<Self, SubscriptionError> {
-        let Composed { bytes, handler } = composition(subscription)?;
-        let http = subscription.handler().map(composition::handler);
+        let (code, handler) = codes.messages(subscription)?;
+        let http = subscription.handler().map(|it| codes.http(it));
         let http = http.transpose()?;
         Ok(Self {
             subscription: subscription.clone(),
             runtime: runtime.clone(),
             connections: connections.clone(),
-            code: codes.share(bytes),
+            code,
             handler,
-            http: http.map(|(bytes, answering)| (codes.share(bytes), answering)),
+            http,
         })
     }
 
