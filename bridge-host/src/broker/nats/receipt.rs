@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use async_nats::Subject;
+use async_nats::jetstream::AckKind;
 use async_trait::async_trait;
 
 use super::JETSTREAM;
@@ -100,7 +101,7 @@ impl JetStreamReceipt {
     pub(super) fn keep(&mut self) {
         let (over, lease) = (self.leased.elapsed(), self.located.ack_wait);
         if over >= lease / KEEP_AFTER && over < lease && self.link.is_up() {
-            self.link.post(self.reply.clone(), "+WPI");
+            self.link.post(self.reply.clone(), AckKind::Progress);
             self.leased = Instant::now();
         }
     }
@@ -114,19 +115,19 @@ impl JetStreamReceipt {
     /// the consumer could not be told so.
     pub(super) fn decline(mut self) {
         (self.settled, self.acknowledged) = (true, true);
-        self.link.post(self.reply.clone(), "+ACK");
+        self.link.post(self.reply.clone(), AckKind::Ack);
     }
 
-    async fn send(&self, payload: impl Into<bytes::Bytes>) -> Result<(), BrokerError> {
+    async fn send(&self, ack: AckKind) -> Result<(), BrokerError> {
         let client = self.link.client();
-        let sent = client.publish(self.reply.clone(), payload.into()).await;
+        let sent = client.publish(self.reply.clone(), ack.into()).await;
         sent.map_err(|error| BrokerError::Unavailable(format!("NATS: {error}")))
     }
 
     /// The server confirms it: what it does not know of comes again, and would
     /// be a second dead letter.
     async fn terminate(&self) -> Result<(), BrokerError> {
-        let asked = self.link.request(self.reply.to_string(), "+TERM".into());
+        let asked = self.link.request(self.reply.to_string(), AckKind::Term.into());
         asked.await.map(drop)
     }
 }
@@ -143,7 +144,7 @@ impl Receipt for JetStreamReceipt {
     /// The server knows one length of lease, the consumer's.
     async fn extend(&mut self, _lease: Duration) -> Result<(), BrokerError> {
         self.link.check()?;
-        self.send("+WPI").await?;
+        self.send(AckKind::Progress).await?;
         self.leased = Instant::now();
         Ok(())
     }
@@ -162,11 +163,11 @@ impl Receipt for JetStreamReceipt {
     async fn settle(mut self: Box<Self>, settlement: Settlement) -> Result<(), Unsettled> {
         let is_retry = matches!(settlement, Settlement::Retry(_));
         let settled = match settlement {
-            Settlement::Delivered | Settlement::Filtered => self.send("+ACK").await,
+            Settlement::Delivered | Settlement::Filtered => self.send(AckKind::Ack).await,
             Settlement::Retry(after) => {
-                let nak = format!("-NAK {{\"delay\": {}}}", after.as_nanos().max(1));
                 self.slots.retries.wait(after);
-                self.send(nak).await
+                let delay = after.max(Duration::from_nanos(1));
+                self.send(AckKind::Nak(Some(delay))).await
             }
             Settlement::DeadLetter(_) | Settlement::Moved => self.terminate().await,
         };
@@ -193,7 +194,7 @@ impl Drop for JetStreamReceipt {
             // Given at once, it would break the connection at once.
             Some(looked) => drop(looked.fetch_min(self.origin.sequence - 1, Relaxed)),
             None if self.is_stale() => {}
-            None => self.link.post(self.reply.clone(), "-NAK"),
+            None => self.link.post(self.reply.clone(), AckKind::Nak(None)),
         }
         self.take_slot();
         self.slots.free(self.origin.sequence, self.acknowledged);
