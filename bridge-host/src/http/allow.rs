@@ -80,7 +80,7 @@ impl Allow {
         address: IpAddr,
     ) -> Result<(), HttpError> {
         let host = host.strip_suffix('.').unwrap_or(host);
-        let address = address::unmapped(address);
+        let address = address.to_canonical();
         let permitted = match address::Reach::of(address) {
             address::Reach::Public => true,
             address::Reach::Private => {
@@ -107,7 +107,7 @@ impl Allow {
     fn lists(&self, host: &str, port: u16, address: IpAddr) -> bool {
         let mut listed = self.listed.iter().filter(|entry| entry.has_port(port));
         listed.any(|entry| match &entry.place {
-            Place::Network(network) => network.contains(address),
+            Place::Network(network) => network.contains(&address),
             Place::Name(name) => name == "localhost" && entry.names(host) && address.is_loopback(),
             Place::Suffix(_) => false,
         })
@@ -118,8 +118,8 @@ impl Allow {
         entries.any(|entry| match &entry.place {
             Place::Network(network) => {
                 entry.has_port(port)
-                    && network.contains(address)
-                    && address::Reach::of(network.first()) == address::Reach::Metadata
+                    && network.contains(&address)
+                    && address::Reach::of(network.network()) == address::Reach::Metadata
             }
             Place::Name(_) | Place::Suffix(_) => false,
         })

@@ -1,69 +1,7 @@
-//! Addresses and blocks of them: which are public, which lead to a cloud's
-//! secrets.
+//! Addresses: which are public, which lead to a cloud's secrets. What a config
+//! lists is read in `entry`.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-/// A CIDR block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Network {
-    first: IpAddr,
-    length: u8,
-}
-
-impl Network {
-    /// The block of this length that the address is in, unless there is none.
-    pub fn new(address: IpAddr, length: u8) -> Option<Self> {
-        let first = match address {
-            IpAddr::V4(address) if length <= 32 => {
-                IpAddr::V4((u32::from(address) & mask(length, 32) as u32).into())
-            }
-            IpAddr::V6(address) if length <= 128 => {
-                IpAddr::V6((u128::from(address) & mask(length, 128)).into())
-            }
-            _ => return None,
-        };
-        Some(Self { first, length })
-    }
-
-    /// The block of one address.
-    pub fn single(address: IpAddr) -> Self {
-        let length = if address.is_ipv4() { 32 } else { 128 };
-        Self {
-            first: address,
-            length,
-        }
-    }
-
-    /// The lowest address in it.
-    pub fn first(&self) -> IpAddr {
-        self.first
-    }
-
-    /// Whether the address is in it; it is unmapped already.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        Self::new(address, self.length).is_some_and(|own| own.first == self.first)
-            && address.is_ipv4() == self.first.is_ipv4()
-    }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.first, self.length)
-    }
-}
-
-fn mask(length: u8, width: u8) -> u128 {
-    match width - length {
-        128 => 0,
-        free => u128::MAX << free,
-    }
-}
-
-/// The IPv4 address that an IPv6 one stands for, where it does.
-pub(super) fn unmapped(address: IpAddr) -> IpAddr {
-    address.to_canonical()
-}
 
 /// Who can be behind an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +15,7 @@ pub(super) enum Reach {
 }
 
 impl Reach {
-    /// Of an address that is unmapped already.
+    /// Tells it of an address in its canonical form.
     pub fn of(address: IpAddr) -> Self {
         match address {
             IpAddr::V4(address) => Self::of_v4(address),
@@ -140,7 +78,7 @@ mod tests {
     #[track_caller]
     fn check(reach: Reach, addresses: &[&str]) {
         for text in addresses {
-            let address = unmapped(text.parse().unwrap());
+            let address = text.parse::<IpAddr>().unwrap().to_canonical();
             assert_eq!(Reach::of(address), reach, "{text}");
         }
     }
@@ -216,16 +154,5 @@ mod tests {
                 "64:ff9b::a9fe:a9fe",
             ],
         );
-    }
-
-    #[test]
-    fn blocks() {
-        let all = Network::new("::".parse().unwrap(), 0).unwrap();
-        assert!(all.contains("ffff::".parse().unwrap()));
-        assert!(!all.contains("1.1.1.1".parse().unwrap()));
-        let ten = Network::new("10.9.8.7".parse().unwrap(), 8).unwrap();
-        assert_eq!(ten.to_string(), "10.0.0.0/8");
-        assert!(!ten.contains("11.0.0.0".parse().unwrap()));
-        assert_eq!(Network::new("1.1.1.1".parse().unwrap(), 33), None);
     }
 }

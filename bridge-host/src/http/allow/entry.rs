@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use super::address::{Network, unmapped};
+use ipnet::IpNet;
 
 /// A place that may be reached, on one port or on all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(super) enum Place {
     Name(String),
     /// With its leading dot.
     Suffix(String),
-    Network(Network),
+    Network(IpNet),
 }
 
 /// Why a text is no entry of an allow list.
@@ -48,7 +48,7 @@ impl Entry {
     pub fn endpoint(host: &str, port: u16) -> Self {
         let host = host.strip_suffix('.').unwrap_or(host);
         let place = match host.parse::<IpAddr>() {
-            Ok(address) => Place::Network(Network::single(unmapped(address))),
+            Ok(address) => Place::Network(address.to_canonical().into()),
             Err(_) => Place::Name(host.to_ascii_lowercase()),
         };
         Self {
@@ -73,8 +73,8 @@ impl Entry {
                 })
             }
             Place::Network(network) => host
-                .parse()
-                .is_ok_and(|address| network.contains(unmapped(address))),
+                .parse::<IpAddr>()
+                .is_ok_and(|address| network.contains(&address.to_canonical())),
         }
     }
 }
@@ -121,8 +121,8 @@ fn parse_place(text: &str, place: &str) -> Result<Place, AllowError> {
     if let Some((address, length)) = place.split_once('/') {
         return parse_block(text, address, length);
     }
-    if let Ok(address) = place.parse() {
-        return Ok(Place::Network(Network::single(unmapped(address))));
+    if let Ok(address) = place.parse::<IpAddr>() {
+        return Ok(Place::Network(address.to_canonical().into()));
     }
     let (name, wild) = match place.strip_prefix("*.") {
         Some(name) => (name, true),
@@ -145,10 +145,11 @@ fn parse_block(text: &str, address: &str, length: &str) -> Result<Place, AllowEr
         };
     };
     let length = length.parse().ok();
-    match length.and_then(|length| Network::new(first, length)) {
+    match length.and_then(|length| IpNet::new(first, length).ok()) {
         None => Err(AllowError::Cidr(text.into())),
-        Some(network) if network.first() != first => {
-            Err(AllowError::Bits(text.into(), network.to_string()))
+        Some(network) if network.network() != first => {
+            let block = network.trunc().to_string();
+            Err(AllowError::Bits(text.into(), block))
         }
         Some(network) => Ok(Place::Network(network)),
     }
