@@ -22,6 +22,7 @@ pub mod http;
 pub mod files;
 pub mod message;
 pub mod printable;
+pub mod secret;
 pub mod trouble;
 
 /// A message in its life is some hundred small allocations.

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use crate::http::Secret;
+use crate::secret::Secret;
 
 /// The listener for operators.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -39,11 +39,12 @@ mod unreadable;
 mod waiting;
 mod watched;
 
+pub use crate::secret::Secret;
 pub use connect::ConnectError;
 pub use core::Core;
 pub use jetstream::JetStream;
 pub use letters::{Letters, LettersError};
-pub use settings::{Auth, Consumer, JetStreamSettings, Secret, Settings, Storage, Stream, Tls};
+pub use settings::{Auth, Consumer, JetStreamSettings, Settings, Storage, Stream, Tls};
 pub use subject::{check_name, check_subject, legal_name};
 
 use super::Capabilities;

@@ -4,8 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::files;
-use crate::http::Secret;
 use crate::listener::is_token;
+use crate::secret::Secret;
 
 /// Why a file has no token.
 #[derive(Debug, thiserror::Error)]

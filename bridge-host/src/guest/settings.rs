@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::http::Secret;
+use crate::secret::Secret;
 
 /// What one component may use.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{answer, visitor};
-use crate::http::Secret;
+use crate::secret::Secret;
 
 /// The rule of one listener.
 pub struct Access {

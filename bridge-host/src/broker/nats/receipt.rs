@@ -127,7 +127,9 @@ impl JetStreamReceipt {
     /// The server confirms it: what it does not know of comes again, and would
     /// be a second dead letter.
     async fn terminate(&self) -> Result<(), BrokerError> {
-        let asked = self.link.request(self.reply.to_string(), AckKind::Term.into());
+        let asked = self
+            .link
+            .request(self.reply.to_string(), AckKind::Term.into());
         asked.await.map(drop)
     }
 }

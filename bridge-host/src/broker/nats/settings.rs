@@ -1,9 +1,10 @@
 //! What a user sets of a NATS connection, and of JetStream on it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::secret::Secret;
 
 /// How long JetStream waits for an acknowledgement, unless told otherwise.
 pub(super) const ACK_WAIT: Duration = Duration::from_secs(30);
@@ -46,28 +47,6 @@ pub struct Tls {
     pub client: Option<(PathBuf, PathBuf)>,
     /// Whether a server without TLS is refused.
     pub required: bool,
-}
-
-/// A text that is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes a text into keeping.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself: for use, not for showing.
-    pub(super) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
 }
 
 /// JetStream on a NATS connection.

@@ -13,8 +13,9 @@ use super::Error;
 use super::answer::Answer;
 use super::line::Line;
 use crate::broker::Broker;
-use crate::http::{Allow, Client, HttpError, Options, ResponseBody, Secret, Settings};
+use crate::http::{Allow, Client, HttpError, Options, ResponseBody, Settings};
 use crate::ingest;
+use crate::secret::Secret;
 
 /// For a bridge to answer a batch.
 const PATIENCE: Duration = Duration::from_secs(60);

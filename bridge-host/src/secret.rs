@@ -1,4 +1,5 @@
-//! A text that is never shown.
+//! Text that is never shown: what configs hold in passwords, tokens and keys.
+//! Where it comes from is up to `config`.
 
 use std::fmt;
 
