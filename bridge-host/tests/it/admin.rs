@@ -7,16 +7,16 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::harness::{Answer, Bridge, Endpoint, PATIENCE, Reply, free_address, request, until};
+use crate::harness::{
+    Answer, Bridge, Config, Endpoint, PATIENCE, Reply, ReservedAddress, request, until,
+};
 
 /// A bridge whose operators have this listener, and its endpoint.
 async fn bridge(admin: &str) -> (Bridge, Endpoint) {
     let endpoint = Endpoint::start(|_, _| Reply::status(204)).await;
-    let config = format!(
-        "[admin]\n{admin}\n[[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\nto = {:?}\n",
-        endpoint.url("/")
-    );
-    (Bridge::start(&config).await, endpoint)
+    let admin = format!("[admin]\n{admin}");
+    let bridge = Bridge::start_with(&admin, &Config::all(&endpoint)).await;
+    (bridge, endpoint)
 }
 
 async fn get(at: SocketAddr, path: &str) -> Answer {
@@ -25,7 +25,8 @@ async fn get(at: SocketAddr, path: &str) -> Answer {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operators_have_a_listener_of_their_own() {
-    let at = free_address();
+    let reserved = ReservedAddress::new();
+    let at = reserved.address;
     let (bridge, _) = bridge(&format!("address = \"{at}\"")).await;
     for at in [at, bridge.intake] {
         assert_eq!(get(at, "/healthz").await.json()["status"], "ok");
@@ -48,7 +49,8 @@ async fn operators_have_a_listener_of_their_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_operators_token_is_not_the_publishers() {
-    let at = free_address();
+    let reserved = ReservedAddress::new();
+    let at = reserved.address;
     let (_bridge, _) = bridge(&format!("address = \"{at}\"\ntoken = \"sesame\"")).await;
     assert_eq!(get(at, "/healthz").await.status, 200);
     assert_eq!(get(at, "/readyz").await.status, 200);
@@ -75,7 +77,8 @@ async fn health_is_answered_whatever_publishers_do() {
         ..soft
     };
     setrlimit(Resource::Nofile, raised).expect("a limit may be raised to the hard one");
-    let at = free_address();
+    let reserved = ReservedAddress::new();
+    let at = reserved.address;
     let (bridge, endpoint) = bridge(&format!("address = \"{at}\"")).await;
     let mut silent = Vec::new();
     for _ in 0..1_100 {
@@ -164,10 +167,7 @@ async fn unfinished_heads_are_bounded_together() {
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_that_no_subscription_takes_are_counted_or_refused() {
     let endpoint = Endpoint::accepting().await;
-    let subscription = format!(
-        "[[subscriptions]]\nname = \"all\"\ntopics = [\"orders.>\"]\nto = {:?}\n",
-        endpoint.url("/")
-    );
+    let subscription = Config::subscription("all", "orders.>").to(&endpoint.url("/"));
     let bridge = Bridge::start(&subscription).await;
     for topic in ["orders.new", "order.new", "order.new", "other"] {
         bridge.accept(topic, &[], "x").await;

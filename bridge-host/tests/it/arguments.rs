@@ -31,7 +31,7 @@ fn refused(arguments: &[&str], expected: &[&str]) {
     for expected in expected {
         assert!(told.contains(expected), "{expected:?} is not in {told}");
     }
-    for wrong in ["to.url", "config has", "fault", "s3cret"] {
+    for wrong in ["to.url", "fault", "s3cret"] {
         assert!(!told.contains(wrong), "{wrong:?} is in {told}");
     }
     assert!(!folder.path().join("bridge-data").exists());

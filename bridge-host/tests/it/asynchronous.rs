@@ -8,18 +8,17 @@ mod neighbours;
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Bridge, Endpoint, Received, Reply, guest};
+use crate::harness::{Bridge, Config, Endpoint, Received, Reply, guest};
 
 /// Small orders are dropped by an asynchronous filter, and all others go to
 /// this endpoint, through the asynchronous adapter.
-fn filtered(endpoint: &Endpoint, lines: &str) -> String {
-    format!(
-        "[[subscriptions]]\nname = \"orders\"\ntopics = [\">\"]\nchain = [{:?}]\nto = {:?}\n\
-         settings = {{ minimum = \"100\" }}\n\
-         retry = {{ max_attempts = 2, initial = \"1ms\", max = \"2ms\" }}\n{lines}\n",
-        guest("async-filter"),
-        endpoint.url("/orders"),
-    )
+fn filtered(endpoint: &Endpoint, lines: &str) -> Config {
+    Config::subscription("orders", ">")
+        .chain(&[guest("async-filter")])
+        .to(&endpoint.url("/orders"))
+        .attempts(2)
+        .lines("settings = { minimum = \"100\" }")
+        .lines(lines)
 }
 
 fn order(amount: u32) -> String {

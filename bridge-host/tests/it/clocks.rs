@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use crate::harness::{Bridge, Endpoint, Reply, binary};
+use crate::harness::{Bridge, Config, Endpoint, Reply, binary};
 
 /// Shifts the wall clock by as many seconds as a file says.
 const SHIFT: &str = r#"
@@ -48,9 +48,9 @@ impl World {
         let config = format!(
             "intake.address = \"127.0.0.1:0\"\n\
              guests.cache = {:?}\nlog = {{ format = \"json\", level = \"debug\" }}\n\
-             [[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\nto = {:?}\n{more}\n",
+             {}",
             Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"),
-            endpoint.url("/")
+            Config::all(endpoint).lines(more)
         );
         std::fs::write(folder.path().join("bridge.toml"), config).expect("a file");
         let source = folder.path().join("shift.c");

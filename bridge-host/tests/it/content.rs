@@ -4,14 +4,13 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::harness::{Bridge, Endpoint, Received, request};
+use crate::harness::{Bridge, Config, Endpoint, Received, request};
 
 async fn bridge(envelope: &str) -> (Bridge, Endpoint) {
     let endpoint = Endpoint::accepting().await;
-    let config = format!(
-        "[[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\nto = {{ url = {:?}, envelope = {envelope:?} }}\n",
-        endpoint.url("/")
-    );
+    let url = endpoint.url("/");
+    let to = format!("to = {{ url = {url:?}, envelope = {envelope:?} }}");
+    let config = Config::subscription("all", ">").lines(&to);
     (Bridge::start(&config).await, endpoint)
 }
 

@@ -1,18 +1,17 @@
 //! Every function of the contract, called by a real component in the real
 //! host, each error case among them.
 
-use crate::harness::{Bridge, Endpoint, Letter, guest};
+use crate::harness::{Bridge, Config, Endpoint, Letter, guest};
 
 /// A bridge with the probe on `probe.>`, and what it sends going to an endpoint.
 async fn probe(more: &str) -> (Bridge, Endpoint) {
     let endpoint = Endpoint::accepting().await;
-    let config = format!(
-        "[[subscriptions]]\nname = \"probe\"\ntopics = [\"probe.>\"]\ncomponent = {:?}\n\
-         retry = {{ max_attempts = 2, initial = \"1ms\", max = \"2ms\" }}\n{more}\n\
-         [[subscriptions]]\nname = \"replies\"\ntopics = [\"replies.>\"]\nto = {:?}\n",
-        guest("probe"),
-        endpoint.url("/replies"),
-    );
+    let replies = Config::subscription("replies", "replies.>").to(&endpoint.url("/replies"));
+    let config = Config::subscription("probe", "probe.>")
+        .component(guest("probe"))
+        .attempts(2)
+        .lines(more)
+        + replies;
     (Bridge::start(&config).await, endpoint)
 }
 
@@ -114,11 +113,8 @@ async fn what_a_component_sends_has_ids_of_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_components_that_send_lose_nothing_of_each_other() {
-    let (bridge, endpoint) = probe(&format!(
-        "[[subscriptions]]\nname = \"second\"\ntopics = [\"probe.>\"]\ncomponent = {:?}\n",
-        guest("probe")
-    ))
-    .await;
+    let second = Config::subscription("second", "probe.>").component(guest("probe"));
+    let (bridge, endpoint) = probe(&second).await;
     let line = serde_json::json!({
         "topic": "probe.send-many", "id": "evt_4", "data": "2",
         "metadata": {"connection": "embedded", "reply-topic": "replies.many"},

@@ -5,14 +5,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::harness::{Bridge, Endpoint, Received, Reply, request};
+use crate::harness::{Bridge, Config, Endpoint, Received, Reply, request};
 
-fn config(endpoint: &Endpoint) -> String {
-    format!(
-        "[[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\nto = {:?}\n\
-         retry = {{ max_attempts = 100, initial = \"10ms\", max = \"100ms\" }}\n",
-        endpoint.url("/")
-    )
+fn config(endpoint: &Endpoint) -> Config {
+    let retry = "retry = { max_attempts = 100, initial = \"10ms\", max = \"100ms\" }";
+    Config::all(endpoint).lines(retry)
 }
 
 /// How often each id arrived.
@@ -120,7 +117,7 @@ async fn a_shutdown_drains_and_gives_the_rest_back() {
         Reply::status(204).after(Duration::from_secs(if slow { 3600 } else { 0 }))
     })
     .await;
-    let config = config(&endpoint) + "[shutdown]\ndrain = \"500ms\"\n";
+    let config = config(&endpoint).lines("[shutdown]\ndrain = \"500ms\"");
     let bridge = Bridge::start(&config).await;
     bridge.accept("load", &[], "slow").await;
     bridge.accept("load", &[], "quick").await;

@@ -11,10 +11,7 @@ use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
-use crate::harness::{Bridge, Endpoint, PATIENCE, Reply, until};
-
-/// One that would be over within a second.
-const RETRY: &str = "retry = { max_attempts = 2, initial = \"1ms\", max = \"1ms\" }";
+use crate::harness::{Bridge, Config, Endpoint, PATIENCE, Reply, until};
 
 /// Starts the bridge with so many descriptors at most.
 async fn start(limit: u64, config: &str) -> (Bridge, u32) {
@@ -25,9 +22,10 @@ async fn start(limit: u64, config: &str) -> (Bridge, u32) {
     Bridge::start_by(&mut Command::new("sh"), &script, Arc::new(folder)).await
 }
 
-fn subscription(name: &str, endpoint: &Endpoint, more: &str) -> String {
-    let url = endpoint.url("/");
-    format!("[[subscriptions]]\nname = {name:?}\ntopics = [\">\"]\nto = {url:?}\n{RETRY}\n{more}\n")
+/// One whose retries would be over within a second.
+fn subscription(name: &str, endpoint: &Endpoint, more: &str) -> Config {
+    let subscription = Config::subscription(name, ">").to(&endpoint.url("/"));
+    subscription.attempts(2).lines(more)
 }
 
 /// Sets how many files a process may have open; the highest limit stays.
@@ -147,7 +145,7 @@ async fn more_in_flight_than_descriptors_costs_no_attempt() {
     let slow = |_: &_, _| Reply::status(204).after(Duration::from_millis(50));
     let endpoint = Endpoint::start(slow).await;
     let names = ["a", "b", "c", "d"];
-    let config: String = names
+    let config: Config = names
         .iter()
         .map(|name| subscription(name, &endpoint, "max_in_flight = 64"))
         .collect();
@@ -191,11 +189,8 @@ async fn silent_publishers_do_not_stop_deliveries() {
 async fn idle_connections_belong_to_the_endpoint() {
     let endpoint = Endpoint::accepting().await;
     let names: Vec<_> = (0..20).map(|n| format!("s{n}")).collect();
-    let one = |name: &String| {
-        let url = endpoint.url("/");
-        format!("[[subscriptions]]\nname = {name:?}\ntopics = [{name:?}]\nto = {url:?}\n")
-    };
-    let config: String = names.iter().map(one).collect();
+    let one = |name: &String| Config::subscription(name, name).to(&endpoint.url("/"));
+    let config: Config = names.iter().map(one).collect();
     let (bridge, _) = start(256, &config).await;
     // One after the other, so that each can take the connection of the one before.
     for name in &names {

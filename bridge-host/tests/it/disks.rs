@@ -12,16 +12,13 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::harness::{Answer, Bridge, Endpoint, Reply, binary, request, until};
+use crate::harness::{Answer, Bridge, Config, Endpoint, Reply, binary, request, until};
 
 /// A folder with a config in which each message of `poison` is given up at once.
 fn folder(endpoint: &Endpoint) -> Arc<TempDir> {
     let folder = tempfile::tempdir().expect("a folder");
-    let config = format!(
-        "intake = {{ address = \"127.0.0.1:0\" }}\n\
-         [[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\nto = {:?}\n",
-        endpoint.url("/")
-    );
+    let intake = "intake = { address = \"127.0.0.1:0\" }\n";
+    let config = format!("{intake}{}", Config::all(endpoint));
     std::fs::create_dir(folder.path().join("bridge-data")).expect("a folder");
     std::fs::write(folder.path().join("bridge.toml"), config).expect("a file");
     Arc::new(folder)
@@ -184,12 +181,8 @@ async fn nobody_else_reads_the_store() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_limit_of_retention_is_told() {
     let endpoint = Endpoint::start(|_, _| Reply::status(400)).await;
-    let config = format!(
-        "connections.embedded.retention.max_size = \"1MiB\"\n\
-         [[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\nto = {:?}\n",
-        endpoint.url("/")
-    );
-    let bridge = Bridge::start(&config).await;
+    let limit = "connections.embedded.retention.max_size = \"1MiB\"";
+    let bridge = Bridge::start_with(limit, &Config::all(&endpoint)).await;
     let (accepted, status) = fill(&bridge).await;
     assert_eq!(status, 507);
     bridge.publish("load", &[], vec![b'x'; 64 << 10]).await;

@@ -4,25 +4,21 @@
 use std::process::Command;
 
 use crate::guests_of_others::wac;
-use crate::harness::{Bridge, Endpoint, NatsServer, binary, guest};
-
-const RETRY: &str = "retry = { max_attempts = 2, initial = \"1ms\", max = \"2ms\" }\n";
+use crate::harness::{Bridge, Config, Endpoint, NatsServer, binary, guest};
 
 /// The desk, on these topics of this connection.
-fn desk(name: &str, from: &str, topics: &str) -> String {
-    format!(
-        "[[subscriptions]]\nname = {name:?}\nfrom = {from:?}\ntopics = [{topics:?}]\n\
-         component = {:?}\ntimeout = \"20s\"\n{RETRY}",
-        guest("draft-desk"),
-    )
+fn desk(name: &str, from: &str, topics: &str) -> Config {
+    Config::subscription(name, topics)
+        .from(from)
+        .component(guest("draft-desk"))
+        .attempts(2)
+        .lines("timeout = \"20s\"")
 }
 
 /// What arrives on a topic of this connection goes to the endpoint.
-fn answers(from: &str, endpoint: &Endpoint) -> String {
-    format!(
-        "[[subscriptions]]\nname = \"answers\"\nfrom = {from:?}\ntopics = [\"answers\"]\nto = {:?}\n",
-        endpoint.url("/"),
-    )
+fn answers(from: &str, endpoint: &Endpoint) -> Config {
+    let answers = Config::subscription("answers", "answers").from(from);
+    answers.to(&endpoint.url("/"))
 }
 
 fn nats(server: &NatsServer) -> String {
@@ -51,7 +47,7 @@ async fn results_mean_what_they_mean() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_it_sends_is_published() {
     let endpoint = Endpoint::accepting().await;
-    let config = desk("desk", "embedded", "desk.>") + &answers("embedded", &endpoint);
+    let config = desk("desk", "embedded", "desk.>") + answers("embedded", &endpoint);
     let bridge = Bridge::start(&config).await;
     let headers = [
         ("client", "embedded"),
@@ -103,12 +99,11 @@ async fn so_it_does_when_wac_plugs_it() {
 /// The filter, in this line of a subscription.
 async fn filters(component: &str) {
     let endpoint = Endpoint::accepting().await;
-    let bridge = Bridge::start(&format!(
-        "[[subscriptions]]\nname = \"filter\"\ntopics = [\">\"]\n{component}\nto = {:?}\n\
-         settings = {{ least = \"5\" }}\n",
-        endpoint.url("/in"),
-    ))
-    .await;
+    let config = Config::subscription("filter", ">")
+        .lines(component)
+        .to(&endpoint.url("/in"))
+        .lines("settings = { least = \"5\" }");
+    let bridge = Bridge::start(&config).await;
     let headers = [("content-type", "text/plain"), ("x-kept", "yes")];
     let id = bridge.accept("a.topic", &headers, "enough").await;
     bridge.accept("a.topic", &headers, "less").await;

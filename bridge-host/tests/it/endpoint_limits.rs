@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Bridge, Endpoint, Reply, request, until};
+use crate::harness::{Bridge, Config, Endpoint, Reply, request, until};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -15,11 +15,8 @@ async fn bridge(status: u16, takes: Duration, more: &str) -> (Bridge, Endpoint, 
     let answer = status.clone();
     let reply = move |_: &_, _| Reply::status(answer.load(Relaxed)).after(takes);
     let endpoint = Endpoint::start(reply).await;
-    let config = format!(
-        "[[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\nto = {:?}\n{more}\n",
-        endpoint.url("/")
-    );
-    (Bridge::start(&config).await, endpoint, status)
+    let bridge = Bridge::start(&Config::all(&endpoint).lines(more)).await;
+    (bridge, endpoint, status)
 }
 
 async fn publish(bridge: &Bridge, count: usize) {
@@ -140,11 +137,7 @@ async fn a_retry_after_pauses_the_subscription() {
             _ => Reply::status(204),
         })
         .await;
-        let config = format!(
-            "[[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\nto = {:?}\n{more}\n",
-            endpoint.url("/")
-        );
-        let bridge = Bridge::start(&config).await;
+        let bridge = Bridge::start(&Config::all(&endpoint).lines(more)).await;
         publish(&bridge, 1).await;
         endpoint.wait_for(1).await;
         bridge

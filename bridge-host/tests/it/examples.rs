@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::harness::{Bridge, Endpoint, NatsServer, binary, guest};
+use crate::harness::{Bridge, Endpoint, NatsServer, ReservedAddress, binary, guest};
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
@@ -280,18 +280,14 @@ async fn asynchronous() {
 /// The script as it is: two hosts on JetStream, one killed.
 #[tokio::test(flavor = "multi_thread")]
 async fn nats_takeover() {
-    let free = || std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let (nats, shop) = (free(), free());
-    let port = |listener: std::net::TcpListener| {
-        let address = listener.local_addr().expect("an address");
-        address.port().to_string()
-    };
+    let (nats, shop) = (ReservedAddress::new(), ReservedAddress::new());
+    let port = |reserved: &ReservedAddress| reserved.address.port().to_string();
     guest("filter");
     let mut script = Command::new(root().join("examples/nats/takeover.sh"));
     script
         .env("BRIDGE_HOST", binary())
-        .env("NATS_PORT", port(nats))
-        .env("SHOP_PORT", port(shop));
+        .env("NATS_PORT", port(&nats))
+        .env("SHOP_PORT", port(&shop));
     let output = tokio::task::spawn_blocking(move || script.output());
     let output = output.await.expect("no panic").expect("the script runs");
     let told = String::from_utf8_lossy(&output.stdout);

@@ -4,15 +4,13 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::harness::{Bridge, Endpoint, Received, Reply, binary};
+use crate::harness::{Bridge, Config, Endpoint, Received, Reply, binary};
 
 /// A bridge whose endpoint has these settings, and the endpoint.
 async fn bridge(to: &str, status: u16) -> (Bridge, Endpoint) {
     let endpoint = Endpoint::start(move |_, _| Reply::status(status)).await;
-    let config = format!(
-        "[[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\nto = {{ url = {:?}{to} }}\n",
-        endpoint.url("/")
-    );
+    let to = format!("to = {{ url = {:?}{to} }}", endpoint.url("/"));
+    let config = Config::subscription("all", ">").lines(&to);
     (Bridge::start(&config).await, endpoint)
 }
 

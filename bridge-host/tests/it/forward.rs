@@ -2,16 +2,13 @@
 
 use std::time::Duration;
 
-use crate::harness::{Bridge, Endpoint, Reply, guest};
+use crate::harness::{Bridge, Config, Endpoint, Reply, guest};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_becomes_a_post() {
     let endpoint = Endpoint::accepting().await;
-    let bridge = Bridge::start(&format!(
-        "[[subscriptions]]\nname = \"orders\"\ntopics = [\"orders.>\"]\nto = {:?}\n",
-        endpoint.url("/hooks/orders")
-    ))
-    .await;
+    let config = Config::subscription("orders", "orders.>").to(&endpoint.url("/hooks/orders"));
+    let bridge = Bridge::start(&config).await;
 
     let headers = [("content-type", "application/json"), ("x-customer", "7")];
     let id = bridge
@@ -44,12 +41,10 @@ async fn a_request_that_nobody_waits_for_goes_out() {
         Reply::status(204).after(Duration::from_millis(waits))
     });
     let endpoint = endpoint.await;
-    let bridge = Bridge::start(&format!(
-        "[[subscriptions]]\nname = \"pair\"\ntopics = [\"pair\"]\ncomponent = {:?}\nto = {:?}\n",
-        guest("pair"),
-        endpoint.url("/")
-    ))
-    .await;
+    let config = Config::subscription("pair", "pair")
+        .component(guest("pair"))
+        .to(&endpoint.url("/"));
+    let bridge = Bridge::start(&config).await;
     for (n, length) in [4, 4, 300_000, 4].into_iter().enumerate() {
         bridge.accept("pair", &[], vec![b'x'; length]).await;
         let received = endpoint.wait_for(2 * (n + 1)).await;

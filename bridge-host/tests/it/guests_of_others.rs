@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::asynchronous::files::consumer;
-use crate::harness::{Bridge, Endpoint, guest};
+use crate::harness::{Bridge, Config, Endpoint, guest};
 
 /// The wac CLI, as `cargo xtask test` installed it.
 pub fn wac() -> PathBuf {
@@ -22,11 +22,9 @@ pub fn wac() -> PathBuf {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_python_middleware_in_front_of_the_adapter() {
     let endpoint = Endpoint::accepting().await;
-    let config = format!(
-        "[[subscriptions]]\nname = \"python\"\ntopics = [\">\"]\nchain = [{:?}]\nto = {:?}\n",
-        guest("python-middleware"),
-        endpoint.url("/"),
-    );
+    let config = Config::subscription("python", ">")
+        .chain(&[guest("python-middleware")])
+        .to(&endpoint.url("/"));
     let bridge = Bridge::start(&config).await;
     let headers = [("content-type", "text/plain"), ("x-kept", "yes")];
     let id = bridge.accept("snakes", &headers, "data").await;
@@ -76,11 +74,10 @@ async fn wac_plugs_a_filter_in_front_of_the_adapter() {
     );
 
     let endpoint = Endpoint::accepting().await;
-    let bridge = Bridge::start(&format!(
-        "[[subscriptions]]\nname = \"plugged\"\ntopics = [\">\"]\ncomponent = {composed:?}\nto = {:?}\n",
-        endpoint.url("/"),
-    ))
-    .await;
+    let config = Config::subscription("plugged", ">")
+        .component(composed)
+        .to(&endpoint.url("/"));
+    let bridge = Bridge::start(&config).await;
     bridge
         .accept(
             "orders.new",
@@ -110,17 +107,12 @@ async fn a_handler_made_with_wstd() {
 async fn the_example_of_wasip3_becomes_a_consumer() {
     let endpoint = Endpoint::accepting().await;
     let consumer = consumer(&["wasip3-handler"]);
-    let bridge = Bridge::start(&format!(
-        "[[subscriptions]]\nname = \"process\"\ntopics = [\"process\"]\n\
-         to = {{ component = {:?}, path = \"/\" }}\nreply_to = {{ topic = \"replies\" }}\n\
-         [[subscriptions]]\nname = \"replies\"\ntopics = [\"replies\"]\nto = {:?}\n\
-         [[subscriptions]]\nname = \"file\"\ntopics = [\"file\"]\ncomponent = {:?}\n\
-         to = \"http://composed.internal/\"\n",
-        guest("wasip3-handler"),
-        endpoint.url("/"),
-        consumer.path(),
-    ))
-    .await;
+    let handler = guest("wasip3-handler");
+    let process = Config::subscription("process", "process")
+        .lines(&format!("to = {{ component = {handler:?}, path = \"/\" }}"))
+        .lines("reply_to = { topic = \"replies\" }");
+    let replies = Config::subscription("replies", "replies").to(&endpoint.url("/"));
+    let bridge = Bridge::start(&(process + replies + consumer.config("file", "/"))).await;
     bridge.accept("process", &[], "x").await;
     let received = endpoint.wait_for(1).await.remove(0);
     assert_eq!(received.body, "Hello, WASI!");
@@ -133,17 +125,14 @@ async fn the_example_of_wasip3_becomes_a_consumer() {
 /// An HTTP handler as its SDK has it: it echoes on one path, and knows no other.
 async fn answers(component: &str) {
     let endpoint = Endpoint::accepting().await;
-    let to = |path: &str| format!("{{ component = {:?}, path = {path:?} }}", guest(component));
-    let bridge = Bridge::start(&format!(
-        "[[subscriptions]]\nname = \"echo\"\ntopics = [\"echo\"]\nto = {}\n\
-         reply_to = {{ topic = \"replies\" }}\n\
-         [[subscriptions]]\nname = \"lost\"\ntopics = [\"lost\"]\nto = {}\n\
-         [[subscriptions]]\nname = \"replies\"\ntopics = [\"replies\"]\nto = {:?}\n",
-        to("/echo"),
-        to("/elsewhere"),
-        endpoint.url("/"),
-    ))
-    .await;
+    let component = guest(component);
+    let to = |path: &str| format!("to = {{ component = {component:?}, path = {path:?} }}");
+    let echo = Config::subscription("echo", "echo")
+        .lines(&to("/echo"))
+        .lines("reply_to = { topic = \"replies\" }");
+    let lost = Config::subscription("lost", "lost").lines(&to("/elsewhere"));
+    let replies = Config::subscription("replies", "replies").to(&endpoint.url("/"));
+    let bridge = Bridge::start(&(echo + lost + replies)).await;
     let mut bodies = Vec::new();
     for length in [0, 5, 200_000] {
         let body = "x".repeat(length);

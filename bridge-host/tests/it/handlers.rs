@@ -13,35 +13,34 @@ mod trailers;
 mod upstreams;
 mod waiting;
 
-use crate::harness::{Bridge, Endpoint, guest};
+use crate::harness::{Bridge, Config, Endpoint, guest};
 
 /// Handlers that do as they are told, of wasi:http 0.2 and 0.3.
 const HANDLERS: [&str; 2] = ["responder", "service"];
 
 /// A subscription of which the handler is the endpoint, on the topic of its
 /// own name; `more` are keys of `to`, and lines of the subscription.
-fn subscription(name: &str, path: &str, to: &str, lines: &str) -> String {
+fn subscription(name: &str, path: &str, to: &str, lines: &str) -> Config {
     subscription_of("responder", name, path, to, lines)
 }
 
 /// As [`subscription`], of this handler.
-fn subscription_of(handler: &str, name: &str, path: &str, to: &str, lines: &str) -> String {
-    format!(
-        "[[subscriptions]]\nname = {name:?}\ntopics = [{name:?}]\n\
-         to = {{ component = {:?}, path = {path:?}{to} }}\n\
-         retry = {{ max_attempts = 2, initial = \"1ms\", max = \"2ms\" }}\n{lines}\n",
-        guest(handler)
-    )
+fn subscription_of(handler: &str, name: &str, path: &str, to: &str, lines: &str) -> Config {
+    let handler = guest(handler);
+    Config::subscription(name, name)
+        .lines(&format!(
+            "to = {{ component = {handler:?}, path = {path:?}{to} }}"
+        ))
+        .attempts(2)
+        .lines(lines)
 }
 
 /// One whose responses go to `replies.NAME`, and from there to an endpoint.
-fn answering(name: &str, path: &str, endpoint: &Endpoint) -> String {
-    let reply_to = format!("reply_to = {{ topic = \"replies.{name}\" }}");
-    subscription(name, path, "", &reply_to)
-        + &format!(
-            "[[subscriptions]]\nname = \"replies-{name}\"\ntopics = [\"replies.{name}\"]\nto = {:?}\n",
-            endpoint.url("/replies")
-        )
+fn answering(name: &str, path: &str, endpoint: &Endpoint) -> Config {
+    let topic = format!("replies.{name}");
+    let replies = Config::subscription(&format!("replies-{name}"), &topic);
+    let reply_to = format!("reply_to = {{ topic = {topic:?} }}");
+    subscription(name, path, "", &reply_to) + replies.to(&endpoint.url("/replies"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,7 +54,7 @@ async fn request_of_a_webhook(handler: &str) {
     let endpoint = Endpoint::accepting().await;
     let to = ", authority = \"shop.example\", headers = { x-fixed = \"yes\" }, method = \"PUT\"";
     let replies = "reply_to = { topic = \"replies\" }";
-    let config = subscription_of(handler, "echo", "/echo?a=b", to, replies) + &out(&endpoint);
+    let config = subscription_of(handler, "echo", "/echo?a=b", to, replies) + out(&endpoint);
     let bridge = Bridge::start(&config).await;
     let headers = [("content-type", "text/plain"), ("x-Shop", "ü")];
     let id = bridge.accept("echo", &headers, "data").await;
@@ -81,8 +80,8 @@ async fn large_bodies(handler: &str) {
     let endpoint = Endpoint::accepting().await;
     let replies = "reply_to = { topic = \"replies\", max_size = \"32MiB\" }";
     let config = subscription_of(handler, "echo", "/echo", "", replies)
-        + &subscription_of(handler, "stream", "/stream?104857600", "", "")
-        + &out(&endpoint);
+        + subscription_of(handler, "stream", "/stream?104857600", "", "")
+        + out(&endpoint);
     let bridge = Bridge::start(&config).await;
     bridge.accept("stream", &[], "").await;
     let body: Vec<u8> = (0..20_u32 << 20).map(|n| (n % 251) as u8).collect();
@@ -93,11 +92,8 @@ async fn large_bodies(handler: &str) {
 }
 
 /// Carries the replies out.
-fn out(endpoint: &Endpoint) -> String {
-    format!(
-        "[[subscriptions]]\nname = \"out\"\ntopics = [\"replies\"]\nto = {:?}\n",
-        endpoint.url("/")
-    )
+pub fn out(endpoint: &Endpoint) -> Config {
+    Config::subscription("out", "replies").to(&endpoint.url("/"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,8 +101,8 @@ async fn a_chain_in_front_of_a_handler() {
     let endpoint = Endpoint::accepting().await;
     let chain = format!("chain = [{:?}, {:?}]", guest("filter"), guest("enrich"));
     let replies = "reply_to = { topic = \"replies\" }\nsettings = { minimum = \"100\" }";
-    let config =
-        subscription("orders.batch", "/echo", "", &format!("{chain}\n{replies}")) + &out(&endpoint);
+    let lines = format!("{chain}\n{replies}");
+    let config = subscription("orders.batch", "/echo", "", &lines) + out(&endpoint);
     let bridge = Bridge::start(&config).await;
     let json = [("content-type", "application/json")];
     let batch = r#"{"items": [{"id": 3}, {"id": 4}]}"#;

@@ -3,31 +3,30 @@
 
 mod bridge;
 mod client;
+mod config;
 mod dead_letters;
 mod disk;
 mod endpoint;
 mod guests;
 mod nats;
+mod reply;
+mod reserved;
 
 pub use bridge::{Bridge, Ledger, binary};
 pub use client::{Answer, request};
+pub use config::Config;
 pub use dead_letters::Letter;
 pub use disk::Disk;
-pub use endpoint::{Endpoint, Received, Reply};
+pub use endpoint::{Endpoint, Received};
 pub use guests::guest;
 pub use nats::{NatsServer, NatsVersion};
+pub use reply::{End, Parts, Reply};
+pub use reserved::ReservedAddress;
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Longer than anything here takes on a machine with too much to do.
 pub const PATIENCE: Duration = Duration::from_secs(180);
-
-/// An address on this machine that is free now.
-pub fn free_address() -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address")
-}
 
 /// Asks again and again until there is an answer; panics with `what` when
 /// there is none for too long.

@@ -1,20 +1,22 @@
 //! What a component has the host keep is limited, as its own memory is: each
 //! attack ends in a failure that names the limit, and costs little memory.
 
-use crate::harness::{Bridge, Endpoint, Letter, Reply, guest, request};
+use crate::harness::{Bridge, Config, Endpoint, Letter, Reply, guest, request};
 
 const LIMIT: u64 = 32 << 20;
 
 async fn bridge(endpoint: &Endpoint) -> Bridge {
-    let config = format!(
-        "[[subscriptions]]\nname = \"hog\"\ntopics = [\"hog.>\"]\ncomponent = {:?}\n\
-         allow = [\"127.0.0.1\"]\nlimits = {{ memory = \"32MiB\", requests = 50, compute = \"2m\" }}\n\
-         timeout = \"3m\"\nretry = {{ max_attempts = 1 }}\n\
-         [[subscriptions]]\nname = \"healthy\"\ntopics = [\"healthy\"]\nto = {:?}\n",
-        guest("hog"),
-        endpoint.url("/"),
-    );
-    Bridge::start(&config).await
+    let hog = Config::subscription("hog", "hog.>").component(guest("hog"));
+    let healthy = Config::subscription("healthy", "healthy").to(&endpoint.url("/"));
+    Bridge::start(&(limited(hog) + healthy)).await
+}
+
+/// The same with limits, and ample time to reach them.
+fn limited(config: Config) -> Config {
+    config.attempts(1).lines(
+        "allow = [\"127.0.0.1\"]\ntimeout = \"3m\"\n\
+         limits = { memory = \"32MiB\", requests = 50, compute = \"2m\" }",
+    )
 }
 
 /// What becomes of a message to the hog, beside one of another subscription.
@@ -79,17 +81,13 @@ async fn open_requests_are_limited_in_number() {
 #[tokio::test(flavor = "multi_thread")]
 async fn more_replies_than_open_requests_are_made() {
     let endpoint = Endpoint::accepting().await;
-    let config = format!(
-        "[[subscriptions]]\nname = \"batch\"\ntopics = [\"orders.batch\"]\n\
-         chain = [{:?}, {:?}]\nto = {:?}\nreply_to = {{ topic = \"replies\" }}\n\
-         settings = {{ minimum = \"100\" }}\nlimits = {{ requests = 5 }}\n\
-         [[subscriptions]]\nname = \"replies\"\ntopics = [\"replies\"]\nto = {:?}\n",
-        guest("filter"),
-        guest("enrich"),
-        endpoint.url("/"),
-        endpoint.url("/replies"),
-    );
-    let bridge = Bridge::start(&config).await;
+    let batch = Config::subscription("batch", "orders.batch")
+        .chain(&[guest("filter"), guest("enrich")])
+        .to(&endpoint.url("/"))
+        .lines("reply_to = { topic = \"replies\" }\nlimits = { requests = 5 }")
+        .lines("settings = { minimum = \"100\" }");
+    let replies = Config::subscription("replies", "replies").to(&endpoint.url("/replies"));
+    let bridge = Bridge::start(&(batch + replies)).await;
     let items: Vec<_> = (0..40).map(|id| format!("{{\"id\": {id}}}")).collect();
     let batch = format!("{{\"items\": [{}]}}", items.join(","));
     let json = [("content-type", "application/json")];
@@ -110,14 +108,12 @@ async fn handlers_are_limited_too() {
         ("/keep-fields", "`limits.memory`"),
         ("/keep-requests", "more than 50 requests open at once"),
     ] {
-        let config = format!(
-            "[[subscriptions]]\nname = \"hog\"\ntopics = [\"hog\"]\nallow = [\"127.0.0.1\"]\n\
-             to = {{ component = {:?}, path = {path:?}, headers = {{ x-url = {:?} }} }}\n\
-             limits = {{ memory = \"32MiB\", requests = 50, compute = \"2m\" }}\n\
-             timeout = \"3m\"\nretry = {{ max_attempts = 1 }}\n",
+        let to = format!(
+            "to = {{ component = {:?}, path = {path:?}, headers = {{ x-url = {:?} }} }}",
             guest("service"),
-            format!("http://{}", silent.address),
+            silent.url(""),
         );
+        let config = limited(Config::subscription("hog", "hog")).lines(&to);
         let bridge = Bridge::start(&config).await;
         let before = bridge.peak();
         let id = bridge.accept("hog", &[], "").await;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::harness::{Bridge, Endpoint, guest, until};
+use crate::harness::{Bridge, Config, Endpoint, guest, until};
 
 /// The most that one more costs, in bytes. It was 78 KB in a development build,
 /// half of which is what the allocator keeps of the start, and 137 KB when each
@@ -14,16 +14,13 @@ const MORE: usize = 300;
 
 /// A bridge with so many subscriptions that are idle, beside one that was not.
 async fn idle(count: usize, endpoint: &Endpoint) -> Bridge {
-    let subscriptions: String = (0..=count)
-        .map(|n| {
-            format!(
-                "[[subscriptions]]\nname = \"s{n}\"\ntopics = [\"orders.{n}\"]\n\
-                 chain = [{:?}]\nto = {:?}\nsettings = {{ minimum = \"100\" }}\n",
-                guest("filter"),
-                endpoint.url("/"),
-            )
-        })
-        .collect();
+    let one = |n| {
+        Config::subscription(&format!("s{n}"), &format!("orders.{n}"))
+            .chain(&[guest("filter")])
+            .to(&endpoint.url("/"))
+            .lines("settings = { minimum = \"100\" }")
+    };
+    let subscriptions: Config = (0..=count).map(one).collect();
     let bridge = Bridge::start(&subscriptions).await;
     bridge.accept("orders.0", &[], r#"{"amount": 250}"#).await;
     bridge.ledger_when("s0", |it| it.pending == 0).await;

@@ -7,7 +7,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::contract::dummy::{END, over, published};
-use crate::harness::{Bridge, binary, guest};
+use crate::harness::{Bridge, Config, binary, guest};
 
 /// What a command tells, on both its outputs, and whether it succeeded.
 fn told(arguments: &[&str], file: &Path) -> (bool, String) {
@@ -160,12 +160,10 @@ fn another_messaging_is_not_taken_for_ours() {
 /// Settings and log, under the names that other hosts have them by.
 #[tokio::test(flavor = "multi_thread")]
 async fn drafts_of_settings_and_log_are_linked() {
-    let bridge = Bridge::start(&format!(
-        "[[subscriptions]]\nname = \"notary\"\ntopics = [\"deeds\"]\ncomponent = {:?}\n\
-         settings = {{ seal = \"wax\", place = \"desk\" }}\n",
-        guest("notary"),
-    ))
-    .await;
+    let config = Config::subscription("notary", "deeds")
+        .component(guest("notary"))
+        .lines("settings = { seal = \"wax\", place = \"desk\" }");
+    let bridge = Bridge::start(&config).await;
     let id = bridge.accept("deeds", &[], "to be witnessed").await;
     let letter = bridge.dead_letter(&id).await;
     assert_eq!(letter.reason, "wax 2");

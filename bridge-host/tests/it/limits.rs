@@ -1,17 +1,18 @@
 //! Components that trap, loop or hoard are stopped, end in their own dead
 //! letters, and leave their neighbours alone.
 
-use crate::harness::{Bridge, Endpoint, guest};
+use std::time::Duration;
+
+use crate::harness::{Bridge, Config, Endpoint, Reply, guest};
 
 async fn bridge(more: &str) -> (Bridge, Endpoint) {
     let endpoint = Endpoint::accepting().await;
-    let config = format!(
-        "[[subscriptions]]\nname = \"probe\"\ntopics = [\"probe.>\"]\ncomponent = {:?}\n\
-         retry = {{ max_attempts = 2, initial = \"1ms\", max = \"2ms\" }}\n{more}\n\
-         [[subscriptions]]\nname = \"healthy\"\ntopics = [\"healthy\"]\nto = {:?}\n",
-        guest("probe"),
-        endpoint.url("/"),
-    );
+    let healthy = Config::subscription("healthy", "healthy").to(&endpoint.url("/"));
+    let config = Config::subscription("probe", "probe.>")
+        .component(guest("probe"))
+        .attempts(2)
+        .lines(more)
+        + healthy;
     (Bridge::start(&config).await, endpoint)
 }
 
@@ -109,36 +110,25 @@ async fn waiting_is_not_computing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_endpoint_keeps_from_answering_is_no_fault_of_the_component() {
-    let silent = Endpoint::start(|_, _| {
-        crate::harness::Reply::status(204).after(std::time::Duration::from_secs(3600))
-    })
-    .await;
-    let bridge = Bridge::start(&format!(
-        "[[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\nto = {:?}\ntimeout = \"400ms\"\n\
-         retry = {{ max_attempts = 1 }}\n",
-        silent.url("/")
-    ))
-    .await;
+    let silent = Endpoint::start(|_, _| Reply::status(204).after(Duration::from_secs(3600))).await;
+    let config = Config::all(&silent).attempts(1);
+    let bridge = Bridge::start(&config.lines("timeout = \"400ms\"")).await;
     let id = bridge.accept("orders", &[], "x").await;
     let letter = bridge.dead_letter(&id).await;
-    assert!(!letter.reason.contains("component"), "{}", letter.reason);
+    assert!(letter.reason.contains("timed out"), "{}", letter.reason);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn waiting_for_an_instance_is_no_attempt() {
     // Room for one instance or two: the rest of the messages wait for them.
-    let slow = Endpoint::start(|_, _| {
-        crate::harness::Reply::status(204).after(std::time::Duration::from_millis(50))
-    })
-    .await;
+    let slow = Endpoint::start(|_, _| Reply::status(204).after(Duration::from_millis(50))).await;
     let one = |name: &str| {
-        format!(
-            "[[subscriptions]]\nname = {name:?}\ntopics = [\"{name}\"]\nto = {:?}\n\
-             timeout = \"500ms\"\nretry = {{ max_attempts = 1 }}\n",
-            slow.url("/")
-        )
+        Config::subscription(name, name)
+            .to(&slow.url("/"))
+            .attempts(1)
+            .lines("timeout = \"500ms\"")
     };
-    let config = format!("{}{}", one("first"), one("second"));
+    let config = one("first") + one("second");
     let bridge = Bridge::start_with("guests.memory = \"2MiB\"", &config).await;
     for _ in 0..30 {
         bridge.accept("first", &[], "x").await;

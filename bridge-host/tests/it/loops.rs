@@ -1,20 +1,21 @@
 //! Messages that go round between subscriptions: each such loop ends in a dead
 //! letter, on every broker, and is told of where the config shows it.
 
-use crate::harness::{Bridge, Endpoint, Letter, NatsServer, Reply, binary, guest, request, until};
+use crate::harness::{
+    Bridge, Config, Endpoint, Letter, NatsServer, Reply, binary, guest, request, until,
+};
 
 /// The default of `delivery.max_hops`.
 const MAX_HOPS: usize = 16;
 
 /// Two subscriptions to this connection that reply into each other.
-fn replying(from: &str, url: &str) -> String {
+fn replying(from: &str, url: &str) -> Config {
     let one = |name: &str, other: &str| {
-        format!(
-            "[[subscriptions]]\nname = {name:?}\nfrom = {from:?}\ntopics = [\"{name}.in\"]\nto = {url:?}\n\
-             reply_to = {{ connection = {from:?}, topic = \"{other}.in\" }}\n"
-        )
+        let reply_to = format!("reply_to = {{ connection = {from:?}, topic = \"{other}.in\" }}");
+        let subscription = Config::subscription(name, &format!("{name}.in"));
+        subscription.from(from).to(url).lines(&reply_to)
     };
-    one("ping", "pong") + &one("pong", "ping")
+    one("ping", "pong") + one("pong", "ping")
 }
 
 async fn looped(bridge: &Bridge) -> Letter {
@@ -150,11 +151,8 @@ fn check_tells_the_path_of_each_loop() {
 /// The component copies all metadata, and is told to claim no hops.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_component_that_publishes_to_its_own_topic_ends() {
-    let config = format!(
-        "[delivery]\nmax_hops = 5\n[[subscriptions]]\nname = \"probe\"\ntopics = [\"probe.>\"]\ncomponent = {:?}\n",
-        guest("probe")
-    );
-    let bridge = Bridge::start(&config).await;
+    let probe = Config::subscription("probe", "probe.>").component(guest("probe"));
+    let bridge = Bridge::start_with("delivery.max_hops = 5", &probe).await;
     let line = serde_json::json!({
         "topic": "probe.echo", "data": "",
         "metadata": {"connection": "embedded", "reply-topic": "probe.echo", "bridge-hops": "-9", "kept": "1"},
@@ -179,18 +177,16 @@ async fn dead_letters_into_each_other_end() {
     let server = NatsServer::start().await;
     let endpoint = Endpoint::start(|_, _| Reply::status(400)).await;
     let one = |name: &str, topic: &str, other: &str| {
-        format!(
-            "[[subscriptions]]\nname = {name:?}\nfrom = \"events\"\ntopics = [{topic:?}]\nto = {:?}\n\
-             dead_letters = {{ connection = \"events\", topic = {other:?} }}\n",
-            endpoint.url("/")
-        )
+        let letters = format!("dead_letters = {{ connection = \"events\", topic = {other:?} }}");
+        let subscription = Config::subscription(name, topic).from("events");
+        subscription.to(&endpoint.url("/")).lines(&letters)
     };
-    let config = format!(
-        "[delivery]\nmax_hops = 4\n[connections.events]\ntype = \"jetstream\"\nurl = {:?}\n{}{}",
+    let top = format!(
+        "[delivery]\nmax_hops = 4\n[connections.events]\ntype = \"jetstream\"\nurl = {:?}\n",
         server.url(),
-        one("orders", "orders.new", "dead.new"),
-        one("dead", "dead.new", "orders.new"),
     );
+    let both = one("orders", "orders.new", "dead.new") + one("dead", "dead.new", "orders.new");
+    let config = top + &both;
     let bridge = Bridge::start_into("events", &config).await;
     until("the connection", || async {
         let ready = request(bridge.intake, "GET", "/readyz", &[], "").await;

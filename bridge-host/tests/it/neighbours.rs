@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Bridge, Endpoint, Reply};
+use crate::harness::{Bridge, Config, Endpoint, Reply, ReservedAddress};
 
 const MESSAGES: usize = 300;
 const WAITING: usize = 300;
@@ -33,27 +33,21 @@ async fn p99(bridge: &Bridge, healthy: &Endpoint, beside: bool) -> Duration {
     times[MESSAGES * 99 / 100]
 }
 
-fn subscription(name: &str, topic: &str, to: &str) -> String {
-    format!("[[subscriptions]]\nname = {name:?}\ntopics = [{topic:?}]\nto = {to:?}\n")
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_dead_do_not_slow_the_healthy() {
     let healthy = Endpoint::accepting().await;
     let mute = Endpoint::start(|_, _| Reply::status(204).after(Duration::from_secs(3600))).await;
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let refusing = format!("http://{}/", gone.local_addr().expect("an address"));
-    drop(gone);
-    let own = subscription("healthy", "healthy", &healthy.url("/"));
-    let others =
-        subscription("refused", "dead", &refusing) + &subscription("mute", "dead", &mute.url("/"));
+    let nobody = ReservedAddress::new();
+    let own = Config::subscription("healthy", "healthy").to(&healthy.url("/"));
+    let others = Config::subscription("refused", "dead").to(&nobody.url("/"))
+        + Config::subscription("mute", "dead").to(&mute.url("/"));
 
     let bridge = Bridge::start(&own).await;
     p99(&bridge, &healthy, false).await;
     let alone = p99(&bridge, &healthy, false).await;
     drop(bridge);
 
-    let bridge = Bridge::start(&format!("{own}{others}")).await;
+    let bridge = Bridge::start(&(own + others)).await;
     for n in 0..WAITING {
         bridge.accept("dead", &[], n.to_string()).await;
     }

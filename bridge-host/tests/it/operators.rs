@@ -4,19 +4,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
-use crate::harness::{Bridge, Endpoint, Reply, binary, until};
+use crate::harness::{Bridge, Config, Endpoint, Reply, binary, until};
 
 /// A bridge to an endpoint whose status can be set.
 async fn bridge() -> (Bridge, Endpoint, Arc<AtomicU16>) {
     let status = Arc::new(AtomicU16::new(400));
     let answer = status.clone();
     let endpoint = Endpoint::start(move |_, _| Reply::status(answer.load(Relaxed))).await;
-    let config = format!(
-        "[[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\n\
-         retry = {{ max_attempts = 3, initial = \"1ms\", max = \"1ms\" }}\n\
-         to = {{ url = {:?}, headers = {{ authorization = \"Bearer s3cret\" }} }}\n",
+    let to = format!(
+        "to = {{ url = {:?}, headers = {{ authorization = \"Bearer s3cret\" }} }}",
         endpoint.url("/?key=h1dden")
     );
+    let config = Config::subscription("all", ">").attempts(3).lines(&to);
     (Bridge::start(&config).await, endpoint, status)
 }
 
@@ -99,13 +98,11 @@ async fn a_story_is_found_by_its_id_and_tells_no_secret() {
     }
 }
 
-fn config(names: &[&str], endpoint: &Endpoint) -> String {
-    let url = endpoint.url("/");
+fn config(names: &[&str], endpoint: &Endpoint) -> Config {
     let one = |name: &&str| {
-        format!(
-            "[[subscriptions]]\nname = \"{name}\"\ntopics = [\">\"]\nto = {url:?}\n\
-             retry = {{ initial = \"1h\" }}\n"
-        )
+        Config::subscription(name, ">")
+            .to(&endpoint.url("/"))
+            .lines("retry = { initial = \"1h\" }")
     };
     names.iter().map(one).collect()
 }

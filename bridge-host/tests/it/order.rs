@@ -4,14 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::harness::{Bridge, Endpoint, Received, Reply};
-
-fn config(endpoint: &Endpoint, more: &str) -> String {
-    format!(
-        "[[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\nto = {:?}\n{more}\n",
-        endpoint.url("/")
-    )
-}
+use crate::harness::{Bridge, Config, Endpoint, Received, Reply};
 
 /// The number that a message has as its data.
 fn number(received: &Received) -> u32 {
@@ -42,7 +35,7 @@ async fn kept_through_failures_and_a_crash() {
     .await;
     let more = "order_key = { metadata = \"x-tenant\" }\n\
          retry = { max_attempts = 50, initial = \"5ms\", max = \"20ms\" }";
-    let mut bridge = Bridge::start(&config(&endpoint, more)).await;
+    let mut bridge = Bridge::start(&Config::all(&endpoint).lines(more)).await;
     for n in 0..EACH {
         for tenant in 0..TENANTS {
             let tenant = tenant.to_string();
@@ -75,7 +68,7 @@ async fn two_messages_of_one_id_are_both_delivered() {
     })
     .await;
     let order = "order_key = { metadata = \"x-tenant\" }";
-    let bridge = Bridge::start(&config(&endpoint, order)).await;
+    let bridge = Bridge::start(&Config::all(&endpoint).lines(order)).await;
     let headers = [("x-tenant", "acme"), ("webhook-id", "42")];
     for (n, topic) in (1..).zip(["new", "changed", "cancelled"]) {
         bridge.accept(topic, &headers, n.to_string()).await;
@@ -96,7 +89,7 @@ async fn a_stuck_key_holds_back_itself_alone() {
     .await;
     let more = "order_key = { pointer = \"/id\" }\nmax_in_flight = 2\n\
          retry = { max_attempts = 4, initial = \"2s\", max = \"2s\" }";
-    let bridge = Bridge::start(&config(&endpoint, more)).await;
+    let bridge = Bridge::start(&Config::all(&endpoint).lines(more)).await;
     let poison = bridge
         .accept("orders", &[], "{\"id\":1,\"poison\":1}")
         .await;
@@ -139,7 +132,7 @@ async fn a_shutdown_gives_back_what_waits() {
     })
     .await;
     let more = "order_key = \"topic\"\nretry = { initial = \"1h\" }";
-    let bridge = Bridge::start(&config(&endpoint, more)).await;
+    let bridge = Bridge::start(&Config::all(&endpoint).lines(more)).await;
     bridge.accept("orders.a", &[], "poison").await;
     bridge.accept("orders.a", &[], "behind").await;
     bridge.accept("orders.b", &[], "other").await;
@@ -164,7 +157,7 @@ async fn a_key_is_found_in_data_of_any_depth() {
         Endpoint::start(|_, before| Reply::status(if before < 3 { 503 } else { 204 })).await;
     let more = "order_key = { pointer = \"/customer/id\" }\n\
          retry = { initial = \"50ms\", max = \"50ms\" }";
-    let bridge = Bridge::start(&config(&endpoint, more)).await;
+    let bridge = Bridge::start(&Config::all(&endpoint).lines(more)).await;
     let (open, close) = ("[".repeat(1000), "]".repeat(1000));
     for n in 0..2 {
         let data = format!("{{\"n\":{n},\"deep\":{open}{close},\"customer\":{{\"id\":7}}}}");

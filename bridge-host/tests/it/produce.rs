@@ -6,7 +6,7 @@ mod by_name;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::harness::{Bridge, Endpoint, Reply, binary, guest};
+use crate::harness::{Bridge, Config, Endpoint, Reply, binary, guest};
 
 const TEXT: [(&str, &str); 1] = [("content-type", "text/plain")];
 
@@ -30,12 +30,12 @@ fn adapter(kind: &str, folder: &Path) -> PathBuf {
 }
 
 /// `summarise`, in this line of a subscription, with this endpoint.
-fn summarising(component: &str, to: &str) -> String {
-    format!(
-        "[[subscriptions]]\nname = \"summarise\"\ntopics = [\"events.>\"]\n{component}\nto = {to:?}\n\
-         retry = {{ max_attempts = 2, initial = \"1ms\", max = \"2ms\" }}\n\
-         settings = {{ connection = \"embedded\", topic = \"summaries\" }}\n"
-    )
+fn summarising(component: &str, to: &str) -> Config {
+    Config::subscription("summarise", "events.>")
+        .lines(component)
+        .to(to)
+        .attempts(2)
+        .lines("settings = { connection = \"embedded\", topic = \"summaries\" }")
 }
 
 /// The summary arrives as a webhook, and counts as an exchange.

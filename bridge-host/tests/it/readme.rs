@@ -3,11 +3,10 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::harness::{binary, guest, request, until};
+use crate::harness::{ReservedAddress, binary, guest, request, until};
 
 /// The blocks of a language between ``` fences, in order.
 fn blocks(language: &str) -> Vec<String> {
@@ -75,15 +74,11 @@ impl Drop for Background {
     }
 }
 
-fn free_address() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").to_string()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn forwarding_without_a_config() {
     let folder = folder();
-    let (endpoint, intake) = (free_address(), free_address());
+    let reserved = [ReservedAddress::new(), ReservedAddress::new()];
+    let [endpoint, intake] = reserved.each_ref().map(|one| one.address.to_string());
     let mut background = Vec::new();
     let mut shown = std::path::PathBuf::new();
     for command in commands("bridge-host receive") {
@@ -129,9 +124,7 @@ async fn forwarding_without_a_config() {
         .await
         .expect("an answer");
     assert_eq!(health.status, 200);
-    tokio::time::timeout(Duration::from_secs(1), async { drop(background) })
-        .await
-        .expect("the end");
+    drop(background);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What every request of the real bridge has, whatever its method.
 
-use crate::harness::{Bridge, Endpoint, Received, guest};
+use crate::harness::{Bridge, Config, Endpoint, Received, guest};
 
 const DATA: &str = r#"{"amount":250}"#;
 
@@ -8,12 +8,11 @@ const DATA: &str = r#"{"amount":250}"#;
 async fn received(method: &str, chain: &str) -> Received {
     let endpoint = Endpoint::accepting().await;
     let url = endpoint.url("/hooks");
-    let bridge = Bridge::start(&format!(
-        "[[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\n{chain}\n\
-         settings = {{ minimum = \"100\" }}\n\
-         to = {{ url = {url:?}, method = {method:?} }}\n"
-    ))
-    .await;
+    let config = Config::subscription("all", ">")
+        .lines(chain)
+        .lines("settings = { minimum = \"100\" }")
+        .lines(&format!("to = {{ url = {url:?}, method = {method:?} }}"));
+    let bridge = Bridge::start(&config).await;
     let headers = [("content-type", "application/json")];
     bridge.accept("orders.new", &headers, DATA).await;
     let ledger = bridge

@@ -2,14 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Bridge, Endpoint, Reply};
+use crate::harness::{Bridge, Config, Endpoint, Reply, ReservedAddress};
 
-fn config(endpoint: &Endpoint, more: &str) -> String {
-    format!(
-        "[[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\nto = {:?}\n\
-         retry = {{ max_attempts = 3, initial = \"1ms\", max = \"5s\" }}\n{more}\n",
-        endpoint.url("/")
-    )
+fn config(endpoint: &Endpoint, more: &str) -> Config {
+    let retry = "retry = { max_attempts = 3, initial = \"1ms\", max = \"5s\" }";
+    Config::all(endpoint).lines(retry).lines(more)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,13 +90,13 @@ async fn the_lists_change_the_meaning() {
         Reply::status(status.parse().expect("a status"))
     })
     .await;
-    let bridge = Bridge::start(&format!(
-        "[[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\n\
-         retry = {{ max_attempts = 2, initial = \"1ms\", max = \"1ms\" }}\n\
-         to = {{ url = {:?}, successful_on = [404], retry_on = [\"410-419\", 422], dead_letter_on = [503] }}\n",
+    let to = format!(
+        "to = {{ url = {:?}, successful_on = [404], retry_on = [\"410-419\", 422], \
+         dead_letter_on = [503] }}",
         endpoint.url("/")
-    ))
-    .await;
+    );
+    let config = Config::subscription("all", ">").attempts(2).lines(&to);
+    let bridge = Bridge::start(&config).await;
     bridge.accept("status.404", &[], "").await;
     bridge
         .ledger_when("all", |ledger| ledger.delivered == 1)
@@ -117,14 +114,9 @@ async fn the_lists_change_the_meaning() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_at_the_endpoint() {
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = gone.local_addr().expect("an address");
-    drop(gone);
-    let bridge = Bridge::start(&format!(
-        "[[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\nto = \"http://{address}/\"\n\
-         retry = {{ max_attempts = 2, initial = \"1ms\", max = \"1ms\" }}\n"
-    ))
-    .await;
+    let nobody = ReservedAddress::new();
+    let config = Config::subscription("all", ">").to(&nobody.url("/"));
+    let bridge = Bridge::start(&config.attempts(2)).await;
     let id = bridge.accept("orders", &[], "x").await;
     let letter = bridge.dead_letter(&id).await;
     assert_eq!((letter.status, letter.attempts), (None, 2), "{letter:?}");

@@ -5,15 +5,15 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use crate::harness::{Bridge, Endpoint, NatsServer, binary, until};
+use crate::harness::{Bridge, Config, Endpoint, NatsServer, binary, until};
 
 /// A subscription to `t.*` of this connection.
-fn subscription(name: &str, from: &str, more: &str, endpoint: &Endpoint) -> String {
-    format!(
-        "[[subscriptions]]\nname = {name:?}\nfrom = {from:?}\ntopics = [\"t.*\"]\nmax_in_flight = 1\n\
-         to = {:?}\n{more}\n",
-        endpoint.url(&format!("/{name}"))
-    )
+fn subscription(name: &str, from: &str, more: &str, endpoint: &Endpoint) -> Config {
+    Config::subscription(name, "t.*")
+        .from(from)
+        .to(&endpoint.url(&format!("/{name}")))
+        .lines("max_in_flight = 1")
+        .lines(more)
 }
 
 /// What arrived at a path so far.
@@ -36,7 +36,7 @@ fn check(folder: &Path) -> String {
 /// Four subscriptions join a broker that has messages already.
 async fn four_new_ones(from: &str, connection: &str) -> Arc<tempfile::TempDir> {
     let endpoint = Endpoint::accepting().await;
-    let config = format!("{connection}{}", subscription("old", from, "", &endpoint));
+    let config = connection.to_owned() + &subscription("old", from, "", &endpoint);
     let bridge = Bridge::start_into(from, &config).await;
     for (topic, data) in [("t.a", "1"), ("t.b", "2"), ("t.a", "3")] {
         until("it is taken", || async {

@@ -8,25 +8,24 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::harness::{Answer, Bridge, Endpoint, Reply, free_address, guest, request, until};
+use crate::harness::{
+    Answer, Bridge, Config, Endpoint, Reply, ReservedAddress, guest, request, until,
+};
 
 /// How soon a start that is given up ends, on a machine with too much to do.
 const SOON: Duration = Duration::from_secs(10);
 
 /// A subscription whose component takes long to compile.
-fn slow(name: &str, component: &str) -> String {
-    format!(
-        "[[subscriptions]]\nname = {name:?}\ntopics = [\"{name}.>\"]\nchain = [{:?}]\nto = \"http://127.0.0.1:9/\"\n",
-        guest(component)
-    )
+fn slow(name: &str, component: &str) -> Config {
+    Config::subscription(name, &format!("{name}.>"))
+        .chain(&[guest(component)])
+        .to("http://127.0.0.1:9/")
 }
 
 /// A subscription whose endpoint takes long to compile.
-fn slow_endpoint(name: &str, component: &str) -> String {
-    format!(
-        "[[subscriptions]]\nname = {name:?}\ntopics = [\"{name}.>\"]\nto = {{ component = {:?} }}\n",
-        guest(component)
-    )
+fn slow_endpoint(name: &str, component: &str) -> Config {
+    let to = format!("to = {{ component = {:?} }}", guest(component));
+    Config::subscription(name, &format!("{name}.>")).lines(&to)
 }
 
 /// A subscription to what its component asks for.
@@ -65,8 +64,12 @@ async fn reason(at: SocketAddr, says: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_are_taken_while_components_compile() {
-    let (folder, at) = (Arc::new(tempfile::tempdir().unwrap()), free_address());
-    let both = slow("a", "python-middleware") + &slow_endpoint("b", "orders-javascript");
+    let (folder, reserved) = (
+        Arc::new(tempfile::tempdir().unwrap()),
+        ReservedAddress::new(),
+    );
+    let at = reserved.address;
+    let both = slow("a", "python-middleware") + slow_endpoint("b", "orders-javascript");
     write(&folder, at, "cold", &both);
     let bridge = Bridge::begin_in(folder, at);
     assert_eq!(asked(at, "/healthz").await.status, 200);
@@ -94,7 +97,11 @@ async fn messages_are_taken_while_components_compile() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn topics_that_components_ask_for_are_remembered() {
-    let (folder, at) = (Arc::new(tempfile::tempdir().unwrap()), free_address());
+    let (folder, reserved) = (
+        Arc::new(tempfile::tempdir().unwrap()),
+        ReservedAddress::new(),
+    );
+    let at = reserved.address;
     let both = asking() + &slow("a", "python-middleware");
     write(&folder, at, "cold", &both);
     let bridge = Bridge::begin_in(folder.clone(), at);
@@ -128,11 +135,7 @@ async fn topics_that_components_ask_for_are_remembered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn health_is_answered_until_the_end_of_the_drain() {
     let endpoint = Endpoint::start(|_, _| Reply::status(204).after(Duration::from_secs(3))).await;
-    let config = format!(
-        "[[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\nto = {:?}\n",
-        endpoint.url("/")
-    );
-    let bridge = Bridge::start(&config).await;
+    let bridge = Bridge::start(&Config::all(&endpoint)).await;
     bridge.accept("orders.new", &[], "slow").await;
     endpoint.wait_for(1).await;
     bridge.signal("TERM");

@@ -4,16 +4,12 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use crate::harness::{Bridge, Endpoint, Reply, binary, guest, request};
+use crate::harness::{Bridge, Config, Endpoint, Reply, binary, guest, request};
 
 /// A bridge with one dead letter, of a message that would steer a terminal.
 async fn with_a_letter() -> (Bridge, String) {
     let endpoint = Endpoint::start(|_, _| Reply::status(400)).await;
-    let bridge = Bridge::start(&format!(
-        "[[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\nto = {:?}\n",
-        endpoint.url("/")
-    ))
-    .await;
+    let bridge = Bridge::start(&Config::all(&endpoint)).await;
     let nasty = "\u{1b}]0;owned\u{7}\u{202e}gpj.exe\u{9b}2J";
     let line = serde_json::json!({
         "topic": "orders.\u{202e}new", "id": "letter", "content-type": format!("text/{nasty}"),

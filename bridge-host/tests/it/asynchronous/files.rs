@@ -1,17 +1,25 @@
 //! Consumers in one file, as `bridge-host compose` makes them of a handler of
 //! wasi:http 0.3 and what stands in front of it.
 
+use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempPath;
 
-use crate::harness::{Bridge, binary, guest};
+use crate::harness::{Bridge, Config, binary, guest};
 
 /// The file that holds these components and the adapter. Gone when dropped.
 pub struct Consumer(TempPath);
 
 impl Consumer {
-    pub fn path(&self) -> &std::path::Path {
+    /// A subscription to the topic of its name that asks the handler for this path.
+    pub fn config(&self, name: &str, path: &str) -> Config {
+        Config::subscription(name, name)
+            .component(self.0.to_path_buf())
+            .to(&format!("http://composed.internal{path}"))
+    }
+
+    pub fn path(&self) -> &Path {
         &self.0
     }
 }
@@ -38,12 +46,7 @@ pub fn consumer(parts: &[&str]) -> Consumer {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_alone_is_a_consumer() {
     let consumer = consumer(&["async-orders"]);
-    let bridge = Bridge::start(&format!(
-        "[[subscriptions]]\nname = \"orders\"\ntopics = [\"orders\"]\ncomponent = {:?}\n\
-         to = \"http://composed.internal/orders\"\n",
-        consumer.path()
-    ))
-    .await;
+    let bridge = Bridge::start(&consumer.config("orders", "/orders")).await;
     for n in 1..=50 {
         let order = format!("{{\"id\":{n},\"amount\":{n}}}");
         bridge.accept("orders", &[], order).await;
@@ -68,14 +71,12 @@ async fn a_handler_alone_is_a_consumer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_filter_an_http_middleware_and_a_handler() {
     let consumer = consumer(&["async-filter", "auth", "async-orders"]);
-    let bridge = Bridge::start(&format!(
-        "[[subscriptions]]\nname = \"orders\"\ntopics = [\"orders\"]\ncomponent = {:?}\n\
-         settings = {{ minimum = \"100\", token = \"good\" }}\n\
-         [subscriptions.to]\nurl = \"http://composed.internal/orders\"\n\
-         headers = {{ authorization = \"Bearer good\" }}\n",
-        consumer.path()
-    ))
-    .await;
+    let config = Config::subscription("orders", "orders")
+        .component(consumer.path().into())
+        .lines("settings = { minimum = \"100\", token = \"good\" }")
+        .lines("[subscriptions.to]\nurl = \"http://composed.internal/orders\"")
+        .lines("headers = { authorization = \"Bearer good\" }");
+    let bridge = Bridge::start(&config).await;
     bridge
         .accept("orders", &[], "{\"id\":1,\"amount\":250}")
         .await;
@@ -95,12 +96,7 @@ async fn a_filter_an_http_middleware_and_a_handler() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_response_of_a_handler_is_read_to_its_end() {
     let consumer = consumer(&["service"]);
-    let bridge = Bridge::start(&format!(
-        "[[subscriptions]]\nname = \"copy\"\ntopics = [\"copy\"]\ncomponent = {:?}\n\
-         to = \"http://composed.internal/copy\"\nretry = {{ max_attempts = 1 }}\n",
-        consumer.path()
-    ))
-    .await;
+    let bridge = Bridge::start(&consumer.config("copy", "/copy").attempts(1)).await;
     for length in [0, 5, 300_000] {
         bridge.accept("copy", &[], vec![b'x'; length]).await;
     }

@@ -1,21 +1,21 @@
 //! An asynchronous adapter whose endpoint is a component in process, of wasi:http
 //! 0.2 or 0.3, behind HTTP middlewares or not.
 
-use crate::harness::{Bridge, Endpoint, guest};
+use crate::handlers::out;
+use crate::harness::{Bridge, Config, Endpoint, guest};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_asks_handlers_of_both_versions() {
     for handler in ["responder", "service"] {
         let endpoint = Endpoint::accepting().await;
-        let config = format!(
-            "[[subscriptions]]\nname = \"echo\"\ntopics = [\"echo\"]\nchain = [{:?}]\n\
-             to = {{ component = {:?}, path = \"/echo\" }}\nreply_to = {{ topic = \"replies\" }}\n\
-             [[subscriptions]]\nname = \"out\"\ntopics = [\"replies\"]\nto = {:?}\n",
-            guest("async-filter"),
-            guest(handler),
-            endpoint.url("/"),
-        );
-        let bridge = Bridge::start(&config).await;
+        let file = guest(handler);
+        let echo = Config::subscription("echo", "echo")
+            .chain(&[guest("async-filter")])
+            .lines(&format!(
+                "to = {{ component = {file:?}, path = \"/echo\" }}"
+            ))
+            .lines("reply_to = { topic = \"replies\" }");
+        let bridge = Bridge::start(&(echo + out(&endpoint))).await;
         let mut ids = Vec::new();
         for n in 0..20 {
             let id = bridge.accept("echo", &[], format!("data {n}")).await;
@@ -36,17 +36,16 @@ async fn it_asks_handlers_of_both_versions() {
 async fn an_http_middleware_stands_in_front_of_a_handler() {
     for (token, expected) in [("good", 201), ("bad", 401)] {
         let endpoint = Endpoint::accepting().await;
-        let config = format!(
-            "[[subscriptions]]\nname = \"orders\"\ntopics = [\"orders\"]\n\
-             settings = {{ token = \"good\" }}\nreply_to = {{ topic = \"replies\" }}\n\
-             [subscriptions.to]\ncomponent = {:?}\npath = \"/orders\"\nthrough = [{:?}]\n\
-             headers = {{ authorization = \"Bearer {token}\" }}\n\
-             [[subscriptions]]\nname = \"out\"\ntopics = [\"replies\"]\nto = {:?}\n",
+        let to = format!(
+            "[subscriptions.to]\ncomponent = {:?}\npath = \"/orders\"\nthrough = [{:?}]\n\
+             headers = {{ authorization = \"Bearer {token}\" }}",
             guest("async-orders"),
             guest("auth"),
-            endpoint.url("/"),
         );
-        let bridge = Bridge::start(&config).await;
+        let orders = Config::subscription("orders", "orders")
+            .lines("settings = { token = \"good\" }\nreply_to = { topic = \"replies\" }")
+            .lines(&to);
+        let bridge = Bridge::start(&(orders + out(&endpoint))).await;
         let id = bridge
             .accept("orders", &[], "{\"id\":1,\"amount\":250}")
             .await;

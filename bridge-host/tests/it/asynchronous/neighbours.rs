@@ -9,12 +9,7 @@ use crate::harness::{Bridge, Letter};
 /// A bridge, and the composition that it runs, which does as a message's `x-do` says.
 async fn start(lines: &str) -> (Bridge, Consumer) {
     let consumer = consumer(&["service"]);
-    let config = format!(
-        "[[subscriptions]]\nname = \"told\"\ntopics = [\"told\"]\ncomponent = {:?}\n\
-         to = \"http://composed.internal/\"\n\
-         retry = {{ max_attempts = 2, initial = \"1ms\", max = \"2ms\" }}\n{lines}\n",
-        consumer.path(),
-    );
+    let config = consumer.config("told", "/").attempts(2).lines(lines);
     (Bridge::start(&config).await, consumer)
 }
 

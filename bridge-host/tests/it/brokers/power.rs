@@ -2,14 +2,13 @@
 //! Needs a disk of its own, and so root: `cargo xtask faults` runs it.
 
 use std::collections::HashSet;
-use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use async_nats::jetstream;
 
-use crate::harness::{Bridge, Disk, Endpoint, NatsVersion, Reply, binary, until};
+use crate::harness::{Bridge, Disk, Endpoint, NatsVersion, Reply, ReservedAddress, binary, until};
 
 const MESSAGES: usize = 1000;
 const PUBLISHERS: usize = 16;
@@ -26,18 +25,17 @@ fn disk(what: &str) -> Option<Disk> {
 struct Server<'a> {
     disk: &'a Disk,
     version: NatsVersion,
-    address: SocketAddr,
+    port: ReservedAddress,
     child: Child,
 }
 
 impl<'a> Server<'a> {
     async fn start(disk: &'a Disk, version: NatsVersion, more: &str) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = port.local_addr().expect("an address");
-        drop(port);
+        let port = ReservedAddress::new();
         let store = disk.path().join("store");
         let config = format!(
-            "listen: \"{address}\"\njetstream {{ store_dir: {:?}\n{more} }}\n",
+            "listen: \"{}\"\njetstream {{ store_dir: {:?}\n{more} }}\n",
+            port.address,
             store.display().to_string()
         );
         let file = disk.path().with_file_name("server.conf");
@@ -46,7 +44,7 @@ impl<'a> Server<'a> {
         let server = Self {
             disk,
             version,
-            address,
+            port,
             child,
         };
         server.listens().await;
@@ -66,7 +64,7 @@ impl<'a> Server<'a> {
     }
 
     async fn listens(&self) {
-        let address = self.address;
+        let address = self.port.address;
         until("nats-server", || async {
             tokio::net::TcpStream::connect(address).await.ok()
         })
@@ -74,7 +72,7 @@ impl<'a> Server<'a> {
     }
 
     async fn context(&self) -> jetstream::Context {
-        let client = async_nats::connect(self.address.to_string()).await;
+        let client = async_nats::connect(self.port.address.to_string()).await;
         jetstream::new(client.expect("a connection"))
     }
 

@@ -1,11 +1,9 @@
 //! A server that is connected and gives nothing: readiness and log say so, with
 //! the cause, and no advice that is wrong.
 
-use std::net::TcpListener;
-
 use super::hosts::config;
 use super::jetstream::JetStreamServer;
-use crate::harness::{Bridge, Endpoint, NatsServer, request, until};
+use crate::harness::{Bridge, Endpoint, NatsServer, ReservedAddress, request, until};
 
 /// What the bridge says of itself, once that has this status.
 async fn readiness(bridge: &Bridge, status: u16) -> String {
@@ -85,22 +83,18 @@ async fn an_account_is_at_its_limit() {
     );
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_has_no_quorum() {
-    let ports = [free_port(), free_port(), free_port()];
+    let ports = [(); 3].map(|()| ReservedAddress::new());
     let routes: Vec<_> = ports
         .iter()
-        .map(|port| format!("nats://127.0.0.1:{port}"))
+        .map(|port| format!("nats://{}", port.address))
         .collect();
     let mut servers = Vec::new();
     for (n, port) in ports.iter().enumerate() {
         let lines = format!(
-            "server_name: n{n}\ncluster {{ name: c, listen: \"127.0.0.1:{port}\", routes: [{}] }}\n",
+            "server_name: n{n}\ncluster {{ name: c, listen: \"{}\", routes: [{}] }}\n",
+            port.address,
             routes.join(", ")
         );
         servers.push(NatsServer::start_with(&lines).await);

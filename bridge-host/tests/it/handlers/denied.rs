@@ -2,7 +2,7 @@
 //! and the operator is told once.
 
 use super::subscription;
-use crate::harness::{Bridge, Endpoint, until};
+use crate::harness::{Bridge, Endpoint, ReservedAddress, until};
 
 /// What the handler says of a request to this URL.
 async fn said(url: &str, more: &str, lines: &str) -> (Bridge, String) {
@@ -38,12 +38,8 @@ async fn a_denial_wins_over_a_pipe_that_broke() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn so_does_a_connection_that_is_refused() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    drop(listener);
-    let (_, reason) = said(&url, UPLOAD, "allow = [\"127.0.0.1\"]").await;
+    let nobody = ReservedAddress::new();
+    let (_, reason) = said(&nobody.url(""), UPLOAD, "allow = [\"127.0.0.1\"]").await;
     assert!(reason.contains("ConnectionRefused"), "{reason}");
 }
 

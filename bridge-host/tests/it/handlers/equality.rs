@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::harness::{Bridge, Endpoint, Received, guest, request};
+use super::out;
+use crate::harness::{Bridge, Config, Endpoint, Received, guest, request};
 
 /// The order service, in all its languages.
 const HANDLERS: [(&str, &str); 3] = [
@@ -131,20 +132,17 @@ impl Drop for Server {
 }
 
 /// A subscription for each request, whose replies go to the endpoint.
-fn config(component: &Path, endpoint: &Endpoint) -> String {
+fn config(component: &Path, endpoint: &Endpoint) -> Config {
     let subscriptions = REQUESTS.iter().enumerate().map(|(n, (method, path, _))| {
-        format!(
-            "[[subscriptions]]\nname = \"r{n}\"\ntopics = [\"r{n}\"]\n\
-             reply_to = {{ topic = \"replies\" }}\n\
+        let lines = format!(
+            "reply_to = {{ topic = \"replies\" }}\n\
              to = {{ component = {component:?}, path = {path:?}, method = {method:?}, \
-             successful_on = [\"200-499\"] }}\n"
-        )
+             successful_on = [\"200-499\"] }}"
+        );
+        let name = format!("r{n}");
+        Config::subscription(&name, &name).lines(&lines)
     });
-    let out = format!(
-        "[[subscriptions]]\nname = \"out\"\ntopics = [\"replies\"]\nto = {:?}\n",
-        endpoint.url("/")
-    );
-    subscriptions.collect::<String>() + &out
+    subscriptions.collect::<Config>() + out(endpoint)
 }
 
 /// What the handler answers here to each request.

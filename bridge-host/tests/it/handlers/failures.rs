@@ -9,7 +9,7 @@ use crate::harness::{Bridge, Endpoint, Letter, Reply};
 /// What becomes of a message to this path, which no attempt delivers.
 async fn fails(handler: &str, path: &str, to: &str, lines: &str) -> Letter {
     let config = subscription_of(handler, "bad", path, to, lines)
-        + &subscription_of(handler, "good", "/echo", "", "");
+        + subscription_of(handler, "good", "/echo", "", "");
     let bridge = Bridge::start(&config).await;
     let id = bridge.accept("bad", &[], "bad").await;
     for _ in 0..20 {
@@ -137,16 +137,10 @@ async fn statuses_mean_what_they_mean_on_the_network() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_stuck_handler_does_not_hold_the_others() {
-    let drain = "shutdown = { drain = \"500ms\" }\n".to_owned();
-    let config = drain
-        + &subscription(
-            "mixed",
-            "/never",
-            ", timeout = \"30s\"",
-            "max_in_flight = 2",
-        )
-        + &subscription("good", "/slow", "", "");
-    let bridge = Bridge::start(&config).await;
+    let timeout = ", timeout = \"30s\"";
+    let config = subscription("mixed", "/never", timeout, "max_in_flight = 2")
+        + subscription("good", "/slow", "", "");
+    let bridge = Bridge::start_with("shutdown = { drain = \"500ms\" }", &config).await;
     bridge.accept("mixed", &[], "").await;
     for _ in 0..200 {
         bridge.accept("good", &[], "").await;

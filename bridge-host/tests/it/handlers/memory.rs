@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Bridge, Endpoint, guest};
+use crate::harness::{Bridge, Config, Endpoint, guest};
 
 /// The order service, in all its languages.
 const HANDLERS: [&str; 3] = ["orders", "orders-javascript", "orders-python"];
@@ -13,9 +13,9 @@ const MORE: usize = 32;
 
 /// Subscriptions with this endpoint each, once it has answered a message.
 async fn with_subscriptions(to: &str, count: usize) -> (Bridge, Duration) {
-    let subscriptions: String = (0..count)
-        .map(|n| format!("[[subscriptions]]\nname = \"s{n}\"\ntopics = [\"orders\"]\nto = {to}\n"))
-        .collect();
+    let to = format!("to = {to}");
+    let one = |n| Config::subscription(&format!("s{n}"), "orders").lines(&to);
+    let subscriptions: Config = (0..count).map(one).collect();
     let began = Instant::now();
     let bridge = Bridge::start(&subscriptions).await;
     let started = began.elapsed();

@@ -5,8 +5,9 @@
 use std::path::Path;
 
 use super::equality::{Response, Server, answer};
-use super::upstreams::Upstream;
-use crate::harness::{Bridge, Endpoint, guest};
+use super::out;
+use super::upstreams::upstream;
+use crate::harness::{Bridge, Config, Endpoint, guest};
 
 /// One request of the table.
 struct Row {
@@ -139,13 +140,13 @@ impl Row {
     }
 
     /// The upstream as the Python examples are told of it.
-    fn url(&self, upstream: &Upstream) -> Option<String> {
+    fn url(&self, upstream: &Endpoint) -> Option<String> {
         let path = self.upstream.filter(|_| self.method == "GET")?;
         Some(format!("http://{}{path}", upstream.address))
     }
 }
 
-async fn there(server: &Server, row: &Row, upstream: &Upstream) -> Response {
+async fn there(server: &Server, row: &Row, upstream: &Endpoint) -> Response {
     let url = row.url(upstream);
     let mut headers = vec![("content-type", "text/plain")];
     headers.extend(url.as_deref().map(|url| ("url", url)));
@@ -155,29 +156,27 @@ async fn there(server: &Server, row: &Row, upstream: &Upstream) -> Response {
 }
 
 /// A subscription for each row of this component, and one for the replies.
-fn config(rows: &[&Row], upstream: &Upstream, endpoint: &Endpoint) -> String {
+fn config(rows: &[&Row], upstream: &Endpoint, endpoint: &Endpoint) -> Config {
     let subscriptions = rows.iter().enumerate().map(|(n, row)| {
         let url = row.url(upstream);
         let url = url.map_or(String::new(), |url| {
             format!(", headers = {{ url = {url:?} }}")
         });
-        format!(
-            "[[subscriptions]]\nname = \"r{n}\"\ntopics = [\"r{n}\"]\nallow = [\"127.0.0.1\"]\n\
+        let lines = format!(
+            "allow = [\"127.0.0.1\"]\n\
              reply_to = {{ topic = \"replies\", max_size = \"32MiB\" }}\ntimeout = \"2m\"\n\
-             to = {{ component = {:?}, path = {:?}, method = {:?}{url} }}\n",
+             to = {{ component = {:?}, path = {:?}, method = {:?}{url} }}",
             guest(row.component),
             row.path,
             row.method,
-        )
+        );
+        let name = format!("r{n}");
+        Config::subscription(&name, &name).lines(&lines)
     });
-    let out = format!(
-        "[[subscriptions]]\nname = \"out\"\ntopics = [\"replies\"]\nto = {:?}\n",
-        endpoint.url("/")
-    );
-    subscriptions.collect::<String>() + &out
+    subscriptions.collect::<Config>() + out(endpoint)
 }
 
-async fn here(rows: &[&Row], upstream: &Upstream) -> Vec<Response> {
+async fn here(rows: &[&Row], upstream: &Endpoint) -> Vec<Response> {
     let endpoint = Endpoint::accepting().await;
     let bridge = Bridge::start(&config(rows, upstream, &endpoint)).await;
     let mut responses = Vec::new();
@@ -204,7 +203,7 @@ fn check(row: &Row, response: &Response) {
 }
 
 async fn same(component: &str) {
-    let upstream = Upstream::start().await;
+    let upstream = upstream().await;
     let rows: Vec<_> = ROWS.iter().filter(|it| it.component == component).collect();
     let server = Server::start(&guest(component));
     let here = here(&rows, &upstream).await;

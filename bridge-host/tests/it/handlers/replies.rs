@@ -2,7 +2,7 @@
 //! each, and only of exchanges that ended well.
 
 use super::{answering, subscription};
-use crate::harness::{Bridge, Endpoint, Reply};
+use crate::harness::{Bridge, Config, Endpoint, Reply};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_is_taken_as_one() {
@@ -23,8 +23,8 @@ async fn an_event_is_taken_as_one() {
 async fn only_of_what_ended_well() {
     let endpoint = Endpoint::accepting().await;
     let config = answering("gone", "/gone", &endpoint)
-        + &answering("late", "/trap-late", &endpoint)
-        + &answering("echo", "/echo", &endpoint);
+        + answering("late", "/trap-late", &endpoint)
+        + answering("echo", "/echo", &endpoint);
     let bridge = Bridge::start(&config).await;
     for topic in ["gone", "late"] {
         let id = bridge.accept(topic, &[], "").await;
@@ -45,12 +45,11 @@ async fn of_an_endpoint_on_the_network() {
         _ => Reply::status(204),
     })
     .await;
-    let config = format!(
-        "[[subscriptions]]\nname = \"ask\"\ntopics = [\"ask\"]\nto = {:?}\nreply_to = {{ topic = \"answers\" }}\n\
-         [[subscriptions]]\nname = \"answers\"\ntopics = [\"answers\"]\nto = {:?}\n",
-        endpoint.url("/ask"),
-        endpoint.url("/answers"),
-    );
+    let ask = Config::subscription("ask", "ask")
+        .to(&endpoint.url("/ask"))
+        .lines("reply_to = { topic = \"answers\" }");
+    let answers = Config::subscription("answers", "answers").to(&endpoint.url("/answers"));
+    let config = ask + answers;
     let bridge = Bridge::start(&config).await;
     let id = bridge.accept("ask", &[], "what").await;
     let received = endpoint.wait_for(2).await.remove(1);
@@ -75,8 +74,7 @@ async fn a_response_that_is_too_long_is_a_dead_letter() {
 async fn a_reply_that_cannot_be_published_is_no_success() {
     let lines = "reply_to = { connection = \"small\", topic = \"replies\" }";
     let config = subscription("echo", "/echo", "", lines)
-        + "[connections.small]\ntype = \"embedded\"\npath = \"small\"\nmax_message_size = \"10B\"\n";
-    let config = config.replace("\"10B\"", "\"1KiB\"");
+        + "[connections.small]\ntype = \"embedded\"\npath = \"small\"\nmax_message_size = \"1KiB\"\n";
     let bridge = Bridge::start(&config).await;
     let id = bridge.accept("echo", &[], vec![b'x'; 2000]).await;
     let letter = bridge.dead_letter(&id).await;

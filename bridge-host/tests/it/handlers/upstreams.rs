@@ -1,54 +1,18 @@
 //! Handlers that answer with what another server said: its body comes from the
 //! host, and goes on after the handler has returned.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
-use http_body::Frame;
-use http_body_util::StreamBody;
-use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use http::HeaderMap;
 
-use super::subscription_of;
-use crate::harness::{Bridge, Endpoint};
-
-type Part = Result<Frame<Bytes>, std::io::Error>;
+use super::{out, subscription_of};
+use crate::harness::{Bridge, Config, End, Endpoint, Parts, Reply, ReservedAddress};
 
 /// A server whose bodies come as its paths say.
-pub struct Upstream {
-    pub address: SocketAddr,
-    asked: Arc<AtomicUsize>,
-}
-
-impl Upstream {
-    pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let upstream = Self {
-            address: listener.local_addr().expect("an address"),
-            asked: Arc::default(),
-        };
-        let asked = upstream.asked.clone();
-        tokio::spawn(async move {
-            loop {
-                let (stream, _) = listener.accept().await.expect("a connection");
-                let asked = asked.clone();
-                let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-                    asked.fetch_add(1, Ordering::Relaxed);
-                    async move { Ok::<_, Infallible>(respond(request.uri().path())) }
-                });
-                let server = hyper::server::conn::http1::Builder::new();
-                tokio::spawn(server.serve_connection(TokioIo::new(stream), service));
-            }
-        });
-        upstream
-    }
+pub async fn upstream() -> Endpoint {
+    Endpoint::start(|received, _| respond(&received.path)).await
 }
 
 /// The parts of a body, and how long each takes to come.
@@ -66,56 +30,36 @@ fn parts(path: &str) -> (Vec<Bytes>, Duration) {
     (parts.collect(), Duration::from_millis(pause))
 }
 
-fn respond(path: &str) -> Response<StreamBody<impl futures_util::Stream<Item = Part> + use<>>> {
+fn respond(path: &str) -> Reply {
     let (parts, pause) = parts(path);
-    let mut response = Response::builder();
+    let mut reply = Reply::status(200);
+    let end = match path {
+        "/broken" => End::Broken,
+        "/trailers" => {
+            reply = reply.with("trailer", "x-sum");
+            let (name, value) = ("x-sum".parse(), "0".parse());
+            let sum = [(name.expect("a name"), value.expect("a value"))];
+            End::Trailers(HeaderMap::from_iter(sum))
+        }
+        _ => End::Complete,
+    };
     if path == "/long" {
         let length = parts.iter().map(Bytes::len).sum::<usize>();
-        response = response.header("content-length", length);
+        reply = reply.with("content-length", length.to_string());
     }
-    if path == "/trailers" {
-        response = response.header("trailer", "x-sum");
-    }
-    let end: Option<Part> = match path {
-        "/broken" => Some(Err(std::io::Error::other("told to break off"))),
-        "/trailers" => {
-            let sum = [(
-                "x-sum".parse().expect("a name"),
-                "0".parse().expect("a value"),
-            )];
-            Some(Ok(Frame::trailers(HeaderMap::from_iter(sum))))
-        }
-        _ => None,
-    };
-    let (sender, mut receiver) = mpsc::channel::<Part>(1);
-    tokio::spawn(async move {
-        for part in parts {
-            tokio::time::sleep(pause).await;
-            if sender.send(Ok(Frame::data(part))).await.is_err() {
-                return;
-            }
-        }
-        if let Some(end) = end {
-            let _ = sender.send(end).await;
-        }
-    });
-    let body = futures_util::stream::poll_fn(move |cx| receiver.poll_recv(cx));
-    response.body(StreamBody::new(body)).expect("a response")
+    reply.parts(Parts { parts, pause, end })
 }
 
 /// A handler of wasi:http 0.3 that returns what this server answers.
-fn proxy(upstream: &Upstream, path: &str, lines: &str) -> String {
-    let to = format!(
-        ", headers = {{ x-url = \"http://{}{path}\" }}",
-        upstream.address
-    );
-    let lines = format!("allow = [\"{}\"]\n{lines}", upstream.address);
+fn proxy(upstream: SocketAddr, path: &str, lines: &str) -> Config {
+    let to = format!(", headers = {{ x-url = \"http://{upstream}{path}\" }}");
+    let lines = format!("allow = [\"{upstream}\"]\n{lines}");
     subscription_of("service", "proxy", "/proxy", &to, &lines)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn its_body_is_awaited_however_it_comes() {
-    let upstream = Upstream::start().await;
+    let upstream = upstream().await;
     for path in [
         "/empty",
         "/chunked",
@@ -125,17 +69,16 @@ async fn its_body_is_awaited_however_it_comes() {
         "/trailers",
     ] {
         let endpoint = Endpoint::accepting().await;
-        let before = upstream.asked.load(Ordering::Relaxed);
-        let replies = "reply_to = { topic = \"replies\", max_size = \"32MiB\" }\n\
-             [[subscriptions]]\nname = \"out\"\ntopics = [\"replies\"]";
-        let replies = format!("{replies}\nto = {:?}", endpoint.url("/"));
-        let bridge = Bridge::start(&proxy(&upstream, path, &replies)).await;
+        let before = upstream.received().len();
+        let replies = "reply_to = { topic = \"replies\", max_size = \"32MiB\" }";
+        let config = proxy(upstream.address, path, replies) + out(&endpoint);
+        let bridge = Bridge::start(&config).await;
         bridge.accept("proxy", &[], "").await;
         let ledger = bridge.ledger_when("proxy", |it| it.pending == 0).await;
         assert_eq!(ledger.delivered, 1, "{path}: {:#?}", bridge.log());
         let received = endpoint.wait_for(1).await.remove(0);
         assert!(received.body == parts(path).0.concat(), "{path}");
-        let asked = upstream.asked.load(Ordering::Relaxed) - before;
+        let asked = upstream.received().len() - before;
         assert_eq!(asked, 1, "{path}: {:#?}", bridge.log());
     }
 }
@@ -143,8 +86,8 @@ async fn its_body_is_awaited_however_it_comes() {
 /// An error that is another server's doing is not the handler's address's.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_of_its_own_request_is_told_with_the_host() {
-    let upstream = Upstream::start().await;
-    let config = proxy(&upstream, "/", "").replace("allow = ", "# allow = ");
+    let upstream = upstream().await;
+    let config = proxy(upstream.address, "/", "").replace("allow = ", "# allow = ");
     let bridge = Bridge::start(&config).await;
     let id = bridge.accept("proxy", &[], "").await;
     let letter = bridge.dead_letter(&id).await;
@@ -157,20 +100,15 @@ async fn an_error_of_its_own_request_is_told_with_the_host() {
         letter.reason.contains("add \"127.0.0.1\" to `allow`"),
         "{letter:?}"
     );
-    assert_eq!(upstream.asked.load(Ordering::Relaxed), 0);
+    assert_eq!(upstream.received().len(), 0);
 
-    let nobody = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let gone = Upstream {
-        address: nobody.local_addr().expect("an address"),
-        asked: Arc::default(),
-    };
-    drop(nobody);
-    let bridge = Bridge::start(&proxy(&gone, "/", "")).await;
+    let nobody = ReservedAddress::new();
+    let bridge = Bridge::start(&proxy(nobody.address, "/", "")).await;
     let id = bridge.accept("proxy", &[], "").await;
     let letter = bridge.dead_letter(&id).await;
     let refused = format!(
         "while calling {0}: {0} refuses the connection",
-        gone.address
+        nobody.address
     );
     assert!(letter.reason.contains(&refused), "{letter:?}");
     assert!(!letter.reason.contains("handler.internal"), "{letter:?}");
@@ -178,8 +116,8 @@ async fn an_error_of_its_own_request_is_told_with_the_host() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_breaks_off_is_no_success() {
-    let upstream = Upstream::start().await;
-    let bridge = Bridge::start(&proxy(&upstream, "/broken", "")).await;
+    let upstream = upstream().await;
+    let bridge = Bridge::start(&proxy(upstream.address, "/broken", "")).await;
     let id = bridge.accept("proxy", &[], "").await;
     let letter = bridge.dead_letter(&id).await;
     assert_eq!((letter.attempts, letter.status), (2, Some(200)));

@@ -1,17 +1,24 @@
-//! An HTTP endpoint that remembers what it received, and answers as told.
+//! An HTTP server that remembers what it received, and answers as told.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
-use http_body_util::{BodyExt, Full};
+use http::{HeaderMap, Request, Response, Version};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
+use super::reply::{Body, Reply};
 use super::until;
 
 /// One request that arrived.
@@ -19,6 +26,7 @@ use super::until;
 pub struct Received {
     pub method: String,
     pub path: String,
+    pub version: Version,
     pub headers: HeaderMap,
     pub body: Bytes,
     pub at: Instant,
@@ -40,63 +48,50 @@ impl Received {
     }
 }
 
-/// What the endpoint answers.
-#[derive(Clone, Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub headers: Vec<(&'static str, String)>,
-    pub after: Duration,
-}
-
-impl Reply {
-    /// This status, at once.
-    pub fn status(status: u16) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            after: Duration::ZERO,
-        }
-    }
-
-    /// The same with another header.
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
-        self
-    }
-
-    /// The same after some time.
-    pub fn after(mut self, after: Duration) -> Self {
-        self.after = after;
-        self
-    }
-}
-
 /// A listening endpoint. It ends with the test's runtime.
 #[derive(Clone)]
 pub struct Endpoint {
     pub address: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
+    accepted: Arc<AtomicUsize>,
+    open: watch::Receiver<usize>,
 }
 
 impl Endpoint {
     /// Answers every request with `reply`, which sees it and how many came before.
     pub async fn start(reply: impl Fn(&Received, usize) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start_with(None, reply).await
+    }
+
+    /// As [`Endpoint::start`], over TLS where there is an acceptor; that decides on
+    /// HTTP/1.1 or HTTP/2.
+    pub async fn start_with(
+        tls: Option<TlsAcceptor>,
+        reply: impl Fn(&Received, usize) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let (gauge, open) = watch::channel(0);
         let endpoint = Self {
             address: listener.local_addr().expect("an address"),
             received: Arc::default(),
+            accepted: Arc::default(),
+            open,
         };
-        let (received, reply) = (endpoint.received.clone(), Arc::new(reply));
+        let accepted = endpoint.accepted.clone();
+        let answers = Arc::new(Answers {
+            received: endpoint.received.clone(),
+            reply,
+        });
         tokio::spawn(async move {
             loop {
                 let (stream, peer) = listener.accept().await.expect("a connection");
-                let (received, reply) = (received.clone(), reply.clone());
-                let service = hyper::service::service_fn(move |request| {
-                    answer(request, peer, received.clone(), reply.clone())
+                accepted.fetch_add(1, Ordering::Relaxed);
+                gauge.send_modify(|open| *open += 1);
+                let (tls, answers, gauge) = (tls.clone(), answers.clone(), gauge.clone());
+                tokio::spawn(async move {
+                    accept(stream, tls, peer, answers).await;
+                    gauge.send_modify(|open| *open -= 1);
                 });
-                let mut server = hyper::server::conn::http1::Builder::new();
-                server.max_headers(2000).max_buf_size(4 << 20);
-                tokio::spawn(server.serve_connection(TokioIo::new(stream), service));
             }
         });
         endpoint
@@ -125,35 +120,88 @@ impl Endpoint {
         })
         .await
     }
+
+    /// How many connections there have been.
+    pub fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Returns when no connection is open.
+    pub async fn all_closed(&self) {
+        let mut open = self.open.clone();
+        let closed = open.wait_for(|open| *open == 0).await;
+        closed.expect("the endpoint runs");
+    }
 }
 
-async fn answer(
-    request: Request<Incoming>,
-    peer: SocketAddr,
+struct Answers<F> {
     received: Arc<Mutex<Vec<Received>>>,
-    reply: Arc<impl Fn(&Received, usize) -> Reply>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
-    let (parts, body) = request.into_parts();
-    let Ok(body) = body.collect().await else {
-        return Ok(Response::new(Full::default()));
-    };
-    let this = Received {
-        method: parts.method.to_string(),
-        path: parts.uri.to_string(),
-        headers: parts.headers,
-        body: body.to_bytes(),
-        at: Instant::now(),
-        peer,
-    };
-    let reply = {
-        let mut received = received.lock().expect("no panic");
-        received.push(this.clone());
-        reply(&this, received.len() - 1)
-    };
-    tokio::time::sleep(reply.after).await;
-    let mut response = Response::builder().status(reply.status);
-    for (name, value) in reply.headers {
-        response = response.header(name, value);
+    reply: F,
+}
+
+async fn accept<F>(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    peer: SocketAddr,
+    answers: Arc<Answers<F>>,
+) where
+    F: Fn(&Received, usize) -> Reply + Send + Sync + 'static,
+{
+    match tls {
+        None => serve(stream, peer, answers).await,
+        // A client that does not trust the certificate is of no interest here.
+        Some(tls) => {
+            if let Ok(stream) = tls.accept(stream).await {
+                serve(stream, peer, answers).await;
+            }
+        }
     }
-    Ok(response.body(Full::default()).expect("a response"))
+}
+
+async fn serve<F>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+    answers: Arc<Answers<F>>,
+) where
+    F: Fn(&Received, usize) -> Reply + Send + Sync + 'static,
+{
+    let service = service_fn(move |request| {
+        let answers = answers.clone();
+        async move { Ok::<_, Infallible>(answers.answer(request, peer).await) }
+    });
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server.http1().max_headers(2000).max_buf_size(4 << 20);
+    // A connection that breaks off is what some tests are about.
+    let _ = server.serve_connection(TokioIo::new(stream), service).await;
+}
+
+impl<F: Fn(&Received, usize) -> Reply> Answers<F> {
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let Ok(body) = body.collect().await else {
+            return Reply::status(200).into_response();
+        };
+        let this = Received {
+            method: parts.method.to_string(),
+            path: parts
+                .uri
+                .path_and_query()
+                .map_or("/", |it| it.as_str())
+                .to_owned(),
+            version: parts.version,
+            headers: parts.headers,
+            body: body.to_bytes(),
+            at: Instant::now(),
+            peer,
+        };
+        let reply = {
+            let mut received = self.received.lock().expect("no panic");
+            received.push(this.clone());
+            (self.reply)(&this, received.len() - 1)
+        };
+        if !reply.after.is_zero() {
+            tokio::time::sleep(reply.after).await;
+        }
+        reply.into_response()
+    }
 }

@@ -1,13 +1,13 @@
 //! A real nats-server on a port of its own, with a store that is gone with it.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
 
-use super::until;
+use super::{ReservedAddress, until};
 
 /// Where Debian puts it, which is not on everybody's path.
 const DEBIANS: &str = "/usr/sbin/nats-server";
@@ -41,6 +41,8 @@ impl NatsVersion {
 /// A running server. Killed when dropped.
 pub struct NatsServer {
     pub address: SocketAddr,
+    /// Held, so that the server gets its port again when it is started again.
+    _port: ReservedAddress,
     folder: TempDir,
     version: NatsVersion,
     arguments: Vec<String>,
@@ -72,9 +74,8 @@ impl NatsServer {
     async fn begun(version: NatsVersion, lines: &str, prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         prepare(folder.path());
-        let port = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = port.local_addr().expect("an address");
-        drop(port);
+        let port = ReservedAddress::new();
+        let address = port.address;
         let place = folder.path().display().to_string();
         let config = format!(
             "listen: \"{address}\"\njetstream: {{ store_dir: {:?} }}\n{}",
@@ -87,6 +88,7 @@ impl NatsServer {
         let server = Self {
             child: spawn(version, &arguments),
             address,
+            _port: port,
             folder,
             version,
             arguments,

@@ -11,16 +11,15 @@ use http_body_util::BodyExt;
 use hyper::body::Frame;
 use tokio::net::TcpListener;
 
-use super::server::{self, Server};
+use super::server;
 use super::{client, exchange, options, post};
+use crate::harness::ReservedAddress;
 
 #[tokio::test]
 async fn nobody_listens() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
-    let result = exchange(&client(), &format!("http://{address}/")).await;
-    assert_eq!(result, Err(HttpError::ConnectRefused(address)));
+    let nobody = ReservedAddress::new();
+    let result = exchange(&client(), &nobody.url("/")).await;
+    assert_eq!(result, Err(HttpError::ConnectRefused(nobody.address)));
 }
 
 #[tokio::test]
@@ -147,10 +146,10 @@ impl hyper::body::Body for Failing {
 
 #[tokio::test]
 async fn the_body_of_the_request_fails() {
-    let server = Server::start(None).await;
+    let server = server::echo(None).await;
     let client = Client::new(&Settings::default()).unwrap();
-    let request = Request::post(server.url()).body(Failing(0)).unwrap();
-    let result = client.send(request, &options(&server.url())).await;
+    let request = Request::post(server.url("/hook")).body(Failing(0)).unwrap();
+    let result = client.send(request, &options(&server.url("/hook"))).await;
     let error = result.err().unwrap();
     assert!(matches!(&error, HttpError::Body(_)), "{error:?}");
 }

@@ -7,7 +7,7 @@ use bridge_host::http::HttpError;
 use http_body_util::BodyExt;
 use tokio::io::AsyncWriteExt;
 
-use super::server::{self, Server};
+use super::server;
 use super::{client, exchange, options, post};
 
 /// The URL of a server that answers each request with these bytes, and closes.
@@ -99,7 +99,7 @@ async fn informational_responses_have_an_end() {
         tokio::spawn(async move { while stream.write_all(many.as_bytes()).await.is_ok() {} });
     })
     .await;
-    let good = Server::start(None).await;
+    let good = server::echo(None).await;
     let client = client();
     let flood = tokio::spawn({
         let (client, url) = (client.clone(), url.clone());
@@ -108,7 +108,9 @@ async fn informational_responses_have_an_end() {
     let mut slowest = Duration::ZERO;
     while !flood.is_finished() {
         let began = Instant::now();
-        exchange(&client, &good.url()).await.expect("its response");
+        exchange(&client, &good.url("/hook"))
+            .await
+            .expect("its response");
         slowest = slowest.max(began.elapsed());
     }
     let error = flood
@@ -138,8 +140,8 @@ async fn other_protocols_are_named() {
     let error = exchange(&client(), &url).await.unwrap_err();
     assert!(error.to_string().contains("expects TLS"), "{error}");
 
-    let server = Server::start(None).await;
-    let url = format!("https://127.0.0.1:{}/", server.port);
+    let server = server::echo(None).await;
+    let url = format!("https://127.0.0.1:{}/", server.address.port());
     let error = exchange(&client(), &url).await.unwrap_err();
     assert!(
         error.to_string().contains("is it an http:// URL?"),

@@ -2,13 +2,13 @@
 
 use bridge_host::http::HttpError;
 
-use super::server::Server;
+use super::server;
 use super::{client, exchange, listed, options, post};
 
 #[tokio::test]
 async fn the_endpoint_itself_may_be_on_this_machine() {
-    let server = Server::start(None).await;
-    let url = format!("http://localhost:{}/", server.port);
+    let server = server::echo(None).await;
+    let url = format!("http://localhost:{}/", server.address.port());
     assert_eq!(exchange(&client(), &url).await.unwrap().0, 200);
 }
 
@@ -25,8 +25,8 @@ async fn what_nobody_listed_is_refused_before_it_is_resolved() {
 /// The resolver makes 127.0.0.1 of the name `127.1`, without a name server.
 #[tokio::test]
 async fn a_listed_name_that_leads_to_this_machine_is_refused() {
-    let server = Server::start(None).await;
-    let url = format!("http://127.1:{}/", server.port);
+    let server = server::echo(None).await;
+    let url = format!("http://127.1:{}/", server.address.port());
     let refused = |address: &str| HttpError::AddressNotAllowed {
         host: "127.1".into(),
         address: address.parse().unwrap(),
@@ -40,9 +40,9 @@ async fn a_listed_name_that_leads_to_this_machine_is_refused() {
 
 #[tokio::test]
 async fn a_kept_connection_is_checked_as_a_new_one_is() {
-    let server = Server::start(None).await;
+    let server = server::echo(None).await;
     let client = client();
-    let url = format!("http://127.1:{}/", server.port);
+    let url = format!("http://127.1:{}/", server.address.port());
     let operators = options(&url);
     drop(post(&client, &url, &operators).await.unwrap());
     let result = post(&client, &url, &listed(&["127.1"])).await;
@@ -57,10 +57,10 @@ async fn a_kept_connection_is_checked_as_a_new_one_is() {
 
 #[tokio::test]
 async fn localhost_is_listed_by_name_and_addresses_by_number() {
-    let server = Server::start(None).await;
+    let server = server::echo(None).await;
     let client = client();
-    let by_name = format!("http://localhost:{}/", server.port);
-    let by_number = server.url();
+    let by_name = format!("http://localhost:{}/", server.address.port());
+    let by_number = server.url("/hook");
     for (url, entry, reached) in [
         (&by_name, "localhost", true),
         (&by_number, "localhost", false),

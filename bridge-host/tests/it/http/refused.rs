@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 
 use super::secure::{Authority, file};
 use super::{options, post};
-use crate::harness::Bridge;
+use crate::harness::{Bridge, Config};
 
 /// How a server refuses.
 #[derive(Clone, Copy, Debug)]
@@ -102,14 +102,9 @@ async fn a_refused_stream_is_told_from_one_that_failed() {
 
 /// The real bridge, which trusts this authority; its messages have one attempt.
 async fn bridge(ca: &Path, port: u16) -> Bridge {
-    Bridge::start_with(
-        &format!("http.ca_file = {:?}", ca.display().to_string()),
-        &format!(
-            "[[subscriptions]]\nname = \"all\"\ntopics = [\">\"]\nto = \"https://localhost:{port}/\"\n\
-             retry = {{ max_attempts = 1 }}\n"
-        ),
-    )
-    .await
+    let trusted = format!("http.ca_file = {:?}", ca.display().to_string());
+    let all = Config::subscription("all", ">").to(&format!("https://localhost:{port}/"));
+    Bridge::start_with(&trusted, &all.attempts(1)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,15 +11,15 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-use super::server::{self, Server};
+use super::server;
 use super::{Body, client, exchange, options, post};
 
 #[tokio::test]
 async fn one_connection_serves_one_request_after_the_other() {
-    let server = Server::start(None).await;
+    let server = server::echo(None).await;
     let client = client();
     for _ in 0..20 {
-        let (status, body) = exchange(&client, &server.url()).await.unwrap();
+        let (status, body) = exchange(&client, &server.url("/hook")).await.unwrap();
         assert_eq!((status, &body[..]), (200, &b"ping"[..]));
     }
     assert_eq!(server.accepted(), 1);
@@ -27,10 +27,10 @@ async fn one_connection_serves_one_request_after_the_other() {
 
 #[tokio::test]
 async fn a_body_that_is_empty_or_unread_gives_its_connection_back() {
-    let server = Server::start(None).await;
+    let server = server::echo(None).await;
     let client = client();
     for path in ["empty", "hook", "empty", "hook"] {
-        let url = format!("http://127.0.0.1:{}/{path}", server.port);
+        let url = format!("http://127.0.0.1:{}/{path}", server.address.port());
         let response = post(&client, &url, &options(&url)).await.unwrap();
         drop(response);
     }
@@ -40,11 +40,11 @@ async fn a_body_that_is_empty_or_unread_gives_its_connection_back() {
 /// By the exchange itself, or by a task of its own.
 #[tokio::test]
 async fn a_connection_serves_whoever_drives_it() {
-    let server = Server::start(None).await;
+    let server = server::echo(None).await;
     let client = client();
     for n in 0..24 {
         let path = ["hook", "empty", "hook?unread"][n % 3];
-        let url = format!("http://127.0.0.1:{}/{path}", server.port);
+        let url = format!("http://127.0.0.1:{}/{path}", server.address.port());
         let options = Options {
             at_once: n % 5 < 2,
             ..options(&url)
@@ -119,9 +119,9 @@ async fn a_request_goes_on_after_its_response() {
 
 #[tokio::test]
 async fn a_long_body_that_is_unread_costs_its_connection() {
-    let server = Server::start(None).await;
+    let server = server::echo(None).await;
     let client = client();
-    let url = format!("http://127.0.0.1:{}/large", server.port);
+    let url = format!("http://127.0.0.1:{}/large", server.address.port());
     for (at_once, connections) in [(true, 2), (false, 3)] {
         let options = Options {
             at_once,
@@ -136,12 +136,12 @@ async fn a_long_body_that_is_unread_costs_its_connection() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_requests_have_a_connection_each_and_share_them_later() {
-    let server = Server::start(None).await;
+    let server = server::echo(None).await;
     let client = client();
     for _ in 0..10 {
         let requests: Vec<_> = (0..8)
             .map(|_| {
-                let (client, url) = (client.clone(), server.url());
+                let (client, url) = (client.clone(), server.url("/hook"));
                 tokio::spawn(async move { exchange(&client, &url).await })
             })
             .collect();
@@ -173,29 +173,29 @@ async fn a_kept_connection_that_was_closed_is_replaced() {
         assert_eq!(exchange(&client, &url).await.unwrap().0, 200);
         when_closed.recv().await.unwrap();
         // Its answer comes through the same event loop: the close is seen by then.
-        let other = Server::start(None).await;
-        exchange(&client, &other.url()).await.unwrap();
+        let other = server::echo(None).await;
+        exchange(&client, &other.url("/hook")).await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn idle_connections_are_closed_after_their_time() {
-    let server = Server::start(None).await;
+    let server = server::echo(None).await;
     let client = Client::new(&Settings {
         idle_timeout: Duration::from_millis(50),
         ..Settings::default()
     })
     .unwrap();
-    exchange(&client, &server.url()).await.unwrap();
+    exchange(&client, &server.url("/hook")).await.unwrap();
     server.all_closed().await;
-    exchange(&client, &server.url()).await.unwrap();
+    exchange(&client, &server.url("/hook")).await.unwrap();
     assert_eq!(server.accepted(), 2);
 }
 
 /// Also on a bridge that never rests, so that a change of addresses reaches it.
 #[tokio::test]
 async fn a_busy_connection_grows_old() {
-    let server = Server::start(None).await;
+    let server = server::echo(None).await;
     let client = Client::new(&Settings {
         max_connection_age: Duration::from_millis(300),
         ..Settings::default()
@@ -203,20 +203,25 @@ async fn a_busy_connection_grows_old() {
     .unwrap();
     let began = std::time::Instant::now();
     while began.elapsed() < Duration::from_millis(1000) {
-        exchange(&client, &server.url()).await.unwrap();
+        exchange(&client, &server.url("/hook")).await.unwrap();
     }
     assert!(server.accepted() >= 3, "{} connections", server.accepted());
 }
 
 #[tokio::test]
 async fn no_more_idle_connections_are_kept_than_set() {
-    let server = Server::start(None).await;
+    let server = server::echo(None).await;
     let client = Client::new(&Settings {
         max_idle: 0,
         ..Settings::default()
     })
     .unwrap();
-    let response = post(&client, &server.url(), &options(&server.url())).await;
+    let response = post(
+        &client,
+        &server.url("/hook"),
+        &options(&server.url("/hook")),
+    )
+    .await;
     let body = response.unwrap().into_body().collect().await.unwrap();
     assert_eq!(body.to_bytes(), "ping");
     server.all_closed().await;

@@ -13,7 +13,7 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
 use tokio_rustls::TlsAcceptor;
 
-use super::server::Server;
+use super::server;
 use super::{Body, client, exchange, options, post};
 
 /// A certificate authority, and a server certificate from it.
@@ -108,9 +108,9 @@ pub(super) fn file(test: &str, text: &str) -> PathBuf {
 #[tokio::test]
 async fn a_server_of_an_authority_that_is_trusted() {
     let authority = Authority::new("localhost", &["http/1.1"]);
-    let server = Server::start(Some(authority.acceptor.clone())).await;
+    let server = server::echo(Some(authority.acceptor.clone())).await;
     let client = authority.client("trusted");
-    let url = format!("https://localhost:{}/", server.port);
+    let url = format!("https://localhost:{}/", server.address.port());
     for _ in 0..3 {
         assert_eq!(exchange(&client, &url).await.unwrap().1, "ping");
     }
@@ -134,12 +134,12 @@ async fn servers_that_are_not_trusted() {
         (&expired, Some(&expired), "localhost", "it has expired"),
         (&early, Some(&early), "localhost", "it is not valid yet"),
     ] {
-        let server = Server::start(Some(authority.acceptor.clone())).await;
+        let server = server::echo(Some(authority.acceptor.clone())).await;
         let client = match trusts {
             Some(trusted) => trusted.client(&expected.replace(' ', "-")),
             None => client(),
         };
-        let url = format!("https://{host}:{}/", server.port);
+        let url = format!("https://{host}:{}/", server.address.port());
         let error = exchange(&client, &url).await.unwrap_err();
         assert!(matches!(&error, HttpError::Certificate { .. }), "{error:?}");
         let text = error.to_string();
@@ -150,8 +150,8 @@ async fn servers_that_are_not_trusted() {
 #[tokio::test]
 async fn a_server_that_asks_for_a_certificate() {
     let authority = Authority::asking("localhost", &["http/1.1"], true);
-    let server = Server::start(Some(authority.acceptor.clone())).await;
-    let url = format!("https://localhost:{}/", server.port);
+    let server = server::echo(Some(authority.acceptor.clone())).await;
+    let url = format!("https://localhost:{}/", server.address.port());
     assert!(exchange(&authority.client("unknown"), &url).await.is_err());
 
     let [certificate, key] = &authority.client;
@@ -184,9 +184,9 @@ async fn a_server_that_asks_for_a_certificate() {
 #[tokio::test]
 async fn one_http2_connection_serves_many_requests_at_once() {
     let authority = Authority::new("localhost", &["h2", "http/1.1"]);
-    let server = Server::start(Some(authority.acceptor.clone())).await;
+    let server = server::echo(Some(authority.acceptor.clone())).await;
     let client = authority.client("http2");
-    let url = format!("https://localhost:{}/", server.port);
+    let url = format!("https://localhost:{}/", server.address.port());
     let requests: Vec<_> = (0..32)
         .map(|_| {
             let (client, url) = (client.clone(), url.clone());
@@ -207,9 +207,9 @@ async fn one_http2_connection_serves_many_requests_at_once() {
 #[tokio::test]
 async fn many_exchanges_have_more_than_one_connection() {
     let authority = Authority::new("localhost", &["h2"]);
-    let server = Server::start(Some(authority.acceptor.clone())).await;
+    let server = server::echo(Some(authority.acceptor.clone())).await;
     let client = authority.client("streams");
-    let url = format!("https://localhost:{}/large", server.port);
+    let url = format!("https://localhost:{}/large", server.address.port());
     let mut open = Vec::new();
     // Their bodies are not read, so that none of them ends.
     for _ in 0..150 {
@@ -224,7 +224,7 @@ async fn many_exchanges_have_more_than_one_connection() {
 #[tokio::test]
 async fn connections_over_http2_grow_old_too() {
     let authority = Authority::new("localhost", &["h2"]);
-    let server = Server::start(Some(authority.acceptor.clone())).await;
+    let server = server::echo(Some(authority.acceptor.clone())).await;
     let ca = file("old-ca", &authority.pem);
     let settings = Settings {
         ca_file: Some(ca.clone()),
@@ -232,7 +232,7 @@ async fn connections_over_http2_grow_old_too() {
         ..Settings::default()
     };
     let client = Client::new(&settings).unwrap();
-    let url = format!("https://localhost:{}/", server.port);
+    let url = format!("https://localhost:{}/", server.address.port());
     exchange(&client, &url).await.unwrap();
     tokio::time::sleep(Duration::from_millis(60)).await;
     exchange(&client, &url).await.unwrap();

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::running::{Outside, Running};
+use crate::harness::ReservedAddress;
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bridge-host"));
@@ -128,9 +129,8 @@ async fn text_of_nothing_but_escapes_is_published() {
 
 #[tokio::test]
 async fn without_a_bridge_it_tells_how_to_start_one() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    let nobody = ReservedAddress::new();
+    let url = nobody.url("");
     let output = run(&["publish", "t", "data", "--to", &url], "").await;
     assert_eq!(output.status.code(), Some(1));
     let errors = text(&output.stderr);
@@ -268,9 +268,8 @@ async fn what_arrives_is_shown_and_logged() {
 
 #[tokio::test]
 async fn a_bridge_that_is_not_there_takes_nothing() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    let nobody = ReservedAddress::new();
+    let url = nobody.url("");
     let output = run(&["publish", "t", "data", "--json", "--to", &url], "").await;
     assert_eq!(output.status.code(), Some(1));
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -4,15 +4,13 @@ use std::path::Path;
 use std::process::Command;
 
 use super::{TEXT, adapter, run, wac};
-use crate::harness::{Bridge, Endpoint, binary, guest};
+use crate::harness::{Bridge, Config, Endpoint, binary, guest};
 
 /// `announce`, with these lines that tell its component and endpoints.
-fn announcing(lines: &str, to: &str) -> String {
-    format!(
-        "[[subscriptions]]\nname = \"announce\"\ntopics = [\"news\"]\n\
-         retry = {{ max_attempts = 2, initial = \"1ms\", max = \"2ms\" }}\n\
-         settings.announce_to = {to:?}\n{lines}\n"
-    )
+fn announcing(lines: &str, to: &str) -> Config {
+    let lines = format!("settings.announce_to = {to:?}\n{lines}");
+    let announce = Config::subscription("announce", "news");
+    announce.attempts(2).lines(&lines)
 }
 
 fn endpoints(endpoint: &Endpoint) -> String {
@@ -120,15 +118,15 @@ async fn an_http_handler_that_publishes() {
         .arg(&whole));
     let endpoint = Endpoint::accepting().await;
     let subscription = |name: &str| {
-        format!(
-            "[[subscriptions]]\nname = {name:?}\ntopics = [{name:?}]\nallow = [\"{}\"]\n\
-             to = {{ component = {whole:?}, path = \"/?{name}\" }}\n\
-             settings.\"endpoints.shop.url\" = {:?}\n",
+        let lines = format!(
+            "allow = [\"{}\"]\nto = {{ component = {whole:?}, path = \"/?{name}\" }}\n\
+             settings.\"endpoints.shop.url\" = {:?}",
             endpoint.address,
             endpoint.url("/shop"),
-        )
+        );
+        Config::subscription(name, name).lines(&lines)
     };
-    let bridge = Bridge::start(&(subscription("shop") + &subscription("nobody"))).await;
+    let bridge = Bridge::start(&(subscription("shop") + subscription("nobody"))).await;
     for (name, said) in [
         ("shop", "sent"),
         ("nobody", "no endpoint is named `nobody`"),
