@@ -29,10 +29,6 @@ impl Server for Plain {
     fn config(&self) -> String {
         self.0.config()
     }
-
-    async fn restart(&mut self) -> bool {
-        self.0.restart().await
-    }
 }
 
 /// A stream of others, and their consumer on it.

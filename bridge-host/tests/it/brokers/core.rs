@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bridge_host::broker::nats::{Auth, Settings, Tls};
 use bridge_host::broker::{Broker, Connection};
 
-use super::Server;
+use super::{Remote, Server};
 use crate::harness::{NatsServer, NatsVersion};
 
 /// A server.
@@ -39,9 +39,12 @@ impl Server for CurrentNats {
     fn config(&self) -> String {
         self.0.config()
     }
+}
 
-    async fn restart(&mut self) -> bool {
-        self.0.restart().await
+#[async_trait]
+impl Remote for CurrentNats {
+    async fn restart(&mut self) {
+        self.0.restart().await;
     }
 }
 
@@ -64,10 +67,12 @@ impl Server for CoreNats {
             self.0.url()
         )
     }
+}
 
-    async fn restart(&mut self) -> bool {
+#[async_trait]
+impl Remote for CoreNats {
+    async fn restart(&mut self) {
         self.0.kill();
         self.0.start_again().await;
-        true
     }
 }

@@ -33,8 +33,4 @@ impl Server for Local {
     fn from(&self) -> &'static str {
         "embedded"
     }
-
-    async fn restart(&mut self) -> bool {
-        false
-    }
 }

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use bridge_host::broker::nats::{Consumer, JetStreamSettings, Stream};
 use bridge_host::broker::{Broker, Connection};
 
-use super::Server;
 use super::support::{GROUP, LEASE};
+use super::{Remote, Server};
 use crate::harness::{NatsServer, NatsVersion};
 
 /// A server with JetStream.
@@ -53,9 +53,12 @@ impl Server for CurrentJetStream {
     fn subscription(&self) -> &'static str {
         self.0.subscription()
     }
+}
 
-    async fn restart(&mut self) -> bool {
-        self.0.restart().await
+#[async_trait]
+impl Remote for CurrentJetStream {
+    async fn restart(&mut self) {
+        self.0.restart().await;
     }
 }
 
@@ -80,10 +83,12 @@ impl Server for JetStreamServer {
     fn subscription(&self) -> &'static str {
         "consumer = { ack_wait = \"2s\" }\n"
     }
+}
 
-    async fn restart(&mut self) -> bool {
+#[async_trait]
+impl Remote for JetStreamServer {
+    async fn restart(&mut self) {
         self.0.kill();
         self.0.start_again().await;
-        true
     }
 }

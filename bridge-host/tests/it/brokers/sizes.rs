@@ -1,6 +1,5 @@
 //! Messages just over what a NATS server takes, headers included.
 
-use super::Server;
 use super::core::CoreNats;
 use super::hosts::bridge;
 use super::jetstream::JetStreamServer;
@@ -50,5 +49,4 @@ async fn a_letter_that_is_too_large_is_kept_here() {
         .ledger_when("orders", |ledger| ledger.pending == 0)
         .await;
     assert!(pending.balances(), "{pending:?}");
-    assert!(server.config().contains("jetstream"));
 }
