@@ -38,7 +38,7 @@ fn refused(arguments: &[&str], expected: &[&str]) {
 }
 
 #[test]
-fn faults_are_those_of_arguments() {
+fn errors_are_about_arguments_not_about_config_keys() {
     let scheme = "error: the URL must begin with http:// or https://";
     refused(&["orders.>", "shop.example/x"], &[scheme, "--help"]);
     let url = "http://h/";
@@ -52,7 +52,7 @@ fn faults_are_those_of_arguments() {
 }
 
 #[test]
-fn an_open_intake_wants_a_token() {
+fn an_intake_open_to_other_machines_requires_a_token() {
     let told = ["a", "http://h/", "--intake", "0.0.0.0:0"];
     refused(
         &told,
@@ -61,7 +61,7 @@ fn an_open_intake_wants_a_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_opens_the_intake() {
+async fn an_intake_with_a_token_takes_only_requests_with_it() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("token"), "s3cret\n").unwrap();
     let told = ["a", "http://127.0.0.1:1/", "--intake", "0.0.0.0:0"];
@@ -74,7 +74,7 @@ async fn a_token_opens_the_intake() {
 }
 
 #[test]
-fn a_file_without_a_token() {
+fn a_token_file_with_two_words_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("token"), "s3cret words\n").unwrap();
     let told = ["a", "http://h/", "--token-file", "token"];

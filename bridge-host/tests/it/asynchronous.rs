@@ -48,7 +48,7 @@ async fn a_chain_is_composed_with_the_asynchronous_adapter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_are_under_way_at_once() {
+async fn a_thousand_messages_are_in_flight_in_one_instance() {
     let slow = |_: &Received, _| Reply::status(204).after(Duration::from_millis(500));
     let endpoint = Endpoint::start(slow).await;
     let lines = "max_in_flight = 1000\nlimits = { memory = \"256MiB\" }";
@@ -72,7 +72,7 @@ async fn a_thousand_are_under_way_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_has_a_record_of_its_own() {
+async fn each_message_in_an_instance_has_its_own_outcome() {
     let judge = |request: &Received, _| match request.header("x-wants") {
         "gone" => Reply::status(410).after(Duration::from_millis(20)),
         "busy" => Reply::status(503).after(Duration::from_millis(10)),

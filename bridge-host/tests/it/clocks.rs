@@ -122,19 +122,19 @@ async fn set_back(more: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn set_back_it_stretches_no_retry() {
+async fn a_clock_set_back_delays_no_retry() {
     set_back("").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn set_back_it_stops_no_ordered_subscription() {
+async fn a_clock_set_back_stops_no_ordered_subscription() {
     set_back("max_in_flight = 1").await;
 }
 
 /// What waited before the start, by a clock that was ahead, waits no longer than
 /// the policy lets it.
 #[tokio::test(flavor = "multi_thread")]
-async fn set_back_between_two_starts_it_stretches_no_retry() {
+async fn a_clock_set_back_between_two_starts_delays_no_retry() {
     let endpoint = failing(3).await;
     let world = World::new(&endpoint, "retry = { initial = \"2s\", max = \"2s\" }");
     world.shift(10 * DAY);
@@ -151,7 +151,7 @@ async fn set_back_between_two_starts_it_stretches_no_retry() {
 
 /// Set forward, it makes no message too old that was never tried.
 #[tokio::test(flavor = "multi_thread")]
-async fn set_forward_it_gives_up_no_new_message() {
+async fn a_clock_set_forward_gives_up_no_new_message() {
     let endpoint = failing(3).await;
     let world = World::new(
         &endpoint,

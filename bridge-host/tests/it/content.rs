@@ -26,7 +26,7 @@ fn decode(envelope: &str, received: &Received) -> mapping::Message {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn data_of_any_size() {
+async fn data_of_any_size_arrives_whole() {
     let big: Vec<u8> = (0..16u32 << 20)
         .flat_map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes())
         .collect();
@@ -60,7 +60,7 @@ async fn data_beyond_the_limit_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn metadata_of_any_kind() {
+async fn metadata_of_any_kind_arrives_whole() {
     let (bridge, endpoint) = bridge("raw").await;
     let mut metadata = serde_json::Map::new();
     for (key, value) in [

@@ -23,7 +23,7 @@ async fn told(bridge: &Bridge, verb: &str, text: &str) -> Letter {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn results_and_what_they_mean() {
+async fn each_result_of_handle_has_its_meaning() {
     let (bridge, _) = probe("").await;
     bridge.accept("probe.ok", &[], "").await;
     // Ok without an exchange or a message sent: filtered.
@@ -57,7 +57,7 @@ async fn results_and_what_they_mean() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_through_every_getter_and_setter() {
+async fn every_getter_and_setter_of_a_message_works() {
     let (bridge, endpoint) = probe("").await;
     let headers = [
         ("content-type", "application/x-thing"),
@@ -95,7 +95,7 @@ async fn messages_through_every_getter_and_setter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_component_sends_has_ids_of_its_own() {
+async fn sent_messages_have_the_parents_id_and_a_counter() {
     let (bridge, endpoint) = probe("").await;
     let line = serde_json::json!({
         "topic": "probe.send-many", "id": "evt_2", "data": "3",

@@ -38,7 +38,7 @@ async fn batch(bridge: &Bridge, numbers: std::ops::Range<usize>) -> HashSet<Stri
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_in_the_middle_of_ten_thousand() {
+async fn a_kill_in_the_middle_of_ten_thousand_loses_nothing() {
     const MESSAGES: usize = 10_000;
     let endpoint = Endpoint::accepting().await;
     let mut bridge = Bridge::start(&config(&endpoint)).await;
@@ -66,7 +66,7 @@ async fn killed_in_the_middle_of_ten_thousand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_while_publishing() {
+async fn a_kill_while_publishing_loses_nothing_accepted() {
     let endpoint = Endpoint::accepting().await;
     let bridge = Arc::new(Bridge::start(&config(&endpoint)).await);
     let publishers: Vec<_> = (0..8)

@@ -97,7 +97,7 @@ async fn readiness(bridge: &Bridge) -> Answer {
 /// The endpoint is dead while the disk fills, and comes back: all is settled,
 /// nothing comes again, and the disk has room in the end.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_drains() {
+async fn a_full_disk_does_not_stop_deliveries() {
     let alive = Arc::new(AtomicBool::new(false));
     let taken: Arc<Mutex<HashMap<String, u32>>> = Arc::default();
     let (answers, counts) = (alive.clone(), taken.clone());
@@ -179,7 +179,7 @@ async fn nobody_else_reads_the_store() {
 /// At `retention.max_size` the bridge is not ready, says so once, and is again
 /// when the dead letters that took the room are gone.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_limit_of_retention_is_told() {
+async fn a_store_at_its_size_limit_is_not_ready() {
     let endpoint = Endpoint::start(|_, _| Reply::status(400)).await;
     let limit = "connections.embedded.retention.max_size = \"1MiB\"";
     let bridge = Bridge::start_with(limit, &Config::all(&endpoint)).await;
@@ -222,7 +222,7 @@ async fn the_limit_of_retention_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_passes() {
+async fn publishing_goes_on_once_the_disk_has_room() {
     let endpoint = endpoint().await;
     let folder = folder(&endpoint);
     // A small disk of its own, in a mount namespace that ends with the bridge.

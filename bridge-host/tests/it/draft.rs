@@ -29,7 +29,7 @@ fn nats(server: &NatsServer) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn results_mean_what_they_mean() {
+async fn results_mean_the_same_as_in_the_published_contract() {
     let bridge = Bridge::start(&desk("desk", "embedded", "desk.>")).await;
     for (verb, attempts, words) in [
         ("timeout", 2, "timed out"),
@@ -72,12 +72,12 @@ async fn what_it_sends_is_published() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_filter_in_front_of_the_adapter() {
+async fn a_chain_of_the_draft_filters_and_forwards() {
     filters(&format!("chain = [{:?}]", guest("draft-filter"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn so_it_does_when_wac_plugs_it() {
+async fn a_filter_plugged_by_wac_filters_and_forwards() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
     let mut adapter = Command::new(binary());
@@ -126,7 +126,7 @@ async fn filters(component: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_asks_and_the_other_replies() {
+async fn a_request_gets_the_replies_of_another_component() {
     let server = NatsServer::start().await;
     let endpoint = Endpoint::accepting().await;
     let config = nats(&server)
@@ -172,7 +172,7 @@ async fn one_asks_and_the_other_replies() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn brokers_without_requests_say_so() {
+async fn a_request_to_a_broker_without_requests_is_an_error() {
     let bridge = Bridge::start(&desk("desk", "embedded", "desk.>")).await;
     let headers = [
         ("client", "embedded"),

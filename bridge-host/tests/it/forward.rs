@@ -35,7 +35,7 @@ async fn a_message_becomes_a_post() {
 /// On connections made for it and on kept ones, and with bodies that a
 /// connection takes at once and that it does not.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_nobody_waits_for_goes_out() {
+async fn a_request_that_a_component_does_not_await_is_sent() {
     let endpoint = Endpoint::start(|received, _| {
         let waits = if received.path == "/second" { 200 } else { 0 };
         Reply::status(204).after(Duration::from_millis(waits))

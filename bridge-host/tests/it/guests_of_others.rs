@@ -20,7 +20,7 @@ pub fn wac() -> PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_python_middleware_in_front_of_the_adapter() {
+async fn a_python_middleware_filters_in_front_of_the_adapter() {
     let endpoint = Endpoint::accepting().await;
     let config = Config::subscription("python", ">")
         .chain(&[guest("python-middleware")])
@@ -92,12 +92,12 @@ async fn wac_plugs_a_filter_in_front_of_the_adapter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_handler_made_with_the_spin_sdk() {
+async fn a_handler_made_with_the_spin_sdk_answers() {
     answers("spin-handler").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_handler_made_with_wstd() {
+async fn a_handler_made_with_wstd_answers() {
     answers("wstd-handler").await;
 }
 

@@ -97,7 +97,7 @@ pub fn out(endpoint: &Endpoint) -> Config {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chain_in_front_of_a_handler() {
+async fn a_chain_runs_in_front_of_a_handler() {
     let endpoint = Endpoint::accepting().await;
     let chain = format!("chain = [{:?}, {:?}]", guest("filter"), guest("enrich"));
     let replies = "reply_to = { topic = \"replies\" }\nsettings = { minimum = \"100\" }";
@@ -146,7 +146,7 @@ async fn each_request_has_an_instance_unless_told_otherwise() {
 /// What componentize-js makes of a `fetch` listener answers the first request
 /// of an instance, and no other.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_handler_that_answers_once_an_instance() {
+async fn a_handler_that_can_answer_only_once_gets_a_new_instance() {
     for (to, refused) in [("", 0), (", reuse = true", 1)] {
         let config = subscription_of("orders-javascript", "orders", "/orders", to, "");
         let bridge = Bridge::start(&config).await;

@@ -43,7 +43,7 @@ async fn hoard(what: &str, data: &str) -> (Bridge, Letter) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_host_keeps_is_memory() {
+async fn what_the_host_keeps_counts_towards_the_memory_limit() {
     for what in ["fields", "copies", "targets", "denied"] {
         let (_, letter) = hoard(what, "").await;
         let named = letter.reason.contains("`limits.memory`");
@@ -100,7 +100,7 @@ async fn more_replies_than_open_requests_are_made() {
 
 /// A handler of wasi:http 0.3 has other functions for the same.
 #[tokio::test(flavor = "multi_thread")]
-async fn handlers_are_limited_too() {
+async fn handlers_of_wasi_http_0_3_have_the_same_limits() {
     let silent =
         Endpoint::start(|_, _| Reply::status(204).after(std::time::Duration::from_secs(3600)))
             .await;

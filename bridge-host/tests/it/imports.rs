@@ -57,7 +57,7 @@ const MISSING: [(&str, &str, &str); 4] = [
 ];
 
 #[test]
-fn a_missing_one_is_named_by_every_command() {
+fn a_missing_interface_is_named_by_every_command() {
     let http = "package wasi:http@0.2.3; interface incoming-handler { handle: func(); }";
     for (import, package, meaning) in MISSING {
         let folder = tempfile::tempdir().expect("a folder");
@@ -91,7 +91,7 @@ fn a_missing_one_is_named_by_every_command() {
 }
 
 #[test]
-fn what_an_http_middleware_is_good_for() {
+fn inspect_shows_where_an_http_middleware_goes() {
     let auth = guest("auth");
     let (_, text) = told(&["inspect"], &auth);
     let line = format!("to = {{ component = \"handler.wasm\", through = [{auth:?}] }}");

@@ -108,7 +108,7 @@ async fn what_the_raw_envelope_sends_is_taken_back() {
 }
 
 #[tokio::test]
-async fn empty_and_large_bodies() {
+async fn empty_and_large_bodies_arrive_whole() {
     let bridge = Running::start().await;
     let large = Bytes::from(vec![7; 16 << 20]);
     for data in [Bytes::new(), large] {

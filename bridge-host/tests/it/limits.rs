@@ -90,7 +90,7 @@ async fn a_trap_takes_its_instance_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn waiting_is_not_computing() {
+async fn time_spent_waiting_does_not_count_as_cpu_time() {
     let (bridge, endpoint) = bridge("limits = { compute = \"400ms\" }").await;
     // Each message that it sends is waited for, until it is on disk.
     let line = serde_json::json!({
@@ -109,7 +109,7 @@ async fn waiting_is_not_computing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_endpoint_keeps_from_answering_is_no_fault_of_the_component() {
+async fn a_silent_endpoint_is_not_blamed_on_the_component() {
     let silent = Endpoint::start(|_, _| Reply::status(204).after(Duration::from_secs(3600))).await;
     let config = Config::all(&silent).attempts(1);
     let bridge = Bridge::start(&config.lines("timeout = \"400ms\"")).await;

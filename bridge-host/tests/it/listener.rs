@@ -23,7 +23,7 @@ async fn exchange(bridge: &Running, request: &str) -> String {
 }
 
 #[tokio::test]
-async fn one_host_and_no_more() {
+async fn a_request_must_have_exactly_one_host() {
     let bridge = Running::start().await;
     for (head, status) in [
         ("GET /healthz HTTP/1.1\r\n", 400),
@@ -92,7 +92,7 @@ async fn small_messages_are_taken_whatever_large_ones_hold() {
 }
 
 #[tokio::test]
-async fn who_waits_to_be_told_is_told_at_once() {
+async fn a_body_that_is_too_large_is_refused_before_it_is_sent() {
     let bridge = Running::start().await;
     let mut stream = announce(&bridge, 65 << 20, "expect: 100-continue\r\n").await;
     let mut answer = vec![0; 12];

@@ -48,7 +48,7 @@ async fn goes_round_and_ends(bridge: &Bridge, endpoint: &Endpoint) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn replies_into_each_other_end() {
+async fn a_loop_of_replies_ends_in_a_dead_letter() {
     let endpoint = Endpoint::start(|_, _| Reply::status(200)).await;
     let bridge = Bridge::start(&replying("embedded", &endpoint.url("/"))).await;
     goes_round_and_ends(&bridge, &endpoint).await;
@@ -66,12 +66,12 @@ async fn replies_into_each_other_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn they_end_on_core_nats() {
+async fn a_loop_of_replies_ends_on_core_nats() {
     ends_over("nats").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn they_end_on_jetstream() {
+async fn a_loop_of_replies_ends_on_jetstream() {
     ends_over("jetstream").await;
 }
 
@@ -173,7 +173,7 @@ async fn a_component_that_publishes_to_its_own_topic_ends() {
 /// Letters that are published, taken and given up again: the last one stays in
 /// the local store, where nothing takes it.
 #[tokio::test(flavor = "multi_thread")]
-async fn dead_letters_into_each_other_end() {
+async fn a_loop_of_dead_letters_ends() {
     let server = NatsServer::start().await;
     let endpoint = Endpoint::start(|_, _| Reply::status(400)).await;
     let one = |name: &str, topic: &str, other: &str| {

@@ -34,7 +34,7 @@ async fn p99(bridge: &Bridge, healthy: &Endpoint, beside: bool) -> Duration {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_dead_do_not_slow_the_healthy() {
+async fn dead_endpoints_do_not_slow_healthy_ones() {
     let healthy = Endpoint::accepting().await;
     let mute = Endpoint::start(|_, _| Reply::status(204).after(Duration::from_secs(3600))).await;
     let nobody = ReservedAddress::new();

@@ -69,7 +69,7 @@ async fn dead_letters_are_shown_replayed_and_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_story_is_found_by_its_id_and_tells_no_secret() {
+async fn the_log_of_a_delivery_is_found_by_its_id_and_has_no_secret() {
     let (bridge, _, status) = bridge().await;
     status.store(503, Relaxed);
     let id = bridge
@@ -110,7 +110,7 @@ fn config(names: &[&str], endpoint: &Endpoint) -> Config {
 /// A subscription that the config no longer has collects messages, is told of
 /// at the start, and is forgotten beside the running bridge.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_subscription_that_left_the_config_is_told_of_and_forgotten() {
+async fn a_subscription_that_left_the_config_is_warned_of_and_can_be_forgotten() {
     let endpoint = Endpoint::start(|_, _| Reply::status(503)).await;
     let bridge = Bridge::start(&config(&["stays", "leaves"], &endpoint)).await;
     bridge.accept("orders.new", &[], "1").await;

@@ -25,7 +25,7 @@ fn by_tenant(received: &[Received]) -> HashMap<String, Vec<u32>> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn kept_through_failures_and_a_crash() {
+async fn order_by_key_is_kept_through_failures_and_a_crash() {
     const TENANTS: u32 = 12;
     const EACH: u32 = 25;
     let endpoint = Endpoint::start(|_, before| {

@@ -91,7 +91,7 @@ fn check(endpoint: &Endpoint, letters: &[Letter], poison: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ends_the_host_is_given_up() {
+async fn a_message_that_ends_the_host_is_given_up() {
     let (endpoint, bridge, poison) = run("", "max_in_flight = 11\n").await;
     check(&endpoint, &bridge.dead_letters(), &poison);
     let ledger = bridge.ledger("all").await;
@@ -106,20 +106,20 @@ async fn what_ends_the_host_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ends_the_host_is_given_up_in_order() {
+async fn a_message_that_ends_the_host_is_given_up_in_order() {
     let (endpoint, bridge, poison) = run("", "max_in_flight = 1\n").await;
     check(&endpoint, &bridge.dead_letters(), &poison);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ends_the_host_is_given_up_by_key() {
+async fn a_message_that_ends_the_host_is_given_up_by_key() {
     let more = "order_key = { metadata = \"key\" }\n";
     let (endpoint, bridge, poison) = run("", more).await;
     check(&endpoint, &bridge.dead_letters(), &poison);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ends_the_host_is_given_up_on_jetstream() {
+async fn a_message_that_ends_the_host_is_given_up_on_jetstream() {
     let server = NatsServer::start().await;
     let top = format!(
         "connections.events = {{ type = \"jetstream\", url = \"nats://{}\" }}\n",
@@ -133,7 +133,7 @@ async fn what_ends_the_host_is_given_up_on_jetstream() {
 /// Told to stop, the host may be killed in the middle of a message: that is
 /// not the message's doing.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_that_is_stopped_blames_nobody() {
+async fn a_host_that_is_stopped_blames_no_message() {
     let endpoint =
         Endpoint::start(|_, _| Reply::status(204).after(Duration::from_secs(3600))).await;
     let config = format!(

@@ -62,7 +62,7 @@ async fn what_a_chain_sends_goes_to_its_endpoint() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn so_it_does_when_wac_plugs_it() {
+async fn what_a_component_plugged_by_wac_sends_goes_to_its_endpoint() {
     let folder = tempfile::tempdir().expect("a folder");
     let whole = folder.path().join("whole.wasm");
     run(wac()
@@ -76,7 +76,7 @@ async fn so_it_does_when_wac_plugs_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chain_before_it() {
+async fn a_chain_runs_before_a_component_that_sends() {
     let chain = [guest("filter"), guest("enrich"), guest("summarise")];
     is_posted(&format!("chain = {chain:?}")).await;
 }
@@ -84,7 +84,7 @@ async fn a_chain_before_it() {
 /// As it is when a message is forwarded: the host tries again, under the same
 /// id, no sooner than it is asked to; and a status that never heals ends it.
 #[tokio::test(flavor = "multi_thread")]
-async fn statuses_mean_what_they_mean_when_forwarding() {
+async fn statuses_mean_the_same_as_when_forwarding() {
     let endpoint = Endpoint::start(|_, before| match before {
         0 => Reply::status(503).with("retry-after", "1"),
         1 => Reply::status(204),

@@ -81,7 +81,7 @@ async fn retry_after_is_honoured_in_both_forms() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_lists_change_the_meaning() {
+async fn successful_on_retry_on_and_dead_letter_on_change_the_meaning() {
     let endpoint = Endpoint::start(|received, _| {
         let status = received
             .header("message-topic")
@@ -113,7 +113,7 @@ async fn the_lists_change_the_meaning() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_at_the_endpoint() {
+async fn a_refused_connection_is_retried() {
     let nobody = ReservedAddress::new();
     let config = Config::subscription("all", ">").to(&nobody.url("/"));
     let bridge = Bridge::start(&config.attempts(2)).await;
@@ -124,7 +124,7 @@ async fn nobody_at_the_endpoint() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_never_answers() {
+async fn an_attempt_at_a_silent_endpoint_ends_at_the_timeout() {
     let endpoint =
         Endpoint::start(|_, _| Reply::status(204).after(Duration::from_secs(3600))).await;
     let bridge = Bridge::start(&config(&endpoint, "timeout = \"200ms\"")).await;
@@ -138,7 +138,7 @@ async fn an_endpoint_that_never_answers() {
 /// The connection is a kept one from the second message on: its exchange has no
 /// task of its own.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_stops_answering() {
+async fn an_attempt_on_a_kept_connection_ends_at_the_timeout() {
     let endpoint = Endpoint::start(|_, before| match before {
         1..=3 => Reply::status(204).after(Duration::from_secs(3600)),
         _ => Reply::status(204),
@@ -189,7 +189,7 @@ async fn order_is_kept_with_one_in_flight() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn poison_blocks_nobody() {
+async fn messages_that_fail_do_not_block_others() {
     let endpoint = Endpoint::start(|received, _| {
         Reply::status(if received.body == "poison" { 500 } else { 204 })
     })
@@ -267,7 +267,7 @@ async fn an_old_backlog_is_not_given_up_at_once() {
 
 /// During a rollout a route may not be there yet, or a secret not known.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rollout_can_be_waited_for() {
+async fn statuses_of_a_rollout_can_be_retried() {
     let endpoint = Endpoint::start(|_, before| {
         let statuses = [404, 401, 404, 401, 404];
         Reply::status(statuses.get(before).copied().unwrap_or(204))
@@ -285,7 +285,7 @@ async fn a_rollout_can_be_waited_for() {
 
 /// A dead endpoint is told of, and counted: not each failure in a line.
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_failures_are_few_lines() {
+async fn ten_thousand_failures_are_few_log_lines() {
     const MESSAGES: u64 = 2000;
     let endpoint = Endpoint::start(|_, _| Reply::status(503)).await;
     let five = config(&endpoint, "").replace("max_attempts = 3", "max_attempts = 5");

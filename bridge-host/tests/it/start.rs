@@ -86,7 +86,7 @@ async fn four_new_ones(from: &str, connection: &str) -> Arc<tempfile::TempDir> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn new_ones_begin_where_they_say() {
+async fn new_subscriptions_begin_where_start_says() {
     let folder = four_new_ones("embedded", "").await;
     // Now one is gone, and another takes less than before.
     let file = folder.path().join("bridge.toml");
@@ -115,7 +115,7 @@ async fn new_ones_begin_where_they_say() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn so_they_do_on_jetstream() {
+async fn new_subscriptions_on_jetstream_begin_where_start_says() {
     let server = NatsServer::start().await;
     let connection = format!(
         "[connections.events]\ntype = \"jetstream\"\nurl = {:?}\n",

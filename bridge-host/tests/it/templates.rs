@@ -16,7 +16,7 @@ fn told(output: &Output, code: i32) -> String {
 }
 
 #[test]
-fn names_and_folders_that_cannot_be() {
+fn impossible_names_and_taken_folders_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     for (name, expected) in [
         ("My Orders", "try \"my-orders\""),
@@ -40,7 +40,7 @@ fn names_and_folders_that_cannot_be() {
 }
 
 #[test]
-fn what_was_written_is_told() {
+fn the_written_files_and_the_next_commands_are_listed() {
     let folder = tempfile::tempdir().expect("a folder");
     let output = new(&folder, "orders", "middleware", "js");
     let told = String::from_utf8(output.stdout).expect("UTF-8");
@@ -56,32 +56,32 @@ fn what_was_written_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_handler_in_rust() {
+async fn a_rust_handler_builds_and_runs() {
     handler("rust").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_handler_in_javascript() {
+async fn a_javascript_handler_builds_and_runs() {
     handler("js").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_handler_in_python() {
+async fn a_python_handler_builds_and_runs() {
     handler("python").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_middleware_in_rust() {
+async fn a_rust_middleware_builds_and_runs() {
     middleware("rust").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_middleware_in_javascript() {
+async fn a_javascript_middleware_builds_and_runs() {
     middleware("js").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_middleware_in_python() {
+async fn a_python_middleware_builds_and_runs() {
     middleware("python").await;
 }
 

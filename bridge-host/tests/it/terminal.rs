@@ -63,7 +63,7 @@ fn unread(bridge: &Bridge, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_has_to_read_on() {
+async fn a_closed_pipe_ends_no_command_with_a_panic() {
     let (bridge, letter) = with_a_letter().await;
     let url = format!("http://{}", bridge.intake);
     let filter = guest("filter").display().to_string();
@@ -97,7 +97,7 @@ async fn nobody_has_to_read_on() {
 /// What a command did that is not asked for in so many words, or without a
 /// bridge that would go on with it.
 #[tokio::test(flavor = "multi_thread")]
-async fn letters_are_lost_on_purpose_only_and_replayed_by_a_bridge() {
+async fn dropping_all_letters_needs_yes_and_a_replay_says_that_no_bridge_runs() {
     let (bridge, letter) = with_a_letter().await;
     let folder = bridge.kill();
     let run = |arguments: &[&str]| {
@@ -154,7 +154,7 @@ fn folder(config: &str) -> tempfile::TempDir {
 }
 
 #[test]
-fn what_a_component_says_has_an_end() {
+fn what_a_component_says_is_cut_in_a_report() {
     let topic = format!("a..{}", "\u{202e}x".repeat(50_000));
     let folder = folder(&format!(
         "[[subscriptions]]\nname = \"probe\"\ncomponent = {:?}\nsettings = {{ subscribe = \"{topic}\" }}\n",

@@ -206,7 +206,7 @@ async fn handle(file: &std::path::Path, orders: &[&str]) -> (Vec<Result<(), Stri
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_consumer_that_has_its_handler_within() {
+async fn a_consumer_with_its_handler_runs_in_another_host() {
     let file = consumer(&["async-filter", "async-orders"]);
     let small = "{\"id\":1,\"amount\":5}";
     let good = "{\"id\":2,\"amount\":250}";
@@ -220,7 +220,7 @@ async fn a_consumer_that_has_its_handler_within() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_consumer_that_asks_the_network_through_the_component_without_code() {
+async fn a_consumer_without_a_handler_asks_the_network_in_another_host() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
     for kind in ["forward-async", "client-as-handler"] {

@@ -69,7 +69,7 @@ async fn a_handler_alone_is_a_consumer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_filter_an_http_middleware_and_a_handler() {
+async fn a_filter_an_http_middleware_and_a_handler_run_in_one_file() {
     let consumer = consumer(&["async-filter", "auth", "async-orders"]);
     let config = Config::subscription("orders", "orders")
         .component(consumer.path().into())

@@ -5,7 +5,7 @@ use crate::handlers::out;
 use crate::harness::{Bridge, Config, Endpoint, guest};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_asks_handlers_of_both_versions() {
+async fn an_asynchronous_chain_asks_handlers_of_both_versions() {
     for handler in ["responder", "service"] {
         let endpoint = Endpoint::accepting().await;
         let file = guest(handler);

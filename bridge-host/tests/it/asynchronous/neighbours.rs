@@ -44,7 +44,7 @@ fn no_other_is_retried(bridge: &Bridge, bad: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trap_is_told_of_the_one_that_trapped() {
+async fn a_trap_is_blamed_on_the_message_that_trapped() {
     let letter = amid_others("/trap", "").await;
     assert_eq!(letter.attempts, 2);
     assert!(
@@ -55,7 +55,7 @@ async fn a_trap_is_told_of_the_one_that_trapped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_computes_for_ever_is_stopped() {
+async fn a_message_that_computes_for_ever_is_stopped_alone() {
     let letter = amid_others("/spin", "limits = { compute = \"300ms\" }").await;
     assert!(
         letter.reason.contains("computed for more than 300ms"),
@@ -64,13 +64,13 @@ async fn one_that_computes_for_ever_is_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_takes_all_memory_is_stopped() {
+async fn a_message_that_takes_all_memory_is_stopped_alone() {
     let letter = amid_others("/hoard", "limits = { memory = \"32MiB\" }").await;
     assert!(letter.reason.contains("bytes of memory"), "{letter:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_never_returns_is_given_up() {
+async fn a_message_whose_call_never_returns_is_given_up_alone() {
     let began = Instant::now();
     let letter = amid_others("/never", "timeout = \"1s\"").await;
     assert!(
@@ -84,7 +84,7 @@ async fn one_that_never_returns_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_traps_once_it_was_given_up_costs_nobody_an_attempt() {
+async fn a_trap_after_the_timeout_costs_no_other_message_an_attempt() {
     let (bridge, _consumer) = start("timeout = \"3s\"").await;
     let trap = [("x-do", "/trap-after?3500")];
     let bad = bridge.accept("told", &trap, "").await;

@@ -73,7 +73,7 @@ fn the_adapter_is_handed_out() {
 }
 
 #[test]
-fn what_cannot_be_composed_is_told() {
+fn components_that_do_not_compose_are_an_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let mine = folder.path().join("mine.wasm");
     let renamed = published().replace("ms: message", "message: message");

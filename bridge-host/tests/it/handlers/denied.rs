@@ -17,7 +17,7 @@ async fn said(url: &str, more: &str, lines: &str) -> (Bridge, String) {
 const UPLOAD: &str = ", x-upload = \"4000000\"";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_denial_wins_over_a_pipe_that_broke() {
+async fn a_denied_upload_fails_with_the_denial_not_with_a_broken_pipe() {
     let (bridge, reason) = said("http://elsewhere.example:81", UPLOAD, "").await;
     assert!(reason.contains("HttpRequestDenied"), "{reason}");
     let second = bridge.accept("ask", &[], "").await;
@@ -37,14 +37,14 @@ async fn a_denial_wins_over_a_pipe_that_broke() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn so_does_a_connection_that_is_refused() {
+async fn a_refused_upload_fails_with_the_refusal_not_with_a_broken_pipe() {
     let nobody = ReservedAddress::new();
     let (_, reason) = said(&nobody.url(""), UPLOAD, "allow = [\"127.0.0.1\"]").await;
     assert!(reason.contains("ConnectionRefused"), "{reason}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_empty_path_is_a_slash() {
+async fn an_empty_path_is_sent_as_a_slash() {
     for (path, expected) in [("", "/"), ("?a=b", "/?a=b"), ("/x", "/x")] {
         let endpoint = Endpoint::accepting().await;
         let path = format!(", x-path = {path:?}");

@@ -33,7 +33,7 @@ fn check(letter: &Letter, attempts: u32, status: Option<u16>, reason: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn traps() {
+async fn a_trap_is_retried_and_has_a_backtrace() {
     let reason = "in the HTTP handler: the component trapped";
     for handler in HANDLERS {
         let letter = fails(handler, "/trap", "", "").await;
@@ -48,7 +48,7 @@ async fn traps() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_response() {
+async fn a_missing_or_unfinished_response_is_a_failure() {
     for path in ["/silent", "/forget"] {
         let letter = fails("responder", path, "", "").await;
         check(&letter, 2, None, "returned before it set a response");
@@ -93,7 +93,7 @@ async fn a_large_request_that_is_not_read_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn never_answers() {
+async fn a_handler_that_hangs_spins_or_hoards_is_stopped() {
     for handler in HANDLERS {
         let letter = fails(handler, "/never", ", timeout = \"200ms\"", "").await;
         check(&letter, 2, None, "timed out");
@@ -107,7 +107,7 @@ async fn never_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn statuses_mean_what_they_mean_on_the_network() {
+async fn statuses_mean_the_same_as_on_the_network() {
     for handler in HANDLERS {
         let letter = fails(handler, "/gone", "", "").await;
         let reason = "http://handler.internal answered 410: no such order";

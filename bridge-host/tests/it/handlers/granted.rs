@@ -7,7 +7,7 @@ use super::subscription;
 use crate::harness::{Bridge, binary, guest, until};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_by_default() {
+async fn a_handler_gets_no_environment_and_no_folder_by_default() {
     let config = subscription("ask", "/granted", "", "settings = { colour = \"green\" }");
     let bridge = Bridge::start(&config).await;
     let id = bridge.accept("ask", &[], "").await;
@@ -17,7 +17,7 @@ async fn nothing_by_default() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_listed() {
+async fn a_handler_gets_the_variables_and_folders_it_was_granted() {
     let folder = tempfile::tempdir().expect("a folder");
     for name in ["notes", "data"] {
         let path = folder.path().join(name);

@@ -221,22 +221,22 @@ async fn same(component: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_example_http_of_componentize_py() {
+async fn the_http_example_of_componentize_py_answers_as_under_wasmtime_serve() {
     same("python-http").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_example_http_p3_of_componentize_py() {
+async fn the_http_p3_example_of_componentize_py_answers_as_under_wasmtime_serve() {
     same("python-http-p3").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_example_of_wasip3() {
+async fn the_example_of_wasip3_answers_as_under_wasmtime_serve() {
     same("wasip3-handler").await;
 }
 
 #[test]
-fn the_table_is_what_was_asked() {
+fn the_documented_table_is_what_was_asked() {
     let rows: String = ROWS.iter().map(Row::told).collect();
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/handlers.md");
     let docs = std::fs::read_to_string(docs).expect("the chapter");

@@ -5,7 +5,7 @@ use super::{answering, subscription};
 use crate::harness::{Bridge, Config, Endpoint, Reply};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_is_taken_as_one() {
+async fn a_cloudevent_in_a_response_becomes_a_message() {
     let endpoint = Endpoint::accepting().await;
     let bridge = Bridge::start(&answering("event", "/event", &endpoint)).await;
     let id = bridge.accept("event", &[], "").await;
@@ -20,7 +20,7 @@ async fn an_event_is_taken_as_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_of_what_ended_well() {
+async fn only_responses_of_successful_exchanges_become_messages() {
     let endpoint = Endpoint::accepting().await;
     let config = answering("gone", "/gone", &endpoint)
         + answering("late", "/trap-late", &endpoint)
@@ -39,7 +39,7 @@ async fn only_of_what_ended_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_an_endpoint_on_the_network() {
+async fn a_response_from_the_network_becomes_a_message() {
     let endpoint = Endpoint::start(|received, _| match received.path.as_str() {
         "/ask" => Reply::status(201).with("x-order", "7"),
         _ => Reply::status(204),

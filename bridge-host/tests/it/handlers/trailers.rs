@@ -4,7 +4,7 @@ use super::subscription;
 use crate::harness::{Bridge, guest};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn go_in_and_come_back() {
+async fn trailers_reach_the_handler_and_come_back() {
     let component = format!("component = {:?}", guest("trailer"));
     let bridge = Bridge::start(&subscription("trail", "/trailers", "", &component)).await;
     for length in [0, 3, 300_000] {

@@ -58,7 +58,7 @@ fn proxy(upstream: SocketAddr, path: &str, lines: &str) -> Config {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn its_body_is_awaited_however_it_comes() {
+async fn a_body_from_an_upstream_is_awaited_to_its_end() {
     let upstream = upstream().await;
     for path in [
         "/empty",
@@ -85,7 +85,7 @@ async fn its_body_is_awaited_however_it_comes() {
 
 /// An error that is another server's doing is not the handler's address's.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_error_of_its_own_request_is_told_with_the_host() {
+async fn an_error_of_a_handlers_own_request_names_the_host() {
     let upstream = upstream().await;
     let config = proxy(upstream.address, "/", "").replace("allow = ", "# allow = ");
     let bridge = Bridge::start(&config).await;

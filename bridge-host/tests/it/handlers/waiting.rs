@@ -6,7 +6,7 @@ use crate::harness::Bridge;
 /// One at a time, as there is memory for one handler only: the last waits for
 /// longer than an attempt may take.
 #[tokio::test(flavor = "multi_thread")]
-async fn waiting_for_a_handler_is_no_part_of_an_attempt() {
+async fn waiting_for_an_instance_does_not_use_up_the_timeout() {
     let lines = "timeout = \"2s\"";
     let config = subscription("heavy", "/heavy?600", "", lines);
     let config = config.replace("max_attempts = 2", "max_attempts = 1");

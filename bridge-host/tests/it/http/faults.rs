@@ -16,14 +16,14 @@ use super::{client, exchange, options, post};
 use crate::harness::ReservedAddress;
 
 #[tokio::test]
-async fn nobody_listens() {
+async fn a_refused_connection_is_named() {
     let nobody = ReservedAddress::new();
     let result = exchange(&client(), &nobody.url("/")).await;
     assert_eq!(result, Err(HttpError::ConnectRefused(nobody.address)));
 }
 
 #[tokio::test]
-async fn the_name_does_not_exist() {
+async fn an_unknown_name_is_named() {
     let error = exchange(&client(), "http://nowhere.invalid/")
         .await
         .unwrap_err();
@@ -34,7 +34,7 @@ async fn the_name_does_not_exist() {
 }
 
 #[tokio::test]
-async fn the_handshake_takes_too_long() {
+async fn a_handshake_ends_at_the_connect_timeout() {
     // It accepts, and says nothing.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}/", listener.local_addr().unwrap());
@@ -55,7 +55,7 @@ async fn silent() -> String {
 
 /// However long a part of it may take, all of it ends by then.
 #[tokio::test]
-async fn the_deadline_is_over() {
+async fn every_part_of_an_exchange_ends_at_the_deadline() {
     let url = silent().await;
     let (mut options, began) = (options(&url), Instant::now());
     options.deadline = Some(began + Duration::from_millis(100));
@@ -68,7 +68,7 @@ async fn the_deadline_is_over() {
 }
 
 #[tokio::test]
-async fn no_response_in_time() {
+async fn a_missing_response_ends_at_the_first_byte_timeout() {
     let url = silent().await;
     let mut options = options(&url);
     options.first_byte_timeout = Duration::from_millis(50);
@@ -77,7 +77,7 @@ async fn no_response_in_time() {
 }
 
 #[tokio::test]
-async fn the_body_stalls() {
+async fn a_stalled_body_ends_at_the_between_bytes_timeout() {
     let url = server::raw(|mut stream| async move {
         server::write(
             &mut stream,
@@ -98,7 +98,7 @@ async fn the_body_stalls() {
 }
 
 #[tokio::test]
-async fn it_closes_before_and_within_the_response() {
+async fn a_connection_that_closes_early_is_an_error() {
     let url = server::raw(|stream| async move { drop(stream) }).await;
     let error = exchange(&client(), &url).await.unwrap_err();
     assert!(matches!(error, HttpError::Closed(_)), "{error}");
@@ -116,7 +116,7 @@ async fn it_closes_before_and_within_the_response() {
 }
 
 #[tokio::test]
-async fn it_does_not_speak_http() {
+async fn a_server_that_does_not_speak_http_is_an_error() {
     let url = server::raw(|mut stream| async move {
         server::write(&mut stream, "220 mail.example ESMTP\r\n\r\n").await;
     })
@@ -145,7 +145,7 @@ impl hyper::body::Body for Failing {
 }
 
 #[tokio::test]
-async fn the_body_of_the_request_fails() {
+async fn a_failing_request_body_is_an_error() {
     let server = server::echo(None).await;
     let client = Client::new(&Settings::default()).unwrap();
     let request = Request::post(server.url("/hook")).body(Failing(0)).unwrap();

@@ -31,7 +31,7 @@ fn headers(count: usize) -> String {
 }
 
 #[tokio::test]
-async fn what_curl_and_browsers_read_is_read_whole() {
+async fn heads_that_curl_and_browsers_accept_are_read_whole() {
     for head in [
         headers(101),
         headers(1000),
@@ -55,7 +55,7 @@ async fn what_curl_and_browsers_read_is_read_whole() {
 }
 
 #[tokio::test]
-async fn of_what_they_do_not_read_the_status_counts() {
+async fn of_heads_that_they_refuse_the_status_still_counts() {
     for head in [
         headers(20_000),
         "x-nul: \0\r\n".into(),

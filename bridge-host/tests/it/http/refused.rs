@@ -130,7 +130,7 @@ async fn a_refused_stream_costs_no_attempt() {
 
 /// One that refuses always has failed: that is bounded.
 #[tokio::test(flavor = "multi_thread")]
-async fn refusals_have_an_end() {
+async fn a_server_that_refuses_every_stream_has_failed() {
     let authority = Authority::new("localhost", &["h2"]);
     let (port, _) = refusing(&authority, How::Stream, usize::MAX).await;
     let ca = file("refused-end-ca", &authority.pem);

@@ -106,7 +106,7 @@ pub(super) fn file(test: &str, text: &str) -> PathBuf {
 }
 
 #[tokio::test]
-async fn a_server_of_an_authority_that_is_trusted() {
+async fn a_server_with_a_trusted_certificate_is_reached() {
     let authority = Authority::new("localhost", &["http/1.1"]);
     let server = server::echo(Some(authority.acceptor.clone())).await;
     let client = authority.client("trusted");
@@ -119,7 +119,7 @@ async fn a_server_of_an_authority_that_is_trusted() {
 
 /// What is said of a server, in words that tell what to do.
 #[tokio::test]
-async fn servers_that_are_not_trusted() {
+async fn an_untrusted_certificate_is_an_error_that_says_why() {
     let good = Authority::new("localhost", &[]);
     let expired = Authority::valid("localhost", &[], false, (2000, 2001));
     let early = Authority::valid("localhost", &[], false, (3000, 3001));
@@ -148,7 +148,7 @@ async fn servers_that_are_not_trusted() {
 }
 
 #[tokio::test]
-async fn a_server_that_asks_for_a_certificate() {
+async fn a_server_that_asks_for_a_client_certificate_gets_it() {
     let authority = Authority::asking("localhost", &["http/1.1"], true);
     let server = server::echo(Some(authority.acceptor.clone())).await;
     let url = format!("https://localhost:{}/", server.address.port());
@@ -241,7 +241,7 @@ async fn connections_over_http2_grow_old_too() {
 }
 
 #[tokio::test]
-async fn files_without_certificates() {
+async fn a_ca_file_without_a_certificate_is_an_error() {
     let client = |path: PathBuf| {
         let settings = Settings {
             ca_file: Some(path),

@@ -9,7 +9,7 @@ use bridge_host::ingest::Settings;
 use super::running::Running;
 
 #[tokio::test]
-async fn an_answer_for_each_line_in_order() {
+async fn each_line_gets_its_answer_in_order() {
     let bridge = Running::start().await;
     let lines = concat!(
         r#"{"topic":"t","id":"a","data":"text"}"#,
@@ -56,7 +56,7 @@ async fn an_answer_for_each_line_in_order() {
 }
 
 #[tokio::test]
-async fn thousands_of_lines_in_chunks_that_part_them_anywhere() {
+async fn lines_are_read_however_chunks_split_them() {
     let bridge = Running::start().await;
     let mut lines = String::new();
     for n in 0..5_000 {
@@ -92,7 +92,7 @@ async fn messages_keep_the_order_of_their_lines() {
 /// As many entries as a line can hold are refused, and not compared with each
 /// other.
 #[tokio::test]
-async fn more_metadata_than_a_message_may_have() {
+async fn a_line_with_too_much_metadata_is_refused() {
     let bridge = Running::start().await;
     let line = |count: usize, value: &str| {
         let entries = (0..count).map(|n| format!("\"k{n}\":\"{value}\""));
@@ -118,7 +118,7 @@ async fn more_metadata_than_a_message_may_have() {
 }
 
 #[tokio::test]
-async fn too_many_lines_and_too_long_ones() {
+async fn too_many_and_too_long_lines_are_refused() {
     let bridge = Running::start_with(Settings {
         max_body: 1000,
         ..Settings::default()

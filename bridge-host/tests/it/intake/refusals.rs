@@ -17,7 +17,7 @@ fn check(reply: &Reply, status: u16, says: &str) {
 }
 
 #[tokio::test]
-async fn topics_and_ids_that_cannot_be() {
+async fn impossible_topics_and_ids_are_refused() {
     let bridge = Running::start().await;
     let post = async |path: &str| bridge.post(path).send("x").await;
     check(&post("/topics/").await, 400, "a topic cannot be empty");
@@ -35,7 +35,7 @@ async fn topics_and_ids_that_cannot_be() {
 }
 
 #[tokio::test]
-async fn paths_and_methods_that_are_not() {
+async fn unknown_paths_and_methods_are_refused() {
     let bridge = Running::start().await;
     check(&bridge.post("/").send("").await, 404, "/topics/{topic}");
     check(
@@ -53,7 +53,7 @@ async fn paths_and_methods_that_are_not() {
 }
 
 #[tokio::test]
-async fn more_than_a_message_may_have() {
+async fn messages_beyond_a_limit_are_refused() {
     let bridge = Running::start_with(Settings {
         max_body: 1000,
         ..Settings::default()
@@ -75,7 +75,7 @@ async fn more_than_a_message_may_have() {
 }
 
 #[tokio::test]
-async fn a_token_when_there_is_one() {
+async fn requests_without_the_token_are_refused() {
     let bridge = Running::start_with(Settings {
         token: Some(Secret::new("open sesame")),
         ..Settings::default()
@@ -117,7 +117,7 @@ async fn a_token_when_there_is_one() {
 
 /// A browser lets any web page send to this machine.
 #[tokio::test]
-async fn web_pages_without_a_token() {
+async fn web_pages_are_refused_without_a_token() {
     let bridge = Running::start().await;
     let with = async |path: &str, name: &str, value: &str| {
         bridge.post(path).header(name, value).send("x").await
@@ -155,7 +155,7 @@ async fn web_pages_without_a_token() {
 }
 
 #[tokio::test]
-async fn more_entries_of_metadata_than_servers_take() {
+async fn more_metadata_entries_than_servers_take_are_refused() {
     let bridge = Running::start().await;
     let mut post = bridge.post("/topics/t");
     for n in 0..2_001 {

@@ -41,7 +41,7 @@ async fn each_gets_its_own(lines: &str, endpoint: &Endpoint) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn by_the_config() {
+async fn messages_reach_the_named_endpoints_of_the_config() {
     let endpoint = Endpoint::accepting().await;
     let component = format!("component = {:?}", guest("announce"));
     let lines = format!("{component}\n{}", endpoints(&endpoint));
@@ -49,7 +49,7 @@ async fn by_the_config() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn by_wac() {
+async fn messages_reach_the_named_endpoints_when_wac_composes() {
     let folder = tempfile::tempdir().expect("a folder");
     let whole = folder.path().join("whole.wasm");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/produce/compose.wac");
@@ -78,7 +78,7 @@ async fn by_wac() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chain_before_it() {
+async fn a_chain_runs_before_a_component_that_names_its_endpoint() {
     let endpoint = Endpoint::accepting().await;
     let chain = [guest("filter"), guest("enrich"), guest("announce")];
     let lines = format!("chain = {chain:?}\n{}", endpoints(&endpoint));
@@ -106,7 +106,7 @@ async fn an_unknown_name_is_a_connection_that_is_not_there() {
 
 /// An HTTP handler has no messages of the host's: one plug is enough for it.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_http_handler_that_publishes() {
+async fn an_http_handler_can_publish_to_a_named_endpoint() {
     let folder = tempfile::tempdir().expect("a folder");
     let whole = folder.path().join("whole.wasm");
     run(wac()
@@ -142,7 +142,7 @@ async fn an_http_handler_that_publishes() {
 }
 
 #[test]
-fn endpoints_for_a_component_that_sends_nothing() {
+fn endpoints_of_a_component_that_sends_nothing_are_an_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = folder.path().join("bridge.toml");
     let wrong = |lines: &str| {
