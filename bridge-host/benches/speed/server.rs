@@ -1,10 +1,11 @@
 //! A nats-server of its own, on a free port, its store gone with it.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use tokio::net::TcpSocket;
 
 /// Debian puts it where only root's path leads.
 const PROGRAMS: [&str; 2] = ["nats-server", "/usr/sbin/nats-server"];
@@ -13,15 +14,19 @@ const PROGRAMS: [&str; 2] = ["nats-server", "/usr/sbin/nats-server"];
 pub struct Server {
     child: Child,
     address: SocketAddr,
+    /// Bound, and not listened on: nobody else gets the port.
+    _port: TcpSocket,
     _store: TempDir,
 }
 
 impl Server {
     /// Starts one with JetStream, its store on disk.
     pub fn start() -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = free.local_addr().expect("an address");
-        drop(free);
+        let port = TcpSocket::new_v4().expect("a socket");
+        port.set_reuseaddr(true).expect("an option");
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        port.bind(any).expect("a free port");
+        let address = port.local_addr().expect("an address");
         let store = tempfile::tempdir().expect("a folder");
         let start = |program: &&str| {
             let mut command = Command::new(program);
@@ -43,6 +48,7 @@ impl Server {
         Self {
             child,
             address,
+            _port: port,
             _store: store,
         }
     }
