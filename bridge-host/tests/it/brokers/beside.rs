@@ -12,7 +12,7 @@ use super::core::CoreNats;
 use super::embedded::Local;
 use super::hosts::config;
 use super::jetstream::JetStreamServer;
-use crate::harness::{Bridge, Endpoint, Letter, Reply, request, until};
+use crate::harness::{Bridge, Endpoint, Letter, Reply, measured, request, until};
 
 /// How long the endpoint takes to fail: long enough that failures which had all
 /// permits would be seen.
@@ -133,18 +133,10 @@ async fn beside<S: Server>(killed: bool) {
     })
     .await;
     let most = 3 * alone.max(NOISE);
-    let mut times = Vec::new();
-    // Something else on the machine may spoil one measurement, not each.
-    while times.len() < 5 && times.last().is_none_or(|last| *last > most) {
-        times.push(seen.p99(&bridge).await);
-    }
+    let times = measured(most, async || seen.p99(&bridge).await).await;
     println!(
         "{}: p99 alone {alone:?}, beside {count} messages that fail {times:?}",
         server.from()
-    );
-    assert!(
-        times.iter().any(|one| *one <= most),
-        "{times:?} after {alone:?}"
     );
 
     if killed {
