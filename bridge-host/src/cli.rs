@@ -3,25 +3,33 @@
 
 mod adapter;
 mod check;
+mod completions;
 mod componentize;
 mod compose;
 mod deadletters;
 mod forward;
+mod init;
 mod inspect;
 mod ledger;
 mod log;
+mod man;
 mod new;
 mod output;
 mod publish;
 mod receive;
 mod report;
 mod run;
+mod schema;
 mod store;
 mod token;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::builder::PossibleValuesParser;
+use clap::{CommandFactory, Parser, Subcommand};
+use tracing::Level;
+
+use crate::schema::Words;
 
 /// Carries messages to HTTP, through WebAssembly components.
 #[derive(Parser)]
@@ -29,6 +37,18 @@ use clap::{Parser, Subcommand};
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// What is logged: this and what is graver, whatever the config says
+    #[arg(long, global = true, value_name = "LEVEL",
+          value_parser = PossibleValuesParser::new(Level::words()))]
+    log_level: Option<String>,
+}
+
+impl Cli {
+    fn level(&self) -> Option<Level> {
+        let given = self.log_level.as_deref()?;
+        let found = Level::WORDS.iter().find(|(word, _)| *word == given);
+        found.map(|(_, level)| *level)
+    }
 }
 
 #[derive(Subcommand)]
@@ -36,6 +56,7 @@ enum Command {
     Forward(forward::Args),
     Run(run::Args),
     Check(check::Args),
+    Init(init::Args),
     Publish(publish::Args),
     Receive(receive::Args),
     Compose(compose::Args),
@@ -45,15 +66,21 @@ enum Command {
     Componentize(componentize::Args),
     Ledger(ledger::Args),
     Deadletters(deadletters::Args),
+    Schema(schema::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// Runs the command that the process was started with. Exit 0: done, 1: it
 /// failed, 2: no such usage, 78: the config has faults.
 pub fn main() -> ExitCode {
-    match Cli::parse().command {
-        Command::Forward(args) => forward::run(&args),
-        Command::Run(args) => run::run(&args),
+    let cli = Cli::parse();
+    let level = cli.level();
+    match cli.command {
+        Command::Forward(args) => forward::run(&args, level),
+        Command::Run(args) => run::run(&args, level),
         Command::Check(args) => check::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Publish(args) => publish::run(args),
         Command::Receive(args) => receive::run(args),
         Command::Compose(args) => compose::run(&args),
@@ -63,5 +90,8 @@ pub fn main() -> ExitCode {
         Command::Componentize(args) => componentize::run(&args),
         Command::Ledger(args) => ledger::run(&args),
         Command::Deadletters(args) => deadletters::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => completions::run(&args, Cli::command()),
+        Command::Man(args) => man::run(&args, Cli::command()),
     }
 }

@@ -5,52 +5,49 @@
 mod component;
 mod connections;
 mod endpoint;
+mod endpoint_form;
+mod endpoint_keys;
+mod endpoint_show;
 mod endpoints;
-mod fault;
 mod fit;
-mod flow;
 mod forward;
 mod grants;
 mod handler;
 mod http;
+mod inspect;
 mod letters;
+mod letters_fit;
 mod listeners;
 mod load;
 mod loops;
-mod mask;
-mod nats;
 mod parts;
-mod pem;
-mod policy;
 mod process;
 mod read;
-mod renamed;
 mod replies;
-mod section;
-mod source;
+mod show;
 mod subscription;
 mod subscriptions;
-mod suggest;
-mod text;
-mod units;
-mod value;
+mod top;
 
 pub use endpoint::Endpoint;
-pub use fault::{Fault, Place};
 pub use handler::Handler;
+pub use inspect::Inspect;
 pub use letters::LettersTo;
-pub use load::{DEFAULT_FILE, Environment, Inspect, ProcessEnvironment, load};
+pub use load::{DEFAULT_FILE, ProcessEnvironment, load};
 pub use loops::{AskedTopics, Loop, loops};
+pub use parts::Parts;
+pub use process::{Log, LogFormat};
+pub use read::CONFIG;
 pub use replies::ReplyTo;
-pub use subscription::{Parts, Subscription};
-pub use text::Text;
-pub use units::{show_duration, show_rate, show_size};
+pub use show::ShownSection;
+pub use subscription::Subscription;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use crate::broker::Connection;
+pub use crate::schema::{Environment, Fault, Place, Text, show_duration, show_rate, show_size};
 use crate::{admin, ingest};
 
 /// The connection that is always there.
@@ -79,33 +76,6 @@ pub struct Config {
     pub subscriptions: Vec<Subscription>,
 }
 
-/// What is logged, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Log {
-    /// For people or for machines.
-    pub format: LogFormat,
-    /// This and what is graver.
-    pub level: tracing::Level,
-}
-
-/// The form of a log line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self {
-            format: LogFormat::Text,
-            level: tracing::Level::INFO,
-        }
-    }
-}
-
 /// What all components of the process share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guests {
@@ -114,8 +84,3 @@ pub struct Guests {
     /// The folder for compiled components.
     pub cache: PathBuf,
 }
-
-/// Memory of all instances together, unless told otherwise.
-const GUEST_MEMORY: u64 = 4 << 30;
-/// How long a shutdown may take, unless told otherwise.
-const DRAIN: Duration = Duration::from_secs(20);

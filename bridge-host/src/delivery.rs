@@ -20,6 +20,7 @@ mod policy;
 mod replies;
 mod retry_lane;
 mod run;
+mod settings;
 mod settle;
 mod sign;
 #[cfg(test)]
@@ -35,7 +36,8 @@ pub use crash::CrashRecord;
 pub use decide::{Attempts, decide};
 pub use gate::{BreakerState, Gate};
 pub use order::{AfterDeadLetter, Order, OrderKey};
-pub use policy::{Breaker, Policy, Rate, Retry};
+pub use policy::Policy;
+pub use settings::{Breaker, DeliverySettings, PolicySettings, Rate, Retry};
 pub use stats::{Counters, Flow, Histogram, Stats, Together};
 pub use workers::Workers;
 

@@ -44,7 +44,7 @@ pub use handler::HttpHandler;
 pub use held::Excess;
 pub use outcome::{Call, CallResult, Exchange, Failure, Outcome, Reply, Unmade};
 pub use runtime::{Runtime, RuntimeError, Thread};
-pub use settings::{Folder, Grant, Limits};
+pub use settings::{Folder, Grant, Limits, WASM_PAGE, WASM_PAGES};
 pub use state::{Connections, Environment};
 
 use futures_util::future::BoxFuture;

@@ -19,6 +19,8 @@ pub mod listener;
 pub mod broker;
 pub mod http;
 
+pub mod schema;
+
 pub mod files;
 pub mod message;
 pub mod printable;

@@ -7,9 +7,11 @@ mod answer;
 mod heads;
 mod seats;
 mod server;
+mod settings;
 mod stream;
 mod visitor;
 
 pub use access::{Access, Denied, is_token};
 pub use answer::{not_allowed, status};
 pub use server::{Limits, Service, serve};
+pub use settings::{check_open, token};

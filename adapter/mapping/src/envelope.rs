@@ -23,7 +23,7 @@ pub enum Envelope {
 
 impl Envelope {
     /// As they are written in settings.
-    pub(crate) const NAMES: [(&'static str, Self); 2] = [("raw", Self::Raw), ("json", Self::Json)];
+    pub const NAMES: [(&'static str, Self); 2] = [("raw", Self::Raw), ("json", Self::Json)];
 }
 
 /// Why a request's body is no message.

@@ -72,7 +72,7 @@ pub enum HeaderNames {
 
 impl HeaderNames {
     /// As they are written in settings.
-    const NAMES: [(&'static str, Self); 2] = [("any", Self::Any), ("portable", Self::Portable)];
+    pub const NAMES: [(&'static str, Self); 2] = [("any", Self::Any), ("portable", Self::Portable)];
 }
 
 /// The method of the request.
@@ -93,7 +93,7 @@ pub enum Method {
 
 impl Method {
     /// As they are written in settings.
-    const NAMES: [(&'static str, Self); 5] = [
+    pub const NAMES: [(&'static str, Self); 5] = [
         ("POST", Self::Post),
         ("PUT", Self::Put),
         ("PATCH", Self::Patch),

@@ -1,24 +1,30 @@
-//! What a user sets of the operator's listener.
+//! What a user sets of the operator's listener. What it serves stays out: that
+//! is `admin` itself.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
-use crate::secret::Secret;
+use crate::listener;
+use crate::schema::{self, Secret, Section, socket_address};
+use crate::settings;
 
-/// The listener for operators.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Where it listens.
-    pub address: SocketAddr,
-    /// What operators send as their bearer token. Only a loopback address may
-    /// go without.
-    pub token: Option<Secret>,
+settings! {
+    /// The listener for operators.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Settings in "[admin]" {
+        /// IP address and port to listen on; not the intake's.
+        address: SocketAddr = socket_address().default("\"127.0.0.1:8483\"");
+        /// What operators send as their bearer token; secret. Required when the address is not loopback.
+        token: Option<Secret> = listener::token();
+    }
+    check = check;
+}
+
+fn check(section: &Section<'_>, settings: &Settings) {
+    listener::check_open(section, settings.address, "ADMIN_TOKEN");
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            address: (Ipv4Addr::LOCALHOST, 8483).into(),
-            token: None,
-        }
+        schema::defaults()
     }
 }

@@ -3,6 +3,7 @@
 //! delivery is decided in `delivery`.
 
 mod api;
+mod auth;
 mod backlog;
 mod connect;
 mod consumer;

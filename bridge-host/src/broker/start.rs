@@ -1,5 +1,7 @@
 //! Where a subscription begins that its broker has not seen before.
 
+use crate::schema::Words;
+
 /// Which of the messages that a broker still keeps a new subscription gets.
 /// One that the broker knows goes on where it was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,4 +31,8 @@ impl Start {
         let named = Self::CHOICES.iter().find(|(_, start)| *start == self);
         named.map_or("all", |(name, _)| name)
     }
+}
+
+impl Words for Start {
+    const WORDS: &'static [(&'static str, Self)] = &Self::CHOICES;
 }

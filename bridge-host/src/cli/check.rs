@@ -19,16 +19,19 @@ use super::output::{self, OutputError};
 use super::report;
 use crate::config::{self, AskedTopics, Config, Fault};
 
-/// Say everything that is wrong with a config; or, when nothing is, what it
-/// comes to: policies, statuses, limits, the waits between attempts
+/// Say everything that is wrong with a config; or, when nothing is, which settings
+/// are in effect that differ from the defaults
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The config file
     #[arg(default_value = config::DEFAULT_FILE)]
     config: PathBuf,
-    /// Print one JSON object, for programs
+    /// Print one JSON object with all settings, for programs
     #[arg(long)]
     json: bool,
+    /// Print all settings, and the waits between attempts
+    #[arg(long, short, conflicts_with = "json")]
+    verbose: bool,
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
@@ -36,7 +39,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
         (Ok((config, asked)), true) => sound_json(&config, &asked),
         (Ok((config, asked)), false) => {
             let view = view::View::of(&config, &asked);
-            ended(output::text(&show::show(&args.config, &view)))
+            ended(output::text(&show::show(&args.config, &view, args.verbose)))
         }
         (Err(faults), true) => faults_json(&faults),
         (Err(faults), false) => report::faults(&faults),

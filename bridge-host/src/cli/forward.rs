@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use super::token::{self, TokenError};
 use super::{report, run};
 use crate::broker::Start;
+use tracing::Level;
+
 use crate::config::{Config, Connection, EMBEDDED, Fault, ProcessEnvironment};
 use crate::ingest;
 use crate::listener::Access;
@@ -36,7 +38,7 @@ pub(super) struct Args {
     data: PathBuf,
 }
 
-pub(super) fn run(args: &Args) -> ExitCode {
+pub(super) fn run(args: &Args, level: Option<Level>) -> ExitCode {
     let topics: Vec<_> = std::iter::once(&args.topic)
         .chain(&args.more)
         .cloned()
@@ -64,7 +66,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
     if let Some(Connection::Embedded(settings)) = config.connections.get_mut(EMBEDDED) {
         settings.path.clone_from(&args.data);
     }
-    run::start(&config)
+    run::start(&config, level)
 }
 
 fn intake(args: &Args) -> Result<ingest::Settings, TokenError> {

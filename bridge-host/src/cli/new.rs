@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::{output, report};
+use super::{output, report, schema};
 use name::Name;
 use template::{File, Kind, Language};
 
@@ -60,6 +60,8 @@ fn make(args: &Args) -> Result<(), Error> {
     for file in &files {
         write(&folder.join(file.path), &name.put_into(file.text))?;
     }
+    let schema = output::json_text(&schema::schema(), true);
+    write(&folder.join(schema::FILE), &schema)?;
     Ok(output::text(&told(&name, &files))?)
 }
 
@@ -76,6 +78,7 @@ fn told(name: &Name, files: &[File]) -> String {
     for file in files {
         text.push_str(&format!("    {}/{}\n", name.as_str(), file.path));
     }
+    text.push_str(&format!("    {}/{}\n", name.as_str(), schema::FILE));
     text.push_str(&format!("\nnext:\n    cd {}\n", name.as_str()));
     let readme = files.iter().find(|file| file.path == "README.md");
     let readme = readme.map_or(String::new(), |file| name.put_into(file.text));

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::Level;
 
 use super::{check, log, output, report};
-use crate::config::{self, Config, Parts, Subscription};
+use crate::config::{self, Config, Log, Parts, Subscription};
 use crate::host::{Host, HostError, too_few_descriptors};
 use crate::printable::printable_lines;
 use crate::trouble::descriptors;
@@ -20,16 +21,20 @@ pub(super) struct Args {
     config: PathBuf,
 }
 
-pub(super) fn run(args: &Args) -> ExitCode {
+pub(super) fn run(args: &Args, level: Option<Level>) -> ExitCode {
     match check::inspected(&args.config) {
-        Ok((config, _)) => start(&config),
+        Ok((config, _)) => start(&config, level),
         Err(faults) => report::faults(&faults),
     }
 }
 
-/// Runs the bridge, and tells how it ended.
-pub(super) fn start(config: &Config) -> ExitCode {
-    log::start(config.log);
+/// Runs the bridge, and tells how it ended. A level counts for more than that of
+/// the config.
+pub(super) fn start(config: &Config, level: Option<Level>) -> ExitCode {
+    log::start(Log {
+        level: level.unwrap_or(config.log.level),
+        ..config.log
+    });
     descriptors::raise_limit();
     if let Some(warning) = too_few_descriptors(config, descriptors::limit()) {
         tracing::warn!("{warning}");

@@ -2,10 +2,10 @@
 //! stays out: that is seen when it is loaded.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::value::Value;
 use crate::files;
+use crate::schema::{Of, PathKind, Rejection, path_to};
 
 /// What all binary WebAssembly begins with.
 const MAGIC: &[u8] = b"\0asm";
@@ -13,26 +13,23 @@ const MAGIC: &[u8] = b"\0asm";
 const MODULE: &[u8] = &[1, 0, 0, 0];
 const COMPONENT: &[u8] = &[0x0d, 0, 1, 0];
 
-/// What a file turned out to be, and what to do about it.
-type Found = (String, String);
+/// The path of a component.
+pub(super) const FILE: Of<PathBuf> = path_to(&PathKind {
+    name: "component",
+    check,
+});
 
-/// Takes note of a fault unless the file is a component.
-pub(super) fn check(value: &Value<'_>, path: &Path) -> Option<()> {
-    look(path)
-        .map_err(|(what, help)| value.fault(what, help))
-        .ok()
-}
-
-fn look(path: &Path) -> Result<(), Found> {
+/// Says why a file is no component.
+fn check(path: &Path) -> Result<(), Rejection> {
     let shown = path.display();
     let start = start_of(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => (
+        std::io::ErrorKind::NotFound => Rejection::new(
             format!("there is no file {shown}"),
-            "paths begin at the folder of the config file".into(),
+            "paths begin at the folder of the config file",
         ),
-        _ => (
+        _ => Rejection::new(
             format!("cannot read {shown}: {error}"),
-            "it has to be a component that this user may read".into(),
+            "it has to be a component that this user may read",
         ),
     })?;
     match start.strip_prefix(MAGIC) {
@@ -48,38 +45,38 @@ fn start_of(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(start)
 }
 
-fn wrong_version(path: &Path, version: &[u8]) -> Found {
+fn wrong_version(path: &Path, version: &[u8]) -> Rejection {
     let shown = path.display();
     match version.starts_with(MODULE) {
-        true => (
+        true => Rejection::new(
             format!("{shown} is a core WebAssembly module, not a component"),
             format!(
                 "build it for wasm32-wasip2, or run: bridge-host componentize {shown} -o OUT.wasm"
             ),
         ),
-        false => (
+        false => Rejection::new(
             format!("{shown} is WebAssembly of a version that is not known here"),
-            "build it with tools of WASI 0.2".into(),
+            "build it with tools of WASI 0.2",
         ),
     }
 }
 
-fn no_wasm(path: &Path, start: &[u8]) -> Found {
+fn no_wasm(path: &Path, start: &[u8]) -> Rejection {
     let shown = path.display();
     let text = String::from_utf8_lossy(start);
     let text = text.trim_start();
     if start.is_empty() {
-        let help = "build it again: something wrote no more than its name".into();
-        return (format!("{shown} is empty"), help);
+        let help = "build it again: something wrote no more than its name";
+        return Rejection::new(format!("{shown} is empty"), help);
     }
     if text.starts_with("(component") || text.starts_with("(module") || text.starts_with(";;") {
-        return (
+        return Rejection::new(
             format!("{shown} is WebAssembly text, not a component"),
             format!("run: wasm-tools parse {shown} -o OUT.wasm"),
         );
     }
     if text.starts_with("package ") {
-        return (
+        return Rejection::new(
             format!("{shown} is a description for wac or WIT, not a component"),
             format!("run: wac compose {shown} -o OUT.wasm"),
         );
@@ -89,8 +86,8 @@ fn no_wasm(path: &Path, start: &[u8]) -> Found {
         Err(error) if error.error_len().is_none() => "a text file",
         Err(_) => "some other file",
     };
-    (
+    Rejection::new(
         format!("{shown} is {what}, not a component"),
-        "name the .wasm file that the build of a component made".into(),
+        "name the .wasm file that the build of a component made",
     )
 }

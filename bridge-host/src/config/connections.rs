@@ -4,17 +4,16 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use super::section::{Reader, Section};
-use super::suggest::did_you_mean;
-use super::value::Value;
-use super::{Connection, EMBEDDED, nats};
-use crate::broker::embedded::{LetterRetention, Retention, Settings};
+use super::{Connection, EMBEDDED};
+use crate::broker::embedded::Settings;
+use crate::broker::nats::{self, JetStreamSettings};
+use crate::schema::{self, Group, Reader, Section, Table, Value, did_you_mean};
 
 /// What this version connects to.
-const TYPES: [(&str, Type); 3] = [
-    ("embedded", Type::Embedded),
-    ("nats", Type::Nats),
-    ("jetstream", Type::JetStream),
+const TYPES: [(&str, Type, &Table); 3] = [
+    ("embedded", Type::Embedded, Settings::TABLE),
+    ("nats", Type::Nats, nats::Settings::TABLE),
+    ("jetstream", Type::JetStream, JetStreamSettings::TABLE),
 ];
 
 #[derive(Clone, Copy)]
@@ -24,13 +23,21 @@ enum Type {
     JetStream,
 }
 
+/// The types of connections, and the settings of each.
+pub(super) fn types() -> Vec<(&'static str, &'static Table)> {
+    TYPES
+        .iter()
+        .map(|(name, _, table)| (*name, *table))
+        .collect()
+}
+
 /// All connections by name; `None` for those with a fault in their type.
 pub(super) fn read(
     reader: &Reader<'_>,
     value: Option<Value<'_>>,
 ) -> BTreeMap<String, Option<Connection>> {
     let standard = Settings {
-        path: reader.folder.join(Settings::default().path),
+        path: reader.folder().join(Settings::default().path),
         ..Settings::default()
     };
     let embedded = Some(Connection::Embedded(standard.clone()));
@@ -43,7 +50,7 @@ pub(super) fn read(
     }
     for entry in entries {
         let before = reader.faults_so_far();
-        let connection = connection(&entry, &standard);
+        let connection = connection(&entry);
         if let Some(Connection::Embedded(settings)) = &connection
             && reader.faults_so_far() == before
         {
@@ -62,14 +69,14 @@ pub(super) fn sound(
     connections.into_iter().filter_map(sound).collect()
 }
 
-fn connection(entry: &Value<'_>, standard: &Settings) -> Option<Connection> {
+fn connection(entry: &Value<'_>) -> Option<Connection> {
     let name = format!("[connections.{}]", entry.key);
     let mut section = entry.section(&name)?;
     let kind = match section.take("type") {
         Some(kind) => known_type(&kind)?,
         None if entry.key == EMBEDDED => Type::Embedded,
         None => {
-            section.missing("type", format!("this version has {}", types()));
+            section.missing("type", format!("this version has {}", names()));
             return None;
         }
     };
@@ -84,75 +91,39 @@ fn connection(entry: &Value<'_>, standard: &Settings) -> Option<Connection> {
         return None;
     }
     match kind {
-        Type::Embedded => Some(Connection::Embedded(embedded(section, entry, standard))),
-        Type::Nats => nats::core(section).map(Connection::Nats),
-        Type::JetStream => nats::jetstream(section).map(|it| Connection::JetStream(Box::new(it))),
+        Type::Embedded => embedded(section, entry).map(Connection::Embedded),
+        Type::Nats => settings(section).map(Connection::Nats),
+        Type::JetStream => settings(section).map(|it| Connection::JetStream(Box::new(it))),
     }
 }
 
-fn known_type(value: &Value<'_>) -> Option<Type> {
-    let text = value.text()?;
-    if let Some((_, kind)) = TYPES.iter().find(|(name, _)| *name == text.expose()) {
-        return Some(*kind);
-    }
-    let help = did_you_mean(text.expose(), &TYPES.map(|(name, _)| name))
-        .unwrap_or_else(|| format!("this version has {}", types()));
-    value.fault(format!("{} is no type of connection", text.quoted()), help);
-    None
-}
-
-fn types() -> String {
-    super::suggest::list(TYPES.map(|(name, _)| name))
-}
-
-fn embedded(mut section: Section<'_>, entry: &Value<'_>, standard: &Settings) -> Settings {
-    let mut settings = standard.clone();
-    match section.take("path") {
-        Some(value) => settings.path = value.path().unwrap_or(settings.path),
-        None if entry.key == EMBEDDED => {}
-        None => section.missing("path", "an embedded broker has a folder: path = \"…\""),
-    }
-    if let Some(value) = section.take("retention") {
-        settings.retention = retention(&value, settings.retention);
-    }
-    if let Some(window) = section
-        .take("deduplication_window")
-        .and_then(|it| it.duration())
-    {
-        settings.deduplication_window = window;
-    }
-    if let Some(size) = section.take("max_message_size").and_then(|it| it.size()) {
-        settings.max_message_size = size;
-    }
+/// All settings of a section.
+fn settings<T: Group>(mut section: Section<'_>) -> Option<T> {
+    let settings = T::read(&mut section);
     section.finish();
     settings
 }
 
-fn retention(value: &Value<'_>, mut retention: Retention) -> Retention {
-    let Some(mut section) = value.section("`retention`") else {
-        return retention;
-    };
-    if let Some(age) = section.take("max_age").and_then(|it| it.duration()) {
-        retention.max_age = age;
+fn embedded(section: Section<'_>, entry: &Value<'_>) -> Option<Settings> {
+    if entry.key != EMBEDDED && section.peek("path").is_none() {
+        section.missing("path", "an embedded broker has a folder: path = \"…\"");
     }
-    if let Some(size) = section.take("max_size").and_then(|it| it.size()) {
-        retention.max_size = size;
-    }
-    if let Some(value) = section.take("dead_letters") {
-        retention.dead_letters = dead_letters(&value);
-    }
-    section.finish();
-    retention
+    settings(section)
 }
 
-fn dead_letters(value: &Value<'_>) -> LetterRetention {
-    let mut limits = LetterRetention::default();
-    if let Some(mut section) = value.section("`retention.dead_letters`") {
-        limits.max_age = section.take("max_age").and_then(|it| it.duration());
-        limits.max_size = section.take("max_size").and_then(|it| it.size());
-        section.finish();
+fn known_type(value: &Value<'_>) -> Option<Type> {
+    let text = value.text()?;
+    if let Some((_, kind, _)) = TYPES.iter().find(|(name, ..)| *name == text.expose()) {
+        return Some(*kind);
     }
-    limits
+    let help = did_you_mean(text.expose(), &TYPES.map(|(name, ..)| name))
+        .unwrap_or_else(|| format!("this version has {}", names()));
+    value.fault(format!("{} is no type of connection", text.quoted()), help);
+    None
+}
+
+fn names() -> String {
+    schema::list_words(TYPES.map(|(name, ..)| name))
 }
 
 /// No two brokers keep their files in one folder.

@@ -9,13 +9,10 @@ use std::ops::Range;
 use http::Uri;
 use toml::de::DeValue;
 
-use super::fault::Fault;
+use super::endpoint_keys as keys;
 use super::handler::{self, Handler};
-use super::mask;
-use super::section::Section;
-use super::text::Text;
-use super::value::Value;
-use crate::http::Secret;
+use crate::schema::{self, Fault, Kind, Section, Text, Value};
+use crate::secret::Secret;
 
 const URL: &str = "to.url";
 const HEADERS: &str = "to.headers.";
@@ -71,56 +68,37 @@ impl Endpoint {
     }
 }
 
-/// Reads `to`, or one of `endpoints`.
-pub(super) fn read(value: &Value<'_>) -> Option<Endpoint> {
-    match value.value {
-        DeValue::Table(_) => {
-            let section = value.section(&format!("`{}`", value.key))?;
-            read_table(section, &value.key)
-        }
-        DeValue::String(_) => Endpoint::of(&value.text()?)
-            .map_err(|what| value.told(called(&value.key, what)))
-            .ok(),
-        _ => {
-            let key = &value.key;
-            let help = format!("{key} = \"https://…\" or {key} = {{ url = \"…\" }}");
-            value.wrong_kind("a URL or a table", help);
-            None
-        }
-    }
-}
-
 /// What is wrong with `to`, told of the endpoint that has this key.
-fn called(key: &str, what: String) -> String {
+pub(super) fn called(key: &str, what: String) -> String {
     match key {
         "to" => what,
         _ => what.replace("to.", &format!("endpoints.{key}.")),
     }
 }
 
-fn read_table(mut section: Section<'_>, called_key: &str) -> Option<Endpoint> {
+/// Reads an endpoint that is a table, under this key.
+pub(super) fn read_table(mut section: Section<'_>, called_key: &str) -> Option<Endpoint> {
     let reader = section.reader;
     let before = reader.faults_so_far();
     let begins = section.span.clone();
     let mut draft = Draft::default();
+    section.declare(keys::PLACE);
     draft.add_place(&mut section);
-    for key in ["method", "envelope", "header_names", "timeout"] {
-        if let Some(value) = section.take(key) {
-            draft.add(&value, value.text());
+    section.declare(keys::REQUEST);
+    for setting in keys::REQUEST.settings() {
+        let Some(value) = section.peek(setting.key) else {
+            continue;
+        };
+        match setting.kind {
+            Kind::Statuses => draft.add(&value, statuses(&value)),
+            Kind::Map(_) => draft.add_headers(&value),
+            _ => draft.add(&value, value.text()),
         }
-    }
-    for key in ["successful_on", "retry_on", "dead_letter_on"] {
-        if let Some(value) = section.take(key) {
-            draft.add(&value, statuses(&value));
-        }
-    }
-    if let Some(headers) = section.take("headers") {
-        draft.add_headers(&headers);
     }
     section.finish();
     let place = |key: &str| {
         let span = draft.spans.get(key).unwrap_or(&begins);
-        Some(reader.source.place(span.clone()))
+        Some(reader.place(span.clone()))
     };
     match draft.finish() {
         Ok(endpoint) => return (reader.faults_so_far() == before).then_some(endpoint),
@@ -152,8 +130,8 @@ struct Draft {
 impl Draft {
     /// Reads `url`, or what a handler has in its place.
     fn add_place(&mut self, section: &mut Section<'_>) {
-        let url = section.take("url");
-        let component = section.take("component");
+        let url = section.peek("url");
+        let component = section.peek("component");
         match (url, component) {
             (Some(url), None) => self.add(&url, url.text()),
             (None, None) => {}
@@ -167,7 +145,7 @@ impl Draft {
             }
             (None, Some(component)) => {
                 self.spans.insert(URL.into(), component.span.clone());
-                match handler::read(&component, section) {
+                match handler::read(section) {
                     Some(found) => {
                         self.plain.push((URL.into(), found.url));
                         self.handler = Some(found.handler);
@@ -221,7 +199,7 @@ impl Draft {
         Ok(Endpoint {
             url: uri,
             handler: self.handler.clone(),
-            shown: mask::hide_query(url.shown()),
+            shown: schema::hide_query(url.shown()),
             plain: plain.collect(),
             headers: self.headers.clone(),
             settings,

@@ -1,36 +1,42 @@
-//! `endpoints`: those that a component's `client.connect` opens, by name.
+//! `endpoints`: those that a component's `client.connect` opens, by name. What one
+//! of them is, is `endpoint`.
 
-use super::endpoint::{self, Endpoint};
-use super::section::Section;
-use super::value::Value;
+use std::collections::BTreeMap;
 
-/// All that are well written, in the order of their names.
-pub(super) fn read(value: Option<Value<'_>>) -> Vec<(String, Endpoint)> {
-    let section = value.and_then(|value| value.section("`endpoints`"));
-    let each = section.map(Section::take_all).unwrap_or_default();
-    each.into_iter().filter_map(one).collect()
-}
+use super::endpoint::Endpoint;
+use super::endpoint_form::ENDPOINT;
+use crate::schema::{Of, Section, map};
 
-fn one(value: Value<'_>) -> Option<(String, Endpoint)> {
-    let legal = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    if value.key.is_empty() || !value.key.chars().all(legal) {
+/// The kind of `endpoints`.
+pub(super) const ENDPOINTS: Of<BTreeMap<String, Endpoint>> = map(&ENDPOINT);
+
+/// Records endpoints with illegal names, and endpoints without a component that
+/// would connect to them: the adapter `is_alone`.
+pub(super) fn check(section: &Section<'_>, endpoints: &BTreeMap<String, Endpoint>, is_alone: bool) {
+    let Some(value) = section.peek("endpoints") else {
+        return;
+    };
+    if is_alone {
         value.reader.fault(
             value.key_span.clone(),
-            format!("{:?} is no name for an endpoint", value.key),
-            "a name is made of letters, digits, `-` and `_`",
+            "there are `endpoints`, and no component that would connect to them",
+            "name the component in `chain` or `component`, or the one endpoint in `to`",
         );
-        return None;
     }
-    let endpoint = endpoint::read(&value)?;
-    if endpoint.handler.is_some() {
-        value.fault(
-            format!(
-                "the endpoint `{}` has to be a URL, and is a component",
-                value.key
-            ),
-            "only `to` may be a component",
-        );
-        return None;
+    let legal = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    for one in value.entries() {
+        let name = &one.key;
+        if name.is_empty() || !name.chars().all(legal) {
+            one.reader.fault(
+                one.key_span.clone(),
+                format!("{name:?} is no name for an endpoint"),
+                "a name is made of letters, digits, `-` and `_`",
+            );
+        } else if endpoints.get(name).is_some_and(|it| it.handler.is_some()) {
+            one.fault(
+                format!("the endpoint `{name}` has to be a URL, and is a component"),
+                "only `to` may be a component",
+            );
+        }
     }
-    Some((value.key, endpoint))
 }

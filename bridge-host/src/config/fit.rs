@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::fault::Fault;
-use super::letters;
-use super::section::Reader;
+use super::letters_fit;
 use super::{Connection, Subscription};
 use crate::broker::Start;
 use crate::broker::nats::{JetStreamSettings, check_subject, legal_name};
+use crate::schema::{Fault, Reader};
 
 /// Takes note of what does not fit, and hands each connection what its
 /// subscriptions ask of it.
@@ -25,7 +24,7 @@ pub(super) fn fit(
         if let Some(from) = connections.get(&subscription.from) {
             let to = subscription.dead_letters.as_ref();
             let to = to.and_then(|to| connections.get(&to.connection));
-            letters::fit(reader, subscription, from, to);
+            letters_fit::fit(reader, subscription, from, to);
         }
         let Some(connection) = connections.get_mut(&subscription.from) else {
             continue;

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use mapping::EndpointError;
 use sha2::{Digest, Sha256};
 
-use super::load::{Environment, default_cache};
+use super::process::{GuestSettings, ShutdownSettings, default_cache};
 use super::{
-    Config, Connection, DRAIN, EMBEDDED, Endpoint, Fault, GUEST_MEMORY, Guests, Log, Parts,
-    Subscription, Text,
+    Config, Connection, EMBEDDED, Endpoint, Fault, Guests, Log, Parts, Subscription, Text,
 };
 use crate::message::TopicPattern;
+use crate::schema::{self, Environment};
 use crate::{broker, delivery, guest, ingest};
 
 impl Config {
@@ -51,10 +51,10 @@ impl Config {
             log: Log::default(),
             http: crate::http::Settings::default(),
             guests: Guests {
-                memory: GUEST_MEMORY,
+                memory: schema::defaults::<GuestSettings>().memory,
                 cache: default_cache(environment),
             },
-            drain: DRAIN,
+            drain: schema::defaults::<ShutdownSettings>().drain,
             max_hops: subscription.policy.max_hops,
             connections: BTreeMap::from([(EMBEDDED.into(), embedded)]),
             subscriptions: vec![subscription],
@@ -90,7 +90,7 @@ fn forward(topics: Vec<TopicPattern>, endpoint: Endpoint) -> Subscription {
         start: None,
         parts: Parts::Adapter,
         endpoint: Some(endpoint),
-        endpoints: Vec::new(),
+        endpoints: BTreeMap::new(),
         reply_to: None,
         dead_letters: None,
         policy: delivery::Policy::default(),

@@ -1,101 +1,32 @@
 //! `dead_letters`: a topic that they are published on, in place of the local
-//! store.
+//! store. What they have to fit is `letters_fit`.
 
-use super::fault::Fault;
-use super::read::Names;
-use super::section::Reader;
-use super::value::Value;
-use super::{Connection, Subscription};
-use crate::broker::nats::{Storage, check_subject};
-use crate::message::{TopicPattern, check_topic};
+use super::replies::check_one_topic;
+use crate::broker::nats::check_subject;
+use crate::schema::{Of, Rejection, Shape, connection, text};
+use crate::settings;
 
 const HELP: &str = "dead_letters = { connection = \"events\", topic = \"dead.orders\" }";
 
-/// Where the dead letters of a subscription are published.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LettersTo {
-    /// The name of a connection that there is.
-    pub connection: String,
-    /// The topic of the messages.
-    pub topic: String,
+const TOPIC: Of<String> = text(&Shape {
+    name: "topic",
+    pattern: None,
+    check: check_letter_topic,
+    help: "a topic has no wildcards: such as \"dead.orders\"",
+});
+
+settings! {
+    /// Where the dead letters of a subscription are published.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct LettersTo {
+        /// A connection of type `"jetstream"`; the subscription comes from `"nats"` or `"jetstream"` itself.
+        connection: String = connection().required(HELP);
+        /// The topic of the letters; must not match `topics`. Where no stream takes it, one is made.
+        topic: String = TOPIC.required(HELP);
+    }
 }
 
-pub(super) fn read(value: &Value<'_>, names: &Names<'_>) -> Option<LettersTo> {
-    let mut section = value.section("`dead_letters`")?;
-    let (connection, topic) = (section.take("connection"), section.take("topic"));
-    for (key, found) in [("connection", &connection), ("topic", &topic)] {
-        if found.is_none() {
-            section.missing(key, HELP);
-        }
-    }
-    section.finish();
-    let connection = connection.and_then(|value| names.known(&value));
-    let topic = topic?;
-    let text = topic.text()?;
-    let help = "a topic has no wildcards: such as \"dead.orders\"";
-    topic.checked(&text, check_topic(text.expose()), help)?;
-    topic.checked(&text, check_subject(text.expose()), help)?;
-    Some(LettersTo {
-        connection: connection?,
-        topic: text.expose().into(),
-    })
-}
-
-/// Takes note of what would lose letters, or bring them back.
-pub(super) fn fit(
-    reader: &Reader<'_>,
-    subscription: &Subscription,
-    from: &Connection,
-    to: Option<&Connection>,
-) {
-    let Some(letters) = &subscription.dead_letters else {
-        return;
-    };
-    let fault = |what: String, help: &str| {
-        let place = subscription.place("dead_letters").cloned();
-        reader.push(Fault::new(place, what, Some(help)));
-    };
-    let LettersTo { connection, topic } = letters;
-    if from.capabilities().dead_letters {
-        fault(
-            format!("`{}` keeps dead letters itself", subscription.from),
-            "leave `dead_letters` out: it is for subscriptions from \"nats\" and \"jetstream\"",
-        );
-    }
-    if subscription.policy.blocks() {
-        fault(
-            "`dead_letters` and on_dead_letter = \"block\" exclude each other: nobody would tell when a letter on a topic is done with".into(),
-            "leave `dead_letters` out, or set on_dead_letter = \"skip\"",
-        );
-    }
-    match to {
-        Some(Connection::JetStream(settings)) => {
-            let stream = &settings.stream;
-            let subjects = stream.subjects.iter().flatten();
-            let mut subjects = subjects.filter_map(|one| TopicPattern::parse(one).ok());
-            if stream.storage == Storage::Memory && subjects.any(|one| one.matches(topic)) {
-                fault(
-                    format!(
-                        "the stream that takes {topic:?} is in memory: its dead letters would be gone with the server"
-                    ),
-                    "choose a topic that `subjects` does not select, or `storage = \"file\"`",
-                );
-            }
-        }
-        Some(other) => fault(
-            format!(
-                "`{connection}` is {}, and dead letters are published to JetStream only: it has them on disk before a message is let go",
-                other.kind()
-            ),
-            "name a connection of type \"jetstream\", or leave `dead_letters` out: the local store keeps them",
-        ),
-        None => {}
-    }
-    let topics = subscription.topics.as_deref().unwrap_or_default();
-    if *connection == subscription.from && topics.iter().any(|one| one.matches(topic)) {
-        fault(
-            format!("the subscription would receive its own dead letters, on {topic:?}"),
-            "choose a topic that `topics` does not select",
-        );
-    }
+fn check_letter_topic(topic: &str) -> Result<(), Rejection> {
+    check_one_topic(topic)?;
+    Ok(check_subject(topic)?)
 }

@@ -1,32 +1,18 @@
 //! From a file and the environment to a config. The only place that reads the
 //! environment.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use toml::de::DeTable;
 
-use super::fault::Fault;
-use super::mask;
-use super::read::read;
-use super::section::Reader;
-use super::source::Source;
-use super::{Config, Guests, Subscription};
+use super::Config;
+use super::inspect::Inspect;
+use super::read::{CONFIG, read};
 use crate::files;
+use crate::schema::{self, Environment, Fault, Reader, Source};
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "bridge.toml";
-
-/// Where variables come from.
-pub trait Environment {
-    /// The value of a variable; `None` where it is not set, or no UTF-8.
-    fn variable(&self, name: &str) -> Option<String>;
-
-    /// Whether a variable has a value, UTF-8 or not.
-    fn is_set(&self, name: &str) -> bool {
-        self.variable(name).is_some()
-    }
-}
 
 /// The environment of this process.
 pub struct ProcessEnvironment;
@@ -40,16 +26,6 @@ impl Environment for ProcessEnvironment {
         std::env::var_os(name).is_some()
     }
 }
-
-impl Environment for BTreeMap<String, String> {
-    fn variable(&self, name: &str) -> Option<String> {
-        self.get(name).cloned()
-    }
-}
-
-/// Looks deeper into a subscription that is well written: whether its
-/// components export the right thing, and know their topics.
-pub type Inspect<'a> = &'a dyn Fn(&Guests, &Subscription) -> Vec<Fault>;
 
 /// Reads a config file. Every fault of it is found, in the order of the file.
 pub fn load(
@@ -74,25 +50,13 @@ pub fn load(
             _ => Err(reader.into_faults()),
         }
     };
-    let masks = mask::secrets(&text, &table);
+    let masks = schema::secrets(&text, &table);
     read(masks.clone()).or_else(|(faults, unknown)| match unknown.is_empty() {
         true => Err(faults),
         // What stands under an unknown key may be anything, a secret too: so it
         // is masked in the lines of all other faults as well.
         false => read([masks, unknown].concat()).map_err(|(faults, _)| faults),
     })
-}
-
-/// The folder for compiled components when none is configured.
-pub(super) fn default_cache(environment: &dyn Environment) -> PathBuf {
-    let folder = |name: &str| {
-        let folder = environment.variable(name).map(PathBuf::from);
-        folder.filter(|folder| folder.is_absolute())
-    };
-    folder("XDG_CACHE_HOME")
-        .or_else(|| folder("HOME").map(|home| home.join(".cache")))
-        .unwrap_or_else(std::env::temp_dir)
-        .join("bridge-host")
 }
 
 fn unreadable(file: &Path, error: &std::io::Error) -> Fault {
@@ -112,7 +76,9 @@ fn no_toml(name: &str, text: &str, error: &toml::de::Error) -> Fault {
     let source = Source::new(
         name,
         text,
-        mask::secret_near(text, span.start).into_iter().collect(),
+        schema::secret_near(text, span.start, &CONFIG.plain_keys())
+            .into_iter()
+            .collect(),
     );
     Fault::new(
         Some(source.place(span)),

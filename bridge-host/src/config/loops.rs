@@ -146,7 +146,7 @@ fn published<'a>(config: &'a Config, subscription: &'a Subscription) -> Vec<Publ
     if let Some(to) = &subscription.dead_letters {
         published.push((&*to.connection, to.topic.clone(), Key::DeadLetters));
     }
-    let named = subscription.endpoints.iter().map(|(_, endpoint)| endpoint);
+    let named = subscription.endpoints.values();
     let endpoints = subscription.endpoint.iter().chain(named);
     let own = endpoints.filter_map(|endpoint| own_topic(config, endpoint));
     published.extend(own.map(|topic| (&*config.intake.into, topic, Key::Endpoint)));

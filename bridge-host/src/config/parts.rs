@@ -1,72 +1,76 @@
-//! The components of a subscription, and the places of its keys.
+//! The components of a subscription: `chain` or `component`. Whether they fit
+//! together is seen when they are composed.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::section::{Reader, Section};
-use super::value::Value;
-use super::{Parts, Place, component};
+use super::component;
+use crate::schema::{Form, Group, Part, Section, ShownTable, Table, list};
 
 const CHAIN_HELP: &str =
     "a list of files: chain = [\"filter.wasm\"]; leave it out for the adapter alone";
 
-/// Where the keys of a subscription stand.
-pub(super) struct Places<'a> {
-    reader: &'a Reader<'a>,
-    found: BTreeMap<String, Place>,
+/// The components of a subscription.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Parts {
+    /// The built-in adapter alone.
+    Adapter,
+    /// Components in front of the adapter, the first one first.
+    Chain(Vec<PathBuf>),
+    /// One component, made whole elsewhere.
+    Component(PathBuf),
 }
 
-impl<'a> Places<'a> {
-    pub(super) fn new(section: &Section<'a>) -> Self {
-        Self {
-            reader: section.reader,
-            found: BTreeMap::from([("name".into(), section.place())]),
+impl Parts {
+    /// The files of components.
+    pub fn files(&self) -> &[PathBuf] {
+        match self {
+            Self::Adapter => &[],
+            Self::Chain(files) => files,
+            Self::Component(file) => std::slice::from_ref(file),
         }
     }
-
-    /// Keeps the place of this key's value.
-    pub(super) fn note(&mut self, key: impl Into<String>, value: &Value<'_>) {
-        let place = self.reader.source.place(value.span.clone());
-        self.found.insert(key.into(), place);
-    }
-
-    pub(super) fn into_found(self) -> BTreeMap<String, Place> {
-        self.found
-    }
 }
 
-/// Reads `chain` or `component`.
-pub(super) fn parts(section: &mut Section<'_>, places: &mut Places<'_>) -> Option<Parts> {
-    let chain = section.take("chain");
-    let component = section.take("component");
-    match (&chain, &component) {
-        (None, None) => Some(Parts::Adapter),
-        (Some(value), None) => {
-            places.note("chain", value);
-            let mut files = Vec::new();
-            let items = value.list(CHAIN_HELP)?;
-            for (n, item) in items.iter().enumerate() {
-                places.note(format!("chain.{n}"), item);
-                files.push(file(item));
+impl Group for Parts {
+    const TABLE: &'static Table = &Table {
+        parts: &[
+            Part::One(list(&component::FILE, CHAIN_HELP).or_empty("none").named(
+                "chain",
+                "Components in front of the adapter, the first one first.",
+            )),
+            Part::One(component::FILE.optional("none").named(
+                "component",
+                "One component that was composed elsewhere; in place of `chain`.",
+            )),
+        ],
+    };
+
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        section.declare(Self::TABLE);
+        match (section.peek("chain"), section.peek("component")) {
+            (None, None) => Some(Self::Adapter),
+            (Some(_), None) => {
+                let files: Vec<PathBuf> = section.read("chain")?;
+                (!section.is_faulty("chain")).then_some(Self::Chain(files))
             }
-            files.into_iter().collect::<Option<_>>().map(Parts::Chain)
-        }
-        (None, Some(value)) => {
-            places.note("component", value);
-            file(value).map(Parts::Component)
-        }
-        (Some(_), Some(value)) => {
-            section.reader.fault(
-                value.key_span.clone(),
-                "there is both a `chain` and a `component`",
-                "`component` is a composition made whole elsewhere, `chain` is composed here: keep one",
-            );
-            None
+            (None, Some(_)) => section.read::<Option<_>>("component")?.map(Self::Component),
+            (Some(_), Some(component)) => {
+                section.reader.fault(
+                    component.key_span,
+                    "there is both a `chain` and a `component`",
+                    "`component` is a composition made whole elsewhere, `chain` is composed here: keep one",
+                );
+                None
+            }
         }
     }
-}
 
-fn file(value: &Value<'_>) -> Option<PathBuf> {
-    let path = value.path()?;
-    component::check(value, &path).map(|()| path)
+    fn show(&self) -> ShownTable {
+        let files = |files: &[PathBuf]| files.to_vec().show();
+        match self {
+            Self::Adapter => ShownTable::new(),
+            Self::Chain(chain) => ShownTable::from_iter([("chain".into(), files(chain))]),
+            Self::Component(file) => ShownTable::from_iter([("component".into(), file.show())]),
+        }
+    }
 }

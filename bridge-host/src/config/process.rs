@@ -1,74 +1,88 @@
-//! The sections `[log]`, `[guests]`, `[delivery]` and `[shutdown]`: what the
-//! process has one of.
+//! The sections `[log]`, `[guests]` and `[shutdown]`: what the
+//! process has one of. Each is declared here, since no room below has it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tracing::Level;
 
-use super::load::default_cache;
-use super::section::Reader;
-use super::value::Value;
-use super::{DRAIN, GUEST_MEMORY, Guests, Log, LogFormat};
-use crate::delivery::Policy;
+use crate::guest::{WASM_PAGE, WASM_PAGES};
+use crate::schema::{self, Environment, Words, choice, duration, path, size};
+use crate::settings;
 
-const FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
-const LEVELS: [(&str, Level); 5] = [
-    ("error", Level::ERROR),
-    ("warn", Level::WARN),
-    ("info", Level::INFO),
-    ("debug", Level::DEBUG),
-    ("trace", Level::TRACE),
-];
-
-pub(super) fn log(value: Option<Value<'_>>) -> Log {
-    let mut log = Log::default();
-    let Some(mut section) = value.and_then(|value| value.section("[log]")) else {
-        return log;
-    };
-    if let Some(format) = section.take("format").and_then(|it| it.one_of(&FORMATS)) {
-        log.format = format;
+settings! {
+    /// What is logged, and how.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Log in "[log]" {
+        /// `"text"` for people, `"json"` for one object a line.
+        format: LogFormat = choice().default("\"text\"");
+        /// `"error"`, `"warn"`, `"info"`, `"debug"` or `"trace"`: this and what is graver.
+        level: Level = choice().default("\"info\"");
     }
-    if let Some(level) = section.take("level").and_then(|it| it.one_of(&LEVELS)) {
-        log.level = level;
-    }
-    section.finish();
-    log
 }
 
-pub(super) fn guests(reader: &Reader<'_>, value: Option<Value<'_>>) -> Guests {
-    let mut guests = Guests {
-        memory: GUEST_MEMORY,
-        cache: default_cache(reader.environment),
-    };
-    let Some(mut section) = value.and_then(|value| value.section("[guests]")) else {
-        return guests;
-    };
-    if let Some(memory) = section.take("memory").and_then(|value| value.size()) {
-        guests.memory = memory;
-    }
-    if let Some(cache) = section.take("cache").and_then(|value| value.path()) {
-        guests.cache = cache;
-    }
-    section.finish();
-    guests
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
-/// Reads `max_hops`, which holds for the deliveries of all subscriptions.
-pub(super) fn delivery(value: Option<Value<'_>>) -> u32 {
-    let default = Policy::default().max_hops;
-    let Some(mut section) = value.and_then(|value| value.section("[delivery]")) else {
-        return default;
-    };
-    let most = section.take("max_hops").and_then(|value| value.count());
-    section.finish();
-    most.unwrap_or(default)
+impl Words for LogFormat {
+    const WORDS: &'static [(&'static str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
 }
 
-pub(super) fn shutdown(value: Option<Value<'_>>) -> Duration {
-    let Some(mut section) = value.and_then(|value| value.section("[shutdown]")) else {
-        return DRAIN;
+impl Words for Level {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("error", Self::ERROR),
+        ("warn", Self::WARN),
+        ("info", Self::INFO),
+        ("debug", Self::DEBUG),
+        ("trace", Self::TRACE),
+    ];
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        schema::defaults()
+    }
+}
+
+settings! {
+    /// Limits and folders that all components of the process share.
+    #[derive(Clone, Debug)]
+    pub struct GuestSettings in "[guests]" {
+        /// Linear memory of all instances together. Beyond it no new instance is created; instances in a call
+        /// may still use what their own limit allows.
+        memory: u64 = size().default("\"4GiB\"").least(WASM_PAGE, WASM_PAGES);
+        /// The folder for compiled components. The bridge executes these files, so they and the folder must
+        /// belong to the bridge's user or to root, and no other user may have write access. A component that was
+        /// not loaded for 30 days is removed; beyond 4 GiB, the least recently loaded ones are.
+        cache: Option<PathBuf> = path().optional(
+            "`bridge-host` in `$XDG_CACHE_HOME`, or else in `~/.cache`, or in the system's folder for temporary files",
+        );
+    }
+}
+
+settings! {
+    /// How the bridge ends.
+    #[derive(Clone, Copy, Debug)]
+    pub struct ShutdownSettings in "[shutdown]" {
+        /// How long deliveries in flight may take to end; unfinished ones are returned to their broker.
+        drain: Duration = duration().default("\"20s\"");
+    }
+}
+
+/// The folder for compiled components when none is configured.
+pub(super) fn default_cache(environment: &dyn Environment) -> PathBuf {
+    let folder = |name: &str| {
+        let folder = environment.variable(name).map(PathBuf::from);
+        folder.filter(|folder| folder.is_absolute())
     };
-    let drain = section.take("drain").and_then(|value| value.duration());
-    section.finish();
-    drain.unwrap_or(DRAIN)
+    folder("XDG_CACHE_HOME")
+        .or_else(|| folder("HOME").map(|home| home.join(".cache")))
+        .unwrap_or_else(std::env::temp_dir)
+        .join("bridge-host")
 }

@@ -1,12 +1,69 @@
-//! The sections of a config file, and what has to fit between them.
-
-use std::collections::BTreeMap;
+//! The sections of a config file, and what has to fit between them. What one
+//! section has is declared by its room.
 
 use toml::de::DeTable;
 
-use super::load::Inspect;
-use super::section::{Reader, Section};
-use super::{Config, Connection, connections, fit, http, listeners, process, subscriptions};
+use super::inspect::Inspect;
+use super::process::{GuestSettings, Log, ShutdownSettings, default_cache};
+use super::top::section;
+use super::{
+    Config, Connection, Guests, Subscription, connections, fit, http, listeners, subscriptions,
+};
+use crate::delivery::DeliverySettings;
+use crate::schema::{Group, Kind, Of, Part, Reader, Section, Table, table};
+use crate::{admin, ingest};
+
+/// All settings of a config.
+pub const CONFIG: &Table = &Table {
+    parts: &[
+        Part::One(
+            Of::<()>::kind(Kind::Map(&Kind::Typed(connections::types)))
+                .optional("`embedded` alone")
+                .named("connections", "The brokers, by their names."),
+        ),
+        Part::One(table::<GuestSettings>().default("{}").named(
+            "guests",
+            "Limits and folders that all components of the process share.",
+        )),
+        Part::One(
+            table::<ingest::Settings>()
+                .default("{}")
+                .named("intake", "The listener for publishers."),
+        ),
+        Part::One(
+            table::<Log>()
+                .default("{}")
+                .named("log", "What is logged, and how."),
+        ),
+        Part::One(
+            table::<crate::http::Settings>()
+                .default("{}")
+                .named("http", "How requests go to endpoints on the network."),
+        ),
+        Part::One(
+            table::<ShutdownSettings>()
+                .default("{}")
+                .named("shutdown", "How the bridge ends."),
+        ),
+        Part::One(table::<DeliverySettings>().default("{}").named(
+            "delivery",
+            "Settings for the deliveries of all subscriptions.",
+        )),
+        Part::One(
+            Of::<()>::kind(Kind::Tables(Subscription::TABLE))
+                .optional("none: messages are accepted, and not delivered")
+                .named(
+                    "subscriptions",
+                    "Topics, components, endpoint, and how to deliver.",
+                ),
+        ),
+        Part::One(
+            table::<admin::Settings>()
+                .optional("none: there is no such listener")
+                .named("admin", "The listener for operators."),
+        ),
+    ],
+};
 
 /// Reads everything; faults go to the reader. Only without any is the result
 /// what the user wrote.
@@ -16,21 +73,22 @@ pub(super) fn read<'a>(
     inspect: Inspect<'_>,
 ) -> Config {
     let mut top = Section::new(reader, "the config", 0..0, table);
-    let connections = connections::read(reader, top.take("connections"));
-    let names = Names::of(&connections);
-    let guests = process::guests(reader, top.take("guests"));
+    top.declare(CONFIG);
+    let connections = connections::read(reader, top.peek("connections"));
+    reader.set_connections(connections.keys().cloned());
+    let guests = guests(&mut top);
     let mut config = Config {
-        intake: listeners::intake(top.take("intake"), &names),
+        intake: listeners::intake(&mut top, &connections),
         admin: None,
-        log: process::log(top.take("log")),
-        http: http::read(top.take("http")),
-        drain: process::shutdown(top.take("shutdown")),
-        max_hops: process::delivery(top.take("delivery")),
-        subscriptions: subscriptions::read(top.take("subscriptions"), &names, &guests, inspect),
+        log: section(&mut top, "log"),
+        http: http::read(&mut top),
+        drain: section::<ShutdownSettings>(&mut top, "shutdown").drain,
+        max_hops: section::<DeliverySettings>(&mut top, "delivery").max_hops,
+        subscriptions: subscriptions::read(top.peek("subscriptions"), &guests, inspect),
         guests,
         connections: connections::sound(connections),
     };
-    config.admin = listeners::admin(top.take("admin"), &config.intake);
+    config.admin = listeners::admin(&mut top, &config.intake);
     top.finish();
     for subscription in &mut config.subscriptions {
         subscription.policy.max_hops = config.max_hops;
@@ -43,36 +101,12 @@ pub(super) fn read<'a>(
     config
 }
 
-/// The names of all connections, faulty ones included.
-pub(super) struct Names<'a> {
-    all: Vec<&'a str>,
-    embedded: Vec<&'a str>,
-}
-
-impl<'a> Names<'a> {
-    fn of(connections: &'a BTreeMap<String, Option<Connection>>) -> Self {
-        let is_embedded = |it: &Option<Connection>| matches!(it, Some(Connection::Embedded(_)));
-        let embedded = connections.iter().filter(|(_, it)| is_embedded(it));
-        Self {
-            all: connections.keys().map(String::as_str).collect(),
-            embedded: embedded.map(|(name, _)| name.as_str()).collect(),
-        }
-    }
-
-    /// Whether a connection of this name is a sound one to an embedded broker.
-    pub(super) fn is_embedded(&self, name: &str) -> bool {
-        self.embedded.contains(&name)
-    }
-
-    /// Reads the name of a connection that there is.
-    pub(super) fn known(&self, value: &super::value::Value<'_>) -> Option<String> {
-        let text = value.text()?;
-        if self.all.contains(&text.expose()) {
-            return Some(text.expose().into());
-        }
-        let help = super::suggest::did_you_mean(text.expose(), &self.all)
-            .unwrap_or_else(|| format!("there is {}", super::suggest::list(&self.all)));
-        value.fault(format!("there is no connection {}", text.quoted()), help);
-        None
+fn guests(top: &mut Section<'_>) -> Guests {
+    let settings: GuestSettings = section(top, "guests");
+    let environment = top.reader.environment();
+    let cache = settings.cache;
+    Guests {
+        memory: settings.memory,
+        cache: cache.unwrap_or_else(|| default_cache(environment)),
     }
 }

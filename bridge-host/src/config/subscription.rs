@@ -1,80 +1,101 @@
-//! One subscription as the rooms below take it.
+//! One subscription: its keys, and the struct that the rooms below take. What
+//! has to fit between its keys is `subscriptions`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use super::endpoint::Endpoint;
-use super::fault::Place;
+use super::endpoint_form::ENDPOINT;
+use super::endpoints::ENDPOINTS;
+use super::grants::{ALLOW, SETTINGS};
 use super::handler::Handler;
 use super::letters::LettersTo;
+use super::parts::Parts;
 use super::replies::ReplyTo;
-use super::text::Text;
 use crate::broker::Start;
 use crate::broker::nats::Consumer;
 use crate::delivery::Policy;
 use crate::guest::Limits;
 use crate::message::TopicPattern;
+use crate::schema::{
+    Of, Place, Rejection, Shape, Text, choice, connection, integer, list, quote, size, table, text,
+    topic_pattern,
+};
+use crate::settings;
 
-/// Topics, components, endpoint, and how to deliver.
-#[derive(Clone, Debug)]
-pub struct Subscription {
-    /// Unique; letters, digits, `-`, `_` and `.`.
-    pub name: String,
-    /// The name of a connection that there is.
-    pub from: String,
-    /// `None` leaves it to what the component's `subscribe` returns.
-    pub topics: Option<Vec<TopicPattern>>,
-    /// Where it begins, if its broker does not know it; `None` is the default.
-    pub start: Option<Start>,
-    /// What a message goes through.
-    pub parts: Parts,
-    /// Who receives; `None` only for components that need nobody.
-    pub endpoint: Option<Endpoint>,
-    /// Whom the names stand for that its component connects to.
-    pub endpoints: Vec<(String, Endpoint)>,
-    /// Where the endpoint's responses are published.
-    pub reply_to: Option<ReplyTo>,
-    /// Where dead letters are published; `None` leaves them to the broker, or
-    /// to the local store.
-    pub dead_letters: Option<LettersTo>,
-    /// How often, how long, how many at once.
-    pub policy: Policy,
-    /// How many threads share its messages, on this host; at least 1.
-    pub threads: usize,
-    /// What components read through `wasi:config/store`, the endpoint's
-    /// settings apart.
-    pub settings: Vec<(String, Text)>,
-    /// Which hosts and networks components may reach, the endpoint apart.
-    pub allow: Vec<String>,
-    /// What one instance may use.
-    pub limits: Limits,
-    /// How much its pending messages and dead letters may take in the embedded
-    /// broker, in bytes.
-    pub quota: Option<u64>,
-    /// How it takes messages from JetStream, where that is said.
-    pub consumer: Option<Consumer>,
-    pub(super) places: BTreeMap<String, Place>,
+/// How `topics` are written, for those who wrote something else.
+pub(super) const TOPICS_HELP: &str =
+    "a list of patterns: topics = [\"orders.>\"]; * is one word, > is all that follow";
+
+const NAME: Of<String> = text(&Shape {
+    name: "name",
+    pattern: None,
+    check: check_name,
+    help: "a name is made of letters, digits, `-`, `_` and `.`",
+});
+
+settings! {
+    /// Topics, components, endpoint, and how to deliver.
+    #[derive(Clone, Debug)]
+    pub struct Subscription in "the subscription" {
+        /// Unique; letters, digits, `-`, `_` and `.`. The broker keeps the subscription's position under this
+        /// name. With a new name the subscription begins again, as `start` says, and the broker keeps messages
+        /// for the old name until you run `bridge-host ledger forget NAME`. At startup, the bridge warns of names
+        /// that are in the store but not in the config; so does `bridge-host check`.
+        name: String = NAME.required("name it: name = \"orders\"; its place in the queue is kept under that");
+        /// The connection that messages come from.
+        from: String = connection().default("\"embedded\"");
+        /// What a message goes through.
+        parts: Parts;
+        /// Patterns: `*` is one whole word, `>` at the end stands for all words that remain. `#`, `**`, `+` and
+        /// wildcards within a word are refused. Required for the adapter alone.
+        topics: Option<Vec<TopicPattern>> = list(&topic_pattern(), TOPICS_HELP)
+            .optional("what the component's `subscribe` returns");
+        /// Which stored messages a new subscription gets: `"all"`, `"new"` for none of them, `"last"` for the
+        /// last one on its topics, `"last_per_topic"` for the last one of each topic. See
+        /// [below](#where-a-subscription-begins). Core NATS stores no messages: there it is always `"new"`.
+        start: Option<Start> = choice().optional("`\"all\"`");
+        /// Who receives: a URL, or a table as below. Required without `chain` and `component`. A chain with `to`
+        /// ends in the adapter. It gets what the last component passes on, or, where that passes nothing on, what
+        /// the chain sends.
+        "to" endpoint: Option<Endpoint> = ENDPOINT.optional("none");
+        /// Who receives what its component sends to a connection of this name: a URL, or a table as `to` has it,
+        /// without `component`; see [handlers.md](handlers.md#components-that-publish-with-endpoints-in-the-brokers-place).
+        endpoints: BTreeMap<String, Endpoint> = ENDPOINTS.or_empty("none");
+        /// Publishes what the endpoint answers, see [handlers.md](handlers.md): `{ topic = "replies" }`.
+        reply_to: Option<ReplyTo> = table().optional("none");
+        /// Publishes dead letters to a topic on JetStream, see [brokers.md](brokers.md):
+        /// `{ connection = "events", topic = "dead.orders" }`.
+        dead_letters: Option<LettersTo> = table().optional("the broker's own, or the local store");
+        /// How often, how long, how many at once.
+        policy: Policy;
+        /// Threads of this host that share its messages, each with a part of `max_in_flight`; at most one per
+        /// core, see [below](#on-several-threads).
+        threads: usize = integer().default("1");
+        /// Names and values for components, which read them through `wasi:config/store`; values are strings, or
+        /// secrets. Names that begin with `to.` are reserved for the endpoint.
+        settings: Vec<(String, Text)> = SETTINGS.or_empty("none");
+        /// What components may reach besides the endpoints: host names, `*.suffix`, IP addresses, CIDR blocks,
+        /// each with `:port` to allow a single port. Private and link-local addresses are refused unless the
+        /// address, or a block that contains it, is listed. Metadata addresses are refused unless the address
+        /// itself is listed.
+        allow: Vec<String> = ALLOW.or_empty("none");
+        /// What one instance may use.
+        limits: Limits = table().default("{}");
+        /// How it takes messages from JetStream.
+        consumer: Option<Consumer> = table().optional("the defaults of its keys");
+        /// How much space the subscription's pending messages and dead letters may take in the embedded broker,
+        /// see [below](#quotas): `"1GiB"`.
+        quota: Option<u64> = size().optional("none");
+        /// Where its keys are in the file.
+        places: BTreeMap<String, Place> => BTreeMap::new();
+    }
 }
 
-/// The components of a subscription.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Parts {
-    /// The built-in adapter alone.
-    Adapter,
-    /// Components in front of the adapter, the first one first.
-    Chain(Vec<PathBuf>),
-    /// One component, made whole elsewhere.
-    Component(PathBuf),
-}
-
-impl Parts {
-    /// The files of components.
-    pub fn files(&self) -> &[PathBuf] {
-        match self {
-            Self::Adapter => &[],
-            Self::Chain(files) => files,
-            Self::Component(file) => std::slice::from_ref(file),
-        }
+fn check_name(name: &str) -> Result<(), Rejection> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    match !name.is_empty() && name.chars().all(legal) {
+        true => Ok(()),
+        false => Err(format!("{} is no name for a subscription", quote(name)).into()),
     }
 }
 

@@ -1,28 +1,18 @@
-//! The tables `[[subscriptions]]`.
+//! The tables `[[subscriptions]]`, and what has to fit between the keys of one.
+//! The keys are declared in `subscription`.
 
 use std::collections::BTreeMap;
 
 use toml::de::DeValue;
 
-use super::load::Inspect;
-use super::parts::{Places, parts};
-use super::read::Names;
-use super::section::Section;
-use super::value::Value;
-use super::{
-    EMBEDDED, Endpoint, Guests, Parts, Place, Subscription, endpoint, endpoints, grants, letters,
-    nats, policy, replies,
-};
-use crate::broker::Start;
-use crate::message::TopicPattern;
-
-const TOPICS_HELP: &str =
-    "a list of patterns: topics = [\"orders.>\"]; * is one word, > is all that follow";
+use super::inspect::Inspect;
+use super::subscription::TOPICS_HELP;
+use super::{Guests, Parts, Place, Subscription, endpoints, grants};
+use crate::schema::{Group, Section, Value};
 
 /// All subscriptions that are well written, in the order of the file.
 pub(super) fn read(
     value: Option<Value<'_>>,
-    names: &Names<'_>,
     guests: &Guests,
     inspect: Inspect<'_>,
 ) -> Vec<Subscription> {
@@ -47,7 +37,7 @@ pub(super) fn read(
         };
         let before = reader.faults_so_far();
         let section = Section::new(reader, "the subscription", item.span(), table);
-        let subscription = subscription(section, names, guests, &mut seen);
+        let subscription = one(section, guests, &mut seen);
         let Some(subscription) = subscription.filter(|_| reader.faults_so_far() == before) else {
             continue;
         };
@@ -59,95 +49,55 @@ pub(super) fn read(
     all
 }
 
-fn subscription(
+fn one(
     mut section: Section<'_>,
-    names: &Names<'_>,
     guests: &Guests,
     seen: &mut BTreeMap<String, Place>,
 ) -> Option<Subscription> {
-    let mut places = Places::new(&section);
-    let name = name(&mut section, &mut places, seen);
-    let from = match section.take("from") {
-        Some(value) => names.known(&value),
-        None => Some(EMBEDDED.into()),
-    };
-    let parts = parts(&mut section, &mut places);
-    let topics = topics(&mut section, &mut places, parts.as_ref());
-    let start = start(&mut section, &mut places);
-    let endpoint = endpoint(&mut section, &mut places, parts.as_ref());
-    let endpoints = endpoints(&mut section, &mut places, parts.as_ref());
-    let reply_at = section.take("reply_to");
-    let reply_to = reply_at.as_ref().map(|value| replies::read(value, names));
-    let dead_letters = section.take("dead_letters").and_then(|value| {
-        places.note("dead_letters", &value);
-        letters::read(&value, names)
-    });
-    let policy = policy::read(&mut section);
-    let threads = section
-        .take("threads")
-        .map_or(Some(1), |value| policy::threads(&value, &policy));
-    let settings = grants::settings(section.take("settings"));
-    let allow = grants::allow(section.take("allow"));
-    let in_process = endpoint.as_ref().is_some_and(|it| it.handler.is_some());
-    let handler_alone = in_process && parts == Some(Parts::Adapter);
-    let limits = grants::limits(section.take("limits"), guests, handler_alone);
-    let consumer = section.take("consumer").and_then(|value| {
-        places.note("consumer", &value);
-        nats::consumer(&value)
-    });
-    let quota = quota(&mut section, &mut places);
-    section.finish();
-    let subscription = Subscription {
-        name: name?,
-        from: from?,
-        topics,
-        start,
-        parts: parts?,
-        endpoint,
-        endpoints,
-        reply_to: reply_to.flatten(),
-        dead_letters,
-        policy,
-        threads: threads?,
-        settings,
-        allow,
-        limits,
-        quota,
-        consumer,
-        places: places.into_found(),
-    };
-    reply_at.inspect(|value| replies::check(value, &subscription));
-    Some(subscription)
-}
-
-fn quota(section: &mut Section<'_>, places: &mut Places<'_>) -> Option<u64> {
-    let value = section.take("quota")?;
-    places.note("quota", &value);
-    value.size()
-}
-
-fn name(
-    section: &mut Section<'_>,
-    places: &mut Places<'_>,
-    seen: &mut BTreeMap<String, Place>,
-) -> Option<String> {
-    let Some(value) = section.take("name") else {
-        let help = "name it: name = \"orders\"; its place in the queue is kept under that";
-        section.missing("name", help);
-        return None;
-    };
-    places.note("name", &value);
-    let text = value.text()?;
-    let name = text.expose();
-    let legal = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if name.is_empty() || !name.chars().all(legal) {
-        value.fault(
-            format!("{} is no name for a subscription", text.quoted()),
-            "a name is made of letters, digits, `-`, `_` and `.`",
-        );
-        return None;
+    let read = Subscription::read(&mut section);
+    needs(&section);
+    unique(&section, seen);
+    if let Some(one) = &read {
+        let is_alone = one.parts == Parts::Adapter;
+        endpoints::check(&section, &one.endpoints, is_alone);
+        replies(&section, one);
+        let handler_alone = one.handler().is_some() && is_alone;
+        grants::check_limits(&section, guests.memory, one.limits.memory, handler_alone);
+        threads(&section, one);
     }
-    if let Some(first) = seen.get(name) {
+    let mut places = section.places();
+    let begins = section.place();
+    places.entry("name".into()).or_insert(begins);
+    section.finish();
+    read.map(|one| Subscription { places, ..one })
+}
+
+/// What the adapter alone cannot do without.
+fn needs(section: &Section<'_>) {
+    let is_there = |key: &str| section.peek(key).is_some();
+    if is_there("chain") || is_there("component") {
+        return;
+    }
+    if !is_there("topics") {
+        section.missing("topics", TOPICS_HELP);
+    }
+    if !is_there("to") {
+        section.missing("to", "name the endpoint: to = \"https://…\"");
+    }
+}
+
+/// Records a name that another subscription has already.
+fn unique(section: &Section<'_>, seen: &mut BTreeMap<String, Place>) {
+    if section.is_faulty("name") {
+        return;
+    }
+    let Some((value, text)) = section
+        .peek("name")
+        .and_then(|it| it.text().map(|text| (it, text)))
+    else {
+        return;
+    };
+    if let Some(first) = seen.get(text.expose()) {
         value.fault(
             format!(
                 "there is a subscription {} already, on line {}",
@@ -156,73 +106,53 @@ fn name(
             ),
             "each needs a name of its own: its place in the queue is kept under that",
         );
-        return None;
+        return;
     }
-    seen.insert(name.into(), section.reader.source.place(value.span.clone()));
-    Some(name.into())
+    let place = section.reader.place(value.span);
+    seen.insert(text.expose().into(), place);
 }
 
-fn topics(
-    section: &mut Section<'_>,
-    places: &mut Places<'_>,
-    parts: Option<&Parts>,
-) -> Option<Vec<TopicPattern>> {
-    let Some(value) = section.take("topics") else {
-        if parts == Some(&Parts::Adapter) {
-            section.missing("topics", TOPICS_HELP);
-        }
-        return None;
+/// What ties `threads` to the rest.
+fn threads(section: &Section<'_>, one: &Subscription) {
+    let (threads, most) = (one.threads, one.policy.max_in_flight);
+    if threads > 1 && one.policy.order.is_some() {
+        section.fault(
+            "threads",
+            "with an `order_key` all messages are on one thread, where their order is kept",
+            "leave `threads` out, or the `order_key`",
+        );
+    } else if threads > most {
+        section.fault(
+            "threads",
+            format!("{threads} threads cannot share the {most} in flight"),
+            "`threads` is at most `max_in_flight`",
+        );
+    }
+}
+
+/// Replies need responses, and must not come back as messages.
+fn replies(section: &Section<'_>, subscription: &Subscription) {
+    let Some(value) = section.peek("reply_to") else {
+        return;
     };
-    places.note("topics", &value);
-    let mut topics = Vec::new();
-    for item in value.list(TOPICS_HELP)? {
-        let Some(text) = item.text() else { continue };
-        let pattern = TopicPattern::parse(text.expose());
-        topics.extend(item.checked(
-            &text,
-            pattern,
-            "such as \"orders.new\", \"orders.*\", \"orders.>\"",
-        ));
+    // An endpoint that could not be read has a fault of its own.
+    if section.peek("to").is_none() {
+        value.reader.fault(
+            value.key_span.clone(),
+            "there is a `reply_to`, and no `to` that would answer",
+            "name the endpoint, or have the component publish what it wants",
+        );
     }
-    Some(topics)
-}
-
-fn start(section: &mut Section<'_>, places: &mut Places<'_>) -> Option<Start> {
-    let value = section.take("start")?;
-    places.note("start", &value);
-    value.one_of(&Start::CHOICES)
-}
-
-fn endpoint(
-    section: &mut Section<'_>,
-    places: &mut Places<'_>,
-    parts: Option<&Parts>,
-) -> Option<Endpoint> {
-    if let Some(value) = section.take("to") {
-        places.note("to", &value);
-        return endpoint::read(&value);
+    let Some(reply_to) = &subscription.reply_to else {
+        return;
+    };
+    let topic = &reply_to.topic;
+    let topics = subscription.topics.as_deref().unwrap_or_default();
+    let comes_back = topics.iter().any(|pattern| pattern.matches(topic));
+    if comes_back && reply_to.connection == subscription.from {
+        value.fault(
+            format!("the subscription would receive its own replies, on {topic:?}"),
+            "choose a topic that `topics` does not select",
+        );
     }
-    if parts == Some(&Parts::Adapter) {
-        section.missing("to", "name the endpoint: to = \"https://…\"");
-    }
-    None
-}
-
-fn endpoints(
-    section: &mut Section<'_>,
-    places: &mut Places<'_>,
-    parts: Option<&Parts>,
-) -> Vec<(String, Endpoint)> {
-    let value = section.take("endpoints");
-    if let Some(value) = &value {
-        places.note("endpoints", value);
-        if parts == Some(&Parts::Adapter) {
-            value.reader.fault(
-                value.key_span.clone(),
-                "there are `endpoints`, and no component that would connect to them",
-                "name the component in `chain` or `component`, or the one endpoint in `to`",
-            );
-        }
-    }
-    endpoints::read(value)
 }

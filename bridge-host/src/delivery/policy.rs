@@ -1,11 +1,13 @@
 //! How often, how long, how many at once, in what order and within which
-//! limits: what a user sets of a delivery.
+//! limits a subscription is delivered. How that is written is `settings`.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::lanes::MOST;
 use super::order::{AfterDeadLetter, Order};
+use super::settings::{Breaker, DeliverySettings, InFlight, PolicySettings, Rate, Retry};
+use crate::schema::{self, Group, Section, ShownTable, Table};
 
 /// The delivery policy of one subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,46 +87,6 @@ impl Policy {
     }
 }
 
-/// So many attempts in so much time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// How many.
-    pub count: u32,
-    /// In how long: more than nothing.
-    pub per: Duration,
-    /// How many may be made at once after a rest; at least 1.
-    pub burst: u32,
-}
-
-/// A circuit breaker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Breaker {
-    /// It opens after so many failures, none of them followed by a success.
-    pub after: u32,
-    /// For how long it then lets nothing through.
-    pub open_for: Duration,
-}
-
-/// When a failed attempt is made again, and when a delivery is given up.
-/// Waits grow exponentially, with full jitter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Retry {
-    /// A delivery is given up once this much time has passed since its first
-    /// attempt; `None` leaves it to [`Policy::max_age`].
-    pub max_age: Option<Duration>,
-    /// The most attempts of a delivery, the first one included. With `None`,
-    /// failures of the endpoint are limited by age only, and failures of the
-    /// component by [`Retry::COMPONENT_ATTEMPTS`].
-    pub max_attempts: Option<NonZeroU32>,
-    /// A message that was alone in flight at this many crashes of the host
-    /// becomes a dead letter; at least 1.
-    pub max_crashes: u32,
-    /// The longest wait before the second attempt; it doubles from there.
-    pub initial: Duration,
-    /// No wait is longer, one that a Retry-After asks for included.
-    pub max: Duration,
-}
-
 impl Retry {
     /// Attempts of a message that its component fails, without `max_attempts`:
     /// a trap seldom mends itself, and each costs an instance.
@@ -144,22 +106,56 @@ const MAX_AGE_AHEAD: Duration = Duration::from_secs(15 * 60);
 
 impl Default for Policy {
     fn default() -> Self {
+        schema::defaults::<PolicySettings>().into()
+    }
+}
+
+impl Group for Policy {
+    const TABLE: &'static Table = PolicySettings::TABLE;
+
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        PolicySettings::read(section).map(Self::from)
+    }
+
+    fn show(&self) -> ShownTable {
+        Group::show(&PolicySettings::from(self))
+    }
+}
+
+impl From<&Policy> for PolicySettings {
+    fn from(policy: &Policy) -> Self {
+        let order = policy.order.as_ref();
         Self {
-            max_in_flight: 64,
-            min_in_flight: None,
-            order: None,
-            rate: None,
-            breaker: None,
-            pause: true,
-            timeout: Duration::from_secs(30),
-            retry: Retry {
-                max_age: None,
-                max_attempts: None,
-                max_crashes: 3,
-                initial: Duration::from_millis(500),
-                max: Duration::from_secs(3600),
+            max_in_flight: InFlight {
+                min: policy.min_in_flight,
+                max: policy.max_in_flight,
             },
-            max_hops: 16,
+            timeout: policy.timeout,
+            retry: policy.retry.clone(),
+            order_key: order.map(|order| order.by.clone()),
+            on_dead_letter: order.map_or(AfterDeadLetter::Skip, |order| order.after_dead_letter),
+            rate_limit: policy.rate,
+            breaker: policy.breaker,
+            pause_on_retry_after: policy.pause,
+        }
+    }
+}
+
+impl From<PolicySettings> for Policy {
+    fn from(settings: PolicySettings) -> Self {
+        Self {
+            max_in_flight: settings.max_in_flight.max,
+            min_in_flight: settings.max_in_flight.min,
+            order: settings.order_key.map(|by| Order {
+                by,
+                after_dead_letter: settings.on_dead_letter,
+            }),
+            rate: settings.rate_limit,
+            breaker: settings.breaker,
+            pause: settings.pause_on_retry_after,
+            timeout: settings.timeout,
+            retry: settings.retry,
+            max_hops: schema::defaults::<DeliverySettings>().max_hops,
         }
     }
 }

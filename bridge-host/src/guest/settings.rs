@@ -1,48 +1,68 @@
 //! What a user sets of a component: its limits, and what it may see of the
 //! machine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::secret::Secret;
+use toml::de::DeValue;
 
-/// What one component may use.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Linear memory of one instance, in bytes.
-    pub memory: u64,
-    /// Requests that one call may have open at once.
-    pub requests: u32,
-    /// What one call may print, in bytes.
-    pub output: u64,
-    /// Time spent computing in one call, waiting not counted.
-    pub compute: Duration,
-    /// A new instance for each message, in place of reused ones.
-    pub fresh: bool,
-    /// An instance is replaced after so many calls.
-    pub recycle_after: u32,
+use crate::schema::{
+    self, ANY_TEXT, Form, Group, Kind, Of, PathKind, Rejection, Shown, Value, duration, flag,
+    integer, list, path_to, size, text,
+};
+use crate::secret::Secret;
+use crate::settings;
+
+/// The least memory that a component may have: one page.
+pub const WASM_PAGE: u64 = 64 << 10;
+/// Why it may not have less.
+pub const WASM_PAGES: &str =
+    "WebAssembly memory comes in pages of 64KiB, and most components begin with more than 1MiB";
+
+settings! {
+    /// What one component may use.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Limits {
+        /// Memory of one instance: its linear memory and tables, the messages and headers that it holds, and the
+        /// record of its requests; at most `guests.memory`.
+        memory: u64 = size().default("\"512MiB\"").least(WASM_PAGE, WASM_PAGES);
+        /// Requests that one call may have open at once. A request is open from its creation with a body, or else
+        /// from its sending, until its response is read.
+        requests: u32 = integer().default("128");
+        /// What one call may print to standard output, and the same amount to standard error; the log drops the
+        /// rest with a warning.
+        output: u64 = size().default("\"1MiB\"");
+        /// CPU time of one call; the time that it waits, or that the machine gives to other processes, does not
+        /// count.
+        compute: Duration = duration().default("\"5s\"");
+        /// Whether each message gets a new instance; for a `chain` or a `component`. An HTTP handler has
+        /// `to.reuse` instead.
+        fresh: bool = flag().default("false");
+        /// An instance is replaced after this many calls.
+        recycle_after: u32 = integer().default("100000");
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            memory: 512 << 20,
-            requests: 128,
-            output: 1 << 20,
-            compute: Duration::from_secs(5),
-            fresh: false,
-            recycle_after: 100_000,
-        }
+        schema::defaults()
     }
 }
 
-/// What a component may see of the machine. By default nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Grant {
-    /// Its environment.
-    pub env: Vec<(String, Secret)>,
-    /// The folders that it may open.
-    pub dirs: Vec<Folder>,
+settings! {
+    /// What a component may see of the machine. By default nothing.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct Grant {
+        /// The folders that it sees, `"path"` or `{ path = "…", as = "…", write = true }`; read-only without
+        /// `write = true`.
+        dirs: Vec<Folder> = list(&FOLDER, DIRS_HELP).or_empty("none");
+        /// The environment variables that it sees, `"NAME"` with the bridge's own value or `"NAME=value"`.
+        env: Vec<(String, Secret)> = list(
+            &VARIABLE,
+            "a list of variables: env = [\"LANG\", \"REGION=eu\", \"TOKEN=${TOKEN}\"]",
+        )
+        .or_empty("none");
+    }
 }
 
 /// A folder that a component may open.
@@ -54,4 +74,97 @@ pub struct Folder {
     pub seen_as: String,
     /// It may change what is in it.
     pub write: bool,
+}
+
+const DIRS_HELP: &str =
+    "a list of folders: dirs = [\"templates\", { path = \"data\", as = \"/data\", write = true }]";
+
+const EXISTING: PathKind = PathKind {
+    name: "folder",
+    check: check_folder,
+};
+
+settings! {
+    /// A folder that has another name for the component, or may be written.
+    #[derive(Clone, Debug)]
+    pub struct FolderSettings in "a folder of `dirs`" {
+        /// Where the folder is.
+        path: PathBuf = path_to(&EXISTING).required(DIRS_HELP);
+        /// Its name for the component.
+        "as" seen_as: Option<String> = text(&ANY_TEXT).optional("its path, as it is written");
+        /// Whether the component may change what is in it.
+        write: bool = flag().default("false");
+    }
+}
+
+const FOLDER: Of<Folder> = Of::kind(Kind::Either(
+    &Kind::Path(&EXISTING),
+    &Kind::Table(FolderSettings::TABLE),
+));
+
+impl Form for Folder {
+    fn from_value(value: &Value<'_>, _: &Kind) -> Option<Self> {
+        let folder = match value.value {
+            DeValue::Table(_) => value.table()?,
+            _ => FolderSettings {
+                path: PathBuf::from_value(value, &Kind::Path(&EXISTING))?,
+                seen_as: None,
+                write: false,
+            },
+        };
+        let written = || Some(value.key("path").text()?.expose().to_owned());
+        Some(Self {
+            path: folder.path,
+            seen_as: folder.seen_as.or_else(written)?,
+            write: folder.write,
+        })
+    }
+
+    fn show(&self) -> Shown {
+        serde_json::json!({
+            "path": self.path.show(),
+            "as": self.seen_as,
+            "write": self.write,
+        })
+    }
+}
+
+fn check_folder(path: &Path) -> Result<(), Rejection> {
+    match path.is_dir() {
+        true => Ok(()),
+        false => Err(Rejection::new(
+            format!("there is no folder {}", path.display()),
+            "paths begin at the folder of the config file",
+        )),
+    }
+}
+
+const VARIABLE: Of<(String, Secret)> = Of::kind(Kind::Secret(&ANY_TEXT));
+
+impl Form for (String, Secret) {
+    /// `NAME`, with the bridge's own value, or `NAME=value`.
+    fn from_value(value: &Value<'_>, _: &Kind) -> Option<Self> {
+        let text = value.text()?;
+        if let Some((name, value)) = text.expose().split_once('=') {
+            return Some((name.into(), Secret::new(value)));
+        }
+        let name = text.expose();
+        let environment = value.reader.environment();
+        if let Some(found) = environment.variable(name) {
+            return Some((name.into(), Secret::new(found)));
+        }
+        let is = match environment.is_set(name) {
+            true => "not UTF-8",
+            false => "not set",
+        };
+        value.fault(
+            format!("the variable {} is {is}", text.quoted()),
+            "set it for the bridge, or write its value: \"NAME=value\"",
+        );
+        None
+    }
+
+    fn show(&self) -> Shown {
+        self.0.as_str().into()
+    }
 }

@@ -89,7 +89,7 @@ impl Load {
         let subscription = &*self.subscription;
         let endpoint = subscription.endpoint.as_ref();
         let on_network = endpoint.filter(|it| it.handler.is_none());
-        let named = subscription.endpoints.iter().map(|(_, endpoint)| endpoint);
+        let named = subscription.endpoints.values();
         let reached = on_network.into_iter().chain(named);
         let allow = reached.fold(self.listed()?, |allow, it| allow.with_endpoint(&it.url));
         let environment = Environment {

@@ -3,22 +3,31 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Of the client as a whole; what one request is given is in
-/// [`Options`](super::Options).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// A PEM file of certificates that are trusted beside the system's.
-    pub ca_file: Option<PathBuf>,
-    /// PEM files of this host's certificate, with those that vouch for it, and
-    /// of its key: for endpoints that ask for one.
-    pub client: Option<(PathBuf, PathBuf)>,
-    /// A connection that nobody used for this long is closed.
-    pub idle_timeout: Duration,
-    /// So many idle connections are kept to one authority.
-    pub max_idle: usize,
-    /// A connection takes no more requests after this time, so that a change of
-    /// the endpoint's addresses reaches a bridge that is busy.
-    pub max_connection_age: Duration,
+use crate::schema::{self, duration, integer, path_to, pem};
+use crate::settings;
+
+settings! {
+    /// Of the client as a whole; what one request is given is in
+    /// [`Options`](super::Options).
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Settings in "[http]" {
+        /// A PEM file of certificates that are trusted beside the system's.
+        ca_file: Option<PathBuf> = path_to(&pem::FILE).optional("none");
+        /// PEM files of this host's certificate, with those that vouch for it, and of its key.
+        client: pem::Client;
+        /// A connection that was idle for this long is closed.
+        idle_timeout: Duration = duration().default("\"1m\"").most(
+            Settings::MAX_IDLE_TIMEOUT,
+            "by then most servers have closed the connection themselves",
+        );
+        /// The most idle connections that are kept to one endpoint. All idle connections together take at most
+        /// a quarter of the limit on open files.
+        max_idle: usize = integer().default("256");
+        /// A connection takes no more requests after this time (or up to a tenth earlier, so that connections
+        /// are not all replaced at once). A busy bridge therefore follows a change of the endpoint's DNS records
+        /// within this time.
+        max_connection_age: Duration = duration().default("\"5m\"");
+    }
 }
 
 impl Settings {
@@ -34,13 +43,7 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            ca_file: None,
-            client: None,
-            idle_timeout: Duration::from_secs(60),
-            max_idle: 256,
-            max_connection_age: Duration::from_secs(300),
-        }
+        schema::defaults()
     }
 }
 

@@ -84,7 +84,7 @@ fn variables_are_taken_and_not_shown() {
     let output = check(&["19-unset-variable.toml"], &environment);
     let found = report(&output);
     assert!(output.status.success(), "{found}");
-    assert!(found.contains("POST ${HOOK_URL}/orders"), "{found}");
+    assert!(found.contains(" ${HOOK_URL}/orders\n"), "{found}");
     assert!(!found.contains("s3cret"), "{found}");
 
     let wrong = [
@@ -167,8 +167,35 @@ fn machines_read_json() {
     let sound = read("36-sound.toml");
     assert_eq!(sound["sound"], true);
     let orders = &sound["config"]["subscriptions"][0];
-    assert_eq!(orders["to"]["successful_on"], "2xx, 409");
-    assert_eq!(orders["retry"]["waits"][5]["last_attempt"], 8);
+    assert_eq!(
+        orders["to"]["successful_on"],
+        serde_json::json!(["2xx", 409])
+    );
+    assert_eq!(orders["retry"]["max_attempts"], 8);
+    assert_eq!(orders["schedule"]["waits"][5]["last_attempt"], 8);
+    assert_eq!(orders["max_in_flight"], 1);
+    assert_eq!(sound["config"]["http"]["max_idle"], 256);
+}
+
+/// Many subscriptions, each of which says only what it does otherwise.
+#[test]
+fn a_subscription_takes_few_lines() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("many.toml");
+    let one =
+        |n| format!("[[subscriptions]]\nname = \"s{n}\"\ntopics = [\"a\"]\nto = \"http://h/\"\n");
+    fs::write(&file, (0..20).map(one).collect::<String>()).unwrap();
+    let file = file.to_str().unwrap();
+    let found = report(&check(&[file], &[]));
+    assert!(found.lines().count() < 20 * 7 + 20, "{found}");
+    let all = report(&check(&[file, "--verbose"], &[]));
+    for key in [
+        "to.retry_on ",
+        "limits.memory ",
+        "max_in_flight ",
+        "15 and on ",
+    ] {
+        assert!(!found.contains(key) && all.contains(key), "{key}: {all}");
+    }
 }
 
 #[test]

@@ -41,6 +41,7 @@ mod produce;
 mod readme;
 mod requests;
 mod retries;
+mod settings;
 mod start;
 mod starting;
 mod templates;

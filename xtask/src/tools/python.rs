@@ -1,5 +1,6 @@
 //! componentize-py in a virtual environment of its own (target/tools/python),
-//! and the components in Python that it makes: components by a stranger.
+//! and the components in Python that it makes: components by a stranger. Beside
+//! it a validator of JSON Schema.
 
 use std::fs;
 use std::path::Path;
@@ -10,6 +11,9 @@ use crate::workspace::{self, say};
 use crate::{Result, guests};
 
 pub const PACKAGE: &str = "componentize-py==0.25.1";
+
+/// Validates the JSON Schema of configs, and configs by it.
+const VALIDATOR: &str = "jsonschema==4.26.0";
 
 /// The example, whose own script uses the same environment.
 const EXAMPLE: &str = "examples/handler/python";
@@ -28,6 +32,11 @@ pub fn ensure(root: &Path) -> Result {
     let version = workspace::output(Command::new(&tool).arg("--version"));
     if !version.is_ok_and(|text| text.trim() == PACKAGE.replace("==", " ")) {
         install(&environment)?;
+    }
+    let validator = ["-c", "import jsonschema"];
+    let python = environment.join("bin/python");
+    if workspace::output(Command::new(python).args(validator)).is_err() {
+        pip(&environment, VALIDATOR)?;
     }
     for (name, world) in COMPONENTS {
         let component = guests::folder(root).join(format!("{name}.wasm"));
@@ -54,13 +63,17 @@ fn install(environment: &Path) -> Result {
             .args(["-m", "venv", "--clear"])
             .arg(environment),
     )?;
+    pip(environment, PACKAGE)
+}
+
+fn pip(environment: &Path, package: &str) -> Result {
     workspace::run(Command::new(environment.join("bin/python")).args([
         "-m",
         "pip",
         "install",
         "--quiet",
         "--disable-pip-version-check",
-        PACKAGE,
+        package,
     ]))
 }
 

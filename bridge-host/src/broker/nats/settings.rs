@@ -1,88 +1,118 @@
-//! What a user sets of a NATS connection, and of JetStream on it.
+//! What a user sets of a NATS connection, of JetStream on it, and of a
+//! subscription from there. How the host logs in is declared in `auth`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::secret::Secret;
+pub use super::auth::Auth;
+use super::subject::{check_name, check_subject};
+use crate::message::TopicPattern;
+use crate::schema::{
+    self, Of, Rejection, Shape, Words, choice, duration, flag, integer, list, one_or_more, path_to,
+    pem, size, table, text,
+};
+use crate::settings;
 
 /// How long JetStream waits for an acknowledgement, unless told otherwise.
 pub(super) const ACK_WAIT: Duration = Duration::from_secs(30);
 
-/// A connection to NATS.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Where the servers are, `nats://` or `tls://`; any of one cluster.
-    pub urls: Vec<String>,
-    /// How this host shows who it is.
-    pub auth: Auth,
-    /// TLS, beyond what `tls://` asks for.
-    pub tls: Tls,
-    /// No wait between two attempts to connect is longer.
-    pub max_reconnect_wait: Duration,
+const URL_HELP: &str =
+    "url = \"nats://host:4222\", or a list of the servers of one cluster; tls:// asks for TLS";
+
+const URL: Of<String> = text(&Shape {
+    name: "URL of a NATS server",
+    pattern: Some("^(nats|tls)://"),
+    check: check_url,
+    help: URL_HELP,
+});
+
+const NAME: Of<String> = text(&Shape {
+    name: "name",
+    pattern: None,
+    check: |name| Ok(check_name(name)?),
+    help: "letters, digits, `-` and `_` are always good",
+});
+
+const SUBJECTS_HELP: &str = "a list of topics: subjects = [\"orders.>\"]";
+
+const SUBJECT: Of<String> = text(&Shape {
+    name: "topic pattern",
+    pattern: None,
+    check: check_pattern,
+    help: SUBJECTS_HELP,
+});
+
+settings! {
+    /// A connection to NATS.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Settings {
+        /// `"nats://host:4222"`, or `"tls://…"`; a list of them for the servers of one cluster. Without user and
+        /// password, which have keys of their own.
+        "url" urls: Vec<String> = one_or_more(&URL, URL_HELP).required(URL_HELP);
+        /// How this host shows who it is.
+        auth: Auth;
+        /// TLS, beyond what `tls://` asks for.
+        tls: Tls = table().default("{}");
+        /// The longest wait between two attempts to connect; it begins at 50 ms and doubles.
+        max_reconnect_wait: Duration = duration().default("\"10s\"");
+    }
 }
 
-/// How a client shows who it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Auth {
-    /// Not at all.
-    #[default]
-    None,
-    /// By a token.
-    Token(Secret),
-    /// By user and password.
-    User(String, Secret),
-    /// By signing with this seed.
-    Nkey(Secret),
-    /// By the contents of a credentials file.
-    Credentials(Secret),
+settings! {
+    /// TLS.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct Tls {
+        /// Certificates to trust in place of the system's.
+        ca_file: Option<PathBuf> = path_to(&pem::FILE).optional("the system's certificates");
+        /// This host's certificate, and its key.
+        client: pem::Client;
+        /// Whether a server without TLS is refused. With `tls://`, or where the server asks for it, TLS is used in
+        /// any case.
+        required: bool = flag().default("false");
+    }
 }
 
-/// TLS.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tls {
-    /// Certificates to trust in place of the system's.
-    pub ca_file: Option<PathBuf>,
-    /// This client's certificate, and its key.
-    pub client: Option<(PathBuf, PathBuf)>,
-    /// Whether a server without TLS is refused.
-    pub required: bool,
+settings! {
+    /// JetStream on a NATS connection.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct JetStreamSettings {
+        /// The connection.
+        connection: Settings;
+        /// The JetStream domain, for leaf nodes.
+        domain: Option<String> = NAME.optional("the server's");
+        /// Where messages are kept.
+        stream: Stream = table().default("{}");
+        /// How each subscription takes them, by its name; those that are not here do as
+        /// [`Consumer::default`] says.
+        consumers: BTreeMap<String, Consumer> => BTreeMap::new();
+    }
 }
 
-/// JetStream on a NATS connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JetStreamSettings {
-    /// The connection.
-    pub connection: Settings,
-    /// The JetStream domain, where it is not the server's own.
-    pub domain: Option<String>,
-    /// Where messages are kept.
-    pub stream: Stream,
-    /// How each subscription takes them, by its name; those that are not here
-    /// do as [`Consumer::default`] says.
-    pub consumers: BTreeMap<String, Consumer>,
-}
-
-/// A stream, created where there is none.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stream {
-    /// `None`: the stream that has a subscription's topics already, or else
-    /// one named after the connection.
-    pub name: Option<String>,
-    /// What it takes; `None`: the topics of the subscriptions.
-    pub subjects: Option<Vec<String>>,
-    /// Whether it may be created, and subjects may be added.
-    pub create: bool,
-    /// On how many servers messages are kept.
-    pub replicas: usize,
-    /// Older messages are removed; `None` keeps them.
-    pub max_age: Option<Duration>,
-    /// With more the oldest are removed; `None` has no limit.
-    pub max_bytes: Option<u64>,
-    /// Where they are kept.
-    pub storage: Storage,
-    /// An id seen again within this time is a duplicate.
-    pub deduplication_window: Duration,
+settings! {
+    /// A stream, created where there is none. All keys but `name` and `create` take
+    /// effect only then.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Stream {
+        /// Where messages are kept.
+        name: Option<String> = NAME.optional(
+            "the stream that has a subscription's topics, or else one named after the connection",
+        );
+        /// What the stream takes. New ones are added to an existing stream, too.
+        subjects: Option<Vec<String>> = list(&SUBJECT, SUBJECTS_HELP).optional("the topics of the subscriptions");
+        /// Whether the stream is made where it is missing, and subjects are added to it; else it is taken as it is.
+        create: bool = flag().default("true");
+        /// On how many servers each message is kept.
+        replicas: usize = integer().default("1").at_most(5, "NATS keeps a message on 5 servers at most");
+        /// Older messages are removed, **pending ones too**.
+        max_age: Option<Duration> = duration().optional("none: the stream [grows](brokers.md#what-grows)");
+        /// With more, the oldest messages are removed, **pending ones too**.
+        max_bytes: Option<u64> = size().optional("no limit");
+        /// `"file"`, or `"memory"`, which is gone with the server.
+        storage: Storage = choice().default("\"file\"");
+        /// An id seen again within this time is a duplicate.
+        deduplication_window: Duration = duration().default("\"2m\"");
+    }
 }
 
 /// Where a stream keeps messages.
@@ -94,41 +124,77 @@ pub enum Storage {
     Memory,
 }
 
-impl Default for Stream {
-    fn default() -> Self {
-        Self {
-            name: None,
-            subjects: None,
-            create: true,
-            replicas: 1,
-            max_age: None,
-            max_bytes: None,
-            storage: Storage::File,
-            deduplication_window: Duration::from_secs(120),
-        }
+impl Words for Storage {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("file", Self::File), ("memory", Self::Memory)];
+}
+
+settings! {
+    /// How a subscription takes messages from a stream.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Consumer {
+        /// The durable consumer, which all hosts share. This and all other `consumer` keys are for JetStream only.
+        durable: Option<String> = NAME.optional(
+            "the subscription's name, with `_` for `.` and other characters that NATS does not allow",
+        );
+        /// Whether the bridge creates the consumer if it is missing, and updates it to the config; with `false`
+        /// it uses the consumer as it is.
+        create: bool = flag().default("true");
+        /// When a host was silent for this long, its messages are redelivered to another host; the host extends
+        /// the leases of attempts in flight.
+        ack_wait: Duration = duration().default("\"30s\"").least(
+            Duration::from_secs(1),
+            "with less, messages under way are given to another host",
+        );
+        /// Messages in flight or waiting for a retry at the server, on all hosts together: at this limit the
+        /// server delivers no more. When many messages wait for a retry, some wait on this host instead, see
+        /// [brokers](brokers.md#messages-that-wait-for-a-retry). With `max_in_flight = 1` it is 1, which keeps the
+        /// order between hosts.
+        max_ack_pending: u32 = integer().default("1000");
     }
 }
 
-/// How a subscription takes messages from a stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Consumer {
-    /// The name of the durable consumer; `None`: the subscription's.
-    pub durable: Option<String>,
-    /// Whether it may be created and changed; else it is taken as it is.
-    pub create: bool,
-    /// A message neither settled nor extended for so long is delivered again.
-    pub ack_wait: Duration,
-    /// So many messages may be under way, on all hosts together.
-    pub max_ack_pending: u32,
+impl Default for Stream {
+    fn default() -> Self {
+        schema::defaults()
+    }
 }
 
 impl Default for Consumer {
     fn default() -> Self {
-        Self {
-            durable: None,
-            create: true,
-            ack_wait: ACK_WAIT,
-            max_ack_pending: 1000,
-        }
+        schema::defaults()
+    }
+}
+
+fn check_url(url: &str) -> Result<(), Rejection> {
+    let scheme = ["nats://", "tls://"];
+    let rest = scheme.iter().find_map(|scheme| url.strip_prefix(scheme));
+    let rest = rest.unwrap_or_default();
+    if rest.contains('@') {
+        return Err(Rejection::new(
+            "the URL has a user or a password in it, which would be shown",
+            "set `user` and `password`, or `token`: \"${NAME}\" keeps them out of the file",
+        ));
+    }
+    let host = rest.strip_suffix('/').unwrap_or(rest);
+    if host.is_empty() || host.contains(['/', '?', '#', ' ']) {
+        let what = format!("{} is no URL of a NATS server", schema::quote(url));
+        return Err(what.into());
+    }
+    Ok(())
+}
+
+fn check_pattern(pattern: &str) -> Result<(), Rejection> {
+    let parsed = TopicPattern::parse(pattern).map_err(|error| error.to_string())?;
+    Ok(check_subject(parsed.as_str())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lease_that_a_broker_promises_is_the_default_of_ack_wait() {
+        assert_eq!(Consumer::default().ack_wait, ACK_WAIT);
     }
 }

@@ -3,11 +3,11 @@
 use tokio::time::Instant;
 
 use super::Health;
-use crate::delivery::policy;
+use crate::delivery::settings;
 
 /// What lets attempts through, or does not.
 pub(super) struct Breaker {
-    policy: policy::Breaker,
+    policy: settings::Breaker,
     state: State,
 }
 
@@ -40,7 +40,7 @@ pub enum BreakerState {
 }
 
 impl Breaker {
-    pub(super) fn new(policy: policy::Breaker) -> Self {
+    pub(super) fn new(policy: settings::Breaker) -> Self {
         Self {
             policy,
             state: State::Closed { failures: 0 },
@@ -108,7 +108,7 @@ mod tests {
 
     fn opened() -> (Breaker, Instant) {
         let now = Instant::now();
-        let mut breaker = Breaker::new(policy::Breaker {
+        let mut breaker = Breaker::new(settings::Breaker {
             after: 2,
             open_for: OPEN_FOR,
         });

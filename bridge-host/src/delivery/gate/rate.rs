@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::delivery::policy;
+use crate::delivery::settings;
 
 /// A bucket that is full at first.
 pub(super) struct Bucket {
@@ -17,7 +17,7 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    pub(super) fn new(rate: policy::Rate) -> Self {
+    pub(super) fn new(rate: settings::Rate) -> Self {
         let interval = rate.per / rate.count.max(1);
         Self {
             interval,
@@ -48,7 +48,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_burst_and_then_the_rate() {
-        let mut bucket = Bucket::new(policy::Rate {
+        let mut bucket = Bucket::new(settings::Rate {
             count: 10,
             per: Duration::from_secs(1),
             burst: 3,

@@ -40,12 +40,19 @@ async fn a_handler_gets_the_variables_and_folders_it_was_granted() {
     assert!(reason.contains(data), "{reason}");
 
     let shown = bridge.command(&["check", "bridge.toml"]);
-    let line = shown
-        .lines()
-        .find(|line| line.trim_start().starts_with("granted"))
-        .expect("a line");
-    assert!(line.contains("/notes, read-only"), "{line}");
-    assert!(line.contains("/data, writable; $REGION"), "{line}");
+    let line = |key: &str| {
+        let line = shown
+            .lines()
+            .find(|line| line.trim_start().starts_with(key));
+        line.unwrap_or_else(|| panic!("no {key} in {shown}"))
+    };
+    let dirs = line("to.grant.dirs");
+    assert!(dirs.contains("write = false"), "{dirs}");
+    assert!(
+        dirs.contains("as = \"/data\"") && dirs.contains("write = true"),
+        "{dirs}"
+    );
+    assert!(line("to.grant.env").ends_with(" REGION"), "{shown}");
     assert!(!shown.contains("eu\n"), "{shown}");
 }
 

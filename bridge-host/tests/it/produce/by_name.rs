@@ -101,7 +101,7 @@ async fn an_unknown_name_is_a_connection_that_is_not_there() {
     let reason = "no endpoint is named `embedded`; there are books, shop";
     assert!(letter.reason.contains(reason), "{}", letter.reason);
     let shown = bridge.command(&["check", "bridge.toml"]);
-    assert!(shown.contains("endpoint books POST http://"), "{shown}");
+    assert!(shown.contains("endpoints.books.url    http://"), "{shown}");
 }
 
 /// An HTTP handler has no messages of the host's: one plug is enough for it.

@@ -151,7 +151,10 @@ fn programs_in(folder: &Path) {
 /// Names and contents of all files below.
 fn digest_all(folder: &Path, digest: &mut Sha256) {
     let entries = folder.read_dir().expect("a folder").flatten();
-    let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
+    // What the component is made from: neither the config nor its schema.
+    let is_source = |name: &std::ffi::OsStr| !name.as_encoded_bytes().starts_with(b"bridge.");
+    let sources = entries.filter(|entry| is_source(&entry.file_name()));
+    let mut paths: Vec<_> = sources.map(|entry| entry.path()).collect();
     paths.sort();
     for path in paths {
         digest.update(path.file_name().expect("a name").as_encoded_bytes());

@@ -3,24 +3,42 @@
 use super::Lines;
 use crate::cli::check::view::Retry;
 
-pub(super) fn show(lines: &mut Lines, retry: &Retry) {
-    if retry.max_attempts == Some(1) {
-        lines.line("attempts", "1: a delivery that fails once is a dead letter");
-        return;
+pub(super) fn show(lines: &mut Lines, retry: &Retry, verbose: bool) {
+    lines.line("retries", &summary(retry));
+    if verbose && retry.max_attempts != Some(1) {
+        table(lines, retry);
     }
-    let age = &retry.max_age;
-    let until = match retry.holds_back {
-        true => format!("until {age} after the first, because a waiting message holds back others"),
-        false => format!("until {age} after the first"),
+}
+
+/// The schedule in one line.
+fn summary(retry: &Retry) -> String {
+    if retry.max_attempts == Some(1) {
+        return "none: a delivery that fails once is a dead letter".into();
+    }
+    let longest = |wait: Option<&crate::cli::check::view::Wait>| {
+        wait.map_or("0s", |wait| &wait.longest).to_owned()
     };
-    let attempts = match retry.max_attempts {
-        Some(most) => format!("{most} at most, {until}"),
+    let (first, last) = (longest(retry.waits.first()), longest(retry.waits.last()));
+    let waits = match first == last {
+        true => format!("after up to {first}"),
+        false => format!("after up to {first}, doubling up to {last}"),
+    };
+    let age = &retry.max_age;
+    let why = match retry.holds_back {
+        true => ", because a waiting message holds back others",
+        false => "",
+    };
+    let end = match retry.max_attempts {
+        Some(most) => format!("{most} attempts or {age}{why}"),
         None => {
             let few = retry.component_attempts;
-            format!("{until}; {few} at most where the component fails")
+            format!("{age}{why}, or {few} attempts if the component fails")
         }
     };
-    lines.line("attempts", &format!("{attempts}; then a dead letter"));
+    format!("{waits}; a dead letter after {end}")
+}
+
+fn table(lines: &mut Lines, retry: &Retry) {
     lines.raw("\n  attempt       longest wait before it    all waits so far\n");
     for wait in &retry.waits {
         let attempt = match wait.last_attempt {

@@ -8,37 +8,29 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::fault::Fault;
-use super::section::{Reader, Section};
+use super::reader::Reader;
 use super::suggest::{did_you_mean, list};
 use super::text::{Text, expand, quote};
 use super::units::{self, DURATION_HELP, SIZE_HELP};
-use crate::files;
 
 /// A key's value, or an element of a list.
-pub(super) struct Value<'a> {
-    pub(super) reader: &'a Reader<'a>,
-    pub(super) key: String,
-    pub(super) key_span: Range<usize>,
-    pub(super) span: Range<usize>,
-    pub(super) value: &'a DeValue<'a>,
+#[derive(Clone)]
+pub struct Value<'a> {
+    pub(crate) reader: &'a Reader<'a>,
+    pub(crate) key: String,
+    pub(crate) key_span: Range<usize>,
+    pub(crate) span: Range<usize>,
+    pub(crate) value: &'a DeValue<'a>,
 }
 
 impl<'a> Value<'a> {
     /// Takes note of a fault of this value.
-    pub(super) fn fault(&self, what: impl Into<String>, help: impl Into<String>) {
+    pub fn fault(&self, what: impl Into<String>, help: impl Into<String>) {
         self.reader.fault(self.span.clone(), what, help);
     }
 
-    /// Takes note of a fault that tells its remedy itself.
-    pub(super) fn told(&self, what: impl Into<String>) {
-        let place = self.reader.source.place(self.span.clone());
-        self.reader
-            .push(Fault::new(Some(place), what, None::<String>));
-    }
-
     /// Takes note that the value is of another kind than `wanted`.
-    pub(super) fn wrong_kind(&self, wanted: &str, help: impl Into<String>) {
+    pub fn wrong_kind(&self, wanted: &str, help: impl Into<String>) {
         let found = match self.value {
             DeValue::String(_) => "a text",
             DeValue::Integer(_) | DeValue::Float(_) => "a number without quotes",
@@ -54,7 +46,7 @@ impl<'a> Value<'a> {
     }
 
     /// A text, its references replaced.
-    pub(super) fn text(&self) -> Option<Text> {
+    pub fn text(&self) -> Option<Text> {
         match self.value {
             DeValue::String(written) => self.expand(written),
             DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => {
@@ -69,44 +61,13 @@ impl<'a> Value<'a> {
     }
 
     fn expand(&self, written: &str) -> Option<Text> {
-        expand(written, self.reader.environment)
+        expand(written, self.reader.environment())
             .map_err(|fault| self.fault(fault.what, fault.help))
             .ok()
     }
 
-    /// A text, or `{ file = "…" }` with the text in it, the newline at its end
-    /// left out.
-    pub(super) fn secret_text(&self) -> Option<Text> {
-        if !matches!(self.value, DeValue::Table(_)) {
-            return self.text();
-        }
-        let mut section = self.section(&format!("`{}`", self.key))?;
-        let Some(value) = section.take("file") else {
-            section.missing("file", "write \"…\", \"${NAME}\" or { file = \"path\" }");
-            return None;
-        };
-        section.finish();
-        let path = value.path()?;
-        match files::read_text(&path, files::MAX_SECRET) {
-            Ok(text) => {
-                let text = text.strip_suffix('\n').unwrap_or(&text);
-                let text = text.strip_suffix('\r').unwrap_or(text);
-                let shown = format!("{{ file = {:?} }}", path.display().to_string());
-                Some(Text::hidden(text, shown))
-            }
-            Err(error) => {
-                let what = format!("cannot read {}: {error}", path.display());
-                value.fault(
-                    what,
-                    "it has to be a file of UTF-8 text with the secret in it",
-                );
-                None
-            }
-        }
-    }
-
     /// A path; a relative one begins at the folder of the config file.
-    pub(super) fn path(&self) -> Option<PathBuf> {
+    pub fn path(&self) -> Option<PathBuf> {
         let text = self.text()?;
         match text.expose() {
             "" => {
@@ -118,12 +79,12 @@ impl<'a> Value<'a> {
                 self.fault("`~` is not replaced in a config", help);
                 None
             }
-            path => Some(self.reader.folder.join(path)),
+            path => Some(self.reader.folder().join(path)),
         }
     }
 
     /// One of a few words.
-    pub(super) fn one_of<T: Clone>(&self, choices: &[(&str, T)]) -> Option<T> {
+    pub fn one_of<T: Clone>(&self, choices: &[(&str, T)]) -> Option<T> {
         let text = self.text()?;
         let found = choices.iter().find(|(word, _)| *word == text.expose());
         if found.is_none() {
@@ -136,7 +97,7 @@ impl<'a> Value<'a> {
     }
 
     /// True or false.
-    pub(super) fn flag(&self) -> Option<bool> {
+    pub fn flag(&self) -> Option<bool> {
         if let DeValue::Boolean(flag) = self.value {
             return Some(*flag);
         }
@@ -145,7 +106,7 @@ impl<'a> Value<'a> {
     }
 
     /// A whole number from 1 on.
-    pub(super) fn count(&self) -> Option<u32> {
+    pub fn count(&self) -> Option<u32> {
         let DeValue::Integer(number) = self.value else {
             self.wrong_kind("a whole number", format!("{} = 1, or more", self.key));
             return None;
@@ -162,13 +123,13 @@ impl<'a> Value<'a> {
     }
 
     /// A duration of more than nothing.
-    pub(super) fn duration(&self) -> Option<Duration> {
+    pub fn duration(&self) -> Option<Duration> {
         let duration = self.measure("a duration", "s", DURATION_HELP, units::duration)?;
         self.more_than_nothing(duration, Duration::ZERO)
     }
 
     /// A size of more than nothing, in bytes.
-    pub(super) fn size(&self) -> Option<u64> {
+    pub fn size(&self) -> Option<u64> {
         let size = self.measure("a size", "MiB", SIZE_HELP, units::size)?;
         self.more_than_nothing(size, 0)
     }
@@ -206,8 +167,13 @@ impl<'a> Value<'a> {
         None
     }
 
+    /// Whether the value is a list.
+    pub fn is_list(&self) -> bool {
+        matches!(self.value, DeValue::Array(_))
+    }
+
     /// The elements of a list, which is not empty.
-    pub(super) fn list(&self, help: &str) -> Option<Vec<Value<'a>>> {
+    pub fn list(&self, help: &str) -> Option<Vec<Value<'a>>> {
         let DeValue::Array(items) = self.value else {
             self.wrong_kind("a list", help);
             return None;
@@ -226,23 +192,8 @@ impl<'a> Value<'a> {
         Some(items.iter().enumerate().map(item).collect())
     }
 
-    /// A table, of this name in messages.
-    pub(super) fn section(&self, name: &str) -> Option<Section<'a>> {
-        let DeValue::Table(table) = self.value else {
-            let help = format!("write {} = {{ … }}", self.key);
-            self.wrong_kind("a table", help);
-            return None;
-        };
-        Some(Section::new(
-            self.reader,
-            name,
-            self.key_span.clone(),
-            table,
-        ))
-    }
-
     /// What a check made of the value; its error becomes a fault.
-    pub(super) fn checked<T, E: Display>(
+    pub fn checked<T, E: Display>(
         &self,
         text: &Text,
         result: Result<T, E>,

@@ -4,7 +4,7 @@
 const ALIKE: f64 = 0.75;
 
 /// "did you mean", where one of the known words is alike.
-pub(super) fn did_you_mean(written: &str, known: &[&str]) -> Option<String> {
+pub(crate) fn did_you_mean(written: &str, known: &[&str]) -> Option<String> {
     let written = written.to_lowercase().replace('-', "_");
     known
         .iter()
@@ -15,7 +15,7 @@ pub(super) fn did_you_mean(written: &str, known: &[&str]) -> Option<String> {
 }
 
 /// A list in words: `` `a`, `b` ``.
-pub(super) fn list<T: AsRef<str>>(words: impl IntoIterator<Item = T>) -> String {
+pub(crate) fn list<T: AsRef<str>>(words: impl IntoIterator<Item = T>) -> String {
     let words: Vec<_> = words
         .into_iter()
         .map(|word| format!("`{}`", word.as_ref()))

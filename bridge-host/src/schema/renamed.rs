@@ -8,7 +8,7 @@ const RENAMED: [(&str, &str, &str); 1] = [(
 )];
 
 /// What became of a key that this section had once.
-pub(super) fn renamed(section: &str, key: &str) -> Option<&'static str> {
+pub(crate) fn renamed(section: &str, key: &str) -> Option<&'static str> {
     let mut all = RENAMED.iter();
     let found = all.find(|(where_, old, _)| *where_ == section && *old == key);
     found.map(|(_, _, help)| *help)

@@ -10,7 +10,7 @@ use crate::printable::printable;
 const LONGEST_SHOWN: usize = 140;
 
 /// A file's text, and which parts of it are never shown.
-pub(super) struct Source<'t> {
+pub struct Source<'t> {
     file: Arc<str>,
     text: &'t str,
     masks: Vec<Range<usize>>,
@@ -20,7 +20,7 @@ pub(super) struct Source<'t> {
 
 impl<'t> Source<'t> {
     /// A file of this name; of the parts in `masks` only asterisks are shown.
-    pub(super) fn new(file: &str, text: &'t str, masks: Vec<Range<usize>>) -> Self {
+    pub fn new(file: &str, text: &'t str, masks: Vec<Range<usize>>) -> Self {
         let masks = disjoint(masks);
         let ends = text.match_indices('\n').map(|(at, _)| at + 1);
         Self {
@@ -32,12 +32,12 @@ impl<'t> Source<'t> {
     }
 
     /// The whole of it.
-    pub(super) fn text(&self) -> &'t str {
+    pub fn text(&self) -> &'t str {
         self.text
     }
 
     /// The place of these bytes.
-    pub(super) fn place(&self, span: Range<usize>) -> Place {
+    pub fn place(&self, span: Range<usize>) -> Place {
         let at = self.boundary(span.start);
         let line = self.lines.partition_point(|start| *start <= at);
         let start = self.lines[line - 1];

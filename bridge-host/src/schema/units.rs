@@ -28,16 +28,21 @@ const SIZES: [(&str, u64); 9] = [
 ];
 
 /// What a duration looks like, for those who wrote something else.
-pub(super) const DURATION_HELP: &str =
+pub(crate) const DURATION_HELP: &str =
     "a whole number and one of ms, s, m, h, d, at most 3650d: \"500ms\", \"30s\", \"1h\"";
 /// What a rate looks like, for those who wrote something else.
-pub(super) const RATE_HELP: &str =
+pub(crate) const RATE_HELP: &str =
     "a whole number from 1 on, a slash and one of s, m, h, d: \"100/s\", \"30/m\"";
 /// What a size looks like, for those who wrote something else.
-pub(super) const SIZE_HELP: &str = "a whole number and one of KiB, MiB, GiB, kB, MB, GB: \"64MiB\", \"10GB\"; \"1024\" is in bytes";
+pub(crate) const SIZE_HELP: &str = "a whole number and one of KiB, MiB, GiB, kB, MB, GB: \"64MiB\", \"10GB\"; \"1024\" is in bytes";
+
+/// The patterns of all three, for editors.
+pub(crate) const DURATION_PATTERN: &str = "^[0-9]+ ?(ms|s|m|h|d)$";
+pub(crate) const RATE_PATTERN: &str = "^[0-9]+ ?/ ?(s|m|h|d)$";
+pub(crate) const SIZE_PATTERN: &str = "^[0-9]+ ?([KkMmGgTt][Ii]?)?[Bb]?$";
 
 /// Reads a duration; `None` where it is none, or more than ten years.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     let (_, millis) = DURATIONS.iter().find(|(name, _)| *name == unit)?;
     let duration = Duration::from_millis(number.checked_mul(*millis)?);
@@ -45,7 +50,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 }
 
 /// Reads a rate: how many, in how long.
-pub(super) fn rate(text: &str) -> Option<(u32, Duration)> {
+pub(crate) fn rate(text: &str) -> Option<(u32, Duration)> {
     let (count, unit) = text.split_once('/')?;
     let (_, millis) = DURATIONS[1..]
         .iter()
@@ -60,7 +65,7 @@ pub(super) fn rate(text: &str) -> Option<(u32, Duration)> {
 }
 
 /// Reads a size in bytes; `None` where it is none, or too large for any disk.
-pub(super) fn size(text: &str) -> Option<u64> {
+pub(crate) fn size(text: &str) -> Option<u64> {
     let (number, unit) = split(text)?;
     let unit = match unit {
         "" => "b".into(),
@@ -94,6 +99,17 @@ pub fn show_duration(duration: Duration) -> String {
     match parts.is_empty() {
         true => "0s".into(),
         false => parts.join(" "),
+    }
+}
+
+/// A duration as it is written: in the largest unit of which it is whole.
+pub fn write_duration(duration: Duration) -> String {
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let mut units = DURATIONS.iter().rev();
+    let whole = units.find(|(_, size)| millis > 0 && millis.is_multiple_of(*size));
+    match whole {
+        Some((unit, size)) => format!("{}{unit}", millis / size),
+        None => format!("{millis}ms"),
     }
 }
 
@@ -189,6 +205,9 @@ mod tests {
         assert_eq!(show_duration(Duration::from_secs(3600)), "1h");
         assert_eq!(show_duration(Duration::from_secs(3601)), "1h");
         assert_eq!(show_duration(Duration::ZERO), "0s");
+        for written in ["90s", "1m", "1h", "25h", "3d", "1500ms"] {
+            assert_eq!(write_duration(duration(written).unwrap()), written);
+        }
         assert_eq!(show_size(64 << 20), "64MiB");
         assert_eq!(show_size(1000), "1kB");
     }

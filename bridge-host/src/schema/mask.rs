@@ -1,6 +1,7 @@
 //! Which parts of a config file are secrets, and never shown: literal tokens,
 //! header values, and of URLs user names, passwords and queries.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
@@ -40,53 +41,18 @@ const MISTYPED: [&str; 8] = [
     "signature",
 ];
 
-/// Keys of a config whose value is no secret: in a file that is no TOML, what
-/// follows any other key is not shown.
-const PLAIN: [&str; 30] = [
-    "address",
-    "allow",
-    "breaker",
-    "chain",
-    "component",
-    "connection",
-    "drain",
-    "envelope",
-    "format",
-    "from",
-    "into",
-    "level",
-    "limits",
-    "max_attempts",
-    "max_hops",
-    "max_in_flight",
-    "memory",
-    "method",
-    "name",
-    "path",
-    "rate_limit",
-    "retention",
-    "retry",
-    "start",
-    "threads",
-    "timeout",
-    "to",
-    "topic",
-    "topics",
-    "type",
-];
-
 /// A key that sounds like a secret, and says what messages share.
 const ORDER_KEY: &str = "order_key";
 
 /// The secrets of a file, as spans of its text.
-pub(super) fn secrets(text: &str, table: &DeTable<'_>) -> Vec<Range<usize>> {
+pub(crate) fn secrets(text: &str, table: &DeTable<'_>) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     walk(text, table, false, &mut found);
     found
 }
 
 /// The spans of all that stands in a value, whatever it is.
-pub(super) fn values(
+pub(crate) fn values(
     text: &str,
     value: &toml::Spanned<DeValue<'_>>,
     found: &mut Vec<Range<usize>>,
@@ -95,7 +61,7 @@ pub(super) fn values(
 }
 
 /// Whether a key sounds like a secret, a mistyped one too.
-pub(super) fn sounds_secret(key: &str) -> bool {
+pub(crate) fn sounds_secret(key: &str) -> bool {
     let key = key.to_lowercase();
     let contains = SECRET_WORDS.iter().any(|word| key.contains(word));
     let mut words = key.split(|c: char| !c.is_alphanumeric());
@@ -175,7 +141,7 @@ fn find_query(url: &str) -> Option<Range<usize>> {
 }
 
 /// A URL without its query.
-pub(super) fn hide_query(url: &str) -> String {
+pub(crate) fn hide_query(url: &str) -> String {
     match url.split_once('?') {
         Some((before, _)) => format!("{before}?***"),
         None => url.into(),
@@ -183,8 +149,12 @@ pub(super) fn hide_query(url: &str) -> String {
 }
 
 /// What may be a secret in a file that is no TOML, on the line of the byte
-/// where that shows.
-pub(super) fn secret_near(text: &str, at: usize) -> Option<Range<usize>> {
+/// where that shows: all that follows a key, unless it is one of `plain`.
+pub(crate) fn secret_near(
+    text: &str,
+    at: usize,
+    plain: &BTreeSet<&'static str>,
+) -> Option<Range<usize>> {
     let at = text.floor_char_boundary(at);
     let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
     let end = text[at..].find('\n').map_or(text.len(), |end| at + end);
@@ -195,7 +165,7 @@ pub(super) fn secret_near(text: &str, at: usize) -> Option<Range<usize>> {
     let key = line.split('=').next().unwrap_or_default().trim();
     match line.find('=') {
         _ if line.trim_start().starts_with('[') => None,
-        Some(_) if !suspect && PLAIN.contains(&key) => None,
+        Some(_) if !suspect && plain.contains(key) => None,
         Some(equals) => Some(start + equals + 1..end),
         None => Some(start..end),
     }
@@ -234,11 +204,12 @@ mod tests {
     #[test]
     fn broken_lines_hide_what_may_be_a_secret() {
         let text = "[intake]\ntoken = \"abc\nlevel = 1";
-        let found = secret_near(text, text.find("abc").unwrap());
+        let plain = BTreeSet::from(["level", "name"]);
+        let found = secret_near(text, text.find("abc").unwrap(), &plain);
         assert_eq!(&text[found.unwrap()], " \"abc");
-        assert_eq!(secret_near("[log]\nlevel = \"abc", 15), None);
+        assert_eq!(secret_near("[log]\nlevel = \"abc", 15, &plain), None);
         let text = "[[subscriptions]]\nname = 'a'\npasword = \"abc";
-        let found = secret_near(text, text.len());
+        let found = secret_near(text, text.len(), &plain);
         assert_eq!(&text[found.unwrap()], " \"abc");
     }
 

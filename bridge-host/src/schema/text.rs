@@ -1,7 +1,7 @@
 //! Texts of a config: `${NAME}` and `${NAME:default}` replaced from the
 //! environment, and what may be shown of the result.
 
-use super::load::Environment;
+use super::environment::Environment;
 use crate::printable::is_printable;
 
 /// A text, what it stands for and what may be shown of it.
@@ -22,7 +22,7 @@ impl Text {
     }
 
     /// A text of which only this is shown.
-    pub(super) fn hidden(value: impl Into<String>, shown: impl Into<String>) -> Self {
+    pub(crate) fn hidden(value: impl Into<String>, shown: impl Into<String>) -> Self {
         Self {
             value: value.into(),
             shown: shown.into(),
@@ -42,13 +42,13 @@ impl Text {
 
     /// The text as the user wrote it, for a message: in one line, and not all
     /// of a long one.
-    pub(super) fn quoted(&self) -> String {
+    pub(crate) fn quoted(&self) -> String {
         quote(&self.shown)
     }
 
     /// A message with the value, or parts of it in quotes, made one that may
     /// be shown.
-    pub(super) fn hide_in(&self, message: &str) -> String {
+    pub(crate) fn hide_in(&self, message: &str) -> String {
         if self.value == self.shown || self.value.is_empty() {
             return message.into();
         }
@@ -76,7 +76,7 @@ impl std::fmt::Debug for Text {
 const LONGEST_QUOTED: usize = 60;
 
 /// A text in backticks, without anything that could break a line.
-pub(super) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let mut quoted = String::from("`");
     for (n, c) in text.chars().enumerate() {
         match c {
@@ -94,9 +94,9 @@ pub(super) fn quote(text: &str) -> String {
 
 /// Why a text could not be completed: what was found, and the remedy.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TextFault {
-    pub(super) what: String,
-    pub(super) help: String,
+pub(crate) struct TextFault {
+    pub(crate) what: String,
+    pub(crate) help: String,
 }
 
 impl TextFault {
@@ -106,7 +106,7 @@ impl TextFault {
 }
 
 /// Replaces every `${NAME}`, and `$$` by one dollar.
-pub(super) fn expand(written: &str, environment: &dyn Environment) -> Result<Text, TextFault> {
+pub(crate) fn expand(written: &str, environment: &dyn Environment) -> Result<Text, TextFault> {
     let mut value = String::new();
     let mut rest = written;
     let mut from_outside = false;
@@ -213,7 +213,7 @@ fn is_name(name: &str) -> bool {
 
 /// Whether a text is nothing but a reference, after a word at most: `${TOKEN}`,
 /// `Bearer ${TOKEN}`. One like that tells no secret.
-pub(super) fn is_reference(written: &str) -> bool {
+pub(crate) fn is_reference(written: &str) -> bool {
     let reference = match written.split_once(' ') {
         Some((word, rest)) if word.chars().all(|c| c.is_ascii_alphabetic()) => rest,
         _ => written,

@@ -1,0 +1,87 @@
+//! The keys of an endpoint, declared. They are read by `mapping`, which the
+//! adapter uses too, so that both understand them alike.
+
+use mapping::{Envelope, HeaderNames, Method};
+
+use super::component;
+use super::handler::HandlerSettings;
+use crate::schema::{Group, Kind, Of, Part, Table, any_text, duration, secret};
+
+/// All of them.
+pub(super) const ALL: &Table = &Table {
+    parts: &[
+        Part::Group(PLACE),
+        Part::Group(HandlerSettings::TABLE),
+        Part::Group(REQUEST),
+    ],
+};
+
+/// Where the endpoint is.
+pub(super) const PLACE: &Table = &Table {
+    parts: &[
+        Part::One(any_text().optional("required, or `component`").named(
+            "url",
+            "`http://` or `https://`; without user and password, which belong into `headers`.",
+        )),
+        Part::One(component::FILE.optional("none").named(
+            "component",
+            "An HTTP handler in this process, in place of a URL, see [handlers.md](handlers.md).",
+        )),
+    ],
+};
+
+/// What its requests are like, and what becomes of its responses.
+pub(super) const REQUEST: &Table = &Table {
+    parts: &[
+        Part::One(words(|| named(&Method::NAMES)).default("\"POST\"").named(
+            "method",
+            "`\"POST\"`, `\"PUT\"`, `\"PATCH\"`, `\"DELETE\"` or `\"GET\"`.",
+        )),
+        Part::One(words(|| named(&Envelope::NAMES)).default("\"raw\"").named(
+            "envelope",
+            "`\"raw\"`: the body is the data, topic and metadata are headers. `\"json\"`: the body is an object with all \
+             of the message in it.",
+        )),
+        Part::One(words(|| named(&HeaderNames::NAMES)).default("\"any\"").named(
+            "header_names",
+            "For the raw envelope: with `\"portable\"`, an entry of metadata is a header only if its name has just \
+             letters, digits and hyphens; all other entries share one header `message-metadata`, see \
+             [envelopes](envelopes.md#names-that-proxies-drop).",
+        )),
+        Part::One(duration().optional("that of the attempt").named(
+            "timeout",
+            "The limit for each of these: until connected, until the first byte, and between bytes.",
+        )),
+        Part::One(statuses().default("[\"2xx\"]").named("successful_on", "Statuses that are a success.")),
+        Part::One(statuses().default("[408, 425, 429, \"5xx\"]").named(
+            "retry_on",
+            "Statuses after which the delivery is retried.",
+        )),
+        Part::One(statuses().optional("all others").named(
+            "dead_letter_on",
+            "Statuses after which the delivery becomes a dead letter at once.",
+        )),
+        Part::One(headers().optional("none").named(
+            "headers",
+            "Headers that are sent with every request; values are secrets.",
+        )),
+    ],
+};
+
+const fn words(words: fn() -> Vec<&'static str>) -> Of<()> {
+    Of::kind(Kind::Choice(words))
+}
+
+const fn statuses() -> Of<()> {
+    Of::kind(Kind::Statuses)
+}
+
+const fn headers() -> Of<()> {
+    Of::kind(Kind::Map(HEADER))
+}
+
+const HEADER: &Kind = &secret().as_kind();
+
+fn named<T>(names: &[(&'static str, T)]) -> Vec<&'static str> {
+    names.iter().map(|(name, _)| *name).collect()
+}

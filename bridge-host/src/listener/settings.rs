@@ -1,0 +1,40 @@
+//! What the listeners of intake and admin have in common in a config: an address,
+//! a token, and the rule that ties them.
+
+use std::net::SocketAddr;
+
+use super::access::{Access, is_token};
+use crate::schema::{Of, Rejection, Secret, Section, Shape, secret_of};
+
+const TOKEN: Shape = Shape {
+    name: "bearer token",
+    pattern: None,
+    check: check_token,
+    help: "use letters, digits and punctuation: the token is sent in an HTTP header",
+};
+
+/// A token that clients send as their bearer token.
+pub const fn token() -> Of<Option<Secret>> {
+    secret_of(&TOKEN).optional("none")
+}
+
+fn check_token(token: &str) -> Result<(), Rejection> {
+    match is_token(token) {
+        true => Ok(()),
+        false => Err("the token has spaces or characters that are not visible ASCII".into()),
+    }
+}
+
+/// Records a fault if other machines may come in without a token; `variable` is
+/// what the environment variable of the token is called in the remedy.
+pub fn check_open(section: &Section<'_>, address: SocketAddr, variable: &str) {
+    let is_written = section.peek("address").is_some() && !section.is_faulty("address");
+    // A token that cannot be read has its fault already.
+    if is_written && section.peek("token").is_none() && Access::is_open(None, address.ip()) {
+        section.fault(
+            "address",
+            format!("{address} is open to other machines, and no `token` is set"),
+            format!("set token = \"${{{variable}}}\", or listen on 127.0.0.1"),
+        );
+    }
+}

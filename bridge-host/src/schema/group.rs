@@ -1,0 +1,49 @@
+//! Tables of settings as Rust structs. The macro that declares both at once is in
+//! `declare`, the description of a table alone in `setting`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Map, Value as Shown};
+use toml::de::DeTable;
+
+use super::form::Form;
+use super::reader::Reader;
+use super::section::Section;
+use super::setting::{Kind, Table};
+use super::source::Source;
+use super::value::Value;
+
+/// The values of a table as `check` shows them, by their keys.
+pub type ShownTable = Map<String, Shown>;
+
+/// Settings that are read together, from a table that may have others too.
+pub trait Group: Sized {
+    /// Their declarations.
+    const TABLE: &'static Table;
+
+    /// Reads them, and records every fault. If a value is faulty, the default takes
+    /// its place, so that other values can be checked against it; the caller asks
+    /// the reader whether there were faults. `None` if a faulty value has no default.
+    fn read(section: &mut Section<'_>) -> Option<Self>;
+
+    /// The values by their keys, as [`Form::show`] has each.
+    fn show(&self) -> ShownTable;
+}
+
+/// The settings of an empty table; for tables without required keys.
+pub fn defaults<T: Group>() -> T {
+    let source = Source::new("", "", Vec::new());
+    let environment = BTreeMap::<String, String>::new();
+    let reader = Reader::new(&source, &environment, Path::new(""));
+    let table = DeTable::new();
+    let mut section = Section::new(&reader, "", 0..0, &table);
+    T::read(&mut section).expect("no key of this table is required")
+}
+
+impl Value<'_> {
+    /// Reads the value as a table.
+    pub fn table<T: Group + Form>(&self) -> Option<T> {
+        T::from_value(self, &Kind::Table(T::TABLE))
+    }
+}

@@ -1,0 +1,154 @@
+//! The JSON Schema of a config, draft 2020-12, for editors. What only `check`
+//! can tell, such as whether a file is there, stays out.
+
+use serde_json::{Map, Value, json};
+
+use super::setting::{Bounds, Kind, Presence, Setting, Shape, Table};
+use super::units::{DURATION_PATTERN, RATE_PATTERN, SIZE_PATTERN};
+
+/// The schema of a table, as a whole document.
+pub fn json_schema(table: &'static Table, title: &str) -> Value {
+    let mut schema = object(table);
+    schema.insert(
+        "$schema".into(),
+        "https://json-schema.org/draft/2020-12/schema".into(),
+    );
+    schema.insert("title".into(), title.into());
+    schema.into()
+}
+
+fn object(table: &'static Table) -> Map<String, Value> {
+    let settings = table.settings();
+    let properties: Map<_, _> = settings
+        .iter()
+        .map(|setting| (setting.key.to_owned(), property(setting)))
+        .collect();
+    let is_required = |setting: &&&Setting| matches!(setting.presence, Presence::Required(_));
+    let required: Vec<_> = settings
+        .iter()
+        .filter(is_required)
+        .map(|it| it.key)
+        .collect();
+    let mut schema = Map::new();
+    schema.insert("type".into(), "object".into());
+    schema.insert("properties".into(), properties.into());
+    if !required.is_empty() {
+        schema.insert("required".into(), json!(required));
+    }
+    schema.insert("additionalProperties".into(), false.into());
+    schema
+}
+
+fn property(setting: &Setting) -> Value {
+    let mut schema = Map::new();
+    schema.insert("description".into(), plain(setting.doc).into());
+    if let Presence::Default(toml) = setting.presence {
+        schema.insert("default".into(), default(toml));
+    }
+    if let Value::Object(kind) = kind(&setting.kind) {
+        schema.extend(kind);
+    }
+    schema.into()
+}
+
+/// A default as JSON.
+pub(super) fn default(toml: &str) -> Value {
+    let table: toml::Table = format!("value = {toml}")
+        .parse()
+        .expect("defaults are TOML");
+    let json = serde_json::to_value(&table["value"]);
+    json.expect("what TOML can write, JSON can")
+}
+
+fn kind(kind: &Kind) -> Value {
+    match kind {
+        Kind::Flag => json!({ "type": "boolean" }),
+        Kind::Integer(bounds) => integer(bounds),
+        Kind::Duration(_) => pattern(DURATION_PATTERN),
+        Kind::Size(_) => pattern(SIZE_PATTERN),
+        Kind::Rate => pattern(RATE_PATTERN),
+        Kind::Text(Shape {
+            pattern: Some(shape),
+            ..
+        }) => pattern(shape),
+        Kind::Text(_) | Kind::Connection => json!({ "type": "string" }),
+        Kind::Secret(_) => secret(),
+        Kind::Path(_) => json!({ "type": "string", "minLength": 1 }),
+        Kind::Statuses => list(&json!({
+            "anyOf": [
+                { "type": "integer", "minimum": 100, "maximum": 599 },
+                pattern("^[1-5]([0-9][0-9]|xx)(-[1-5][0-9][0-9])?$"),
+            ],
+        })),
+        Kind::Choice(words) => json!({
+            "type": "string",
+            "anyOf": [{ "enum": words() }, { "pattern": REFERENCE }],
+        }),
+        Kind::List(of, _) => list(&self::kind(of)),
+        Kind::OneOrMore(of, _) => json!({ "anyOf": [self::kind(of), list(&self::kind(of))] }),
+        Kind::Table(table) => object(table).into(),
+        Kind::Map(of) => json!({ "type": "object", "additionalProperties": self::kind(of) }),
+        Kind::Tables(table) => json!({ "type": "array", "items": object(table) }),
+        Kind::Either(one, other) => json!({ "anyOf": [self::kind(one), self::kind(other)] }),
+        Kind::Typed(types) => {
+            let types: Vec<_> = types().into_iter().map(typed).collect();
+            json!({ "anyOf": types })
+        }
+    }
+}
+
+/// A reference to a variable may stand for any part of a string.
+const REFERENCE: &str = r"\$\{";
+
+fn pattern(pattern: &str) -> Value {
+    json!({ "type": "string", "pattern": format!("{REFERENCE}|{pattern}") })
+}
+
+fn integer(bounds: &Bounds<u32>) -> Value {
+    let least = bounds.least.as_ref().map_or(1, |bound| bound.value);
+    let most = bounds.most.as_ref().map_or(u32::MAX, |bound| bound.value);
+    json!({ "type": "integer", "minimum": least, "maximum": most })
+}
+
+fn secret() -> Value {
+    json!({
+        "anyOf": [
+            { "type": "string" },
+            {
+                "type": "object",
+                "properties": { "file": { "type": "string", "minLength": 1 } },
+                "required": ["file"],
+                "additionalProperties": false,
+            },
+        ],
+    })
+}
+
+fn list(items: &Value) -> Value {
+    json!({ "type": "array", "minItems": 1, "items": items })
+}
+
+/// One variant of a table with a `type`. The first type may go without it.
+fn typed((name, table): (&'static str, &'static Table)) -> Value {
+    let mut schema = object(table);
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        properties.insert("type".into(), json!({ "const": name }));
+    }
+    schema.into()
+}
+
+/// A documentation without the targets of its links.
+pub(super) fn plain(doc: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = doc.trim();
+    while let Some((before, after)) = rest.split_once("](") {
+        let Some((_, behind)) = after.split_once(')') else {
+            break;
+        };
+        let (text, label) = before.rsplit_once('[').unwrap_or((before, ""));
+        plain.push_str(text);
+        plain.push_str(label);
+        rest = behind;
+    }
+    plain + rest
+}

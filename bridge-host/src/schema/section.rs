@@ -1,0 +1,228 @@
+//! A table of a config: its keys are read as they are declared, and whatever
+//! is not declared is a fault. What a single value is stays out: that is `value`.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::fault::Place;
+use super::form::Form;
+use super::mask;
+use super::reader::Reader;
+use super::renamed::renamed;
+use super::setting::{Presence, Setting, Table};
+use super::suggest::did_you_mean;
+use super::text::quote;
+use super::value::Value;
+
+/// A table that is being read.
+pub struct Section<'a> {
+    pub(crate) reader: &'a Reader<'a>,
+    /// As errors call it: `[log]`, `` `retry` ``.
+    pub(crate) name: String,
+    /// Where it begins.
+    pub(crate) span: Range<usize>,
+    table: &'a DeTable<'a>,
+    declared: Vec<&'static Setting>,
+    known: Vec<&'static str>,
+    faulty: Vec<&'static str>,
+}
+
+impl<'a> Section<'a> {
+    /// A table that errors call `name`, and that begins at `span`.
+    pub fn new(
+        reader: &'a Reader<'a>,
+        name: impl Into<String>,
+        span: Range<usize>,
+        table: &'a DeTable<'a>,
+    ) -> Self {
+        Self {
+            reader,
+            name: name.into(),
+            span,
+            table,
+            declared: Vec::new(),
+            known: Vec::new(),
+            faulty: Vec::new(),
+        }
+    }
+
+    /// Makes the settings of a table known: they can be read from now on, and
+    /// are suggested in place of unknown keys.
+    pub fn declare(&mut self, table: &'static Table) {
+        for setting in table.settings() {
+            if !self.known.contains(&setting.key) {
+                self.known.push(setting.key);
+                self.declared.push(setting);
+            }
+        }
+    }
+
+    /// Reads a declared setting as its type. Returns what holds without it, if
+    /// the key is not there or its value is faulty; `None` if nothing does.
+    pub fn read<T: Form>(&mut self, key: &'static str) -> Option<T> {
+        let setting = self.declared.iter().find(|it| it.key == key);
+        let setting = *setting.expect("a key is declared before it is read");
+        if let Some(value) = self.peek(key) {
+            let before = self.reader.faults_so_far();
+            let read = T::from_value(&value, &setting.kind);
+            if self.reader.faults_so_far() > before {
+                self.faulty.push(key);
+            }
+            return read.or_else(|| self.without(setting));
+        }
+        if let Presence::Required(help) = setting.presence {
+            self.missing(key, help);
+        }
+        self.without(setting)
+    }
+
+    /// What holds without a setting.
+    fn without<T: Form>(&self, setting: &Setting) -> Option<T> {
+        let Presence::Default(default) = setting.presence else {
+            return T::absent();
+        };
+        let text = format!("{} = {default}", setting.key);
+        let table = DeTable::parse(&text).expect("defaults are written in TOML");
+        let section = Section::new(self.reader, "", 0..0, table.get_ref());
+        T::from_value(&section.peek(setting.key)?, &setting.kind)
+    }
+
+    /// Whether the value of this key was read and has a fault.
+    pub fn is_faulty(&self, key: &str) -> bool {
+        self.faulty.contains(&key)
+    }
+
+    /// Takes a key, which is known from now on.
+    pub fn take(&mut self, key: &'static str) -> Option<Value<'a>> {
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
+        self.peek(key)
+    }
+
+    /// Returns the value of a key as it is written.
+    pub fn peek(&self, key: &str) -> Option<Value<'a>> {
+        let (written, value) = self.table.get_key_value(key)?;
+        Some(self.value(written, value))
+    }
+
+    /// Takes all keys, for tables whose keys the user chooses.
+    pub fn take_all(self) -> Vec<Value<'a>> {
+        let mut all: Vec<_> = self
+            .table
+            .iter()
+            .map(|(key, value)| self.value(key, value))
+            .collect();
+        all.sort_by_key(|value| value.key_span.start);
+        all
+    }
+
+    fn value(&self, key: &'a Spanned<Cow<'a, str>>, value: &'a Spanned<DeValue<'a>>) -> Value<'a> {
+        Value {
+            reader: self.reader,
+            key: key.get_ref().to_string(),
+            key_span: key.span(),
+            span: value.span(),
+            value: value.get_ref(),
+        }
+    }
+
+    /// Records that a key has to be there and is not.
+    pub fn missing(&self, key: &str, help: impl Into<String>) {
+        self.reader.fault(
+            self.span.clone(),
+            format!("{} has no `{key}`", self.name),
+            help,
+        );
+    }
+
+    /// Records a fault of a key's value, or of the table if the key is not
+    /// there.
+    pub fn fault(&self, key: &str, what: impl Into<String>, help: impl Into<String>) {
+        let span = self.peek(key).map_or(self.span.clone(), |value| value.span);
+        self.reader.fault(span, what, help);
+    }
+
+    /// The place where the table begins.
+    pub fn place(&self) -> Place {
+        self.reader.place(self.span.clone())
+    }
+
+    /// The place of each value, by its key; of the elements of a list, by the
+    /// key and a number: `chain.0`.
+    pub fn places(&self) -> BTreeMap<String, Place> {
+        let mut places = BTreeMap::new();
+        for (key, value) in self.table.iter() {
+            let items = value.get_ref().as_array();
+            for (n, item) in items.into_iter().flat_map(|items| items.iter()).enumerate() {
+                let place = self.reader.place(item.span());
+                places.insert(format!("{}.{n}", key.get_ref()), place);
+            }
+            let place = self.reader.place(value.span());
+            places.insert(key.get_ref().to_string(), place);
+        }
+        places
+    }
+
+    /// Records a fault for each key that is not known.
+    pub fn finish(self) {
+        for (key, value) in self.table.iter() {
+            let written: &str = key.get_ref();
+            if self.known.contains(&written) {
+                continue;
+            }
+            let mut unknown = Vec::new();
+            mask::values(self.reader.text(), value, &mut unknown);
+            self.reader.unknown(unknown);
+            let help = renamed(&self.name, written)
+                .map(str::to_owned)
+                .or_else(|| did_you_mean(written, &self.known))
+                .unwrap_or_else(|| format!("it may have: {}", self.known.join(", ")));
+            self.reader.fault(
+                key.span(),
+                format!("{} is not a key of {}", quote(written), self.name),
+                help,
+            );
+        }
+    }
+}
+
+impl<'a> Value<'a> {
+    /// The value of this key, if this is a table that has the key; otherwise the
+    /// value itself. For faults that are found later.
+    pub fn key(&self, key: &str) -> Value<'a> {
+        if let DeValue::Table(table) = self.value
+            && let Some(value) = Section::new(self.reader, "", 0..0, table).peek(key)
+        {
+            return value;
+        }
+        self.clone()
+    }
+
+    /// The values of a table, in the order of the file; none if this is no table.
+    pub fn entries(&self) -> Vec<Value<'a>> {
+        match self.value {
+            DeValue::Table(table) => Section::new(self.reader, "", 0..0, table).take_all(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The value as a table that errors call `name`.
+    pub fn section(&self, name: &str) -> Option<Section<'a>> {
+        let DeValue::Table(table) = self.value else {
+            let help = format!("write {} = {{ … }}", self.key);
+            self.wrong_kind("a table", help);
+            return None;
+        };
+        Some(Section::new(
+            self.reader,
+            name,
+            self.key_span.clone(),
+            table,
+        ))
+    }
+}

@@ -1,0 +1,262 @@
+//! A setting as data: its key, kind, default, limits and documentation. How
+//! a value is read stays out: that is `form`.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+/// One key of a table, declared once.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// The key as the user writes it.
+    pub key: &'static str,
+    /// What its value is, and within which limits.
+    pub kind: Kind,
+    /// What holds without it.
+    pub presence: Presence,
+    /// What it does, in a sentence or two of Markdown, as in docs/configuration.md.
+    pub doc: &'static str,
+}
+
+/// What holds if a key is left out.
+#[derive(Clone, Copy, Debug)]
+pub enum Presence {
+    /// The key is an error to leave out; this says how to write it.
+    Required(&'static str),
+    /// This value, written as in TOML.
+    Default(&'static str),
+    /// What happens instead, in words: `none`, `the server's`.
+    Optional(&'static str),
+}
+
+/// What a value is, and within which limits.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// `true` or `false`.
+    Flag,
+    /// A whole number, by default from 1 on.
+    Integer(Bounds<u32>),
+    /// A duration with a unit, more than zero.
+    Duration(Bounds<Duration>),
+    /// A size in bytes, with a unit, more than zero.
+    Size(Bounds<u64>),
+    /// A number of events per unit of time.
+    Rate,
+    /// A string of some shape.
+    Text(&'static Shape),
+    /// A string of some shape that is never shown, or a table that names the file
+    /// it is in.
+    Secret(&'static Shape),
+    /// A path.
+    Path(&'static PathKind),
+    /// A list of HTTP statuses, classes of them and ranges.
+    Statuses,
+    /// The name of a connection of the config.
+    Connection,
+    /// One of a few words.
+    Choice(fn() -> Vec<&'static str>),
+    /// A list that is not empty, and how to write it.
+    List(&'static Kind, &'static str),
+    /// One value, or a list that is not empty, and how to write it.
+    OneOrMore(&'static Kind, &'static str),
+    /// A table with keys of ours.
+    Table(&'static Table),
+    /// A table with keys that the user chooses.
+    Map(&'static Kind),
+    /// A list of tables.
+    Tables(&'static Table),
+    /// A table whose key `type` says which keys it has besides.
+    Typed(fn() -> Vec<(&'static str, &'static Table)>),
+    /// One of two kinds.
+    Either(&'static Kind, &'static Kind),
+}
+
+/// The least and the most that a value may be, beyond what its kind allows.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds<T> {
+    /// The least, if there is one.
+    pub least: Option<Bound<T>>,
+    /// The most, if there is one.
+    pub most: Option<Bound<T>>,
+}
+
+/// A limit and its reason, for those who went beyond it.
+#[derive(Clone, Copy, Debug)]
+pub struct Bound<T> {
+    /// The last value that is allowed.
+    pub value: T,
+    /// Why, or what to do instead.
+    pub why: &'static str,
+}
+
+impl<T> Bounds<T> {
+    /// No limits but those of the kind.
+    pub const NONE: Self = Self {
+        least: None,
+        most: None,
+    };
+}
+
+/// What a string has to look like.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// What the string is: "a topic pattern".
+    pub name: &'static str,
+    /// A regular expression for editors; less strict than `check` if need be.
+    pub pattern: Option<&'static str>,
+    /// Says what is wrong with a string.
+    pub check: fn(&str) -> Result<(), Rejection>,
+    /// How to write one, for those who wrote something else; empty if the check
+    /// says so itself.
+    pub help: &'static str,
+}
+
+/// Why a value is not accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// What was found, in one line.
+    pub what: String,
+    /// What to do about it, if that is not what the declaration says.
+    pub help: Option<String>,
+}
+
+impl Rejection {
+    /// A rejection that says what to do about it.
+    pub fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            help: Some(help.into()),
+        }
+    }
+}
+
+impl From<String> for Rejection {
+    fn from(what: String) -> Self {
+        Self { what, help: None }
+    }
+}
+
+impl From<&str> for Rejection {
+    fn from(what: &str) -> Self {
+        what.to_owned().into()
+    }
+}
+
+/// What a path has to lead to.
+#[derive(Clone, Copy, Debug)]
+pub struct PathKind {
+    /// What the path leads to: "a PEM file".
+    pub name: &'static str,
+    /// Says what is wrong with the file, and what to do about it.
+    pub check: fn(&Path) -> Result<(), Rejection>,
+}
+
+/// The settings of one table.
+#[derive(Clone, Copy, Debug)]
+pub struct Table {
+    /// In the order of the documentation.
+    pub parts: &'static [Part],
+}
+
+/// A setting, or several that are read together.
+#[derive(Clone, Copy, Debug)]
+pub enum Part {
+    /// One key.
+    One(Setting),
+    /// Keys that belong together, in the same table.
+    Group(&'static Table),
+}
+
+impl Table {
+    /// All settings of the table, groups included.
+    pub fn settings(&self) -> Vec<&'static Setting> {
+        let settings = |part: &'static Part| match part {
+            Part::One(setting) => vec![setting],
+            Part::Group(table) => table.settings(),
+        };
+        self.parts.iter().flat_map(settings).collect()
+    }
+}
+
+impl Table {
+    /// The table at a path of keys, such as `connections.nats.tls` or
+    /// `subscriptions.to`; of a table with a `type`, the next part is the type.
+    pub fn at(&'static self, path: &str) -> Option<&'static Self> {
+        let (key, rest) = match path.split_once('.') {
+            Some((key, rest)) => (key, Some(rest)),
+            None => (path, None),
+        };
+        let setting = self.settings().into_iter().find(|it| it.key == key)?;
+        setting.kind.table(rest)
+    }
+
+    /// The keys, here and in tables within, whose values are never secrets.
+    pub fn plain_keys(&'static self) -> BTreeSet<&'static str> {
+        let (mut plain, mut secret) = (BTreeSet::new(), BTreeSet::new());
+        self.sort_keys(&mut plain, &mut secret);
+        &plain - &secret
+    }
+
+    fn sort_keys(
+        &'static self,
+        plain: &mut BTreeSet<&'static str>,
+        secret: &mut BTreeSet<&'static str>,
+    ) {
+        for setting in self.settings() {
+            match setting.kind.is_secret() {
+                true => secret.insert(setting.key),
+                false => plain.insert(setting.key),
+            };
+            if let Kind::Map(Kind::Typed(_)) = setting.kind {
+                plain.insert("type");
+            }
+            for table in setting.kind.tables() {
+                table.sort_keys(plain, secret);
+            }
+        }
+    }
+}
+
+impl Kind {
+    /// The table that a value of this kind is, or the one at a path below it.
+    fn table(&self, path: Option<&str>) -> Option<&'static Table> {
+        match (self, path) {
+            (Self::Table(table) | Self::Tables(table), None) => Some(table),
+            (Self::Table(table) | Self::Tables(table), Some(path)) => table.at(path),
+            (Self::Map(kind) | Self::List(kind, _), _) => kind.table(path),
+            (Self::Either(one, other), _) => one.table(path).or_else(|| other.table(path)),
+            (Self::Typed(types), Some(path)) => {
+                let (name, rest) = match path.split_once('.') {
+                    Some((name, rest)) => (name, Some(rest)),
+                    None => (path, None),
+                };
+                let (_, table) = types().into_iter().find(|(it, _)| *it == name)?;
+                match rest {
+                    Some(rest) => table.at(rest),
+                    None => Some(table),
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// The tables that a value of this kind is, or has in it.
+    fn tables(&self) -> Vec<&'static Table> {
+        match self {
+            Self::Table(table) | Self::Tables(table) => vec![table],
+            Self::Map(kind) | Self::List(kind, _) | Self::OneOrMore(kind, _) => kind.tables(),
+            Self::Either(one, other) => [one.tables(), other.tables()].concat(),
+            Self::Typed(types) => types().into_iter().map(|(_, table)| table).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether values are never shown.
+    pub fn is_secret(&self) -> bool {
+        match self {
+            Self::Secret(_) => true,
+            Self::Map(kind) | Self::List(kind, _) => kind.is_secret(),
+            _ => false,
+        }
+    }
+}

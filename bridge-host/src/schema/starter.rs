@@ -1,0 +1,108 @@
+//! A starter config: every key of a table as a comment, with its documentation
+//! and its default. Which tables it has, and in what order, stays out.
+
+use super::json::plain;
+use super::setting::{Kind, Presence, Setting, Table};
+
+/// How wide a comment is.
+const WIDTH: usize = 100;
+
+/// The keys of a table, each with its documentation; all of them commented out.
+pub fn commented(table: &'static Table) -> String {
+    let mut text = String::new();
+    add(&mut text, "", table, &[]);
+    text
+}
+
+/// The same, without these keys.
+pub fn commented_without(table: &'static Table, without: &[&str]) -> String {
+    let mut text = String::new();
+    add(&mut text, "", table, without);
+    text
+}
+
+fn add(text: &mut String, prefix: &str, table: &'static Table, without: &[&str]) {
+    for setting in table.settings() {
+        let key = format!("{prefix}{}", setting.key);
+        if without.contains(&key.as_str()) {
+            continue;
+        }
+        if let (Kind::Table(inner), Presence::Default(_)) = (setting.kind, setting.presence) {
+            add(text, &format!("{key}."), inner, without);
+            continue;
+        }
+        text.push_str(&comment(&plain(setting.doc)));
+        text.push_str(&line(&key, setting));
+        text.push('\n');
+    }
+}
+
+/// The key with its default, or with what stands for a value.
+fn line(key: &str, setting: &Setting) -> String {
+    match setting.presence {
+        Presence::Default(toml) => format!("# {key} = {toml}\n"),
+        Presence::Required(_) => format!("# {key} = …    # required\n"),
+        Presence::Optional(without) => {
+            format!("# {key} = …    # without it: {}\n", plain(without))
+        }
+    }
+}
+
+/// Text as comments, in lines that are not too long.
+pub fn comment(text: &str) -> String {
+    let mut comment = String::new();
+    let mut line = String::from("#");
+    for word in text.split_whitespace() {
+        if line.chars().count() + 1 + word.chars().count() > WIDTH {
+            comment.push_str(&line);
+            comment.push('\n');
+            line = String::from("#");
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    comment + &line + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{Of, Part, duration, flag};
+
+    const TABLE: &Table = &Table {
+        parts: &[
+            Part::One(
+                duration()
+                    .default("\"1s\"")
+                    .named("wait", " How [long](a.md)."),
+            ),
+            Part::One(flag().optional("`true`").named("on", " Whether.")),
+            Part::One(
+                Of::<()>::kind(Kind::Table(&Table {
+                    parts: &[Part::One(flag().required("").named("deep", " Deep."))],
+                }))
+                .default("{}")
+                .named("inner", ""),
+            ),
+        ],
+    };
+
+    #[test]
+    fn keys_are_shown_with_what_holds_without_them() {
+        assert_eq!(
+            commented_without(TABLE, &["on"]),
+            "# How long.\n# wait = \"1s\"\n\n# Deep.\n# inner.deep = …    # required\n\n"
+        );
+        assert!(commented(TABLE).contains("# on = …    # without it: `true`\n"));
+    }
+
+    #[test]
+    fn comments_are_wrapped() {
+        let long = comment(&"word ".repeat(50));
+        assert!(
+            long.lines()
+                .all(|line| line.starts_with("# word") && line.len() <= WIDTH)
+        );
+        assert_eq!(long.lines().count(), 3);
+    }
+}

@@ -1,0 +1,259 @@
+//! The declarations of settings: what is made of them for the documentation and
+//! for editors, and the configs that must fit. `BLESS=1` renews what is stale.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use bridge_host::config::CONFIG;
+use bridge_host::schema::{Table, markdown};
+
+use crate::harness::binary;
+
+const RENEW: &str = "renew it: BLESS=1 cargo xtask test settings";
+const BEGIN: &str = "<!-- settings: ";
+const END: &str = "<!-- end of settings -->\n";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn run(arguments: &[&str], folder: &Path) -> (Option<i32>, String, String) {
+    let mut command = Command::new(binary());
+    command.args(arguments).current_dir(folder);
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().expect("the tool runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    (status.code(), text(stdout), text(stderr))
+}
+
+/// Fails if a file is not what it is made of; with `BLESS` writes it.
+#[track_caller]
+fn is_current(file: &Path, made: &str) {
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(file, made).expect("the file is written");
+    }
+    let found = fs::read_to_string(file).unwrap_or_default();
+    assert!(found == made, "{} is stale; {RENEW}", file.display());
+}
+
+/// The rows of a table; `a without b` leaves out those that b has.
+fn rows(name: &str) -> String {
+    let (path, without) = match name.split_once(" without ") {
+        Some((path, without)) => (path, CONFIG.at(without)),
+        None => (name, None),
+    };
+    let table: &'static Table = CONFIG.at(path).expect(path);
+    let others = without.map(markdown).unwrap_or_default();
+    let others: Vec<_> = others.lines().skip(2).collect();
+    let rows = markdown(table);
+    let rows = rows.lines().filter(|row| !others.contains(row));
+    rows.map(|row| format!("{row}\n")).collect()
+}
+
+#[test]
+fn the_tables_of_the_documentation_are_those_of_the_declarations() {
+    let file = root().join("docs/configuration.md");
+    let text = fs::read_to_string(&file).expect("the page");
+    let mut made = String::new();
+    let mut rest = text.as_str();
+    let mut tables = 0;
+    while let Some((before, after)) = rest.split_once(BEGIN) {
+        let (name, after) = after.split_once(" -->\n").expect("a name");
+        let (_, after) = after.split_once(END).expect("an end");
+        made += &format!("{before}{BEGIN}{name} -->\n\n{}\n{END}", rows(name));
+        rest = after;
+        tables += 1;
+    }
+    assert!(tables >= 11, "{tables} tables are made");
+    is_current(&file, &(made + rest));
+}
+
+#[test]
+fn the_schema_in_the_repository_is_that_of_the_declarations() {
+    let (code, schema, _) = run(&["schema"], &root());
+    assert_eq!(code, Some(0));
+    is_current(&root().join("docs/bridge.schema.json"), &schema);
+}
+
+/// All configs of the repository that `check` takes, and some that it does not.
+fn configs() -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let mut sound = Vec::new();
+    for example in fs::read_dir(root().join("examples")).expect("examples") {
+        let config = example.expect("an example").path().join("bridge.toml");
+        sound.extend(config.is_file().then_some(config));
+    }
+    let cases = root().join("bridge-host/tests/config");
+    for case in fs::read_dir(&cases).expect("cases") {
+        let case = case.expect("a case").path();
+        let name = case
+            .file_name()
+            .and_then(|name| name.to_str())
+            .expect("UTF-8");
+        let is_sound = name.contains("-sound") && name.ends_with(".toml");
+        sound.extend(is_sound.then_some(case.clone()));
+    }
+    let wrong = [
+        "01-unknown-key",
+        "05-missing-name",
+        "25-durations-and-sizes",
+        "34-wrong-kinds",
+        "41-flow",
+        "51-nats",
+        "55-threads",
+    ];
+    let wrong = wrong.map(|name| cases.join(name).with_extension("toml"));
+    (sound, wrong.into())
+}
+
+/// By a validator that is not ours: that of the Python package jsonschema.
+const VALIDATE: &str = r#"
+import json, sys, tomllib
+from jsonschema import Draft202012Validator
+schema = json.load(open(sys.argv[1]))
+Draft202012Validator.check_schema(schema)
+for file in sys.argv[2:]:
+    with open(file, "rb") as config:
+        errors = list(Draft202012Validator(schema).iter_errors(tomllib.load(config)))
+    print("wrong" if errors else "sound", file, "; ".join(e.message[:200] for e in errors))
+"#;
+
+#[test]
+fn editors_accept_what_check_accepts() {
+    let (sound, wrong) = configs();
+    assert!(sound.len() >= 12, "{sound:?}");
+    let starter = tempfile::tempdir().expect("a folder");
+    run(&["init"], starter.path());
+    let python = root().join("target/tools/python/bin/python");
+    let output = Command::new(python)
+        .args(["-c", VALIDATE])
+        .arg(root().join("docs/bridge.schema.json"))
+        .arg(starter.path().join("bridge.toml"))
+        .args(&sound)
+        .args(&wrong)
+        .output()
+        .expect("`cargo xtask test` brings Python and jsonschema");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!(lines.len(), 1 + sound.len() + wrong.len(), "{said}");
+    let (first, last) = lines.split_at(1 + sound.len());
+    assert!(
+        first.iter().all(|line| line.starts_with("sound ")),
+        "{said}"
+    );
+    assert!(last.iter().all(|line| line.starts_with("wrong ")), "{said}");
+}
+
+#[test]
+fn init_writes_a_config_that_is_sound_and_leaves_others_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (code, told, error) = run(&["init"], folder.path());
+    assert_eq!(code, Some(0), "{error}");
+    assert!(told.contains("bridge.toml\n"), "{told}");
+    let (code, shown, error) = run(&["check"], folder.path());
+    assert_eq!(code, Some(0), "{error}");
+    assert!(shown.contains("subscription example"), "{shown}");
+
+    let written = fs::read_to_string(folder.path().join("bridge.toml")).expect("a config");
+    assert!(
+        written.starts_with("#:schema bridge.schema.json\n"),
+        "{written}"
+    );
+    assert!(written.contains("\n# max_in_flight = 64\n"), "{written}");
+    let (_, schema, _) = run(&["schema"], folder.path());
+    let beside = fs::read_to_string(folder.path().join("bridge.schema.json"));
+    assert_eq!(beside.expect("a schema"), schema);
+
+    fs::write(folder.path().join("bridge.toml"), "# mine\n").expect("a file");
+    let (code, _, error) = run(&["init"], folder.path());
+    assert_eq!(code, Some(1));
+    assert!(error.contains("bridge.toml is there already"), "{error}");
+    let kept = fs::read_to_string(folder.path().join("bridge.toml")).expect("a config");
+    assert_eq!(kept, "# mine\n");
+}
+
+/// The defaults that the starter shows are in effect without it.
+#[test]
+fn the_starter_shows_the_defaults() {
+    let folder = tempfile::tempdir().expect("a folder");
+    run(&["init"], folder.path());
+    let file = folder.path().join("bridge.toml");
+    let starter = fs::read_to_string(&file).expect("a config");
+    let before = run(&["check", "--json"], folder.path()).1;
+    // Up to the connections of other types, which are only examples.
+    let (own, _) = starter
+        .split_once("# A connection of the type")
+        .expect("examples");
+    let (_, subscription) = starter
+        .split_once("[[subscriptions]]")
+        .expect("a subscription");
+    let is_default = |line: &str| {
+        let setting = line
+            .strip_prefix("# ")
+            .and_then(|line| line.split_once(" = "));
+        setting.is_some_and(|(key, value)| {
+            let is_key = key
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || "_.".contains(c));
+            is_key && !value.starts_with('…')
+        })
+    };
+    let uncommented = |text: &str| {
+        let lines: Vec<_> = text.lines().collect();
+        let line = |(n, line): (usize, &&str)| {
+            // A setting is followed by an empty line, its documentation is not.
+            let is_setting = lines.get(n + 1).is_none_or(|next| next.is_empty());
+            // They belong to [admin], which is not there, or to an `order_key`.
+            let is_missing = line.contains("127.0.0.1:8483") || line.contains("on_dead_letter");
+            match is_setting && is_default(line) && !is_missing {
+                true => line[2..].to_owned(),
+                false => (*line).to_owned(),
+            }
+        };
+        let lines: Vec<_> = lines.iter().enumerate().map(line).collect();
+        lines.join("\n")
+    };
+    let all = format!(
+        "{}\n[[subscriptions]]{}",
+        uncommented(own),
+        uncommented(subscription)
+    );
+    fs::write(&file, all).expect("a file");
+    let (code, after, error) = run(&["check", "--json"], folder.path());
+    assert_eq!(code, Some(0), "{after}{error}");
+    assert_eq!(before, after);
+}
+
+#[test]
+fn shells_complete_and_manual_pages_are_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let (code, script, _) = run(&["completions", shell], folder.path());
+        assert_eq!(code, Some(0), "{shell}");
+        assert!(script.contains("deadletters"), "{shell}: {script}");
+    }
+    let script = run(&["completions", "bash"], folder.path()).1;
+    fs::write(folder.path().join("bash"), script).expect("a file");
+    let read = Command::new("bash")
+        .args(["-euc", ". ./bash; complete -p bridge-host"])
+        .current_dir(folder.path())
+        .output()
+        .expect("bash runs");
+    assert!(read.status.success(), "{read:?}");
+
+    let (code, page, _) = run(&["man"], folder.path());
+    assert_eq!(code, Some(0));
+    assert!(page.contains(".TH bridge-host 1"), "{page}");
+    let (code, ..) = run(&["man", "pages/man1"], folder.path());
+    assert_eq!(code, Some(0));
+    for page in ["bridge-host.1", "bridge-host-run.1", "bridge-host-init.1"] {
+        let page = folder.path().join("pages/man1").join(page);
+        let text = fs::read_to_string(&page).expect("a page");
+        assert!(text.contains(".SH NAME"), "{text}");
+    }
+}
