@@ -1,58 +1,41 @@
 //! Components at work: the one room that names wasmtime. It tells what a call
 //! showed, and judges nothing.
+//!
+//! The sub-rooms, from the top floor down; each imports only from those below it.
+//!
+//! | floor | sub-room | what it does |
+//! |---|---|---|
+//! | 1 | `runtime` | loads components, and holds what all of them share |
+//! | 2 | `component`, `handler` | a component that handles messages; one that answers HTTP requests in process |
+//! | 3 | `instance`, `engine` | makes, limits and pools instances; compiles components, and keeps them on disk |
+//! | 4 | `interfaces` | the host's side of every import, and the data of a store |
+//! | 5 | `call` | the record, the clock and the outcome of one call |
+//! | 6 | `limits` | counts memory, CPU time and what the host keeps for a component |
+//! | 7 | `contract` | what a component is, read from its bytes |
 
-mod asynchronous;
-mod body;
-mod budget;
-mod cache;
-mod calls;
-mod component;
-mod concurrent;
-mod config_store;
-pub mod contract;
-mod denied;
-mod draft;
-mod endpoint;
-mod engine;
-mod fields;
-mod handler;
-mod held;
-mod host_body;
-mod http;
-mod instance;
-mod linker;
-mod logging;
-mod messaging;
-mod meter;
-mod outcome;
-mod outgoing;
-mod pool;
-mod receiver;
-mod response;
 mod runtime;
-mod settings;
-mod state;
-mod stdio;
-mod tick;
-mod time;
-mod trace;
-mod wall_clock;
 
+mod component;
+mod handler;
+
+mod engine;
+mod instance;
+
+mod interfaces;
+
+mod call;
+
+mod limits;
+
+pub mod contract;
+
+pub use call::handle::Handle;
+pub use call::outcome::{Call, CallResult, Exchange, Failure, Outcome, Reply, Unmade};
+pub use call::reply::Replies;
 pub use component::Component;
-pub use endpoint::{Endpoint, Replies};
-pub use handler::HttpHandler;
-pub use held::Excess;
-pub use outcome::{Call, CallResult, Exchange, Failure, Outcome, Reply, Unmade};
+pub use interfaces::endpoint::Endpoint;
+pub use interfaces::in_process::HttpHandler;
+pub use interfaces::state::{Connections, Environment};
+pub use limits::held::Excess;
+pub use limits::settings::{Folder, Grant, Limits, WASM_PAGE, WASM_PAGES};
 pub use runtime::{Runtime, RuntimeError, Thread};
-pub use settings::{Folder, Grant, Limits, WASM_PAGE, WASM_PAGES};
-pub use state::{Connections, Environment};
-
-use futures_util::future::BoxFuture;
-
-/// Whatever handles messages: a pool of a component's instances here, a
-/// script of outcomes in the simulations of `delivery`.
-pub trait Handle: Send + Sync {
-    /// Makes one attempt: it ends within the call's timeout, counted from when
-    /// there is an instance for it. Dropped before its end, it stops the component.
-    fn handle(&self, call: Call) -> BoxFuture<'_, Outcome>;
-}

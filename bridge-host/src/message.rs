@@ -9,7 +9,7 @@ mod topic;
 
 pub use date::rfc3339;
 pub use hops::HOPS_KEY;
-pub use id::{IdError, MessageId};
+pub use id::{ID_KEY, IdError, MessageId};
 pub use metadata::{MetadataError, MetadataSize};
 pub use topic::{PatternError, TopicError, TopicPattern, check_topic};
 

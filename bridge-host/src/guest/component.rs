@@ -1,6 +1,9 @@
 //! A component ready for messages: the instances of one subscription, and
 //! how they are called.
 
+mod asynchronous;
+mod exports;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,21 +13,21 @@ use futures_util::future::BoxFuture;
 use wasmtime::Result;
 use wasmtime::component::InstancePre;
 
-use super::Handle;
-use super::asynchronous::Crowd;
+use super::call::conclusion::conclude;
+use super::call::handle::Handle;
+use super::call::outcome::{Call, CallResult, Failure, Outcome};
+use super::call::wait_clock::{self, Waits, within};
 use super::contract::{Handler, MessageFace};
-use super::draft::MessagingRequestReplyPre;
+use super::instance::pool::Pool;
 use super::instance::{Instance, Mould, Ready, failure, limited};
-use super::messaging::{Error, MessagingPre};
-use super::meter::{OutOfCompute, metered};
-use super::outcome::{Call, CallResult, Failure, Outcome};
-use super::pool::Pool;
-use super::receiver::Receiver;
-use super::response;
-use super::settings::Limits;
-use super::state::{Environment, Shared, State};
-use super::time::{self, Waits, within};
+use super::interfaces::draft::MessagingRequestReplyPre;
+use super::interfaces::messaging::MessagingPre;
+use super::interfaces::state::{Environment, Shared, State};
+use super::limits::cpu_meter::{OutOfCompute, metered};
+use super::limits::settings::Limits;
 use crate::message::MessageId;
+use asynchronous::Crowd;
+use exports::Receiver;
 
 /// A component that is ready to handle messages.
 pub struct Component {
@@ -136,8 +139,8 @@ where
         }
         false => drop((instance, lease)),
     }
-    let left = time::left(limit, began, trace.waits());
-    let replies = response::conclude(&mut result, &trace, left, limit).await;
+    let left = wait_clock::left(limit, began, trace.waits());
+    let replies = conclude(&mut result, &trace, left, limit).await;
     Outcome {
         result,
         exchanges: trace.take_exchanges(),
@@ -187,16 +190,6 @@ impl<B: Receiver> Instance<B> {
         let call = self.bindings.subscribe(&mut self.store);
         let end = limited(call, timeout, limits).await?;
         end.map_err(|trap| self.failure(trap, limits))?
-    }
-}
-
-impl From<Error> for CallResult {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Timeout => Self::Timeout,
-            Error::Connection(why) => Self::Connection(why),
-            Error::Other(why) => Self::Other(why),
-        }
     }
 }
 

@@ -9,6 +9,8 @@ mod inner;
 mod interface;
 mod linked;
 mod messages;
+mod missing;
+mod mixed;
 mod model;
 mod module;
 mod reach;

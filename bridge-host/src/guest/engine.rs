@@ -3,17 +3,20 @@
 //! kind a third dearer, so there are two; and a third for components that get an
 //! instance for each call, which it makes in memory that is set aside for them.
 
+mod cache;
+
 use std::sync::OnceLock;
 use std::time::Instant;
 
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, Result};
 
-use super::cache::Cache;
 use super::contract::{Model, Shape};
-use super::linker;
-use super::state::State;
-use super::tick;
+use super::interfaces::linker;
+use super::interfaces::state::State;
+use super::limits::epoch_clock;
+
+pub(super) use cache::Cache;
 
 /// How many instances there may be at once that serve one call each.
 const SLOTS: u32 = 2_000;
@@ -82,7 +85,7 @@ impl Engine {
 
     fn with(name: &'static str, model: Model, config: &Config) -> Result<Self> {
         let engine = wasmtime::Engine::new(config)?;
-        tick::of(engine.weak());
+        epoch_clock::of(engine.weak());
         Ok(Self {
             name,
             published: linker::linker(&engine, model, Shape::Published)?,

@@ -6,47 +6,50 @@ mod outlet;
 mod service;
 mod unread;
 
-use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use wasmtime::Result;
 use wasmtime::component::InstancePre;
-use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
-use wasmtime_wasi_http::p3::bindings::{Service, ServicePre};
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime_wasi_http::p3::bindings::ServicePre;
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use super::calls::CallState;
+use super::call::call_record::Trace;
+use super::call::calls::CallState;
+use super::call::outcome::Failure;
+use super::call::running::{Ended, GRACE, Running};
 use super::contract::HttpFace;
+use super::instance::pool::{Lease, Pool};
 use super::instance::{Instance, Mould, Ready};
-use super::meter::{OutOfCompute, metered};
-use super::outcome::Failure;
-use super::pool::{Lease, Pool};
-use super::state::{Environment, Shared, State};
-use super::trace::Trace;
-use crate::message::MessageId;
+use super::interfaces::in_process::{Answer, AnswerRequests, Asked, HttpHandler, NoAnswer};
+use super::interfaces::state::{Environment, Shared, State};
+use super::limits::cpu_meter::{OutOfCompute, metered};
 use unread::Unread;
 
-/// How long a handler that has given its answer may take to return, where
-/// nobody waits for the rest of it. One that does can be used again.
-pub(super) const GRACE: Duration = Duration::from_secs(1);
-
-/// A component that answers HTTP requests, in as many instances as there are
-/// requests at once. Clones share them.
-#[derive(Clone)]
-pub struct HttpHandler(Face);
-
-/// Its instances, by the interface through which they answer.
-#[derive(Clone)]
-enum Face {
-    Incoming(Arc<Pool<ProxyPre<State>>>),
-    Service(Arc<Pool<ServicePre<State>>>),
+/// A component that answers requests through this interface.
+pub(super) fn http_handler(
+    name: &str,
+    ready: InstancePre<State>,
+    face: HttpFace,
+    environment: Environment,
+    shared: Shared,
+) -> Result<HttpHandler> {
+    Ok(HttpHandler(match face {
+        HttpFace::Incoming => {
+            let template: Mould<ProxyPre<State>> = Mould::new(name, ready, environment, shared)?;
+            Pool::new(template)
+        }
+        HttpFace::Service => {
+            let template: Mould<ServicePre<State>> = Mould::new(name, ready, environment, shared)?;
+            Pool::new(template)
+        }
+    }))
 }
 
 /// A component of which it is known how to have a request answered.
@@ -63,83 +66,36 @@ trait Answers: Ready {
     ) -> impl Future<Output = Result<Result<(), Failure>>> + Send;
 }
 
-/// Why there is no response.
-pub(super) enum NoAnswer {
-    /// The handler did not come to set one.
-    Failed(Failure),
-    /// It set an error in place of one, maybe because of what it asked itself.
-    Answered {
-        error: Error,
-        during: Option<String>,
-    },
-}
-
-/// An instance that is kept for one request.
-pub(super) enum Taken {
-    Incoming(Lease<ProxyPre<State>>, Instance<Proxy>),
-    Service(Lease<ServicePre<State>>, Instance<Service>),
-}
-
-/// A handler at work. Dropped, it is stopped.
-pub(super) enum Running {
-    Still(JoinHandle<Ended>),
-    No(Ended),
-}
-
-/// How it returned, and the last lines that it wrote to its standard error.
-type Ended = Result<Option<String>, Failure>;
-
-impl HttpHandler {
-    pub(super) fn new(
-        name: &str,
-        ready: InstancePre<State>,
-        face: HttpFace,
-        environment: Environment,
-        shared: Shared,
-    ) -> Result<Self> {
-        Ok(Self(match face {
-            HttpFace::Incoming => {
-                Face::Incoming(Pool::new(Mould::new(name, ready, environment, shared)?))
-            }
-            HttpFace::Service => {
-                Face::Service(Pool::new(Mould::new(name, ready, environment, shared)?))
-            }
-        }))
+impl<R: Answers> AnswerRequests for Pool<R> {
+    fn answer(self: Arc<Self>, asked: Asked) -> BoxFuture<'static, Answer> {
+        Box::pin(answer(self, asked))
     }
+}
 
-    /// Waits for an instance: for how long, is up to the others.
-    pub(super) async fn take(&self) -> Result<Taken, NoAnswer> {
-        Ok(match &self.0 {
-            Face::Incoming(pool) => {
-                let (lease, instance) = pool.take().await?;
-                Taken::Incoming(lease, instance)
-            }
-            Face::Service(pool) => {
-                let (lease, instance) = pool.take().await?;
-                Taken::Service(lease, instance)
-            }
-        })
-    }
-
-    /// Gives it a request of this message, and waits for the head of its response. The rest
-    /// of the body comes as the handler, which runs on, writes it. What it asks
-    /// others itself is in the trace, and ends at the deadline.
-    pub(super) async fn send(
-        &self,
-        taken: Taken,
-        request: Request<WasiBody>,
-        id: MessageId,
-        trace: Trace,
-        deadline: Instant,
-        at_once: bool,
-    ) -> Result<(Response<WasiBody>, Running), NoAnswer> {
-        let request = request.map(Unread::of);
+/// Waits for an instance, for however long the others take; then for the head of
+/// its response, within the limit. Requests that the handler makes itself are in a
+/// record of its own, and end at the deadline.
+async fn answer<R: Answers>(pool: Arc<Pool<R>>, asked: Asked) -> Answer {
+    let Asked {
+        request,
+        id,
+        record,
+        deadline,
+        limit,
+        in_call,
+    } = asked;
+    let taken = record.waits().during(pool.take()).await;
+    let deadline = deadline + record.waits().so_far();
+    let record = Trace::under(&record);
+    let send = async {
+        let (lease, instance) = taken?;
         let left = deadline.saturating_duration_since(Instant::now());
-        let call = CallState::with(trace, id, left);
-        match taken {
-            Taken::Incoming(lease, instance) => send(lease, instance, request, call, at_once).await,
-            Taken::Service(lease, instance) => send(lease, instance, request, call, at_once).await,
-        }
+        let call = CallState::with(record, id, left);
+        send(lease, instance, request.map(Unread::of), call, in_call).await
+    };
+    match timeout(limit, send).await {
+        Ok(answer) => answer,
+        Err(_) => Err(NoAnswer::Late(limit)),
     }
 }
 
@@ -148,15 +104,15 @@ async fn send<R: Answers>(
     mut instance: Instance<R::Bindings>,
     request: Request<WasiBody>,
     call: CallState,
-    at_once: bool,
-) -> Result<(Response<WasiBody>, Running), NoAnswer> {
+    in_call: bool,
+) -> Answer {
     let trace = call.trace.clone();
     instance.begin_call(call);
     instance.store.data_mut().hooks.of_handler = true;
     let reused = (instance.calls() > 1).then(|| lease.pool());
     let (sender, mut receiver) = oneshot::channel();
     let run = run(lease, instance, request, sender);
-    let mut running = match at_once {
+    let mut running = match in_call {
         true => Running::begin(run).await,
         false => Running::Still(tokio::spawn(run)),
     };
@@ -208,51 +164,5 @@ async fn run<R: Answers>(
         Ok(Ok(Err(failure))) => Err(failure),
         Ok(Err(trap)) => Err(instance.failure(trap, &limits)),
         Err(OutOfCompute) => Err(instance.failed(Failure::OutOfCompute(limits.compute))),
-    }
-}
-
-impl Running {
-    /// Has it work for as long as it need not wait; then on its own.
-    async fn begin(run: impl Future<Output = Ended> + Send + 'static) -> Self {
-        let mut run = Box::pin(run);
-        match poll_fn(|cx| Poll::Ready(run.as_mut().poll(cx))).await {
-            Poll::Ready(ended) => Self::No(ended),
-            Poll::Pending => Self::Still(tokio::spawn(run)),
-        }
-    }
-
-    /// Waits until the handler has returned. Cancel-safe, and may be asked again.
-    pub(super) async fn ended(&mut self) -> Result<(), Failure> {
-        self.printed().await.map(drop)
-    }
-
-    /// As [`Self::ended`]; with what it last wrote to its standard error.
-    async fn printed(&mut self) -> Ended {
-        if let Self::Still(task) = self {
-            *self = Self::No(task.await.unwrap_or_else(|panic| {
-                Err(Failure::Trap {
-                    message: format!("the host panicked: {panic}"),
-                    backtrace: None,
-                })
-            }));
-        }
-        match self {
-            Self::No(ended) => ended.clone(),
-            Self::Still(_) => unreachable!("it was waited for"),
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Self::Still(task) = self {
-            task.abort();
-        }
-    }
-}
-
-impl From<Failure> for NoAnswer {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
     }
 }

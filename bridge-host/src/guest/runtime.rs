@@ -9,15 +9,15 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::InstancePre;
 use wasmtime_wasi_http::WasiBody;
 
-use super::budget::Budget;
-use super::cache::Cache;
 use super::component::Component;
 use super::contract::{Answering, Handler, Model, Shape};
-use super::denied::Denials;
-use super::engine::{Engine, Engines};
-use super::handler::HttpHandler;
-use super::settings::Limits;
-use super::state::{Environment, Shared, State};
+use super::engine::{Cache, Engine, Engines};
+use super::handler::http_handler;
+use super::interfaces::denied::Denials;
+use super::interfaces::in_process::HttpHandler;
+use super::interfaces::state::{Environment, Shared, State};
+use super::limits::budget::Budget;
+use super::limits::settings::Limits;
 use crate::http::{self, Client};
 
 /// Why components cannot run.
@@ -142,7 +142,7 @@ impl Runtime {
         thread: Thread,
     ) -> Result<HttpHandler, RuntimeError> {
         let ready = self.link_handler(name, bytes, answering, &environment.limits)?;
-        let made = HttpHandler::new(
+        let made = http_handler(
             name,
             ready,
             answering.face,

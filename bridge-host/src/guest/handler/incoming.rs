@@ -9,9 +9,9 @@ use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 
 use super::Answers;
+use crate::guest::call::outcome::Failure;
 use crate::guest::instance::{Instance, ready};
-use crate::guest::outcome::Failure;
-use crate::guest::state::State;
+use crate::guest::interfaces::state::State;
 
 ready!(ProxyPre => Proxy);
 

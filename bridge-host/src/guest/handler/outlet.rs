@@ -14,8 +14,8 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use super::GRACE;
-use crate::guest::outcome::Failure;
+use crate::guest::call::outcome::Failure;
+use crate::guest::call::running::GRACE;
 
 /// How many frames are taken ahead of the reader, to see whether the body ends
 /// with them.

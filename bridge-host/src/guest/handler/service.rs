@@ -14,9 +14,9 @@ use wasmtime_wasi_http::{WasiBody, WasiHttpView, p3};
 
 use super::Answers;
 use super::outlet::Outlet;
+use crate::guest::call::outcome::Failure;
 use crate::guest::instance::{Instance, ready};
-use crate::guest::outcome::Failure;
-use crate::guest::state::State;
+use crate::guest::interfaces::state::State;
 
 ready!(ServicePre => Service);
 

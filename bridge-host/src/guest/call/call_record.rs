@@ -1,0 +1,219 @@
+//! The record of one call: the exchanges that it made, and those of them whose
+//! response is not done with when its head is there.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use http::Response;
+use wasmtime_wasi_http::WasiBody;
+
+use super::open_response::Open;
+use super::outcome::{Exchange, Failure, Unmade};
+use super::wait_clock::Waits;
+use crate::http::retry_after;
+use crate::message::MessageId;
+
+/// Shared with the tasks that carry the exchanges out.
+#[derive(Clone, Default)]
+pub(crate) struct Trace {
+    inner: Arc<Mutex<Inner>>,
+    waits: Waits,
+    /// The record of the call that this one is made for.
+    above: Option<Arc<Mutex<Inner>>>,
+}
+
+/// An exchange of which the response is not read to its end. Dropped, it counts
+/// no more.
+pub(crate) type UnderWay = Arc<()>;
+
+/// The longest text that the record keeps of a failure, in bytes.
+const LONGEST_REASON: usize = 1 << 10;
+
+/// What an exchange takes in the record, in bytes.
+pub(crate) const RECORDED: u64 = (LONGEST_REASON + 256) as u64;
+
+#[derive(Default)]
+struct Inner {
+    exchanges: Vec<Exchange>,
+    open: Vec<Open>,
+    /// Each exchange that is under way has a clone.
+    under_way: UnderWay,
+    /// The ids of requests whose responses become messages.
+    asked: Vec<MessageId>,
+    /// Why the last exchange had no response, and what was recorded of it.
+    cause: Option<(Cause, String)>,
+    /// Why one of the exchanges was none.
+    unmade: Option<Unmade>,
+}
+
+/// What is to blame for an exchange without a response.
+pub(crate) enum Cause {
+    /// The network, or the time.
+    Transport,
+    /// An HTTP handler in process, which ended without an answer.
+    Handler(Failure),
+    /// One that set an error. The adapter, which knows the error's name alone,
+    /// begins its own words for it like this.
+    Answered(String),
+}
+
+/// The place of one exchange in the record.
+pub(crate) struct Place {
+    trace: Trace,
+    place: usize,
+    began: Instant,
+    under_way: UnderWay,
+}
+
+impl Trace {
+    /// The record of a call that is made for another: an exchange that was none
+    /// for the one, was none for both.
+    pub(crate) fn under(above: &Self) -> Self {
+        Self {
+            above: Some(above.inner.clone()),
+            ..Self::default()
+        }
+    }
+
+    /// An exchange begins.
+    pub(crate) fn begin(&self) -> Place {
+        let mut inner = self.lock();
+        inner.cause = None;
+        inner.exchanges.push(Exchange {
+            result: Err(Exchange::UNDER_WAY.into()),
+            retry_after: None,
+            took: Duration::ZERO,
+        });
+        Place {
+            place: inner.exchanges.len() - 1,
+            trace: self.clone(),
+            began: Instant::now(),
+            under_way: inner.under_way.clone(),
+        }
+    }
+
+    /// How many exchanges are under way.
+    pub(crate) fn under_way(&self) -> u32 {
+        let others = Arc::strong_count(&self.lock().under_way) - 1;
+        u32::try_from(others).unwrap_or(u32::MAX)
+    }
+
+    /// Reads on in the responses that the component has let go: those that end
+    /// are under way no more.
+    pub(crate) fn advance(&self) {
+        let open = self.take_open();
+        open.iter().for_each(Open::advance);
+        let mut inner = self.lock();
+        let later = std::mem::replace(&mut inner.open, open);
+        inner.open.extend(later);
+    }
+
+    /// All exchanges, in the order in which they began.
+    pub(crate) fn take_exchanges(&self) -> Vec<Exchange> {
+        std::mem::take(&mut self.lock().exchanges)
+    }
+
+    /// The responses that are not done with, in the order in which they came.
+    pub(crate) fn take_open(&self) -> Vec<Open> {
+        std::mem::take(&mut self.lock().open)
+    }
+
+    /// Why the last exchange had no response, and what was recorded of it.
+    pub(crate) fn take_cause(&self) -> Option<(Cause, String)> {
+        self.lock().cause.take()
+    }
+
+    /// Why one of the exchanges was none.
+    pub(crate) fn unmade(&self) -> Option<Unmade> {
+        self.lock().unmade
+    }
+
+    /// Its waits for instances of others.
+    pub(crate) fn waits(&self) -> &Waits {
+        &self.waits
+    }
+
+    fn was_none(&self, unmade: Unmade) {
+        lock(&self.inner).unmade = Some(unmade);
+        if let Some(above) = &self.above {
+            lock(above).unmade = Some(unmade);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        lock(&self.inner)
+    }
+}
+
+fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
+    inner.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Place {
+    /// Its response becomes a message, if it comes: how many others of this id
+    /// were asked for before, whatever became of them. So the number is the same
+    /// on each attempt.
+    pub(crate) fn asked_for(&self, id: &MessageId) -> usize {
+        let mut inner = self.trace.lock();
+        let before = inner.asked.iter().filter(|other| *other == id).count();
+        inner.asked.push(id.clone());
+        before
+    }
+
+    /// The head of the response is there.
+    pub(crate) fn answered(&self, response: &Response<WasiBody>) {
+        self.set(
+            Ok(response.status().as_u16()),
+            retry_after(response.headers(), SystemTime::now()),
+        );
+    }
+
+    /// There is no response, and why.
+    pub(crate) fn failed(&self, mut why: String, cause: Cause) {
+        why.truncate(why.floor_char_boundary(LONGEST_REASON));
+        why.shrink_to_fit();
+        self.set(Err(why.clone()), None);
+        self.trace.lock().cause = Some((cause, why));
+    }
+
+    /// Has the exchange count as under way for as long as this is kept.
+    pub(crate) fn stays_under_way(&self) -> UnderWay {
+        self.under_way.clone()
+    }
+
+    /// The exchange was none: whatever the component makes of that.
+    pub(crate) fn was_none(&self, unmade: Unmade) {
+        self.trace.was_none(unmade);
+    }
+
+    /// The response is not done with.
+    pub(crate) fn keep(&self, open: Open) {
+        self.trace.lock().open.push(open);
+    }
+
+    fn set(&self, result: Result<u16, String>, retry_after: Option<Duration>) {
+        let took = self.began.elapsed();
+        // The record may have been taken meanwhile: the call did not wait.
+        if let Some(exchange) = self.trace.lock().exchanges.get_mut(self.place) {
+            *exchange = Exchange {
+                result,
+                retry_after,
+                took,
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_are_numbered_as_they_are_asked_for() {
+        let trace = Trace::default();
+        let [one, two] = ["one", "two"].map(|id| MessageId::parse(id).unwrap());
+        let asked = |id| trace.begin().asked_for(id);
+        // Whatever becomes of the first.
+        assert_eq!([asked(&one), asked(&two), asked(&one)], [0, 0, 1]);
+    }
+}

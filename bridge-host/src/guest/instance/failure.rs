@@ -1,0 +1,62 @@
+//! How a call of an instance ends that does not return: the limits on its time, and
+//! what the engine's error and the store's data tell.
+
+use std::error::Error;
+use std::pin::pin;
+use std::time::Duration;
+
+use wasmtime::component::ResourceTableError;
+use wasmtime::{Store, WasmBacktrace};
+
+use crate::guest::call::outcome::Failure;
+use crate::guest::interfaces::state::State;
+use crate::guest::limits::cpu_meter::{OutOfCompute, metered};
+use crate::guest::limits::held::Excess;
+use crate::guest::limits::settings::Limits;
+use crate::trouble::Lack;
+
+/// A call within its time, and its computing within the component's limit.
+pub(crate) async fn limited<T>(
+    call: impl Future<Output = T>,
+    timeout: Duration,
+    limits: &Limits,
+) -> Result<T, Failure> {
+    let call = pin!(call);
+    match tokio::time::timeout(timeout, metered(call, limits.compute)).await {
+        Ok(Ok(end)) => Ok(end),
+        Ok(Err(OutOfCompute)) => Err(Failure::OutOfCompute(limits.compute)),
+        Err(_) => Err(Failure::OutOfTime(timeout)),
+    }
+}
+
+/// Why a call did not return, from the engine's error and the store's state.
+pub(crate) fn failure(store: &Store<State>, error: wasmtime::Error, limits: &Limits) -> Failure {
+    if store.data().limiter.exceeded() {
+        return Failure::OutOfMemory(limits.memory);
+    }
+    if let Some(excess) = excess(store, &error) {
+        return Failure::Excess(excess);
+    }
+    // What the engine itself is refused; a component's own calls see codes.
+    if let Some(lack) = Lack::of(error.as_ref()) {
+        return Failure::Lack(lack);
+    }
+    let backtrace = error.downcast_ref::<WasmBacktrace>();
+    Failure::Trap {
+        message: error.root_cause().to_string(),
+        backtrace: backtrace.map(ToString::to_string),
+    }
+}
+
+/// The number that a component went beyond, if it did.
+fn excess(store: &Store<State>, error: &wasmtime::Error) -> Option<Excess> {
+    if let Some(excess) = error.downcast_ref() {
+        return Some(*excess);
+    }
+    let full = |cause: &(dyn Error + 'static)| {
+        let cause = cause.downcast_ref();
+        matches!(cause, Some(ResourceTableError::Full))
+    };
+    let most = store.data().table.max_capacity();
+    error.chain().any(full).then_some(Excess::Resources(most))
+}

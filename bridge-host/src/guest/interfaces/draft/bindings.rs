@@ -1,0 +1,37 @@
+//! What wasmtime generates for the newest draft, and what is behind its resources.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::broker::Broker;
+
+mod generated {
+    wasmtime::component::bindgen!({
+        path: "../wit/draft/deps/messaging",
+        world: "wasi:messaging/messaging-request-reply@0.2.0-draft",
+        imports: {
+            "wasi:messaging/producer.send": async | trappable,
+            "wasi:messaging/request-reply.request": async | trappable,
+            "wasi:messaging/request-reply.reply": async | trappable,
+            default: trappable,
+        },
+        exports: { default: async },
+        with: {
+            "wasi:messaging/types.message": crate::guest::interfaces::messaging::HeldMessage,
+            "wasi:messaging/types.client": super::DraftClient,
+            "wasi:messaging/request-reply.request-options": super::Options,
+        },
+    });
+}
+
+pub(crate) use generated::{MessagingRequestReply, MessagingRequestReplyPre, wasi};
+
+/// Behind a component's `client`: nothing once it is disconnected.
+pub struct DraftClient(pub(super) Option<Arc<dyn Broker>>);
+
+/// Behind a component's `request-options`.
+#[derive(Default)]
+pub struct Options {
+    pub(super) timeout: Option<Duration>,
+    pub(super) replies: Option<u32>,
+}

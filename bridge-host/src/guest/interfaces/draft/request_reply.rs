@@ -1,0 +1,108 @@
+//! `request-reply` of the newest draft, as far as brokers can: those that cannot
+//! say so.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use wasmtime::Result;
+use wasmtime::component::Resource;
+
+use super::bindings::wasi::messaging::request_reply as asking;
+use super::bindings::wasi::messaging::types::Error;
+use super::bindings::{DraftClient, Options};
+use crate::broker::{BrokerError, Reply, ReplyTo, Request};
+use crate::guest::interfaces::messaging::HeldMessage;
+use crate::guest::interfaces::state::State;
+use crate::message::Message;
+
+impl asking::HostRequestOptions for &mut State {
+    fn new(&mut self) -> Result<Resource<Options>> {
+        Ok(self.table.push(Options::default())?)
+    }
+
+    fn set_timeout_ms(&mut self, this: Resource<Options>, timeout: u32) -> Result<()> {
+        self.table.get_mut(&this)?.timeout = Some(Duration::from_millis(timeout.into()));
+        Ok(())
+    }
+
+    fn set_expected_replies(&mut self, this: Resource<Options>, replies: u32) -> Result<()> {
+        self.table.get_mut(&this)?.replies = Some(replies);
+        Ok(())
+    }
+
+    fn drop(&mut self, options: Resource<Options>) -> Result<()> {
+        self.table.delete(options)?;
+        Ok(())
+    }
+}
+
+impl asking::Host for &mut State {
+    /// Waits no longer than the attempt may take.
+    async fn request(
+        &mut self,
+        client: Resource<DraftClient>,
+        topic: String,
+        message: Resource<HeldMessage>,
+        options: Option<Resource<Options>>,
+    ) -> Result<Result<Vec<Resource<HeldMessage>>, Error>> {
+        let options = match options {
+            Some(options) => self.table.delete(options)?,
+            None => Options::default(),
+        };
+        let broker = match self.broker(&client)? {
+            Ok(broker) => broker,
+            Err(gone) => return Ok(Err(gone)),
+        };
+        let mut message = Message::clone(&self.table.get(&message)?.message);
+        message.topic = topic;
+        let call = self.hooks.calls.current();
+        let deadline = call.deadline + call.trace.waits().so_far();
+        let left = deadline.saturating_duration_since(Instant::now());
+        let message = message.made_at(call.hops);
+        let request = Request {
+            message,
+            // The component may ask the same again.
+            id: self.next_id(),
+            timeout: options.timeout.map_or(left, |timeout| timeout.min(left)),
+            most: options.replies.unwrap_or(1),
+            most_bytes: self.limiter.left(),
+        };
+        match broker.request(request).await {
+            // It was sent, and nobody answered in time.
+            Err(BrokerError::Timeout) => {
+                self.hooks.calls.current().sent += 1;
+                Ok(Err(BrokerError::Timeout.into()))
+            }
+            replies => match self.sent(replies) {
+                Ok(replies) => self.take_in(replies).map(Ok),
+                Err(error) => Ok(Err(error.into())),
+            },
+        }
+    }
+
+    async fn reply(
+        &mut self,
+        reply_to: Resource<HeldMessage>,
+        message: Resource<HeldMessage>,
+    ) -> Result<Result<(), Error>> {
+        let held = self.release(message)?;
+        let back = self.table.get(&reply_to)?.received.clone();
+        let back = back.unwrap_or_default();
+        let (message, id) = self.outgoing(held);
+        let replied = back.reply(message, id).await;
+        let replied = match back {
+            ReplyTo::Wanted(_) => self.sent(replied),
+            ReplyTo::Unwanted | ReplyTo::Impossible => replied,
+        };
+        Ok(replied.map_err(Error::from))
+    }
+}
+
+impl State {
+    fn take_in(&mut self, replies: Vec<Reply>) -> Result<Vec<Resource<HeldMessage>>> {
+        let replies = replies.into_iter();
+        let held =
+            replies.map(|reply| self.receive(Arc::new(reply.message), reply.id, reply.reply_to));
+        held.collect()
+    }
+}

@@ -1,0 +1,223 @@
+//! `wasi:http/outgoing-handler@0.2` of ours: a component's request goes out,
+//! and a promise of its response stays.
+//!
+//! wasmtime's own keeps the options of every request for as long as its store
+//! lives, and makes two tasks of each request; here it is one, or none.
+
+use std::mem;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
+use http::uri::{self, Uri};
+use http_body_util::{BodyExt, Empty};
+use tokio::task::coop::unconstrained;
+use wasmtime::component::{Linker, Resource, ResourceType};
+use wasmtime::{Result, StoreContextMut};
+use wasmtime_wasi::async_trait;
+use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
+use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn};
+use wasmtime_wasi_http::p2::bindings::http::types::{
+    ErrorCode, HostFutureIncomingResponse as _, Scheme,
+};
+use wasmtime_wasi_http::p2::body::HostIncomingBody;
+use wasmtime_wasi_http::p2::types::{
+    HostFutureIncomingResponse, HostIncomingResponse, HostOutgoingRequest,
+};
+use wasmtime_wasi_http::{Error, FieldMap, RequestOptions, WasiBody, WasiHttpView};
+
+use super::caller::act_for_caller;
+use super::request_body::taken;
+use super::request_hook::{Responding, Start};
+use super::state::State;
+
+/// Behind a component's `future-incoming-response`.
+enum Promise {
+    /// A task brings it.
+    Pending(AbortOnDropJoinHandle<Answer>),
+    /// A connection does, to whoever waits.
+    Handed(Responding),
+    Kept(Answer),
+    Given,
+}
+
+type Answer = Result<http::Response<WasiBody>, Error>;
+
+type Store<'a> = StoreContextMut<'a, State>;
+
+/// Under the version that wasmtime has them: other ones would stand beside
+/// its own, for components of exactly that version.
+pub(crate) const TYPES: &str = "wasi:http/types@0.2.12";
+const OUTGOING_HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
+
+/// Puts it in place of wasmtime's.
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
+    linker.allow_shadowing(true);
+    let mut types = linker.instance(TYPES)?;
+    let promise = ResourceType::host::<Promise>();
+    types.resource("future-incoming-response", promise, |mut store, rep| {
+        let promise = Resource::<Promise>::new_own(rep);
+        store.data_mut().table.delete(promise)?;
+        Ok(())
+    })?;
+    types.func_wrap(
+        "[method]future-incoming-response.subscribe",
+        |mut store: Store<'_>, (promise,): (Resource<Promise>,)| {
+            let pollable: Resource<DynPollable> = subscribe(&mut store.data_mut().table, promise)?;
+            Ok((pollable,))
+        },
+    )?;
+    types.func_wrap("[method]future-incoming-response.get", get)?;
+    linker
+        .instance(OUTGOING_HANDLER)?
+        .func_wrap("handle", handle)?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+type Asked = (
+    Resource<HostOutgoingRequest>,
+    Option<Resource<RequestOptions>>,
+);
+
+/// Does not wait.
+fn handle(
+    mut store: Store<'_>,
+    (request, options): Asked,
+) -> Result<(Result<Resource<Promise>, ErrorCode>,)> {
+    act_for_caller(&mut store)?;
+    let state = store.data_mut();
+    state.keep_exchange()?;
+    let request = state.table.delete(request)?;
+    let options = options.map(|options| state.table.delete(options));
+    let request = match as_sent(request) {
+        Ok(request) => request,
+        Err(code) => return Ok((Err(code),)),
+    };
+    let (request, upload) = taken(request);
+    let (start, sending) = (state.hooks).send(request, options.transpose()?, Some(upload));
+    let promise = match start {
+        Start::Apart => Promise::Pending(spawn(sending)),
+        Start::InCall => begun(sending).unwrap_or_else(|rest| Promise::Pending(spawn(rest))),
+        Start::Handed => begun(sending).unwrap_or_else(Promise::Handed),
+    };
+    Ok((Ok(state.table.push(promise)?),))
+}
+
+/// The first step of it, or all there is; else the rest. A handler in process
+/// may have its answer at once, and is asked here as a function would be: with
+/// a task for each, all that are in flight would have both their instances at
+/// work in turns, and none of them in the caches.
+fn begun(mut sending: Responding) -> Result<Promise, Responding> {
+    match step(&mut sending) {
+        Poll::Ready(answer) => Ok(Promise::Kept(answer)),
+        Poll::Pending => Err(sending),
+    }
+}
+
+/// Whatever its task has had of its share: nobody is told to come back.
+fn step(sending: &mut Responding) -> Poll<Answer> {
+    let mut context = Context::from_waker(Waker::noop());
+    pin!(unconstrained(sending.as_mut())).poll(&mut context)
+}
+
+/// The request with a whole URL, as it goes to the client.
+fn as_sent(request: HostOutgoingRequest) -> Result<http::Request<WasiBody>, ErrorCode> {
+    let mut sent = http::Request::new(match request.body {
+        Some(body) => body,
+        None if promises_body(&request.headers) => {
+            return Err(ErrorCode::HttpRequestBodySize(Some(0)));
+        }
+        None => Empty::<Bytes>::new()
+            .map_err(|never| match never {})
+            .boxed_unsync(),
+    });
+    let method = request.method.try_into();
+    *sent.method_mut() = method.map_err(|_| ErrorCode::HttpRequestMethodInvalid)?;
+    let mut url = Uri::builder()
+        .scheme(match request.scheme {
+            Some(Scheme::Http) => uri::Scheme::HTTP,
+            Some(Scheme::Https) | None => uri::Scheme::HTTPS,
+            Some(Scheme::Other(_)) => return Err(ErrorCode::HttpProtocolError),
+        })
+        .authority(request.authority.unwrap_or_default());
+    if let Some(path) = request.path_with_query {
+        url = url.path_and_query(path);
+    }
+    *sent.uri_mut() = url.build().map_err(|_| ErrorCode::HttpRequestUriInvalid)?;
+    *sent.headers_mut() = request.headers.into();
+    Ok(sent)
+}
+
+fn promises_body(headers: &FieldMap) -> bool {
+    let length = headers.get(CONTENT_LENGTH);
+    length.is_some_and(|length| length.as_bytes() != b"0")
+}
+
+type Got = Option<Result<Result<Resource<HostIncomingResponse>, ErrorCode>, ()>>;
+
+fn get(mut store: Store<'_>, (promise,): (Resource<Promise>,)) -> Result<(Got,)> {
+    let state = store.data_mut();
+    let promise = state.table.get_mut(&promise)?;
+    let answer = match mem::replace(promise, Promise::Given) {
+        Promise::Kept(answer) => answer,
+        Promise::Given => return Ok((Some(Err(())),)),
+        Promise::Handed(mut sending) => match step(&mut sending) {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => {
+                *promise = Promise::Handed(sending);
+                return Ok((None,));
+            }
+        },
+        pending @ Promise::Pending(_) => {
+            *promise = pending;
+            return Ok((None,));
+        }
+    };
+    let got = match answer {
+        Ok(response) => Ok(state.received(response)?),
+        Err(error) => Err(state.code_of(error)?),
+    };
+    Ok((Some(Ok(got)),))
+}
+
+impl State {
+    fn received(
+        &mut self,
+        response: http::Response<WasiBody>,
+    ) -> Result<Resource<HostIncomingResponse>> {
+        let (head, body) = response.into_parts();
+        let response = HostIncomingResponse {
+            status: head.status.as_u16(),
+            headers: FieldMap::new_immutable(&mut self.hooks, head.headers),
+            body: Some(HostIncomingBody::new(body)),
+        };
+        Ok(self.table.push(response)?)
+    }
+
+    /// wasmtime's words for an error, which it only tells of a promise of its own.
+    fn code_of(&mut self, error: Error) -> Result<ErrorCode> {
+        let broken = HostFutureIncomingResponse::Ready(Err(error));
+        let broken = self.table.push(broken)?;
+        let mut http = self.http();
+        let told = http.get(Resource::new_borrow(broken.rep()))?;
+        http.drop(broken)?;
+        match told {
+            Some(Ok(Err(code))) => Ok(code),
+            _ => Ok(ErrorCode::InternalError(None)),
+        }
+    }
+}
+
+#[async_trait]
+impl Pollable for Promise {
+    async fn ready(&mut self) {
+        let answer = match self {
+            Self::Pending(answer) => answer.await,
+            Self::Handed(sending) => sending.await,
+            Self::Kept(_) | Self::Given => return,
+        };
+        *self = Self::Kept(answer);
+    }
+}
