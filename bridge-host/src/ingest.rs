@@ -2,6 +2,7 @@
 //! durable. What is kept where is the broker's.
 
 mod answer;
+mod answers;
 mod batch;
 mod body;
 mod line;

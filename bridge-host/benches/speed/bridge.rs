@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use bridge_host::broker::{BrokerError, DeadLetters, GivenUp, Subscription, Turn, Waiting};
 use bridge_host::compose::ADAPTER;
-use bridge_host::delivery::{CrashRecord, Delivery, Gate, Policy, Stats, Workers};
+use bridge_host::delivery::{CrashRecord, Delivery, Gate, Policy, Stats};
 use bridge_host::guest::contract::Handler;
 use bridge_host::guest::{Component, Environment, Grant, Limits, Runtime, Thread};
 use bridge_host::http::{Allow, Settings};
 use bridge_host::trouble::Troubles;
+use tokio::runtime::Handle;
 
 /// The adapter, ready to post to a URL.
 pub fn adapter(url: &str) -> Arc<Component> {
@@ -47,7 +48,7 @@ pub async fn forward(
     subscription: Box<dyn Subscription>,
     handler: Arc<Component>,
     in_flight: usize,
-    workers: Workers,
+    runtime: Handle,
     done: impl Future<Output = ()> + Send + 'static,
 ) {
     let policy = Policy {
@@ -61,7 +62,7 @@ pub async fn forward(
         policy,
         handler,
         replies: None,
-        workers,
+        runtime,
         dead_letters: Arc::new(Nowhere),
         blocked_keys: Vec::new(),
         crashes: CrashRecord::open(&std::env::temp_dir()).expect("a record"),

@@ -8,8 +8,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use bridge_host::broker::Settlement;
-use bridge_host::delivery::Workers;
 use bridge_host::guest::Component;
+use tokio::runtime::Handle;
 
 use crate::measure::{Round, Watch};
 use crate::{bridge, runtime};
@@ -105,7 +105,7 @@ fn round(
     let component = component.clone();
     runtime.block_on(async {
         let watch = Watch::start();
-        bridge::forward(queue, component, in_flight, Workers::current(), settled).await;
+        bridge::forward(queue, component, in_flight, Handle::current(), settled).await;
         watch.stop(messages)
     })
 }

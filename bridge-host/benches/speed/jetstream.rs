@@ -8,8 +8,8 @@ use async_nats::jetstream::consumer::{PullConsumer, pull};
 use async_nats::jetstream::{self, stream};
 use bridge_host::broker::nats::{Auth, JetStreamSettings, Settings, Stream, Tls};
 use bridge_host::broker::{Connection, Start, SubscribeSpec, Subscription};
-use bridge_host::delivery::Workers;
 use bridge_host::message::TopicPattern;
+use tokio::runtime::Handle;
 
 use crate::measure::{Form, Round, Watch};
 use crate::{BODY, IN_FLIGHT, bridge, native, report};
@@ -130,7 +130,7 @@ pub fn with_bridge(filled: &Filled<'_>) -> Round {
         let handler = report::adapter(filled.url);
         let watch = Watch::start();
         let done = filled.settled();
-        bridge::forward(subscription, handler, IN_FLIGHT, Workers::current(), done).await;
+        bridge::forward(subscription, handler, IN_FLIGHT, Handle::current(), done).await;
         watch.stop(filled.messages)
     })
 }

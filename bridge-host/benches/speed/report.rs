@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bridge_host::broker::Subscription;
-use bridge_host::delivery::Workers;
 use bridge_host::guest::Component;
+use tokio::runtime::Handle;
 
 use crate::measure::{Form, Round, Watch};
 use crate::{IN_FLIGHT, bridge, native};
@@ -31,14 +31,7 @@ pub fn run(
         Form::Bridge => runtime.block_on(async {
             let handler = adapter(url);
             let watch = Watch::start();
-            bridge::forward(
-                subscription,
-                handler,
-                IN_FLIGHT,
-                Workers::current(),
-                settled,
-            )
-            .await;
+            bridge::forward(subscription, handler, IN_FLIGHT, Handle::current(), settled).await;
             watch.stop(messages)
         }),
     }

@@ -4,7 +4,7 @@
 use std::sync::Barrier;
 use std::thread;
 
-use bridge_host::delivery::Workers;
+use tokio::runtime::Handle;
 
 use crate::jetstream::Filled;
 use crate::measure::{Round, Watch};
@@ -26,8 +26,8 @@ pub fn with_bridge(filled: &Filled<'_>) -> Round {
                 ready.wait();
                 runtime.block_on(async {
                     let done = filled.settled();
-                    let workers = Workers::current();
-                    bridge::forward(subscription, handler, in_flight, workers, done).await;
+                    let runtime = Handle::current();
+                    bridge::forward(subscription, handler, in_flight, runtime, done).await;
                 });
             });
         }

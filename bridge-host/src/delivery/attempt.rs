@@ -2,35 +2,28 @@
 //! on it, the settlement. The task that runs for each message.
 
 use std::any::Any;
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::Instant;
 
-use super::Delivery;
 use super::crash::Fingerprint;
 use super::decide::{decide, spent, within_chances};
 use super::hindered::Hindrance;
 use super::in_flight::InFlight;
+use super::lease::{extend_every, keep};
 use super::log::Story;
 use super::replies::publish;
 use super::settle::{Keepsake, settle};
+use super::setup::Delivery;
 use super::stats::Settled;
 use super::tried::Tried;
-use crate::broker::{BrokerError, Chances, Incoming, Receipt, ReplyTo, Settlement};
+use crate::broker::{Chances, Incoming, Receipt, ReplyTo, Settlement};
 use crate::guest::{Call, CallResult, Failure, Handle, Outcome};
-
-/// An attempt that takes longer has its lease extended, again and again; at
-/// brokers with short leases, three times as often as they run out.
-pub(super) const EXTEND_EVERY: Duration = Duration::from_secs(10);
-
-/// By so much: brokers redeliver after 30 seconds and more.
-pub(super) const LEASE: Duration = Duration::from_secs(30);
 
 /// After so many messages a task lets others run, however short a time each took.
 const STRETCH: u64 = 16;
@@ -143,41 +136,6 @@ async fn within(
         biased;
         outcome = answered(delivery, call, story) => outcome,
         never = kept => match never {},
-    }
-}
-
-/// Extends the lease again and again while the message waits.
-pub(super) async fn keep_waiting(receipt: &mut dyn Receipt) -> Infallible {
-    let every = extend_every(receipt);
-    keep(receipt, every, |_| {}).await
-}
-
-/// As [`keep_waiting`], from now on: for one of many waits in a row, each of which
-/// may be shorter than the time to the next extension.
-pub(super) async fn keep_from_now(receipt: &mut dyn Receipt, story: &Story<'_>) -> Infallible {
-    keep(receipt, Duration::ZERO, |error| story.not_extended(error)).await
-}
-
-/// How often the lease of what came through this receipt is extended.
-pub(super) fn extend_every(receipt: &dyn Receipt) -> Duration {
-    let lease = receipt.capabilities().lease;
-    lease.map_or(EXTEND_EVERY, |lease| EXTEND_EVERY.min(lease / 3))
-}
-
-async fn keep(
-    receipt: &mut dyn Receipt,
-    first: Duration,
-    failed: impl Fn(&BrokerError),
-) -> Infallible {
-    let every = extend_every(receipt);
-    let mut next = first;
-    loop {
-        sleep(next).await;
-        next = every;
-        // One that hangs must not keep it from the next.
-        if let Ok(Err(error)) = timeout(every, receipt.extend(LEASE)).await {
-            failed(&error);
-        }
     }
 }
 

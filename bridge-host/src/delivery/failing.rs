@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::{Delivery, log};
+use super::log;
+use super::setup::Delivery;
 use crate::broker::BrokerError;
 use crate::trouble::{Held, Lack};
 

@@ -14,21 +14,10 @@ use tokio::time::{Instant, sleep_until};
 
 pub use breaker::BreakerState;
 
-use super::Policy;
-use super::sign::Sign;
+use super::policy::Policy;
+use super::sign::{Health, Sign};
 use breaker::{Breaker, Shut};
 use rate::Bucket;
-
-/// What an attempt told of the endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Health {
-    /// It answered, and not with a 5xx.
-    Good,
-    /// No answer, or a 5xx.
-    Bad,
-    /// Nothing: there was no exchange.
-    Unknown,
-}
 
 /// Lets attempts through, one by one: those of all deliveries that share it.
 pub struct Gate {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::attempt::keep_from_now;
 use super::in_flight::InFlight;
+use super::lease::keep_from_now;
 use super::log::Story;
 use crate::broker::Receipt;
 use crate::guest::{Outcome, Unmade};

@@ -13,11 +13,12 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{sleep, timeout};
 
-use super::attempt::{EXTEND_EVERY, LEASE, extend_every, make};
+use super::attempt::make;
+use super::engine::Engine;
 use super::in_flight::InFlight;
 use super::lanes::{Held, Lane};
+use super::lease::{EXTEND_EVERY, LEASE, extend_every};
 use super::log::Story;
-use super::run::Engine;
 use super::settle::{Keepsake, settle};
 use super::stats::Settled;
 use super::tried::Tried;
@@ -129,7 +130,7 @@ impl Worker {
     /// Takes a place, and passes the gate.
     async fn begin(&mut self, head: &mut Incoming) -> Option<InFlight> {
         let engine = self.engine.clone();
-        self.wait(head, engine.begin()).await
+        self.wait(head, InFlight::begin(&engine)).await
     }
 
     /// Holds the message until then, unless nothing begins any more.

@@ -1,50 +1,30 @@
-//! The engine of one delivery: takes messages in while there is room,
-//! starts a task for each, and drains at shutdown.
+//! One delivery at work: takes messages in while there is room, starts a task
+//! for each, and drains at shutdown.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
-use super::blocked::Blocked;
+use super::engine::Engine;
 use super::failing::Failing;
-use super::gate::{Gate, Pass};
+use super::gate::Pass;
 use super::in_flight::InFlight;
 use super::jitter::Jitter;
-use super::lanes::{Lanes, Way};
-use super::limit::{Limit, Place};
-use super::log::Storms;
-use super::retry_lane::RetryLane;
-use super::source::Source;
-use super::stats::Flow;
+use super::lanes::Way;
+use super::lease::keep_waiting;
+use super::limit::Place;
+use super::setup::{Delivery, Summary};
 use super::tasks::Tasks;
-use super::{Delivery, Summary, attempt, in_order};
+use super::{attempt, in_order};
 use crate::broker::{Incoming, Subscription};
 
 /// How long aborted tasks may take to end. One that computes without a pause
 /// is left behind: its message stays leased until it ends.
 const ABORT_GRACE: Duration = Duration::from_secs(5);
-
-/// What the deliveries of a subscription share.
-pub(super) struct Engine {
-    pub(super) delivery: Delivery,
-    pub(super) limit: Limit,
-    pub(super) gate: Arc<Gate>,
-    pub(super) jitter: Jitter,
-    /// Where messages have an order by key.
-    lanes: Option<Lanes>,
-    pub(super) blocked: Blocked,
-    pub(super) retries: RetryLane,
-    pub(super) storms: Storms,
-    source: Source,
-    /// The broker is asked for messages, or would be if more could be held.
-    asking: AtomicBool,
-    draining: watch::Sender<bool>,
-}
 
 /// Until it is dropped, the engine asks for messages.
 struct Asking<'a>(&'a AtomicBool);
@@ -55,38 +35,23 @@ impl Drop for Asking<'_> {
     }
 }
 
+impl Delivery {
+    /// Delivers until `shutdown` completes. Then it takes in no more, waits
+    /// up to `drain` for what is under way and gives back the rest; no message
+    /// becomes a dead letter because of it. Dropped before its end, it stops
+    /// at once, and gives back all that is under way.
+    pub async fn run(
+        self,
+        subscription: Box<dyn Subscription>,
+        shutdown: impl Future<Output = ()>,
+        drain: Duration,
+    ) -> Summary {
+        let engine = Engine::new(self, Jitter::random());
+        engine.run(subscription, shutdown, drain).await
+    }
+}
+
 impl Engine {
-    pub(super) fn new(delivery: Delivery, jitter: Jitter) -> Arc<Self> {
-        let policy = &delivery.policy;
-        let engine = Arc::new(Self {
-            limit: Limit::new(policy),
-            gate: delivery.gate.clone(),
-            lanes: policy.order.as_ref().map(|order| Lanes::new(&order.by)),
-            blocked: Blocked::new(policy.order.as_ref(), &delivery.blocked_keys),
-            retries: RetryLane::new(policy),
-            storms: Storms::default(),
-            source: Source::default(),
-            asking: AtomicBool::new(false),
-            draining: watch::Sender::new(false),
-            delivery,
-            jitter,
-        });
-        engine.gate.tell(&engine.limit.wanted);
-        let weak = Arc::downgrade(&engine);
-        let stats = &engine.delivery.stats;
-        stats.tell_flow(move || weak.upgrade().map(|engine| engine.flow()));
-        engine
-    }
-
-    fn flow(&self) -> Flow {
-        Flow {
-            limit: self.limit.current(),
-            breaker: self.gate.breaker(),
-            paused: self.gate.paused(),
-            held_back: self.lanes.as_ref().map_or(0, Lanes::held),
-        }
-    }
-
     /// Delivers until `shutdown`, then drains.
     pub(super) async fn run(
         self: Arc<Self>,
@@ -176,7 +141,7 @@ impl Engine {
                 let pass = self.enter(&mut incoming).await;
                 let in_flight = InFlight::new(self, place, pass);
                 let task = in_order::deliver(incoming, in_flight, lane);
-                self.delivery.workers.spawn(task)
+                self.delivery.runtime.spawn(task)
             }
         });
     }
@@ -184,21 +149,8 @@ impl Engine {
     fn spawn(self: &Arc<Self>, incoming: Incoming, place: Place<'_>, pass: Pass) -> JoinHandle<()> {
         let in_flight = InFlight::of(self, &incoming, place, pass);
         self.delivery
-            .workers
+            .runtime
             .spawn(attempt::deliver(incoming, in_flight))
-    }
-
-    /// Another message for a place whose own has ended, where one is here and
-    /// nothing holds it back. It begins sooner than it would in the line of tasks,
-    /// behind those of all that ended meanwhile.
-    pub(super) fn go_on(self: &Arc<Self>, place: Place<'_>) -> Option<(Incoming, InFlight)> {
-        if self.lanes.is_some() || self.limit.owes() {
-            return None;
-        }
-        let pass = self.gate.free()?;
-        let incoming = self.source.take(self.retries.is_full(&self.limit))?;
-        let in_flight = InFlight::of(self, &incoming, place, pass);
-        Some((incoming, in_flight))
     }
 
     /// Passes the gate, which may have shut while the message came.
@@ -209,31 +161,8 @@ impl Engine {
         tokio::select! {
             biased;
             pass = self.gate.enter() => pass,
-            never = attempt::keep_waiting(&mut *incoming.receipt) => match never {},
+            never = keep_waiting(&mut *incoming.receipt) => match never {},
         }
-    }
-
-    /// Takes a place and passes the gate with a message at hand.
-    pub(super) async fn begin(self: &Arc<Self>) -> InFlight {
-        let place = self.limit.place_for_message().await;
-        let pass = self.gate.enter().await;
-        InFlight::new(self, place, pass)
-    }
-
-    /// Whether a message that the broker has to give would come.
-    pub(super) fn is_asking(&self) -> bool {
-        self.asking.load(Relaxed)
-    }
-
-    /// Whether nothing begins any more.
-    pub(super) fn is_draining(&self) -> bool {
-        *self.draining.borrow()
-    }
-
-    /// Waits until nothing begins any more.
-    pub(super) async fn draining(&self) {
-        // The sender is this engine's: it is not gone.
-        _ = self.draining.subscribe().wait_for(|on| *on).await;
     }
 
     /// Waits for what is under way, within the limit; gives back the rest.

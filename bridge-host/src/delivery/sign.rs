@@ -4,8 +4,18 @@
 use std::time::Duration;
 
 use super::decide::status;
-use super::gate::Health;
 use crate::guest::{CallResult, Failure, Outcome};
+
+/// What an attempt told of the endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Health {
+    /// It answered, and not with a 5xx.
+    Good,
+    /// No answer, or a 5xx.
+    Bad,
+    /// Nothing: there was no exchange.
+    Unknown,
+}
 
 /// What an attempt showed of the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

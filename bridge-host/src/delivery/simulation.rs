@@ -19,12 +19,13 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::engine::Engine;
 use super::jitter::Jitter;
-use super::run::Engine;
-use super::{CrashRecord, Delivery, Gate, Policy, Retry, Stats, Summary, Workers};
+use super::{CrashRecord, Delivery, Gate, Policy, Retry, Stats, Summary};
 use crate::broker::{BrokerError, DeadLetters, GivenUp, Turn, Waiting};
 use crate::trouble::Troubles;
 use model::Model;
@@ -73,19 +74,19 @@ struct Running {
 
 impl Running {
     fn start(model: &Arc<Model>, script: &Arc<Script>, policy: &Policy, drain: Duration) -> Self {
-        let workers = Workers::current();
-        Self::start_on(workers, model, script, policy, drain)
+        let runtime = Handle::current();
+        Self::start_on(runtime, model, script, policy, drain)
     }
 
     fn start_on(
-        workers: Workers,
+        runtime: Handle,
         model: &Arc<Model>,
         script: &Arc<Script>,
         policy: &Policy,
         drain: Duration,
     ) -> Self {
         let gate = Arc::new(Gate::new(policy));
-        Self::start_behind(gate, workers, model, script, policy, drain)
+        Self::start_behind(gate, runtime, model, script, policy, drain)
     }
 
     /// Two engines that share a subscription, and the gate.
@@ -93,13 +94,13 @@ impl Running {
         let gate = Arc::new(Gate::new(policy));
         [0, 1].map(|n| {
             let (gate, policy) = (gate.clone(), policy.share(n, 2));
-            Self::start_behind(gate, Workers::current(), model, script, &policy, SECOND)
+            Self::start_behind(gate, Handle::current(), model, script, &policy, SECOND)
         })
     }
 
     fn start_behind(
         gate: Arc<Gate>,
-        workers: Workers,
+        runtime: Handle,
         model: &Arc<Model>,
         script: &Arc<Script>,
         policy: &Policy,
@@ -113,7 +114,7 @@ impl Running {
             gate,
             handler: script.clone(),
             replies: None,
-            workers,
+            runtime,
             dead_letters: Arc::new(Nowhere),
             crashes: CrashRecord::none(),
             blocked_keys: model.blocked_keys(),

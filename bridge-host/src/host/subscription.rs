@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
+
 use super::brokers::Brokers;
 use super::error::SubscriptionError;
 use super::known_topics::KnownTopics;
@@ -13,7 +15,7 @@ use crate::broker::{
     SubscribeSpec,
 };
 use crate::config::Subscription;
-use crate::delivery::{Delivery, Gate, Policy, Stats, Workers};
+use crate::delivery::{Delivery, Gate, Policy, Stats};
 use crate::guest::{Component, Connections, Thread};
 use crate::message::TopicPattern;
 use crate::trouble::Troubles;
@@ -76,10 +78,9 @@ pub(super) async fn prepare(
     let mut shares = Vec::new();
     for (n, (thread, component)) in places.iter().zip(components).enumerate() {
         let policy = subscription.policy.share(n, places.len());
-        let workers = Workers::new(threads.runtime(*thread).clone(), Vec::new());
         shares.push(Share {
             source: common.join(*thread, &policy).await?,
-            delivery: common.delivery(policy, component, workers),
+            delivery: common.delivery(policy, component, threads.runtime(*thread).clone()),
             thread: *thread,
         });
     }
@@ -148,7 +149,7 @@ impl<'a> Common<'a> {
         Ok(Box::new(Both::new(source, replays)))
     }
 
-    fn delivery(&self, policy: Policy, component: Component, workers: Workers) -> Delivery {
+    fn delivery(&self, policy: Policy, component: Component, runtime: Handle) -> Delivery {
         Delivery {
             troubles: self.troubles.clone(),
             name: self.subscription.name.clone(),
@@ -156,7 +157,7 @@ impl<'a> Common<'a> {
             gate: self.gate.clone(),
             handler: Arc::new(component),
             replies: self.replies.clone(),
-            workers,
+            runtime,
             dead_letters: self.dead_letters.clone(),
             blocked_keys: self.blocked_keys.clone(),
             crashes: self.brokers.crashes().clone(),

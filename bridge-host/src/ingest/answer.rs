@@ -6,7 +6,7 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body_util::{Either, Full};
 use serde_json::{Value, json};
 
-use super::batch::Answers;
+use super::answers::Answers;
 use crate::broker::{BrokerError, Published};
 use crate::listener;
 

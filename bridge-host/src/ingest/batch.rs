@@ -2,19 +2,17 @@
 //! get their places in that order too, and are waited for side by side, so that
 //! the broker can commit them in groups.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::StatusCode;
-use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use super::answer::{Refusal, accepted_line};
+use super::answers::Answers;
 use super::body::{self, Pace};
 use super::line;
 use super::memory::{self, Budget, Held};
@@ -30,12 +28,6 @@ const MAX_LINES: u64 = 10_000;
 /// Around the data: topic, metadata, names.
 const AROUND: u64 = 1 << 20;
 
-/// The answers to a batch, as they come.
-pub(super) struct Answers {
-    waiting: mpsc::Receiver<JoinHandle<Bytes>>,
-    first: Option<JoinHandle<Bytes>>,
-}
-
 /// Where the messages of a batch go.
 pub(super) struct To {
     pub broker: Arc<dyn Broker>,
@@ -47,10 +39,7 @@ pub(super) fn publish(body: Incoming, to: To, budget: Budget) -> Answers {
     let capacity = usize::try_from(MAX_LINES).expect("some thousands fit everywhere") + 2;
     let (answers, waiting) = mpsc::channel(capacity);
     tokio::spawn(read(Lines::new(body, budget), to, answers));
-    Answers {
-        waiting,
-        first: None,
-    }
+    Answers::new(waiting)
 }
 
 /// Reads line by line; an error of the reading itself is the last answer.
@@ -262,41 +251,4 @@ impl Lines {
 fn too_many() -> Refusal {
     let reason = format!("a batch has at most {MAX_LINES} lines: send the rest in another");
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
-}
-
-impl Body for Answers {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    /// All the answers that are there, as one frame.
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let this = &mut *self;
-        let mut ready = BytesMut::new();
-        let ended = loop {
-            let first = match &mut this.first {
-                Some(first) => first,
-                none => match this.waiting.poll_recv(cx) {
-                    Poll::Ready(Some(next)) => none.insert(next),
-                    Poll::Ready(None) => break true,
-                    Poll::Pending => break false,
-                },
-            };
-            match Pin::new(first).poll(cx) {
-                Poll::Ready(Ok(answer)) => ready.extend_from_slice(&answer),
-                // Publishing panicked. Nothing true can be said of this line
-                // and the lines behind it would be taken for it: stop.
-                Poll::Ready(Err(_)) => break true,
-                Poll::Pending => break false,
-            }
-            this.first = None;
-        };
-        match (ready.is_empty(), ended) {
-            (false, _) => Poll::Ready(Some(Ok(Frame::data(ready.freeze())))),
-            (true, true) => Poll::Ready(None),
-            (true, false) => Poll::Pending,
-        }
-    }
 }

@@ -10,7 +10,8 @@ use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 
 use super::answer::{Refusal, Reply, accepted};
-use super::batch::{Answers, To};
+use super::answers::Answers;
+use super::batch::To;
 use super::body;
 use super::memory::Budget;
 use super::publishing::Publishing;

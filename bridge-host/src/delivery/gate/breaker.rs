@@ -2,8 +2,8 @@
 
 use tokio::time::Instant;
 
-use super::Health;
 use crate::delivery::settings;
+use crate::delivery::sign::Health;
 
 /// What lets attempts through, or does not.
 pub(super) struct Breaker {

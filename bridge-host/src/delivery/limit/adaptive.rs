@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::delivery::gate::Health;
+use crate::delivery::sign::Health;
 use crate::delivery::sign::Sign;
 
 /// Times below this are as good as none: a fast endpoint's jitter is no sign.

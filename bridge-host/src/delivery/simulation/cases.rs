@@ -1,5 +1,6 @@
 //! Single cases: poison, panics, hanging handlers, leases, brokers that fail.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio::runtime::Builder;
@@ -9,7 +10,7 @@ use super::model::{Faults, Model, State};
 use super::script::{Nature, Script};
 use super::{MILLI, Running, SECOND, policy};
 use crate::broker::DeadLetter;
-use crate::delivery::{Policy, Workers};
+use crate::delivery::Policy;
 
 /// One message of this nature, followed to its end.
 async fn one(nature: Nature, policy: &Policy, faults: Faults) -> (State, Arc<Script>, Running) {
@@ -166,13 +167,12 @@ async fn a_broker_that_keeps_no_lease_is_not_hurried() {
 }
 
 #[test]
-fn attempts_spread_over_the_workers() {
+fn attempts_run_on_the_runtime_of_their_delivery() {
     let runtime = || {
         let mut builder = Builder::new_multi_thread();
         builder.worker_threads(1).enable_time().build().unwrap()
     };
-    let (first, second, main) = (runtime(), runtime(), runtime());
-    let workers = Workers::new(first.handle().clone(), vec![second.handle().clone()]);
+    let (theirs, main) = (runtime(), runtime());
     let script = Script::new(1);
     let policy = policy(16, 12, MILLI);
     let model = Model::new(&script, &policy, Faults::default());
@@ -180,13 +180,16 @@ fn attempts_spread_over_the_workers() {
         script.tell(model.publish(), Nature::Ok(MILLI));
     }
     let summary = main.block_on(async {
-        let running = Running::start_on(workers, &model, &script, &policy, 60 * SECOND);
+        let handle = theirs.handle().clone();
+        let running = Running::start_on(handle, &model, &script, &policy, 60 * SECOND);
         model.all_final().await;
         running.shut_down().await
     });
     assert_eq!((script.calls(), summary.given_back), (500, 0));
     assert!(script.most_active() <= 16);
-    assert_eq!(script.threads(), 2);
+    let thread = theirs.spawn(async { std::thread::current().id() });
+    let thread = main.block_on(thread).unwrap();
+    assert_eq!(script.threads(), HashSet::from([thread]));
 }
 
 fn by_age(max_age: std::time::Duration) -> Policy {

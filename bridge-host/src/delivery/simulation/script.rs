@@ -118,9 +118,9 @@ impl Script {
         self.most_active.load(SeqCst)
     }
 
-    /// How many threads the calls were made on.
-    pub(super) fn threads(&self) -> usize {
-        self.threads.lock().unwrap().len()
+    /// The threads that the calls were made on.
+    pub(super) fn threads(&self) -> HashSet<ThreadId> {
+        self.threads.lock().unwrap().clone()
     }
 
     /// What is wrong, unless the last call for this message, or any where
