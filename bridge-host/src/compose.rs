@@ -6,11 +6,13 @@ mod encode;
 mod error;
 mod fit;
 mod link;
+mod part;
 mod produce;
 mod shapes;
 
 pub use encode::{EncodeError, encode};
 pub use error::ComposeError;
+pub use part::Part;
 pub use produce::{sends_only, to_endpoint, to_endpoints};
 
 use wac_graph::types::{Package, SubtypeChecker, are_semver_compatible};
@@ -18,6 +20,7 @@ use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
 
 use crate::guest::contract::{Contract, HttpFace, MessageFace};
 use link::{Joint, Link, with_adapter};
+use part::Ending;
 
 /// The adapter: the component in which a chain ends that goes to HTTP.
 pub const ADAPTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/forward.wasm"));
@@ -37,15 +40,6 @@ pub const PRODUCE_BY_NAME: &[u8] =
     include_bytes!(concat!(env!("OUT_DIR"), "/produce-by-name.wasm"));
 /// What goes around a component that has the messages of [`PRODUCE_BY_NAME`].
 pub const SHELL: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/shell.wasm"));
-
-/// One component of a chain.
-#[derive(Clone, Copy, Debug)]
-pub struct Part<'a> {
-    /// The file it came from, for errors.
-    pub name: &'a str,
-    /// The component itself.
-    pub bytes: &'a [u8],
-}
 
 impl Part<'static> {
     /// The adapter that takes messages through this face.
@@ -75,13 +69,6 @@ pub fn compose_to_http(parts: &[Part<'_>]) -> Result<Vec<u8>, ComposeError> {
 /// composed with.
 pub fn compose_open(parts: &[Part<'_>]) -> Result<Vec<u8>, ComposeError> {
     compose_as(parts, Ending::Open)
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ending {
-    Complete,
-    Adapter,
-    Open,
 }
 
 fn compose_as(parts: &[Part<'_>], ending: Ending) -> Result<Vec<u8>, ComposeError> {

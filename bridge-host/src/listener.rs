@@ -4,6 +4,7 @@
 
 mod access;
 mod answer;
+mod denied;
 mod heads;
 mod seats;
 mod server;
@@ -11,7 +12,8 @@ mod settings;
 mod stream;
 mod visitor;
 
-pub use access::{Access, Denied, is_token};
+pub use access::{Access, is_token};
 pub use answer::{not_allowed, status};
+pub use denied::Denied;
 pub use server::{Limits, Service, serve};
 pub use settings::{check_open, token};

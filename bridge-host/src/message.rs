@@ -4,12 +4,13 @@
 mod date;
 mod hops;
 mod id;
+mod keys;
 mod metadata;
 mod topic;
 
 pub use date::rfc3339;
-pub use hops::HOPS_KEY;
-pub use id::{ID_KEY, IdError, MessageId};
+pub use id::{IdError, MessageId};
+pub use keys::{HOPS_KEY, ID_KEY};
 pub use metadata::{MetadataError, MetadataSize};
 pub use topic::{PatternError, TopicError, TopicPattern, check_topic};
 

@@ -4,6 +4,7 @@
 
 pub mod descriptors;
 mod held;
+mod holders;
 mod lack;
 
 pub use held::Held;
@@ -12,7 +13,7 @@ pub use lack::{Lack, causes};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use held::Holders;
+use holders::Holders;
 
 /// The local troubles of one bridge. Clones share them.
 ///

@@ -2,7 +2,7 @@
 //! adapter comes in, which makes the one of the other.
 
 use super::error::ComposeError;
-use super::{Ending, Part};
+use super::part::{Ending, Part};
 use crate::guest::contract::{Contract, ContractError, Interface, MessageFace};
 
 /// A part, and what is known of it.

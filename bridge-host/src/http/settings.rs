@@ -34,11 +34,6 @@ impl Settings {
     /// No idle connection is kept longer, whatever is set: most servers and
     /// load balancers have forgotten it by then.
     pub const MAX_IDLE_TIMEOUT: Duration = Duration::from_secs(90);
-
-    /// Whether the files are what they should be.
-    pub fn check(&self) -> Result<(), SettingsError> {
-        super::tls::connector(self).map(drop)
-    }
 }
 
 impl Default for Settings {

@@ -30,6 +30,13 @@ impl TimeProvider for Clock {
     }
 }
 
+impl Settings {
+    /// Whether the files are what they should be.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        connector(self).map(drop)
+    }
+}
+
 /// Reads the system's certificates and the extra ones. A system without any is
 /// no fault: plain HTTP needs none.
 pub(super) fn connector(settings: &Settings) -> Result<TlsConnector, SettingsError> {

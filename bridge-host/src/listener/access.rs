@@ -4,28 +4,18 @@
 use std::hint::black_box;
 use std::net::IpAddr;
 
-use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use http_body_util::Full;
-use serde_json::json;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use sha2::{Digest, Sha256};
 
-use super::{answer, visitor};
+use super::denied::Denied;
+use super::visitor;
 use crate::secret::Secret;
 
 /// The rule of one listener.
 pub struct Access {
     token: Option<Secret>,
     listener: IpAddr,
-}
-
-/// Why a request may not come in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Denied {
-    /// 401 or 403.
-    pub status: StatusCode,
-    /// How to mend it.
-    pub reason: &'static str,
 }
 
 impl Access {
@@ -51,18 +41,6 @@ impl Access {
                 reason: "this bridge requires a token: send it as `authorization: Bearer TOKEN`",
             }),
         }
-    }
-}
-
-impl Denied {
-    /// The whole answer.
-    pub fn answer(self) -> Response<Full<bytes::Bytes>> {
-        let mut answer = answer::status(self.status, &json!({ "error": self.reason }));
-        if self.status == StatusCode::UNAUTHORIZED {
-            let bearer = HeaderValue::from_static("Bearer");
-            answer.headers_mut().insert(WWW_AUTHENTICATE, bearer);
-        }
-        answer
     }
 }
 

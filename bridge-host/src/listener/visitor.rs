@@ -7,7 +7,7 @@ use http::header::{HOST, ORIGIN};
 use http::uri::Authority;
 use http::{HeaderMap, StatusCode, Uri};
 
-use super::Denied;
+use super::denied::Denied;
 
 /// Refuses what a browser sends for a web page. Such a request has an
 /// `Origin`, or else the name that the page was loaded from as its `Host`: a

@@ -3,10 +3,7 @@
 //! loop.
 
 use super::Message;
-
-/// The metadata entry that carries the hop count through every broker. It
-/// belongs to the host: components and publishers neither see nor set it.
-pub const HOPS_KEY: &str = "bridge-hops";
+use super::keys::HOPS_KEY;
 
 impl Message {
     /// Returns the hop count: 0 for a message that was published from outside.

@@ -7,11 +7,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
-/// The metadata entry that holds a message's id. The entry belongs to the host: a
-/// value that a component adds under this key is dropped, so that a copy of all
-/// metadata does not give two messages one identity.
-pub const ID_KEY: &str = "webhook-id";
-
 /// 1 to [`MessageId::MAX_LEN`] visible ASCII characters, so that it can stand
 /// in an HTTP header as it is. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::HOPS_KEY;
+use super::keys::HOPS_KEY;
 
 /// The most entries: each is a header of a request, and HTTP servers that take
 /// more are few.

@@ -1,7 +1,6 @@
 //! Troubles with several causes at once: one lasts for as long as any of those
 //! that suffer from it, and a little longer, so that it does not flap.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -11,16 +10,6 @@ use super::{Lack, Troubles};
 
 /// A trouble ends when nothing has suffered from it for this long.
 const QUIET: Duration = Duration::from_secs(2);
-
-/// How many suffer from each trouble, and how often that changed.
-#[derive(Debug, Default)]
-pub(super) struct Holders(HashMap<&'static str, Holder>);
-
-#[derive(Debug, Default)]
-struct Holder {
-    now: usize,
-    ever: u64,
-}
 
 /// A trouble that something suffers from. It may end once this is dropped.
 #[derive(Debug)]

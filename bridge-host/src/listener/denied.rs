@@ -1,0 +1,29 @@
+//! The answer to a request that may not come in. Who may is in `access`.
+
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use serde_json::json;
+
+use super::answer;
+
+/// Why a request may not come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// 401 or 403.
+    pub status: StatusCode,
+    /// How to mend it.
+    pub reason: &'static str,
+}
+
+impl Denied {
+    /// The whole answer.
+    pub fn answer(self) -> Response<Full<bytes::Bytes>> {
+        let mut answer = answer::status(self.status, &json!({ "error": self.reason }));
+        if self.status == StatusCode::UNAUTHORIZED {
+            let bearer = HeaderValue::from_static("Bearer");
+            answer.headers_mut().insert(WWW_AUTHENTICATE, bearer);
+        }
+        answer
+    }
+}
