@@ -9,9 +9,10 @@
 //! | 2 | `component`, `handler` | a component that handles messages; one that answers HTTP requests in process |
 //! | 3 | `instance`, `engine` | makes, limits and pools instances; compiles components, and keeps them on disk |
 //! | 4 | `interfaces` | the host's side of every import, and the data of a store |
-//! | 5 | `call` | the record, the clock and the outcome of one call |
-//! | 6 | `limits` | counts memory, CPU time and what the host keeps for a component |
-//! | 7 | `contract` | what a component is, read from its bytes |
+//! | 5 | `exchange` | where a message becomes a request: the states of one request |
+//! | 6 | `call` | the record, the clock and the outcome of one call |
+//! | 7 | `limits` | counts memory, CPU time and what the host keeps for a component |
+//! | 8 | `contract` | what a component is, read from its bytes |
 
 mod runtime;
 
@@ -23,6 +24,8 @@ mod instance;
 
 mod interfaces;
 
+mod exchange;
+
 mod call;
 
 mod limits;
@@ -30,11 +33,11 @@ mod limits;
 pub mod contract;
 
 pub use call::handle::Handle;
-pub use call::outcome::{Call, CallResult, Exchange, Failure, Outcome, Reply, Unmade};
+pub use call::outcome::{Call, CallResult, ExchangeRecord, Failure, Outcome, Reply, Unmade};
 pub use call::reply::Replies;
 pub use component::Component;
-pub use interfaces::endpoint::Endpoint;
-pub use interfaces::in_process::HttpHandler;
+pub use exchange::endpoint::Endpoint;
+pub use exchange::in_process::HttpHandler;
 pub use interfaces::state::{Connections, Environment};
 pub use limits::held::Excess;
 pub use limits::settings::{Folder, Grant, Limits, WASM_PAGE, WASM_PAGES};

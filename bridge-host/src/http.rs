@@ -17,6 +17,7 @@ mod settings;
 mod sniff;
 mod target;
 mod tls;
+mod upload;
 mod wire;
 
 pub use crate::secret::Secret;
@@ -27,3 +28,4 @@ pub use error::HttpError;
 pub use retry_after::retry_after;
 pub use sending::{Sending, Unsent};
 pub use settings::{Settings, SettingsError};
+pub use upload::Upload;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::pull;
 use bridge_host::broker::{Incoming, Settlement, Subscription};
-use bridge_host::http::{Allow, Client, Options, Settings};
+use bridge_host::http::{Allow, Client, Options, Settings, Upload};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use http::request::Builder;
@@ -37,7 +37,7 @@ impl Target {
                 deadline: None,
                 between_bytes_timeout: Some(timeout),
                 allow: Arc::new(Allow::default().with_endpoint(&url)),
-                at_once: true,
+                upload: Upload::AtOnce,
             }),
             url,
         }

@@ -201,7 +201,7 @@ mod tests {
 
     use super::*;
     use crate::broker::DeadLetter;
-    use crate::guest::{CallResult, Exchange};
+    use crate::guest::{CallResult, ExchangeRecord};
 
     /// What was logged so far.
     #[derive(Clone, Default)]
@@ -246,7 +246,7 @@ mod tests {
         };
         let outcome = Outcome {
             result: CallResult::Connection("no answer".into()),
-            exchanges: vec![Exchange {
+            exchanges: vec![ExchangeRecord {
                 result: Ok(503),
                 retry_after: None,
                 took: Duration::ZERO,

@@ -63,7 +63,7 @@ fn health(outcome: &Outcome, late: bool) -> Health {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guest::Exchange;
+    use crate::guest::ExchangeRecord;
 
     #[track_caller]
     fn check(
@@ -71,7 +71,7 @@ mod tests {
         exchange: Option<(Result<u16, String>, Option<u64>)>,
         expected: (Health, bool, Option<u64>),
     ) {
-        let exchanges = exchange.into_iter().map(|(result, after)| Exchange {
+        let exchanges = exchange.into_iter().map(|(result, after)| ExchangeRecord {
             result,
             retry_after: after.map(Duration::from_secs),
             took: Duration::ZERO,

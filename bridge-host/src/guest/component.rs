@@ -16,17 +16,17 @@ use wasmtime::component::InstancePre;
 use super::call::conclusion::conclude;
 use super::call::handle::Handle;
 use super::call::outcome::{Call, CallResult, Failure, Outcome};
-use super::call::wait_clock::{self, Waits, within};
+use super::call::wait_clock::{self, WaitClock, within};
 use super::contract::{Handler, MessageFace};
 use super::instance::pool::Pool;
-use super::instance::{Instance, Mould, Ready, failure, limited};
+use super::instance::{Instance, InstanceTemplate, Ready, failure, limited};
 use super::interfaces::draft::MessagingRequestReplyPre;
 use super::interfaces::messaging::MessagingPre;
 use super::interfaces::state::{Environment, Shared, State};
 use super::limits::cpu_meter::{OutOfCompute, metered};
 use super::limits::settings::Limits;
 use crate::message::MessageId;
-use asynchronous::Crowd;
+use asynchronous::ConcurrentInstances;
 use exports::Receiver;
 
 /// A component that is ready to handle messages.
@@ -40,7 +40,7 @@ pub struct Component {
 enum Face {
     Synchronous(Arc<Pool<MessagingPre<State>>>),
     Draft(Arc<Pool<MessagingRequestReplyPre<State>>>),
-    Asynchronous(Crowd),
+    Asynchronous(ConcurrentInstances),
 }
 
 impl Component {
@@ -53,16 +53,16 @@ impl Component {
     ) -> Result<Self> {
         let face = match handler.face {
             MessageFace::Synchronous => {
-                let mould = Mould::new(name, ready, environment, shared)?;
-                Face::Synchronous(Pool::new(mould))
+                let template = InstanceTemplate::new(name, ready, environment, shared)?;
+                Face::Synchronous(Pool::new(template))
             }
             MessageFace::Draft => {
-                let mould = Mould::new(name, ready, environment, shared)?;
-                Face::Draft(Pool::new(mould))
+                let template = InstanceTemplate::new(name, ready, environment, shared)?;
+                Face::Draft(Pool::new(template))
             }
             MessageFace::Asynchronous => {
-                let mould = Mould::new(name, ready, environment, shared)?;
-                Face::Asynchronous(Crowd::new(mould))
+                let template = InstanceTemplate::new(name, ready, environment, shared)?;
+                Face::Asynchronous(ConcurrentInstances::new(template))
             }
         };
         let contained = handler.contained;
@@ -74,7 +74,7 @@ impl Component {
         match &self.face {
             Face::Synchronous(pool) => subscribe(pool, timeout).await,
             Face::Draft(_) => Ok(Vec::new()),
-            Face::Asynchronous(crowd) => crowd.subscribe(timeout).await,
+            Face::Asynchronous(instances) => instances.subscribe(timeout).await,
         }
     }
 }
@@ -86,8 +86,8 @@ impl Handle for Component {
         match &self.face {
             Face::Synchronous(pool) => Box::pin(handle(pool, call, contained)),
             Face::Draft(pool) => Box::pin(handle(pool, call, contained)),
-            Face::Asynchronous(crowd) => {
-                let handled = crowd.handle(call);
+            Face::Asynchronous(instances) => {
+                let handled = instances.handle(call);
                 Box::pin(handled.map(move |outcome| Outcome {
                     contained,
                     ..outcome
@@ -124,9 +124,9 @@ where
         }
     };
     let (began, limit) = (Instant::now(), call.timeout);
-    let trace = instance.begin(call.id.clone(), limit);
+    let record = instance.begin(call.id.clone(), limit);
     instance.store.data_mut().hooks.calls.current().hops = call.message.hops();
-    let called = instance.handle(call, pool.limits(), trace.waits()).await;
+    let called = instance.handle(call, pool.limits(), record.waits()).await;
     let sent = instance.store.data_mut().hooks.calls.current().sent;
     let (mut result, alive) = match called {
         Ok(result) => (result, true),
@@ -139,15 +139,15 @@ where
         }
         false => drop((instance, lease)),
     }
-    let left = wait_clock::left(limit, began, trace.waits());
-    let replies = conclude(&mut result, &trace, left, limit).await;
+    let left = wait_clock::left(limit, began, record.waits());
+    let replies = conclude(&mut result, &record, left, limit).await;
     Outcome {
         result,
-        exchanges: trace.take_exchanges(),
+        exchanges: record.take_exchanges(),
         sent,
         contained,
         replies,
-        unmade: trace.unmade(),
+        unmade: record.unmade(),
     }
 }
 
@@ -157,7 +157,7 @@ impl<B: Receiver> Instance<B> {
         &mut self,
         call: Call,
         limits: &Limits,
-        waits: &Waits,
+        waits: &WaitClock,
     ) -> Result<CallResult, Failure> {
         let Call {
             message,

@@ -20,14 +20,14 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use super::call::call_record::Trace;
+use super::call::call_record::CallRecord;
 use super::call::calls::CallState;
 use super::call::outcome::Failure;
 use super::call::running::{Ended, GRACE, Running};
 use super::contract::HttpFace;
+use super::exchange::in_process::{Answer, AnswerRequests, Asked, HttpHandler, NoAnswer};
 use super::instance::pool::{Lease, Pool};
-use super::instance::{Instance, Mould, Ready};
-use super::interfaces::in_process::{Answer, AnswerRequests, Asked, HttpHandler, NoAnswer};
+use super::instance::{Instance, InstanceTemplate, Ready};
 use super::interfaces::state::{Environment, Shared, State};
 use super::limits::cpu_meter::{OutOfCompute, metered};
 use unread::Unread;
@@ -42,11 +42,13 @@ pub(super) fn http_handler(
 ) -> Result<HttpHandler> {
     Ok(HttpHandler(match face {
         HttpFace::Incoming => {
-            let template: Mould<ProxyPre<State>> = Mould::new(name, ready, environment, shared)?;
+            let template: InstanceTemplate<ProxyPre<State>> =
+                InstanceTemplate::new(name, ready, environment, shared)?;
             Pool::new(template)
         }
         HttpFace::Service => {
-            let template: Mould<ServicePre<State>> = Mould::new(name, ready, environment, shared)?;
+            let template: InstanceTemplate<ServicePre<State>> =
+                InstanceTemplate::new(name, ready, environment, shared)?;
             Pool::new(template)
         }
     }))
@@ -86,7 +88,7 @@ async fn answer<R: Answers>(pool: Arc<Pool<R>>, asked: Asked) -> Answer {
     } = asked;
     let taken = record.waits().during(pool.take()).await;
     let deadline = deadline + record.waits().so_far();
-    let record = Trace::under(&record);
+    let record = CallRecord::under(&record);
     let send = async {
         let (lease, instance) = taken?;
         let left = deadline.saturating_duration_since(Instant::now());
@@ -106,9 +108,9 @@ async fn send<R: Answers>(
     call: CallState,
     in_call: bool,
 ) -> Answer {
-    let trace = call.trace.clone();
+    let record = call.record.clone();
     instance.begin_call(call);
-    instance.store.data_mut().hooks.of_handler = true;
+    instance.store.data_mut().hooks.outbound.of_handler = true;
     let reused = (instance.calls() > 1).then(|| lease.pool());
     let (sender, mut receiver) = oneshot::channel();
     let run = run(lease, instance, request, sender);
@@ -126,7 +128,7 @@ async fn send<R: Answers>(
         Some(Ok(response)) => Ok((response, running)),
         Some(Err(code)) => {
             let _ = timeout(GRACE, running.ended()).await;
-            let last = trace.take_exchanges().pop();
+            let last = record.take_exchanges().pop();
             Err(NoAnswer::Answered {
                 error: code.into(),
                 during: last.and_then(|it| it.result.err()),

@@ -8,4 +8,4 @@ mod template;
 
 pub(super) use failure::{failure, limited};
 pub(super) use ready::{Ready, ready};
-pub(super) use template::{Instance, Mould};
+pub(super) use template::{Instance, InstanceTemplate};

@@ -4,16 +4,12 @@
 mod caller;
 mod concurrent;
 mod config_store;
-pub(super) mod denied;
 pub(super) mod draft;
-pub(super) mod endpoint;
 mod fields;
 mod host_body;
-pub(super) mod in_process;
 pub(super) mod linker;
 mod logging;
 pub(super) mod messaging;
-mod request_body;
 mod request_hook;
 pub(super) mod state;
 mod stdio;

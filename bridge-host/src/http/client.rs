@@ -16,6 +16,7 @@ use super::pace::Pace;
 use super::pool::Pool;
 use super::sending::{Route, Sending, Unsent};
 use super::target::Target;
+use super::upload::Upload;
 use super::{Allow, HttpError, ResponseBody, Settings, SettingsError, tls};
 use crate::trouble::Lack;
 use crate::trouble::descriptors::{self, Share, Taken};
@@ -38,9 +39,8 @@ pub struct Options {
     pub between_bytes_timeout: Option<Duration>,
     /// What may be reached.
     pub allow: Arc<Allow>,
-    /// All of the request's body is there, and so short that a connection takes it
-    /// at once: nothing has to be written while the response is waited for.
-    pub at_once: bool,
+    /// How the request's body goes out.
+    pub upload: Upload,
 }
 
 /// The pooled client; clones share the pool. `B` is the body of its requests.

@@ -4,6 +4,7 @@
 
 use std::error::Error;
 use std::future::poll_fn;
+use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
@@ -29,7 +30,6 @@ pub(super) struct Http1<B> {
     line: Arc<Line>,
     watch: Arc<Watch>,
     born: Instant,
-    has_runner: bool,
 }
 
 /// What reads and writes.
@@ -41,8 +41,17 @@ struct Line {
 struct State {
     /// Until it ended.
     driver: Option<Driver>,
-    /// It is the runner that drives it; otherwise whoever wants something of it.
-    is_run: bool,
+    runner: Runner,
+}
+
+/// The task of a connection. Whenever it does not drive the connection, whoever wants
+/// something of it does.
+#[derive(PartialEq, Eq)]
+enum Runner {
+    /// It was never needed.
+    Absent,
+    Waiting,
+    Driving,
 }
 
 type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
@@ -60,7 +69,7 @@ where
     ) -> Self {
         let state = State {
             driver: Some(Box::pin(connection)),
-            is_run: false,
+            runner: Runner::Absent,
         };
         Self {
             sender,
@@ -70,7 +79,6 @@ where
             }),
             watch,
             born: Instant::now(),
-            has_runner: false,
         }
     }
 
@@ -92,7 +100,7 @@ where
 
     /// The exchange is over: whether there can be another now.
     pub fn is_ready(&mut self) -> bool {
-        self.line.lock().is_run = false;
+        self.line.lock().leave();
         if !self.sender.is_ready() {
             self.line.look();
         }
@@ -117,8 +125,8 @@ where
 
     /// Leaves the exchange that is about to begin to a task.
     pub fn run(&mut self) {
-        self.line.lock().is_run = true;
-        if !std::mem::replace(&mut self.has_runner, true) {
+        let before = mem::replace(&mut self.line.lock().runner, Runner::Driving);
+        if before == Runner::Absent {
             tokio::spawn(run(Arc::downgrade(&self.line)));
         }
         self.line.runner.wake();
@@ -168,7 +176,7 @@ impl Line {
         mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
         let mut state = self.lock();
-        if state.is_run {
+        if state.runner == Runner::Driving {
             drop(state);
             return poll(context);
         }
@@ -198,6 +206,13 @@ impl Line {
 }
 
 impl State {
+    /// The runner drives it no more.
+    fn leave(&mut self) {
+        if self.runner == Runner::Driving {
+            self.runner = Runner::Waiting;
+        }
+    }
+
     /// Whether it ended.
     fn step(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Some(connection) = &mut self.driver else {
@@ -226,9 +241,9 @@ async fn run(line: Weak<Line>) {
         };
         line.runner.register(context.waker());
         let mut state = line.lock();
-        match state.is_run {
-            true => state.step(context),
-            false => Poll::Pending,
+        match state.runner {
+            Runner::Driving => state.step(context),
+            Runner::Absent | Runner::Waiting => Poll::Pending,
         }
     })
     .await;

@@ -19,6 +19,7 @@ use super::http1::Http1;
 use super::pool::{Sender, Slot};
 use super::sniff::Seen;
 use super::target::Target;
+use super::upload::Upload;
 use super::{Client, HttpError, Options, ResponseBody};
 use crate::trouble::Lack;
 
@@ -243,7 +244,7 @@ where
         connection: &mut Http1<B>,
         mut request: Request<B>,
     ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<B>>>> {
-        if !self.options.at_once || self.client.shared.pace.is_busy() {
+        if self.options.upload != Upload::AtOnce || self.client.shared.pace.is_busy() {
             connection.run();
         }
         self.target.to_http1(&mut request, &self.slot.host_header);

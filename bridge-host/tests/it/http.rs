@@ -16,7 +16,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 
-use bridge_host::http::{Allow, Client, HttpError, Options, ResponseBody, Settings};
+use bridge_host::http::{Allow, Client, HttpError, Options, ResponseBody, Settings, Upload};
 
 type Body = Full<Bytes>;
 
@@ -32,7 +32,7 @@ fn options(endpoint: &str) -> Options {
         deadline: None,
         between_bytes_timeout: Some(Duration::from_secs(10)),
         allow: Arc::new(Allow::default().with_endpoint(&endpoint.parse().unwrap())),
-        at_once: true,
+        upload: Upload::AtOnce,
     }
 }
 

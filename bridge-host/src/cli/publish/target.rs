@@ -13,7 +13,7 @@ use super::Error;
 use super::answer::Answer;
 use super::line::Line;
 use crate::broker::Broker;
-use crate::http::{Allow, Client, HttpError, Options, ResponseBody, Settings};
+use crate::http::{Allow, Client, HttpError, Options, ResponseBody, Settings, Upload};
 use crate::ingest;
 use crate::secret::Secret;
 
@@ -84,7 +84,7 @@ impl Bridge {
                 deadline: None,
                 between_bytes_timeout: Some(PATIENCE),
                 allow: Arc::new(Allow::default().with_endpoint(&batch)),
-                at_once: false,
+                upload: Upload::InTime,
             },
             batch,
         })

@@ -4,9 +4,9 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::*;
-use crate::guest::{Exchange, Failure};
+use crate::guest::{ExchangeRecord, Failure};
 
-fn outcome(result: CallResult, exchanges: Vec<Exchange>, sent: u32) -> Outcome {
+fn outcome(result: CallResult, exchanges: Vec<ExchangeRecord>, sent: u32) -> Outcome {
     Outcome {
         result,
         exchanges,
@@ -17,8 +17,8 @@ fn outcome(result: CallResult, exchanges: Vec<Exchange>, sent: u32) -> Outcome {
     }
 }
 
-fn exchange(status: Option<u16>, retry_after: Option<u64>) -> Exchange {
-    Exchange {
+fn exchange(status: Option<u16>, retry_after: Option<u64>) -> ExchangeRecord {
+    ExchangeRecord {
         result: status.ok_or_else(|| "connection refused".into()),
         retry_after: retry_after.map(Duration::from_secs),
         took: Duration::from_millis(3),
@@ -259,7 +259,7 @@ fn a_reason_is_one_line_of_bounded_length() {
 
 #[test]
 fn a_reason_has_what_the_host_saw() {
-    let unanswered = |text: &str| Exchange {
+    let unanswered = |text: &str| ExchangeRecord {
         result: Err(text.into()),
         retry_after: None,
         took: Duration::ZERO,
@@ -279,7 +279,7 @@ fn a_reason_has_what_the_host_saw() {
         "TLS failed: it has expired"
     );
     assert_eq!(
-        reason(CallResult::Timeout, Exchange::UNDER_WAY),
+        reason(CallResult::Timeout, ExchangeRecord::UNDER_WAY),
         "timed out"
     );
     let long = reason(CallResult::Timeout, &"x".repeat(2 * MAX_REASON));

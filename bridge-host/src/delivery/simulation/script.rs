@@ -16,7 +16,7 @@ use super::random::Random;
 use super::{MILLI, SECOND};
 use crate::broker::Settlement;
 use crate::delivery::Policy;
-use crate::guest::{Call, CallResult, Exchange, Failure, Handle, Outcome, Unmade};
+use crate::guest::{Call, CallResult, ExchangeRecord, Failure, Handle, Outcome, Unmade};
 use crate::message::MessageId;
 use crate::trouble::Lack;
 
@@ -231,7 +231,7 @@ impl Rule<'_> {
 }
 
 fn outcome(result: CallResult, status: Option<u16>) -> Outcome {
-    let exchange = |status| Exchange {
+    let exchange = |status| ExchangeRecord {
         result: Ok(status),
         retry_after: None,
         took: MILLI,

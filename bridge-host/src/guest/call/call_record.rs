@@ -8,16 +8,16 @@ use http::Response;
 use wasmtime_wasi_http::WasiBody;
 
 use super::open_response::Open;
-use super::outcome::{Exchange, Failure, Unmade};
-use super::wait_clock::Waits;
+use super::outcome::{ExchangeRecord, Failure, Unmade};
+use super::wait_clock::WaitClock;
 use crate::http::retry_after;
 use crate::message::MessageId;
 
 /// Shared with the tasks that carry the exchanges out.
 #[derive(Clone, Default)]
-pub(crate) struct Trace {
+pub(crate) struct CallRecord {
     inner: Arc<Mutex<Inner>>,
-    waits: Waits,
+    waits: WaitClock,
     /// The record of the call that this one is made for.
     above: Option<Arc<Mutex<Inner>>>,
 }
@@ -34,7 +34,7 @@ pub(crate) const RECORDED: u64 = (LONGEST_REASON + 256) as u64;
 
 #[derive(Default)]
 struct Inner {
-    exchanges: Vec<Exchange>,
+    exchanges: Vec<ExchangeRecord>,
     open: Vec<Open>,
     /// Each exchange that is under way has a clone.
     under_way: UnderWay,
@@ -58,14 +58,14 @@ pub(crate) enum Cause {
 }
 
 /// The place of one exchange in the record.
-pub(crate) struct Place {
-    trace: Trace,
+pub(crate) struct ExchangeSlot {
+    record: CallRecord,
     place: usize,
     began: Instant,
     under_way: UnderWay,
 }
 
-impl Trace {
+impl CallRecord {
     /// The record of a call that is made for another: an exchange that was none
     /// for the one, was none for both.
     pub(crate) fn under(above: &Self) -> Self {
@@ -76,17 +76,17 @@ impl Trace {
     }
 
     /// An exchange begins.
-    pub(crate) fn begin(&self) -> Place {
+    pub(crate) fn begin(&self) -> ExchangeSlot {
         let mut inner = self.lock();
         inner.cause = None;
-        inner.exchanges.push(Exchange {
-            result: Err(Exchange::UNDER_WAY.into()),
+        inner.exchanges.push(ExchangeRecord {
+            result: Err(ExchangeRecord::UNDER_WAY.into()),
             retry_after: None,
             took: Duration::ZERO,
         });
-        Place {
+        ExchangeSlot {
             place: inner.exchanges.len() - 1,
-            trace: self.clone(),
+            record: self.clone(),
             began: Instant::now(),
             under_way: inner.under_way.clone(),
         }
@@ -109,7 +109,7 @@ impl Trace {
     }
 
     /// All exchanges, in the order in which they began.
-    pub(crate) fn take_exchanges(&self) -> Vec<Exchange> {
+    pub(crate) fn take_exchanges(&self) -> Vec<ExchangeRecord> {
         std::mem::take(&mut self.lock().exchanges)
     }
 
@@ -129,7 +129,7 @@ impl Trace {
     }
 
     /// Its waits for instances of others.
-    pub(crate) fn waits(&self) -> &Waits {
+    pub(crate) fn waits(&self) -> &WaitClock {
         &self.waits
     }
 
@@ -149,12 +149,12 @@ fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
     inner.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Place {
+impl ExchangeSlot {
     /// Its response becomes a message, if it comes: how many others of this id
     /// were asked for before, whatever became of them. So the number is the same
     /// on each attempt.
     pub(crate) fn asked_for(&self, id: &MessageId) -> usize {
-        let mut inner = self.trace.lock();
+        let mut inner = self.record.lock();
         let before = inner.asked.iter().filter(|other| *other == id).count();
         inner.asked.push(id.clone());
         before
@@ -173,7 +173,7 @@ impl Place {
         why.truncate(why.floor_char_boundary(LONGEST_REASON));
         why.shrink_to_fit();
         self.set(Err(why.clone()), None);
-        self.trace.lock().cause = Some((cause, why));
+        self.record.lock().cause = Some((cause, why));
     }
 
     /// Has the exchange count as under way for as long as this is kept.
@@ -183,19 +183,19 @@ impl Place {
 
     /// The exchange was none: whatever the component makes of that.
     pub(crate) fn was_none(&self, unmade: Unmade) {
-        self.trace.was_none(unmade);
+        self.record.was_none(unmade);
     }
 
     /// The response is not done with.
     pub(crate) fn keep(&self, open: Open) {
-        self.trace.lock().open.push(open);
+        self.record.lock().open.push(open);
     }
 
     fn set(&self, result: Result<u16, String>, retry_after: Option<Duration>) {
         let took = self.began.elapsed();
         // The record may have been taken meanwhile: the call did not wait.
-        if let Some(exchange) = self.trace.lock().exchanges.get_mut(self.place) {
-            *exchange = Exchange {
+        if let Some(exchange) = self.record.lock().exchanges.get_mut(self.place) {
+            *exchange = ExchangeRecord {
                 result,
                 retry_after,
                 took,
@@ -210,9 +210,9 @@ mod tests {
 
     #[test]
     fn replies_are_numbered_as_they_are_asked_for() {
-        let trace = Trace::default();
+        let record = CallRecord::default();
         let [one, two] = ["one", "two"].map(|id| MessageId::parse(id).unwrap());
-        let asked = |id| trace.begin().asked_for(id);
+        let asked = |id| record.begin().asked_for(id);
         // Whatever becomes of the first.
         assert_eq!([asked(&one), asked(&two), asked(&one)], [0, 0, 1]);
     }

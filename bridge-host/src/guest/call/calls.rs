@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::GuestTaskId;
 
-use super::call_record::Trace;
+use super::call_record::CallRecord;
 use crate::message::MessageId;
 
 /// One call.
@@ -16,7 +16,7 @@ pub(crate) struct CallState {
     /// That message's hop count.
     pub(crate) hops: u32,
     /// What it shows.
-    pub(crate) trace: Trace,
+    pub(crate) record: CallRecord,
     /// When it is stopped.
     pub(crate) deadline: Instant,
     /// Messages that the component made so far; numbers their ids.
@@ -44,16 +44,16 @@ const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 impl CallState {
     pub(crate) fn new(id: MessageId, timeout: Duration) -> Self {
-        Self::with(Trace::default(), id, timeout)
+        Self::with(CallRecord::default(), id, timeout)
     }
 
     /// A call of which the record is kept elsewhere too.
-    pub(crate) fn with(trace: Trace, id: MessageId, timeout: Duration) -> Self {
+    pub(crate) fn with(record: CallRecord, id: MessageId, timeout: Duration) -> Self {
         let now = Instant::now();
         Self {
             id,
             hops: 0,
-            trace,
+            record,
             deadline: now.checked_add(timeout).unwrap_or(now + FAR),
             made: 0,
             sent: 0,

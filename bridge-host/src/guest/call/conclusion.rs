@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::call_record::{Cause, Trace};
+use super::call_record::{CallRecord, Cause};
 use super::open_response::Open;
 use super::outcome::{CallResult, Failure, Reply};
 use super::running::GRACE;
@@ -15,16 +15,16 @@ use super::running::GRACE;
 /// its replies.
 pub(crate) async fn conclude(
     result: &mut CallResult,
-    trace: &Trace,
+    record: &CallRecord,
     left: Duration,
     limit: Duration,
 ) -> Vec<Reply> {
     if let CallResult::Connection(_) | CallResult::Other(_) = result
-        && let Some((cause, why)) = trace.take_cause()
+        && let Some((cause, why)) = record.take_cause()
     {
         blame(result, cause, why);
     }
-    let open = trace.take_open();
+    let open = record.take_open();
     if open.is_empty() {
         return Vec::new();
     }

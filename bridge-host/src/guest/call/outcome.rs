@@ -28,7 +28,7 @@ pub struct Outcome {
     /// What `handle` returned, or why it did not.
     pub result: CallResult,
     /// In the order in which the component began them.
-    pub exchanges: Vec<Exchange>,
+    pub exchanges: Vec<ExchangeRecord>,
     /// How many messages it sent through `wasi:messaging/producer`.
     pub sent: u32,
     /// It could do neither: what it does with a message stays within it.
@@ -67,7 +67,7 @@ impl Outcome {
     /// Why the last exchange brought no response.
     pub fn cause(&self) -> Option<&str> {
         let error = self.exchanges.last()?.result.as_ref().err()?;
-        (error != Exchange::UNDER_WAY).then_some(error)
+        (error != ExchangeRecord::UNDER_WAY).then_some(error)
     }
 }
 
@@ -201,14 +201,14 @@ impl From<CallResult> for Outcome {
     }
 }
 
-impl Exchange {
+impl ExchangeRecord {
     /// What is said of one that has not ended.
     pub const UNDER_WAY: &str = "not answered";
 }
 
 /// One HTTP request that a component made, and what came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Exchange {
+pub struct ExchangeRecord {
     /// The status of the response, or why there was none.
     pub result: Result<u16, String>,
     /// The response's `Retry-After`, in both its forms, counted from its arrival.

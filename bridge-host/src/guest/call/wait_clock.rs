@@ -12,7 +12,7 @@ const TICK: Duration = Duration::from_millis(5);
 
 /// The waits of one attempt, together. Clones share them.
 #[derive(Clone, Default)]
-pub(crate) struct Waits(Arc<Mutex<Inner>>);
+pub(crate) struct WaitClock(Arc<Mutex<Inner>>);
 
 #[derive(Default)]
 struct Inner {
@@ -22,7 +22,7 @@ struct Inner {
     since: Option<Instant>,
 }
 
-impl Waits {
+impl WaitClock {
     /// Waits, and counts it.
     pub(crate) async fn during<T>(&self, wait: impl Future<Output = T>) -> T {
         let _one = One::begin(self);
@@ -42,10 +42,10 @@ impl Waits {
 }
 
 /// A wait under way.
-struct One<'a>(&'a Waits);
+struct One<'a>(&'a WaitClock);
 
 impl<'a> One<'a> {
-    fn begin(waits: &'a Waits) -> Self {
+    fn begin(waits: &'a WaitClock) -> Self {
         let mut inner = waits.lock();
         inner.under_way += 1;
         inner.since.get_or_insert_with(Instant::now);
@@ -66,7 +66,7 @@ impl Drop for One<'_> {
 }
 
 /// What is left of a time that began then.
-pub(crate) fn left(limit: Duration, began: Instant, waits: &Waits) -> Duration {
+pub(crate) fn left(limit: Duration, began: Instant, waits: &WaitClock) -> Duration {
     let limit = limit.saturating_add(waits.so_far());
     limit.saturating_sub(began.elapsed())
 }
@@ -75,7 +75,7 @@ pub(crate) fn left(limit: Duration, began: Instant, waits: &Waits) -> Duration {
 pub(crate) async fn within<T>(
     mut call: Pin<&mut impl Future<Output = T>>,
     limit: Duration,
-    waits: &Waits,
+    waits: &WaitClock,
 ) -> Option<T> {
     let began = Instant::now();
     let mut next = limit;
@@ -102,7 +102,7 @@ mod tests {
 
     #[tokio::test]
     async fn waits_do_not_count() {
-        let waits = Waits::default();
+        let waits = WaitClock::default();
         let call = async {
             tokio::join!(
                 waits.during(sleep(LIMIT * 2)),
@@ -119,7 +119,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_rest_does() {
-        let waits = Waits::default();
+        let waits = WaitClock::default();
         let call = async {
             waits.during(sleep(LIMIT)).await;
             std::future::pending::<()>().await;

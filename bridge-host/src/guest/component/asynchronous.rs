@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-use crate::guest::call::call_record::Trace;
+use crate::guest::call::call_record::CallRecord;
 use crate::guest::call::conclusion::conclude;
 use crate::guest::call::outcome::{Call, CallResult, Failure, Outcome};
 use crate::guest::call::wait_clock::{self, within};
 use crate::guest::instance::pool::Pool;
-use crate::guest::instance::{Instance, Mould, limited};
+use crate::guest::instance::{Instance, InstanceTemplate, limited};
 use crate::guest::interfaces::state::State;
 use crate::guest::limits::settings::Limits;
 use crate::message::MessageId;
@@ -29,15 +29,15 @@ pub(crate) use bindings::ReceiverPre;
 use worker::{Answer, Worker};
 
 /// The instances of one component, of which one at a time takes new calls.
-pub(crate) struct Crowd {
+pub(crate) struct ConcurrentInstances {
     pool: Arc<Pool<ReceiverPre<State>>>,
     open: Mutex<Option<Worker>>,
 }
 
-impl Crowd {
-    pub(crate) fn new(mould: Mould<ReceiverPre<State>>) -> Self {
+impl ConcurrentInstances {
+    pub(crate) fn new(template: InstanceTemplate<ReceiverPre<State>>) -> Self {
         Self {
-            pool: Pool::new(mould),
+            pool: Pool::new(template),
             open: Mutex::new(None),
         }
     }
@@ -112,14 +112,14 @@ enum Asked {
 }
 
 async fn ask(worker: &Worker, call: Call) -> Asked {
-    let (limit, trace) = (call.timeout, Trace::default());
-    let Some(answer) = worker.call(call, trace.clone()).await else {
+    let (limit, record) = (call.timeout, CallRecord::default());
+    let Some(answer) = worker.call(call, record.clone()).await else {
         return Asked::NotTaken;
     };
     let began = Instant::now();
-    let left = || wait_clock::left(limit, began, trace.waits());
+    let left = || wait_clock::left(limit, began, record.waits());
     // Dropped at the end of its time, it tells the worker so.
-    let (mut result, sent) = match within(pin!(answer.wait()), limit, trace.waits()).await {
+    let (mut result, sent) = match within(pin!(answer.wait()), limit, record.waits()).await {
         Some(Answer::Returned { result, sent }) => (result, sent),
         Some(Answer::Failed(failure)) => (failure.into(), 0),
         Some(Answer::Lost(failure)) => {
@@ -130,14 +130,14 @@ async fn ask(worker: &Worker, call: Call) -> Asked {
         }
         None => (Failure::OutOfTime(limit).into(), 0),
     };
-    let replies = conclude(&mut result, &trace, left(), limit).await;
+    let replies = conclude(&mut result, &record, left(), limit).await;
     Asked::Ended(Outcome {
         result,
-        exchanges: trace.take_exchanges(),
+        exchanges: record.take_exchanges(),
         sent,
         contained: false,
         replies,
-        unmade: trace.unmade(),
+        unmade: record.unmade(),
     })
 }
 

@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use super::ready::Ready;
-use super::template::{Instance, Mould};
+use super::template::{Instance, InstanceTemplate};
 use crate::guest::call::outcome::Failure;
 use crate::guest::limits::budget::Rest;
 use crate::guest::limits::settings::Limits;
 
-/// The instances of one component, and the mould of more.
+/// The instances of one component, and the template of more.
 pub(crate) struct Pool<R: Ready> {
-    mould: Mould<R>,
+    template: InstanceTemplate<R>,
     instances: Mutex<Instances<R::Bindings>>,
     /// An instance that was used before gave no answer.
     distrusted: AtomicBool,
@@ -50,9 +50,9 @@ type Used<R> = Option<Instance<<R as Ready>::Bindings>>;
 pub(crate) struct Lease<R: Ready>(Arc<Pool<R>>);
 
 impl<R: Ready> Pool<R> {
-    pub(crate) fn new(mould: Mould<R>) -> Arc<Self> {
+    pub(crate) fn new(template: InstanceTemplate<R>) -> Arc<Self> {
         let pool = Arc::new(Self {
-            mould,
+            template,
             instances: Mutex::new(Instances {
                 idle: Vec::new(),
                 alive: 0,
@@ -62,12 +62,12 @@ impl<R: Ready> Pool<R> {
             distrusted: AtomicBool::new(false),
         });
         let weak: Weak<Self> = Arc::downgrade(&pool);
-        pool.mould.budget().register(weak);
+        pool.template.budget().register(weak);
         pool
     }
 
     pub(crate) fn limits(&self) -> &Limits {
-        self.mould.limits()
+        self.template.limits()
     }
 
     /// An instance at rest, or else a new one. Where the budget has no room
@@ -77,7 +77,7 @@ impl<R: Ready> Pool<R> {
     pub(crate) async fn take(
         self: &Arc<Self>,
     ) -> Result<(Lease<R>, Instance<R::Bindings>), Failure> {
-        let budget = self.mould.budget();
+        let budget = self.template.budget();
         loop {
             let mut changed = pin!(budget.changed.notified());
             // From here on no change is missed.
@@ -107,7 +107,7 @@ impl<R: Ready> Pool<R> {
         drop(useless);
         if !self.distrusted.swap(true, Relaxed) {
             tracing::warn!(
-                component = self.mould.name(),
+                component = self.template.name(),
                 "an instance that had answered a request before set no response: the component may be made \
                  for hosts that give each request a new instance; leave out `to.reuse`"
             );
@@ -117,7 +117,7 @@ impl<R: Ready> Pool<R> {
     /// A new instance; none where there are as many as there may be at once.
     async fn make(&self) -> Result<Option<Instance<R::Bindings>>, Failure> {
         let _starting = Starting(self);
-        let Some(mut instance) = self.mould.cast().await? else {
+        let Some(mut instance) = self.template.instantiate().await? else {
             return Ok(None);
         };
         let memory = instance.memory();
@@ -136,7 +136,7 @@ impl<R: Ready> Pool<R> {
         let wanted = instances
             .largest
             .map(|one| one.saturating_mul(instances.starting + 1));
-        let within = wanted.is_some_and(|wanted| self.mould.budget().has_room(wanted));
+        let within = wanted.is_some_and(|wanted| self.template.budget().has_room(wanted));
         (within || instances.alive == 0).then(|| {
             instances.alive += 1;
             instances.starting += 1;
@@ -165,7 +165,7 @@ struct Starting<'a, R: Ready>(&'a Pool<R>);
 impl<R: Ready> Drop for Starting<'_, R> {
     fn drop(&mut self) {
         self.0.lock().starting -= 1;
-        self.0.mould.budget().changed.notify_waiters();
+        self.0.template.budget().changed.notify_waiters();
     }
 }
 
@@ -197,6 +197,6 @@ impl<R: Ready> Lease<R> {
 impl<R: Ready> Drop for Lease<R> {
     fn drop(&mut self) {
         self.0.lock().alive -= 1;
-        self.0.mould.budget().changed.notify_waiters();
+        self.0.template.budget().changed.notify_waiters();
     }
 }

@@ -10,7 +10,7 @@ use wasmtime::{PoolConcurrencyLimitError, Result, Store};
 
 use super::failure::{failure, limited};
 use super::ready::Ready;
-use crate::guest::call::call_record::Trace;
+use crate::guest::call::call_record::CallRecord;
 use crate::guest::call::calls::CallState;
 use crate::guest::call::outcome::Failure;
 use crate::guest::interfaces::state::{Environment, Shared, State};
@@ -23,7 +23,7 @@ use crate::trouble::Lack;
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What every instance of one component is made from.
-pub(crate) struct Mould<R> {
+pub(crate) struct InstanceTemplate<R> {
     name: String,
     ready: R,
     environment: Environment,
@@ -38,7 +38,7 @@ pub(crate) struct Instance<B> {
     calls: u32,
 }
 
-impl<R: Ready> Mould<R> {
+impl<R: Ready> InstanceTemplate<R> {
     pub(crate) fn new(
         name: &str,
         ready: InstancePre<State>,
@@ -55,7 +55,7 @@ impl<R: Ready> Mould<R> {
     }
 
     /// A new instance; none where the engine has as many as it may have.
-    pub(crate) async fn cast(&self) -> Result<Option<Instance<R::Bindings>>, Failure> {
+    pub(crate) async fn instantiate(&self) -> Result<Option<Instance<R::Bindings>>, Failure> {
         let mut store = self
             .store()
             .map_err(|error| match Lack::of(error.as_ref()) {
@@ -137,12 +137,12 @@ impl<B> Instance<B> {
         self.calls
     }
 
-    /// A new call, for this message; what it shows is recorded in the trace.
-    pub(crate) fn begin(&mut self, id: MessageId, timeout: Duration) -> Trace {
+    /// A new call, for this message; and its record.
+    pub(crate) fn begin(&mut self, id: MessageId, timeout: Duration) -> CallRecord {
         let call = CallState::new(id, timeout);
-        let trace = call.trace.clone();
+        let record = call.record.clone();
         self.begin_call(call);
-        trace
+        record
     }
 
     /// A new call.

@@ -9,14 +9,15 @@ use wasmtime::component::{GuestTaskId, HasData, ResourceTable};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::denied::Denials;
-use super::endpoint::Endpoint;
 use super::request_hook::Hooks;
 use super::stdio::LogStream;
 use super::wall_clock::WallClock;
 use crate::broker::Broker;
 use crate::guest::call::call_record::RECORDED;
 use crate::guest::call::calls::CallState;
+use crate::guest::exchange::denied::Denials;
+use crate::guest::exchange::endpoint::Endpoint;
+use crate::guest::exchange::outbound::Outbound;
 use crate::guest::limits::budget::{Budget, Limiter};
 use crate::guest::limits::held::{Excess, Held, HeldTooMuch, max_resources};
 use crate::guest::limits::settings::{Grant, Limits};
@@ -93,9 +94,14 @@ impl State {
         table.set_max_capacity(environment.max_resources());
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(FIELDS_LIMIT);
-        let (client, allow) = (shared.client.clone(), environment.allow.clone());
-        let denials = shared.denials.clone();
-        let (endpoint, limits) = (environment.endpoint.clone(), &environment.limits);
+        let limits = &environment.limits;
+        let outbound = Outbound {
+            client: shared.client.clone(),
+            allow: environment.allow.clone(),
+            endpoint: environment.endpoint.clone(),
+            denials: shared.denials.clone(),
+            of_handler: false,
+        };
         let printed =
             ["stdout", "stderr"].map(|stream| LogStream::new(name, stream, limits.output));
         Ok(Self {
@@ -105,7 +111,7 @@ impl State {
             held: Held::new(limits),
             max_requests: limits.requests,
             connections: environment.connections.clone(),
-            hooks: Hooks::new(client, allow, endpoint, limits, denials),
+            hooks: Hooks::new(outbound, limits),
             wasi: wasi(&printed, &environment.grant)?,
             printed,
             http,
@@ -139,10 +145,10 @@ impl State {
     pub(crate) fn keep_exchange(&mut self) -> Result<()> {
         let idle = self.hooks.calls.is_idle();
         let call = self.hooks.calls.current();
-        if call.trace.under_way() >= self.max_requests {
-            call.trace.advance();
+        if call.record.under_way() >= self.max_requests {
+            call.record.advance();
         }
-        if call.trace.under_way() >= self.max_requests {
+        if call.record.under_way() >= self.max_requests {
             return Err(Excess::Requests(self.max_requests).into());
         }
         if idle {

@@ -1,23 +1,18 @@
-//! `wasi:http/outgoing-handler@0.2` of ours: a component's request goes out,
-//! and a promise of its response stays.
+//! `wasi:http/outgoing-handler@0.2`: what a component asks for, between the types of
+//! wasi:http and an `Exchange`.
 //!
-//! wasmtime's own keeps the options of every request for as long as its store
-//! lives, and makes two tasks of each request; here it is one, or none.
+//! wasmtime's own implementation keeps the options of every request for as long as
+//! its store lives, and makes two tasks of each request; here it is one, or none.
 
-use std::mem;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::uri::{self, Uri};
 use http_body_util::{BodyExt, Empty};
-use tokio::task::coop::unconstrained;
 use wasmtime::component::{Linker, Resource, ResourceType};
 use wasmtime::{Result, StoreContextMut};
-use wasmtime_wasi::async_trait;
-use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
-use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn};
+use wasmtime_wasi::p2::{DynPollable, subscribe};
 use wasmtime_wasi_http::p2::bindings::http::types::{
     ErrorCode, HostFutureIncomingResponse as _, Scheme,
 };
@@ -28,21 +23,9 @@ use wasmtime_wasi_http::p2::types::{
 use wasmtime_wasi_http::{Error, FieldMap, RequestOptions, WasiBody, WasiHttpView};
 
 use super::caller::act_for_caller;
-use super::request_body::taken;
-use super::request_hook::{Responding, Start};
 use super::state::State;
-
-/// Behind a component's `future-incoming-response`.
-enum Promise {
-    /// A task brings it.
-    Pending(AbortOnDropJoinHandle<Answer>),
-    /// A connection does, to whoever waits.
-    Handed(Responding),
-    Kept(Answer),
-    Given,
-}
-
-type Answer = Result<http::Response<WasiBody>, Error>;
+use crate::guest::exchange::Exchange;
+use crate::guest::exchange::request_body::taken;
 
 type Store<'a> = StoreContextMut<'a, State>;
 
@@ -55,16 +38,16 @@ const OUTGOING_HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     linker.allow_shadowing(true);
     let mut types = linker.instance(TYPES)?;
-    let promise = ResourceType::host::<Promise>();
-    types.resource("future-incoming-response", promise, |mut store, rep| {
-        let promise = Resource::<Promise>::new_own(rep);
-        store.data_mut().table.delete(promise)?;
+    let exchange = ResourceType::host::<Exchange>();
+    types.resource("future-incoming-response", exchange, |mut store, rep| {
+        let exchange = Resource::<Exchange>::new_own(rep);
+        store.data_mut().table.delete(exchange)?;
         Ok(())
     })?;
     types.func_wrap(
         "[method]future-incoming-response.subscribe",
-        |mut store: Store<'_>, (promise,): (Resource<Promise>,)| {
-            let pollable: Resource<DynPollable> = subscribe(&mut store.data_mut().table, promise)?;
+        |mut store: Store<'_>, (exchange,): (Resource<Exchange>,)| {
+            let pollable: Resource<DynPollable> = subscribe(&mut store.data_mut().table, exchange)?;
             Ok((pollable,))
         },
     )?;
@@ -85,7 +68,7 @@ type Asked = (
 fn handle(
     mut store: Store<'_>,
     (request, options): Asked,
-) -> Result<(Result<Resource<Promise>, ErrorCode>,)> {
+) -> Result<(Result<Resource<Exchange>, ErrorCode>,)> {
     act_for_caller(&mut store)?;
     let state = store.data_mut();
     state.keep_exchange()?;
@@ -96,30 +79,8 @@ fn handle(
         Err(code) => return Ok((Err(code),)),
     };
     let (request, upload) = taken(request);
-    let (start, sending) = (state.hooks).send(request, options.transpose()?, Some(upload));
-    let promise = match start {
-        Start::Apart => Promise::Pending(spawn(sending)),
-        Start::InCall => begun(sending).unwrap_or_else(|rest| Promise::Pending(spawn(rest))),
-        Start::Handed => begun(sending).unwrap_or_else(Promise::Handed),
-    };
-    Ok((Ok(state.table.push(promise)?),))
-}
-
-/// The first step of it, or all there is; else the rest. A handler in process
-/// may have its answer at once, and is asked here as a function would be: with
-/// a task for each, all that are in flight would have both their instances at
-/// work in turns, and none of them in the caches.
-fn begun(mut sending: Responding) -> Result<Promise, Responding> {
-    match step(&mut sending) {
-        Poll::Ready(answer) => Ok(Promise::Kept(answer)),
-        Poll::Pending => Err(sending),
-    }
-}
-
-/// Whatever its task has had of its share: nobody is told to come back.
-fn step(sending: &mut Responding) -> Poll<Answer> {
-    let mut context = Context::from_waker(Waker::noop());
-    pin!(unconstrained(sending.as_mut())).poll(&mut context)
+    let prepared = (state.hooks).prepare(request, options.transpose()?, Some(upload));
+    Ok((Ok(state.table.push(prepared.begin())?),))
 }
 
 /// The request with a whole URL, as it goes to the client.
@@ -157,23 +118,12 @@ fn promises_body(headers: &FieldMap) -> bool {
 
 type Got = Option<Result<Result<Resource<HostIncomingResponse>, ErrorCode>, ()>>;
 
-fn get(mut store: Store<'_>, (promise,): (Resource<Promise>,)) -> Result<(Got,)> {
+fn get(mut store: Store<'_>, (exchange,): (Resource<Exchange>,)) -> Result<(Got,)> {
     let state = store.data_mut();
-    let promise = state.table.get_mut(&promise)?;
-    let answer = match mem::replace(promise, Promise::Given) {
-        Promise::Kept(answer) => answer,
-        Promise::Given => return Ok((Some(Err(())),)),
-        Promise::Handed(mut sending) => match step(&mut sending) {
-            Poll::Ready(answer) => answer,
-            Poll::Pending => {
-                *promise = Promise::Handed(sending);
-                return Ok((None,));
-            }
-        },
-        pending @ Promise::Pending(_) => {
-            *promise = pending;
-            return Ok((None,));
-        }
+    let answer = match state.table.get_mut(&exchange)?.take() {
+        Poll::Ready(Some(answer)) => answer,
+        Poll::Ready(None) => return Ok((Some(Err(())),)),
+        Poll::Pending => return Ok((None,)),
     };
     let got = match answer {
         Ok(response) => Ok(state.received(response)?),
@@ -210,14 +160,5 @@ impl State {
     }
 }
 
-#[async_trait]
-impl Pollable for Promise {
-    async fn ready(&mut self) {
-        let answer = match self {
-            Self::Pending(answer) => answer.await,
-            Self::Handed(sending) => sending.await,
-            Self::Kept(_) | Self::Given => return,
-        };
-        *self = Self::Kept(answer);
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use bridge_host::http::{Client, Options, Settings};
+use bridge_host::http::{Client, Options, Settings, Upload};
 use futures_util::FutureExt;
 use http::Request;
 use http_body_util::{BodyExt, Full};
@@ -46,7 +46,10 @@ async fn a_connection_serves_whoever_drives_it() {
         let path = ["hook", "empty", "hook?unread"][n % 3];
         let url = format!("http://127.0.0.1:{}/{path}", server.address.port());
         let options = Options {
-            at_once: n % 5 < 2,
+            upload: match n % 5 < 2 {
+                true => Upload::AtOnce,
+                false => Upload::InTime,
+            },
             ..options(&url)
         };
         let response = post(&client, &url, &options).await.unwrap();
@@ -62,7 +65,7 @@ async fn a_connection_serves_whoever_drives_it() {
 fn in_time(url: &str, body: Vec<u8>) -> (Request<Body>, Options) {
     let request = Request::post(url).body(Full::from(body)).unwrap();
     let options = Options {
-        at_once: false,
+        upload: Upload::InTime,
         ..options(url)
     };
     (request, options)
@@ -122,9 +125,9 @@ async fn a_long_body_that_is_unread_costs_its_connection() {
     let server = server::echo(None).await;
     let client = client();
     let url = format!("http://127.0.0.1:{}/large", server.address.port());
-    for (at_once, connections) in [(true, 2), (false, 3)] {
+    for (upload, connections) in [(Upload::AtOnce, 2), (Upload::InTime, 3)] {
         let options = Options {
-            at_once,
+            upload,
             ..options(&url)
         };
         drop(post(&client, &url, &options).await.unwrap());

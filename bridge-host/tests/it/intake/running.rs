@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use bridge_host::admin::{Admin, Ledger, Phase};
 use bridge_host::broker::embedded::{self, Embedded};
 use bridge_host::broker::{Broker, Incoming, Settlement, Start, SubscribeSpec, Subscription};
-use bridge_host::http::{Allow, Client, Options, Settings};
+use bridge_host::http::{Allow, Client, Options, Settings, Upload};
 use bridge_host::ingest::{self, Publishing};
 use bridge_host::message::TopicPattern;
 use bridge_host::trouble::Troubles;
@@ -241,7 +241,7 @@ impl Post {
             deadline: None,
             between_bytes_timeout: Some(limit),
             allow: Arc::new(Allow::default().with_endpoint(self.request.uri())),
-            at_once: false,
+            upload: Upload::InTime,
         };
         let request = self.request.map(|()| body);
         let response = self.client.send(request, &options).await.unwrap();

@@ -14,7 +14,7 @@ use wasmtime::component::{Accessor, Resource};
 use wasmtime::{AsContextMut, Result, StoreContextMut};
 
 use super::bindings::{Receiver, ReceiverPre};
-use crate::guest::call::call_record::Trace;
+use crate::guest::call::call_record::CallRecord;
 use crate::guest::call::calls::CallState;
 use crate::guest::call::outcome::{Call, CallResult, Failure};
 use crate::guest::instance::Instance;
@@ -44,7 +44,7 @@ struct End {
 /// One call for an instance.
 struct Job {
     call: Call,
-    trace: Trace,
+    record: CallRecord,
     started: oneshot::Sender<()>,
     answer: oneshot::Sender<Answer>,
 }
@@ -90,12 +90,12 @@ impl Worker {
     }
 
     /// Has a call begun; none if it does not begin any more.
-    pub(super) async fn call(&self, call: Call, trace: Trace) -> Option<Pending> {
+    pub(super) async fn call(&self, call: Call, record: CallRecord) -> Option<Pending> {
         let (started, begun) = oneshot::channel();
         let (sender, answer) = oneshot::channel();
         let job = Job {
             call,
-            trace,
+            record,
             started,
             answer: sender,
         };
@@ -145,7 +145,7 @@ async fn run(
     let serve = async |store: &Accessor<State>| {
         let share = limits.recycle_after.saturating_sub(before);
         let half = limits.memory / 2;
-        Desk {
+        CallDispatcher {
             store,
             bindings,
             watch: &watch,
@@ -181,7 +181,7 @@ async fn run(
 }
 
 /// Where calls are taken in and answered, inside of the store.
-struct Desk<'a> {
+struct CallDispatcher<'a> {
     store: &'a Accessor<State>,
     bindings: &'a Receiver,
     watch: &'a Watch,
@@ -189,7 +189,7 @@ struct Desk<'a> {
     memory: u64,
 }
 
-impl Desk<'_> {
+impl CallDispatcher<'_> {
     /// Takes calls, no more than `share` and none while the instance has more
     /// than `half` of its memory, until nobody has any. Tells how many it took.
     async fn serve(&self, mut queue: UnboundedReceiver<Job>, share: u32, half: u64) -> Result<u32> {
@@ -228,7 +228,7 @@ impl Desk<'_> {
     async fn carry_out(&self, job: Job) -> Result<Finish> {
         let Job {
             call,
-            trace,
+            record,
             started,
             mut answer,
         } = job;
@@ -244,7 +244,7 @@ impl Desk<'_> {
         let handler = self.bindings.bridge_messaging_incoming_handler();
         let function = handler.func_handle();
         let called = self.store.with(|mut store| {
-            let Some((message, state)) = receive(store.as_context_mut(), call, trace) else {
+            let Some((message, state)) = receive(store.as_context_mut(), call, record) else {
                 return Ok(None);
             };
             let called = function.start_call_concurrent(&mut store, (message,))?;
@@ -305,7 +305,7 @@ async fn next(queue: &mut UnboundedReceiver<Job>, idle: bool) -> Option<Job> {
 fn receive(
     mut store: StoreContextMut<'_, State>,
     call: Call,
-    trace: Trace,
+    record: CallRecord,
 ) -> Option<(Resource<HeldMessage>, CallState)> {
     let Call {
         message,
@@ -317,7 +317,7 @@ fn receive(
     state.limiter.forget_excess();
     let hops = message.hops();
     let held = state.receive(message, id.clone(), reply_to).ok()?;
-    let mut call = CallState::with(trace, id, timeout);
+    let mut call = CallState::with(record, id, timeout);
     call.hops = hops;
     Some((held, call))
 }

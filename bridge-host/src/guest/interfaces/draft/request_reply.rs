@@ -56,7 +56,7 @@ impl asking::Host for &mut State {
         let mut message = Message::clone(&self.table.get(&message)?.message);
         message.topic = topic;
         let call = self.hooks.calls.current();
-        let deadline = call.deadline + call.trace.waits().so_far();
+        let deadline = call.deadline + call.record.waits().so_far();
         let left = deadline.saturating_duration_since(Instant::now());
         let message = message.made_at(call.hops);
         let request = Request {

@@ -11,6 +11,8 @@ use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty, Full};
 use wasmtime_wasi_http::{Error, WasiBody};
 
+use crate::http::Upload;
+
 /// A body whose first frames were taken.
 struct Begun {
     taken: VecDeque<Taken>,
@@ -18,15 +20,6 @@ struct Begun {
 }
 
 type Taken = Result<Frame<Bytes>, Error>;
-
-/// How a request's body goes out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Upload {
-    /// In one step: all of it is there, and a connection takes it.
-    AtOnce,
-    /// Bit by bit: it is long, or the component may write more.
-    InTime,
-}
 
 /// Of a kept connection the system takes this much at once.
 const SMALL: u64 = 16 << 10;

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use crate::guest::call::call_record::Trace;
+use crate::guest::call::call_record::CallRecord;
 use crate::guest::call::outcome::Failure;
 use crate::guest::call::running::Running;
 use crate::message::MessageId;
@@ -30,7 +30,7 @@ pub(crate) struct Asked {
     /// The message that it is made for.
     pub(crate) id: MessageId,
     /// The record of the call that makes it.
-    pub(crate) record: Trace,
+    pub(crate) record: CallRecord,
     /// When that call is stopped.
     pub(crate) deadline: Instant,
     /// From when the handler has an instance until its response has a head.
