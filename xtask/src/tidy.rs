@@ -1,7 +1,9 @@
 //! `cargo xtask tidy`: the rules of the house that a compiler does not know,
 //! checked as text. Each rule is a room of its own below.
 
+mod circles;
 mod floors;
+mod modules;
 mod names;
 mod shape;
 mod source;
@@ -50,6 +52,7 @@ pub fn run(root: &Path) -> Result {
     let mut sources = Vec::new();
     collect(root, root, &mut sources)?;
     let mut breaches: Vec<Breach> = sources.iter().flat_map(check).collect();
+    breaches.extend(circles::check(&sources));
     breaches.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
     for breach in &breaches {
         let Breach {

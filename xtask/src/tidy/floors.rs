@@ -1,8 +1,9 @@
 //! The floors of the host: a room may use what lies below it, never what lies
-//! above, nor its neighbours.
+//! above, nor its neighbours. A large room has floors within: its sub-rooms.
 
 use super::Breach;
-use super::source::{Source, line_at};
+use super::modules::{self, Use};
+use super::source::Source;
 
 /// From the roof to the ground.
 const FLOORS: &[&[&str]] = &[
@@ -25,77 +26,99 @@ const MEETINGS: &[(&str, &str)] = &[
     ("ingest", "admin"),
 ];
 
+/// The sub-rooms of a room, from its roof to its ground.
+struct House {
+    room: &'static str,
+    floors: &'static [&'static [&'static str]],
+    /// The rule, as it is printed.
+    rule: &'static str,
+}
+
+const HOUSES: &[House] = &[House {
+    room: "guest",
+    floors: &[
+        &["runtime"],
+        &["component", "handler"],
+        &["instance", "engine"],
+        &["interfaces"],
+        &["exchange"],
+        &["call"],
+        &["limits"],
+        &["contract"],
+    ],
+    rule: "imports go down the floors of `guest` only: runtime ▸ component, handler ▸ instance, engine ▸ interfaces ▸ exchange ▸ call ▸ limits ▸ contract",
+}];
+
 const CLIMBS: &str = "imports go down the floors only: cli ▸ host ▸ config ▸ admin, ingest ▸ delivery ▸ guest, compose, listener ▸ broker, http ▸ schema ▸ files, message, printable, secret, trouble";
 const UNKNOWN: &str = "this room has no floor: give it one in xtask/src/tidy/floors.rs";
+const FACADE: &str =
+    "a file of a sub-room names the sub-room that it uses, not a name that the room passes on";
 
 /// The breaches of one file.
 pub fn check(source: &Source) -> Vec<Breach> {
     let Some(room) = source.room() else {
         return Vec::new();
     };
-    let Some(floor) = floor(room) else {
+    let Some(floor) = floor(FLOORS, room) else {
         return vec![Breach::new(source, 1, UNKNOWN)];
     };
-    uses(&source.code)
-        .into_iter()
-        .filter(|(_, used)| !may_use(room, floor, used))
-        .map(|(line, _)| Breach::new(source, line, CLIMBS))
-        .collect()
+    // Unit tests keep to the rooms too.
+    let uses = modules::uses_in(&source.code, &modules::module(source));
+    let mut breaches: Vec<_> = uses
+        .iter()
+        .filter(|it| !may_use(room, floor, &it.path))
+        .map(|it| Breach::new(source, it.line, CLIMBS))
+        .collect();
+    if let Some(house) = HOUSES.iter().find(|house| house.room == room) {
+        breaches.extend(house.check(source));
+    }
+    breaches
 }
 
-fn may_use(room: &str, floor: usize, used: &str) -> bool {
-    let (owner, _) = used.split_once("::").unwrap_or((used, ""));
+fn may_use(room: &str, floor: usize, used: &[String]) -> bool {
+    let Some(owner) = used.first() else {
+        return true;
+    };
     let meets = |(one, place): &(&str, &str)| {
+        let used = used.join("::");
         let rest = used.strip_prefix(place);
         *one == room && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
     };
     owner == room
-        || self::floor(owner).is_none_or(|below| below > floor)
+        || self::floor(FLOORS, owner).is_none_or(|below| below > floor)
         || MEETINGS.iter().any(meets)
 }
 
-fn floor(room: &str) -> Option<usize> {
-    FLOORS.iter().position(|rooms| rooms.contains(&room))
+fn floor(floors: &[&[&str]], room: &str) -> Option<usize> {
+    floors.iter().position(|rooms| rooms.contains(&room))
 }
 
-/// Every path behind a `crate::`, those in `crate::{…}` included, with its line.
-fn uses(code: &str) -> Vec<(usize, &str)> {
-    code.match_indices("crate::")
-        .flat_map(|(at, mark)| {
-            let from = at + mark.len();
-            members(code, from)
-        })
-        .map(|(at, name)| (line_at(code, at), name))
-        .collect()
-}
-
-/// The paths that stand directly after a `crate::`, with their places.
-fn members(code: &str, from: usize) -> Vec<(usize, &str)> {
-    if !code[from..].starts_with('{') {
-        return vec![(from, path(&code[from..]))];
+impl House {
+    fn check(&self, source: &Source) -> Vec<Breach> {
+        let module = modules::module(source);
+        let Some(own) = module.get(1) else {
+            return Vec::new();
+        };
+        let Some(floor) = floor(self.floors, own) else {
+            return vec![Breach::new(source, 1, UNKNOWN)];
+        };
+        let uses = modules::uses(source);
+        let of_room = uses.iter().filter(|it| it.path.first() == module.first());
+        of_room
+            .filter_map(|it| Some((it.line, self.fault(own, floor, it)?)))
+            .map(|(line, rule)| Breach::new(source, line, rule))
+            .collect()
     }
-    let (mut depth, mut paths) = (0, Vec::new());
-    for (offset, c) in code[from..].char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            break;
-        }
-        if depth == 1 && matches!(c, '{' | ',') {
-            let rest = &code[from + offset + 1..];
-            let at = from + offset + 1 + (rest.len() - rest.trim_start().len());
-            paths.push((at, path(&code[at..])));
+
+    fn fault(&self, own: &str, floor: usize, used: &Use) -> Option<&'static str> {
+        let other = used.path.get(1)?;
+        match self::floor(self.floors, other) {
+            _ if other == own => None,
+            Some(below) if below > floor => None,
+            Some(_) => Some(self.rule),
+            None => Some(FACADE),
         }
     }
-    paths
-}
-
-fn path(text: &str) -> &str {
-    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
-    text[..end.unwrap_or(text.len())].trim_end_matches(':')
 }
 
 #[cfg(test)]
@@ -113,7 +136,7 @@ mod tests {
         assert!(lines("delivery/run.rs", "use crate::guest::Call;").is_empty());
         assert!(lines("delivery/run.rs", "use crate::delivery::policy;").is_empty());
         assert_eq!(
-            lines("guest/pool.rs", "\nuse crate::delivery::Policy;"),
+            lines("guest/runtime.rs", "\nuse crate::delivery::Policy;"),
             [2]
         );
         assert_eq!(lines("message.rs", "fn a(b: crate::http::Secret) {}"), [1]);
@@ -134,8 +157,39 @@ mod tests {
     }
 
     #[test]
+    fn a_path_is_followed_up_to_another_room() {
+        assert!(lines("delivery/run.rs", "use super::policy::Policy;").is_empty());
+        let text = "\nuse super::super::super::delivery::A;";
+        assert_eq!(lines("guest/call/calls.rs", text), [2]);
+    }
+
+    #[test]
+    fn imports_go_down_the_floors_of_a_room_too() {
+        let call = |text| lines("guest/call/outcome.rs", text);
+        assert!(call("use crate::guest::limits::held::Excess;").is_empty());
+        assert!(call("use super::reply::Wanted;").is_empty());
+        assert_eq!(call("\nuse crate::guest::interfaces::state::State;"), [2]);
+        assert_eq!(call("use super::super::interfaces::state::State;"), [1]);
+        // Neighbours do not meet.
+        assert_eq!(lines("guest/component.rs", "use super::handler::A;"), [1]);
+    }
+
+    #[test]
+    fn a_sub_room_uses_no_name_that_its_room_passes_on() {
+        assert_eq!(lines("guest/component.rs", "use super::Outcome;"), [1]);
+        assert!(lines("guest.rs", "mod call;\npub use call::outcome::Outcome;").is_empty());
+    }
+
+    #[test]
+    fn unit_tests_may_climb_within_their_room() {
+        let text = "#[cfg(test)]\nmod tests {\n    use crate::guest::Runtime;\n}";
+        assert!(lines("guest/call/outcome.rs", text).is_empty());
+    }
+
+    #[test]
     fn a_new_room_needs_a_floor() {
         assert_eq!(lines("attic.rs", ""), [1]);
+        assert_eq!(lines("guest/attic.rs", ""), [1]);
         assert!(lines("lib.rs", "use crate::cli;").is_empty());
     }
 }

@@ -36,28 +36,8 @@ const OWNED: &[Owned] = &[
     },
     Owned {
         words: &["async_nats"],
-        owners: &["broker/nats", "broker/jetstream"],
-        rule: "only the NATS brokers name async_nats",
-    },
-    Owned {
-        words: &["rdkafka"],
-        owners: &["broker/kafka"],
-        rule: "only `broker/kafka` names rdkafka",
-    },
-    Owned {
-        words: &["lapin"],
-        owners: &["broker/amqp"],
-        rule: "only `broker/amqp` names lapin",
-    },
-    Owned {
-        words: &["rumqttc"],
-        owners: &["broker/mqtt"],
-        rule: "only `broker/mqtt` names rumqttc",
-    },
-    Owned {
-        words: &["fred"],
-        owners: &["broker/redis"],
-        rule: "only `broker/redis` names fred",
+        owners: &["broker/nats"],
+        rule: "only `broker/nats` names async_nats",
     },
     Owned {
         words: &["env::var", "env::vars", "env::var_os", "env::vars_os"],
