@@ -1,10 +1,12 @@
-//! The traits every broker serves, and the values that cross them. What a
-//! retry or a dead letter is decided on stays out: that is `delivery`.
+//! The traits that every broker serves, and the values that cross them. What only
+//! some brokers can do is in `abilities`; when to retry is decided in `delivery`.
 
+mod abilities;
 mod both;
 mod capabilities;
 mod chances;
 pub mod embedded;
+mod error;
 mod letter_topic;
 mod letters;
 mod letters_elsewhere;
@@ -13,9 +15,11 @@ mod open;
 mod request;
 mod start;
 
+pub use abilities::{AskTurn, LetterTopics, Republish, RequestReply};
 pub use both::Both;
 pub use capabilities::Capabilities;
 pub use chances::Chances;
+pub use error::{BrokerError, Cause, Refusal, SizeLimit};
 pub use letter_topic::LetterTopic;
 pub use letters::{DeadLetter, DeadLetters, GivenUp, KeptDeadLetter, Parked, Turn, Waiting, Which};
 pub use letters_elsewhere::LettersElsewhere;
@@ -68,36 +72,21 @@ pub trait Broker: Send + Sync {
         id: Option<MessageId>,
     ) -> Result<Confirmation, BrokerError>;
 
-    /// Sees to it that what is published on this topic is kept until someone
-    /// removes it; brokers that cannot be reached do so once they are.
-    async fn keep_topic(&self, topic: &str) -> Result<(), BrokerError> {
-        Err(BrokerError::Refused(format!(
-            "this broker keeps nothing that is published on {topic:?}"
-        )))
+    /// Requests and replies, where the broker has them.
+    fn requests(&self) -> Option<&dyn RequestReply> {
+        None
     }
 
-    /// Publishes a dead letter's message to where it came from, for the group
-    /// that gave it up alone. It keeps its id; `once` is what tells this
-    /// publication from another.
-    async fn republish(
-        &self,
-        _message: Message,
-        _id: &MessageId,
-        _group: &str,
-        _once: &MessageId,
-    ) -> Result<(), BrokerError> {
-        Err(BrokerError::Refused(
-            "this broker takes no dead letters back".into(),
-        ))
+    /// Topics for dead letters, where the broker can keep what is published on
+    /// one.
+    fn letter_topics(&self) -> Option<&dyn LetterTopics> {
+        None
     }
 
-    /// Publishes a message and waits for replies to it: none is an error.
-    async fn request(&self, _request: Request) -> Result<Vec<Reply>, BrokerError> {
-        Err(BrokerError::Refused(
-            "this broker has no requests and replies, as a connection of type \"nats\" has; publish the \
-             message, and take the answer from a topic of its own"
-                .into(),
-        ))
+    /// The way back for a dead letter's message, where it can be published for
+    /// one group alone.
+    fn republish(&self) -> Option<&dyn Republish> {
+        None
     }
 
     /// Why messages cannot be taken or given now, in one line for the operator.
@@ -143,13 +132,10 @@ pub trait Receipt: Send {
     /// Keeps the message from being given to another for this much longer.
     async fn extend(&mut self, lease: Duration) -> Result<(), BrokerError>;
 
-    /// Whether it is this message's turn, as [`DeadLetters::turn`] tells of
-    /// those of other brokers: for brokers that keep dead letters themselves.
-    /// One whose turn comes later is settled by it.
-    async fn turn(&mut self, _key: &str) -> Result<Turn, BrokerError> {
-        Err(BrokerError::Refused(
-            "this broker keeps no dead letters".into(),
-        ))
+    /// Asks whether it is this message's turn, where the broker keeps dead
+    /// letters itself; [`DeadLetters::turn`] answers for the others.
+    fn turns(&mut self) -> Option<&mut dyn AskTurn> {
+        None
     }
 
     /// Returns whether the messages that wait for their retry at the broker have
@@ -256,55 +242,4 @@ pub struct Published {
     pub id: MessageId,
     /// It was there already, and was not kept again.
     pub duplicate: bool,
-}
-
-/// What bounds the size of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SizeLimit {
-    /// `max_message_size` of an embedded broker: of the data.
-    Data,
-    /// `max_payload` of a NATS server: of data and headers.
-    NatsPayload,
-}
-
-impl SizeLimit {
-    fn exceeded(self, size: u64, max: u64) -> String {
-        let (of, remedy) = match self {
-            Self::Data => (" of data", "raise `max_message_size`"),
-            Self::NatsPayload => (
-                ", headers included,",
-                "raise `max_payload` of the NATS server",
-            ),
-        };
-        format!(
-            "a message has at most {max} bytes{of} here, this one has {size}: {remedy}, or send a reference to the data"
-        )
-    }
-}
-
-/// Why a broker did not do what it was asked.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BrokerError {
-    /// The request itself is at fault; it will never work.
-    #[error("{0}")]
-    Refused(String),
-    /// The message has more than the broker takes; both in bytes.
-    #[error("{}", limit.exceeded(*size, *max))]
-    TooLarge {
-        /// Of this message.
-        size: u64,
-        /// The most there can be.
-        max: u64,
-        /// Of what, and by which key.
-        limit: SizeLimit,
-    },
-    /// No room; it may work once there is some.
-    #[error("no room for more messages: {0}")]
-    Full(String),
-    /// The broker cannot be reached, or its storage failed; it may work later.
-    #[error("{0}")]
-    Unavailable(String),
-    /// No answer in time.
-    #[error("the broker did not answer in time")]
-    Timeout,
 }

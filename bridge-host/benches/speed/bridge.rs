@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bridge_host::broker::{BrokerError, DeadLetters, GivenUp, Subscription, Turn, Waiting};
+use bridge_host::broker::{BrokerError, DeadLetters, GivenUp, Parked, Subscription, Turn, Waiting};
 use bridge_host::compose::ADAPTER;
 use bridge_host::delivery::{CrashRecord, Delivery, Gate, Policy, Stats};
 use bridge_host::guest::contract::Handler;
@@ -40,6 +40,10 @@ impl DeadLetters for Nowhere {
 
     async fn turn(&self, _: Waiting) -> Result<Turn, BrokerError> {
         Ok(Turn::Free)
+    }
+
+    async fn park(&self, parked: Parked) -> Result<(), BrokerError> {
+        panic!("{parked:?}")
     }
 }
 

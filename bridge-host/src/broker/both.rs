@@ -85,7 +85,7 @@ mod tests {
 
     #[tokio::test]
     async fn neither_waits_for_ever_behind_the_other() {
-        let most = Busy(|| BrokerError::Unavailable("most".into()));
+        let most = Busy(|| BrokerError::unavailable(std::fmt::Error));
         let mut both = Both::new(Box::new(most), Box::new(Busy(|| BrokerError::Timeout)));
         let mut few = 0;
         for _ in 0..3 * TURNS {

@@ -18,6 +18,7 @@ mod inspector;
 mod join;
 mod keep;
 mod ledger;
+mod limits;
 mod presence;
 mod publish;
 mod quarantine;
@@ -54,13 +55,15 @@ use super::{
     SubscribeSpec, Subscription, Turn, Waiting,
 };
 use crate::message::{Message, MessageId};
+use error::Failure;
 use join::Join;
 use keep::{Keep, What};
-use publish::{Checked, Limits, Publish};
+use limits::Limits;
+use publish::{Checked, Publish};
 use queue::Command;
 use shared::Shared;
 use subscription::Member;
-use turn::{AskTurn, Who};
+use turn::{TurnQuestion, Who};
 
 /// What it can do.
 pub const CAPABILITIES: Capabilities = Capabilities {
@@ -91,7 +94,7 @@ impl Embedded {
         let (conn, reserve) = store::open_with_reserve(&settings.path)?;
         let shared = Arc::new(Shared::new(settings.path.clone()));
         let path = settings.path.clone();
-        let limits = Limits::new(&settings);
+        let limits = Limits::new(settings.max_message_size);
         let opened = writer::Opened {
             conn,
             lock,
@@ -117,8 +120,8 @@ impl Embedded {
         let read = move || Inspector::open(&path)?.ledgers();
         match tokio::task::spawn_blocking(read).await {
             Ok(Ok(ledgers)) => Ok(ledgers),
-            Ok(Err(error)) => Err(BrokerError::Unavailable(error.to_string())),
-            Err(_) => Err(shared::closed()),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(Failure::Closed.into()),
         }
     }
 
@@ -147,8 +150,8 @@ impl Embedded {
         };
         match tokio::task::spawn_blocking(read).await {
             Ok(Ok(keys)) => Ok(keys),
-            Ok(Err(error)) => Err(BrokerError::Unavailable(error.to_string())),
-            Err(_) => Err(shared::closed()),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(Failure::Closed.into()),
         }
     }
 
@@ -201,10 +204,10 @@ impl Embedded {
     async fn ask<T>(
         &self,
         command: Command,
-        answer: oneshot::Receiver<Result<T, BrokerError>>,
+        answer: oneshot::Receiver<Result<T, Failure>>,
     ) -> Result<T, BrokerError> {
         self.shared.queue.push(command)?;
-        shared::answer(answer).await
+        Ok(shared::answer(answer).await?)
     }
 }
 
@@ -219,10 +222,7 @@ impl Broker for Embedded {
     /// its topics changed, the new ones count from now on.
     async fn subscribe(&self, spec: SubscribeSpec) -> Result<Box<dyn Subscription>, BrokerError> {
         if spec.topics.is_empty() {
-            return Err(BrokerError::Refused(format!(
-                "subscription {:?} has no topics: name at least one",
-                spec.name
-            )));
+            return Err(Failure::NoTopics(spec.name).into());
         }
         self.join(spec).await
     }
@@ -242,7 +242,7 @@ impl Broker for Embedded {
         let (reply, answer) = oneshot::channel();
         let publish = Publish::new(message, id, checked, room, reply);
         self.shared.queue.push(Command::Publish(publish))?;
-        Ok(Box::pin(shared::answer(answer)))
+        Ok(Box::pin(async { Ok(shared::answer(answer).await?) }))
     }
 
     fn trouble(&self) -> Option<String> {
@@ -258,23 +258,23 @@ impl Broker for Embedded {
 impl DeadLetters for Embedded {
     async fn keep(&self, given_up: GivenUp) -> Result<(), BrokerError> {
         self.shared.check_intake()?;
-        let checked = Checked::of_another(&given_up.message)?;
+        let checked = Checked::of(&given_up.message)?;
         self.keep_other(What::Letter(given_up), checked).await
     }
 
     async fn park(&self, parked: Parked) -> Result<(), BrokerError> {
         self.shared.check()?;
-        let checked = Checked::of_another(&parked.message)?;
+        let checked = Checked::of(&parked.message)?;
         self.keep_other(What::Parked(parked), checked).await
     }
 
     async fn turn(&self, waiting: Waiting) -> Result<Turn, BrokerError> {
         self.shared.check()?;
-        let checked = Checked::of_another(&waiting.message)?;
+        let checked = Checked::of(&waiting.message)?;
         let (reply, answer) = oneshot::channel();
         let key = waiting.key.clone();
         let who = Who::Other(Box::new(waiting), checked);
-        let ask = AskTurn::new(&key, who, reply);
+        let ask = TurnQuestion::new(&key, who, reply);
         self.ask(Command::Turn(Box::new(ask)), answer).await
     }
 }

@@ -8,7 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 
 use super::{
-    Broker, BrokerError, DeadLetter, DeadLetters, GivenUp, KeptDeadLetter, Parked, Turn, Waiting,
+    Broker, BrokerError, DeadLetter, DeadLetters, GivenUp, KeptDeadLetter, Parked, Refusal, Turn,
+    Waiting,
 };
 use crate::message::{Message, MessageId, MetadataSize, rfc3339};
 
@@ -35,7 +36,10 @@ impl LetterTopic {
         max_hops: u32,
     ) -> Result<Self, BrokerError> {
         // Any other failure is made good once the broker can be reached.
-        if let Err(refused @ BrokerError::Refused(_)) = broker.keep_topic(topic).await {
+        let Some(topics) = broker.letter_topics() else {
+            return Err(Refusal::NoLetterTopics(topic.into()).into());
+        };
+        if let Err(refused @ BrokerError::Refused(_)) = topics.keep_topic(topic).await {
             return Err(refused);
         }
         Ok(Self {

@@ -39,9 +39,7 @@ pub trait DeadLetters: Send + Sync {
     /// Parks a message that waits for its retry, and delivers it from here when
     /// that is due. Returns once it is durable; one that is here already stays
     /// as it is.
-    async fn park(&self, _parked: Parked) -> Result<(), BrokerError> {
-        Err(BrokerError::Refused("no messages are parked here".into()))
-    }
+    async fn park(&self, parked: Parked) -> Result<(), BrokerError>;
 }
 
 /// A message that waits for its retry, away from its broker.

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{
-    BrokerError, Capabilities, Incoming, Receipt, Settlement, Subscription, Turn, Unsettled,
-};
+use super::{BrokerError, Capabilities, Incoming, Receipt, Settlement, Subscription, Unsettled};
 
 /// Gives what the other one gives, with receipts that keep no dead letters.
 pub struct LettersElsewhere(Box<dyn Subscription>);
@@ -51,10 +49,6 @@ impl Receipt for WithoutLetters {
 
     async fn extend(&mut self, lease: Duration) -> Result<(), BrokerError> {
         self.0.extend(lease).await
-    }
-
-    async fn turn(&mut self, key: &str) -> Result<Turn, BrokerError> {
-        self.0.turn(key).await
     }
 
     fn is_crowded(&self) -> bool {

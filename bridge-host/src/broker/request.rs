@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::BrokerError;
+use super::{BrokerError, Refusal};
 use crate::message::{Message, MessageId};
 
 /// A message that is to be replied to.
@@ -59,11 +59,7 @@ impl ReplyTo {
     /// Sends a reply, where one is asked for.
     pub async fn reply(&self, message: Message, id: MessageId) -> Result<(), BrokerError> {
         match self {
-            Self::Impossible => Err(BrokerError::Refused(
-                "this message cannot be replied to: it came from no broker that has requests and \
-                 replies, as a connection of type \"nats\" has"
-                    .into(),
-            )),
+            Self::Impossible => Err(Refusal::NoReplies.into()),
             Self::Unwanted => Ok(()),
             Self::Wanted(asker) => asker.reply(message, id).await,
         }

@@ -104,7 +104,7 @@ impl<'a> One<'a> {
     fn subjects(&self) {
         for topic in self.subscription.topics.iter().flatten() {
             if let Err(what) = check_subject(topic.as_str()) {
-                self.fault("topics", what, "write the topic as NATS has it");
+                self.fault("topics", what.to_string(), "write the topic as NATS has it");
             }
         }
     }

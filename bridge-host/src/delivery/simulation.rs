@@ -26,7 +26,7 @@ use tokio::task::JoinHandle;
 use super::engine::Engine;
 use super::jitter::Jitter;
 use super::{CrashRecord, Delivery, Gate, Policy, Retry, Stats, Summary};
-use crate::broker::{BrokerError, DeadLetters, GivenUp, Turn, Waiting};
+use crate::broker::{BrokerError, DeadLetters, GivenUp, Parked, Turn, Waiting};
 use crate::trouble::Troubles;
 use model::Model;
 use script::Script;
@@ -56,11 +56,15 @@ struct Nowhere;
 #[async_trait::async_trait]
 impl DeadLetters for Nowhere {
     async fn keep(&self, _: GivenUp) -> Result<(), BrokerError> {
-        Err(BrokerError::Refused("there is no such place".into()))
+        Err(BrokerError::refused(std::fmt::Error))
     }
 
     async fn turn(&self, _: Waiting) -> Result<Turn, BrokerError> {
-        Err(BrokerError::Refused("there is no such place".into()))
+        Err(BrokerError::refused(std::fmt::Error))
+    }
+
+    async fn park(&self, _: Parked) -> Result<(), BrokerError> {
+        Err(BrokerError::refused(std::fmt::Error))
     }
 }
 

@@ -3,10 +3,11 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rusqlite::{ErrorCode, ffi};
 
-use crate::broker::BrokerError;
+use crate::broker::{BrokerError, SizeLimit, Unsettled};
 
 /// Why the folder of an embedded broker cannot be used as asked.
 #[derive(Debug, thiserror::Error)]
@@ -115,17 +116,142 @@ impl Fault {
         }
     }
 
-    /// As a publisher, or whoever settles, sees it.
-    pub(super) fn for_caller(&self) -> BrokerError {
+    /// What a publisher or a settlement is answered.
+    pub(super) fn for_caller(&self) -> Failure {
         match self {
-            Self::Full(text) => BrokerError::Full(format!("{text}; make some on this disk")),
-            Self::Busy(text) => BrokerError::Unavailable(format!(
-                "another process keeps the embedded broker's database locked: {text}"
-            )),
-            Self::Command(text) | Self::Fatal(text) => {
-                BrokerError::Unavailable(format!("the embedded broker could not write: {text}"))
-            }
+            Self::Full(text) => Failure::NoSpace(text.clone()),
+            Self::Busy(text) => Failure::Locked(text.clone()),
+            Self::Command(text) | Self::Fatal(text) => Failure::NotWritten(text.clone()),
         }
+    }
+}
+
+/// Why the store does not do what it is asked.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Failure {
+    /// It was closed.
+    #[error("the embedded broker is closed")]
+    Closed,
+    /// What is on the disk is uncertain: nothing is taken or given any more.
+    #[error(
+        "the embedded broker in {} stopped, as its storage failed: {why}. Look after the disk, then start the bridge again",
+        folder.display()
+    )]
+    Stopped {
+        /// The store's folder.
+        folder: PathBuf,
+        /// What failed.
+        why: String,
+    },
+    /// Something stored cannot be read: nothing more is taken.
+    #[error(
+        "the embedded broker in {} takes no more messages, because its database is damaged: {why}. Stop the bridge and restore the database from a copy",
+        folder.display()
+    )]
+    Damaged {
+        /// The store's folder.
+        folder: PathBuf,
+        /// What cannot be read.
+        why: String,
+    },
+    /// Another process held the database for too long.
+    #[error("another process keeps the embedded broker's database locked: {0}")]
+    Locked(String),
+    /// SQLite could not write.
+    #[error("the embedded broker could not write: {0}")]
+    NotWritten(String),
+    /// SQLite could not read.
+    #[error("the embedded broker in {} could not be read: {why}", folder.display())]
+    NotRead {
+        /// The store's folder.
+        folder: PathBuf,
+        /// What SQLite said.
+        why: String,
+    },
+    /// The files cannot be opened.
+    #[error(transparent)]
+    NotOpened(Arc<StoreError>),
+    /// SQLite found no room on the disk.
+    #[error("{0}; make some on this disk")]
+    NoSpace(String),
+    /// The disk is full, as is known since an earlier write.
+    #[error("the disk of the embedded broker in {} is full: free some space on it", .0.display())]
+    DiskFull(PathBuf),
+    /// Retention allows no more.
+    #[error(
+        "the embedded broker keeps {kept} bytes of at most {most}, {found}: let subscriptions catch up, replay or drop dead letters, or raise the retention's `max_size`"
+    )]
+    RetentionFull {
+        /// All bytes that are kept.
+        kept: u64,
+        /// The most that there may be.
+        most: u64,
+        /// Why none of them can be removed.
+        found: &'static str,
+    },
+    /// The only subscription for a message is at its quota.
+    #[error(
+        "the subscription {name:?} has reached its quota of {quota} bytes, and no other subscription takes this message: let it catch up, replay or drop its dead letters, or raise its `quota`"
+    )]
+    QuotaFull {
+        /// Its name.
+        name: String,
+        /// In bytes.
+        quota: u64,
+    },
+    /// Two members of a subscription do not agree on what it is.
+    #[error(
+        "subscription {0:?} is open already, with other topics or another order: give this one another name"
+    )]
+    OpenAlready(String),
+    /// A message that has more bytes than a row can hold.
+    #[error(
+        "a message has at most {max} bytes of data here, this one has {size}: send a reference to the data"
+    )]
+    TooLarge {
+        /// Of the message, metadata included.
+        size: u64,
+        /// The most there can be.
+        max: u64,
+    },
+    /// A subscription without topics.
+    #[error("subscription {0:?} has no topics: name at least one")]
+    NoTopics(String),
+}
+
+/// The limit that SQLite sets.
+const ROW: SizeLimit = SizeLimit {
+    counted: " of data",
+    remedy: "raise `max_message_size`",
+};
+
+impl From<Failure> for BrokerError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::NoSpace(_)
+            | Failure::DiskFull(_)
+            | Failure::RetentionFull { .. }
+            | Failure::QuotaFull { .. } => Self::full(failure),
+            Failure::TooLarge { size, max } => Self::TooLarge {
+                size,
+                max,
+                limit: ROW,
+            },
+            Failure::OpenAlready(_) | Failure::NoTopics(_) => Self::refused(failure),
+            _ => Self::unavailable(failure),
+        }
+    }
+}
+
+impl From<Failure> for Unsettled {
+    fn from(failure: Failure) -> Self {
+        BrokerError::from(failure).into()
+    }
+}
+
+impl From<StoreError> for BrokerError {
+    fn from(error: StoreError) -> Self {
+        Failure::NotOpened(Arc::new(error)).into()
     }
 }
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::error::Failure;
 use super::fetch::{Fetched, Plan, Row};
 use super::lock;
 use super::quarantine::Unreadable;
-use crate::broker::BrokerError;
 
 /// The most that is read ahead.
 const AHEAD_COUNT: usize = 128;
@@ -56,7 +56,7 @@ struct State {
     epoch: u64,
     in_flight: usize,
     settling: usize,
-    failure: Option<BrokerError>,
+    failure: Option<Failure>,
 }
 
 /// What one who asks for a message is told.
@@ -79,7 +79,7 @@ impl Feed {
     }
 
     /// The next message, and what to read meanwhile.
-    pub(super) fn step(&self, now: i64, only_fresh: bool) -> Result<Step, BrokerError> {
+    pub(super) fn step(&self, now: i64, only_fresh: bool) -> Result<Step, Failure> {
         let mut state = lock(&self.state);
         if let Some(failure) = state.failure.take() {
             return Err(failure);
@@ -94,11 +94,7 @@ impl Feed {
 
     /// What a plan found, or why reading failed. Returns what cannot be read:
     /// it is in flight until it is given up.
-    pub(super) fn fetched(
-        &self,
-        plan: Plan,
-        result: Result<Fetched, BrokerError>,
-    ) -> Vec<Unreadable> {
+    pub(super) fn fetched(&self, plan: Plan, result: Result<Fetched, Failure>) -> Vec<Unreadable> {
         let unreadable = lock(&self.state).take_in(plan, result);
         self.changed.notify_waiters();
         unreadable
@@ -288,7 +284,7 @@ impl State {
         }
     }
 
-    fn take_in(&mut self, plan: Plan, result: Result<Fetched, BrokerError>) -> Vec<Unreadable> {
+    fn take_in(&mut self, plan: Plan, result: Result<Fetched, Failure>) -> Vec<Unreadable> {
         self.fetching = false;
         let fetched = match result {
             Ok(fetched) if plan.epoch == self.epoch => fetched,

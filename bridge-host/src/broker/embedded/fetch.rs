@@ -10,11 +10,10 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::error::Fault;
+use super::error::{Failure, Fault};
 use super::quarantine::{self, Unreadable};
 use super::shared::Shared;
 use super::{lock, store};
-use crate::broker::BrokerError;
 use crate::message::{Message, MessageId};
 
 /// A delivery, read.
@@ -147,12 +146,12 @@ impl Readers {
 
 impl Shared {
     /// Reads what the plan says. Blocks on the disk.
-    pub(super) fn read(&self, _: Turn, sub: i64, plan: &Plan) -> Result<Fetched, BrokerError> {
+    pub(super) fn read(&self, _: Turn, sub: i64, plan: &Plan) -> Result<Fetched, Failure> {
         let idle = lock(&self.readers.idle).pop();
         let conn = match idle {
             Some(conn) => conn,
             None => store::open_existing(&self.folder)
-                .map_err(|error| BrokerError::Unavailable(error.to_string()))?,
+                .map_err(|error| Failure::NotOpened(Arc::new(error)))?,
         };
         let fetched = match fetch(&conn, sub, plan) {
             Err(error) if quarantine::is_of_a_row(&error) => quarantine::fetch(&conn, sub, plan),
@@ -163,10 +162,10 @@ impl Shared {
             if matches!(Fault::of(&error), Fault::Fatal(_)) {
                 self.damaged(&error.to_string());
             }
-            BrokerError::Unavailable(format!(
-                "the embedded broker in {} could not be read: {error}",
-                self.folder.display()
-            ))
+            Failure::NotRead {
+                folder: self.folder.clone(),
+                why: error.to_string(),
+            }
         })
     }
 }

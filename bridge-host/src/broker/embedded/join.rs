@@ -6,15 +6,16 @@ use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::oneshot;
 
 use super::clock::{millis, now_ms};
+use super::error::Failure;
 use super::feed::Feed;
 use super::start;
 use super::turn::BLOCKED;
-use crate::broker::{BrokerError, SubscribeSpec};
+use crate::broker::SubscribeSpec;
 use crate::message::TopicPattern;
 
 pub(super) struct Join {
     pub(super) spec: SubscribeSpec,
-    pub(super) reply: oneshot::Sender<Result<Membership, BrokerError>>,
+    pub(super) reply: oneshot::Sender<Result<Membership, Failure>>,
 }
 
 /// Keeps a feed's count of members right.
@@ -57,13 +58,10 @@ impl Route {
     }
 
     /// Two members of one subscription have to agree on what it is.
-    pub(super) fn check(&self, spec: &SubscribeSpec) -> Result<(), BrokerError> {
+    pub(super) fn check(&self, spec: &SubscribeSpec) -> Result<(), Failure> {
         let joined = self.feed.as_ref().is_some_and(|feed| feed.has_members());
         if joined && (self.topics != spec.topics || self.ordered != spec.ordered) {
-            return Err(BrokerError::Refused(format!(
-                "subscription {:?} is open already, with other topics or another order: give this one another name",
-                self.name
-            )));
+            return Err(Failure::OpenAlready(self.name.clone()));
         }
         Ok(())
     }

@@ -7,8 +7,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::oneshot;
 
 use super::clock::{millis, unix_ms, wall_ms};
+use super::error::Failure;
 use super::publish::Checked;
-use crate::broker::{BrokerError, GivenUp, Parked};
+use crate::broker::{GivenUp, Parked};
 use crate::message::{Message, MessageId};
 
 /// Writes a message of another broker, and says which `seq` it has.
@@ -43,14 +44,14 @@ pub(super) enum What {
 pub(super) struct Keep {
     what: What,
     checked: Checked,
-    reply: oneshot::Sender<Result<(), BrokerError>>,
+    reply: oneshot::Sender<Result<(), Failure>>,
 }
 
 impl Keep {
     pub(super) fn new(
         what: What,
         checked: Checked,
-        reply: oneshot::Sender<Result<(), BrokerError>>,
+        reply: oneshot::Sender<Result<(), Failure>>,
     ) -> Self {
         Self {
             what,
@@ -171,7 +172,7 @@ impl Keep {
         Ok(())
     }
 
-    pub(super) fn answer(self, result: Result<(), BrokerError>) {
+    pub(super) fn answer(self, result: Result<(), Failure>) {
         // One that went away meanwhile has the message again, and again a letter.
         let _ = self.reply.send(result);
     }

@@ -5,38 +5,18 @@ use rusqlite::{Connection, params};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::clock::wall_ms;
+use super::error::Failure;
 use super::retention::footprint;
-use super::settings::Settings;
-use crate::broker::{BrokerError, Published, SizeLimit};
-use crate::message::{Message, MessageId, MetadataSize, check_topic};
+use crate::broker::Published;
+use crate::message::{Message, MessageId, MetadataSize};
 
 /// SQLite takes rows of up to 1,000,000,000 bytes.
-const MAX_ROW: u64 = 1_000_000_000 - (1 << 20);
-
-pub(super) struct Limits {
-    max_message_size: u64,
-}
+pub(super) const MAX_ROW: u64 = 1_000_000_000 - (1 << 20);
 
 /// What was found out while checking.
 pub(super) struct Checked {
     pub(super) metadata: Option<String>,
     pub(super) size: u64,
-}
-
-impl Limits {
-    pub(super) fn new(settings: &Settings) -> Self {
-        Self {
-            max_message_size: settings.max_message_size.min(MAX_ROW),
-        }
-    }
-
-    pub(super) fn check(&self, message: &Message) -> Result<Checked, BrokerError> {
-        check_topic(&message.topic).map_err(|error| BrokerError::Refused(error.to_string()))?;
-        let metadata = MetadataSize::of(&message.metadata).check();
-        metadata.map_err(|error| BrokerError::Refused(error.to_string()))?;
-        fits(message.data.len() as u64, self.max_message_size)?;
-        Checked::of_another(message)
-    }
 }
 
 impl Checked {
@@ -45,29 +25,20 @@ impl Checked {
         footprint(self.size)
     }
 
-    /// A message that another broker took, whatever its limits are: here it must
-    /// have a place, as it has no other. Only what SQLite cannot hold is refused.
-    pub(super) fn of_another(message: &Message) -> Result<Self, BrokerError> {
+    /// Refuses only what SQLite cannot hold: a message that another broker took
+    /// has to be kept here, whatever the limits of this store are.
+    pub(super) fn of(message: &Message) -> Result<Self, Failure> {
         let content_type = message.content_type.as_ref().map_or(0, String::len);
         let metadata = MetadataSize::of(&message.metadata).bytes();
         let rest = metadata + message.topic.len() + content_type;
         let size = (message.data.len() + rest) as u64;
-        fits(size, MAX_ROW)?;
+        if size > MAX_ROW {
+            return Err(Failure::TooLarge { size, max: MAX_ROW });
+        }
         let metadata = (!message.metadata.is_empty()).then(|| {
             serde_json::to_string(&message.metadata).expect("pairs of strings are always JSON")
         });
         Ok(Self { metadata, size })
-    }
-}
-
-fn fits(size: u64, max: u64) -> Result<(), BrokerError> {
-    match size > max {
-        true => Err(BrokerError::TooLarge {
-            size,
-            max,
-            limit: SizeLimit::Data,
-        }),
-        false => Ok(()),
     }
 }
 
@@ -80,7 +51,7 @@ pub(super) struct Publish {
     metadata: Option<String>,
     data: Bytes,
     size: u64,
-    reply: oneshot::Sender<Result<Published, BrokerError>>,
+    reply: oneshot::Sender<Result<Published, Failure>>,
     _room: OwnedSemaphorePermit,
 }
 
@@ -90,7 +61,7 @@ impl Publish {
         id: Option<MessageId>,
         checked: Checked,
         room: OwnedSemaphorePermit,
-        reply: oneshot::Sender<Result<Published, BrokerError>>,
+        reply: oneshot::Sender<Result<Published, Failure>>,
     ) -> Self {
         Self {
             id_given: id.is_some(),
@@ -163,7 +134,7 @@ impl Publish {
         ])
     }
 
-    pub(super) fn answer(self, result: Result<bool, BrokerError>) {
+    pub(super) fn answer(self, result: Result<bool, Failure>) {
         let id = self.id;
         // A publisher that went away meanwhile does not mind.
         let _ = self

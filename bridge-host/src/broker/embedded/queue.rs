@@ -7,14 +7,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::error::Failure;
 use super::join::Join;
 use super::keep::Keep;
 use super::lock;
 use super::publish::Publish;
 use super::settle::Settle;
-use super::shared::closed;
-use super::turn::AskTurn;
-use crate::broker::BrokerError;
+use super::turn::TurnQuestion;
 
 /// What publishers may have queued, in KiB; each message weighs [`BASE`] too,
 /// so that small ones are bounded in number.
@@ -35,7 +34,7 @@ pub(super) enum Command {
     Settle(Settle),
     Join(Join),
     Keep(Box<Keep>),
-    Turn(Box<AskTurn>),
+    Turn(Box<TurnQuestion>),
 }
 
 /// What the writer does in one go.
@@ -46,7 +45,7 @@ pub(super) struct Batch {
     pub(super) joins: Vec<Join>,
     pub(super) keeps: Vec<Keep>,
     /// Asked after all of the above is written.
-    pub(super) turns: Vec<AskTurn>,
+    pub(super) turns: Vec<TurnQuestion>,
     /// Closed, and this was the last of it.
     pub(super) last: bool,
 }
@@ -63,7 +62,7 @@ struct Waiting {
     settles: VecDeque<Settle>,
     joins: VecDeque<Join>,
     keeps: Vec<Keep>,
-    turns: Vec<AskTurn>,
+    turns: Vec<TurnQuestion>,
     /// How many publishers were there at the last commit, and until when all
     /// of them are waited for.
     expected: usize,
@@ -86,16 +85,16 @@ impl Queue {
     }
 
     /// Waits for room for a message of this size.
-    pub(super) async fn room(&self, size: u64) -> Result<OwnedSemaphorePermit, BrokerError> {
+    pub(super) async fn room(&self, size: u64) -> Result<OwnedSemaphorePermit, Failure> {
         let weight = u32::try_from(BASE + size / 1024).map_or(ROOM, |weight| weight.min(ROOM));
         let room = Arc::clone(&self.room).acquire_many_owned(weight).await;
-        room.map_err(|_| closed())
+        room.map_err(|_| Failure::Closed)
     }
 
-    pub(super) fn push(&self, command: Command) -> Result<(), BrokerError> {
+    pub(super) fn push(&self, command: Command) -> Result<(), Failure> {
         let mut waiting = lock(&self.waiting);
         if waiting.closed {
-            return Err(closed());
+            return Err(Failure::Closed);
         }
         let wakes = waiting.add(command);
         if wakes && waiting.writer_sleeps {

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, params};
 
+use super::error::Failure;
 use super::settings::Settings;
-use crate::broker::BrokerError;
 
 /// In place of a subscription: all dead letters.
 const LETTERS: i64 = 0;
@@ -145,11 +145,10 @@ impl Quotas {
     }
 
     /// What the publisher of a message is told that only this one would take.
-    pub(super) fn refusal(&self, name: &str) -> BrokerError {
+    pub(super) fn refusal(&self, name: &str) -> Failure {
         let quota = self.limits.get(name).copied().unwrap_or_default();
-        BrokerError::Full(format!(
-            "the subscription {name:?} has reached its quota of {quota} bytes, and no other subscription takes this message: let it catch up, replay or drop its dead letters, or raise its `quota`"
-        ))
+        let name = name.into();
+        Failure::QuotaFull { name, quota }
     }
 }
 

@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use super::CAPABILITIES;
+use super::error::Failure;
 use super::feed::Feed;
 use super::queue::Command;
 use super::settle::Settle;
-use super::shared::{Shared, closed};
-use super::turn::{AskTurn, Who};
-use crate::broker::{BrokerError, Capabilities, Receipt, Settlement, Turn, Unsettled};
+use super::shared::Shared;
+use super::turn::{TurnQuestion, Who};
+use crate::broker::{AskTurn, BrokerError, Capabilities, Receipt, Settlement, Turn, Unsettled};
 
 pub(super) struct EmbeddedReceipt {
     shared: Arc<Shared>,
@@ -32,7 +33,7 @@ impl EmbeddedReceipt {
     }
 
     /// Its place in flight is free at once; written soon.
-    fn acknowledge(&mut self, settlement: Settlement) -> Result<(), BrokerError> {
+    fn acknowledge(&mut self, settlement: Settlement) -> Result<(), Failure> {
         self.settled = true;
         // Before the writer can be done with it.
         self.feed.settling();
@@ -44,19 +45,19 @@ impl EmbeddedReceipt {
     }
 
     /// Its place in flight is free once it is written.
-    async fn settle_durably(&mut self, settlement: Settlement) -> Result<(), BrokerError> {
+    async fn settle_durably(&mut self, settlement: Settlement) -> Result<(), Failure> {
         let (reply, answer) = oneshot::channel();
         self.push(settlement, Some(reply))?;
         // From here on the writer answers for the delivery.
         self.settled = true;
-        answer.await.unwrap_or_else(|_| Err(closed()))
+        answer.await.unwrap_or(Err(Failure::Closed))
     }
 
     fn push(
         &self,
         settlement: Settlement,
-        reply: Option<oneshot::Sender<Result<(), BrokerError>>>,
-    ) -> Result<(), BrokerError> {
+        reply: Option<oneshot::Sender<Result<(), Failure>>>,
+    ) -> Result<(), Failure> {
         self.shared.queue.push(Command::Settle(Settle {
             feed: Arc::clone(&self.feed),
             seq: self.seq,
@@ -75,20 +76,11 @@ impl Receipt for EmbeddedReceipt {
 
     /// Nothing to do: as long as this process lives the message is its own.
     async fn extend(&mut self, _lease: Duration) -> Result<(), BrokerError> {
-        self.shared.check()
+        Ok(self.shared.check()?)
     }
 
-    async fn turn(&mut self, key: &str) -> Result<Turn, BrokerError> {
-        self.shared.check()?;
-        let (reply, answer) = oneshot::channel();
-        let who = Who::Own(Arc::clone(&self.feed), self.seq);
-        let ask = AskTurn::new(key, who, reply);
-        self.shared.queue.push(Command::Turn(Box::new(ask)))?;
-        // The writer answers for the delivery until it has answered.
-        self.settled = true;
-        let turn = answer.await.unwrap_or_else(|_| Err(closed()));
-        self.settled = turn == Ok(Turn::Later);
-        turn
+    fn turns(&mut self) -> Option<&mut dyn AskTurn> {
+        Some(self)
     }
 
     /// An acknowledgement is written soon, in a group: lost with the process,
@@ -103,6 +95,22 @@ impl Receipt for EmbeddedReceipt {
             }
         }
         Ok(())
+    }
+}
+
+#[async_trait]
+impl AskTurn for EmbeddedReceipt {
+    async fn turn(&mut self, key: &str) -> Result<Turn, BrokerError> {
+        self.shared.check()?;
+        let (reply, answer) = oneshot::channel();
+        let who = Who::Own(Arc::clone(&self.feed), self.seq);
+        let ask = TurnQuestion::new(key, who, reply);
+        self.shared.queue.push(Command::Turn(Box::new(ask)))?;
+        // The writer answers for the delivery until it has answered.
+        self.settled = true;
+        let turn = answer.await.unwrap_or(Err(Failure::Closed));
+        self.settled = matches!(turn, Ok(Turn::Later));
+        Ok(turn?)
     }
 }
 

@@ -7,16 +7,17 @@ use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
 use super::clock::{millis, wall_ms};
+use super::error::Failure;
 use super::feed::Feed;
 use super::ledger::Tally;
-use crate::broker::{BrokerError, DeadLetter, Settlement};
+use crate::broker::{DeadLetter, Settlement};
 
 pub(super) struct Settle {
     pub(super) feed: Arc<Feed>,
     pub(super) seq: i64,
     pub(super) settlement: Settlement,
     /// Someone waits for it to be durable.
-    pub(super) reply: Option<oneshot::Sender<Result<(), BrokerError>>>,
+    pub(super) reply: Option<oneshot::Sender<Result<(), Failure>>>,
     /// How often it could not be written, though others could.
     pub(super) failures: u32,
 }
@@ -100,13 +101,13 @@ impl Settle {
     }
 
     /// It cannot be written: the message comes again.
-    pub(super) fn failed(self, error: BrokerError) {
+    pub(super) fn failed(self, error: Failure) {
         let awaited = self.reply.is_some();
         self.feed.not_settled(self.seq, awaited);
         self.answer(Err(error));
     }
 
-    fn answer(self, result: Result<(), BrokerError>) {
+    fn answer(self, result: Result<(), Failure>) {
         if let Some(reply) = self.reply {
             let _ = reply.send(result);
         }

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::oneshot;
 
+use super::error::Failure;
 use super::feed::Feed;
 use super::fetch::Readers;
 use super::lock;
 use super::queue::Queue;
-use crate::broker::BrokerError;
 use crate::trouble::Troubles;
 
 /// The disk is full.
@@ -28,9 +28,9 @@ pub(super) struct Shared {
     pub(super) folder: PathBuf,
     pub(super) readers: Readers,
     /// Why nothing is taken or given any more.
-    poison: OnceLock<String>,
+    poison: OnceLock<Failure>,
     /// Why no more is taken, while what can be read is given.
-    damage: OnceLock<String>,
+    damage: OnceLock<Failure>,
     /// What is wrong and may pass.
     pub(super) troubles: Troubles,
     /// Settlements wait to be written: nothing more is given meanwhile.
@@ -53,30 +53,31 @@ impl Shared {
     }
 
     /// Whether the store failed, or was closed.
-    pub(super) fn check(&self) -> Result<(), BrokerError> {
+    pub(super) fn check(&self) -> Result<(), Failure> {
         match self.poison.get() {
-            Some(text) => Err(BrokerError::Unavailable(text.clone())),
-            None if self.queue.is_closed() => Err(closed()),
+            Some(stopped) => Err(stopped.clone()),
+            None if self.queue.is_closed() => Err(Failure::Closed),
             None => Ok(()),
         }
     }
 
     /// Whether messages are taken.
-    pub(super) fn check_intake(&self) -> Result<(), BrokerError> {
+    pub(super) fn check_intake(&self) -> Result<(), Failure> {
         self.check()?;
         match self.damage.get() {
-            Some(text) => Err(BrokerError::Unavailable(text.clone())),
+            Some(damaged) => Err(damaged.clone()),
             None => Ok(()),
         }
     }
 
     /// The database is damaged where it was read: no more is taken.
     pub(super) fn damaged(&self, why: &str) {
-        let text = format!(
-            "the embedded broker in {} takes no more messages, because its database is damaged: {why}. Stop the bridge and restore the database from a copy",
-            self.folder.display()
-        );
-        if self.damage.set(text.clone()).is_ok() {
+        let damaged = Failure::Damaged {
+            folder: self.folder.clone(),
+            why: why.into(),
+        };
+        let text = damaged.to_string();
+        if self.damage.set(damaged).is_ok() {
             self.troubles.raise(DAMAGE, text);
         }
     }
@@ -84,11 +85,12 @@ impl Shared {
     /// After a failed sync nobody knows what the disk has: no more is taken,
     /// nothing more is given, until a restart reads what is there.
     pub(super) fn poison(&self, why: &str) {
-        let text = format!(
-            "the embedded broker in {} stopped, as its storage failed: {why}. Look after the disk, then start the bridge again",
-            self.folder.display()
-        );
-        if self.poison.set(text.clone()).is_ok() {
+        let stopped = Failure::Stopped {
+            folder: self.folder.clone(),
+            why: why.into(),
+        };
+        let text = stopped.to_string();
+        if self.poison.set(stopped).is_ok() {
             tracing::error!("{text}");
         }
         self.wake_feeds();
@@ -149,14 +151,7 @@ impl Shared {
     }
 }
 
-/// The answer once the broker is closed.
-pub(super) fn closed() -> BrokerError {
-    BrokerError::Unavailable("the embedded broker is closed".into())
-}
-
 /// Waits for the writer's answer to a command.
-pub(super) async fn answer<T>(
-    from: oneshot::Receiver<Result<T, BrokerError>>,
-) -> Result<T, BrokerError> {
-    from.await.unwrap_or_else(|_| Err(closed()))
+pub(super) async fn answer<T>(from: oneshot::Receiver<Result<T, Failure>>) -> Result<T, Failure> {
+    from.await.unwrap_or(Err(Failure::Closed))
 }

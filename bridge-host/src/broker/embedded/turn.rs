@@ -9,10 +9,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::oneshot;
 
 use super::clock::unix_ms;
+use super::error::Failure;
 use super::feed::Feed;
 use super::keep::insert;
 use super::publish::Checked;
-use crate::broker::{BrokerError, Turn, Waiting};
+use crate::broker::{Turn, Waiting};
 
 /// When one is due that waits behind a letter: as soon as that is gone.
 pub(super) const BLOCKED: i64 = i64::MAX;
@@ -25,10 +26,10 @@ pub(super) enum Who {
     Other(Box<Waiting>, Checked),
 }
 
-pub(super) struct AskTurn {
+pub(super) struct TurnQuestion {
     key: String,
     who: Who,
-    reply: oneshot::Sender<Result<Turn, BrokerError>>,
+    reply: oneshot::Sender<Result<Turn, Failure>>,
 }
 
 /// The answer, and what it wrote.
@@ -39,12 +40,8 @@ pub(super) struct Answer {
     pub(super) size: u64,
 }
 
-impl AskTurn {
-    pub(super) fn new(
-        key: &str,
-        who: Who,
-        reply: oneshot::Sender<Result<Turn, BrokerError>>,
-    ) -> Self {
+impl TurnQuestion {
+    pub(super) fn new(key: &str, who: Who, reply: oneshot::Sender<Result<Turn, Failure>>) -> Self {
         let key = key.into();
         Self { key, who, reply }
     }
@@ -178,15 +175,15 @@ impl AskTurn {
     }
 
     /// It is durable. Whoever asked and is gone has given the delivery back.
-    pub(super) fn answer(self, result: Result<&Answer, BrokerError>) {
+    pub(super) fn answer(self, result: Result<&Answer, Failure>) {
         let turn = result.as_ref().map(|answer| answer.turn);
         let turn = turn.map_err(Clone::clone);
+        let kept = matches!(turn, Ok(Turn::Later));
         if let (Who::Own(feed, seq), Ok(Answer { due, .. })) = (&self.who, &result)
-            && turn == Ok(Turn::Later)
+            && kept
         {
             feed.parked(*seq, *due);
         }
-        let kept = turn == Ok(Turn::Later);
         if let (Err(_), Who::Own(feed, seq)) = (self.reply.send(turn), &self.who)
             && !kept
         {

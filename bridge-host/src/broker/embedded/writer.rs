@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::clock::millis;
-use super::error::{Fault, StoreError};
+use super::error::{Failure, Fault, StoreError};
 use super::feed::Feed;
 use super::join::{self, Join, Membership, Route};
 use super::presence::Presence;
@@ -28,9 +28,9 @@ use super::retention::Retainer;
 use super::set_back;
 use super::settings::{LetterRetention, Settings};
 use super::settle::Settle;
-use super::shared::{Shared, closed};
+use super::shared::Shared;
 use super::store::{data_version, failed, file, in_transaction};
-use crate::broker::{BrokerError, SubscribeSpec};
+use crate::broker::SubscribeSpec;
 use group::Books;
 use room::Room;
 use upkeep::Upkeep;
@@ -137,7 +137,7 @@ impl Writer {
         let faulty = std::mem::take(&mut self.faulty).into_iter();
         let backlog = std::mem::take(&mut self.backlog).into_iter();
         for settle in backlog.chain(faulty.map(|(_, settle)| settle)) {
-            settle.failed(closed());
+            settle.failed(Failure::Closed);
         }
     }
 
@@ -179,7 +179,9 @@ impl Writer {
         self.fail_keeps(batch.keeps);
         self.fail_turns(batch.turns);
         for join in batch.joins {
-            let _ = join.reply.send(self.shared.check().and(Err(closed())));
+            let _ = join
+                .reply
+                .send(self.shared.check().and(Err(Failure::Closed)));
         }
     }
 
@@ -189,7 +191,7 @@ impl Writer {
         let _ = join.reply.send(result);
     }
 
-    fn try_join(&mut self, spec: &SubscribeSpec) -> Result<Membership, BrokerError> {
+    fn try_join(&mut self, spec: &SubscribeSpec) -> Result<Membership, Failure> {
         let routes = &mut self.books.routes;
         let known = routes.iter().position(|route| route.name == spec.name);
         if let Some(known) = known {
@@ -210,7 +212,7 @@ impl Writer {
     }
 
     /// Writes the subscription, if need be with the reserve.
-    fn save(&mut self, spec: &SubscribeSpec) -> Result<Route, BrokerError> {
+    fn save(&mut self, spec: &SubscribeSpec) -> Result<Route, Failure> {
         let saved = match self.try_save(spec) {
             Err(error) if matches!(Fault::of(&error), Fault::Full(_)) && self.use_reserve() => {
                 self.try_save(spec)

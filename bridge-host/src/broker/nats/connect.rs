@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
+use super::error::{self, Outage};
 use super::session::{News, PING, Session, wait};
 use super::settings::Settings;
 use crate::broker::BrokerError;
@@ -171,7 +172,7 @@ impl Link {
     /// Refuses while it is down.
     pub(super) fn check(&self) -> Result<(), BrokerError> {
         self.trouble()
-            .map_or(Ok(()), |trouble| Err(BrokerError::Unavailable(trouble)))
+            .map_or(Ok(()), |trouble| Err(Outage::Down(trouble).into()))
     }
 
     /// Sends it soon: for those who cannot wait.
@@ -191,7 +192,7 @@ impl Link {
         let asked = timeout(FLUSH, client.request(subject, payload)).await;
         match asked {
             Ok(Ok(answer)) => Ok(answer.payload),
-            Ok(Err(error)) => Err(BrokerError::Unavailable(format!("NATS: {error}"))),
+            Ok(Err(error)) => Err(error::client(&error)),
             Err(_) => Err(BrokerError::Timeout),
         }
     }
@@ -200,7 +201,7 @@ impl Link {
     pub(super) async fn sent(&self) -> Result<(), BrokerError> {
         match timeout(FLUSH, self.client().flush()).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(BrokerError::Unavailable(format!("NATS: {error}"))),
+            Ok(Err(error)) => Err(error::client(&error)),
             Err(_) => Err(BrokerError::Timeout),
         }
     }

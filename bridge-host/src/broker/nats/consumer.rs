@@ -9,7 +9,7 @@ use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, FromConsumer, In
 use async_nats::jetstream::context::Context;
 use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
 
-use super::error;
+use super::error::{self, Refusal};
 use super::located::Located;
 use super::progress::Standing;
 use super::settings::Consumer;
@@ -49,10 +49,8 @@ pub(super) async fn ensure(
         }
         Some(info) if existing_config.as_ref() == Some(&config) => info,
         None if !settings.create => {
-            return Err(BrokerError::Refused(format!(
-                "the stream {} has no consumer {name}: create it, or set `create = true`",
-                stream.name
-            )));
+            let stream = stream.name.clone();
+            return Err(Refusal::NoConsumer { stream, name }.into());
         }
         _ => {
             if let Some(before) = &existing_config {
@@ -191,14 +189,12 @@ fn filters(config: &Config) -> impl Iterator<Item = &str> {
 /// Whether a consumer that may not be changed will do.
 fn adopt(what: &str, config: &Config, spec: &SubscribeSpec) -> Result<(), BrokerError> {
     if config.ack_policy != AckPolicy::Explicit {
-        return Err(BrokerError::Refused(format!(
-            "{what}: it has to have the acknowledgement policy \"explicit\""
-        )));
+        let what = what.into();
+        return Err(Refusal::NotExplicit { what }.into());
     }
     if spec.ordered && config.max_ack_pending != 1 {
-        return Err(BrokerError::Refused(format!(
-            "{what}: for an order that holds on all hosts its `max_ack_pending` has to be 1"
-        )));
+        let what = what.into();
+        return Err(Refusal::NotOrdered { what }.into());
     }
     if config.max_deliver > 0 {
         tracing::warn!(
@@ -220,10 +216,11 @@ fn is_missing(failed: &ConsumerError) -> bool {
 fn refused(what: &str, failed: &ConsumerError) -> BrokerError {
     match failed.kind() {
         ConsumerErrorKind::JetStream(refused) => error::api(what, &refused),
-        ConsumerErrorKind::InvalidConsumerType => BrokerError::Refused(format!(
-            "{what}: it is a push consumer; name another with `durable`"
-        )),
-        ConsumerErrorKind::InvalidName => BrokerError::Refused(format!("{what}: {failed}")),
+        ConsumerErrorKind::InvalidConsumerType => {
+            let what = what.into();
+            Refusal::PushConsumer { what }.into()
+        }
+        ConsumerErrorKind::InvalidName => error::refused(what, failed),
         ConsumerErrorKind::TimedOut | ConsumerErrorKind::Request | ConsumerErrorKind::Other => {
             error::no_answer(what, failed)
         }

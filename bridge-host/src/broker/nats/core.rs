@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
-use async_nats::{Message as Arrived, RequestErrorKind, Subscriber};
+use async_nats::{Message as Arrived, RequestErrorKind, SubscribeError, Subscriber};
 use async_trait::async_trait;
 use futures_util::stream::{SelectAll, select_all};
 use futures_util::{FutureExt, StreamExt};
@@ -15,10 +15,11 @@ use super::connect::{ConnectError, Link};
 use super::settings::Settings;
 use super::storm::Storm;
 use super::waiting::{Kept, Waiting};
-use super::{CORE, headers, request, subject};
+use super::{CORE, error, headers, request, subject};
 use crate::broker::{
-    Broker, BrokerError, Capabilities, Chances, Confirmation, Incoming, Published, Receipt, Reply,
-    ReplyTo, Request, Settlement, SubscribeSpec, Subscription, Unsettled,
+    Broker, BrokerError, Capabilities, Chances, Confirmation, Incoming, Published, Receipt,
+    Refusal, Reply, ReplyTo, Republish, Request, RequestReply, Settlement, SubscribeSpec,
+    Subscription, Unsettled,
 };
 use crate::message::{Message, MessageId};
 
@@ -93,6 +94,25 @@ impl Broker for Core {
         Ok(Box::pin(std::future::ready(Ok(published))))
     }
 
+    fn requests(&self) -> Option<&dyn RequestReply> {
+        Some(self)
+    }
+
+    fn republish(&self) -> Option<&dyn Republish> {
+        Some(self)
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.link.trouble().or_else(|| self.link.is_refused())
+    }
+
+    async fn close(&self) {
+        self.link.flush().await;
+    }
+}
+
+#[async_trait]
+impl Republish for Core {
     /// Refused where nobody listens: the letter would be lost. That someone
     /// does is no promise that it arrives.
     async fn republish(
@@ -118,25 +138,20 @@ impl Broker for Core {
             }
             Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => {
                 self.backlog.took();
-                Err(BrokerError::Refused(format!("nobody listens on {topic:?}")))
+                Err(Refusal::NobodyListens(topic).into())
             }
             Ok(Err(error)) => Err(request::failed(&error)),
         }
     }
+}
 
+#[async_trait]
+impl RequestReply for Core {
     async fn request(&self, request: Request) -> Result<Vec<Reply>, BrokerError> {
         let replies = request::request(&self.link, request).await;
         let came = replies.as_ref().map_or(0, Vec::len);
         (0..came).for_each(|_| self.backlog.took());
         replies
-    }
-
-    fn trouble(&self) -> Option<String> {
-        self.link.trouble().or_else(|| self.link.is_refused())
-    }
-
-    async fn close(&self) {
-        self.link.flush().await;
     }
 }
 
@@ -194,7 +209,7 @@ impl Member {
         let mut subscribers = Vec::new();
         for subject in &self.subjects {
             let joined = client.queue_subscribe(subject.clone(), self.group.clone());
-            let refused = |error| BrokerError::Refused(format!("NATS: {error}"));
+            let refused = |error: SubscribeError| error::Refusal::Subscribe(error.to_string());
             subscribers.push(joined.await.map_err(refused)?);
         }
         self.arrived = select_all(subscribers);

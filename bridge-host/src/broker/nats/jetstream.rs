@@ -19,7 +19,8 @@ use super::settings::JetStreamSettings;
 use super::supply::Supply;
 use super::{JETSTREAM, error, headers, request, stream, subject};
 use crate::broker::{
-    Broker, BrokerError, Capabilities, Confirmation, Published, SubscribeSpec, Subscription,
+    Broker, BrokerError, Capabilities, Confirmation, LetterTopics, Published, Republish,
+    SubscribeSpec, Subscription,
 };
 use crate::message::{Message, MessageId};
 
@@ -83,7 +84,7 @@ impl Server {
         match error.kind() {
             PublishErrorKind::StreamNotFound => stream::why_none(&self.api.context(), topic).await,
             PublishErrorKind::TimedOut => match self.api.link.refusal() {
-                Some(refusal) => BrokerError::Unavailable(refusal),
+                Some(refusal) => error::Outage::Denied(refusal).into(),
                 None => BrokerError::Timeout,
             },
             _ => {
@@ -184,33 +185,12 @@ impl Broker for JetStream {
         }))
     }
 
-    async fn keep_topic(&self, topic: &str) -> Result<(), BrokerError> {
-        let server = &self.server;
-        server.kept().push(topic.into());
-        server.api.link.check()?;
-        let (settings, context) = (&server.settings.stream, server.api.context());
-        stream::ensure_letters(&context, settings, &server.name, topic).await
+    fn letter_topics(&self) -> Option<&dyn LetterTopics> {
+        Some(self)
     }
 
-    async fn republish(
-        &self,
-        message: Message,
-        id: &MessageId,
-        group: &str,
-        once: &MessageId,
-    ) -> Result<(), BrokerError> {
-        subject::check_publish(&message.topic)?;
-        self.server.api.link.check()?;
-        let headers = headers::encode_replay(&message, id, group, once);
-        request::check_size(&self.server.api.link, &headers, &message.data)?;
-        let topic = message.topic;
-        let publish = PublishMessage::build()
-            .payload(message.data)
-            .headers(headers);
-        match self.server.send(&topic, publish).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.server.why_not(&topic, &error).await),
-        }
+    fn republish(&self) -> Option<&dyn Republish> {
+        Some(self)
     }
 
     fn trouble(&self) -> Option<String> {
@@ -240,6 +220,41 @@ impl Broker for JetStream {
             let _ = timeout(PATIENCE, joined.ended.changed()).await;
         }
         self.server.api.link.flush().await;
+    }
+}
+
+#[async_trait]
+impl LetterTopics for JetStream {
+    async fn keep_topic(&self, topic: &str) -> Result<(), BrokerError> {
+        let server = &self.server;
+        server.kept().push(topic.into());
+        server.api.link.check()?;
+        let (settings, context) = (&server.settings.stream, server.api.context());
+        stream::ensure_letters(&context, settings, &server.name, topic).await
+    }
+}
+
+#[async_trait]
+impl Republish for JetStream {
+    async fn republish(
+        &self,
+        message: Message,
+        id: &MessageId,
+        group: &str,
+        once: &MessageId,
+    ) -> Result<(), BrokerError> {
+        subject::check_publish(&message.topic)?;
+        self.server.api.link.check()?;
+        let headers = headers::encode_replay(&message, id, group, once);
+        request::check_size(&self.server.api.link, &headers, &message.data)?;
+        let topic = message.topic;
+        let publish = PublishMessage::build()
+            .payload(message.data)
+            .headers(headers);
+        match self.server.send(&topic, publish).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.server.why_not(&topic, &error).await),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use super::error::Outage;
 use super::fetched::{Fetched, Pulled};
 use super::supply::Supply;
 use super::{headers, unreadable};
@@ -116,7 +117,7 @@ impl Member {
 
 /// Nothing ends the task but a fault in it.
 fn ended() -> BrokerError {
-    BrokerError::Unavailable("the subscription to JetStream ended".into())
+    Outage::SubscriptionEnded.into()
 }
 
 /// What was fetched and not taken is given back at once; what is still on its

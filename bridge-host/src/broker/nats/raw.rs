@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::connect::Link;
+use super::error::Outage;
 use crate::broker::BrokerError;
 
 /// What JetStream says where there is no such message.
@@ -67,14 +68,13 @@ struct Refusal {
 }
 
 fn read(answer: &[u8]) -> Result<Option<RawMessage>, BrokerError> {
-    let odd = |error: &dyn std::fmt::Display| {
-        BrokerError::Unavailable(format!("JetStream's answer cannot be read: {error}"))
-    };
+    let odd =
+        |error: &dyn std::fmt::Display| BrokerError::from(Outage::Unreadable(error.to_string()));
     let read: Answer = serde_json::from_slice(answer).map_err(|error| odd(&error))?;
     let kept = match (read.message, read.error) {
         (Some(kept), _) => kept,
         (None, Some(refusal)) if refusal.err_code == NOT_FOUND => return Ok(None),
-        (None, Some(refusal)) => return Err(BrokerError::Unavailable(refusal.description)),
+        (None, Some(refusal)) => return Err(Outage::Denied(refusal.description).into()),
         (None, None) => return Err(odd(&"neither a message nor an error")),
     };
     let bytes = |text: &str| STANDARD.decode(text).map_err(|error| odd(&error));

@@ -8,11 +8,11 @@ use async_nats::Subject;
 use async_nats::jetstream::AckKind;
 use async_trait::async_trait;
 
-use super::JETSTREAM;
 use super::connect::Link;
 use super::located::Located;
 use super::origin::Origin;
 use super::slots::Slots;
+use super::{JETSTREAM, error};
 use crate::broker::{BrokerError, Capabilities, Receipt, Settlement, Unsettled};
 
 /// What waits to be taken is kept once such a part of its lease is over, so that
@@ -121,7 +121,7 @@ impl JetStreamReceipt {
     async fn send(&self, ack: AckKind) -> Result<(), BrokerError> {
         let client = self.link.client();
         let sent = client.publish(self.reply.clone(), ack.into()).await;
-        sent.map_err(|error| BrokerError::Unavailable(format!("NATS: {error}")))
+        sent.map_err(|error| error::client(&error))
     }
 
     /// The server confirms it: what it does not know of comes again, and would

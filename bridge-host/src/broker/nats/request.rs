@@ -12,8 +12,9 @@ use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::connect::Link;
+use super::error::{Outage, PAYLOAD};
 use super::{headers, subject};
-use crate::broker::{Asker, BrokerError, Reply, ReplyTo, Request, SizeLimit};
+use crate::broker::{Asker, BrokerError, Refusal, Reply, ReplyTo, Request};
 use crate::message::{Message, MessageId};
 
 /// A wait that is as good as one without an end.
@@ -30,20 +31,17 @@ pub(super) async fn request(link: &Arc<Link>, request: Request) -> Result<Vec<Re
     while (replies.len() as u64) < u64::from(request.most.max(1)) {
         match timeout_at(until, inbox.next()).await {
             Ok(Some(reply)) if reply.status == Some(StatusCode::NO_RESPONDERS) => {
-                let why = format!("nobody who replies listens on {topic:?}");
-                return Err(BrokerError::Unavailable(why));
+                return Err(Outage::NobodyReplies(topic).into());
             }
             Ok(Some(reply)) => {
                 bytes += reply.length as u64;
                 if bytes > request.most_bytes {
-                    return Err(BrokerError::Refused(format!(
-                        "the replies have {bytes} bytes so far, and there is room for {}",
-                        request.most_bytes
-                    )));
+                    let room = request.most_bytes;
+                    return Err(Refusal::LongReplies { bytes, room }.into());
                 }
                 replies.push(take_in(link, reply));
             }
-            Ok(None) => return Err(BrokerError::Unavailable("the connection ended".into())),
+            Ok(None) => return Err(Outage::ConnectionEnded.into()),
             Err(_) if replies.is_empty() => return Err(BrokerError::Timeout),
             Err(_) => break,
         }
@@ -99,14 +97,14 @@ pub(super) fn check_size(
         true => Err(BrokerError::TooLarge {
             size,
             max,
-            limit: SizeLimit::NatsPayload,
+            limit: PAYLOAD,
         }),
         false => Ok(()),
     }
 }
 
 pub(super) fn failed(error: &dyn std::fmt::Display) -> BrokerError {
-    BrokerError::Unavailable(format!("not published: {error}"))
+    Outage::NotPublished(error.to_string()).into()
 }
 
 fn take_in(link: &Arc<Link>, reply: Arrived) -> Reply {

@@ -9,7 +9,7 @@ use async_nats::jetstream::context::{
 };
 use async_nats::jetstream::stream::{Config, Info, StorageType};
 
-use super::error;
+use super::error::{self, Outage, Refusal};
 use super::settings::{Storage, Stream};
 use super::subject::{covers, legal_name, widest};
 use crate::broker::BrokerError;
@@ -84,9 +84,7 @@ pub(super) async fn ensure_letters(
         return Ok(());
     }
     if !settings.create {
-        return Err(BrokerError::Refused(format!(
-            "no stream takes the dead letters on {topic:?}: make one, or set `create = true`"
-        )));
+        return Err(Refusal::NoLetterStream(topic.into()).into());
     }
     let name = format!("{}-dead-letters", legal_name(connection));
     let settings = Stream {
@@ -110,12 +108,8 @@ pub(super) async fn of_letters(
     context: &Context,
     topics: &[String],
 ) -> Result<String, BrokerError> {
-    found(context, topics).await?.ok_or_else(|| {
-        BrokerError::Refused(format!(
-            "no stream takes all of {}: the bridge makes one when it starts",
-            topics.join(", ")
-        ))
-    })
+    let found = found(context, topics).await?;
+    found.ok_or_else(|| Refusal::NoCommonStream(topics.join(", ")).into())
 }
 
 /// A stream that someone else made is taken as it is.
@@ -129,31 +123,26 @@ async fn adopt(
         subjects.iter().all(covered)
     };
     match existing(context, &name).await? {
-        Some(info) if !taken(&info.config) => Err(BrokerError::Refused(format!(
-            "the stream {name} takes some of {}, and not all: add them to it, or name it in the connection's `stream` and they are added",
-            subjects.join(", ")
-        ))),
+        Some(info) if !taken(&info.config) => {
+            let (stream, subjects) = (name, subjects.join(", "));
+            Err(Refusal::SomeSubjects { stream, subjects }.into())
+        }
         Some(info) => Ok(Present::of(&info)),
         // It was there a moment ago.
-        None => Err(BrokerError::Unavailable(format!(
-            "the stream {name} is gone"
-        ))),
+        None => Err(Outage::StreamGone(name).into()),
     }
 }
 
 /// Why no stream answered to what was published on this topic. It passes: a
 /// stream that is missing may be made yet.
 pub(super) async fn why_none(context: &Context, topic: &str) -> BrokerError {
-    let why = match context.stream_by_subject(topic).await {
-        Ok(name) => format!(
-            "the stream {name} takes {topic:?} and does not answer: it has no leader now, which happens when most servers of a cluster are down"
-        ),
-        Err(error) if error.kind() == GetStreamByNameErrorKind::NotFound => format!(
-            "no stream takes {topic:?}: add it to the `subjects` of the connection's `stream`"
-        ),
-        Err(error) => format!("JetStream does not answer: {error}"),
+    let topic = topic.to_owned();
+    let why = match context.stream_by_subject(&topic).await {
+        Ok(stream) => Outage::NoLeader { stream, topic },
+        Err(error) if error.kind() == GetStreamByNameErrorKind::NotFound => Outage::NoStream(topic),
+        Err(error) => Outage::Silent(error.to_string()),
     };
-    BrokerError::Unavailable(why)
+    why.into()
 }
 
 /// The stream that has these subjects already, or some of them.
@@ -172,9 +161,7 @@ async fn found(context: &Context, subjects: &[String]) -> Result<Option<String>,
         };
         match &found {
             Some(other) if *other != name => {
-                return Err(BrokerError::Refused(format!(
-                    "the topics are in two streams, {other} and {name}: make a subscription for each"
-                )));
+                return Err(Refusal::TwoStreams(other.clone(), name).into());
             }
             _ => found = Some(name),
         }
@@ -195,7 +182,7 @@ async fn existing(context: &Context, name: &str) -> Result<Option<Info>, BrokerE
             GetStreamErrorKind::JetStream(refused) => Err(error::api(&what, &refused)),
             GetStreamErrorKind::Request => Err(error::no_answer(&what, &failed)),
             GetStreamErrorKind::EmptyName | GetStreamErrorKind::InvalidStreamName => {
-                Err(BrokerError::Refused(format!("{what}: {failed}")))
+                Err(error::refused(&what, &failed))
             }
         },
     }
@@ -217,10 +204,8 @@ async fn extend(
     }
     let name = config.name.clone();
     if !settings.create {
-        return Err(BrokerError::Refused(format!(
-            "the stream {name} does not take all of {}: add them to it, or set `create = true`",
-            subjects.join(", ")
-        )));
+        let (stream, subjects) = (name, subjects.join(", "));
+        return Err(Refusal::MissingSubjects { stream, subjects }.into());
     }
     config.subjects.extend_from_slice(wanted);
     config.subjects = widest(config.subjects);
@@ -236,9 +221,7 @@ async fn create(
     subjects: Vec<String>,
 ) -> Result<Present, BrokerError> {
     if !settings.create {
-        return Err(BrokerError::Refused(format!(
-            "there is no stream {name}: make it, or set `create = true`"
-        )));
+        return Err(Refusal::NoStream(name.into()).into());
     }
     let what = format!("the stream {name} cannot be made");
     let config = Config {
@@ -271,7 +254,7 @@ fn refusal(what: &str, failed: &CreateStreamError) -> BrokerError {
     match failed.kind() {
         CreateStreamErrorKind::JetStream(refused) => error::api(what, &refused),
         CreateStreamErrorKind::EmptyStreamName | CreateStreamErrorKind::InvalidStreamName => {
-            BrokerError::Refused(format!("{what}: {failed}"))
+            error::refused(what, failed)
         }
         _ => error::no_answer(what, failed),
     }

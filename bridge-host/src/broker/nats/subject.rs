@@ -3,14 +3,24 @@
 
 use crate::broker::BrokerError;
 use crate::message::{TopicPattern, check_topic};
+use crate::schema::Rejection;
+
+/// Why NATS cannot carry a topic.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} has white space, which no NATS subject can have")]
+pub struct SubjectError(String);
+
+impl From<SubjectError> for Rejection {
+    fn from(error: SubjectError) -> Self {
+        error.to_string().into()
+    }
+}
 
 /// Whether NATS can carry this topic, or pattern.
-pub fn check_subject(subject: &str) -> Result<(), String> {
-    match subject.chars().find(|c| c.is_whitespace()) {
-        Some(_) => Err(format!(
-            "{subject:?} has white space, which no NATS subject can have"
-        )),
-        None => Ok(()),
+pub fn check_subject(subject: &str) -> Result<(), SubjectError> {
+    match subject.chars().any(char::is_whitespace) {
+        true => Err(SubjectError(subject.into())),
+        false => Ok(()),
     }
 }
 
@@ -37,8 +47,8 @@ pub fn legal_name(name: &str) -> String {
 
 /// Whether a message can be published on this topic.
 pub(super) fn check_publish(topic: &str) -> Result<(), BrokerError> {
-    check_topic(topic).map_err(|error| BrokerError::Refused(error.to_string()))?;
-    check_subject(topic).map_err(BrokerError::Refused)
+    check_topic(topic)?;
+    Ok(check_subject(topic)?)
 }
 
 /// The patterns as subjects, without those that others among them cover: a
@@ -46,7 +56,7 @@ pub(super) fn check_publish(topic: &str) -> Result<(), BrokerError> {
 pub(super) fn subjects(topics: &[TopicPattern]) -> Result<Vec<String>, BrokerError> {
     let mut all: Vec<String> = Vec::new();
     for topic in topics {
-        check_subject(topic.as_str()).map_err(BrokerError::Refused)?;
+        check_subject(topic.as_str())?;
         all.push(topic.as_str().into());
     }
     Ok(widest(all))

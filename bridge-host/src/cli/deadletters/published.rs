@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Error, PAGE, show};
 use crate::broker::nats::Letters;
-use crate::broker::{Broker, KeptDeadLetter, Which};
+use crate::broker::{Broker, BrokerError, KeptDeadLetter, Refusal, Which};
 use crate::cli::output;
 use crate::cli::store::Published;
 use crate::config::Config;
@@ -85,7 +85,9 @@ impl Topics {
         let id = MessageId::parse(&letter.message_id).unwrap_or_else(|_| once.clone());
         let group = &letter.subscription;
         letter.message.set_hops(0);
-        Ok(broker.republish(letter.message, &id, group, &once).await?)
+        let back = broker.republish();
+        let back = back.ok_or_else(|| BrokerError::from(Refusal::NoRepublish))?;
+        Ok(back.republish(letter.message, &id, group, &once).await?)
     }
 
     /// What a subscription's messages come from.

@@ -65,9 +65,9 @@ impl Worker {
         };
         let receipt = &mut head.receipt;
         let asked = async {
-            match receipt.capabilities().dead_letters {
-                true => receipt.turn(key).await,
-                false => engine.delivery.dead_letters.turn(waiting).await,
+            match receipt.turns() {
+                Some(broker) => broker.turn(key).await,
+                None => engine.delivery.dead_letters.turn(waiting).await,
             }
         };
         let turn = tokio::select! {

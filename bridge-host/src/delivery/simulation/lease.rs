@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::model::{Inner, Model, State};
 use super::script::Rule;
 use crate::broker::embedded::CAPABILITIES;
-use crate::broker::{BrokerError, Capabilities, Receipt, Settlement, Turn, Unsettled};
+use crate::broker::{AskTurn, BrokerError, Capabilities, Receipt, Settlement, Turn, Unsettled};
 
 /// The right to settle one message, for as long as it has its token.
 pub(super) struct Lease {
@@ -116,15 +116,8 @@ impl Receipt for Lease {
         Ok(())
     }
 
-    async fn turn(&mut self, _key: &str) -> Result<Turn, BrokerError> {
-        let holds = {
-            let inner = &mut *self.model.lock();
-            if inner.random.chance(inner.faults.settle) {
-                return Err(BrokerError::Full("as chance has it".into()));
-            }
-            self.is_current(&inner.entries[self.index].state)
-        };
-        Ok(self.model.turn(self.index, holds))
+    fn turns(&mut self) -> Option<&mut dyn AskTurn> {
+        Some(self)
     }
 
     async fn settle(self: Box<Self>, settlement: Settlement) -> Result<(), Unsettled> {
@@ -139,11 +132,25 @@ impl Receipt for Lease {
                 self.apply(settlement);
                 BrokerError::Timeout
             }
-            Fate::Fails => BrokerError::Full("as chance has it".into()),
+            Fate::Fails => BrokerError::full(std::fmt::Error),
         };
         let keeps = self.model.lock().faults.keeps;
         let receipt = keeps.then_some(self as Box<dyn Receipt>);
         Err(Unsettled { error, receipt })
+    }
+}
+
+#[async_trait]
+impl AskTurn for Lease {
+    async fn turn(&mut self, _key: &str) -> Result<Turn, BrokerError> {
+        let holds = {
+            let inner = &mut *self.model.lock();
+            if inner.random.chance(inner.faults.settle) {
+                return Err(BrokerError::full(std::fmt::Error));
+            }
+            self.is_current(&inner.entries[self.index].state)
+        };
+        Ok(self.model.turn(self.index, holds))
     }
 }
 

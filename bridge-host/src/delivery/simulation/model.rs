@@ -291,7 +291,7 @@ impl Subscribed {
                 sleep(pause).await;
             }
             if fails {
-                return Err(BrokerError::Unavailable("as chance has it".into()));
+                return Err(BrokerError::unavailable(std::fmt::Error));
             }
             let again = match self.0.take(only_fresh) {
                 Ok(incoming) => return Ok(incoming),

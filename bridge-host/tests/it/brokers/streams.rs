@@ -42,7 +42,7 @@ async fn their_stream(context: &jetstream::Context) -> stream::Stream {
 #[track_caller]
 fn refused<T>(result: Result<T, BrokerError>, expected: &str) {
     match result {
-        Err(BrokerError::Refused(why)) => assert!(why.contains(expected), "{why}"),
+        Err(BrokerError::Refused(why)) => assert!(why.to_string().contains(expected), "{why}"),
         Err(other) => panic!("{other:?}"),
         Ok(_) => panic!("it is not refused"),
     }

@@ -111,7 +111,9 @@ async fn a_quota_bounds_its_own_subscription() {
         send(&broker, "both").await.unwrap();
     }
     let refused = send(&broker, "alone").await;
-    assert!(matches!(refused, Err(BrokerError::Full(text)) if text.contains("`quota`")));
+    assert!(
+        matches!(refused, Err(BrokerError::Full(text)) if text.to_string().contains("`quota`"))
+    );
     assert_eq!(ledger(&broker, "dead").await.accepted, 100);
     assert_eq!(ledger(&broker, "live").await.accepted, 150);
     // Dead letters count.

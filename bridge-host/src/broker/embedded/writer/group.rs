@@ -7,16 +7,14 @@ use std::time::Instant;
 use rusqlite::Connection;
 
 use super::Writer;
-use crate::broker::BrokerError;
 use crate::broker::embedded::clock::now_ms;
-use crate::broker::embedded::error::Fault;
+use crate::broker::embedded::error::{Failure, Fault};
 use crate::broker::embedded::join::{Route, reload};
 use crate::broker::embedded::ledger::Tally;
 use crate::broker::embedded::publish::Publish;
 use crate::broker::embedded::quota::Quotas;
 use crate::broker::embedded::retention::Retainer;
 use crate::broker::embedded::settle::Settle;
-use crate::broker::embedded::shared::closed;
 use crate::broker::embedded::store::{data_version, in_transaction};
 
 /// What the writer knows of the store without asking it.
@@ -44,7 +42,7 @@ enum Verdict {
     Duplicate,
     NoRoom,
     /// All that match are at their quotas, such as this one.
-    OverQuota(BrokerError),
+    OverQuota(Failure),
 }
 
 impl Writer {
@@ -129,12 +127,12 @@ impl Writer {
 
     /// The store is poisoned, and says so.
     pub(super) fn fail(&self, publishes: Vec<Publish>, settles: Vec<Settle>) {
-        let error = self.shared.check().err().unwrap_or_else(closed);
+        let error = self.shared.check().err().unwrap_or(Failure::Closed);
         fail(publishes, settles, &error);
     }
 }
 
-fn fail(publishes: Vec<Publish>, settles: Vec<Settle>, error: &BrokerError) {
+fn fail(publishes: Vec<Publish>, settles: Vec<Settle>, error: &Failure) {
     for publish in publishes {
         publish.answer(Err(error.clone()));
     }
@@ -248,7 +246,7 @@ impl Books {
     }
 
     /// Why the message is refused, where all that it matches are among these.
-    fn nobody_left(&self, publish: &Publish, over: &[i64]) -> Option<BrokerError> {
+    fn nobody_left(&self, publish: &Publish, over: &[i64]) -> Option<Failure> {
         let first = over.first()?;
         let mut matching = self.routes.iter().filter(|it| it.matches(publish.topic()));
         if matching.any(|it| !over.contains(&it.sub)) {

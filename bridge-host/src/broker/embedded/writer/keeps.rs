@@ -5,11 +5,10 @@ use rusqlite::Connection;
 
 use super::group::save_kept;
 use super::{Writer, in_transaction};
-use crate::broker::BrokerError;
 use crate::broker::embedded::clock::{millis, now_ms};
+use crate::broker::embedded::error::Failure;
 use crate::broker::embedded::keep::Keep;
-use crate::broker::embedded::shared::closed;
-use crate::broker::embedded::turn::AskTurn;
+use crate::broker::embedded::turn::TurnQuestion;
 
 impl Writer {
     pub(super) fn keep(&mut self, keeps: Vec<Keep>) {
@@ -32,14 +31,14 @@ impl Writer {
         }
     }
 
-    pub(super) fn tell_turns(&mut self, turns: Vec<AskTurn>) {
+    pub(super) fn tell_turns(&mut self, turns: Vec<TurnQuestion>) {
         if turns.is_empty() {
             return;
         }
         if self.shared.is_poisoned() {
             return self.fail_turns(turns);
         }
-        let size = turns.iter().map(AskTurn::size).sum();
+        let size = turns.iter().map(TurnQuestion::size).sum();
         let result = self.in_room(size, |conn, now| {
             let answers = turns.iter().map(|turn| turn.apply(conn, now));
             let answers = answers.collect::<rusqlite::Result<Vec<_>>>()?;
@@ -77,7 +76,7 @@ impl Writer {
         &mut self,
         size: u64,
         work: impl FnOnce(&Connection, i64) -> rusqlite::Result<(T, u64)>,
-    ) -> Result<T, BrokerError> {
+    ) -> Result<T, Failure> {
         if size > 0 && self.room.low {
             return Err(self.full_disk());
         }
@@ -105,7 +104,7 @@ impl Writer {
         match written {
             Ok(Some((done, kept))) => {
                 if !self.finds_its_files() {
-                    return Err(self.shared.check().err().unwrap_or_else(closed));
+                    return Err(self.shared.check().err().unwrap_or(Failure::Closed));
                 }
                 self.books.kept = kept;
                 self.upkeep.kept(size);
@@ -121,14 +120,14 @@ impl Writer {
 
     /// The store is poisoned, and says so.
     pub(super) fn fail_keeps(&self, keeps: Vec<Keep>) {
-        let error = self.shared.check().err().unwrap_or_else(closed);
+        let error = self.shared.check().err().unwrap_or(Failure::Closed);
         for keep in keeps {
             keep.answer(Err(error.clone()));
         }
     }
 
-    pub(super) fn fail_turns(&mut self, turns: Vec<AskTurn>) {
-        let error = self.shared.check().err().unwrap_or_else(closed);
+    pub(super) fn fail_turns(&mut self, turns: Vec<TurnQuestion>) {
+        let error = self.shared.check().err().unwrap_or(Failure::Closed);
         for turn in turns {
             turn.answer(Err(error.clone()));
         }

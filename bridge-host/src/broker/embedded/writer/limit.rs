@@ -3,7 +3,7 @@
 
 use super::Writer;
 use super::group::save_kept;
-use crate::broker::BrokerError;
+use crate::broker::embedded::error::Failure;
 use crate::broker::embedded::shared::RETENTION;
 use crate::broker::embedded::store::in_transaction;
 
@@ -12,7 +12,7 @@ const LARGE: u64 = 1 << 20;
 
 impl Writer {
     /// There is no room for a message of this size.
-    pub(super) fn refused(&mut self, size: u64) -> BrokerError {
+    pub(super) fn refused(&mut self, size: u64) -> Failure {
         let why = self.no_room();
         let size = size.min(LARGE);
         if self.books.retainer.excess(self.books.kept, size) > 0 {
@@ -25,18 +25,18 @@ impl Writer {
         why
     }
 
-    fn no_room(&self) -> BrokerError {
+    fn no_room(&self) -> Failure {
         let found = match self.books.retainer.none_settled() {
             true => "and all of its messages are pending or dead letters",
             false => {
                 "and a search found too few settled messages to remove; the next attempt continues the search"
             }
         };
-        BrokerError::Full(format!(
-            "the embedded broker keeps {} bytes of at most {}, {found}: let subscriptions catch up, replay or drop dead letters, or raise the retention's `max_size`",
-            self.books.kept,
-            self.books.retainer.max_size()
-        ))
+        Failure::RetentionFull {
+            kept: self.books.kept,
+            most: self.books.retainer.max_size(),
+            found,
+        }
     }
 
     /// Looks whether what was refused would be taken now.

@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ffi};
 
 use super::{AGAIN, Writer};
-use crate::broker::BrokerError;
-use crate::broker::embedded::error::Fault;
+use crate::broker::embedded::error::{Failure, Fault};
 use crate::broker::embedded::publish::Publish;
 use crate::broker::embedded::reserve::{Reserve, is_full};
 use crate::broker::embedded::settle::Settle;
@@ -128,8 +127,8 @@ impl Writer {
         Vec::new()
     }
 
-    pub(super) fn full_disk(&self) -> BrokerError {
-        BrokerError::Full(full_disk(&self.shared))
+    pub(super) fn full_disk(&self) -> Failure {
+        full_disk(&self.shared)
     }
 
     /// There is no writing for now, whatever it is: trying each alone would
@@ -232,9 +231,6 @@ fn full() -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_FULL), None)
 }
 
-fn full_disk(shared: &Shared) -> String {
-    format!(
-        "the disk of the embedded broker in {} is full: free some space on it",
-        shared.folder.display()
-    )
+fn full_disk(shared: &Shared) -> Failure {
+    Failure::DiskFull(shared.folder.clone())
 }

@@ -10,7 +10,7 @@ use wasmtime::component::Resource;
 use super::bindings::wasi::messaging::request_reply as asking;
 use super::bindings::wasi::messaging::types::Error;
 use super::bindings::{DraftClient, Options};
-use crate::broker::{BrokerError, Reply, ReplyTo, Request};
+use crate::broker::{BrokerError, Refusal, Reply, ReplyTo, Request};
 use crate::guest::interfaces::messaging::HeldMessage;
 use crate::guest::interfaces::state::State;
 use crate::message::Message;
@@ -67,7 +67,10 @@ impl asking::Host for &mut State {
             most: options.replies.unwrap_or(1),
             most_bytes: self.limiter.left(),
         };
-        match broker.request(request).await {
+        let Some(requests) = broker.requests() else {
+            return Ok(Err(BrokerError::from(Refusal::NoRequests).into()));
+        };
+        match requests.request(request).await {
             // It was sent, and nobody answered in time.
             Err(BrokerError::Timeout) => {
                 self.hooks.calls.current().sent += 1;

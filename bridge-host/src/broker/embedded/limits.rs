@@ -1,0 +1,41 @@
+//! What a publisher is refused before its message is queued. Room in the store
+//! is looked after by its writer.
+
+use super::publish::{Checked, MAX_ROW};
+use crate::broker::{BrokerError, SizeLimit};
+use crate::message::{Message, MetadataSize, check_topic};
+
+/// The limit that `max_message_size` sets.
+const SIZE: SizeLimit = SizeLimit {
+    counted: " of data",
+    remedy: "raise `max_message_size`",
+};
+
+/// The limits of the messages that are published here.
+pub(super) struct Limits {
+    max_message_size: u64,
+}
+
+impl Limits {
+    /// No message has more bytes of data than this.
+    pub(super) fn new(max_message_size: u64) -> Self {
+        Self {
+            max_message_size: max_message_size.min(MAX_ROW),
+        }
+    }
+
+    /// Checks a message, or says which limit it exceeds.
+    pub(super) fn check(&self, message: &Message) -> Result<Checked, BrokerError> {
+        check_topic(&message.topic)?;
+        MetadataSize::of(&message.metadata).check()?;
+        let (size, max) = (message.data.len() as u64, self.max_message_size);
+        if size > max {
+            return Err(BrokerError::TooLarge {
+                size,
+                max,
+                limit: SIZE,
+            });
+        }
+        Ok(Checked::of(message)?)
+    }
+}
