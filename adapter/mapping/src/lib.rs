@@ -6,7 +6,7 @@
 //! - [`decode`]: the way back, for those who receive
 //! - [`reply`]: a response as a message
 //! - [`Settings::judge`], [`Settings::failed`]: a status or a [`Transport`]
-//!   failure makes a result
+//!   failure makes a result; [`Condition::of`] a statement about the endpoint
 
 mod envelope;
 mod header;
@@ -14,7 +14,7 @@ mod outcome;
 mod settings;
 
 pub use envelope::{DecodeError, Envelope, decode, encode, reply};
-pub use outcome::{Failed, Statuses, StatusesError, Transport, Verdict};
+pub use outcome::{Condition, Failed, Statuses, StatusesError, Transport, Verdict};
 pub use settings::{
     DurationError, Endpoint, EndpointError, HeaderFault, HeaderNames, Method, Scheme, Settings,
     SettingsError, parse_duration,

@@ -20,13 +20,51 @@ pub enum Verdict {
     DeadLetter,
 }
 
-/// The table. Redirects are not followed: a 3xx is the endpoint's word that
-/// the URL is wrong.
-fn table(status: u16) -> Verdict {
+/// What a status says about the endpoint, apart from what it means for the
+/// message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// It does not fail: what it refuses, it refuses for a reason.
+    pub healthy: bool,
+    /// It has too much to do.
+    pub overloaded: bool,
+}
+
+impl Condition {
+    const GOOD: Self = Self {
+        healthy: true,
+        overloaded: false,
+    };
+    const BUSY: Self = Self {
+        healthy: true,
+        overloaded: true,
+    };
+    const FAILING: Self = Self {
+        healthy: false,
+        overloaded: false,
+    };
+    const DOWN: Self = Self {
+        healthy: false,
+        overloaded: true,
+    };
+
+    /// The condition that a status shows.
+    pub fn of(status: u16) -> Self {
+        table(status).1
+    }
+}
+
+/// The table: what each status means for the message, and for the endpoint.
+/// Redirects are not followed: a 3xx is the endpoint's word that the URL is wrong.
+fn table(status: u16) -> (Verdict, Condition) {
     match status {
-        200..=299 => Verdict::Success,
-        408 | 425 | 429 | 500..=599 => Verdict::Retry,
-        _ => Verdict::DeadLetter,
+        200..=299 => (Verdict::Success, Condition::GOOD),
+        408 | 425 => (Verdict::Retry, Condition::GOOD),
+        429 => (Verdict::Retry, Condition::BUSY),
+        503 => (Verdict::Retry, Condition::DOWN),
+        500..=599 => (Verdict::Retry, Condition::FAILING),
+        600.. => (Verdict::DeadLetter, Condition::FAILING),
+        _ => (Verdict::DeadLetter, Condition::GOOD),
     }
 }
 
@@ -50,7 +88,7 @@ impl Settings {
             (&self.dead_letter_on, Verdict::DeadLetter),
         ];
         let listed = lists.iter().find(|(list, _)| list.contain(status));
-        listed.map_or_else(|| table(status), |(_, verdict)| *verdict)
+        listed.map_or_else(|| table(status).0, |(_, verdict)| *verdict)
     }
 
     /// The result of an exchange that was answered. `body` is what there is of
@@ -127,6 +165,16 @@ mod tests {
                 _ => Verdict::DeadLetter,
             };
             assert_eq!(settings.verdict(status), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn every_condition() {
+        for status in 100..=700 {
+            let condition = Condition::of(status);
+            assert_eq!(condition.healthy, status < 500, "{status}");
+            let overloaded = [429, 503].contains(&status);
+            assert_eq!(condition.overloaded, overloaded, "{status}");
         }
     }
 

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use mapping::Condition;
+
 use super::decide::status;
 use crate::guest::{CallResult, Failure, Outcome};
 
@@ -21,9 +23,9 @@ pub(super) enum Health {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sign {
     pub(super) health: Health,
-    /// It has too much to do: 429, 503, or no answer in time.
+    /// It has too much to do: by its status ([`Condition`]), or no answer in time.
     pub(super) overloaded: bool,
-    /// For how long it asks to be left alone, with a 429 or 503.
+    /// For how long it asks to be left alone, with such a status.
     pub(super) pause: Option<Duration>,
 }
 
@@ -36,7 +38,7 @@ impl Sign {
             outcome.result,
             CallResult::Timeout | CallResult::Failed(Failure::OutOfTime(_))
         );
-        let busy = !ok && matches!(status, Some(429 | 503));
+        let busy = !ok && status.is_some_and(|it| Condition::of(it).overloaded);
         let asked = outcome.exchanges.last().and_then(|last| last.retry_after);
         Self {
             health: health(outcome, late),
@@ -52,8 +54,8 @@ fn health(outcome: &Outcome, late: bool) -> Health {
         _ if late => Health::Bad,
         // Whatever it answered, the user calls it a success.
         (CallResult::Ok, Some(_)) => Health::Good,
-        (_, Some(Ok(500..) | Err(_))) => Health::Bad,
-        (_, Some(Ok(_))) => Health::Good,
+        (_, Some(Ok(status))) if Condition::of(*status).healthy => Health::Good,
+        (_, Some(Ok(_) | Err(_))) => Health::Bad,
         (CallResult::Connection(_), None) => Health::Bad,
         (CallResult::Ok, None) if outcome.sent > 0 => Health::Good,
         (_, None) => Health::Unknown,
