@@ -13,19 +13,23 @@ mod letters_elsewhere;
 pub mod nats;
 mod open;
 mod request;
-mod start;
+mod stored;
 
-pub use abilities::{AskTurn, LetterTopics, Republish, RequestReply};
+pub use abilities::{AskTurn, DeadLetterTopics, Republish, RequestReply};
 pub use both::Both;
 pub use capabilities::Capabilities;
 pub use chances::Chances;
 pub use error::{BrokerError, Cause, Refusal, SizeLimit};
 pub use letter_topic::LetterTopic;
-pub use letters::{DeadLetter, DeadLetters, GivenUp, KeptDeadLetter, Parked, Turn, Waiting, Which};
+pub use letters::DeadLetters;
 pub use letters_elsewhere::LettersElsewhere;
-pub use open::{Connection, OpenError, Opened};
+pub use open::{Connection, OpenError};
 pub use request::{Asker, Reply, ReplyTo, Request};
-pub use start::Start;
+pub use stored::replays;
+
+pub use crate::store::{
+    DeadLetter, GivenUp, KeptDeadLetter, Parked, Published, Settlement, Start, Turn, Waiting, Which,
+};
 
 use std::fmt;
 use std::pin::Pin;
@@ -35,6 +39,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 
 use crate::message::{Message, MessageId, TopicPattern};
+use crate::store::Store;
 
 /// Where messages come from and go to.
 #[async_trait]
@@ -79,13 +84,19 @@ pub trait Broker: Send + Sync {
 
     /// Topics for dead letters, where the broker can keep what is published on
     /// one.
-    fn letter_topics(&self) -> Option<&dyn LetterTopics> {
+    fn dead_letter_topics(&self) -> Option<&dyn DeadLetterTopics> {
         None
     }
 
     /// The way back for a dead letter's message, where it can be published for
     /// one group alone.
     fn republish(&self) -> Option<&dyn Republish> {
+        None
+    }
+
+    /// The local store that it keeps its messages in, with their ledger and their
+    /// dead letters; `None` for a broker elsewhere.
+    fn store(&self) -> Option<&Arc<Store>> {
         None
     }
 
@@ -218,28 +229,4 @@ pub struct Incoming {
     pub reply_to: ReplyTo,
     /// To settle it with.
     pub receipt: Box<dyn Receipt>,
-}
-
-/// What became of a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settlement {
-    /// Its exchange ended well.
-    Delivered,
-    /// A component chose to do nothing with it.
-    Filtered,
-    /// To be delivered again after this time, one attempt more on its count.
-    Retry(Duration),
-    /// Given up, and kept for someone to look at.
-    DeadLetter(DeadLetter),
-    /// Kept elsewhere, and delivered from there.
-    Moved,
-}
-
-/// What became of a message published.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Published {
-    /// The id given, or the one made for it.
-    pub id: MessageId,
-    /// It was there already, and was not kept again.
-    pub duplicate: bool,
 }

@@ -19,6 +19,8 @@ pub mod listener;
 pub mod broker;
 pub mod http;
 
+pub mod store;
+
 pub mod schema;
 
 pub mod files;

@@ -149,7 +149,7 @@ impl Filled<'_> {
             longest_wait: std::time::Duration::from_secs(3600),
             in_flight,
         };
-        opened.broker.subscribe(spec).await.expect("a subscription")
+        opened.subscribe(spec).await.expect("a subscription")
     }
 
     /// Waits until the server knows of every acknowledgement.

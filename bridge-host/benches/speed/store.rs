@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bridge_host::broker::embedded::{Embedded, Settings};
+use bridge_host::broker::embedded::Embedded;
 use bridge_host::broker::{Broker, Start, SubscribeSpec, Subscription};
 use bridge_host::message::TopicPattern;
+use bridge_host::store::Settings;
 
 use crate::measure::{Form, Round};
 use crate::{memory, report};
@@ -22,7 +23,7 @@ pub fn round(form: Form, url: &str, messages: usize) -> Round {
     let broker = Arc::new(Embedded::open(settings).expect("a broker"));
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let subscription = runtime.block_on(fill(&broker, messages));
-    let books = broker.clone();
+    let books = broker.store().expect("it is embedded").clone();
     report::run(form, url, messages, subscription, async move {
         while books.ledgers().await.expect("a ledger")[0].pending > 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -15,7 +15,7 @@ pub trait RequestReply: Send + Sync {
 
 /// Topics on which a broker keeps dead letters.
 #[async_trait]
-pub trait LetterTopics: Send + Sync {
+pub trait DeadLetterTopics: Send + Sync {
     /// Ensures that messages published on this topic are kept until they are
     /// removed. A broker that cannot be reached does so once it can.
     async fn keep_topic(&self, topic: &str) -> Result<(), BrokerError>;

@@ -130,9 +130,12 @@ pub enum Refusal {
         /// The most that there may be.
         room: u64,
     },
-    /// Dead letters for a broker without [`LetterTopics`](super::LetterTopics).
+    /// A subscription without topics.
+    #[error("subscription {0:?} has no topics: name at least one")]
+    NoTopics(String),
+    /// Dead letters for a broker without [`DeadLetterTopics`](super::DeadLetterTopics).
     #[error("this broker keeps nothing that is published on {0:?}")]
-    NoLetterTopics(String),
+    NoDeadLetterTopics(String),
     /// A dead letter for a broker without [`Republish`](super::Republish).
     #[error("this broker takes no dead letters back")]
     NoRepublish,

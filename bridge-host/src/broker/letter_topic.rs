@@ -36,8 +36,8 @@ impl LetterTopic {
         max_hops: u32,
     ) -> Result<Self, BrokerError> {
         // Any other failure is made good once the broker can be reached.
-        let Some(topics) = broker.letter_topics() else {
-            return Err(Refusal::NoLetterTopics(topic.into()).into());
+        let Some(topics) = broker.dead_letter_topics() else {
+            return Err(Refusal::NoDeadLetterTopics(topic.into()).into());
         };
         if let Err(refused @ BrokerError::Refused(_)) = topics.keep_topic(topic).await {
             return Err(refused);

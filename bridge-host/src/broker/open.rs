@@ -2,27 +2,19 @@
 
 use std::sync::Arc;
 
-use super::embedded::{Embedded, StoreError};
-use super::{Broker, Capabilities, embedded, nats};
+use super::embedded::{self, Embedded};
+use super::{Broker, Capabilities, nats};
+use crate::store::{self, StoreError};
 
 /// A configured broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Connection {
     /// The one in this process.
-    Embedded(embedded::Settings),
+    Embedded(store::Settings),
     /// Core NATS: at most once.
     Nats(nats::Settings),
     /// NATS JetStream.
     JetStream(Box<nats::JetStreamSettings>),
-}
-
-/// An open broker.
-#[derive(Clone)]
-pub struct Opened {
-    /// What it does as any other.
-    pub broker: Arc<dyn Broker>,
-    /// The same, where it is embedded: it keeps books and dead letters.
-    pub embedded: Option<Arc<Embedded>>,
 }
 
 /// Why a broker cannot be opened.
@@ -72,21 +64,11 @@ impl Connection {
 
     /// Opens it. A server that does not answer is no error: it is waited for.
     /// `name` is the connection's, for the log.
-    pub async fn open(&self, name: &str) -> Result<Opened, OpenError> {
-        let broker: Arc<dyn Broker> = match self {
-            Self::Embedded(settings) => {
-                let store = Arc::new(Embedded::open(settings.clone())?);
-                return Ok(Opened {
-                    broker: store.clone(),
-                    embedded: Some(store),
-                });
-            }
+    pub async fn open(&self, name: &str) -> Result<Arc<dyn Broker>, OpenError> {
+        Ok(match self {
+            Self::Embedded(settings) => Arc::new(Embedded::open(settings.clone())?),
             Self::Nats(settings) => Arc::new(nats::Core::open(name, settings).await?),
             Self::JetStream(settings) => Arc::new(nats::JetStream::open(name, settings).await?),
-        };
-        Ok(Opened {
-            broker,
-            embedded: None,
         })
     }
 }

@@ -13,9 +13,9 @@ use clap::Subcommand;
 use super::output::{self, OutputError};
 use super::report;
 use super::store::{Found, Published, Store};
-use crate::broker::embedded::{Inspector, StoreError};
 use crate::broker::nats::LettersError;
 use crate::broker::{BrokerError, OpenError, Which};
+use crate::store::{Inspector, StoreError};
 use published::Topics;
 
 /// Look at dead letters, replay or drop them

@@ -11,7 +11,7 @@ use clap::Subcommand;
 use super::output::{self, OutputError};
 use super::report;
 use super::store::Store;
-use crate::broker::embedded::{Inspector, StoreError};
+use crate::store::{Inspector, StoreError};
 
 /// Show what became of the messages of each subscription
 #[derive(clap::Args)]

@@ -151,7 +151,7 @@ fn connection(args: &Args) -> Result<Option<Found>, Vec<Fault>> {
 
 async fn open((name, connection): (String, Connection)) -> Result<Target, Error> {
     match connection.open(&name).await {
-        Ok(opened) => Ok(Target::Broker(opened.broker)),
+        Ok(broker) => Ok(Target::Broker(broker)),
         Err(error) => Err(Error::Open(name, error)),
     }
 }

@@ -3,8 +3,8 @@
 
 use std::path::PathBuf;
 
-use crate::broker::embedded::Settings;
 use crate::config::{self, Config, Connection, EMBEDDED, Fault, ProcessEnvironment};
+use crate::store::Settings;
 
 // No doc comment: clap would tell it as that of the command.
 #[derive(clap::Args)]

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use super::{Connection, EMBEDDED};
-use crate::broker::embedded::Settings;
 use crate::broker::nats::{self, JetStreamSettings};
 use crate::schema::{self, Group, Reader, Section, Table, Value, did_you_mean};
+use crate::store::Settings;
 
 /// What this version connects to.
 const TYPES: [(&str, Type, &Table); 3] = [

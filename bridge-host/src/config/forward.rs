@@ -11,7 +11,7 @@ use super::{
 };
 use crate::message::TopicPattern;
 use crate::schema::{self, Environment};
-use crate::{broker, delivery, guest, ingest};
+use crate::{delivery, guest, ingest, store};
 
 impl Config {
     /// Everything at its default, and one subscription.
@@ -44,7 +44,7 @@ impl Config {
     }
 
     fn with(subscription: Subscription, environment: &dyn Environment) -> Self {
-        let embedded = Connection::Embedded(broker::embedded::Settings::default());
+        let embedded = Connection::Embedded(store::Settings::default());
         Self {
             intake: ingest::Settings::default(),
             admin: None,

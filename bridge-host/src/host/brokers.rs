@@ -7,18 +7,18 @@ use std::sync::Arc;
 
 use super::error::HostError;
 use super::threads::Threads;
-use crate::broker::embedded::Embedded;
-use crate::broker::{Connection, OpenError, Opened};
+use crate::broker::{Broker, Connection, OpenError};
 use crate::config::{Config, EMBEDDED};
 use crate::delivery::CrashRecord;
 use crate::guest::Connections;
+use crate::store::Store;
 
 /// Open brokers.
 pub(super) struct Brokers {
-    all: BTreeMap<String, Opened>,
+    all: BTreeMap<String, Arc<dyn Broker>>,
     /// Once more, on another thread.
-    more: BTreeMap<(String, usize), Opened>,
-    store: Arc<Embedded>,
+    more: BTreeMap<(String, usize), Arc<dyn Broker>>,
+    store: Arc<Store>,
     crashes: CrashRecord,
 }
 
@@ -36,7 +36,7 @@ impl Brokers {
                 Some(thread) => opened_on(threads, thread, connection, name).await?,
                 None => connection.open(name).await.map_err(failed(name))?,
             };
-            if opened.embedded.is_none() {
+            if opened.capabilities().shared {
                 for thread in others {
                     let opened = opened_on(threads, thread, connection, name).await?;
                     more.insert((name.clone(), thread), opened);
@@ -44,13 +44,12 @@ impl Brokers {
             }
             all.insert(name.clone(), opened);
         }
-        let store = match all.get(EMBEDDED).and_then(|opened| opened.embedded.clone()) {
-            Some(store) => store,
+        let store = match all.get(EMBEDDED).and_then(|broker| broker.store()) {
+            Some(store) => store.clone(),
             // A config always has it; one made by hand may not.
             None => {
-                let standard = Connection::Embedded(Default::default());
-                let opened = standard.open(EMBEDDED).await.map_err(failed(EMBEDDED))?;
-                opened.embedded.expect("what is opened as embedded is")
+                let opened = Store::open(Default::default()).map_err(OpenError::from);
+                Arc::new(opened.map_err(failed(EMBEDDED))?)
             }
         };
         let crashes = recorded(store.folder());
@@ -63,18 +62,18 @@ impl Brokers {
     }
 
     /// The broker of a connection.
-    pub(super) fn get(&self, name: &str) -> &Opened {
+    pub(super) fn get(&self, name: &str) -> &Arc<dyn Broker> {
         &self.all[name]
     }
 
     /// The same on one of the threads of a subscription to it.
-    pub(super) fn on(&self, thread: usize, name: &str) -> &Opened {
+    pub(super) fn on(&self, thread: usize, name: &str) -> &Arc<dyn Broker> {
         let more = self.more.get(&(name.into(), thread));
         more.unwrap_or_else(|| self.get(name))
     }
 
     /// Where dead letters go that their broker does not keep.
-    pub(super) fn store(&self) -> &Arc<Embedded> {
+    pub(super) fn store(&self) -> &Arc<Store> {
         &self.store
     }
 
@@ -83,25 +82,26 @@ impl Brokers {
         &self.crashes
     }
 
-    /// Those that are embedded.
-    pub(super) fn embedded(&self) -> impl Iterator<Item = (&str, &Arc<Embedded>)> {
+    /// The stores that brokers keep their messages in, by the names of their
+    /// connections.
+    pub(super) fn stores(&self) -> impl Iterator<Item = (&str, &Arc<Store>)> {
         let all = self.all.iter();
-        all.filter_map(|(name, opened)| Some((name.as_str(), opened.embedded.as_ref()?)))
+        all.filter_map(|(name, broker)| Some((name.as_str(), broker.store()?)))
     }
 
     /// As components open them.
     pub(super) fn connections(&self) -> Connections {
         let all = self.all.iter();
-        all.map(|(name, opened)| (name.clone(), opened.broker.clone()))
+        all.map(|(name, broker)| (name.clone(), broker.clone()))
             .collect()
     }
 
     /// Why some of them cannot take or give messages.
     pub(super) fn trouble(&self) -> Option<String> {
-        let mut troubles = self.all.iter().filter_map(|(name, opened)| {
+        let mut troubles = self.all.iter().filter_map(|(name, broker)| {
             let more = self.more.iter().filter(|((of, _), _)| of == name);
-            let mut each = [opened].into_iter().chain(more.map(|(_, opened)| opened));
-            let trouble = each.find_map(|opened| opened.broker.trouble())?;
+            let mut each = [broker].into_iter().chain(more.map(|(_, broker)| broker));
+            let trouble = each.find_map(|broker| broker.trouble())?;
             Some(format!("{name}: {trouble}"))
         });
         let first = troubles.next()?;
@@ -111,10 +111,11 @@ impl Brokers {
     /// Those elsewhere first: what they are told may rest on the local store.
     pub(super) async fn close(&self) {
         let all = self.all.values().chain(self.more.values());
-        let (local, remote): (Vec<_>, Vec<_>) = all.partition(|one| one.embedded.is_some());
-        for opened in remote.into_iter().chain(local) {
-            opened.broker.close().await;
+        let (local, remote): (Vec<_>, Vec<_>) = all.partition(|one| one.store().is_some());
+        for broker in remote.into_iter().chain(local) {
+            broker.close().await;
         }
+        self.store.close().await;
     }
 }
 
@@ -148,7 +149,7 @@ async fn opened_on(
     thread: usize,
     connection: &Connection,
     name: &str,
-) -> Result<Opened, HostError> {
+) -> Result<Arc<dyn Broker>, HostError> {
     let (connection, named) = (connection.clone(), name.to_owned());
     let runtime = threads.runtime(thread);
     let opening = runtime.spawn(async move { connection.open(&named).await });

@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use super::brokers::Brokers;
 use super::subscription::Ready;
 use crate::admin;
-use crate::broker::Opened;
-use crate::broker::embedded::Ledger;
+use crate::broker::Broker;
 use crate::delivery::{BreakerState, Counters, Flow, Together};
 use crate::ingest::Publishing;
+use crate::store::Ledger;
 
 /// Where the figures of all subscriptions are found.
 pub(super) struct View {
@@ -28,7 +28,7 @@ pub(super) struct View {
 /// A subscription that runs here.
 struct Known {
     name: String,
-    from: Opened,
+    from: Arc<dyn Broker>,
     stats: Together,
     letters_elsewhere: bool,
     /// What was pending at its broker when that could last be told.
@@ -68,8 +68,8 @@ impl admin::Ledger for View {
     async fn read(&self) -> Result<Value, String> {
         let mut local = HashMap::new();
         let mut entries = Vec::new();
-        for (_, broker) in self.brokers.embedded() {
-            for ledger in broker.ledgers().await.map_err(|e| e.to_string())? {
+        for (_, store) in self.brokers.stores() {
+            for ledger in store.ledgers().await.map_err(|e| e.to_string())? {
                 let known = self
                     .subscriptions
                     .iter()
@@ -84,7 +84,7 @@ impl admin::Ledger for View {
             }
         }
         for known in self.subscriptions.iter().filter(|one| one.is_elsewhere()) {
-            let pending = known.from.broker.pending(&known.name).await;
+            let pending = known.from.pending(&known.name).await;
             let ledger = known.ledger(pending, local.get(&known.name));
             let mut entry = entry(&ledger, Some(&known.stats));
             entry["counted"] = json!("here, since the start");
@@ -101,7 +101,7 @@ impl admin::Ledger for View {
 
 impl Known {
     fn is_elsewhere(&self) -> bool {
-        self.from.embedded.is_none()
+        self.from.store().is_none()
     }
 
     /// The books of a subscription whose broker keeps none: counted here, but

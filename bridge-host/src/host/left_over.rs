@@ -1,13 +1,11 @@
 //! Subscriptions that a broker keeps and the config does not name: messages
 //! are kept for them, too, and whoever starts the bridge should know.
 
-use std::sync::Arc;
-
-use crate::broker::embedded::Embedded;
+use crate::store::Store;
 
 /// Tells of those of one connection, once the config's have joined it.
-pub(super) async fn tell(connection: &str, broker: &Arc<Embedded>) {
-    let left_over = match broker.unjoined().await {
+pub(super) async fn tell(connection: &str, store: &Store) {
+    let left_over = match store.unjoined().await {
         Ok(left_over) => left_over,
         Err(error) => return tracing::warn!(connection, %error, "cannot read the ledger"),
     };

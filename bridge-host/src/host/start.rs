@@ -84,8 +84,8 @@ impl<'a> Start<'a> {
             .filter(|(load, _)| load.subscription.from == *into);
         self.open(taken.flat_map(|(_, ready)| ready.topics.clone()).collect());
         known.keep();
-        for (name, broker) in self.brokers.embedded() {
-            left_over::tell(name, broker).await;
+        for (name, store) in self.brokers.stores() {
+            left_over::tell(name, store).await;
         }
         loops::tell(self.config, &ready);
         self.front.tell_of(self.brokers, &ready);
@@ -96,13 +96,13 @@ impl<'a> Start<'a> {
     /// to the intake's broker.
     fn open(&self, topics: Vec<TopicPattern>) {
         let intake = &self.config.intake;
-        let opened = self.brokers.get(&intake.into);
-        // Other hosts may have subscriptions to any other.
-        let routes = opened.embedded.is_some().then_some(Routes {
+        let broker = self.brokers.get(&intake.into);
+        // Other hosts may have subscriptions to a broker that hosts share.
+        let routes = (!broker.capabilities().shared).then_some(Routes {
             topics,
             unrouted: intake.unrouted,
         });
-        self.front.publishing.open(opened.broker.clone(), routes);
+        self.front.publishing.open(broker.clone(), routes);
     }
 
     /// Reads and composes the components of every subscription.

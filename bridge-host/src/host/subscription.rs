@@ -11,8 +11,7 @@ use super::known_topics::KnownTopics;
 use super::load::{Load, asked_for};
 use super::threads::Threads;
 use crate::broker::{
-    self, Both, Broker, BrokerError, DeadLetters, LetterTopic, LettersElsewhere, Opened,
-    SubscribeSpec,
+    self, Both, Broker, BrokerError, DeadLetters, LetterTopic, LettersElsewhere, SubscribeSpec,
 };
 use crate::config::Subscription;
 use crate::delivery::{Delivery, Gate, Policy, Stats};
@@ -26,7 +25,7 @@ pub(super) struct Ready {
     /// What it takes.
     pub(super) topics: Vec<TopicPattern>,
     /// Where its messages come from.
-    pub(super) from: Opened,
+    pub(super) from: Arc<dyn Broker>,
     /// Dead letters are published, and not in a store here.
     pub(super) letters_elsewhere: bool,
     /// One for each of its threads.
@@ -101,16 +100,17 @@ impl<'a> Common<'a> {
         topics: Vec<TopicPattern>,
         troubles: &'a Troubles,
     ) -> Result<Self, SubscriptionError> {
-        let opened = brokers.get(&subscription.from);
-        let keeper = opened.embedded.as_ref().unwrap_or(brokers.store());
+        let own = brokers.get(&subscription.from).store();
+        let keeper = own.unwrap_or(brokers.store());
         let blocks = subscription.policy.blocks();
+        let blocked_keys = keeper.blocked_keys(&subscription.name, blocks).await;
         let reply_to = subscription.reply_to.as_ref();
         Ok(Self {
             topics,
             gate: Arc::new(Gate::new(&subscription.policy)),
             replies: reply_to.map(|it| connections[&it.connection].clone()),
             dead_letters: letters(subscription, brokers).await?,
-            blocked_keys: keeper.blocked_keys(&subscription.name, blocks).await?,
+            blocked_keys: blocked_keys.map_err(BrokerError::from)?,
             subscription,
             brokers,
             troubles,
@@ -134,15 +134,13 @@ impl<'a> Common<'a> {
             longest_wait: policy.retry.max,
             in_flight: policy.room(),
         };
-        let opened = self.brokers.on(thread, from);
-        let source = opened.broker.subscribe(spec).await?;
-        if opened.embedded.is_some() {
+        let broker = self.brokers.on(thread, from);
+        let source = broker.subscribe(spec).await?;
+        if broker.capabilities().dead_letters {
             return Ok(source);
         }
         let store = self.brokers.store();
-        let mut replays = store
-            .subscribe_to_replays(name, ordered, policy.retry.max)
-            .await?;
+        let mut replays = broker::replays(store, name, ordered, policy.retry.max).await?;
         if self.subscription.dead_letters.is_some() {
             replays = Box::new(LettersElsewhere::new(replays));
         }
@@ -175,7 +173,7 @@ async fn letters(
     let Some(to) = &subscription.dead_letters else {
         return Ok(store);
     };
-    let broker = brokers.get(&to.connection).broker.clone();
+    let broker = brokers.get(&to.connection).clone();
     let topic = LetterTopic::open(broker, &to.topic, store, subscription.policy.max_hops).await;
     Ok(Arc::new(topic.map_err(SubscriptionError::DeadLetters)?))
 }

@@ -19,7 +19,7 @@ use super::settings::JetStreamSettings;
 use super::supply::Supply;
 use super::{JETSTREAM, error, headers, request, stream, subject};
 use crate::broker::{
-    Broker, BrokerError, Capabilities, Confirmation, LetterTopics, Published, Republish,
+    Broker, BrokerError, Capabilities, Confirmation, DeadLetterTopics, Published, Republish,
     SubscribeSpec, Subscription,
 };
 use crate::message::{Message, MessageId};
@@ -185,7 +185,7 @@ impl Broker for JetStream {
         }))
     }
 
-    fn letter_topics(&self) -> Option<&dyn LetterTopics> {
+    fn dead_letter_topics(&self) -> Option<&dyn DeadLetterTopics> {
         Some(self)
     }
 
@@ -224,7 +224,7 @@ impl Broker for JetStream {
 }
 
 #[async_trait]
-impl LetterTopics for JetStream {
+impl DeadLetterTopics for JetStream {
     async fn keep_topic(&self, topic: &str) -> Result<(), BrokerError> {
         let server = &self.server;
         server.kept().push(topic.into());

@@ -3,9 +3,9 @@
 
 use serde::Serialize;
 
-use crate::broker::embedded;
 use crate::broker::nats::{self, Auth, JetStreamSettings, Storage};
 use crate::config::{Connection, Subscription, show_duration, show_size};
+use crate::store;
 
 /// A connection.
 #[derive(Serialize)]
@@ -129,7 +129,7 @@ pub(super) fn warnings(subscription: &Subscription, connection: &Connection) -> 
     warnings
 }
 
-fn embedded(settings: &embedded::Settings) -> Embedded {
+fn embedded(settings: &store::Settings) -> Embedded {
     let letters = &settings.retention.dead_letters;
     Embedded {
         path: settings.path.display().to_string(),

@@ -2,9 +2,9 @@
 //! subscriptions that it no longer has, and those that will be new.
 
 use crate::broker::Start;
-use crate::broker::embedded::{Inspector, Ledger, StoreError};
 use crate::config::{AskedTopics, Config, Connection, EMBEDDED, Subscription};
 use crate::message::TopicPattern;
+use crate::store::{Inspector, Ledger, StoreError};
 
 /// What the operator should know before the next start. A store that cannot be
 /// read is told of by the start itself.

@@ -98,12 +98,10 @@ impl Topics {
         if let Some(broker) = self.brokers.get(&known.from) {
             return Ok(broker.clone());
         }
-        let opened = self.config.connections[&known.from]
-            .open(&known.from)
-            .await?;
-        self.brokers
-            .insert(known.from.clone(), opened.broker.clone());
-        Ok(opened.broker)
+        let connection = &self.config.connections[&known.from];
+        let broker = connection.open(&known.from).await?;
+        self.brokers.insert(known.from.clone(), broker.clone());
+        Ok(broker)
     }
 
     async fn one(&self, number: i64) -> Result<KeptDeadLetter, Error> {

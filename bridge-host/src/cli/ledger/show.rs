@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use crate::broker::embedded::Ledger;
 use crate::cli::output;
 use crate::printable::printable;
+use crate::store::Ledger;
 
 const HEAD: [&str; 9] = [
     "subscription",

@@ -58,7 +58,7 @@ impl Server for CoreNats {
         let opened = Connection::Nats(settings(self.0.url()))
             .open("events")
             .await;
-        opened.expect("it opens").broker
+        opened.expect("it opens")
     }
 
     fn config(&self) -> String {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bridge_host::broker::{Broker, Connection, embedded};
+use bridge_host::broker::{Broker, Connection};
+use bridge_host::store::Settings;
 use tempfile::TempDir;
 
 use super::Server;
@@ -18,12 +19,12 @@ impl Server for Local {
     }
 
     async fn connect(&self) -> Arc<dyn Broker> {
-        let settings = embedded::Settings {
+        let settings = Settings {
             path: self.0.path().into(),
-            ..embedded::Settings::default()
+            ..Settings::default()
         };
         let opened = Connection::Embedded(settings).open("events").await;
-        opened.expect("it opens").broker
+        opened.expect("it opens")
     }
 
     fn config(&self) -> String {

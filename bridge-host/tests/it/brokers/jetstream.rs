@@ -70,7 +70,7 @@ impl Server for JetStreamServer {
 
     async fn connect(&self) -> Arc<dyn Broker> {
         let connection = Connection::JetStream(Box::new(settings(self.0.url())));
-        connection.open("events").await.expect("it opens").broker
+        connection.open("events").await.expect("it opens")
     }
 
     fn config(&self) -> String {

@@ -32,7 +32,7 @@ async fn start_leasing(
         },
     );
     let connection = Connection::JetStream(Box::new(settings));
-    let broker = connection.open("events").await.expect("it opens").broker;
+    let broker = connection.open("events").await.expect("it opens");
     let subscription = subscribe(&broker, &["t"]).await;
     (server, broker, subscription)
 }

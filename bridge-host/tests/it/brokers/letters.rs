@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
-use bridge_host::broker::{DeadLetter, DeadLetters, GivenUp, LetterTopic, embedded};
+use bridge_host::broker::{DeadLetter, DeadLetters, GivenUp, LetterTopic, replays};
 use bridge_host::message::{Message, MessageId};
+use bridge_host::store::{Settings, Store};
 
 use super::Server;
 use super::hosts::config;
@@ -157,14 +158,12 @@ fn given_up(nanos: u64) -> GivenUp {
 #[tokio::test(flavor = "multi_thread")]
 async fn kept_twice_it_is_one_letter() {
     let folder = tempfile::tempdir().expect("a folder");
-    let settings = embedded::Settings {
+    let settings = Settings {
         path: folder.path().into(),
-        ..embedded::Settings::default()
+        ..Settings::default()
     };
-    let store = Arc::new(embedded::Embedded::open(settings).expect("a store"));
-    let replays = store
-        .subscribe_to_replays("orders", false, Duration::from_secs(3600))
-        .await;
+    let store = Arc::new(Store::open(settings).expect("a store"));
+    let replays = replays(&store, "orders", false, Duration::from_secs(3600)).await;
     let _replays = replays.expect("a subscription");
     let server = JetStreamServer::start().await;
     let broker = server.connect().await;

@@ -17,7 +17,7 @@ const PUBLIC: &str = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4";
 
 async fn trouble(settings: Settings) -> Option<String> {
     let opened = Connection::Nats(settings).open("events").await;
-    opened.expect("it opens").broker.trouble()
+    opened.expect("it opens").trouble()
 }
 
 #[track_caller]

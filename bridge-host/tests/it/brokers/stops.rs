@@ -24,7 +24,7 @@ async fn open(server: &JetStreamServer) -> Arc<dyn Broker> {
         .expect("it has one")
         .ack_wait = LEASE;
     let connection = Connection::JetStream(Box::new(settings));
-    connection.open("events").await.expect("it opens").broker
+    connection.open("events").await.expect("it opens")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,7 +19,7 @@ async fn open(settings: JetStreamSettings) -> Arc<dyn Broker> {
     let opened = Connection::JetStream(Box::new(settings))
         .open("events")
         .await;
-    opened.expect("it opens").broker
+    opened.expect("it opens")
 }
 
 /// What other programs use.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bridge_host::broker::embedded::{Embedded, Settings};
+use bridge_host::broker::embedded::Embedded;
 use bridge_host::broker::{Broker, BrokerError, Settlement, SizeLimit};
 use bridge_host::message::{Message, MessageId};
+use bridge_host::store::Settings;
 
 use super::support::{Folder, ledger, letter, next, publish, spec, text, until};
 

@@ -1,10 +1,11 @@
 //! Dead letters and ledgers, looked at from outside; opening and closing.
 
-use bridge_host::broker::embedded::{Embedded, Inspector, StoreError};
+use bridge_host::broker::embedded::Embedded;
 use bridge_host::broker::{Broker, BrokerError, Settlement, Which};
 use bridge_host::message::Message;
+use bridge_host::store::{Inspector, StoreError};
 
-use super::support::{Folder, ledger, letter, next, publish, quiet, spec, text, until};
+use super::support::{Folder, ledger, letter, next, publish, quiet, spec, store, text, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_letters_are_kept_shown_replayed_and_dropped() {
@@ -148,7 +149,7 @@ async fn a_subscription_is_forgotten() {
         let rows: u32 = conn.query_row(&of_nobody, [], |row| row.get(0)).unwrap();
         assert_eq!(rows, 0, "{table} of nobody");
     }
-    let left = broker.ledgers().await.unwrap();
+    let left = store(&broker).ledgers().await.unwrap();
     assert_eq!(left.len(), 1, "{left:?}");
     assert_eq!(ledger(&broker, "stays").await.pending, 4);
     // Held: given back, they would come once more.
@@ -172,9 +173,9 @@ async fn forgetting_makes_room_at_once() {
     settings.retention.max_size = 1500;
     let broker = Embedded::open(settings).unwrap();
     let old = broker.subscribe(spec("old", &[">"])).await.unwrap();
-    assert_eq!(broker.unjoined().await.unwrap(), []);
+    assert_eq!(store(&broker).unjoined().await.unwrap(), []);
     drop(old);
-    assert_eq!(broker.unjoined().await.unwrap().len(), 1);
+    assert_eq!(store(&broker).unjoined().await.unwrap().len(), 1);
     let send = || broker.publish(Message::new("t", vec![0; 600]), None);
     send().await.unwrap();
     assert!(matches!(send().await, Err(BrokerError::Full(_))));

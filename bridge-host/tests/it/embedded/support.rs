@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use bridge_host::broker::embedded::{Embedded, Inspector, Ledger, Settings};
+use bridge_host::broker::embedded::Embedded;
 use bridge_host::broker::{
     Broker, DeadLetter, Incoming, Settlement, Start, SubscribeSpec, Subscription,
 };
 use bridge_host::message::{Message, MessageId, TopicPattern};
+use bridge_host::store::{Inspector, Ledger, Settings, Store};
 
 /// A folder of its own, gone with the test.
 pub struct Folder(pub PathBuf);
@@ -108,8 +109,13 @@ pub fn text(incoming: &Incoming) -> String {
     String::from_utf8(incoming.message.data.to_vec()).unwrap()
 }
 
+/// The store of a broker.
+pub fn store(broker: &Embedded) -> &Store {
+    broker.store().expect("it is embedded")
+}
+
 pub async fn ledger(broker: &Embedded, name: &str) -> Ledger {
-    let ledgers = broker.ledgers().await.unwrap();
+    let ledgers = store(broker).ledgers().await.unwrap();
     for ledger in &ledgers {
         assert!(ledger.is_balanced(), "{ledger:?}");
     }

@@ -15,11 +15,12 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use bridge_host::admin::{Admin, Ledger, Phase};
-use bridge_host::broker::embedded::{self, Embedded};
+use bridge_host::broker::embedded::Embedded;
 use bridge_host::broker::{Broker, Incoming, Settlement, Start, SubscribeSpec, Subscription};
 use bridge_host::http::{Allow, Client, Options, Settings, Upload};
 use bridge_host::ingest::{self, Publishing};
 use bridge_host::message::TopicPattern;
+use bridge_host::store;
 use bridge_host::trouble::Troubles;
 
 pub type Body = UnsyncBoxBody<Bytes, std::convert::Infallible>;
@@ -55,9 +56,9 @@ impl Running {
 
     pub async fn start_on(listener: TcpListener, settings: ingest::Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let broker = Embedded::open(embedded::Settings {
+        let broker = Embedded::open(store::Settings {
             path: folder.path().into(),
-            ..embedded::Settings::default()
+            ..store::Settings::default()
         });
         let broker = Arc::new(broker.unwrap());
         let spec = SubscribeSpec {

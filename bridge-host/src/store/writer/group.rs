@@ -7,15 +7,15 @@ use std::time::Instant;
 use rusqlite::Connection;
 
 use super::Writer;
-use crate::broker::embedded::clock::now_ms;
-use crate::broker::embedded::error::{Failure, Fault};
-use crate::broker::embedded::join::{Route, reload};
-use crate::broker::embedded::ledger::Tally;
-use crate::broker::embedded::publish::Publish;
-use crate::broker::embedded::quota::Quotas;
-use crate::broker::embedded::retention::Retainer;
-use crate::broker::embedded::settle::Settle;
-use crate::broker::embedded::store::{data_version, in_transaction};
+use crate::store::clock::now_ms;
+use crate::store::database::{data_version, in_transaction};
+use crate::store::error::{Failure, Fault};
+use crate::store::join::{Route, reload};
+use crate::store::ledger::Tally;
+use crate::store::publish::Publish;
+use crate::store::quota::Quotas;
+use crate::store::retention::Retainer;
+use crate::store::settle::Settle;
 
 /// What the writer knows of the store without asking it.
 pub(super) struct Books {

@@ -7,12 +7,12 @@ use rusqlite::Connection;
 
 use super::Writer;
 use super::group::save_kept;
-use crate::broker::embedded::clock::now_ms;
-use crate::broker::embedded::error::Fault;
-use crate::broker::embedded::presence::Presence;
-use crate::broker::embedded::publish::Publish;
-use crate::broker::embedded::retention::Removed;
-use crate::broker::embedded::store::{BUSY, data_version, in_transaction};
+use crate::store::clock::now_ms;
+use crate::store::database::{BUSY, data_version, in_transaction};
+use crate::store::error::Fault;
+use crate::store::presence::Presence;
+use crate::store::publish::Publish;
+use crate::store::retention::Removed;
 
 const POLL: Duration = Duration::from_secs(1);
 /// Between two rounds of retention.

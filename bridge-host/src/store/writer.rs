@@ -17,9 +17,10 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::clock::millis;
+use super::database::{data_version, failed, file, in_transaction};
 use super::error::{Failure, Fault, StoreError};
 use super::feed::Feed;
-use super::join::{self, Join, Membership, Route};
+use super::join::{self, GroupSpec, Join, Membership, Route};
 use super::presence::Presence;
 use super::queue::Batch;
 use super::quota::Quotas;
@@ -29,8 +30,6 @@ use super::set_back;
 use super::settings::{LetterRetention, Settings};
 use super::settle::Settle;
 use super::shared::Shared;
-use super::store::{data_version, failed, file, in_transaction};
-use crate::broker::SubscribeSpec;
 use group::Books;
 use room::Room;
 use upkeep::Upkeep;
@@ -191,7 +190,7 @@ impl Writer {
         let _ = join.reply.send(result);
     }
 
-    fn try_join(&mut self, spec: &SubscribeSpec) -> Result<Membership, Failure> {
+    fn try_join(&mut self, spec: &GroupSpec) -> Result<Membership, Failure> {
         let routes = &mut self.books.routes;
         let known = routes.iter().position(|route| route.name == spec.name);
         if let Some(known) = known {
@@ -212,7 +211,7 @@ impl Writer {
     }
 
     /// Writes the subscription, if need be with the reserve.
-    fn save(&mut self, spec: &SubscribeSpec) -> Result<Route, Failure> {
+    fn save(&mut self, spec: &GroupSpec) -> Result<Route, Failure> {
         let saved = match self.try_save(spec) {
             Err(error) if matches!(Fault::of(&error), Fault::Full(_)) && self.use_reserve() => {
                 self.try_save(spec)
@@ -222,7 +221,7 @@ impl Writer {
         saved.map_err(|error| self.fault(&error).for_caller())
     }
 
-    fn try_save(&self, spec: &SubscribeSpec) -> rusqlite::Result<Route> {
+    fn try_save(&self, spec: &GroupSpec) -> rusqlite::Result<Route> {
         in_transaction(&self.conn, |conn| {
             let route = join::save(conn, spec)?;
             self.books.quotas.begin(conn, route.sub, &route.name)?;

@@ -3,9 +3,9 @@
 
 use super::Writer;
 use super::group::save_kept;
-use crate::broker::embedded::error::Failure;
-use crate::broker::embedded::shared::RETENTION;
-use crate::broker::embedded::store::in_transaction;
+use crate::store::database::in_transaction;
+use crate::store::error::Failure;
+use crate::store::shared::RETENTION;
 
 /// With room for a message of this size, only larger ones are refused.
 const LARGE: u64 = 1 << 20;

@@ -4,7 +4,7 @@
 use rusqlite::{Connection, params};
 
 use super::clock::now_ms;
-use super::store::in_transaction;
+use super::database::in_transaction;
 use super::turn::BLOCKED;
 
 /// Less than this shifts nothing, as the time is that of others' messages, too.

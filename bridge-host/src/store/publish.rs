@@ -7,7 +7,6 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::clock::wall_ms;
 use super::error::Failure;
 use super::retention::footprint;
-use crate::broker::Published;
 use crate::message::{Message, MessageId, MetadataSize};
 
 /// SQLite takes rows of up to 1,000,000,000 bytes.
@@ -40,6 +39,15 @@ impl Checked {
         });
         Ok(Self { metadata, size })
     }
+}
+
+/// What became of a message published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The id given, or the one made for it.
+    pub id: MessageId,
+    /// It was there already, and was not kept again.
+    pub duplicate: bool,
 }
 
 pub(super) struct Publish {

@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::error::{Failure, Fault};
 use super::quarantine::{self, Unreadable};
 use super::shared::Shared;
-use super::{lock, store};
+use super::{database, lock};
 use crate::message::{Message, MessageId};
 
 /// A delivery, read.
@@ -150,7 +150,7 @@ impl Shared {
         let idle = lock(&self.readers.idle).pop();
         let conn = match idle {
             Some(conn) => conn,
-            None => store::open_existing(&self.folder)
+            None => database::open_existing(&self.folder)
                 .map_err(|error| Failure::NotOpened(Arc::new(error)))?,
         };
         let fetched = match fetch(&conn, sub, plan) {

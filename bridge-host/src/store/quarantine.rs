@@ -8,8 +8,8 @@ use tokio::sync::oneshot;
 
 use super::feed::Feed;
 use super::fetch::{Fetched, Plan, Row, read_one};
-use super::settle::Settle;
-use crate::broker::{DeadLetter, Settlement};
+use super::letters::DeadLetter;
+use super::settle::{Settle, Settlement};
 
 /// So many are read at once, each by itself.
 const MOST: usize = 32;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rusqlite::{ErrorCode, ffi};
 
-use crate::broker::{BrokerError, SizeLimit, Unsettled};
+use crate::message::{MetadataError, TopicError};
 
 /// Why the folder of an embedded broker cannot be used as asked.
 #[derive(Debug, thiserror::Error)]
@@ -204,55 +204,21 @@ pub enum Failure {
         "subscription {0:?} is open already, with other topics or another order: give this one another name"
     )]
     OpenAlready(String),
-    /// A message that has more bytes than a row can hold.
-    #[error(
-        "a message has at most {max} bytes of data here, this one has {size}: send a reference to the data"
-    )]
+    /// The topic of a message is none.
+    #[error(transparent)]
+    Topic(#[from] TopicError),
+    /// A message has too much metadata.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// A message that has more bytes than `max_message_size`, or than a row can
+    /// hold.
+    #[error("a message has at most {max} bytes of data here, this one has {size}")]
     TooLarge {
-        /// Of the message, metadata included.
+        /// Of the message.
         size: u64,
         /// The most there can be.
         max: u64,
     },
-    /// A subscription without topics.
-    #[error("subscription {0:?} has no topics: name at least one")]
-    NoTopics(String),
-}
-
-/// The limit that SQLite sets.
-const ROW: SizeLimit = SizeLimit {
-    counted: " of data",
-    remedy: "raise `max_message_size`",
-};
-
-impl From<Failure> for BrokerError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::NoSpace(_)
-            | Failure::DiskFull(_)
-            | Failure::RetentionFull { .. }
-            | Failure::QuotaFull { .. } => Self::full(failure),
-            Failure::TooLarge { size, max } => Self::TooLarge {
-                size,
-                max,
-                limit: ROW,
-            },
-            Failure::OpenAlready(_) | Failure::NoTopics(_) => Self::refused(failure),
-            _ => Self::unavailable(failure),
-        }
-    }
-}
-
-impl From<Failure> for Unsettled {
-    fn from(failure: Failure) -> Self {
-        BrokerError::from(failure).into()
-    }
-}
-
-impl From<StoreError> for BrokerError {
-    fn from(error: StoreError) -> Self {
-        Failure::NotOpened(Arc::new(error)).into()
-    }
 }
 
 #[cfg(test)]

@@ -1,20 +1,20 @@
 //! A place in a subscription: takes from the feed, and has it filled.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use async_trait::async_trait;
-
+use super::claim::Claim;
 use super::clock::{now_ms, time};
+use super::error::Failure;
 use super::feed::Feed;
 use super::fetch::{Plan, Row, Turn};
 use super::join::Membership;
 use super::queue::Command;
-use super::receipt::EmbeddedReceipt;
 use super::shared::Shared;
-use crate::broker::{BrokerError, Chances, Incoming, ReplyTo, Subscription};
+use crate::message::{Message, MessageId};
 
-pub(super) struct Member {
+/// A place in a group: takes its messages one by one.
+pub struct Member {
     shared: Arc<Shared>,
     membership: Membership,
 }
@@ -43,20 +43,34 @@ impl Member {
         }
     }
 
-    fn incoming(&self, row: Row) -> Incoming {
+    fn taken(&self, row: Row) -> Taken {
         let (shared, feed) = (Arc::clone(&self.shared), Arc::clone(self.feed()));
         let tried_for = row.tried_for(now_ms());
-        Incoming {
-            message: Arc::new(row.message),
+        Taken {
+            message: row.message,
             id: row.id,
-            attempt: row.attempts.saturating_add(1),
+            attempts: row.attempts,
             tried_for,
-            chances: Chances::Open,
             published: time(row.published_at),
-            reply_to: ReplyTo::Impossible,
-            receipt: Box::new(EmbeddedReceipt::new(shared, feed, row.seq)),
+            claim: Claim::new(shared, feed, row.seq),
         }
     }
+}
+
+/// A delivery as it leaves the store.
+pub struct Taken {
+    /// The message itself.
+    pub message: Message,
+    /// The same on every attempt.
+    pub id: MessageId,
+    /// How many attempts were made before.
+    pub attempts: u32,
+    /// How long ago the first of them ended.
+    pub tried_for: Option<Duration>,
+    /// When the message was published.
+    pub published: SystemTime,
+    /// To settle it with.
+    pub claim: Claim,
 }
 
 /// What cannot be read is settled as what it is kept as.
@@ -73,20 +87,10 @@ fn read(shared: Arc<Shared>, feed: Arc<Feed>, turn: Turn, plan: Plan) {
     });
 }
 
-#[async_trait]
-impl Subscription for Member {
-    async fn next(&mut self) -> Result<Incoming, BrokerError> {
-        self.next_of(false).await
-    }
-
-    /// Those that were parked wait, a replayed dead letter among them.
-    async fn next_fresh(&mut self) -> Result<Incoming, BrokerError> {
-        self.next_of(true).await
-    }
-}
-
 impl Member {
-    async fn next_of(&self, only_fresh: bool) -> Result<Incoming, BrokerError> {
+    /// Waits for the next message. With `only_fresh`, messages that were parked
+    /// wait, a replayed dead letter among them. Cancel-safe.
+    pub async fn next(&self, only_fresh: bool) -> Result<Taken, Failure> {
         loop {
             self.shared.check()?;
             let mut changed = std::pin::pin!(self.feed().changed.notified());
@@ -100,7 +104,7 @@ impl Member {
                 self.fetch(plan);
             }
             if let Some(row) = step.row {
-                return Ok(self.incoming(row));
+                return Ok(self.taken(row));
             }
             // A millisecond more, as times are kept in whole ones.
             let wait = step.wait + Duration::from_millis(1);

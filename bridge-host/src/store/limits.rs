@@ -1,15 +1,9 @@
 //! What a publisher is refused before its message is queued. Room in the store
-//! is looked after by its writer.
+//! is looked after by the writer.
 
+use super::error::Failure;
 use super::publish::{Checked, MAX_ROW};
-use crate::broker::{BrokerError, SizeLimit};
 use crate::message::{Message, MetadataSize, check_topic};
-
-/// The limit that `max_message_size` sets.
-const SIZE: SizeLimit = SizeLimit {
-    counted: " of data",
-    remedy: "raise `max_message_size`",
-};
 
 /// The limits of the messages that are published here.
 pub(super) struct Limits {
@@ -25,17 +19,13 @@ impl Limits {
     }
 
     /// Checks a message, or says which limit it exceeds.
-    pub(super) fn check(&self, message: &Message) -> Result<Checked, BrokerError> {
+    pub(super) fn check(&self, message: &Message) -> Result<Checked, Failure> {
         check_topic(&message.topic)?;
         MetadataSize::of(&message.metadata).check()?;
         let (size, max) = (message.data.len() as u64, self.max_message_size);
-        if size > max {
-            return Err(BrokerError::TooLarge {
-                size,
-                max,
-                limit: SIZE,
-            });
+        match size > max {
+            true => Err(Failure::TooLarge { size, max }),
+            false => Checked::of(message),
         }
-        Ok(Checked::of(message)?)
     }
 }

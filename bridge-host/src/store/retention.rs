@@ -221,8 +221,8 @@ fn remove_settled(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::embedded::settings::LetterRetention;
-    use crate::broker::embedded::store::create;
+    use crate::store::database::create;
+    use crate::store::settings::LetterRetention;
 
     /// Messages that a thousand subscriptions may wait for take a while to look
     /// at: a step ends early, and the next ones go on.

@@ -5,10 +5,10 @@ use rusqlite::Connection;
 
 use super::group::save_kept;
 use super::{Writer, in_transaction};
-use crate::broker::embedded::clock::{millis, now_ms};
-use crate::broker::embedded::error::Failure;
-use crate::broker::embedded::keep::Keep;
-use crate::broker::embedded::turn::TurnQuestion;
+use crate::store::clock::{millis, now_ms};
+use crate::store::error::Failure;
+use crate::store::keep::Keep;
+use crate::store::turn::TurnQuestion;
 
 impl Writer {
     pub(super) fn keep(&mut self, keeps: Vec<Keep>) {

@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::blocked;
+use super::database;
 use super::dead_letters;
 use super::error::StoreError;
 use super::forget;
 use super::join::{self, Route};
 use super::ledger::{self, Ledger};
+use super::letters::{KeptDeadLetter, Which};
 use super::quarantine;
-use super::store;
-use crate::broker::{KeptDeadLetter, Which};
 use crate::message::TopicPattern;
 
 /// Nothing is written for longer at a time, and the bridge can write between.
@@ -42,30 +42,30 @@ impl Inspector {
     /// Opens the store in a folder; none is made where there is none.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         Ok(Self {
-            conn: store::open_existing(folder)?,
-            file: store::file(folder),
+            conn: database::open_existing(folder)?,
+            file: database::file(folder),
         })
     }
 
     /// Whether a bridge has the store open.
     pub fn is_served(&self) -> bool {
-        self.file.parent().is_some_and(store::is_locked)
+        self.file.parent().is_some_and(database::is_locked)
     }
 
     /// What became of every message, subscription by subscription.
     pub fn ledgers(&self) -> Result<Vec<Ledger>, StoreError> {
-        ledger::read(&self.conn).map_err(store::failed(&self.file))
+        ledger::read(&self.conn).map_err(database::failed(&self.file))
     }
 
     /// The topics of each subscription that the store knows.
     pub fn topics(&self) -> Result<BTreeMap<String, Vec<TopicPattern>>, StoreError> {
-        let routes = join::routes(&self.conn).map_err(store::failed(&self.file))?;
+        let routes = join::routes(&self.conn).map_err(database::failed(&self.file))?;
         Ok(routes.into_iter().map(Route::into_topics).collect())
     }
 
     /// How many of the messages that are kept these topics select.
     pub fn kept(&self, topics: &[TopicPattern]) -> Result<u64, StoreError> {
-        ledger::kept(&self.conn, topics).map_err(store::failed(&self.file))
+        ledger::kept(&self.conn, topics).map_err(database::failed(&self.file))
     }
 
     /// That of one subscription.
@@ -101,7 +101,7 @@ impl Inspector {
             if !may_lose && !ledger.is_settled() {
                 return Err(not_empty());
             }
-            let failed = store::failed(&self.file);
+            let failed = database::failed(&self.file);
             match self.forget_all(name, may_lose).map_err(failed)? {
                 Forgotten::All => return Ok(()),
                 // Something came since it was counted.
@@ -113,7 +113,7 @@ impl Inspector {
     fn forget_all(&self, name: &str, may_lose: bool) -> rusqlite::Result<Forgotten> {
         loop {
             let until = Instant::now() + STEP;
-            let step = store::in_transaction(&self.conn, |conn| {
+            let step = database::in_transaction(&self.conn, |conn| {
                 if !may_lose && !forget::is_empty(conn, name)? {
                     return Ok(Some(Forgotten::NotEmpty));
                 }
@@ -140,7 +140,7 @@ impl Inspector {
         limit: usize,
     ) -> Result<Vec<KeptDeadLetter>, StoreError> {
         self.check(which)?;
-        dead_letters::list(&self.conn, which, after, limit).map_err(store::failed(&self.file))
+        dead_letters::list(&self.conn, which, after, limit).map_err(database::failed(&self.file))
     }
 
     /// One dead letter, with its message.
@@ -154,14 +154,14 @@ impl Inspector {
             shown => shown,
         };
         letter
-            .map_err(store::failed(&self.file))?
+            .map_err(database::failed(&self.file))?
             .ok_or(StoreError::NoDeadLetter(id))
     }
 
     /// The keys of a subscription that letters block, or whose messages wait
     /// for those before them.
     pub fn blocked_keys(&self, name: &str) -> Result<Vec<String>, StoreError> {
-        blocked::keys(&self.conn, name).map_err(store::failed(&self.file))
+        blocked::keys(&self.conn, name).map_err(database::failed(&self.file))
     }
 
     /// Has the letters of a subscription block nothing any more.
@@ -169,8 +169,8 @@ impl Inspector {
         if self.blocked_keys(name)?.is_empty() {
             return Ok(());
         }
-        let done = store::in_transaction(&self.conn, |conn| blocked::release_all(conn, name));
-        done.map_err(store::failed(&self.file))
+        let done = database::in_transaction(&self.conn, |conn| blocked::release_all(conn, name));
+        done.map_err(database::failed(&self.file))
     }
 
     /// Makes dead letters pending again, due at once, their attempts counted
@@ -192,13 +192,13 @@ impl Inspector {
         step: fn(&Connection, &[i64]) -> rusqlite::Result<u64>,
     ) -> Result<u64, StoreError> {
         self.check(which)?;
-        let mut ids = dead_letters::ids(&self.conn, which).map_err(store::failed(&self.file))?;
+        let mut ids = dead_letters::ids(&self.conn, which).map_err(database::failed(&self.file))?;
         // The last one first out of the list: it is cut short in one go.
         ids.reverse();
         let mut done = 0;
         while !ids.is_empty() {
             let until = Instant::now() + STEP;
-            let moved = store::in_transaction(&self.conn, |conn| {
+            let moved = database::in_transaction(&self.conn, |conn| {
                 let mut moved = 0;
                 while !ids.is_empty() && Instant::now() < until {
                     let mut next = ids.split_off(ids.len().saturating_sub(AT_ONCE));
@@ -207,7 +207,7 @@ impl Inspector {
                 }
                 Ok(moved)
             });
-            done += moved.map_err(store::failed(&self.file))?;
+            done += moved.map_err(database::failed(&self.file))?;
             if !ids.is_empty() {
                 sleep(PAUSE);
             }

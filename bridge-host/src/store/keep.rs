@@ -8,8 +8,8 @@ use tokio::sync::oneshot;
 
 use super::clock::{millis, unix_ms, wall_ms};
 use super::error::Failure;
+use super::letters::{GivenUp, Parked};
 use super::publish::Checked;
-use crate::broker::{GivenUp, Parked};
 use crate::message::{Message, MessageId};
 
 /// Writes a message of another broker, and says which `seq` it has.

@@ -1,6 +1,7 @@
 //! Joining a subscription: its row, made or found, and its place in memory.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::oneshot;
@@ -8,13 +9,28 @@ use tokio::sync::oneshot;
 use super::clock::{millis, now_ms};
 use super::error::Failure;
 use super::feed::Feed;
-use super::start;
+use super::start::{self, Start};
 use super::turn::BLOCKED;
-use crate::broker::SubscribeSpec;
 use crate::message::TopicPattern;
 
+/// A group of subscribers that share the messages on some topics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupSpec {
+    /// The name of the subscription.
+    pub name: String,
+    /// Messages on a topic that any of these selects are delivered to it. Without
+    /// topics it gets replayed and parked messages alone.
+    pub topics: Vec<TopicPattern>,
+    /// Which of the messages that are kept a new group gets.
+    pub start: Start,
+    /// Whether all messages behind one that waits for its retry wait too.
+    pub ordered: bool,
+    /// The longest wait before a retry.
+    pub longest_wait: Duration,
+}
+
 pub(super) struct Join {
-    pub(super) spec: SubscribeSpec,
+    pub(super) spec: GroupSpec,
     pub(super) reply: oneshot::Sender<Result<Membership, Failure>>,
 }
 
@@ -58,7 +74,7 @@ impl Route {
     }
 
     /// Two members of one subscription have to agree on what it is.
-    pub(super) fn check(&self, spec: &SubscribeSpec) -> Result<(), Failure> {
+    pub(super) fn check(&self, spec: &GroupSpec) -> Result<(), Failure> {
         let joined = self.feed.as_ref().is_some_and(|feed| feed.has_members());
         if joined && (self.topics != spec.topics || self.ordered != spec.ordered) {
             return Err(Failure::OpenAlready(self.name.clone()));
@@ -110,7 +126,7 @@ pub(super) fn reload(conn: &Connection, known: &mut Vec<Route>) -> rusqlite::Res
 }
 
 /// Tells of topics that a subscription had, and has no more.
-fn tell_fewer(conn: &Connection, spec: &SubscribeSpec) -> rusqlite::Result<()> {
+fn tell_fewer(conn: &Connection, spec: &GroupSpec) -> rusqlite::Result<()> {
     let mut select = conn.prepare_cached("SELECT topics FROM subscriptions WHERE name = ?1")?;
     let before = select
         .query_row([&spec.name], |row| row.get(0))
@@ -131,7 +147,7 @@ fn tell_fewer(conn: &Connection, spec: &SubscribeSpec) -> rusqlite::Result<()> {
 
 /// Writes the subscription. A new one gets those of the messages that are kept
 /// which its `start` says.
-pub(super) fn save(conn: &Connection, spec: &SubscribeSpec) -> rusqlite::Result<Route> {
+pub(super) fn save(conn: &Connection, spec: &GroupSpec) -> rusqlite::Result<Route> {
     let topics: Vec<&str> = spec.topics.iter().map(TopicPattern::as_str).collect();
     let topics = serde_json::to_string(&topics).expect("strings are always JSON");
     tell_fewer(conn, spec)?;
@@ -166,7 +182,7 @@ pub(super) fn save(conn: &Connection, spec: &SubscribeSpec) -> rusqlite::Result<
 
 /// Written by a clock that was ahead, or under another policy, a wait may end
 /// later than any does.
-fn clamp(conn: &Connection, sub: i64, spec: &SubscribeSpec) -> rusqlite::Result<()> {
+fn clamp(conn: &Connection, sub: i64, spec: &GroupSpec) -> rusqlite::Result<()> {
     let latest = now_ms().saturating_add(millis(spec.longest_wait));
     conn.prepare_cached("UPDATE deliveries SET due = ?2 WHERE sub = ?1 AND due > ?2 AND due < ?3")?
         .execute([sub, latest, BLOCKED])?;

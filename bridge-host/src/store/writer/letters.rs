@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::Writer;
-use crate::broker::embedded::clock::{millis, wall_ms};
-use crate::broker::embedded::settings::LetterRetention;
-use crate::broker::embedded::store::in_transaction;
-use crate::broker::embedded::{dead_letters, quota};
+use crate::store::clock::{millis, wall_ms};
+use crate::store::database::in_transaction;
+use crate::store::settings::LetterRetention;
+use crate::store::{dead_letters, quota};
 
 /// No step takes longer.
 const STEP: Duration = Duration::from_millis(10);

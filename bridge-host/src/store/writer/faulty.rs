@@ -5,8 +5,8 @@
 use std::time::{Duration, Instant};
 
 use super::Writer;
-use crate::broker::embedded::error::Fault;
-use crate::broker::embedded::settle::Settle;
+use crate::store::error::Fault;
+use crate::store::settle::Settle;
 
 /// The wait after the first failure; it doubles from there.
 const FIRST: Duration = Duration::from_millis(500);

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::blocked;
 use super::clock::{now_ms, time};
 use super::fetch::parse_metadata;
-use crate::broker::{DeadLetter, KeptDeadLetter, Which};
+use super::letters::{DeadLetter, KeptDeadLetter, Which};
 use crate::message::{HOPS_KEY, Message};
 
 /// Which are meant, as parameters of the selects below.

@@ -12,8 +12,8 @@ use super::clock::unix_ms;
 use super::error::Failure;
 use super::feed::Feed;
 use super::keep::insert;
+use super::letters::{Turn, Waiting};
 use super::publish::Checked;
-use crate::broker::{Turn, Waiting};
 
 /// When one is due that waits behind a letter: as soon as that is gone.
 pub(super) const BLOCKED: i64 = i64::MAX;

@@ -2,6 +2,7 @@
 //! retry, or becomes a dead letter.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
@@ -10,7 +11,22 @@ use super::clock::{millis, wall_ms};
 use super::error::Failure;
 use super::feed::Feed;
 use super::ledger::Tally;
-use crate::broker::{DeadLetter, Settlement};
+use super::letters::DeadLetter;
+
+/// What became of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// Its exchange ended well.
+    Delivered,
+    /// A component chose to do nothing with it.
+    Filtered,
+    /// To be delivered again after this time, one attempt more on its count.
+    Retry(Duration),
+    /// Given up, and kept for someone to look at.
+    DeadLetter(DeadLetter),
+    /// Kept elsewhere, and delivered from there.
+    Moved,
+}
 
 pub(super) struct Settle {
     pub(super) feed: Arc<Feed>,

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ffi};
 
 use super::{AGAIN, Writer};
-use crate::broker::embedded::error::{Failure, Fault};
-use crate::broker::embedded::publish::Publish;
-use crate::broker::embedded::reserve::{Reserve, is_full};
-use crate::broker::embedded::settle::Settle;
-use crate::broker::embedded::shared::{DISK, Shared};
-use crate::broker::embedded::store::{file, vacuum};
+use crate::store::database::{file, vacuum};
+use crate::store::error::{Failure, Fault};
+use crate::store::publish::Publish;
+use crate::store::reserve::{Reserve, is_full};
+use crate::store::settle::Settle;
+use crate::store::shared::{DISK, Shared};
 
 /// One part in this many of the reserve is for what settlements write ahead.
 const SLACK: u64 = 4;
