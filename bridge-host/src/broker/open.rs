@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::dead_letters::Source;
 use super::embedded::{self, Embedded};
 use super::{Broker, Capabilities, nats};
 use crate::store::{self, StoreError};
@@ -52,11 +53,11 @@ impl Connection {
         &self,
         name: &str,
         topics: Vec<String>,
-    ) -> Result<Option<nats::Letters>, nats::LettersError> {
+    ) -> Result<Option<Box<dyn Source>>, nats::LettersError> {
         match self {
             Self::JetStream(settings) => {
                 let letters = nats::Letters::open(name, settings, topics).await?;
-                Ok(Some(letters))
+                Ok(Some(Box::new(letters)))
             }
             Self::Embedded(_) | Self::Nats(_) => Ok(None),
         }

@@ -12,9 +12,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
 use super::error::{self, Outage};
-use super::session::{News, PING, Session, wait};
+use super::session::{News, PING, Session};
 use super::settings::Settings;
 use crate::broker::BrokerError;
+use crate::broker::kit::link_state::wait;
 
 /// How long the start of the bridge waits for a server.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -93,7 +94,7 @@ impl Link {
 
     /// Waits until the connection is up.
     pub(super) async fn connected(&self) {
-        let mut ups = self.news.ups();
+        let mut ups = self.news.state.ups();
         while !self.is_up() {
             let _ = timeout(PING, ups.changed()).await;
         }
@@ -106,7 +107,7 @@ impl Link {
 
     /// Changes each time the connection comes up or goes down.
     pub(super) fn ups(&self) -> watch::Receiver<bool> {
-        self.news.ups()
+        self.news.state.ups()
     }
 
     /// How often it broke while the server was there: as it does at a message
@@ -133,7 +134,7 @@ impl Link {
     /// It is up, although that was never told: the client leaves out what it has
     /// to tell where that is too much at once.
     pub(super) fn assume_up(&self) {
-        self.news.set_up(true);
+        self.news.state.set_up(true);
     }
 
     /// Why it is down.
@@ -141,17 +142,12 @@ impl Link {
         if self.is_up() {
             return None;
         }
-        let reason = self.news.reason().map(|reason| format!(": {reason}"));
-        Some(format!(
-            "no connection to NATS at {}{}",
-            self.settings.urls.join(", "),
-            reason.unwrap_or_default()
-        ))
+        Some(self.news.state.trouble(&self.settings.urls.join(", ")))
     }
 
     /// What the server refused a short while ago, in its words.
     pub(super) fn refusal(&self) -> Option<String> {
-        self.news.refusal()
+        self.news.state.refusal()
     }
 
     /// That refusal, where it keeps messages from being taken or settled.
@@ -247,10 +243,10 @@ async fn renew(link: Weak<Link>, news: Arc<News>) {
         let Some(link) = link.upgrade() else {
             return;
         };
-        if news.because(Some(ENDED.into())) {
+        if news.state.because(Some(ENDED.into())) {
             tracing::error!(connection = link.name, "{ENDED}");
         }
-        news.set_up(false);
+        news.state.set_up(false);
         news.broke();
         attempt = if since.elapsed() > LONG {
             1

@@ -14,7 +14,8 @@ use super::located::Located;
 use super::progress::Standing;
 use super::settings::Consumer;
 use super::stream::Present;
-use super::subject::{cover, legal_name};
+use super::subject::legal_name;
+use crate::broker::kit::topics::cover;
 use crate::broker::{BrokerError, Start, SubscribeSpec};
 
 /// What a subscription wants of its consumer.

@@ -13,9 +13,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::backlog::Backlog;
 use super::connect::{ConnectError, Link};
 use super::settings::Settings;
-use super::storm::Storm;
-use super::waiting::{Kept, Waiting};
 use super::{CORE, error, headers, request, subject};
+use crate::broker::kit::log_limit::LogLimit;
+use crate::broker::kit::retry_queue::{Kept, RetryQueue};
 use crate::broker::{
     Broker, BrokerError, Capabilities, Chances, Confirmation, Incoming, Published, Receipt,
     Refusal, Reply, ReplyTo, Republish, Request, RequestReply, Settlement, SubscribeSpec,
@@ -61,7 +61,7 @@ impl Broker for Core {
             subjects: subject::subjects(&spec.topics)?,
             name: spec.name,
             link: Arc::clone(&self.link),
-            waiting: Waiting::new(spec.ordered),
+            waiting: RetryQueue::new(spec.ordered),
             arrived: SelectAll::new(),
             gave_retry: false,
             backlog: Arc::clone(&self.backlog),
@@ -160,7 +160,7 @@ struct Member {
     group: String,
     subjects: Vec<String>,
     link: Arc<Link>,
-    waiting: Arc<Waiting>,
+    waiting: Arc<RetryQueue>,
     arrived: SelectAll<Subscriber>,
     gave_retry: bool,
     backlog: Arc<Backlog>,
@@ -177,7 +177,8 @@ impl Drop for Member {
 /// Tells that messages are lost, each time that the client could not read one.
 /// It does not say which, only what it was subscribed to can be named.
 async fn tell_breaks(link: Weak<Link>, subjects: Arc<Mutex<Vec<String>>>) {
-    let (Some(mut ups), storm) = (link.upgrade().map(|link| link.ups()), Storm::default()) else {
+    let (Some(mut ups), limit) = (link.upgrade().map(|link| link.ups()), LogLimit::default())
+    else {
         return;
     };
     let mut told = 0;
@@ -187,7 +188,7 @@ async fn tell_breaks(link: Weak<Link>, subjects: Arc<Mutex<Vec<String>>>) {
             return;
         };
         for _ in told..link.breaks() {
-            storm.count(|times| {
+            limit.count(|times| {
                 let subjects = subjects.lock().unwrap_or_else(PoisonError::into_inner);
                 tracing::warn!(
                     connection = link.name,
@@ -346,7 +347,7 @@ impl Member {
 }
 
 struct CoreReceipt {
-    waiting: Arc<Waiting>,
+    waiting: Arc<RetryQueue>,
     /// `None` once it is settled.
     kept: Option<Kept>,
 }

@@ -79,8 +79,6 @@ pub(super) enum Outage {
     NoJetStream { what: String },
     #[error("JetStream's answer cannot be read: {0}")]
     Unreadable(String),
-    #[error("the subscription to JetStream ended")]
-    SubscriptionEnded,
     #[error("the connection ended")]
     ConnectionEnded,
     #[error("nobody who replies listens on {0:?}")]

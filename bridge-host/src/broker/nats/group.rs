@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::api::Api;
 use super::consumer::{self, Wanted};
+use super::flow::Flow;
 use super::located::Located;
 use super::progress::Standing;
 use super::settings::{Consumer, JetStreamSettings, Stream};
-use super::silence::Silence;
-use super::slots::Slots;
 use super::stream::{self, Present};
 use super::subject;
+use crate::broker::kit::presence::Presence;
 use crate::broker::{BrokerError, SubscribeSpec};
 
 /// A subscription that was joined here.
@@ -23,17 +23,12 @@ pub(super) struct Group {
     subjects: Vec<String>,
     stream: Stream,
     consumer: Consumer,
-    pub(super) slots: Arc<Slots>,
-    pub(super) silence: Silence,
-    state: Mutex<State>,
-}
-
-struct State {
+    pub(super) flow: Arc<Flow>,
     /// Where its messages are, or why there are none.
-    now: Result<Arc<Located>, String>,
+    pub(super) presence: Presence<Located>,
     /// Where they were the last time that it was known, and what the server
     /// said then.
-    last: Option<(Arc<Located>, Standing, Instant)>,
+    last: Mutex<Option<(Arc<Located>, Standing, Instant)>>,
 }
 
 impl Group {
@@ -48,40 +43,18 @@ impl Group {
             subjects: subject::subjects(&spec.topics)?,
             stream: settings.stream.clone(),
             consumer: configured.cloned().unwrap_or_default(),
-            slots: Slots::new(spec.in_flight, spec.ordered),
-            silence: Silence::new(&spec.name),
-            state: Mutex::new(State {
-                now: Err("it has not begun".into()),
-                last: None,
-            }),
+            flow: Flow::new(&spec),
+            presence: Presence::new(&spec.name),
+            last: Mutex::default(),
             spec,
         }))
     }
 
-    /// Why it has no messages, in one line.
-    pub(super) fn trouble(&self) -> Option<String> {
-        let why = self.state().now.as_ref().err().cloned();
-        let why = why.or_else(|| self.silence.why())?;
-        let name = &self.spec.name;
-        Some(format!("the subscription {name:?} has no messages: {why}"))
-    }
-
-    /// Where its messages are.
-    pub(super) fn located(&self) -> Option<Arc<Located>> {
-        self.state().now.as_ref().ok().cloned()
-    }
-
-    /// Its messages are not there any more, or not to be had.
-    pub(super) fn lost(&self, why: String) {
-        self.state().now = Err(why);
-    }
-
     /// The consumer as the server has it now.
     pub(super) fn found(&self, located: Arc<Located>, standing: Standing) {
-        self.slots.told(standing);
-        let mut state = self.state();
-        state.last = Some((Arc::clone(&located), standing, Instant::now()));
-        state.now = Ok(located);
+        self.flow.told(standing);
+        *self.last() = Some((Arc::clone(&located), standing, Instant::now()));
+        self.presence.found(located);
     }
 
     /// Finds its consumer, or makes it. One that was here before goes on where
@@ -94,7 +67,7 @@ impl Group {
                 Ok(())
             }
             Err(error) => {
-                self.lost(error.to_string());
+                self.presence.lost(error.to_string());
                 Err(error)
             }
         }
@@ -106,10 +79,10 @@ impl Group {
         self.look_for_stream(api).await?;
         let (settings, name) = (&self.stream, &self.connection);
         let stream = stream::ensure(&context, settings, name, &self.subjects).await?;
-        let last = self.last();
+        let last = self.last().clone();
         let after = last.as_ref().map(|(located, ..)| {
             let is_same = located.stream == stream;
-            is_same.then(|| self.slots.floor())
+            is_same.then(|| self.flow.floor())
         });
         let after = after.flatten();
         if let Some(after) = after
@@ -135,7 +108,7 @@ impl Group {
 
     /// Tells where the stream of before is gone, with what was in it.
     async fn look_for_stream(&self, api: &Api) -> Result<(), BrokerError> {
-        let Some((located, standing, at)) = self.last() else {
+        let Some((located, standing, at)) = self.last().clone() else {
             return Ok(());
         };
         let before = &located.stream;
@@ -150,13 +123,9 @@ impl Group {
             "the stream was deleted; {} s ago it still had `pending` messages that were not delivered",
             at.elapsed().as_secs()
         );
-        self.state().last = None;
-        self.slots.begin_anew();
+        *self.last() = None;
+        self.flow.begin_anew();
         Ok(())
-    }
-
-    fn last(&self) -> Option<(Arc<Located>, Standing, Instant)> {
-        self.state().last.clone()
     }
 
     pub(super) fn tell_no_messages(&self, error: &BrokerError, again_in: Duration) {
@@ -169,7 +138,7 @@ impl Group {
         );
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn last(&self) -> MutexGuard<'_, Option<(Arc<Located>, Standing, Instant)>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

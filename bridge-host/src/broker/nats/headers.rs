@@ -10,7 +10,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::header::{CONTENT_TYPE, free, header};
-use super::repeated::Repeated;
+use crate::broker::kit::arrived::Arrived;
+use crate::broker::kit::multi_value::{self, Folded};
 use crate::message::{HOPS_KEY, Message, MessageId};
 
 pub(super) const MESSAGE_ID: &str = "Nats-Msg-Id";
@@ -22,44 +23,22 @@ const ONLY_FOR: &str = "Bridge-Replay-For";
 const ID: &str = "Bridge-Id";
 /// The hop count, which is an entry of metadata elsewhere.
 const HOPS: &str = "Bridge-Hops";
-/// A message as it arrived.
-pub(super) struct Arrived {
-    pub(super) message: Message,
-    /// The id that it came with.
-    pub(super) id: Option<MessageId>,
-    only_for: Option<String>,
-}
 
-impl Arrived {
-    /// Whether it is none of this group's: another gave it up, and has it again.
-    pub(super) fn is_for_others(&self, group: &str) -> bool {
-        self.only_for.as_ref().is_some_and(|only| only != group)
-    }
-
-    /// Whether it was given up once, and is sent again.
-    pub(super) fn is_replayed(&self) -> bool {
-        self.only_for.is_some()
-    }
-
-    /// A header that is none of ours. Further values have keys of their own.
-    fn take<'a>(&mut self, name: &str, mut values: impl Iterator<Item = &'a str>) {
-        let message = &mut self.message;
-        if name == MESSAGE_ID {
-            let first = values.next().unwrap_or_default();
-            self.id = MessageId::parse(first).ok();
-            if self.id.is_none() {
-                message.metadata.push((name.into(), first.into()));
-            }
-        } else if message.content_type.is_none() && name.eq_ignore_ascii_case(CONTENT_TYPE) {
-            message.content_type = values.next().map(str::to_owned);
+/// Takes a header that is none of ours. Further values have keys of their own.
+fn take<'a>(arrived: &mut Arrived, name: &str, mut values: impl Iterator<Item = &'a str>) {
+    let message = &mut arrived.message;
+    if name == MESSAGE_ID {
+        let first = values.next().unwrap_or_default();
+        arrived.id = MessageId::parse(first).ok();
+        if arrived.id.is_none() {
+            message.metadata.push((name.into(), first.into()));
         }
-        for (n, value) in (1..).zip(values) {
-            let key = match n {
-                1 => name.to_owned(),
-                n => format!("{name}#{n}"),
-            };
-            message.metadata.push((key, value.to_owned()));
-        }
+    } else if message.content_type.is_none() && name.eq_ignore_ascii_case(CONTENT_TYPE) {
+        message.content_type = values.next().map(str::to_owned);
+    }
+    for (number, value) in (1..).zip(values) {
+        let key = multi_value::key(name, number);
+        message.metadata.push((key, value.to_owned()));
     }
 }
 
@@ -76,9 +55,10 @@ pub(super) fn encode(message: &Message, id: Option<&MessageId>) -> HeaderMap {
             None => others.content_type = Some(content_type.clone()),
         }
     }
-    let mut repeated = Repeated::of(&message.metadata);
+    let value = |key: &str, value: &str| free(key, value).map(|(_, value)| value);
+    let mut folded = Folded::of(&message.metadata, value);
     for (key, value) in &message.metadata {
-        if repeated.further.contains(key.as_str()) {
+        if folded.further.contains(key.as_str()) {
             continue;
         }
         if key == HOPS_KEY {
@@ -88,7 +68,7 @@ pub(super) fn encode(message: &Message, id: Option<&MessageId>) -> HeaderMap {
         match free(key, value) {
             Some((name, value)) => {
                 headers.append(name.clone(), value);
-                for value in repeated.values.remove(key.as_str()).into_iter().flatten() {
+                for value in folded.values.remove(key.as_str()).into_iter().flatten() {
                     headers.append(name.clone(), value);
                 }
             }
@@ -141,7 +121,7 @@ pub(super) fn decode(topic: &str, data: bytes::Bytes, headers: Option<&HeaderMap
     for (name, values) in headers.iter() {
         let (name, values) = (name.as_ref(), values.iter().map(HeaderValue::as_str));
         if !ours.take(name, values.clone()) {
-            arrived.take(name, values);
+            take(&mut arrived, name, values);
         }
     }
     let message = &mut arrived.message;

@@ -7,17 +7,18 @@ use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::publish::PublishAck;
 use async_trait::async_trait;
-use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::api::{Api, PATIENCE};
 use super::connect::{ConnectError, Link};
 use super::group::Group;
-use super::member::Member;
-use super::recent::Recent;
+use super::reader::Reader;
 use super::settings::JetStreamSettings;
 use super::supply::Supply;
 use super::{JETSTREAM, error, headers, request, stream, subject};
+use crate::broker::kit::groups::Groups;
+use crate::broker::kit::member::Member;
+use crate::broker::kit::recent_trouble::RecentTrouble;
 use crate::broker::{
     Broker, BrokerError, Capabilities, Confirmation, DeadLetterTopics, Published, Republish,
     SubscribeSpec, Subscription,
@@ -27,14 +28,7 @@ use crate::message::{Message, MessageId};
 /// A NATS connection with JetStream.
 pub struct JetStream {
     server: Arc<Server>,
-    groups: Mutex<Vec<Joined>>,
-}
-
-/// A group, and what is closed once nothing supplies it any more.
-#[derive(Clone)]
-struct Joined {
-    group: Arc<Group>,
-    ended: watch::Receiver<()>,
+    groups: Groups<Group>,
 }
 
 struct Server {
@@ -44,7 +38,7 @@ struct Server {
     /// Topics that have to be kept.
     kept: Mutex<Vec<String>>,
     /// There was no room for a message.
-    full: Recent,
+    full: RecentTrouble,
 }
 
 impl JetStream {
@@ -57,15 +51,10 @@ impl JetStream {
                 api: Arc::new(Api::new(link, settings.domain.as_deref())),
                 settings: settings.clone(),
                 kept: Mutex::default(),
-                full: Recent::default(),
+                full: RecentTrouble::default(),
             }),
-            groups: Mutex::default(),
+            groups: Groups::default(),
         })
-    }
-
-    fn groups(&self) -> Vec<Joined> {
-        let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        groups.clone()
     }
 }
 
@@ -124,15 +113,11 @@ impl Broker for JetStream {
     async fn subscribe(&self, spec: SubscribeSpec) -> Result<Box<dyn Subscription>, BrokerError> {
         let (server, name) = (&self.server, &self.server.name);
         let group = Group::new(spec, name, &server.settings)?;
-        let (stop, stopped) = watch::channel(());
-        let supply = Supply::new(&server.api, Arc::clone(&group), stopped);
+        let supply = Supply::new(&server.api, Arc::clone(&group));
         supply.begin().await?;
-        let member = Member::new(&group.spec, supply, &server.api.link.runtime, stop);
-        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        groups.push(Joined {
-            ended: member.ended.clone(),
-            group,
-        });
+        let (prefetch, runtime) = (supply.prefetch(), &server.api.link.runtime);
+        let member = Member::new(&group.spec, Reader, prefetch, supply, runtime);
+        self.groups.add(group, member.ended());
         Ok(Box::new(member))
     }
 
@@ -174,7 +159,9 @@ impl Broker for JetStream {
             }
             match sent {
                 Ok(ack) => {
-                    server.full.is_over(&server.name);
+                    server
+                        .full
+                        .is_over(&server.name, "JetStream has room again");
                     Ok(Published {
                         id,
                         duplicate: ack.duplicate,
@@ -195,16 +182,15 @@ impl Broker for JetStream {
 
     fn trouble(&self) -> Option<String> {
         let link = &self.server.api.link;
-        let groups = || self.groups().iter().find_map(|it| it.group.trouble());
+        let groups = || self.groups.find_map(|group| group.presence.trouble());
         let trouble = link.trouble().or_else(groups);
         let trouble = trouble.or_else(|| link.is_refused());
         trouble.or_else(|| self.server.full.get())
     }
 
     async fn pending(&self, name: &str) -> Option<u64> {
-        let groups = self.groups();
-        let joined = groups.iter().find(|it| it.group.spec.name == name)?;
-        let located = joined.group.located()?;
+        let group = |group: &Arc<Group>| (group.spec.name == name).then(|| Arc::clone(group));
+        let located = self.groups.find_map(group)?.presence.located()?;
         self.server.api.link.check().ok()?;
         let context = self.server.api.context();
         let stream = context.get_stream_no_info(&located.stream.name).await;
@@ -215,10 +201,8 @@ impl Broker for JetStream {
     }
 
     async fn close(&self) {
-        for mut joined in self.groups() {
-            // What was on its way is given back by then.
-            let _ = timeout(PATIENCE, joined.ended.changed()).await;
-        }
+        // What was on its way is given back by then.
+        self.groups.ended(PATIENCE).await;
         self.server.api.link.flush().await;
     }
 }

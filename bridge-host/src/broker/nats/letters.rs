@@ -2,6 +2,7 @@
 //! it. They come about as published messages: `broker::LetterTopic`.
 
 use async_nats::jetstream::stream::{DeleteMessageErrorKind, Stream};
+use async_trait::async_trait;
 use tokio::time::timeout;
 
 use super::api::{Api, PATIENCE};
@@ -9,8 +10,8 @@ use super::connect::{ConnectError, Link};
 use super::raw::{self, RawMessage};
 use super::settings::JetStreamSettings;
 use super::{error, headers, stream, unreadable};
-use crate::broker::{BrokerError, KeptDeadLetter, Which, letter_topic};
-use crate::message::MessageId;
+use crate::broker::BrokerError;
+use crate::broker::kit::dead_letters::{self, Numbered};
 
 /// The dead letters of a connection.
 pub struct Letters {
@@ -54,56 +55,12 @@ impl Letters {
             topics,
         })
     }
+}
 
-    /// Dead letters, oldest first: at most `limit` of those after the number
-    /// `after`, their data left out.
-    pub async fn page(
-        &self,
-        which: &Which,
-        after: i64,
-        limit: usize,
-    ) -> Result<Vec<KeptDeadLetter>, BrokerError> {
-        let mut page = Vec::new();
-        let mut next = after.max(0) + 1;
-        while page.len() < limit {
-            let Some(found) = self.next(next).await? else {
-                break;
-            };
-            next = number(&found) + 1;
-            page.extend(letter(found).filter(|letter| is_meant(letter, which)));
-        }
-        for letter in &mut page {
-            letter.message.data.clear();
-        }
-        Ok(page)
-    }
-
-    /// The one with this number.
-    pub async fn one(&self, number: i64) -> Result<Option<KeptDeadLetter>, BrokerError> {
-        let found = self.next(number).await?;
-        Ok(found.and_then(letter).filter(|letter| letter.id == number))
-    }
-
-    /// Removes the one with this number.
-    pub async fn remove(&self, number: i64) -> Result<(), BrokerError> {
-        let what = format!("the dead letter {number} cannot be removed");
-        let removed = self.stream.delete_message(number.unsigned_abs()).await;
-        removed.map(drop).map_err(|failed| match failed.kind() {
-            DeleteMessageErrorKind::JetStream(refused) => error::api(&what, &refused),
-            _ => error::no_answer(&what, &failed),
-        })
-    }
-
-    /// The id that the publication of this letter's message has: made once
-    /// more, it is a duplicate.
-    pub fn once(&self, letter: &KeptDeadLetter) -> MessageId {
-        let at = letter.at.duration_since(std::time::UNIX_EPOCH);
-        let text = format!("letter-{}-{}", letter.id, at.unwrap_or_default().as_nanos());
-        MessageId::parse(&text).expect("letters, digits and hyphens are an id")
-    }
-
+#[async_trait]
+impl dead_letters::Source for Letters {
     /// The first message from this number on, on any of the topics.
-    async fn next(&self, from: i64) -> Result<Option<RawMessage>, BrokerError> {
+    async fn next(&self, from: i64) -> Result<Option<Numbered>, BrokerError> {
         let mut first: Option<RawMessage> = None;
         for topic in &self.topics {
             let from = from.unsigned_abs().max(1);
@@ -115,26 +72,24 @@ impl Letters {
                 first = Some(found);
             }
         }
-        Ok(first)
+        Ok(first.map(numbered))
+    }
+
+    async fn remove(&self, number: i64) -> Result<(), BrokerError> {
+        let what = format!("the dead letter {number} cannot be removed");
+        let removed = self.stream.delete_message(number.unsigned_abs()).await;
+        removed.map(drop).map_err(|failed| match failed.kind() {
+            DeleteMessageErrorKind::JetStream(refused) => error::api(&what, &refused),
+            _ => error::no_answer(&what, &failed),
+        })
     }
 }
 
-fn number(found: &RawMessage) -> i64 {
-    i64::try_from(found.sequence).unwrap_or(i64::MAX)
-}
-
-/// `None` for a message that is no letter of ours.
-fn letter(found: RawMessage) -> Option<KeptDeadLetter> {
-    let number = number(&found);
+fn numbered(found: RawMessage) -> Numbered {
     let headers = unreadable::readable(&found.headers);
     let arrived = headers::decode(&found.subject, found.data, Some(&headers));
-    letter_topic::read(number, arrived.message)
-}
-
-fn is_meant(letter: &KeptDeadLetter, which: &Which) -> bool {
-    match which {
-        Which::All => true,
-        Which::Subscription(name) => letter.subscription == *name,
-        Which::Id(id) => letter.id == *id,
+    Numbered {
+        number: i64::try_from(found.sequence).unwrap_or(i64::MAX),
+        message: arrived.message,
     }
 }

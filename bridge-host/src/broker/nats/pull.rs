@@ -13,13 +13,15 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, interval, sleep_until, timeout};
 
 use super::connect::Link;
-use super::fetched::{Fetched, Pulled};
+use super::flow::Flow;
+use super::lease::JetStreamLease;
 use super::located::Located;
 use super::origin::Origin;
-use super::receipt::JetStreamReceipt;
+use super::reader::{Prefetch, Pulled};
 use super::session::PING;
-use super::silence::Silence;
-use super::slots::Slots;
+use crate::broker::kit::prefetch::Fetched;
+use crate::broker::kit::receipt::keep_every;
+use crate::broker::kit::silence::Silence;
 
 /// How subjects begin where a message is acknowledged.
 const ACK: &str = "$JS.ACK.";
@@ -46,8 +48,8 @@ pub(super) struct Pull<'a> {
     /// `$JS.API`, or what stands for it in a domain.
     pub(super) prefix: &'a str,
     pub(super) located: &'a Arc<Located>,
-    pub(super) slots: &'a Arc<Slots>,
-    pub(super) to: &'a Fetched,
+    pub(super) flow: &'a Arc<Flow>,
+    pub(super) to: &'a Prefetch,
     pub(super) silence: &'a Silence,
     /// It is to be begun anew.
     pub(super) anew: &'a Notify,
@@ -103,7 +105,7 @@ impl Pull<'_> {
         let (silence, largest) = (self.located.silence(), self.located.batch());
         let begun = Instant::now();
         let mut heard = begun;
-        let mut keep = interval(JetStreamReceipt::keep_every(self.located.ack_wait));
+        let mut keep = interval(keep_every(self.located.ack_wait));
         loop {
             // What is asked for before the connection is up comes to nobody; and what
             // comes after it was up again, to an inbox that is given up.
@@ -111,7 +113,7 @@ impl Pull<'_> {
             while is_told
                 && self.link.is_up()
                 && !ups.has_changed().unwrap_or(true)
-                && let Some(batch) = self.slots.batch(*requested, largest)
+                && let Some(batch) = self.flow.credit.batch(*requested, largest)
             {
                 if *requested == 0 {
                     heard = Instant::now();
@@ -130,7 +132,7 @@ impl Pull<'_> {
                     }
                     self.silence.ends();
                 }
-                () = self.slots.freed.notified() => {}
+                () = self.flow.credit.freed.notified() => {}
                 _ = keep.tick() => self.to.keep(),
                 // What was asked before the server went away is forgotten.
                 _ = ups.changed() => return End::Again,
@@ -188,12 +190,15 @@ impl Pull<'_> {
             );
             return None;
         };
-        let (link, slots) = (Arc::clone(self.link), Arc::clone(self.slots));
+        let (link, flow) = (Arc::clone(self.link), Arc::clone(self.flow));
         let located = Arc::clone(self.located);
-        self.to.put(Pulled {
-            message,
-            receipt: JetStreamReceipt::new(link, slots, reply, origin, located),
-            unread: None,
+        let lease = JetStreamLease::new(link, flow, reply, origin, located);
+        self.to.put(Fetched {
+            raw: Pulled {
+                message,
+                unread: None,
+            },
+            receipt: lease.receipt(),
         });
         None
     }

@@ -6,21 +6,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::api::Api;
-use super::fetched::{Fetched, Pulled, Unread};
+use super::flow::Flow;
+use super::lease::JetStreamLease;
 use super::located::Located;
 use super::origin::Origin;
 use super::raw::{self, RawMessage};
-use super::receipt::JetStreamReceipt;
-use super::slots::Slots;
+use super::reader::{Prefetch, Pulled, Unread};
 use super::{consumer, unreadable};
 use crate::broker::BrokerError;
+use crate::broker::kit::prefetch::Fetched;
 
 /// Where to look, and where to put what is found.
 pub(super) struct Rescue<'a> {
     pub(super) api: &'a Api,
     pub(super) located: &'a Arc<Located>,
-    pub(super) slots: &'a Arc<Slots>,
-    pub(super) to: &'a Fetched,
+    pub(super) flow: &'a Arc<Flow>,
+    pub(super) to: &'a Prefetch,
     pub(super) subscription: &'a str,
     /// What is under way was looked through up to this number.
     pub(super) looked: &'a Arc<AtomicU64>,
@@ -85,13 +86,15 @@ impl Rescue<'_> {
             fault,
             headers: unreadable::shown(&raw.headers),
         };
-        let (link, slots) = (Arc::clone(&self.api.link), Arc::clone(self.slots));
+        let (link, flow) = (Arc::clone(&self.api.link), Arc::clone(self.flow));
         let (subject, located) = (reply.clone().into(), Arc::clone(self.located));
-        let receipt = JetStreamReceipt::new(link, slots, subject, origin, located);
-        self.to.put(Pulled {
-            message: unreadable::as_read(raw, reply.into()),
-            receipt: receipt.of_unread(Arc::clone(self.looked)),
-            unread: Some(Box::new(unread)),
+        let lease = JetStreamLease::new(link, flow, subject, origin, located);
+        self.to.put(Fetched {
+            raw: Pulled {
+                message: unreadable::as_read(raw, reply.into()),
+                unread: Some(Box::new(unread)),
+            },
+            receipt: lease.of_unread(Arc::clone(self.looked)).receipt(),
         });
     }
 }

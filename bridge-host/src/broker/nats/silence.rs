@@ -1,57 +1,9 @@
-//! A consumer that gives neither messages nor signs of life, although the
-//! connection is up: that it is so, and why, as far as that can be found out.
-
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+//! Why a JetStream consumer gives no sign of life, as far as that can be found out.
+//! That it is silent is noticed by `pull`, and remembered by `kit::silence`.
 
 use super::api::Api;
 use super::consumer;
 use super::located::Located;
-
-/// Whether a subscription is left without a word.
-pub(super) struct Silence {
-    subscription: String,
-    is: AtomicBool,
-    why: Mutex<Option<String>>,
-}
-
-impl Silence {
-    pub(super) fn new(subscription: &str) -> Self {
-        Self {
-            subscription: subscription.into(),
-            is: AtomicBool::new(false),
-            why: Mutex::default(),
-        }
-    }
-
-    /// It began, or goes on. Told once.
-    pub(super) fn lasts(&self, why: String) {
-        *self.lock() = Some(why.clone());
-        if !self.is.swap(true, Relaxed) {
-            tracing::warn!(subscription = self.subscription, "no messages: {why}");
-        }
-    }
-
-    /// Something came.
-    pub(super) fn ends(&self) {
-        if self.is.load(Relaxed) && self.is.swap(false, Relaxed) {
-            *self.lock() = None;
-            tracing::info!(
-                subscription = self.subscription,
-                "JetStream answers the subscription again"
-            );
-        }
-    }
-
-    /// Why nothing comes.
-    pub(super) fn why(&self) -> Option<String> {
-        self.is.load(Relaxed).then(|| self.lock().clone()).flatten()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<String>> {
-        self.why.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Why a consumer gives no sign of life; an error where it is gone.
 pub(super) async fn cause(api: &Api, located: &Located) -> Result<String, String> {

@@ -11,8 +11,9 @@ use async_nats::jetstream::stream::{Config, Info, StorageType};
 
 use super::error::{self, Outage, Refusal};
 use super::settings::{Storage, Stream};
-use super::subject::{covers, legal_name, widest};
+use super::subject::legal_name;
 use crate::broker::BrokerError;
+use crate::broker::kit::topics::{covers, widest};
 
 /// A stream that is there. Another of its name, made later, is not the same.
 #[derive(Clone, Debug, PartialEq, Eq)]

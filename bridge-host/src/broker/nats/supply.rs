@@ -1,5 +1,5 @@
-//! Keeps a subscription supplied with messages: finds or makes its consumer,
-//! asks it for messages, and begins anew where that ends.
+//! What supplies a JetStream subscription: its consumer, found or made, and the requests for messages.
+//! When it begins anew is `kit::supply`.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -11,32 +11,29 @@ use tokio::time::sleep;
 
 use super::api::Api;
 use super::consumer;
-use super::fetched::Fetched;
 use super::group::Group;
 use super::located::Located;
-use super::pull::{End, Pull};
+use super::pull::{self, Pull};
+use super::reader::Prefetch;
 use super::rescue::Rescue;
 use super::silence;
 use super::watched::Watched;
 use crate::broker::BrokerError;
-
-/// Between two attempts to find or make a consumer; it doubles.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LAST_PAUSE: Duration = Duration::from_secs(10);
+use crate::broker::kit::supply::{End, Supplier};
 
 /// How often a server is asked for what waits for its retry, at most.
 const COUNT_EVERY: Duration = Duration::from_millis(500);
 
 /// Asks the server how many messages wait for their retry, while some do.
 async fn count_retries(api: &Api, group: &Group, located: &Located) -> Infallible {
-    let slots = &group.slots;
+    let flow = &group.flow;
     loop {
-        slots.retries.used.notified().await;
+        flow.retries.used.notified().await;
         sleep(COUNT_EVERY).await;
         // What is not told now is asked for again.
         if let Ok(Some((_, standing))) = consumer::look(&api.context(), located).await {
-            let waiting = standing.unacknowledged.saturating_sub(slots.held());
-            slots.retries.tell(waiting);
+            let waiting = standing.unacknowledged.saturating_sub(flow.credit.held());
+            flow.retries.tell(waiting);
         }
     }
 }
@@ -45,29 +42,26 @@ async fn count_retries(api: &Api, group: &Group, located: &Located) -> Infallibl
 pub(super) struct Supply {
     api: Arc<Api>,
     group: Arc<Group>,
-    to: Arc<Fetched>,
+    to: Arc<Prefetch>,
     /// How often the connection had broken when unreadable messages were last
     /// looked for, and up to where that was.
     breaks: u64,
     looked: Arc<AtomicU64>,
-    /// Closed when the subscription is dropped.
-    stop: watch::Receiver<()>,
 }
 
 impl Supply {
-    pub(super) fn new(api: &Arc<Api>, group: Arc<Group>, stop: watch::Receiver<()>) -> Self {
+    pub(super) fn new(api: &Arc<Api>, group: Arc<Group>) -> Self {
         Self {
             api: Arc::clone(api),
             group,
             to: Arc::default(),
             breaks: api.link.breaks(),
             looked: Arc::default(),
-            stop,
         }
     }
 
     /// Where it puts what comes.
-    pub(super) fn fetched(&self) -> Arc<Fetched> {
+    pub(super) fn prefetch(&self) -> Arc<Prefetch> {
         Arc::clone(&self.to)
     }
 
@@ -80,58 +74,15 @@ impl Supply {
         }
     }
 
-    /// Keeps the group supplied until it is stopped. What came and was not taken
-    /// is given back.
-    pub(super) async fn run(mut self) {
-        let mut stop = self.stop.clone();
-        let mut pause = FIRST_PAUSE;
-        loop {
-            if self.group.located().is_none() {
-                let located = self.group.locate(&self.api).await;
-                if let Err(error) = &located {
-                    self.group.tell_no_messages(error, pause);
-                }
-            }
-            if let Some(located) = self.group.located() {
-                self.rescue(&located).await;
-                match self.pull(&located).await {
-                    End::Stopped => break,
-                    End::Again => pause = FIRST_PAUSE,
-                    End::Silent => self.silent(&located).await,
-                    End::Consumer(why) => self.group.lost(why),
-                }
-            }
-            let rest = match self.group.located() {
-                Some(_) => Duration::ZERO,
-                None => pause,
-            };
-            let resting = async {
-                sleep(rest).await;
-                self.api.link.connected().await;
-            };
-            tokio::select! {
-                biased;
-                _ = stop.changed() => break,
-                () = resting => {}
-            }
-            if !rest.is_zero() {
-                pause = LAST_PAUSE.min(pause * 2);
-            }
-        }
-        self.to.give_back();
-        // The connection may be this one's alone.
-        self.api.link.flush().await;
-    }
-
-    async fn pull(&mut self, located: &Arc<Located>) -> End {
+    async fn pull(&self, located: &Arc<Located>, stop: &mut watch::Receiver<()>) -> pull::End {
         let anew = Notify::new();
         let pull = Pull {
             link: &self.api.link,
             prefix: &self.api.prefix,
             located,
-            slots: &self.group.slots,
+            flow: &self.group.flow,
             to: &self.to,
-            silence: &self.group.silence,
+            silence: &self.group.presence.silence,
             anew: &anew,
         };
         let watched = Watched {
@@ -141,10 +92,11 @@ impl Supply {
         };
         let most = located.max_ack_pending;
         let most = most.filter(|_| !self.group.spec.ordered);
-        self.group.slots.retries.set(most, self.group.slots.most());
+        let flow = &self.group.flow;
+        flow.retries.set(most, flow.credit.most());
         tokio::select! {
             biased;
-            end = pull.run(&mut self.stop) => end,
+            end = pull.run(stop) => end,
             never = watched.look() => match never {},
             never = count_retries(&self.api, &self.group, located) => match never {},
         }
@@ -152,8 +104,8 @@ impl Supply {
 
     async fn silent(&self, located: &Located) {
         match silence::cause(&self.api, located).await {
-            Ok(why) => self.group.silence.lasts(why),
-            Err(gone) => self.group.lost(gone),
+            Ok(why) => self.group.presence.silence.lasts(why),
+            Err(gone) => self.group.presence.lost(gone),
         }
     }
 
@@ -167,7 +119,7 @@ impl Supply {
         let rescue = Rescue {
             api: &self.api,
             located,
-            slots: &self.group.slots,
+            flow: &self.group.flow,
             to: &self.to,
             subscription: &self.group.spec.name,
             looked: &self.looked,
@@ -182,5 +134,48 @@ impl Supply {
                  that needs the permission to publish to $JS.API.STREAM.MSG.GET and $JS.API.CONSUMER.INFO"
             ),
         }
+    }
+}
+
+impl Supplier for Supply {
+    fn is_joined(&self) -> bool {
+        self.group.presence.located().is_some()
+    }
+
+    async fn join(&mut self) -> Result<(), BrokerError> {
+        self.group.locate(&self.api).await
+    }
+
+    fn tell(&self, error: &BrokerError, again_in: Duration) {
+        self.group.tell_no_messages(error, again_in);
+    }
+
+    async fn fetch(&mut self, stop: &mut watch::Receiver<()>) -> End {
+        let Some(located) = self.group.presence.located() else {
+            return End::Lost;
+        };
+        self.rescue(&located).await;
+        match self.pull(&located, stop).await {
+            pull::End::Stopped => End::Stopped,
+            pull::End::Again => End::Again,
+            pull::End::Silent => {
+                self.silent(&located).await;
+                End::Lost
+            }
+            pull::End::Consumer(why) => {
+                self.group.presence.lost(why);
+                End::Lost
+            }
+        }
+    }
+
+    async fn connected(&self) {
+        self.api.link.connected().await;
+    }
+
+    async fn end(self) {
+        self.to.give_back();
+        // The connection may be this one's alone.
+        self.api.link.flush().await;
     }
 }

@@ -28,7 +28,7 @@ impl Watched<'_> {
     /// Looks again and again.
     pub(super) async fn look(&self) -> Infallible {
         loop {
-            if let Some(located) = self.group.located() {
+            if let Some(located) = self.group.presence.located() {
                 self.look_at(&located).await;
                 self.api
                     .fullness
@@ -46,6 +46,7 @@ impl Watched<'_> {
         };
         let Some((now, standing)) = now else {
             self.group
+                .presence
                 .lost(format!("the consumer {} was deleted", located.name));
             self.anew.notify_one();
             return;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Error, PAGE, show};
-use crate::broker::nats::Letters;
+use crate::broker::dead_letters::{self, Source};
 use crate::broker::{Broker, BrokerError, KeptDeadLetter, Refusal, Which};
 use crate::cli::output;
 use crate::cli::store::Published;
@@ -14,7 +14,7 @@ use crate::message::MessageId;
 
 /// The letters of a connection, and whom they may be sent back to.
 pub(super) struct Topics {
-    letters: Letters,
+    letters: Box<dyn Source>,
     config: Config,
     brokers: BTreeMap<String, Arc<dyn Broker>>,
 }
@@ -40,7 +40,7 @@ impl Topics {
         let mut list = show::List::new(json);
         let mut after = 0;
         loop {
-            let page = self.letters.page(which, after, PAGE).await?;
+            let page = dead_letters::page(&*self.letters, which, after, PAGE).await?;
             let Some(last) = page.last() else {
                 return Ok(list.end()?);
             };
@@ -80,7 +80,7 @@ impl Topics {
     }
 
     async fn send_back(&mut self, mut letter: KeptDeadLetter) -> Result<(), Error> {
-        let once = self.letters.once(&letter);
+        let once = dead_letters::once(&letter);
         let broker = self.broker(&letter.subscription).await?;
         let id = MessageId::parse(&letter.message_id).unwrap_or_else(|_| once.clone());
         let group = &letter.subscription;
@@ -105,7 +105,7 @@ impl Topics {
     }
 
     async fn one(&self, number: i64) -> Result<KeptDeadLetter, Error> {
-        let letter = self.letters.one(number).await?;
+        let letter = dead_letters::one(&*self.letters, number).await?;
         letter.ok_or(Error::NoLetter(number))
     }
 
@@ -117,7 +117,7 @@ impl Topics {
         let mut numbers = Vec::new();
         loop {
             let after = numbers.last().copied().unwrap_or_default();
-            let page = self.letters.page(which, after, PAGE).await?;
+            let page = dead_letters::page(&*self.letters, which, after, PAGE).await?;
             if page.is_empty() {
                 return Ok(numbers);
             }

@@ -1,5 +1,5 @@
-//! How many of a subscription's messages are out in this process, and how many
-//! more to ask the server for.
+//! Credit: how many messages of a subscription this process holds, and how many more to ask the server for.
+//! Asking for them is the broker's own; permits for attempts are `delivery`'s.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,22 +7,16 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::origin::Origin;
-use super::progress::{Progress, Standing};
-use super::retry_room::RetryRoom;
-
-/// Slots that turn over within this time are worth fetching ahead for.
+/// Fetching ahead pays where all slots turn over within this time.
 const QUICK: Duration = Duration::from_millis(250);
 
-/// The places in flight of one subscription in this process.
-pub(super) struct Slots {
+/// The slots for messages of one subscription in this process.
+pub struct Credit {
     capacity: usize,
     ahead: usize,
     state: Mutex<State>,
-    /// There may be enough to ask for.
-    pub(super) freed: Notify,
-    /// How many may wait at the server for their retry.
-    pub(super) retries: RetryRoom,
+    /// Notified once there may be enough free slots to ask for messages.
+    pub freed: Notify,
 }
 
 struct State {
@@ -35,12 +29,12 @@ struct State {
     since: Instant,
     /// How many were settled since.
     settled: usize,
-    progress: Progress,
 }
 
-impl Slots {
-    /// As many as are in flight at once. With order, nothing is fetched ahead.
-    pub(super) fn new(in_flight: usize, ordered: bool) -> Arc<Self> {
+impl Credit {
+    /// As many slots as messages are in flight at once. With order, nothing is
+    /// fetched ahead.
+    pub fn new(in_flight: usize, ordered: bool) -> Arc<Self> {
         let capacity = in_flight.max(1);
         Arc::new(Self {
             capacity,
@@ -51,19 +45,16 @@ impl Slots {
                 quick: false,
                 since: Instant::now(),
                 settled: 0,
-                progress: Progress::default(),
             }),
             freed: Notify::new(),
-            retries: RetryRoom::new(),
         })
     }
 
-    /// How many to ask for, at most `largest`, where so many were asked for that are
-    /// not here yet:
-    /// one for each free slot, and half as many again where slots are free again
-    /// at once. A request costs as much as a message: a few slots are waited for,
-    /// unless nothing else will come.
-    pub(super) fn batch(&self, requested: usize, largest: usize) -> Option<usize> {
+    /// Returns how many messages to ask for, at most `largest`, while `requested`
+    /// messages are on their way: one for each free slot, and half as many again
+    /// where slots turn over quickly. A request costs as much as a message, so a
+    /// few free slots are waited for, unless nothing else is on its way.
+    pub fn batch(&self, requested: usize, largest: usize) -> Option<usize> {
         let mut state = self.lock();
         let quick = state.quick && state.since.elapsed() < QUICK;
         let most = self.capacity + if quick { self.ahead } else { 0 };
@@ -76,8 +67,8 @@ impl Slots {
         (free >= few).then_some(free.min(largest))
     }
 
-    /// One of those held waits for others here: its slot is free meanwhile.
-    pub(super) fn lend(&self) {
+    /// Lends the slot of a message that waits in this process to another message.
+    pub fn lend(&self) {
         let mut state = self.lock();
         state.held -= 1;
         let enough = state.held <= state.enough;
@@ -87,34 +78,29 @@ impl Slots {
         }
     }
 
-    /// It takes its slot again.
-    pub(super) fn take_back(&self) {
+    /// Takes a lent slot back.
+    pub fn take_back(&self) {
         self.lock().held += 1;
     }
 
-    /// The most that are in flight or fetched here.
-    pub(super) fn most(&self) -> usize {
+    /// Returns the most messages that are in flight or fetched here.
+    pub fn most(&self) -> usize {
         self.capacity + self.ahead
     }
 
-    /// How many are in flight or fetched here.
-    pub(super) fn held(&self) -> usize {
+    /// Returns how many messages are in flight or fetched here.
+    pub fn held(&self) -> usize {
         self.lock().held
     }
 
-    pub(super) fn take(&self, origin: &Origin) {
-        let mut state = self.lock();
-        state.held += 1;
-        state.progress.took(origin);
+    /// Takes a slot for a message that came.
+    pub fn take(&self) {
+        self.lock().held += 1;
     }
 
-    /// The message with this number has no slot any more; `acknowledged`, it
-    /// does not come again.
-    pub(super) fn free(&self, sequence: u64, acknowledged: bool) {
+    /// Frees the slot of a message that was settled or given back.
+    pub fn free(&self) {
         let mut state = self.lock();
-        if acknowledged {
-            state.progress.acknowledged(sequence);
-        }
         state.held -= 1;
         state.settled += 1;
         let mut enough = state.held <= state.enough;
@@ -131,21 +117,6 @@ impl Slots {
         }
     }
 
-    /// What the server says of the consumer.
-    pub(super) fn told(&self, standing: Standing) {
-        self.lock().progress.told(standing);
-    }
-
-    /// All messages up to this number were acknowledged.
-    pub(super) fn floor(&self) -> u64 {
-        self.lock().progress.floor()
-    }
-
-    /// The consumer is another, of another stream.
-    pub(super) fn begin_anew(&self) {
-        self.lock().progress = Progress::default();
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -153,36 +124,27 @@ impl Slots {
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
-
     use futures_util::FutureExt;
 
     use super::*;
 
-    const ORIGIN: Origin = Origin {
-        sequence: 1,
-        delivered: 1,
-        of_consumer: 1,
-        published: UNIX_EPOCH,
-    };
-
     /// Full, with nothing on the way.
-    fn full(capacity: usize, ordered: bool) -> Arc<Slots> {
-        let slots = Slots::new(capacity, ordered);
+    fn full(capacity: usize, ordered: bool) -> Arc<Credit> {
+        let slots = Credit::new(capacity, ordered);
         assert_eq!(slots.batch(0, 512), Some(capacity));
-        (0..capacity).for_each(|_| slots.take(&ORIGIN));
+        (0..capacity).for_each(|_| slots.take());
         assert_eq!(slots.batch(0, 512), None);
         slots
     }
 
     #[tokio::test]
     async fn a_few_are_waited_for_while_others_come() {
-        let slots = Slots::new(8, false);
+        let slots = Credit::new(8, false);
         assert_eq!(slots.batch(8, 512), None);
         assert_eq!(slots.batch(7, 512), None);
         assert_eq!(slots.batch(6, 512), Some(2));
         let slots = full(8, false);
-        slots.free(1, true);
+        slots.free();
         assert_eq!(slots.batch(0, 512), Some(1));
     }
 
@@ -190,13 +152,13 @@ mod tests {
     async fn quick_ones_are_asked_for_ahead() {
         for (ordered, expected) in [(false, 12), (true, 8)] {
             let slots = full(8, ordered);
-            (0..8).for_each(|_| slots.free(1, true));
+            (0..8).for_each(|_| slots.free());
             assert_eq!(slots.batch(0, 512), Some(expected));
             tokio::time::advance(QUICK).await;
             assert_eq!(slots.batch(0, 512), Some(8), "and then no more");
             let slots = full(8, ordered);
             tokio::time::advance(QUICK).await;
-            (0..8).for_each(|_| slots.free(1, true));
+            (0..8).for_each(|_| slots.free());
             assert_eq!(slots.batch(0, 512), Some(8), "these took long");
         }
     }
@@ -205,9 +167,9 @@ mod tests {
     async fn whoever_asks_is_woken_when_there_is_enough() {
         let slots = full(8, false);
         assert_eq!(slots.batch(4, 512), None);
-        (0..5).for_each(|_| slots.free(1, true));
+        (0..5).for_each(|_| slots.free());
         assert!(slots.freed.notified().now_or_never().is_none());
-        slots.free(1, true);
+        slots.free();
         assert!(slots.freed.notified().now_or_never().is_some());
         assert_eq!(slots.batch(4, 512), Some(2));
     }

@@ -1,4 +1,5 @@
 //! A repeated event, logged as one line and then as counts.
+//! What the line says is left to the caller.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ const QUIET: Duration = Duration::from_secs(10);
 /// Events of one kind: the first is logged at once, later ones at intervals, as
 /// a count.
 #[derive(Default)]
-pub(super) struct Storm(Mutex<State>);
+pub struct LogLimit(Mutex<State>);
 
 #[derive(Default)]
 struct State {
@@ -17,10 +18,10 @@ struct State {
     told: Option<Instant>,
 }
 
-impl Storm {
-    /// Counts one, and tells how many there were since the last line, unless
-    /// that was just now.
-    pub(super) fn count(&self, tell: impl FnOnce(u64)) {
+impl LogLimit {
+    /// Counts one event, and calls `tell` with the number of events since the
+    /// last line, unless that line is less than 10 s old.
+    pub fn count(&self, tell: impl FnOnce(u64)) {
         if let Some(count) = self.counted(Instant::now()) {
             tell(count);
         }
@@ -42,12 +43,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_storm_is_a_line_and_a_count() {
-        let (storm, now) = (Storm::default(), Instant::now());
-        assert_eq!(storm.counted(now), Some(1));
+    fn many_events_are_a_line_and_a_count() {
+        let (limit, now) = (LogLimit::default(), Instant::now());
+        assert_eq!(limit.counted(now), Some(1));
         for n in 1..1000 {
-            assert_eq!(storm.counted(now + Duration::from_millis(n)), None);
+            assert_eq!(limit.counted(now + Duration::from_millis(n)), None);
         }
-        assert_eq!(storm.counted(now + QUIET), Some(1000));
+        assert_eq!(limit.counted(now + QUIET), Some(1000));
     }
 }

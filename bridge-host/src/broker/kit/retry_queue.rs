@@ -1,5 +1,5 @@
-//! Messages that wait in memory for their next attempt: for core NATS, which
-//! has forgotten them. Bounded in number; gone with the process.
+//! Messages that wait in memory for their next attempt, for brokers that do not keep them.
+//! Bounded in number and bytes, and gone with the process; how long a message waits is decided in `delivery`.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -12,20 +12,20 @@ use tokio::time::Instant;
 use crate::broker::ReplyTo;
 use crate::message::{Message, MessageId};
 
-/// With so many waiting, or out, no more are taken in; and with so many bytes.
+/// With this many messages waiting or out, or this many bytes waiting, no more are taken.
 const MOST: usize = 10_000;
 const MOST_BYTES: usize = 128 << 20;
 
 /// A message, and what is known of it.
 #[derive(Clone)]
-pub(super) struct Kept {
-    pub(super) message: Arc<Message>,
-    pub(super) id: MessageId,
-    pub(super) attempt: u32,
+pub struct Kept {
+    pub message: Arc<Message>,
+    pub id: MessageId,
+    pub attempt: u32,
     /// When its first attempt ended.
-    pub(super) first: Option<Instant>,
-    pub(super) published: SystemTime,
-    pub(super) reply_to: ReplyTo,
+    pub first: Option<Instant>,
+    pub published: SystemTime,
+    pub reply_to: ReplyTo,
 }
 
 struct Due {
@@ -65,16 +65,17 @@ struct State {
     bytes: usize,
 }
 
-/// What waits, and how many are out.
-pub(super) struct Waiting {
+/// The messages that wait, and how many are out.
+pub struct RetryQueue {
     ordered: bool,
     state: Mutex<State>,
     /// Something came back, or was settled.
-    pub(super) changed: Notify,
+    pub changed: Notify,
 }
 
-impl Waiting {
-    pub(super) fn new(ordered: bool) -> Arc<Self> {
+impl RetryQueue {
+    /// With order, one message at a time is out or waits.
+    pub fn new(ordered: bool) -> Arc<Self> {
         Arc::new(Self {
             ordered,
             state: Mutex::default(),
@@ -82,8 +83,8 @@ impl Waiting {
         })
     }
 
-    /// To be given again after this time.
-    pub(super) fn put(&self, kept: Kept, after: Duration) {
+    /// Adds a message that is to be given again after this time.
+    pub fn put(&self, kept: Kept, after: Duration) {
         let mut state = self.lock();
         state.numbers += 1;
         let due = Due {
@@ -97,8 +98,8 @@ impl Waiting {
         self.changed.notify_one();
     }
 
-    /// The next one that is due, or when that will be.
-    pub(super) fn take(&self) -> Result<Kept, Option<Instant>> {
+    /// Returns the next message that is due, or when that will be.
+    pub fn take(&self) -> Result<Kept, Option<Instant>> {
         let mut state = self.lock();
         match state.waiting.peek() {
             Some(Reverse(due)) if due.at <= Instant::now() => {}
@@ -112,8 +113,8 @@ impl Waiting {
         Ok(due.kept)
     }
 
-    /// Whether another may come in. With order, none overtakes.
-    pub(super) fn has_room(&self) -> bool {
+    /// Returns whether another message may come in. With order, none overtakes.
+    pub fn has_room(&self) -> bool {
         let state = self.lock();
         match self.ordered {
             true => state.waiting.is_empty() && state.out == 0,
@@ -121,21 +122,21 @@ impl Waiting {
         }
     }
 
-    /// Whether half of the room is taken: the rest is for new messages, and for
+    /// Returns whether half of the room is taken: the rest is for new messages, and for
     /// those that cannot wait elsewhere.
-    pub(super) fn is_crowded(&self) -> bool {
+    pub fn is_crowded(&self) -> bool {
         let state = self.lock();
         let crowded = state.waiting.len() >= MOST / 2 || state.bytes >= MOST_BYTES / 2;
         crowded && !self.ordered
     }
 
-    /// A new one was given.
-    pub(super) fn gave(&self) {
+    /// Counts a new message that was given.
+    pub fn gave(&self) {
         self.lock().out += 1;
     }
 
-    /// One that was given is settled, or back.
-    pub(super) fn done(&self) {
+    /// A message that was given is settled, or back.
+    pub fn done(&self) {
         self.lock().out -= 1;
         self.changed.notify_one();
     }
@@ -162,24 +163,24 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_waits_comes_when_it_is_due() {
-        let waiting = Waiting::new(false);
-        waiting.put(kept("b"), Duration::from_secs(2));
-        waiting.put(kept("a"), Duration::from_secs(1));
-        assert!(matches!(waiting.take(), Err(Some(_))));
+        let queue = RetryQueue::new(false);
+        queue.put(kept("b"), Duration::from_secs(2));
+        queue.put(kept("a"), Duration::from_secs(1));
+        assert!(matches!(queue.take(), Err(Some(_))));
         tokio::time::advance(Duration::from_secs(2)).await;
-        assert_eq!(waiting.take().ok().unwrap().id.as_str(), "a");
-        assert_eq!(waiting.take().ok().unwrap().id.as_str(), "b");
-        assert!(matches!(waiting.take(), Err(None)));
+        assert_eq!(queue.take().ok().unwrap().id.as_str(), "a");
+        assert_eq!(queue.take().ok().unwrap().id.as_str(), "b");
+        assert!(matches!(queue.take(), Err(None)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn with_order_one_holds_back_the_others() {
-        let waiting = Waiting::new(true);
-        assert!(waiting.has_room());
-        waiting.gave();
-        assert!(!waiting.has_room());
-        waiting.put(kept("a"), Duration::from_secs(1));
-        waiting.done();
-        assert!(!waiting.has_room());
+        let queue = RetryQueue::new(true);
+        assert!(queue.has_room());
+        queue.gave();
+        assert!(!queue.has_room());
+        queue.put(kept("a"), Duration::from_secs(1));
+        queue.done();
+        assert!(!queue.has_room());
     }
 }

@@ -1,6 +1,6 @@
 //! How many messages of a subscription wait at the server for their retry.
-//! They count towards the consumer's `max_ack_pending`, which new messages need,
-//! too. So they may use half of what the messages in flight leave of it.
+//! They use up the server's limit of unacknowledged messages, which new messages need, too:
+//! so they may use half of what the messages in flight leave of it.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -11,10 +11,10 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// How many may wait, and how many do as far as is known here.
-pub(super) struct RetryRoom {
+pub struct RetryRoom {
     state: Mutex<State>,
     /// A retry was given: it is of use to ask the server again.
-    pub(super) used: Notify,
+    pub used: Notify,
 }
 
 struct State {
@@ -27,7 +27,8 @@ struct State {
 }
 
 impl RetryRoom {
-    pub(super) fn new() -> Self {
+    /// Without a limit, until one is known.
+    pub fn new() -> Self {
         Self {
             state: Mutex::new(State {
                 room: None,
@@ -38,15 +39,15 @@ impl RetryRoom {
         }
     }
 
-    /// The consumer takes so many messages, of which so many can be in flight
-    /// or fetched here.
-    pub(super) fn set(&self, max_ack_pending: Option<usize>, in_flight: usize) {
-        let room = max_ack_pending.map(|most| most.saturating_sub(in_flight) / 2);
+    /// Sets how many messages may be unacknowledged at the server, and how many
+    /// of them can be in flight or fetched here.
+    pub fn set(&self, most: Option<usize>, in_flight: usize) {
+        let room = most.map(|most| most.saturating_sub(in_flight) / 2);
         self.lock().room = room;
     }
 
-    /// Whether one more is too much.
-    pub(super) fn is_full(&self) -> bool {
+    /// Returns whether one more is too much.
+    pub fn is_full(&self) -> bool {
         self.used.notify_one();
         let mut state = self.lock();
         let Some(room) = state.room else {
@@ -60,7 +61,7 @@ impl RetryRoom {
     }
 
     /// Counts a message that waits for this long.
-    pub(super) fn wait(&self, after: Duration) {
+    pub fn wait(&self, after: Duration) {
         let mut state = self.lock();
         if let (Some(_), Some(due)) = (state.room, Instant::now().checked_add(after)) {
             state.given.push(Reverse(due));
@@ -68,7 +69,7 @@ impl RetryRoom {
     }
 
     /// Takes the number of waiting messages on all hosts, as the server reports it.
-    pub(super) fn tell(&self, waiting: usize) {
+    pub fn tell(&self, waiting: usize) {
         self.lock().told = waiting;
     }
 

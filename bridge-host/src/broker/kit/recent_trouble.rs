@@ -1,39 +1,39 @@
-//! A trouble that is only seen when something is tried: it counts for a while,
-//! or until the same goes well.
+//! Trouble that only shows when an operation is tried: it counts for a while, or until the operation succeeds.
+//! Trouble of the connection itself is `link_state`.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What was seen no longer ago counts.
+/// Trouble counts for this long after it was seen.
 const RECENT: Duration = Duration::from_secs(30);
 
-/// The last time that it was seen, and what.
+/// The last time that the trouble was seen, and what it was.
 #[derive(Default)]
-pub(super) struct Recent {
+pub struct RecentTrouble {
     is_told: AtomicBool,
     seen: Mutex<Option<(Instant, String)>>,
 }
 
-impl Recent {
-    /// It was seen. Told once.
-    pub(super) fn saw(&self, connection: &str, what: String) {
+impl RecentTrouble {
+    /// Records the trouble. It is logged once.
+    pub fn saw(&self, connection: &str, what: String) {
         if !self.is_told.swap(true, Relaxed) {
             tracing::warn!(connection, "not ready: {what}");
         }
         *self.lock() = Some((Instant::now(), what));
     }
 
-    /// The same went well.
-    pub(super) fn is_over(&self, connection: &str) {
+    /// The operation succeeded: `end` is logged, where there was trouble.
+    pub fn is_over(&self, connection: &str, end: &str) {
         if self.is_told.load(Relaxed) && self.is_told.swap(false, Relaxed) {
             *self.lock() = None;
-            tracing::info!(connection, "JetStream has room again");
+            tracing::info!(connection, "{end}");
         }
     }
 
-    /// What it is, while it counts.
-    pub(super) fn get(&self) -> Option<String> {
+    /// Returns the trouble, while it counts.
+    pub fn get(&self) -> Option<String> {
         if !self.is_told.load(Relaxed) {
             return None;
         }

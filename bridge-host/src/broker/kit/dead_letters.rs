@@ -1,0 +1,77 @@
+//! Dead letters that are messages of a broker, found by their topics and listed in pages.
+//! They come about as published messages (`broker::LetterTopic`); finding one is the broker's own.
+
+use std::time::UNIX_EPOCH;
+
+use async_trait::async_trait;
+
+use crate::broker::{BrokerError, KeptDeadLetter, Which, letter_topic};
+use crate::message::{Message, MessageId};
+
+/// A message on one of the topics of dead letters, and its number at the broker.
+pub struct Numbered {
+    /// Numbers grow with the age of the broker's messages.
+    pub number: i64,
+    /// The message.
+    pub message: Message,
+}
+
+/// A broker's messages on the topics of dead letters.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// Returns the first message with this number or a higher one.
+    async fn next(&self, from: i64) -> Result<Option<Numbered>, BrokerError>;
+
+    /// Removes the message with this number.
+    async fn remove(&self, number: i64) -> Result<(), BrokerError>;
+}
+
+/// Returns dead letters, oldest first: at most `limit` of those after the number
+/// `after`, their data left out.
+pub async fn page(
+    source: &dyn Source,
+    which: &Which,
+    after: i64,
+    limit: usize,
+) -> Result<Vec<KeptDeadLetter>, BrokerError> {
+    let mut page = Vec::new();
+    let mut next = after.max(0) + 1;
+    while page.len() < limit {
+        let Some(found) = source.next(next).await? else {
+            break;
+        };
+        next = found.number + 1;
+        page.extend(letter(found).filter(|letter| is_meant(letter, which)));
+    }
+    for letter in &mut page {
+        letter.message.data.clear();
+    }
+    Ok(page)
+}
+
+/// Returns the dead letter with this number.
+pub async fn one(source: &dyn Source, number: i64) -> Result<Option<KeptDeadLetter>, BrokerError> {
+    let found = source.next(number).await?;
+    Ok(found.and_then(letter).filter(|letter| letter.id == number))
+}
+
+/// Returns the id that the publication of this letter's message has: published
+/// once more, it is a duplicate.
+pub fn once(letter: &KeptDeadLetter) -> MessageId {
+    let at = letter.at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let text = format!("letter-{}-{}", letter.id, at.as_nanos());
+    MessageId::parse(&text).expect("letters, digits and hyphens are an id")
+}
+
+/// `None` for a message that is no dead letter of a bridge.
+fn letter(found: Numbered) -> Option<KeptDeadLetter> {
+    letter_topic::read(found.number, found.message)
+}
+
+fn is_meant(letter: &KeptDeadLetter, which: &Which) -> bool {
+    match which {
+        Which::All => true,
+        Which::Subscription(name) => letter.subscription == *name,
+        Which::Id(id) => letter.id == *id,
+    }
+}

@@ -1,0 +1,51 @@
+//! The groups that a connection has joined: what readiness, the ledger and the end of the connection ask.
+//! What a group is, is the broker's own.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// The groups that were joined.
+pub struct Groups<G>(Mutex<Vec<Joined<G>>>);
+
+/// A group, and what changes once nothing supplies it any more.
+struct Joined<G> {
+    group: Arc<G>,
+    ended: watch::Receiver<()>,
+}
+
+impl<G> Default for Groups<G> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<G> Groups<G> {
+    /// Adds a group; `ended` changes once nothing supplies it any more.
+    pub fn add(&self, group: Arc<G>, ended: watch::Receiver<()>) {
+        self.lock().push(Joined { group, ended });
+    }
+
+    /// Returns the first result that is one.
+    pub fn find_map<T>(&self, found: impl FnMut(&Arc<G>) -> Option<T>) -> Option<T> {
+        self.lock()
+            .iter()
+            .map(|joined| &joined.group)
+            .find_map(found)
+    }
+
+    /// Waits until nothing supplies the groups any more: for each of them at
+    /// most this long.
+    pub async fn ended(&self, patience: Duration) {
+        let all: Vec<_> = self.lock().iter().map(|it| it.ended.clone()).collect();
+        for mut ended in all {
+            let _ = timeout(patience, ended.changed()).await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Joined<G>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

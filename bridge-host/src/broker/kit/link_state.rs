@@ -1,0 +1,172 @@
+//! Whether a connection is up, why it is down, and what its server refused: told once, and shown by readiness.
+//! Connecting is the broker's own; the wait between two attempts is here.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::log_limit::LogLimit;
+
+/// The first wait before connecting again; it doubles from there.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+/// A refusal counts for this long: the bridge tries again within this time.
+const RECENT: Duration = Duration::from_secs(30);
+
+/// What is known of one connection.
+pub struct LinkState {
+    /// The connection's name in the config.
+    pub connection: String,
+    /// What its server is called in the log.
+    service: &'static str,
+    /// Why it was down the last time.
+    reason: Mutex<Option<String>>,
+    refused: Mutex<Option<Refusal>>,
+    is_up: watch::Sender<bool>,
+    losses: LogLimit,
+    returns: LogLimit,
+}
+
+struct Refusal {
+    at: Instant,
+    what: String,
+    /// It holds for as long as the connection does.
+    lasts: bool,
+}
+
+impl LinkState {
+    /// Of the connection with this name; `service` is what its server is called.
+    pub fn new(connection: &str, service: &'static str) -> Self {
+        Self {
+            connection: connection.into(),
+            service,
+            reason: Mutex::default(),
+            refused: Mutex::default(),
+            is_up: watch::Sender::new(false),
+            losses: LogLimit::default(),
+            returns: LogLimit::default(),
+        }
+    }
+
+    /// Changes each time that the connection comes up or goes down.
+    pub fn ups(&self) -> watch::Receiver<bool> {
+        self.is_up.subscribe()
+    }
+
+    /// Records that the connection is up or down, without a line in the log.
+    pub fn set_up(&self, up: bool) {
+        self.is_up.send_replace(up);
+    }
+
+    /// Records that the connection came up.
+    pub fn connected(&self) {
+        self.because(None);
+        self.refused(None, false);
+        self.set_up(true);
+        let (connection, service) = (&*self.connection, self.service);
+        let tell = |times| tracing::info!(connection, times, "connected to {service}");
+        self.returns.count(tell);
+    }
+
+    /// Records that the connection was lost.
+    pub fn disconnected(&self, why: String) {
+        self.set_up(false);
+        self.because(Some(why));
+        let (connection, service) = (&*self.connection, self.service);
+        self.losses.count(|times| {
+            tracing::warn!(
+                connection,
+                times,
+                "the connection to {service} is lost; reconnecting"
+            );
+        });
+    }
+
+    /// Records why the connection is down or does not come up. It is logged where it is new.
+    pub fn failed(&self, why: String) {
+        if self.because(Some(why.clone())) {
+            let (connection, service) = (&*self.connection, self.service);
+            tracing::warn!(connection, "{service}: {why}");
+        }
+    }
+
+    /// Sets why the connection is down; returns whether that is new.
+    pub fn because(&self, text: Option<String>) -> bool {
+        let mut reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = *reason != text;
+        *reason = text;
+        new
+    }
+
+    /// Records what the server refused, or that it refuses nothing; `lasts` where
+    /// that holds for as long as the connection does.
+    pub fn refused(&self, what: Option<String>, lasts: bool) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        *refused = what.map(|what| Refusal {
+            at: Instant::now(),
+            what,
+            lasts,
+        });
+    }
+
+    /// Returns what the server refused a short while ago, in its words.
+    pub fn refusal(&self) -> Option<String> {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let Refusal { at, what, lasts } = refused.as_ref()?;
+        let counts = *lasts || at.elapsed() < RECENT;
+        counts.then(|| format!("the server refused an operation: {what}"))
+    }
+
+    /// Returns in one line that there is no connection to this address, and why.
+    pub fn trouble(&self, address: &str) -> String {
+        let reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        let reason = reason.as_ref().map(|reason| format!(": {reason}"));
+        let reason = reason.unwrap_or_default();
+        format!("no connection to {} at {address}{reason}", self.service)
+    }
+}
+
+/// Returns the wait before an attempt to connect: none before the first.
+pub fn wait(attempt: usize, longest: Duration) -> Duration {
+    match attempt {
+        ..=1 => Duration::ZERO,
+        _ => {
+            let doublings = u32::try_from(attempt - 2).unwrap_or(u32::MAX).min(20);
+            longest.min(FIRST_WAIT * 2u32.pow(doublings))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_longest() {
+        let longest = Duration::from_secs(10);
+        assert_eq!(wait(1, longest), Duration::ZERO);
+        assert_eq!(wait(2, longest), FIRST_WAIT);
+        assert_eq!(wait(4, longest), FIRST_WAIT * 4);
+        assert_eq!(wait(usize::MAX, longest), longest);
+    }
+
+    #[test]
+    fn a_refusal_ends_with_the_connection() {
+        let state = LinkState::new("events", "NATS");
+        state.refused(Some("no permission".into()), true);
+        assert!(state.refusal().unwrap().contains("no permission"));
+        state.connected();
+        assert_eq!(state.refusal(), None);
+    }
+
+    #[test]
+    fn a_reason_is_new_once() {
+        let state = LinkState::new("events", "NATS");
+        assert!(state.because(Some("refused".into())));
+        assert!(!state.because(Some("refused".into())));
+        assert_eq!(
+            state.trouble("host:1"),
+            "no connection to NATS at host:1: refused"
+        );
+    }
+}

@@ -1,0 +1,160 @@
+//! Fetched messages that wait in this process for a permit. Their leases are kept meanwhile,
+//! which may be long while an endpoint is left alone. Fetching them is the broker's own.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::receipt::{Lease, LeasedReceipt};
+
+/// A server may give redeliveries before new messages. This many of them wait
+/// here without a slot, so that new messages are fetched all the same.
+const MOST_LENT: usize = 1024;
+
+/// A fetched message as its server sent it, and the right to settle it.
+pub struct Fetched<R, L: Lease> {
+    /// The message, as the broker's client hands it over.
+    pub raw: R,
+    /// To settle it with.
+    pub receipt: LeasedReceipt<L>,
+}
+
+/// The messages that wait. Dropped, it gives them back.
+pub struct Prefetch<R, L: Lease> {
+    waiting: Mutex<Waiting<R, L>>,
+    came: Notify,
+}
+
+struct Waiting<R, L: Lease> {
+    /// The oldest first.
+    fresh: VecDeque<Fetched<R, L>>,
+    /// Messages that were given to a host before.
+    again: VecDeque<Fetched<R, L>>,
+    /// Where there is both, they take turns.
+    gave_again: bool,
+}
+
+impl<R, L: Lease> Default for Waiting<R, L> {
+    fn default() -> Self {
+        Self {
+            fresh: VecDeque::new(),
+            again: VecDeque::new(),
+            gave_again: false,
+        }
+    }
+}
+
+impl<R, L: Lease> Waiting<R, L> {
+    fn next(&mut self, only_fresh: bool) -> Option<Fetched<R, L>> {
+        let again = !self.again.is_empty() && !only_fresh;
+        let next = match again && (self.fresh.is_empty() || !self.gave_again) {
+            true => self.again.pop_front(),
+            false => self.fresh.pop_front(),
+        };
+        self.gave_again = again && !self.gave_again;
+        let mut next = next?;
+        next.receipt.take_slot();
+        Some(next)
+    }
+}
+
+impl<R, L: Lease> Default for Prefetch<R, L> {
+    fn default() -> Self {
+        Self {
+            waiting: Mutex::default(),
+            came: Notify::new(),
+        }
+    }
+}
+
+impl<R, L: Lease> Prefetch<R, L> {
+    /// Adds a message.
+    pub fn put(&self, mut fetched: Fetched<R, L>) {
+        let mut waiting = self.lock();
+        match fetched.receipt.lease.is_again() {
+            true => {
+                if waiting.again.len() < MOST_LENT {
+                    fetched.receipt.lend_slot();
+                }
+                waiting.again.push_back(fetched);
+            }
+            false => waiting.fresh.push_back(fetched),
+        }
+        drop(waiting);
+        self.came.notify_one();
+    }
+
+    /// Waits for the next message, or for the next that no host had before. For
+    /// one caller at a time.
+    pub async fn next(&self, only_fresh: bool) -> Fetched<R, L> {
+        loop {
+            let next = self.lock().next(only_fresh);
+            match next {
+                Some(fetched) => return fetched,
+                None => self.came.notified().await,
+            }
+        }
+    }
+
+    /// Returns how many messages wait here that were given to a host before.
+    pub fn again(&self) -> usize {
+        self.lock().again.len()
+    }
+
+    /// Begins the leases of the waiting messages anew, where a part of them is over.
+    pub fn keep(&self) {
+        let waiting = &mut *self.lock();
+        let all = waiting.fresh.iter_mut().chain(&mut waiting.again);
+        for fetched in all {
+            fetched.receipt.keep();
+        }
+    }
+
+    /// Gives the waiting messages back.
+    pub fn give_back(&self) {
+        let waiting = std::mem::take(&mut *self.lock());
+        drop(waiting);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting<R, L>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::super::credit::Credit;
+    use super::super::receipt::tests::Noted;
+    use super::*;
+
+    fn put(prefetch: &Prefetch<u32, Noted>, credit: &Arc<Credit>, raw: u32, again: bool) {
+        let lease = Noted {
+            again,
+            length: Duration::from_secs(60),
+            ..Noted::default()
+        };
+        let receipt = LeasedReceipt::new(lease, Arc::clone(credit));
+        prefetch.put(Fetched { raw, receipt });
+    }
+
+    #[tokio::test]
+    async fn redelivered_messages_take_turns_with_new_ones_and_hold_no_slot_while_they_wait() {
+        let (prefetch, credit) = (Prefetch::default(), Credit::new(8, false));
+        for (raw, again) in [(1, true), (2, true), (3, true), (10, false), (11, false)] {
+            put(&prefetch, &credit, raw, again);
+        }
+        assert_eq!((credit.held(), prefetch.again()), (2, 3));
+        let mut order = Vec::new();
+        for only_fresh in [false, false, true, false] {
+            order.push(prefetch.next(only_fresh).await.raw);
+        }
+        assert_eq!(order, [1, 10, 11, 2]);
+        assert_eq!(credit.held(), 0);
+        prefetch.give_back();
+        assert_eq!(prefetch.again(), 0);
+    }
+}

@@ -1,0 +1,51 @@
+//! A subscription that gets neither messages nor signs of life, although the connection is up.
+//! Finding out why is the broker's own.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+/// Whether a subscription gets no sign of life from its server.
+pub struct Silence {
+    subscription: String,
+    is: AtomicBool,
+    why: Mutex<Option<String>>,
+}
+
+impl Silence {
+    /// Of the subscription with this name.
+    pub fn new(subscription: &str) -> Self {
+        Self {
+            subscription: subscription.into(),
+            is: AtomicBool::new(false),
+            why: Mutex::default(),
+        }
+    }
+
+    /// Records that the silence began, or goes on. It is logged once.
+    pub fn lasts(&self, why: String) {
+        *self.lock() = Some(why.clone());
+        if !self.is.swap(true, Relaxed) {
+            tracing::warn!(subscription = self.subscription, "no messages: {why}");
+        }
+    }
+
+    /// Records a sign of life.
+    pub fn ends(&self) {
+        if self.is.load(Relaxed) && self.is.swap(false, Relaxed) {
+            *self.lock() = None;
+            tracing::info!(
+                subscription = self.subscription,
+                "the broker answers the subscription again"
+            );
+        }
+    }
+
+    /// Returns why nothing comes, while that is so.
+    pub fn why(&self) -> Option<String> {
+        self.is.load(Relaxed).then(|| self.lock().clone()).flatten()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.why.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,88 @@
+//! Topic patterns compared with each other: which one selects all that another selects.
+//! Matching a topic is `message::TopicPattern`; which topics a server takes is the broker's own.
+
+/// Leaves out the patterns that others among them cover.
+pub fn widest(subjects: Vec<String>) -> Vec<String> {
+    let mut widest: Vec<String> = Vec::new();
+    for subject in subjects {
+        if !widest.iter().any(|wide| covers(wide, &subject)) {
+            widest.retain(|narrow| !covers(&subject, narrow));
+            widest.push(subject);
+        }
+    }
+    widest
+}
+
+/// Returns one pattern that covers all of these.
+pub fn cover(subjects: &[String]) -> String {
+    let Some((first, rest)) = subjects.split_first() else {
+        return ">".into();
+    };
+    if rest.is_empty() {
+        return first.clone();
+    }
+    // One that ends where others go on is not below the words they share.
+    let shortest = subjects.iter().map(|one| one.split('.').count()).min();
+    let most = shortest.unwrap_or(1) - 1;
+    let mut common = Vec::new();
+    for (n, word) in first.split('.').enumerate().take(most) {
+        let same = |other: &String| other.split('.').nth(n) == Some(word);
+        if word == ">" || word == "*" || !rest.iter().all(same) {
+            break;
+        }
+        common.push(word);
+    }
+    common.push(">");
+    common.join(".")
+}
+
+/// Returns whether every topic that `narrow` selects is one that `wide` selects.
+pub fn covers(wide: &str, narrow: &str) -> bool {
+    let mut narrow = narrow.split('.');
+    for word in wide.split('.') {
+        match (word, narrow.next()) {
+            (">", Some(_)) => return true,
+            ("*", Some(other)) if other != ">" => {}
+            (word, Some(other)) if word == other => {}
+            _ => return false,
+        }
+    }
+    narrow.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coverage() {
+        for (wide, narrow, expected) in [
+            (">", "a.b", true),
+            ("a.>", "a.*", true),
+            ("a.>", "a", false),
+            ("a.*", "a.b", true),
+            ("a.*", "a.>", false),
+            ("a.*", "a.b.c", false),
+            ("a.b", "a.*", false),
+            ("a.b", "a.b", true),
+        ] {
+            assert_eq!(covers(wide, narrow), expected, "{wide} {narrow}");
+        }
+    }
+
+    #[test]
+    fn the_widest_remain() {
+        let of = |all: &[&str]| widest(all.iter().map(|s| s.to_string()).collect());
+        assert_eq!(of(&["a.b", "a.>", "c", "a.*", "c"]), ["a.>", "c"]);
+    }
+
+    #[test]
+    fn one_for_all() {
+        let of = |all: &[&str]| cover(&all.iter().map(|s| s.to_string()).collect::<Vec<_>>());
+        assert_eq!(of(&["a.b.c", "a.b.d"]), "a.b.>");
+        assert_eq!(of(&["a.*.c", "a.b.c"]), "a.>");
+        assert_eq!(of(&["a.b"]), "a.b");
+        assert_eq!(of(&["a.b", "a.b.c"]), "a.>");
+        assert_eq!(of(&["a", "b.c"]), ">");
+    }
+}

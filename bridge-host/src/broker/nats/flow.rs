@@ -1,0 +1,57 @@
+//! What is known here of a consumer's messages: the slots they hold, how far they are acknowledged,
+//! and how many wait at the server for their retry. The messages themselves are in `kit::prefetch`.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::origin::Origin;
+use super::progress::{Progress, Standing};
+use crate::broker::SubscribeSpec;
+use crate::broker::kit::credit::Credit;
+use crate::broker::kit::retry_room::RetryRoom;
+
+/// The state of one subscription's messages in this process.
+pub(super) struct Flow {
+    pub(super) credit: Arc<Credit>,
+    /// How many may wait at the server for their retry.
+    pub(super) retries: RetryRoom,
+    progress: Mutex<Progress>,
+}
+
+impl Flow {
+    pub(super) fn new(spec: &SubscribeSpec) -> Arc<Self> {
+        Arc::new(Self {
+            credit: Credit::new(spec.in_flight, spec.ordered),
+            retries: RetryRoom::new(),
+            progress: Mutex::default(),
+        })
+    }
+
+    /// A message came.
+    pub(super) fn took(&self, origin: &Origin) {
+        self.progress().took(origin);
+    }
+
+    /// The message with this number does not come again.
+    pub(super) fn acknowledged(&self, sequence: u64) {
+        self.progress().acknowledged(sequence);
+    }
+
+    /// Takes what the server says of the consumer.
+    pub(super) fn told(&self, standing: Standing) {
+        self.progress().told(standing);
+    }
+
+    /// Returns the number up to which all messages were acknowledged.
+    pub(super) fn floor(&self) -> u64 {
+        self.progress().floor()
+    }
+
+    /// The consumer is another, of another stream.
+    pub(super) fn begin_anew(&self) {
+        *self.progress() = Progress::default();
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

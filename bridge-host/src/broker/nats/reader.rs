@@ -1,0 +1,57 @@
+//! Reads messages as they come from JetStream: headers, the delivery's number, the chances that remain.
+//! Whose they are is decided in `kit::member`.
+
+use super::lease::JetStreamLease;
+use super::{headers, unreadable};
+use crate::broker::Chances;
+use crate::broker::kit::member::{self, Delivery};
+use crate::broker::kit::prefetch;
+
+/// A message as the client hands it over.
+pub(super) struct Pulled {
+    pub(super) message: async_nats::Message,
+    /// `None` for a message that the client could read.
+    pub(super) unread: Option<Box<Unread>>,
+}
+
+/// What is known of a message that the client could not read.
+pub(super) struct Unread {
+    /// Why not.
+    pub(super) fault: &'static str,
+    /// All of its headers.
+    pub(super) headers: String,
+}
+
+/// Messages that came, and wait to be taken.
+pub(super) type Prefetch = prefetch::Prefetch<Pulled, JetStreamLease>;
+
+pub(super) struct Reader;
+
+impl member::Reader for Reader {
+    type Raw = Pulled;
+    type Lease = JetStreamLease;
+
+    fn read(&self, raw: Pulled, lease: &JetStreamLease) -> Delivery {
+        let Pulled { message, unread } = raw;
+        let (origin, located) = (&lease.origin, &lease.located);
+        let topic = message.subject.as_str();
+        let mut arrived = headers::decode(topic, message.payload, message.headers.as_ref());
+        let mut chances = located.chances(origin);
+        if let Some(unread) = unread {
+            chances = Chances::Spent(format!("the message cannot be read: {}", unread.fault));
+            let message = &mut arrived.message;
+            message.add_metadata(unreadable::RAW, unread.headers);
+        }
+        Delivery {
+            fallback_id: match arrived.id {
+                Some(_) => None,
+                None => located.id(origin.sequence),
+            },
+            arrived,
+            attempt: origin.delivered,
+            chances,
+            tried_for: None,
+            published: origin.published,
+        }
+    }
+}
