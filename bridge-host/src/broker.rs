@@ -2,30 +2,38 @@
 //! some brokers can do is in `abilities`; when to retry is decided in `delivery`.
 
 mod abilities;
+mod all;
 mod both;
 mod capabilities;
 mod chances;
+mod configured;
+mod connection;
+mod descriptor;
 pub mod embedded;
 mod error;
-mod kit;
+pub mod kit;
 mod letter_topic;
 mod letters;
 mod letters_elsewhere;
+#[cfg(feature = "nats")]
 pub mod nats;
-mod open;
 mod request;
 mod stored;
 
 pub use abilities::{AskTurn, DeadLetterTopics, Republish, RequestReply};
+pub use all::ALL;
 pub use both::Both;
 pub use capabilities::Capabilities;
 pub use chances::Chances;
+pub use configured::{Candidate, Configured, Description, GroupName, Misfit, Opening};
+pub use connection::{Connection, OpenError};
+pub use descriptor::{Descriptor, OptionValue, Options, SubscriptionOption, every_option, option};
+pub use embedded::LOCAL;
 pub use error::{BrokerError, Cause, Refusal, SizeLimit};
 pub use kit::dead_letters;
 pub use letter_topic::LetterTopic;
 pub use letters::DeadLetters;
 pub use letters_elsewhere::LettersElsewhere;
-pub use open::{Connection, OpenError};
 pub use request::{Asker, Reply, ReplyTo, Request};
 pub use stored::replays;
 

@@ -51,7 +51,7 @@ pub use crate::schema::{Environment, Fault, Place, Text, show_duration, show_rat
 use crate::{admin, ingest};
 
 /// The connection that is always there.
-pub const EMBEDDED: &str = "embedded";
+pub const EMBEDDED: &str = crate::broker::LOCAL;
 
 /// All that the bridge is told before it starts.
 #[derive(Clone, Debug)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::{PullConsumer, pull};
 use async_nats::jetstream::{self, stream};
-use bridge_host::broker::nats::{Auth, JetStreamSettings, Settings, Stream, Tls};
-use bridge_host::broker::{Connection, Start, SubscribeSpec, Subscription};
+use bridge_host::broker::nats::{Auth, JetStream, JetStreamSettings, Settings, Stream, Tls};
+use bridge_host::broker::{Broker, Start, SubscribeSpec, Subscription};
 use bridge_host::message::TopicPattern;
 use tokio::runtime::Handle;
 
@@ -139,8 +139,8 @@ impl Filled<'_> {
     /// Takes its messages, on a connection of one's own.
     pub async fn subscribe(&self, in_flight: usize) -> Box<dyn Subscription> {
         let settings = settings(self.server, self.stream);
-        let connection = Connection::JetStream(Box::new(settings));
-        let opened = connection.open("bench").await.expect("it opens");
+        let opened = JetStream::open("bench", &settings).await;
+        let opened = opened.expect("it opens");
         let spec = SubscribeSpec {
             start: Start::All,
             name: NAME.into(),

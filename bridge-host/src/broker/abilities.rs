@@ -3,6 +3,7 @@
 
 use async_trait::async_trait;
 
+use super::dead_letters::Source;
 use super::{BrokerError, Reply, Request, Turn};
 use crate::message::{Message, MessageId};
 
@@ -19,6 +20,9 @@ pub trait DeadLetterTopics: Send + Sync {
     /// Ensures that messages published on this topic are kept until they are
     /// removed. A broker that cannot be reached does so once it can.
     async fn keep_topic(&self, topic: &str) -> Result<(), BrokerError>;
+
+    /// Opens the dead letters on these topics.
+    async fn letters(&self, topics: Vec<String>) -> Result<Box<dyn Source>, BrokerError>;
 }
 
 /// The way back for the message of a dead letter.

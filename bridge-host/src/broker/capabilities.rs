@@ -17,6 +17,8 @@ pub struct Capabilities {
     pub delayed_retry: bool,
     /// The broker keeps dead letters itself.
     pub dead_letters: bool,
+    /// The broker keeps dead letters that are published on a topic.
+    pub letter_topics: bool,
     /// [`SubscribeSpec::ordered`](super::SubscribeSpec::ordered) can be
     /// honoured, by all hosts together.
     pub ordered: bool,

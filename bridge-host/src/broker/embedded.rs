@@ -1,6 +1,8 @@
 //! The embedded broker: durable queues in the local store, for users who have no
 //! broker yet. How messages are kept and delivered again is `store`.
 
+mod configured;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -13,6 +15,7 @@ use crate::message::{Message, MessageId};
 use crate::store::{GroupSpec, Settings, Store, StoreError};
 
 pub use super::stored::CAPABILITIES;
+pub use configured::{DESCRIPTOR, LOCAL, connection};
 
 /// A broker in this process, on a store that it has opened.
 pub struct Embedded {

@@ -129,7 +129,7 @@ fn published(topic: &str, given_up: &GivenUp, at: SystemTime) -> (Message, Messa
 
 /// A letter that was found under this number; `None` for a message that is
 /// none.
-pub(super) fn read(number: i64, mut message: Message) -> Option<KeptDeadLetter> {
+pub fn read(number: i64, mut message: Message) -> Option<KeptDeadLetter> {
     let mut take = |key: &str| {
         let is_meant = |(known, _): &(String, String)| known.strip_prefix(PREFIX) == Some(key);
         let at = message.metadata.iter().position(is_meant)?;

@@ -5,9 +5,11 @@
 mod api;
 mod auth;
 mod backlog;
+mod configured;
 mod connect;
 mod consumer;
 mod core;
+mod describe;
 mod error;
 mod flow;
 mod fullness;
@@ -35,10 +37,10 @@ mod unreadable;
 mod watched;
 
 pub use crate::secret::Secret;
+pub use configured::{CORE_NATS, JETSTREAM_ON_NATS};
 pub use connect::ConnectError;
 pub use core::Core;
 pub use jetstream::JetStream;
-pub use letters::{Letters, LettersError};
 pub use settings::{Auth, Consumer, JetStreamSettings, Settings, Storage, Stream, Tls};
 pub use subject::{check_name, check_subject, legal_name};
 
@@ -50,6 +52,7 @@ pub const CORE: Capabilities = Capabilities {
     at_least_once: false,
     delayed_retry: false,
     dead_letters: false,
+    letter_topics: false,
     ordered: false,
     deduplicates: false,
     shared: true,
@@ -63,6 +66,7 @@ pub const JETSTREAM: Capabilities = Capabilities {
     at_least_once: true,
     delayed_retry: true,
     dead_letters: false,
+    letter_topics: true,
     ordered: true,
     deduplicates: true,
     shared: true,

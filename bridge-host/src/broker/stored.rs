@@ -18,6 +18,7 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     at_least_once: true,
     delayed_retry: true,
     dead_letters: true,
+    letter_topics: false,
     ordered: true,
     deduplicates: true,
     shared: false,

@@ -1,7 +1,6 @@
 //! `bridge-host check`: all faults of a config, or what it comes to.
 
 mod broker;
-mod broker_lines;
 mod inspect;
 mod lines;
 mod show;

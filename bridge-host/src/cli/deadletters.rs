@@ -13,7 +13,6 @@ use clap::Subcommand;
 use super::output::{self, OutputError};
 use super::report;
 use super::store::{Found, Published, Store};
-use crate::broker::nats::LettersError;
 use crate::broker::{BrokerError, OpenError, Which};
 use crate::store::{Inspector, StoreError};
 use published::Topics;
@@ -97,8 +96,6 @@ const PAGE: usize = 500;
 enum Error {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error(transparent)]
-    Letters(#[from] LettersError),
     #[error(transparent)]
     Broker(#[from] BrokerError),
     #[error(transparent)]

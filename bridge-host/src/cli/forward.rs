@@ -9,7 +9,7 @@ use super::{report, run};
 use crate::broker::Start;
 use tracing::Level;
 
-use crate::config::{Config, Connection, EMBEDDED, Fault, ProcessEnvironment};
+use crate::config::{Config, Fault, ProcessEnvironment};
 use crate::ingest;
 use crate::listener::Access;
 
@@ -53,7 +53,7 @@ pub(super) fn run(args: &Args, level: Option<Level>) -> ExitCode {
         let help = "name a file with a token: --token-file FILE, or listen on 127.0.0.1";
         faults.push(Fault::new(None, what, Some(help)));
     }
-    let config = Config::forward(&topics, &args.url, &ProcessEnvironment);
+    let config = Config::forward(&topics, &args.url, &args.data, &ProcessEnvironment);
     let mut config = match config.map_err(|more| faults.extend(more)) {
         Ok(config) if faults.is_empty() => config,
         _ => return report::arguments("forward", &faults),
@@ -62,9 +62,6 @@ pub(super) fn run(args: &Args, level: Option<Level>) -> ExitCode {
     let start = Start::CHOICES.iter().find(|(name, _)| *name == args.start);
     for subscription in &mut config.subscriptions {
         subscription.start = start.map(|(_, start)| *start);
-    }
-    if let Some(Connection::Embedded(settings)) = config.connections.get_mut(EMBEDDED) {
-        settings.path.clone_from(&args.data);
     }
     run::start(&config, level)
 }

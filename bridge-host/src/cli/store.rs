@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::config::{self, Config, Connection, EMBEDDED, Fault, ProcessEnvironment};
+use crate::config::{self, Config, EMBEDDED, Fault, ProcessEnvironment};
 use crate::store::Settings;
 
 // No doc comment: clap would tell it as that of the command.
@@ -77,13 +77,14 @@ impl Store {
             }
         };
         let config = config::load(&file, &ProcessEnvironment, &|_, _| Vec::new())?;
-        match config.connections.get(&self.connection) {
-            Some(Connection::Embedded(settings)) => Ok(Found::Folder(Folder {
-                path: settings.path.clone(),
+        let connection = config.connections.get(&self.connection);
+        match connection.map(|it| it.settings().store()) {
+            Some(Some(path)) => Ok(Found::Folder(Folder {
+                path: path.into(),
                 letters: with_letters(&config),
                 elsewhere: elsewhere(&config),
             })),
-            Some(_) => self.published(config),
+            Some(None) => self.published(config),
             None => {
                 let known: Vec<_> = config.connections.keys().map(String::as_str).collect();
                 let what = format!("no connection is named {:?}", self.connection);
@@ -133,7 +134,7 @@ fn with_letters(config: &Config) -> Vec<String> {
 
 /// Subscriptions to brokers that keep no books.
 fn elsewhere(config: &Config) -> Vec<(String, String)> {
-    let remote = |from: &str| !matches!(config.connections[from], Connection::Embedded(_));
+    let remote = |from: &str| config.connections[from].settings().store().is_none();
     let subscriptions = config.subscriptions.iter();
     let theirs = subscriptions.filter(|one| remote(&one.from));
     theirs

@@ -1,34 +1,17 @@
-//! The sections `[connections.NAME]`: one table for all of them, and the one
-//! match on `type`.
+//! The sections `[connections.NAME]`: one table for all of them, each read by its
+//! kind of broker. Which kinds there are is `broker::ALL`.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use super::{Connection, EMBEDDED};
-use crate::broker::nats::{self, JetStreamSettings};
-use crate::schema::{self, Group, Reader, Section, Table, Value, did_you_mean};
+use crate::broker::{ALL, Descriptor, embedded};
+use crate::schema::{self, Reader, Section, Table, Value, did_you_mean};
 use crate::store::Settings;
-
-/// What this version connects to.
-const TYPES: [(&str, Type, &Table); 3] = [
-    ("embedded", Type::Embedded, Settings::TABLE),
-    ("nats", Type::Nats, nats::Settings::TABLE),
-    ("jetstream", Type::JetStream, JetStreamSettings::TABLE),
-];
-
-#[derive(Clone, Copy)]
-enum Type {
-    Embedded,
-    Nats,
-    JetStream,
-}
 
 /// The types of connections, and the settings of each.
 pub(super) fn types() -> Vec<(&'static str, &'static Table)> {
-    TYPES
-        .iter()
-        .map(|(name, _, table)| (*name, *table))
-        .collect()
+    ALL.iter().map(|kind| (kind.name, kind.table)).collect()
 }
 
 /// All connections by name; `None` for those with a fault in their type.
@@ -40,8 +23,8 @@ pub(super) fn read(
         path: reader.folder().join(Settings::default().path),
         ..Settings::default()
     };
-    let embedded = Some(Connection::Embedded(standard.clone()));
-    let mut connections = BTreeMap::from([(EMBEDDED.to_string(), embedded)]);
+    let embedded = embedded::connection(standard.clone());
+    let mut connections = BTreeMap::from([(EMBEDDED.to_string(), Some(embedded))]);
     let entries = value.and_then(|value| value.section("[connections]"));
     let entries = entries.map(Section::take_all).unwrap_or_default();
     let mut folders = BTreeMap::new();
@@ -51,10 +34,10 @@ pub(super) fn read(
     for entry in entries {
         let before = reader.faults_so_far();
         let connection = connection(&entry);
-        if let Some(Connection::Embedded(settings)) = &connection
+        if let Some(path) = connection.as_ref().and_then(|it| it.settings().store())
             && reader.faults_so_far() == before
         {
-            own_folder(&entry, &settings.path, &mut folders);
+            own_folder(&entry, path, &mut folders);
         }
         connections.insert(entry.key.clone(), connection);
     }
@@ -74,13 +57,13 @@ fn connection(entry: &Value<'_>) -> Option<Connection> {
     let mut section = entry.section(&name)?;
     let kind = match section.take("type") {
         Some(kind) => known_type(&kind)?,
-        None if entry.key == EMBEDDED => Type::Embedded,
+        None if entry.key == EMBEDDED => &embedded::DESCRIPTOR,
         None => {
             section.missing("type", format!("this version has {}", names()));
             return None;
         }
     };
-    if entry.key == EMBEDDED && !matches!(kind, Type::Embedded) {
+    if entry.key == EMBEDDED && kind.name != embedded::DESCRIPTOR.name {
         entry.reader.fault(
             entry.key_span.clone(),
             format!(
@@ -90,40 +73,25 @@ fn connection(entry: &Value<'_>) -> Option<Connection> {
         );
         return None;
     }
-    match kind {
-        Type::Embedded => embedded(section, entry).map(Connection::Embedded),
-        Type::Nats => settings(section).map(Connection::Nats),
-        Type::JetStream => settings(section).map(|it| Connection::JetStream(Box::new(it))),
-    }
-}
-
-/// All settings of a section.
-fn settings<T: Group>(mut section: Section<'_>) -> Option<T> {
-    let settings = T::read(&mut section);
+    let settings = (kind.read)(&mut section);
     section.finish();
-    settings
+    Some(Connection::new(kind, settings?))
 }
 
-fn embedded(section: Section<'_>, entry: &Value<'_>) -> Option<Settings> {
-    if entry.key != EMBEDDED && section.peek("path").is_none() {
-        section.missing("path", "an embedded broker has a folder: path = \"…\"");
-    }
-    settings(section)
-}
-
-fn known_type(value: &Value<'_>) -> Option<Type> {
+fn known_type(value: &Value<'_>) -> Option<&'static Descriptor> {
     let text = value.text()?;
-    if let Some((_, kind, _)) = TYPES.iter().find(|(name, ..)| *name == text.expose()) {
-        return Some(*kind);
+    if let Some(kind) = ALL.iter().find(|kind| kind.name == text.expose()) {
+        return Some(kind);
     }
-    let help = did_you_mean(text.expose(), &TYPES.map(|(name, ..)| name))
-        .unwrap_or_else(|| format!("this version has {}", names()));
+    let names: Vec<_> = ALL.iter().map(|kind| kind.name).collect();
+    let help = did_you_mean(text.expose(), &names)
+        .unwrap_or_else(|| format!("this version has {}", self::names()));
     value.fault(format!("{} is no type of connection", text.quoted()), help);
     None
 }
 
 fn names() -> String {
-    schema::list_words(TYPES.map(|(name, ..)| name))
+    schema::list_words(ALL.iter().map(|kind| kind.name))
 }
 
 /// No two brokers keep their files in one folder.

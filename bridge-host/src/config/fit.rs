@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use super::letters_fit;
 use super::{Connection, Subscription};
-use crate::broker::Start;
-use crate::broker::nats::{JetStreamSettings, check_subject, legal_name};
+use crate::broker::Descriptor;
 use crate::schema::{Fault, Reader};
 
 /// Takes note of what does not fit, and hands each connection what its
@@ -29,28 +28,12 @@ pub(super) fn fit(
         let Some(connection) = connections.get_mut(&subscription.from) else {
             continue;
         };
-        let kind = connection.kind();
-        match connection {
-            Connection::Embedded(settings) => {
-                one.no_consumer(kind);
-                let quota = subscription.quota;
-                let quota = quota.map(|quota| (subscription.name.clone(), quota));
-                settings.quotas.extend(quota);
-            }
-            Connection::Nats(_) => {
-                one.no_quota(kind);
-                one.no_consumer(kind);
-                one.no_start();
-                one.subjects();
-                one.group(&mut groups);
-            }
-            Connection::JetStream(settings) => {
-                one.no_quota(kind);
-                one.subjects();
-                one.group(&mut groups);
-                one.consumer(settings);
-            }
+        one.options(connection.descriptor());
+        for misfit in connection.settings().misfits(&subscription.candidate()) {
+            one.fault(misfit.key, misfit.what, misfit.help);
         }
+        one.group(connection, &mut groups);
+        connection.add(&subscription.name, subscription.options.clone());
     }
 }
 
@@ -66,80 +49,38 @@ impl<'a> One<'a> {
         self.reader.push(Fault::new(place, what, Some(help)));
     }
 
-    fn no_consumer(&self, kind: &str) {
-        if self.subscription.consumer.is_some() {
-            let from = &self.subscription.from;
-            self.fault(
-                "consumer",
-                format!("`consumer` is for JetStream, and `{from}` is {kind}"),
-                "leave it out, or take messages from a connection of type \"jetstream\"",
-            );
-        }
-    }
-
-    fn no_start(&self) {
-        if let Some(start) = self.subscription.start
-            && start != Start::New
-        {
-            let (from, start) = (&self.subscription.from, start.as_str());
-            self.fault(
-                "start",
-                format!("`start` cannot be `{start}`: `{from}` is nats, which keeps no messages"),
-                "leave it out: a subscription to core NATS begins with the next message",
-            );
-        }
-    }
-
-    fn no_quota(&self, kind: &str) {
-        if self.subscription.quota.is_some() {
-            let from = &self.subscription.from;
-            self.fault(
-                "quota",
-                format!("`quota` is for the embedded broker, and `{from}` is {kind}"),
-                "leave it out: on JetStream the stream's own limits apply",
-            );
-        }
-    }
-
-    fn subjects(&self) {
-        for topic in self.subscription.topics.iter().flatten() {
-            if let Err(what) = check_subject(topic.as_str()) {
-                self.fault("topics", what.to_string(), "write the topic as NATS has it");
+    /// No option is set that is for another kind of broker.
+    fn options(&self, kind: &Descriptor) {
+        for (other, option) in self.subscription.options.set() {
+            let (key, from) = (option.setting.key, &self.subscription.from);
+            if other.name != kind.name {
+                let what = format!(
+                    "`{key}` is for {}, and `{from}` is {}",
+                    other.title, kind.name
+                );
+                self.fault(key, what, option.elsewhere);
             }
         }
     }
 
     /// No two subscriptions share messages by accident.
-    fn group(&self, groups: &mut BTreeMap<(&'a str, String), &'a str>) {
-        let from = &self.subscription.from;
-        let consumer = self.subscription.consumer.as_ref();
-        let given = consumer.and_then(|consumer| consumer.durable.clone());
-        let durable = given.is_some();
-        let group = given.unwrap_or_else(|| legal_name(&self.subscription.name));
-        let name = self.subscription.name.as_str();
-        if let Some(other) = groups.insert((from, group.clone()), name) {
+    fn group(&self, connection: &Connection, groups: &mut BTreeMap<(&'a str, String), &'a str>) {
+        let Some(group) = connection.settings().group(&self.subscription.candidate()) else {
+            return;
+        };
+        let (from, name) = (
+            self.subscription.from.as_str(),
+            self.subscription.name.as_str(),
+        );
+        if let Some(other) = groups.insert((from, group.name.clone()), name) {
+            let group_name = &group.name;
             self.fault(
-                if durable { "consumer" } else { "name" },
-                format!("{other:?} and {name:?} would share the messages of {group:?} on `{from}`"),
-                "name one of them otherwise, or its consumer (`consumer.durable`): letters, digits, `-` and `_` stay as they are",
-            );
-        }
-    }
-
-    fn consumer(&self, settings: &mut JetStreamSettings) {
-        let consumer = self.subscription.consumer.clone().unwrap_or_default();
-        let most = consumer.max_ack_pending as usize;
-        let here = self.subscription.policy.max_in_flight;
-        if most < here {
-            self.fault(
-                "consumer",
+                group.key,
                 format!(
-                    "`max_ack_pending` is {most}, and this host alone has {here} messages in flight"
+                    "{other:?} and {name:?} would share the messages of {group_name:?} on `{from}`"
                 ),
-                "raise it, or lower `max_in_flight`",
+                group.help,
             );
         }
-        let name = self.subscription.name.clone();
-        settings.consumers.insert(name, consumer);
     }
 }

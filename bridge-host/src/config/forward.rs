@@ -1,23 +1,25 @@
 //! The config of `bridge-host forward`: one subscription and no file.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use mapping::EndpointError;
 use sha2::{Digest, Sha256};
 
 use super::process::{GuestSettings, ShutdownSettings, default_cache};
-use super::{
-    Config, Connection, EMBEDDED, Endpoint, Fault, Guests, Log, Parts, Subscription, Text,
-};
+use super::{Config, EMBEDDED, Endpoint, Fault, Guests, Log, Parts, Subscription, Text};
+use crate::broker::{Options, embedded};
 use crate::message::TopicPattern;
 use crate::schema::{self, Environment};
 use crate::{delivery, guest, ingest, store};
 
 impl Config {
-    /// Everything at its default, and one subscription.
+    /// Everything at its default, and one subscription; the local store is in the
+    /// folder `data`.
     pub fn forward(
         topics: &[String],
         url: &str,
+        data: &Path,
         environment: &dyn Environment,
     ) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
@@ -33,7 +35,7 @@ impl Config {
         }
         match endpoint(url) {
             Ok(endpoint) if faults.is_empty() => {
-                Ok(Self::with(forward(read, endpoint), environment))
+                Ok(Self::with(forward(read, endpoint), data, environment))
             }
             Ok(_) => Err(faults),
             Err(fault) => {
@@ -43,8 +45,11 @@ impl Config {
         }
     }
 
-    fn with(subscription: Subscription, environment: &dyn Environment) -> Self {
-        let embedded = Connection::Embedded(store::Settings::default());
+    fn with(subscription: Subscription, data: &Path, environment: &dyn Environment) -> Self {
+        let embedded = embedded::connection(store::Settings {
+            path: data.into(),
+            ..store::Settings::default()
+        });
         Self {
             intake: ingest::Settings::default(),
             admin: None,
@@ -98,8 +103,7 @@ fn forward(topics: Vec<TopicPattern>, endpoint: Endpoint) -> Subscription {
         settings: Vec::new(),
         allow: Vec::new(),
         limits: guest::Limits::default(),
-        quota: None,
-        consumer: None,
+        options: Options::default(),
         places: BTreeMap::new(),
     }
 }

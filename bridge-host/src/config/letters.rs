@@ -2,8 +2,7 @@
 //! store. What they have to fit is `letters_fit`.
 
 use super::replies::check_one_topic;
-use crate::broker::nats::check_subject;
-use crate::schema::{Of, Rejection, Shape, connection, text};
+use crate::schema::{Of, Shape, connection, text};
 use crate::settings;
 
 const HELP: &str = "dead_letters = { connection = \"events\", topic = \"dead.orders\" }";
@@ -11,7 +10,7 @@ const HELP: &str = "dead_letters = { connection = \"events\", topic = \"dead.ord
 const TOPIC: Of<String> = text(&Shape {
     name: "topic",
     pattern: None,
-    check: check_letter_topic,
+    check: check_one_topic,
     help: "a topic has no wildcards: such as \"dead.orders\"",
 });
 
@@ -24,9 +23,4 @@ settings! {
         /// The topic of the letters; must not match `topics`. Where no stream takes it, one is made.
         topic: String = TOPIC.required(HELP);
     }
-}
-
-fn check_letter_topic(topic: &str) -> Result<(), Rejection> {
-    check_one_topic(topic)?;
-    Ok(check_subject(topic)?)
 }

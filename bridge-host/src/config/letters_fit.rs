@@ -3,8 +3,7 @@
 
 use super::letters::LettersTo;
 use super::{Connection, Subscription};
-use crate::broker::nats::Storage;
-use crate::message::TopicPattern;
+use crate::broker::{ALL, Descriptor};
 use crate::schema::{Fault, Reader};
 
 /// Takes note of what would lose letters, or bring them back.
@@ -23,9 +22,10 @@ pub(super) fn fit(
     };
     let LettersTo { connection, topic } = letters;
     if from.capabilities().dead_letters {
+        let types = kinds(|it| !it.capabilities.dead_letters, quoted);
         fault(
             format!("`{}` keeps dead letters itself", subscription.from),
-            "leave `dead_letters` out: it is for subscriptions from \"nats\" and \"jetstream\"",
+            &format!("leave `dead_letters` out: it is for subscriptions from {types}"),
         );
     }
     if subscription.policy.blocks() {
@@ -35,26 +35,24 @@ pub(super) fn fit(
         );
     }
     match to {
-        Some(Connection::JetStream(settings)) => {
-            let stream = &settings.stream;
-            let subjects = stream.subjects.iter().flatten();
-            let mut subjects = subjects.filter_map(|one| TopicPattern::parse(one).ok());
-            if stream.storage == Storage::Memory && subjects.any(|one| one.matches(topic)) {
-                fault(
-                    format!(
-                        "the stream that takes {topic:?} is in memory: its dead letters would be gone with the server"
-                    ),
-                    "choose a topic that `subjects` does not select, or `storage = \"file\"`",
-                );
+        Some(to) if to.capabilities().letter_topics => {
+            if let Some(lost) = to.settings().loses_letters(topic) {
+                fault(lost.what, lost.help);
             }
         }
-        Some(other) => fault(
-            format!(
-                "`{connection}` is {}, and dead letters are published to JetStream only: it has them on disk before a message is let go",
-                other.kind()
-            ),
-            "name a connection of type \"jetstream\", or leave `dead_letters` out: the local store keeps them",
-        ),
+        Some(other) => {
+            let can = |it: &Descriptor| it.capabilities.letter_topics;
+            let (titles, types) = (kinds(can, |it| it.title.into()), kinds(can, quoted));
+            fault(
+                format!(
+                    "`{connection}` is {}, and dead letters are published to {titles} only: it has them on disk before a message is let go",
+                    other.kind()
+                ),
+                &format!(
+                    "name a connection of type {types}, or leave `dead_letters` out: the local store keeps them"
+                ),
+            );
+        }
         None => {}
     }
     let topics = subscription.topics.as_deref().unwrap_or_default();
@@ -64,4 +62,14 @@ pub(super) fn fit(
             "choose a topic that `topics` does not select",
         );
     }
+}
+
+/// The kinds of brokers for which something holds, as a list in a sentence.
+fn kinds(holds: impl Fn(&Descriptor) -> bool, name: impl Fn(&Descriptor) -> String) -> String {
+    let all = ALL.iter().filter(|it| holds(it));
+    all.map(|it| name(it)).collect::<Vec<_>>().join(" and ")
+}
+
+fn quoted(kind: &Descriptor) -> String {
+    format!("{:?}", kind.name)
 }

@@ -15,10 +15,11 @@ pub(super) fn intake(
 ) -> ingest::Settings {
     let settings: ingest::Settings = section(top, "intake");
     let into = connections.get(&settings.into);
-    let is_embedded = matches!(into, Some(Some(Connection::Embedded(_))));
+    let into = into.and_then(Option::as_ref);
+    let is_own = into.is_some_and(|into| !into.capabilities().shared);
     if let Some(intake) = top.peek("intake")
         && settings.unrouted == Unrouted::Refuse
-        && !is_embedded
+        && !is_own
     {
         intake.key("unrouted").fault(
             format!(

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
-use super::{Config, Connection, Endpoint, Subscription};
+use super::{Config, Endpoint, Subscription};
 use crate::message::{TopicPattern, check_topic};
 
 /// The topics that components ask for, by the name of their subscription.
@@ -186,13 +186,10 @@ fn is_same(config: &Config, one: &str, other: &str) -> bool {
     if one == other {
         return true;
     }
-    let urls = |name: &str| match config.connections.get(name)? {
-        Connection::Embedded(_) => None,
-        Connection::Nats(settings) => Some(&settings.urls),
-        Connection::JetStream(settings) => Some(&settings.connection.urls),
+    let places = |name: &str| {
+        let connection = config.connections.get(name);
+        connection.map_or(Vec::new(), |it| it.settings().places())
     };
-    match (urls(one), urls(other)) {
-        (Some(one), Some(other)) => one.iter().any(|url| other.contains(url)),
-        _ => false,
-    }
+    let others = places(other);
+    places(one).iter().any(|place| others.contains(place))
 }

@@ -6,9 +6,7 @@ use toml::de::DeTable;
 use super::inspect::Inspect;
 use super::process::{GuestSettings, Log, ShutdownSettings, default_cache};
 use super::top::section;
-use super::{
-    Config, Connection, Guests, Subscription, connections, fit, http, listeners, subscriptions,
-};
+use super::{Config, Guests, Subscription, connections, fit, http, listeners, subscriptions};
 use crate::delivery::DeliverySettings;
 use crate::schema::{Group, Kind, Of, Part, Reader, Section, Table, table};
 use crate::{admin, ingest};
@@ -94,9 +92,10 @@ pub(super) fn read<'a>(
         subscription.policy.max_hops = config.max_hops;
     }
     fit::fit(reader, &mut config.connections, &config.subscriptions);
-    if let Some(Connection::Embedded(broker)) = config.connections.get(&config.intake.into) {
+    let into = config.connections.get(&config.intake.into);
+    if let Some(most) = into.and_then(|into| into.settings().max_message_size()) {
         // What the broker would refuse is not read to its end.
-        config.intake.max_body = broker.max_message_size;
+        config.intake.max_body = most;
     }
     config
 }

@@ -11,13 +11,12 @@ use super::handler::Handler;
 use super::letters::LettersTo;
 use super::parts::Parts;
 use super::replies::ReplyTo;
-use crate::broker::Start;
-use crate::broker::nats::Consumer;
+use crate::broker::{Candidate, Options, Start};
 use crate::delivery::Policy;
 use crate::guest::Limits;
 use crate::message::TopicPattern;
 use crate::schema::{
-    Of, Place, Rejection, Shape, Text, choice, connection, integer, list, quote, size, table, text,
+    Of, Place, Rejection, Shape, Text, choice, connection, integer, list, quote, table, text,
     topic_pattern,
 };
 use crate::settings;
@@ -81,11 +80,8 @@ settings! {
         allow: Vec<String> = ALLOW.or_empty("none");
         /// What one instance may use.
         limits: Limits = table().default("{}");
-        /// How it takes messages from JetStream.
-        consumer: Option<Consumer> = table().optional("the defaults of its keys");
-        /// How much space the subscription's pending messages and dead letters may take in the embedded broker,
-        /// see [below](#quotas): `"1GiB"`.
-        quota: Option<u64> = size().optional("none");
+        /// What depends on the kind of broker.
+        options: Options;
         /// Where its keys are in the file.
         places: BTreeMap<String, Place> => BTreeMap::new();
     }
@@ -109,6 +105,19 @@ impl Subscription {
         let own = self.settings.iter();
         let own = own.map(|(key, value)| (key.clone(), value.expose().to_string()));
         endpoint.chain(named).chain(own).collect()
+    }
+
+    /// The same, as its connection has to fit it.
+    pub fn candidate(&self) -> Candidate<'_> {
+        Candidate {
+            name: &self.name,
+            from: &self.from,
+            topics: self.topics.as_deref().unwrap_or_default(),
+            start: self.start,
+            ordered: self.policy.ordered(),
+            max_in_flight: self.policy.max_in_flight,
+            options: &self.options,
+        }
     }
 
     /// The HTTP handler that is its endpoint.

@@ -48,7 +48,7 @@ impl Brokers {
             Some(store) => store.clone(),
             // A config always has it; one made by hand may not.
             None => {
-                let opened = Store::open(Default::default()).map_err(OpenError::from);
+                let opened = Store::open(Default::default()).map_err(OpenError::new);
                 Arc::new(opened.map_err(failed(EMBEDDED))?)
             }
         };

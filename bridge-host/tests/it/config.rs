@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use bridge_host::config::{Config, Connection, EMBEDDED, Fault, Parts, load};
+use bridge_host::config::{Config, EMBEDDED, Fault, Parts, load};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config")
@@ -223,10 +223,8 @@ fn rooms_get_what_the_user_wrote() {
     let config = read("36-sound.toml").unwrap();
     assert_eq!(config.intake.token.as_ref().unwrap().expose(), "s3cret");
     assert_eq!(config.guests.cache, folder().join("cache"));
-    let Connection::Embedded(embedded) = &config.connections[EMBEDDED] else {
-        panic!("{:?}", config.connections);
-    };
-    assert_eq!(embedded.path, folder().join("bridge-data"));
+    let embedded = config.connections[EMBEDDED].settings();
+    assert_eq!(embedded.store(), Some(&*folder().join("bridge-data")));
 
     let orders = &config.subscriptions[0];
     assert_eq!(orders.parts, Parts::Adapter);
@@ -280,7 +278,13 @@ fn later_faults_find_their_line() {
 #[test]
 fn two_arguments_are_a_config() {
     let none = BTreeMap::new();
-    let config = Config::forward(&["orders.>".into()], "http://h/x?key=$A", &none).unwrap();
+    let config = Config::forward(
+        &["orders.>".into()],
+        "http://h/x?key=$A",
+        Path::new("data"),
+        &none,
+    )
+    .unwrap();
     let only = &config.subscriptions[0];
     assert_eq!(
         only.pairs(),
@@ -289,7 +293,7 @@ fn two_arguments_are_a_config() {
     assert!(only.place("to").is_none());
     let name = |topics: &[&str], url| {
         let topics: Vec<_> = topics.iter().map(ToString::to_string).collect();
-        let config = Config::forward(&topics, url, &none).unwrap();
+        let config = Config::forward(&topics, url, Path::new("data"), &none).unwrap();
         config.subscriptions[0].name.clone()
     };
     let (topics, url) = (
@@ -307,6 +311,7 @@ fn two_arguments_are_a_config() {
     assert_eq!(corrected, one, "it keeps its place");
     assert_ne!(name(&topics[..1], url), one);
     assert!(name(&[">"], "http://[::1]:9000").starts_with("forward-"));
-    let faults = Config::forward(&["a..b".into(), "".into()], "h/x", &none).unwrap_err();
+    let faults =
+        Config::forward(&["a..b".into(), "".into()], "h/x", Path::new("data"), &none).unwrap_err();
     assert_eq!(faults.len(), 3);
 }

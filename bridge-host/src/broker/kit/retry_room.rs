@@ -10,13 +10,16 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// How many may wait, and how many do as far as is known here.
+/// How many may wait, and how many do as far as is known here; without a limit, until
+/// one is set.
+#[derive(Default)]
 pub struct RetryRoom {
     state: Mutex<State>,
     /// A retry was given: it is of use to ask the server again.
     pub used: Notify,
 }
 
+#[derive(Default)]
 struct State {
     /// `None` where the server has no limit.
     room: Option<usize>,
@@ -27,18 +30,6 @@ struct State {
 }
 
 impl RetryRoom {
-    /// Without a limit, until one is known.
-    pub fn new() -> Self {
-        Self {
-            state: Mutex::new(State {
-                room: None,
-                given: BinaryHeap::new(),
-                told: 0,
-            }),
-            used: Notify::new(),
-        }
-    }
-
     /// Sets how many messages may be unacknowledged at the server, and how many
     /// of them can be in flight or fetched here.
     pub fn set(&self, most: Option<usize>, in_flight: usize) {
@@ -86,7 +77,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn half_of_what_is_left_may_wait() {
-        let room = RetryRoom::new();
+        let room = RetryRoom::default();
         assert!(!room.is_full(), "no limit is known");
         room.set(Some(10), 4);
         for _ in 0..3 {

@@ -21,7 +21,7 @@ impl Flow {
     pub(super) fn new(spec: &SubscribeSpec) -> Arc<Self> {
         Arc::new(Self {
             credit: Credit::new(spec.in_flight, spec.ordered),
-            retries: RetryRoom::new(),
+            retries: RetryRoom::default(),
             progress: Mutex::default(),
         })
     }

@@ -12,10 +12,12 @@ use tokio::time::timeout;
 use super::api::{Api, PATIENCE};
 use super::connect::{ConnectError, Link};
 use super::group::Group;
+use super::letters::Letters;
 use super::reader::Reader;
 use super::settings::JetStreamSettings;
 use super::supply::Supply;
 use super::{JETSTREAM, error, headers, request, stream, subject};
+use crate::broker::kit::dead_letters::Source;
 use crate::broker::kit::groups::Groups;
 use crate::broker::kit::member::Member;
 use crate::broker::kit::recent_trouble::RecentTrouble;
@@ -215,6 +217,11 @@ impl DeadLetterTopics for JetStream {
         server.api.link.check()?;
         let (settings, context) = (&server.settings.stream, server.api.context());
         stream::ensure_letters(&context, settings, &server.name, topic).await
+    }
+
+    async fn letters(&self, topics: Vec<String>) -> Result<Box<dyn Source>, BrokerError> {
+        let letters = Letters::open(Arc::clone(&self.server.api), topics).await?;
+        Ok(Box::new(letters))
     }
 }
 

@@ -1,49 +1,32 @@
 //! Dead letters in a stream, found by their topics, numbered by their place in
 //! it. They come about as published messages: `broker::LetterTopic`.
 
+use std::sync::Arc;
+
 use async_nats::jetstream::stream::{DeleteMessageErrorKind, Stream};
 use async_trait::async_trait;
 use tokio::time::timeout;
 
 use super::api::{Api, PATIENCE};
-use super::connect::{ConnectError, Link};
 use super::raw::{self, RawMessage};
-use super::settings::JetStreamSettings;
 use super::{error, headers, stream, unreadable};
 use crate::broker::BrokerError;
 use crate::broker::kit::dead_letters::{self, Numbered};
 
 /// The dead letters of a connection.
-pub struct Letters {
-    api: Api,
+pub(super) struct Letters {
+    api: Arc<Api>,
     name: String,
     stream: Stream<()>,
     topics: Vec<String>,
 }
 
-/// Why there is nothing to look at.
-#[derive(Debug, thiserror::Error)]
-pub enum LettersError {
-    /// It cannot even be tried to connect.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// The server is not there, or has no such stream.
-    #[error(transparent)]
-    Broker(#[from] BrokerError),
-}
-
 impl Letters {
-    /// Finds the stream that has these topics. `name` is the connection's.
-    pub async fn open(
-        name: &str,
-        settings: &JetStreamSettings,
-        topics: Vec<String>,
-    ) -> Result<Self, LettersError> {
-        let link = Link::open(name, &settings.connection).await?;
+    /// Finds the stream that has these topics.
+    pub(super) async fn open(api: Arc<Api>, topics: Vec<String>) -> Result<Self, BrokerError> {
         // A server that is not there is told of, and not waited for.
-        let _ = timeout(PATIENCE, link.connected()).await;
-        link.check()?;
-        let api = Api::new(link, settings.domain.as_deref());
+        let _ = timeout(PATIENCE, api.link.connected()).await;
+        api.link.check()?;
         let context = api.context();
         let name = stream::of_letters(&context, &topics).await?;
         let stream = context.get_stream_no_info(&name).await;
@@ -64,7 +47,7 @@ impl dead_letters::Source for Letters {
         let mut first: Option<RawMessage> = None;
         for topic in &self.topics {
             let from = from.unsigned_abs().max(1);
-            let Api { link, prefix, .. } = &self.api;
+            let Api { link, prefix, .. } = &*self.api;
             let found = raw::next(link, prefix, &self.name, topic, from).await?;
             if let Some(found) = found
                 && first.as_ref().is_none_or(|it| found.sequence < it.sequence)

@@ -186,7 +186,8 @@ fn check_url(url: &str) -> Result<(), Rejection> {
 
 fn check_pattern(pattern: &str) -> Result<(), Rejection> {
     let parsed = TopicPattern::parse(pattern).map_err(|error| error.to_string())?;
-    Ok(check_subject(parsed.as_str())?)
+    check_subject(parsed.as_str()).map_err(|error| error.to_string())?;
+    Ok(())
 }
 
 #[cfg(test)]

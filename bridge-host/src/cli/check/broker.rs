@@ -1,104 +1,75 @@
 //! What connections come to, and what each promises to subscriptions, as plain
-//! data.
+//! data. What the settings of one come to is described by its kind of broker.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
-use crate::broker::nats::{self, Auth, JetStreamSettings, Storage};
-use crate::config::{Connection, Subscription, show_duration, show_size};
-use crate::store;
+use super::lines::Lines;
+use crate::broker::Description;
+use crate::config::{Connection, Subscription};
 
 /// A connection.
 #[derive(Serialize)]
 pub(super) struct Broker {
     pub(super) name: String,
-    pub(super) r#type: &'static str,
-    pub(super) delivers: &'static str,
+    r#type: &'static str,
+    delivers: &'static str,
     /// A message can be sent as a request, and one that is a request replied to.
-    pub(super) requests: bool,
+    requests: bool,
     #[serde(flatten)]
-    pub(super) kind: Kind,
+    settings: Described,
 }
 
-/// What belongs to one type of connection.
+/// What settings come to.
 #[derive(Serialize)]
-#[serde(untagged)]
-pub(super) enum Kind {
-    Embedded(Embedded),
-    Nats(Nats),
-    JetStream {
-        #[serde(flatten)]
-        connection: Nats,
-        stream: Stream,
-    },
+pub(super) struct Described {
+    #[serde(flatten)]
+    json: Map<String, Value>,
+    #[serde(skip)]
+    lines: Vec<(&'static str, String)>,
 }
 
-/// An embedded broker.
-#[derive(Serialize)]
-pub(super) struct Embedded {
-    pub(super) path: String,
-    pub(super) max_age: String,
-    pub(super) max_size: String,
-    /// Dead letters go by themselves beyond these.
-    pub(super) dead_letters: Letters,
-    pub(super) deduplication_window: String,
-    pub(super) max_message_size: String,
+impl Described {
+    /// Whether a line tells of this key, or of the table that it is in.
+    pub(super) fn tells(&self, key: &str) -> bool {
+        let (table, _) = key.split_once('.').unwrap_or((key, ""));
+        self.lines.iter().any(|(title, _)| *title == table)
+    }
+
+    /// The same, for people.
+    pub(super) fn show(&self, lines: &mut Lines) {
+        for (title, text) in &self.lines {
+            lines.line(title, text);
+        }
+    }
 }
 
-/// When dead letters go by themselves; `None`: never.
-#[derive(Serialize)]
-pub(super) struct Letters {
-    pub(super) max_age: Option<String>,
-    pub(super) max_size: Option<String>,
+impl From<Description> for Described {
+    fn from(described: Description) -> Self {
+        let Description { json, lines } = described;
+        Self { json, lines }
+    }
 }
 
-/// A connection to NATS.
-#[derive(Serialize)]
-pub(super) struct Nats {
-    pub(super) url: Vec<String>,
-    /// By what the host shows who it is.
-    pub(super) auth: Option<&'static str>,
-    pub(super) tls: &'static str,
-    pub(super) max_reconnect_wait: String,
-}
+impl Broker {
+    /// What a connection comes to.
+    pub(super) fn of(name: &str, connection: &Connection) -> Self {
+        Self {
+            name: name.into(),
+            r#type: connection.kind(),
+            delivers: delivers(connection),
+            requests: connection.capabilities().requests,
+            settings: connection.settings().describe().into(),
+        }
+    }
 
-/// A stream.
-#[derive(Serialize)]
-pub(super) struct Stream {
-    /// `None`: the one that has the topics.
-    pub(super) name: Option<String>,
-    /// `None`: the topics of the subscriptions.
-    pub(super) subjects: Option<Vec<String>>,
-    pub(super) create: bool,
-    pub(super) replicas: usize,
-    pub(super) max_age: Option<String>,
-    pub(super) max_bytes: Option<String>,
-    pub(super) storage: &'static str,
-    pub(super) deduplication_window: String,
-}
-
-/// How a subscription takes messages from a stream.
-#[derive(Serialize)]
-pub(super) struct Consumer {
-    pub(super) durable: String,
-    pub(super) create: bool,
-    pub(super) ack_wait: String,
-    pub(super) max_ack_pending: u32,
-}
-
-pub(super) fn broker(name: &str, connection: &Connection) -> Broker {
-    Broker {
-        name: name.into(),
-        r#type: connection.kind(),
-        delivers: delivers(connection),
-        requests: connection.capabilities().requests,
-        kind: match connection {
-            Connection::Embedded(settings) => Kind::Embedded(embedded(settings)),
-            Connection::Nats(settings) => Kind::Nats(nats(settings)),
-            Connection::JetStream(settings) => Kind::JetStream {
-                connection: nats(&settings.connection),
-                stream: stream(settings),
-            },
-        },
+    /// The same, for people.
+    pub(super) fn show(&self, lines: &mut Lines) {
+        self.settings.show(lines);
+        lines.line("delivers", self.delivers);
+        if self.requests {
+            lines.line("requests", "can be sent, and replied to");
+        }
     }
 }
 
@@ -108,6 +79,12 @@ pub(super) fn delivers(connection: &Connection) -> &'static str {
         true => "at least once",
         false => "at most once: what is under way, or waits for a retry, is lost with the process",
     }
+}
+
+/// What its broker makes of the options of a subscription.
+pub(super) fn at_broker(subscription: &Subscription, connection: &Connection) -> Described {
+    let candidate = subscription.candidate();
+    connection.settings().describe_options(&candidate).into()
 }
 
 /// What the policy asks for and the broker cannot do.
@@ -127,71 +104,4 @@ pub(super) fn warnings(subscription: &Subscription, connection: &Connection) -> 
         warnings.push("retries wait in this process, and are lost with it");
     }
     warnings
-}
-
-fn embedded(settings: &store::Settings) -> Embedded {
-    let letters = &settings.retention.dead_letters;
-    Embedded {
-        path: settings.path.display().to_string(),
-        max_age: show_duration(settings.retention.max_age),
-        max_size: show_size(settings.retention.max_size),
-        dead_letters: Letters {
-            max_age: letters.max_age.map(show_duration),
-            max_size: letters.max_size.map(show_size),
-        },
-        deduplication_window: show_duration(settings.deduplication_window),
-        max_message_size: show_size(settings.max_message_size),
-    }
-}
-
-fn nats(settings: &nats::Settings) -> Nats {
-    Nats {
-        url: settings.urls.clone(),
-        auth: match settings.auth {
-            Auth::None => None,
-            Auth::Token(_) => Some("token"),
-            Auth::User(..) => Some("user and password"),
-            Auth::Nkey(_) => Some("nkey"),
-            Auth::Credentials(_) => Some("credentials"),
-        },
-        tls: match settings.tls.required {
-            true => "required",
-            false => "as the server asks",
-        },
-        max_reconnect_wait: show_duration(settings.max_reconnect_wait),
-    }
-}
-
-fn stream(settings: &JetStreamSettings) -> Stream {
-    let stream = &settings.stream;
-    Stream {
-        name: stream.name.clone(),
-        subjects: stream.subjects.clone(),
-        create: stream.create,
-        replicas: stream.replicas,
-        max_age: stream.max_age.map(show_duration),
-        max_bytes: stream.max_bytes.map(show_size),
-        storage: match stream.storage {
-            Storage::File => "file",
-            Storage::Memory => "memory",
-        },
-        deduplication_window: show_duration(stream.deduplication_window),
-    }
-}
-
-pub(super) fn consumer(subscription: &Subscription, connection: &Connection) -> Option<Consumer> {
-    let Connection::JetStream(settings) = connection else {
-        return None;
-    };
-    let consumer = settings.consumers.get(&subscription.name)?;
-    let named = || nats::legal_name(&subscription.name);
-    Some(Consumer {
-        durable: consumer.durable.clone().unwrap_or_else(named),
-        create: consumer.create,
-        ack_wait: show_duration(consumer.ack_wait),
-        max_ack_pending: match subscription.policy.ordered() {
-            true => 1,
-            false => consumer.max_ack_pending,
-        },
-    })
 }

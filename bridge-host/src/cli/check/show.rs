@@ -5,7 +5,6 @@ mod retry;
 
 use std::path::Path;
 
-use super::broker_lines::{broker, consumer};
 use super::lines::Lines;
 use super::view::{Policy, View};
 use crate::config::Subscription;
@@ -25,7 +24,7 @@ pub(super) fn show(file: &Path, view: &View, verbose: bool) -> String {
     process(&mut lines, view, verbose);
     for connection in &view.connections {
         lines.title(&format!("connection {}", connection.name));
-        broker(&mut lines, connection);
+        connection.show(&mut lines);
     }
     for subscription in &view.subscriptions {
         let name = text(subscription.values.get("name"));
@@ -76,9 +75,7 @@ fn policy(lines: &mut Lines, policy: &Policy, verbose: bool) {
     for warning in &policy.warnings {
         lines.line("note", warning);
     }
-    if let Some(it) = &policy.server_consumer {
-        lines.line("consumer", &consumer(it));
-    }
+    policy.at_broker.show(lines);
     let topics = match policy.values.get("topics") {
         Some(Shown::Array(topics)) => {
             let topics: Vec<_> = topics.iter().filter_map(Shown::as_str).collect();
@@ -96,7 +93,7 @@ fn policy(lines: &mut Lines, policy: &Policy, verbose: bool) {
     });
     lines.line("through", &parts.collect::<Vec<_>>().join(" > "));
     for (key, value) in effective(Subscription::TABLE, &policy.values, verbose) {
-        let is_told = TOLD.contains(&key.as_str()) || key.starts_with("consumer.") && !verbose;
+        let is_told = TOLD.contains(&key.as_str()) || policy.at_broker.tells(&key) && !verbose;
         match (key.as_str(), policy.reuses_instances) {
             _ if is_told => {}
             ("to.component", Some(true)) => {

@@ -2,7 +2,7 @@
 //! subscriptions that it no longer has, and those that will be new.
 
 use crate::broker::Start;
-use crate::config::{AskedTopics, Config, Connection, EMBEDDED, Subscription};
+use crate::config::{AskedTopics, Config, EMBEDDED, Subscription};
 use crate::message::TopicPattern;
 use crate::store::{Inspector, Ledger, StoreError};
 
@@ -11,10 +11,10 @@ use crate::store::{Inspector, Ledger, StoreError};
 pub(super) fn warnings(config: &Config, asked: &AskedTopics) -> Vec<String> {
     let mut warnings = Vec::new();
     for (name, connection) in &config.connections {
-        let Connection::Embedded(settings) = connection else {
+        let Some(path) = connection.settings().store() else {
             continue;
         };
-        let Ok(inspector) = Inspector::open(&settings.path) else {
+        let Ok(inspector) = Inspector::open(path) else {
             continue;
         };
         let store = Store {
@@ -63,7 +63,8 @@ impl Store<'_> {
     fn has(&self, name: &str) -> bool {
         let elsewhere = |from: &str| {
             let connection = self.config.connections.get(from);
-            self.name == EMBEDDED && !matches!(connection, Some(Connection::Embedded(_)))
+            let stored = connection.is_some_and(|it| it.settings().store().is_some());
+            self.name == EMBEDDED && !stored
         };
         let mut all = self.config.subscriptions.iter();
         all.any(|one| one.name == name && (one.from == self.name || elsewhere(&one.from)))

@@ -5,7 +5,7 @@ mod retry;
 
 use serde::Serialize;
 
-use super::broker::{Broker, Consumer, broker, consumer, delivers, warnings};
+use super::broker::{Broker, Described, at_broker, delivers, warnings};
 use super::stores;
 use crate::config::{AskedTopics, Config, Connection, Loop, Parts, Subscription, loops};
 use crate::host::{self, posts_what_it_sends, too_few_descriptors};
@@ -46,8 +46,9 @@ pub(super) struct Policy {
     pub(super) delivers: &'static str,
     /// What would be expected, and is not so.
     pub(super) warnings: Vec<&'static str>,
-    /// The consumer at the server, where there is one.
-    pub(super) server_consumer: Option<Consumer>,
+    /// What its broker makes of its options.
+    #[serde(flatten)]
+    pub(super) at_broker: Described,
     pub(super) schedule: Retry,
 }
 
@@ -63,7 +64,7 @@ impl View {
             connections: config
                 .connections
                 .iter()
-                .map(|(name, connection)| broker(name, connection))
+                .map(|(name, connection)| Broker::of(name, connection))
                 .collect(),
             subscriptions: config
                 .subscriptions
@@ -102,7 +103,7 @@ fn policy(subscription: &Subscription, connection: &Connection) -> Policy {
         }),
         delivers: delivers(connection),
         warnings: warnings(subscription, connection),
-        server_consumer: consumer(subscription, connection),
+        at_broker: at_broker(subscription, connection),
         schedule: Retry::of(&subscription.policy),
     }
 }
@@ -110,10 +111,10 @@ fn policy(subscription: &Subscription, connection: &Connection) -> Policy {
 /// The keys of a subscription, with what its broker makes of them.
 fn values(subscription: &Subscription, connection: &Connection) -> ShownTable {
     let mut values = Group::show(subscription);
-    let start = match connection {
+    let start = match connection.capabilities().durable {
         // It keeps none of the messages that came before.
-        Connection::Nats(_) => Some(crate::broker::Start::New),
-        _ => subscription.start,
+        false => Some(crate::broker::Start::New),
+        true => subscription.start,
     };
     let start = start.map(|start| Shown::from(start.as_str()));
     values.insert("start".into(), start.into());

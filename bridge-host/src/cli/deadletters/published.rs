@@ -27,12 +27,14 @@ impl Topics {
             topics,
             config,
         } = published;
-        let letters = config.connections[&name].letters(&name, topics).await?;
-        let letters = letters.ok_or(Error::NoLetters(name))?;
+        let broker = config.connections[&name].open(&name).await?;
+        let Some(keeper) = broker.dead_letter_topics() else {
+            return Err(Error::NoLetters(name));
+        };
         Ok(Self {
-            letters,
+            letters: keeper.letters(topics).await?,
             config,
-            brokers: BTreeMap::new(),
+            brokers: BTreeMap::from([(name, broker.clone())]),
         })
     }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bridge_host::broker::Broker;
 use bridge_host::broker::nats::{Auth, Settings, Tls};
-use bridge_host::broker::{Broker, Connection};
 
+use super::support::open;
 use super::{Remote, Server};
 use crate::harness::{NatsServer, NatsVersion};
 
@@ -55,10 +56,7 @@ impl Server for CoreNats {
     }
 
     async fn connect(&self) -> Arc<dyn Broker> {
-        let opened = Connection::Nats(settings(self.0.url()))
-            .open("events")
-            .await;
-        opened.expect("it opens")
+        open(settings(self.0.url())).await
     }
 
     fn config(&self) -> String {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bridge_host::broker::{Broker, Connection};
+use bridge_host::broker::Broker;
 use bridge_host::store::Settings;
 use tempfile::TempDir;
 
 use super::Server;
+use super::support::open;
 
 /// A folder.
 pub struct Local(TempDir);
@@ -23,8 +24,7 @@ impl Server for Local {
             path: self.0.path().into(),
             ..Settings::default()
         };
-        let opened = Connection::Embedded(settings).open("events").await;
-        opened.expect("it opens")
+        open(settings).await
     }
 
     fn config(&self) -> String {

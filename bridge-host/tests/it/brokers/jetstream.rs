@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bridge_host::broker::Broker;
 use bridge_host::broker::nats::{Consumer, JetStreamSettings, Stream};
-use bridge_host::broker::{Broker, Connection};
 
-use super::support::{GROUP, LEASE};
+use super::support::{GROUP, LEASE, open};
 use super::{Remote, Server};
 use crate::harness::{NatsServer, NatsVersion};
 
@@ -69,8 +69,7 @@ impl Server for JetStreamServer {
     }
 
     async fn connect(&self) -> Arc<dyn Broker> {
-        let connection = Connection::JetStream(Box::new(settings(self.0.url())));
-        connection.open("events").await.expect("it opens")
+        open(settings(self.0.url())).await
     }
 
     fn config(&self) -> String {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_host::broker::nats::Consumer;
-use bridge_host::broker::{Broker, Connection, Subscription};
+use bridge_host::broker::{Broker, Subscription};
 
 use super::Server;
 use super::hosts::{accept, arrived, bridge};
 use super::jetstream::{JetStreamServer, settings};
-use super::support::{GROUP, LEASE, ack, next, publish, subscribe, text, within};
+use super::support::{GROUP, LEASE, ack, next, open, publish, subscribe, text, within};
 use crate::harness::{Endpoint, Reply};
 
 /// A server, a connection to it, and a place in a group there.
@@ -31,8 +31,7 @@ async fn start_leasing(
             ..Consumer::default()
         },
     );
-    let connection = Connection::JetStream(Box::new(settings));
-    let broker = connection.open("events").await.expect("it opens");
+    let broker = open(settings).await;
     let subscription = subscribe(&broker, &["t"]).await;
     (server, broker, subscription)
 }

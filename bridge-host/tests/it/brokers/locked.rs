@@ -3,12 +3,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bridge_host::broker::Connection;
 use bridge_host::broker::nats::{Auth, Secret, Settings, Tls};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
 use super::core::settings;
 use super::jwt::Operator;
+use super::support::open;
 use crate::harness::{Bridge, Endpoint, NatsServer};
 
 /// A seed of a user, and what the server knows of it.
@@ -16,8 +16,7 @@ const SEED: &str = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
 const PUBLIC: &str = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4";
 
 async fn trouble(settings: Settings) -> Option<String> {
-    let opened = Connection::Nats(settings).open("events").await;
-    opened.expect("it opens").trouble()
+    open(settings).await.trouble()
 }
 
 #[track_caller]

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use bridge_host::broker::{Broker, Connection};
+use bridge_host::broker::Broker;
 
 use super::Server;
 use super::jetstream::{JetStreamServer, settings};
-use super::support::{GROUP, ack, next, subscribe};
+use super::support::{self, GROUP, ack, next, subscribe};
 
 /// Longer than anything here takes.
 const LEASE: Duration = Duration::from_secs(120);
@@ -23,8 +23,7 @@ async fn open(server: &JetStreamServer) -> Arc<dyn Broker> {
         .get_mut(GROUP)
         .expect("it has one")
         .ack_wait = LEASE;
-    let connection = Connection::JetStream(Box::new(settings));
-    connection.open("events").await.expect("it opens")
+    support::open(settings).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

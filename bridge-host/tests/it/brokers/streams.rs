@@ -2,25 +2,17 @@
 //! others, headers of other clients, publishing without a subscription.
 
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::{self, consumer, stream};
-use bridge_host::broker::nats::{Consumer, JetStreamSettings, Stream};
-use bridge_host::broker::{Broker, BrokerError, Connection, Start, SubscribeSpec};
+use bridge_host::broker::nats::{Consumer, Stream};
+use bridge_host::broker::{BrokerError, Start, SubscribeSpec};
 
 use super::Server;
 use super::jetstream::settings;
-use super::support::{GROUP, ack, next, publish, spec, subscribe, texts};
+use super::support::{GROUP, ack, next, open, publish, spec, subscribe, texts};
 use crate::harness::{Bridge, Endpoint, NatsServer, binary, guest};
-
-async fn open(settings: JetStreamSettings) -> Arc<dyn Broker> {
-    let opened = Connection::JetStream(Box::new(settings))
-        .open("events")
-        .await;
-    opened.expect("it opens")
-}
 
 /// What other programs use.
 pub async fn client(server: &NatsServer) -> jetstream::Context {

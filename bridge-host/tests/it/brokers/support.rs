@@ -1,10 +1,12 @@
 //! What the contract's tests share: short words for what they do, and waiting.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_host::broker::{
-    Broker, BrokerError, Incoming, Receipt, Settlement, Start, SubscribeSpec, Subscription,
+    Broker, BrokerError, Configured, Incoming, Opening, Receipt, Settlement, Start, SubscribeSpec,
+    Subscription,
 };
 use bridge_host::message::{Message, MessageId, TopicPattern};
 
@@ -14,6 +16,15 @@ pub const GROUP: &str = "group";
 pub const LEASE: Duration = Duration::from_secs(2);
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Opens a connection with these settings.
+pub async fn open(settings: impl Configured) -> Arc<dyn Broker> {
+    let opening = Opening {
+        name: "events",
+        subscriptions: &BTreeMap::new(),
+    };
+    settings.open(opening).await.expect("it opens")
+}
 
 pub fn spec(topics: &[&str]) -> SubscribeSpec {
     SubscribeSpec {

@@ -1,0 +1,15 @@
+//! All kinds of brokers of this build: the only list of them.
+
+use super::Descriptor;
+use super::embedded;
+#[cfg(feature = "nats")]
+use super::nats;
+
+/// All kinds of brokers. Each is a folder beside this file.
+pub const ALL: &[&Descriptor] = &[
+    &embedded::DESCRIPTOR,
+    #[cfg(feature = "nats")]
+    &nats::CORE_NATS,
+    #[cfg(feature = "nats")]
+    &nats::JETSTREAM_ON_NATS,
+];
