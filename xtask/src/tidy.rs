@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: the rules of the house that a compiler does not know,
 //! checked as text. Each rule is a room of its own below.
 
+mod brokers;
 mod circles;
 mod floors;
 mod modules;
@@ -53,6 +54,7 @@ pub fn run(root: &Path) -> Result {
     collect(root, root, &mut sources)?;
     let mut breaches: Vec<Breach> = sources.iter().flat_map(check).collect();
     breaches.extend(circles::check(&sources));
+    breaches.extend(brokers::check(&sources));
     breaches.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
     for breach in &breaches {
         let Breach {
