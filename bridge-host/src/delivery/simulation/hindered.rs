@@ -3,7 +3,7 @@
 
 use tokio::time::sleep;
 
-use super::model::{Faults, Model, State};
+use super::model::{Faults, LEASE, Model, State};
 use super::script::{Nature, Script};
 use super::{MILLI, Running, SECOND, policy};
 use crate::delivery::{AfterDeadLetter, Order, OrderKey, Policy};
@@ -63,5 +63,22 @@ async fn a_shutdown_gives_back_what_is_hindered() {
         assert!(summary.took < 2 * SECOND, "{summary:?} by {policy:?}");
         assert_eq!(summary.finished, 0);
         assert_eq!(model.states(), [const { State::Ready }; 4], "{policy:?}");
+    }
+}
+
+/// Each pause is shorter than the time to the first extension of a lease, and
+/// together they are longer than the lease.
+#[tokio::test(start_paused = true)]
+async fn a_hindered_message_keeps_its_lease_through_all_pauses() {
+    for policy in policies() {
+        let script = Script::new(1);
+        let model = Model::new(&script, &policy, Faults::default());
+        script.tell(model.publish(), Nature::Hindered);
+        let running = Running::start(&model, &script, &policy, SECOND);
+        sleep(20 * LEASE).await;
+        assert_eq!(model.lock().held, 1, "redelivered by {policy:?}");
+        script.tell_all(Nature::Ok(MILLI));
+        model.all_final().await;
+        assert_eq!(running.stats.counters().delivered, 1, "{policy:?}");
     }
 }
