@@ -11,6 +11,7 @@ mod http2;
 mod pace;
 mod pool;
 mod race;
+mod resolve;
 mod retry_after;
 mod sending;
 mod settings;

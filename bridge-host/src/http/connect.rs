@@ -19,11 +19,11 @@ use super::http1::{Http1, tell};
 use super::http2::Http2;
 use super::pool::Sender;
 use super::race::race;
+use super::resolve;
 use super::target::Target;
 use super::tls::{self, H2};
 use super::wire::{MAX_HEAD, Watch, Wire};
 use super::{Allow, HttpError};
-use crate::trouble::Lack;
 use crate::trouble::descriptors::Taken;
 
 /// How often a busy HTTP/2 connection is asked whether it still lives.
@@ -48,7 +48,7 @@ where
 {
     let deadline = Instant::now() + limit;
     let attempt = async {
-        let addresses = resolve(target, allow).await?;
+        let addresses = reachable(target, allow).await?;
         let (stream, peer) = race(&addresses).await?;
         let sender = match target.tls {
             true => secure(target, stream, tls, descriptor).await?,
@@ -64,18 +64,9 @@ where
 }
 
 /// The addresses of the target that may be reached, at least one.
-async fn resolve(target: &Target, allow: &Allow) -> Result<Vec<SocketAddr>, HttpError> {
+async fn reachable(target: &Target, allow: &Allow) -> Result<Vec<SocketAddr>, HttpError> {
     let (host, port) = (target.host(), target.port());
-    let fault = |reason: String| HttpError::Dns {
-        host: host.into(),
-        reason,
-    };
-    let found = tokio::net::lookup_host((host, port))
-        .await
-        .map_err(|error| match Lack::of(&error).or_else(Lack::now) {
-            Some(lack) => HttpError::Lack(lack),
-            None => fault(error.to_string()),
-        })?;
+    let found = resolve::resolve(host, port).await?;
     let mut refused = None;
     let mut addresses: Vec<SocketAddr> = Vec::new();
     for address in found {
@@ -85,10 +76,9 @@ async fn resolve(target: &Target, allow: &Allow) -> Result<Vec<SocketAddr>, Http
             Err(error) => refused = refused.or(Some(error)),
         }
     }
-    match (addresses.is_empty(), refused) {
-        (false, _) => Ok(addresses),
-        (true, Some(error)) => Err(error),
-        (true, None) => Err(fault("it has none".into())),
+    match refused {
+        Some(error) if addresses.is_empty() => Err(error),
+        _ => Ok(addresses),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use crate::harness::{Bridge, Config, Endpoint, Reply, binary};
+use crate::harness::{Bridge, Config, Endpoint, Reply, binary, preload};
 
 /// Shifts the wall clock by as many seconds as a file says.
 const SHIFT: &str = r#"
@@ -53,14 +53,7 @@ impl World {
             Config::all(endpoint).lines(more)
         );
         std::fs::write(folder.path().join("bridge.toml"), config).expect("a file");
-        let source = folder.path().join("shift.c");
-        std::fs::write(&source, SHIFT).expect("a file");
-        let library = folder.path().join("shift.so");
-        let compiled = Command::new("cc")
-            .args(["-shared", "-fPIC", "-O1", "-o"])
-            .args([&library, &source])
-            .status();
-        assert!(compiled.expect("cc, as Rust needs it").success());
+        let library = preload(folder.path(), "clock", SHIFT);
         let world = Self {
             folder: Arc::new(folder),
             library,

@@ -1,6 +1,8 @@
 //! The real bridge without descriptors: it says so, charges no message for it,
 //! and delivers everything once there are some.
 
+mod resolver;
+
 use std::collections::HashSet;
 use std::process::Command;
 use std::sync::Arc;
@@ -15,11 +17,15 @@ use crate::harness::{Bridge, Config, Endpoint, PATIENCE, Reply, until};
 
 /// Starts the bridge with so many descriptors at most.
 async fn start(limit: u64, config: &str) -> (Bridge, u32) {
+    start_by(Command::new("sh"), limit, config).await
+}
+
+async fn start_by(mut shell: Command, limit: u64, config: &str) -> (Bridge, u32) {
     let folder = tempfile::tempdir().expect("a folder");
     let config = format!("intake = {{ address = \"127.0.0.1:0\" }}\n{config}");
     std::fs::write(folder.path().join("bridge.toml"), config).expect("a file");
     let script = format!("ulimit -n {limit} && exec \"$0\" run bridge.toml");
-    Bridge::start_by(&mut Command::new("sh"), &script, Arc::new(folder)).await
+    Bridge::start_by(&mut shell, &script, Arc::new(folder)).await
 }
 
 /// One whose retries would be over within a second.

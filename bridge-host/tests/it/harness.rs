@@ -9,6 +9,7 @@ mod disk;
 mod endpoint;
 mod guests;
 mod nats;
+mod preload;
 mod reply;
 mod reserved;
 
@@ -20,6 +21,7 @@ pub use disk::Disk;
 pub use endpoint::{Endpoint, Received};
 pub use guests::guest;
 pub use nats::{NatsServer, NatsVersion};
+pub use preload::preload;
 pub use reply::{End, Parts, Reply};
 pub use reserved::ReservedAddress;
 
