@@ -2,10 +2,12 @@
 //! who may come in, answers in JSON. What is served stays out: that is `admin`
 //! and `ingest`.
 
+mod accept;
 mod access;
 mod answer;
 mod denied;
 mod heads;
+mod reserve;
 mod seats;
 mod server;
 mod settings;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -82,10 +82,13 @@ impl Seats {
         Some(seat)
     }
 
-    /// Closes the connection that is idle for the longest time, where there is
-    /// one.
-    pub(super) fn make_room(&self) {
-        evict(&self.lock(), |_| true);
+    /// Closes the connection that is idle for the longest time, if that is at
+    /// least `idle`. Returns whether there was one.
+    pub(super) fn make_room(&self, idle: Duration) -> bool {
+        let idle = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX);
+        let since = self.now().checked_sub(idle);
+        let is_idle = |seat: &Seat| since >= Some(seat.idle_since.load(Ordering::Relaxed));
+        evict(&self.lock(), is_idle).is_some()
     }
 
     /// Gives the seat back.

@@ -2,7 +2,6 @@
 //! service, and stops without cutting off what is under way.
 
 use std::error::Error;
-use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -18,24 +17,26 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustix::io::Errno;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::accept::{Acceptor, Emergency};
 use super::answer;
+use super::reserve::Reserve;
 use super::seats::{Seat, Seats};
 use super::stream::Stream;
 use crate::trouble::Troubles;
 
-/// Under this name the troubles have what keeps a listener from connections.
-const TROUBLE: &str = "listener";
-/// How long to wait before the next attempt to accept a connection.
-const PAUSE: Duration = Duration::from_millis(100);
 /// One entry of metadata is a header, and a thousand must do.
 const MAX_HEADERS: usize = 2048;
+/// How long the head of a request may take on a connection that has the
+/// descriptor of a spare: others wait for it.
+const EMERGENCY_HEAD: Duration = Duration::from_millis(250);
+/// How long such a connection may take in all.
+const EMERGENCY: Duration = Duration::from_secs(2);
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -62,7 +63,8 @@ pub trait Service: Send + Sync + 'static {
     type Body: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static;
 
     /// Answers one request. `is_extra` where its connection is beyond the
-    /// regular number: only what is quick may be answered there.
+    /// regular number, or the last for which there is a descriptor: only what
+    /// is quick may be answered there.
     fn answer(
         &self,
         request: Request<Incoming>,
@@ -80,66 +82,34 @@ pub async fn serve<S: Service>(
     shutdown: impl Future<Output = Duration>,
 ) -> bool {
     let seats = Arc::new(Seats::new(limits.connections, limits.extra, limits.heads));
+    let acceptor = Acceptor {
+        listener,
+        seats: seats.clone(),
+        reserve: Reserve::new(),
+        troubles,
+    };
     let (stop, stopped) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     let grace = loop {
         tokio::select! {
-            (stream, seat) = next(&listener, &seats, &troubles) => {
+            accepted = acceptor.next() => {
                 let connection = Connection {
                     service: service.clone(),
                     seats: seats.clone(),
-                    seat,
+                    seat: accepted.seat,
+                    emergency: accepted.emergency,
                 };
-                connections.spawn(connection.serve(stream, limits, stopped.clone()));
+                connections.spawn(connection.serve(accepted.stream, limits, stopped.clone()));
                 while connections.try_join_next().is_some() {}
             }
             grace = &mut shutdown => break grace,
         }
     };
     // Nobody new; those who are here see the channel close.
-    drop((listener, stop));
+    drop((acceptor, stop));
     let rest = async { while connections.join_next().await.is_some() {} };
     timeout(grace, rest).await.is_ok()
-}
-
-/// The next connection, and its seat.
-async fn next(
-    listener: &TcpListener,
-    seats: &Seats,
-    troubles: &Troubles,
-) -> (TcpStream, Arc<Seat>) {
-    let stream = loop {
-        match listener.accept().await {
-            Ok((stream, _)) => break stream,
-            Err(error) => {
-                refused(seats, troubles, &error);
-                sleep(PAUSE).await;
-            }
-        }
-    };
-    troubles.clear(TROUBLE);
-    loop {
-        let mut left = pin!(seats.left.notified());
-        left.as_mut().enable();
-        match seats.take() {
-            Some(seat) => return (stream, seat),
-            None => left.await,
-        }
-    }
-}
-
-/// A connection that cannot be accepted: where this machine has no room for
-/// it, the one that is idle for the longest time gives its own.
-fn refused(seats: &Seats, troubles: &Troubles, error: &io::Error) {
-    let no_room = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-    if Errno::from_io_error(error).is_some_and(|errno| no_room.contains(&errno)) {
-        let what = format!("connections cannot be accepted: {error}");
-        troubles.raise(TROUBLE, what);
-        seats.make_room();
-    } else {
-        tracing::debug!(%error, "a connection was not accepted");
-    }
 }
 
 /// One connection.
@@ -147,6 +117,7 @@ struct Connection<S> {
     service: Arc<S>,
     seats: Arc<Seats>,
     seat: Arc<Seat>,
+    emergency: Option<Emergency>,
 }
 
 /// The connection was told to close before its request began.
@@ -160,20 +131,32 @@ impl<S: Service> Connection<S> {
         let _ = stream.set_nodelay(true);
         let stream = Stream::new(stream, self.seats.clone(), self.seat.clone());
         let service = service_fn(|request| self.answer(request));
+        let is_emergency = self.emergency.is_some();
+        let idle = if is_emergency {
+            EMERGENCY_HEAD
+        } else {
+            limits.idle
+        };
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(limits.idle)
+            .keep_alive(!is_emergency)
+            .header_read_timeout(idle)
             .max_headers(MAX_HEADERS)
             .max_buf_size(limits.head)
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
-        let result = tokio::select! {
-            result = &mut connection => result,
-            () = self.seat.evicted() => return,
-            // Nothing is ever sent on it: this is its end.
-            _ = stopped.changed() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+        let mut late = pin!(sleep(EMERGENCY));
+        let mut is_stopping = false;
+        let result = loop {
+            tokio::select! {
+                result = &mut connection => break result,
+                () = self.seat.evicted() => return,
+                () = &mut late, if is_emergency => return,
+                // Nothing is ever sent on it: this is its end.
+                _ = stopped.changed(), if !is_stopping => {
+                    is_stopping = true;
+                    connection.as_mut().graceful_shutdown();
+                }
             }
         };
         if let Err(error) = result {
@@ -189,7 +172,8 @@ impl<S: Service> Connection<S> {
                 answer::status(StatusCode::BAD_REQUEST, &error).map(Either::Left)
             }
             None => {
-                let answer = self.service.answer(request, self.seat.is_extra).await;
+                let is_extra = self.seat.is_extra || self.emergency.is_some();
+                let answer = self.service.answer(request, is_extra).await;
                 answer.map(Either::Right)
             }
         };

@@ -15,12 +15,13 @@ const QUIET: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Held {
     troubles: Troubles,
-    name: &'static str,
+    lack: Lack,
 }
 
 impl Troubles {
-    /// Raises the trouble that this lack is, for as long as the answer lives and
-    /// two seconds more.
+    /// Raises the trouble that this lack is. The trouble lasts as long as the
+    /// returned value and two seconds more, and until the process can open a
+    /// file again.
     #[must_use]
     pub fn hold(&self, lack: Lack) -> Held {
         let name = lack.name();
@@ -32,28 +33,40 @@ impl Troubles {
         self.raise(name, lack.to_string());
         Held {
             troubles: self.clone(),
-            name,
+            lack,
         }
     }
 
     /// Ends a trouble that nothing has suffered from since then.
     fn end(&self, name: &'static str, ever: u64) {
-        let quiet = self
-            .lock()
-            .holders
-            .0
-            .get(name)
-            .is_some_and(|it| it.now == 0 && it.ever == ever);
-        if quiet {
+        if self.is_quiet(name, ever) {
             self.clear(name);
         }
+    }
+
+    fn is_quiet(&self, name: &str, ever: u64) -> bool {
+        let state = self.lock();
+        let holder = state.holders.0.get(name);
+        holder.is_some_and(|it| it.now == 0 && it.ever == ever)
+    }
+
+    /// As [`Self::end`], once the lack is over.
+    async fn end_after(self, lack: Lack, ever: u64) {
+        sleep(QUIET).await;
+        // Few may need what is missing, such as a probe now and then: the
+        // trouble would begin and end with each of them.
+        while self.is_quiet(lack.name(), ever) && lack.lasts() {
+            sleep(QUIET).await;
+        }
+        self.end(lack.name(), ever);
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         let mut state = self.troubles.lock();
-        let Some(holder) = state.holders.0.get_mut(self.name) else {
+        let name = self.lack.name();
+        let Some(holder) = state.holders.0.get_mut(name) else {
             return;
         };
         holder.now -= 1;
@@ -62,12 +75,9 @@ impl Drop for Held {
         if !last {
             return;
         }
-        let (troubles, name) = (self.troubles.clone(), self.name);
+        let troubles = self.troubles.clone();
         match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(async move {
-                sleep(QUIET).await;
-                troubles.end(name, ever);
-            })),
+            Ok(runtime) => drop(runtime.spawn(troubles.end_after(self.lack, ever))),
             Err(_) => troubles.end(name, ever),
         }
     }

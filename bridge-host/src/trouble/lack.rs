@@ -64,6 +64,13 @@ impl Lack {
         tried.err().and_then(|error| Self::of(&error))
     }
 
+    /// Checks whether it is still missing, as far as that can be known without a
+    /// request.
+    pub(super) fn lasts(self) -> bool {
+        let is_known = matches!(self, Self::Descriptors | Self::SystemDescriptors);
+        is_known && Self::now() == Some(self)
+    }
+
     /// The name under which `Troubles` has it.
     pub(super) fn name(self) -> &'static str {
         match self {

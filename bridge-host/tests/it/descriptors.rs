@@ -1,6 +1,7 @@
 //! The real bridge without descriptors: it says so, charges no message for it,
 //! and delivers everything once there are some.
 
+mod exhausted;
 mod resolver;
 
 use std::collections::HashSet;

@@ -1,0 +1,140 @@
+//! Accepting connections, also when the process has no descriptor left: health
+//! has to be answered then above all.
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::unconstrained;
+use tokio::time::{sleep, timeout};
+
+use super::reserve::{Lent, Reserve};
+use super::seats::{Seat, Seats};
+use crate::trouble::{Held, Lack, Troubles};
+
+/// How long to wait before the next attempt to accept a connection.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A connection is idle once it has not begun a request for this long: the first
+/// request of a new one may be on its way.
+const IDLE: Duration = Duration::from_millis(250);
+
+/// Accepts the connections of one listener.
+pub(super) struct Acceptor {
+    pub listener: TcpListener,
+    pub seats: Arc<Seats>,
+    pub reserve: Reserve,
+    pub troubles: Troubles,
+}
+
+/// A connection that was accepted.
+pub(super) struct Accepted {
+    pub stream: TcpStream,
+    pub seat: Arc<Seat>,
+    /// The connection has the descriptor of a spare, and has to end soon.
+    pub emergency: Option<Emergency>,
+}
+
+/// Lasts as long as a connection that has the descriptor of a spare. The bridge
+/// is not ready meanwhile.
+pub(super) struct Emergency {
+    _held: Held,
+    _lent: Lent,
+}
+
+impl Acceptor {
+    /// Returns the next connection, once there is a seat for it.
+    pub(super) async fn next(&self) -> Accepted {
+        let (stream, emergency) = self.stream().await;
+        loop {
+            let mut left = pin!(self.seats.left.notified());
+            left.as_mut().enable();
+            match self.seats.take() {
+                Some(seat) => {
+                    return Accepted {
+                        stream,
+                        seat,
+                        emergency,
+                    };
+                }
+                None => left.await,
+            }
+        }
+    }
+
+    async fn stream(&self) -> (TcpStream, Option<Emergency>) {
+        loop {
+            let error = match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    // After a shortage spares may be missing.
+                    self.reserve.refill();
+                    return (stream, None);
+                }
+                Err(error) => error,
+            };
+            match Lack::of(&error) {
+                Some(lack) => {
+                    if let Some(accepted) = self.without_descriptors(lack).await {
+                        return accepted;
+                    }
+                }
+                None => {
+                    tracing::debug!(%error, "a connection was not accepted");
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Accepts a connection in place of a spare, if one waits. The connection
+    /// that is idle for the longest time gives up its descriptor for it; if
+    /// there is none, the new connection is an emergency.
+    async fn without_descriptors(&self, lack: Lack) -> Option<(TcpStream, Option<Emergency>)> {
+        let Some(mut lent) = self.reserve.lend() else {
+            self.wait_for_spare(lack).await;
+            return None;
+        };
+        let Ok(stream) = accept_now(&self.listener)? else {
+            // Another part of the process was faster to take the descriptor.
+            drop(lent);
+            self.wait_for_spare(lack).await;
+            return None;
+        };
+        if self.seats.make_room(IDLE) {
+            let replaced = async {
+                while !lent.replace() {
+                    self.seats.left.notified().await;
+                }
+            };
+            if timeout(PAUSE, replaced).await.is_ok() {
+                return Some((stream, None));
+            }
+        }
+        let emergency = Emergency {
+            _held: self.troubles.hold(lack),
+            _lent: lent,
+        };
+        Some((stream, Some(emergency)))
+    }
+
+    /// Waits a moment for a spare. If none comes back by itself, the connection
+    /// that is idle for the longest time gives up its descriptor for one.
+    async fn wait_for_spare(&self, lack: Lack) {
+        let _held = self.troubles.hold(lack);
+        if self.reserve.is_lost() {
+            self.seats.make_room(IDLE);
+        }
+        let _ = timeout(PAUSE, self.reserve.returned()).await;
+        self.reserve.refill();
+    }
+}
+
+/// Accepts a connection that waits already. Without a descriptor the system
+/// reports an error whether or not a connection waits.
+fn accept_now(listener: &TcpListener) -> Option<io::Result<TcpStream>> {
+    let accepted = unconstrained(listener.accept()).now_or_never()?;
+    Some(accepted.map(|(stream, _)| stream))
+}
