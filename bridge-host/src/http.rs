@@ -5,6 +5,7 @@ mod allow;
 mod body;
 mod client;
 mod connect;
+mod connections;
 mod error;
 mod http1;
 mod http2;

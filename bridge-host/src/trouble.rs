@@ -34,19 +34,34 @@ pub struct Troubles(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    now: BTreeMap<&'static str, String>,
+    now: BTreeMap<&'static str, Trouble>,
     holders: Holders,
+}
+
+#[derive(Debug)]
+struct Trouble {
+    text: String,
+    ends_readiness: bool,
 }
 
 impl Troubles {
     /// Notes a trouble under a name; `what` is one line for the operator. A
     /// trouble that was there keeps its place and takes the new text.
     pub fn raise(&self, name: &'static str, what: String) {
-        let mut state = self.lock();
-        let text = what.clone();
-        if state.now.insert(name, what).is_none() {
-            drop(state);
-            tracing::warn!(trouble = name, "not ready: {text}");
+        self.note(name, what, true);
+    }
+
+    fn note(&self, name: &'static str, text: String, ends_readiness: bool) {
+        let trouble = Trouble {
+            text: text.clone(),
+            ends_readiness,
+        };
+        if self.lock().now.insert(name, trouble).is_some() {
+            return;
+        }
+        match ends_readiness {
+            true => tracing::warn!(trouble = name, "not ready: {text}"),
+            false => tracing::warn!(trouble = name, "{text}"),
         }
     }
 
@@ -58,10 +73,12 @@ impl Troubles {
         }
     }
 
-    /// Every trouble there is now, in one line; `None` when there is none.
+    /// Returns every trouble that ends readiness now, in one line; `None` when
+    /// there is none.
     pub fn all(&self) -> Option<String> {
         let state = self.lock();
-        let texts: Vec<_> = state.now.values().map(String::as_str).collect();
+        let ending = state.now.values().filter(|it| it.ends_readiness);
+        let texts: Vec<_> = ending.map(|it| it.text.as_str()).collect();
         (!texts.is_empty()).then(|| texts.join("; "))
     }
 

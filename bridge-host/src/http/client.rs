@@ -12,6 +12,7 @@ use http::{HeaderValue, Request, Response};
 use http_body::Body;
 use tokio_rustls::TlsConnector;
 
+use super::connections::{Connected, Connections};
 use super::pace::Pace;
 use super::pool::Pool;
 use super::sending::{Route, Sending, Unsent};
@@ -19,12 +20,16 @@ use super::target::Target;
 use super::upload::Upload;
 use super::{Allow, HttpError, ResponseBody, Settings, SettingsError, tls};
 use crate::trouble::Lack;
-use crate::trouble::descriptors::{self, Share, Taken};
+use crate::trouble::descriptors;
 
 /// Who sends, where a request does not say it: some endpoints answer 403 to
 /// requests without.
 const OWN_NAME: HeaderValue =
     HeaderValue::from_static(concat!("bridge-host/", env!("CARGO_PKG_VERSION")));
+
+/// An endpoint that has its share of the connections gets one in place of an
+/// idle one that was not used for this long.
+const UNUSED: Duration = Duration::from_secs(1);
 
 /// What one request is given.
 #[derive(Clone, Debug)]
@@ -56,7 +61,7 @@ pub(super) struct Shared<B> {
     pub pool: Arc<Pool<B>>,
     pub tls: TlsConnector,
     /// The connections that all clients of the process may have.
-    connections: Share,
+    connections: Connections,
     pub pace: Pace,
     swept: AtomicBool,
 }
@@ -80,7 +85,7 @@ where
             shared: Arc::new(Shared {
                 pool: Arc::new(Pool::new(settings)),
                 tls: tls::connector(settings)?,
-                connections: Share::new(descriptors::for_requests(descriptors::limit())),
+                connections: Connections::new(descriptors::for_requests(descriptors::limit())),
                 pace: Pace::default(),
                 swept: AtomicBool::new(false),
             }),
@@ -141,17 +146,24 @@ where
         Ok(Sending::new(route, request))
     }
 
-    /// The right to one more connection, in place of an idle one where there
-    /// are as many as may be.
-    pub(super) fn descriptor(&self) -> Result<Taken, HttpError> {
+    /// Takes the right to one more connection to this target. Closes idle
+    /// connections for it if none are left.
+    pub(super) fn connected(&self, target: &Target) -> Result<Connected, HttpError> {
         let Shared {
             connections, pool, ..
         } = &*self.shared;
         loop {
-            match connections.take() {
-                Some(taken) => return Ok(taken),
-                None if pool.close_oldest() => {}
-                None => return Err(HttpError::Lack(Lack::Connections)),
+            let lack = match connections.take(target) {
+                Ok(connected) => return Ok(connected),
+                Err(lack) => lack,
+            };
+            // Endpoints keep what they use all the time.
+            let unused = match lack {
+                Lack::EndpointShare => UNUSED,
+                _ => Duration::ZERO,
+            };
+            if !pool.close_oldest(unused) {
+                return Err(HttpError::Lack(lack));
             }
         }
     }

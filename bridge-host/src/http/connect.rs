@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
+use super::connections::Connected;
 use super::http1::{Http1, tell};
 use super::http2::Http2;
 use super::pool::Sender;
@@ -24,7 +25,6 @@ use super::target::Target;
 use super::tls::{self, H2};
 use super::wire::{MAX_HEAD, Watch, Wire};
 use super::{Allow, HttpError};
-use crate::trouble::descriptors::Taken;
 
 /// How often a busy HTTP/2 connection is asked whether it still lives.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
@@ -34,13 +34,13 @@ const PING_INTERVAL: Duration = Duration::from_secs(20);
 const MAX_HEADERS: usize = 1024;
 
 /// Connects to `target` within `limit`, and tells the address that it reached.
-/// The connection takes the descriptor.
+/// The connection keeps the right to be one.
 pub(super) async fn connect<B>(
     target: &Target,
     allow: &Allow,
     tls: &TlsConnector,
     limit: Duration,
-    descriptor: Taken,
+    connected: Connected,
 ) -> Result<(Sender<B>, SocketAddr), HttpError>
 where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
@@ -51,8 +51,8 @@ where
         let addresses = reachable(target, allow).await?;
         let (stream, peer) = race(&addresses).await?;
         let sender = match target.tls {
-            true => secure(target, stream, tls, descriptor).await?,
-            false => speak_http1(Wire::new(stream, descriptor), target).await?,
+            true => secure(target, stream, tls, connected).await?,
+            false => speak_http1(Wire::new(stream, connected), target).await?,
         };
         Ok((sender, peer))
     };
@@ -86,7 +86,7 @@ async fn secure<B>(
     target: &Target,
     stream: TcpStream,
     tls: &TlsConnector,
-    descriptor: Taken,
+    connected: Connected,
 ) -> Result<Sender<B>, HttpError>
 where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
@@ -100,7 +100,7 @@ where
     let stream = tls.connect(name, stream).await;
     let stream = stream.map_err(|error| tls::failed(&error, host))?;
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(H2);
-    let stream = Wire::new(stream, descriptor);
+    let stream = Wire::new(stream, connected);
     match is_http2 {
         true => speak_http2(stream, target).await,
         false => speak_http1(stream, target).await,

@@ -127,15 +127,16 @@ where
         });
     }
 
-    /// Closes the connection that has been idle for the longest time, and tells
-    /// whether there was one.
-    pub fn close_oldest(&self) -> bool {
-        let slots = lock(&self.slots);
+    /// Closes the connection that has been idle for the longest time, if that
+    /// is at least `unused`. Returns whether there was one.
+    pub fn close_oldest(&self, unused: Duration) -> bool {
+        let (slots, now) = (lock(&self.slots), Instant::now());
         // The first of a slot is its oldest.
         let oldest = slots.values().filter_map(|slot| {
             let since = lock(&slot.kept).idle.first()?.0.since;
             Some((since, slot))
         });
+        let oldest = oldest.filter(|(since, _)| now.duration_since(*since) >= unused);
         let oldest = oldest.min_by_key(|(since, _)| *since);
         oldest.is_some_and(|(_, slot)| {
             let mut kept = lock(&slot.kept);

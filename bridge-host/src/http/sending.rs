@@ -226,13 +226,13 @@ where
         } = &self.options;
         let tls = &self.client.shared.tls;
         let limit = self.within(*connect_timeout);
-        let descriptor = self.client.descriptor()?;
-        let connected = connect(&self.target, allow, tls, limit, descriptor).await;
-        if let Err(HttpError::Lack(Lack::Descriptors)) = connected {
+        let connected = self.client.connected(&self.target)?;
+        let made = connect(&self.target, allow, tls, limit, connected).await;
+        if let Err(HttpError::Lack(Lack::Descriptors)) = made {
             // Whatever opens one next has this.
-            self.client.shared.pool.close_oldest();
+            self.client.shared.pool.close_oldest(Duration::ZERO);
         }
-        let (sender, peer) = connected?;
+        let (sender, peer) = made?;
         self.client.sweep_in_background();
         self.slot.learn(&sender, peer);
         Ok((sender, peer))

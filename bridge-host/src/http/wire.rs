@@ -1,5 +1,5 @@
-//! A connection's stream, with the descriptor that it takes of its share; and
-//! over HTTP/1.1 a look at what comes before the head of a response is there.
+//! A connection's stream, with its right to be one of the process's; and over
+//! HTTP/1.1 a look at what comes before the head of a response is there.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -8,8 +8,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::connections::Connected;
 use super::sniff::{Seen, Sniffer};
-use crate::trouble::descriptors::Taken;
 
 /// The most that may come before the head of a response is at its end, with the
 /// informational responses in front of it: as much as browsers take.
@@ -22,16 +22,16 @@ const STRETCH: usize = 16 << 10;
 pub(super) struct Wire<S> {
     stream: S,
     watch: Option<Arc<Watch>>,
-    _descriptor: Taken,
+    _connected: Connected,
 }
 
 impl<S> Wire<S> {
-    /// Keeps the descriptor for as long as the stream.
-    pub fn new(stream: S, descriptor: Taken) -> Self {
+    /// Keeps the right to the connection for as long as the stream.
+    pub fn new(stream: S, connected: Connected) -> Self {
         Self {
             stream,
             watch: None,
-            _descriptor: descriptor,
+            _connected: connected,
         }
     }
 

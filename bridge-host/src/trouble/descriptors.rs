@@ -42,6 +42,16 @@ pub fn for_requests(limit: u64) -> usize {
     part(limit, 5, 8)
 }
 
+/// An endpoint may open another connection while it has fewer than this many
+/// for each of [`for_requests`] that is free.
+pub const PER_FREE: usize = 4;
+
+/// Returns how many of this many connections one endpoint gets if no other
+/// endpoint has any.
+pub fn for_one_endpoint(connections: usize) -> usize {
+    connections.saturating_mul(PER_FREE).div_ceil(PER_FREE + 1)
+}
+
 /// The part of [`for_requests`] that idle connections may take.
 pub fn for_idle(limit: u64) -> usize {
     part(limit, 1, 4)

@@ -30,7 +30,7 @@ impl Troubles {
         holder.now += 1;
         holder.ever += 1;
         drop(state);
-        self.raise(name, lack.to_string());
+        self.note(name, lack.to_string(), lack.ends_readiness());
         Held {
             troubles: self.clone(),
             lack,

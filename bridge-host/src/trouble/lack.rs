@@ -19,6 +19,14 @@ pub enum Lack {
         descriptors::limit()
     )]
     Connections,
+    /// One endpoint has its share of the connections to endpoints. Others get
+    /// theirs, so the bridge stays ready.
+    #[error(
+        "one endpoint has as many connections as it gets of the {} that the limit of {} file descriptors allows, and its further messages wait: raise the limit (`ulimit -n`, LimitNOFILE= in systemd), or lower `max_in_flight` of subscriptions whose endpoints are slow",
+        descriptors::for_requests(descriptors::limit()),
+        descriptors::limit()
+    )]
+    EndpointShare,
     /// `EMFILE`
     #[error(
         "no file descriptors are left: the limit is {}; raise it (`ulimit -n`, LimitNOFILE= in systemd)",
@@ -71,10 +79,17 @@ impl Lack {
         is_known && Self::now() == Some(self)
     }
 
+    /// Whether the bridge is not ready while it lasts: other endpoints are not
+    /// concerned by what one of them lacks.
+    pub(super) fn ends_readiness(self) -> bool {
+        self != Self::EndpointShare
+    }
+
     /// The name under which `Troubles` has it.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Connections => "connections",
+            Self::EndpointShare => "endpoint-share",
             Self::Descriptors | Self::SystemDescriptors => "descriptors",
             Self::Memory => "memory",
             Self::Ports => "ports",

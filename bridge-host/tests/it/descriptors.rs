@@ -2,6 +2,7 @@
 //! and delivers everything once there are some.
 
 mod exhausted;
+mod fairness;
 mod resolver;
 
 use std::collections::HashSet;
