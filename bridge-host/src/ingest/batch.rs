@@ -38,7 +38,8 @@ pub(super) struct To {
 pub(super) fn publish(body: Incoming, to: To, budget: Budget) -> Answers {
     let capacity = usize::try_from(MAX_LINES).expect("some thousands fit everywhere") + 2;
     let (answers, waiting) = mpsc::channel(capacity);
-    tokio::spawn(read(Lines::new(body, budget), to, answers));
+    let lines = Lines::new(body, budget, &to.publishing);
+    tokio::spawn(read(lines, to, answers));
     Answers::new(waiting)
 }
 
@@ -152,12 +153,12 @@ struct Lines {
 }
 
 impl Lines {
-    fn new(body: Incoming, budget: Budget) -> Self {
+    fn new(body: Incoming, budget: Budget, publishing: &Arc<Publishing>) -> Self {
         Self {
             body,
             max: budget.max.saturating_mul(4) / 3 + AROUND,
             memory: memory::Lines::new(&budget),
-            pace: Pace::new(),
+            pace: Pace::new(publishing),
             budget,
             buffer: BytesMut::new(),
             searched: 0,

@@ -1,22 +1,26 @@
 //! Bodies on their way in: read within their limits of size, memory and time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http_body_util::BodyExt;
-use hyper::body::{Body, Frame, Incoming};
+use hyper::body::{Body, Incoming};
 use tokio::time::{Instant, timeout};
 
 use super::answer::Refusal;
 use super::memory::{Budget, Held};
+use super::publishing::{Publishing, stopping};
 
 /// A publisher that sends nothing for this long is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A body has this long before its rate is looked at.
 const GRACE: Duration = Duration::from_secs(10);
+/// The same while the bridge stops: it waits for no publisher that has stalled.
+const PATIENCE_AT_STOP: Duration = Duration::from_secs(1);
 /// How often a publisher that sends nothing is looked at.
-const TICK: Duration = Duration::from_secs(5);
+const TICK: Duration = Duration::from_secs(1);
 /// The least bytes a second, on average.
 const LEAST: u64 = 1 << 10;
 /// The same while memory for bodies is short: 64 MiB in five minutes.
@@ -27,15 +31,17 @@ const DISCARD: u64 = 8 << 20;
 
 /// How fast a body comes.
 pub(super) struct Pace {
+    publishing: Arc<Publishing>,
     began: Instant,
     last: Instant,
     bytes: u64,
 }
 
 impl Pace {
-    pub fn new() -> Self {
+    pub fn new(publishing: &Arc<Publishing>) -> Self {
         let now = Instant::now();
         Self {
+            publishing: publishing.clone(),
             began: now,
             last: now,
             bytes: 0,
@@ -55,8 +61,16 @@ impl Pace {
         self.bytes += bytes as u64;
     }
 
+    /// Whether the bridge stops and the body has stalled.
+    fn is_abandoned(&self) -> bool {
+        self.publishing.is_closed() && self.last.elapsed() >= PATIENCE_AT_STOP
+    }
+
     /// Why this body is given up, if it is.
     fn fault(&self, is_short: bool) -> Option<Refusal> {
+        if self.is_abandoned() {
+            return Some(stopping());
+        }
         if self.last.elapsed() >= PATIENCE {
             let reason = format!("the body made no progress for {PATIENCE:?}");
             return Some(Refusal::new(StatusCode::REQUEST_TIMEOUT, reason));
@@ -77,15 +91,17 @@ pub(super) async fn read(
     mut body: Incoming,
     is_expecting: bool,
     budget: &Budget,
+    publishing: &Arc<Publishing>,
 ) -> Result<(Bytes, Held), Refusal> {
     let announced = body.size_hint().exact();
+    let mut pace = Pace::new(publishing);
     if announced.is_some_and(|size| size > budget.max) {
         if !is_expecting {
-            discard(body, budget.max.saturating_add(DISCARD)).await;
+            discard(body, budget.max.saturating_add(DISCARD), pace).await;
         }
         return Err(Refusal::too_large(budget.max));
     }
-    let (mut held, mut pace) = (Held::default(), Pace::new());
+    let mut held = Held::default();
     // One frame is taken as it is; only what comes in several is copied.
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
@@ -97,7 +113,7 @@ pub(super) async fn read(
         }
         let size = first.len().max(rest.len()) + data.len();
         if size as u64 > budget.max {
-            discard(body, budget.max.saturating_add(DISCARD)).await;
+            discard(body, budget.max.saturating_add(DISCARD), pace).await;
             return Err(Refusal::too_large(budget.max));
         }
         if size > rest.capacity() {
@@ -154,20 +170,21 @@ pub(super) async fn next(
 
 /// Reads what is not wanted, up to so many bytes: a publisher that is still
 /// sending sees no answer.
-pub(super) async fn discard(mut body: Incoming, max: u64) {
+pub(super) async fn discard(mut body: Incoming, max: u64, mut pace: Pace) {
     let mut read = 0;
-    let each = |frame: Option<Result<Frame<Bytes>, _>>| {
-        frame?.ok()?.into_data().ok().map(|data| data.len() as u64)
-    };
-    let all = async {
-        while read < max
-            && let Some(more) = each(body.frame().await)
-        {
-            read += more;
-        }
-    };
+    let began = Instant::now();
     // A publisher that stands still is not waited for.
-    let _ = timeout(PATIENCE, all).await;
+    while read < max && began.elapsed() < PATIENCE {
+        let frame = match timeout(TICK, body.frame()).await {
+            Ok(Some(Ok(frame))) => frame,
+            Ok(_) => return,
+            Err(_) if pace.is_abandoned() => return,
+            Err(_) => continue,
+        };
+        let Ok(data) = frame.into_data() else { return };
+        pace.take(data.len());
+        read += data.len() as u64;
+    }
 }
 
 #[cfg(test)]
@@ -183,7 +200,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_is_too_slow_is_given_up() {
-        let mut pace = Pace::new();
+        let publishing = Arc::new(Publishing::default());
+        let mut pace = Pace::new(&publishing);
         let after = async |seconds| tokio::time::advance(Duration::from_secs(seconds)).await;
         after(9).await;
         assert_eq!(pace.fault(true), None);
@@ -200,5 +218,18 @@ mod tests {
         after(5).await;
         pace.take(1);
         assert_eq!(pace.fault(false), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_has_stalled_does_not_hold_up_a_stop() {
+        let publishing = Arc::new(Publishing::default());
+        let mut pace = Pace::new(&publishing);
+        pace.take(1);
+        tokio::time::advance(PATIENCE_AT_STOP).await;
+        assert_eq!(pace.fault(false), None);
+        publishing.close();
+        assert_eq!(pace.fault(false), Some(stopping()));
+        pace.take(1);
+        assert_eq!(pace.fault(false), None, "it goes on");
     }
 }

@@ -52,6 +52,11 @@ impl Publishing {
         self.is_closed.store(true, Ordering::Relaxed);
     }
 
+    /// Whether messages are refused because the bridge stops.
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Relaxed)
+    }
+
     /// How many messages no subscription took, since the start; `None` where
     /// that is not known.
     pub fn unrouted(&self) -> Option<u64> {
@@ -60,14 +65,12 @@ impl Publishing {
     }
 
     pub(super) fn broker(&self) -> Result<&Arc<dyn Broker>, Refusal> {
-        let unavailable = |reason| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason);
-        if self.is_closed.load(Ordering::Relaxed) {
-            return Err(unavailable(
-                "this bridge is stopping: send to another one, or again once it is back",
-            ));
+        if self.is_closed() {
+            return Err(stopping());
         }
         let open = self.open.get().ok_or_else(|| {
-            unavailable(
+            Refusal::new(
+                StatusCode::SERVICE_UNAVAILABLE,
                 "this bridge is starting, and does not know yet which topics its subscriptions take: send again in a moment",
             )
         })?;
@@ -112,4 +115,10 @@ impl Publishing {
             tracing::warn!("the log names no further topics that no subscription takes");
         }
     }
+}
+
+/// What publishers are told while the bridge drains.
+pub(super) fn stopping() -> Refusal {
+    let reason = "this bridge is stopping: send to another one, or again once it is back";
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason)
 }

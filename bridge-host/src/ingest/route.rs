@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use super::answer::{Refusal, Reply, accepted};
 use super::answers::Answers;
 use super::batch::To;
-use super::body;
+use super::body::{self, Pace};
 use super::memory::Budget;
 use super::publishing::Publishing;
 use super::{Settings, batch, message};
@@ -79,7 +79,7 @@ impl Intake {
         head: &Parts,
         body: Incoming,
     ) -> Result<Reply, Refusal> {
-        let (data, _held) = body::read(body, expects(head), &self.budget).await?;
+        let (data, _held) = body::read(body, expects(head), &self.budget, &self.publishing).await?;
         let message = message::message(topic, &head.headers, data)?;
         let published = broker.publish(message, id).await?;
         Ok(accepted(&published))
@@ -125,7 +125,8 @@ impl Service for Intake {
         };
         // A publisher that is still sending would not see the answer.
         if !is_extra && !expects(&head) {
-            body::discard(body, DISCARD).await;
+            let pace = Pace::new(&self.publishing);
+            body::discard(body, DISCARD, pace).await;
         }
         refused
     }

@@ -32,6 +32,8 @@ use crate::trouble::Troubles;
 
 /// One entry of metadata is a header, and a thousand must do.
 const MAX_HEADERS: usize = 2048;
+/// How long the head of a request may take at a stop.
+const HEAD_AT_STOP: Duration = Duration::from_secs(1);
 /// How long the head of a request may take on a connection that has the
 /// descriptor of a spare: others wait for it.
 const EMERGENCY_HEAD: Duration = Duration::from_millis(250);
@@ -108,7 +110,14 @@ pub async fn serve<S: Service>(
     };
     // Nobody new; those who are here see the channel close.
     drop((acceptor, stop));
-    let rest = async { while connections.join_next().await.is_some() {} };
+    let rest = async {
+        let mut ended = async || while connections.join_next().await.is_some() {};
+        if timeout(HEAD_AT_STOP, ended()).await.is_err() {
+            // What is idle now is in the middle of a request's head.
+            while seats.make_room(Duration::ZERO) {}
+            ended().await;
+        }
+    };
     timeout(grace, rest).await.is_ok()
 }
 

@@ -44,5 +44,6 @@ mod retries;
 mod settings;
 mod start;
 mod starting;
+mod stopping;
 mod templates;
 mod terminal;
