@@ -5,6 +5,7 @@
 mod accept;
 mod access;
 mod answer;
+mod clock;
 mod denied;
 mod heads;
 mod reserve;
@@ -16,6 +17,7 @@ mod visitor;
 
 pub use access::{Access, is_token};
 pub use answer::{not_allowed, status};
+pub use clock::{has_date, refuse_without_date};
 pub use denied::Denied;
 pub use server::{Limits, Service, serve};
 pub use settings::{check_open, token};

@@ -25,6 +25,7 @@ use tokio::time::{sleep, timeout};
 
 use super::accept::{Acceptor, Emergency};
 use super::answer;
+use super::clock;
 use super::reserve::Reserve;
 use super::seats::{Seat, Seats};
 use super::stream::Stream;
@@ -102,7 +103,10 @@ pub async fn serve<S: Service>(
                     seat: accepted.seat,
                     emergency: accepted.emergency,
                 };
-                connections.spawn(connection.serve(accepted.stream, limits, stopped.clone()));
+                match clock::check(&acceptor.troubles) {
+                    true => connections.spawn(connection.serve(accepted.stream, limits, stopped.clone())),
+                    false => connections.spawn(connection.refuse(accepted.stream)),
+                };
                 while connections.try_join_next().is_some() {}
             }
             grace = &mut shutdown => break grace,
@@ -171,6 +175,10 @@ impl<S: Service> Connection<S> {
         if let Err(error) = result {
             tracing::debug!(%error, "a connection ended");
         }
+    }
+
+    async fn refuse(self, stream: TcpStream) {
+        clock::refuse_without_date(stream).await;
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Result<Answer<S::Body>, Evicted> {

@@ -159,3 +159,27 @@ async fn a_clock_set_forward_gives_up_no_new_message() {
         .await;
     assert_eq!(ledger.dead_lettered, 0);
 }
+
+/// There is no date in HTTP for such a time, and so no server. It says so, and
+/// answers once the clock is right.
+#[tokio::test(flavor = "multi_thread")]
+async fn before_1970_it_says_why_it_answers_nothing() {
+    let endpoint = failing(0).await;
+    let world = World::new(&endpoint, "");
+    world.shift(BEFORE_1970);
+    let bridge = world.start().await;
+    let refused = bridge.publish("orders", &[], "x").await;
+    assert_eq!(refused.status, 503);
+    let told = refused.json()["error"].to_string();
+    assert!(
+        told.contains("the clock of this machine is set to"),
+        "{told}"
+    );
+    world.shift(0);
+    bridge.accept("orders", &[], "x").await;
+    endpoint.wait_for(1).await;
+    let log = bridge.log();
+    assert!(!log.iter().any(|line| line.contains("panic")), "{log:?}");
+    let told = log.iter().filter(|line| line.contains("the clock of this"));
+    assert_eq!(told.count(), 1, "{log:?}");
+}

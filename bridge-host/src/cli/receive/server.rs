@@ -22,6 +22,7 @@ use super::record::Recorder;
 use super::view::{self, View};
 use super::{Args, Error, show};
 use crate::cli::output;
+use crate::listener::{has_date, refuse_without_date};
 
 /// A message with a thousand entries of metadata must arrive.
 const MAX_HEADERS: usize = 2048;
@@ -83,6 +84,9 @@ pub(super) async fn serve(args: Args) -> Result<(), Error> {
 async fn serve_one(stream: TcpStream, endpoint: Arc<Endpoint>) {
     // An answer is small, and must not wait for an acknowledgement.
     let _ = stream.set_nodelay(true);
+    if !has_date() {
+        return refuse_without_date(stream).await;
+    }
     let service = service_fn(|request| {
         let endpoint = endpoint.clone();
         async move { endpoint.answer(request).await }
