@@ -89,22 +89,25 @@ pub enum Method {
     Delete,
     /// `GET`
     Get,
+    /// `HEAD`
+    Head,
 }
 
 impl Method {
     /// As they are written in settings.
-    pub const NAMES: [(&'static str, Self); 5] = [
+    pub const NAMES: [(&'static str, Self); 6] = [
         ("POST", Self::Post),
         ("PUT", Self::Put),
         ("PATCH", Self::Patch),
         ("DELETE", Self::Delete),
         ("GET", Self::Get),
+        ("HEAD", Self::Head),
     ];
 
-    /// Whether its request has a body: the content of a GET or DELETE has no
+    /// Whether its request has a body: the content of a GET, HEAD or DELETE has no
     /// meaning, and many servers and proxies refuse it (RFC 9110, 9.3).
     pub fn has_body(self) -> bool {
-        !matches!(self, Self::Get | Self::Delete)
+        !matches!(self, Self::Get | Self::Head | Self::Delete)
     }
 }
 

@@ -65,6 +65,7 @@ fn head(settings: &Settings, request: &Request) -> Result<OutgoingRequest, Faile
             mapping::Method::Patch => Method::Patch,
             mapping::Method::Delete => Method::Delete,
             mapping::Method::Get => Method::Get,
+            mapping::Method::Head => Method::Head,
         })
         .and_then(|()| {
             outgoing.set_scheme(Some(&match endpoint.scheme {

@@ -34,6 +34,7 @@
 
 pub(super) mod denied;
 mod destination;
+mod empty_body;
 pub(super) mod endpoint;
 mod failed;
 pub(super) mod in_process;

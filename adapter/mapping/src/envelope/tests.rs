@@ -365,8 +365,8 @@ fn a_static_content_type_replaces_the_message_s() {
 }
 
 #[test]
-fn a_get_or_delete_has_no_body() {
-    for method in ["GET", "DELETE"] {
+fn a_get_head_or_delete_has_no_body() {
+    for method in ["GET", "HEAD", "DELETE"] {
         for envelope in ["raw", "json"] {
             let settings = settings(&[("to.method", method), ("to.envelope", envelope)]);
             let request = encode(&settings, example());

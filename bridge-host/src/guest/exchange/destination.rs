@@ -8,6 +8,7 @@ use wasmtime_wasi_http::WasiBody;
 
 use super::Driver;
 use super::denied::{Denials, swallow};
+use super::empty_body::Begun;
 use super::failed::{Failed, lower};
 use super::in_process;
 use crate::guest::call::call_record::{ExchangeSlot, UnderWay};
@@ -23,6 +24,8 @@ pub(super) enum Destination {
     /// An HTTP handler in process.
     Handler(BoxFuture<'static, in_process::Answer>),
     Network(Sending<WasiBody>),
+    /// To the network, once the beginning of its body is there.
+    Unread(BoxFuture<'static, Begun>),
     /// Nowhere: it may not go where it should.
     Refused(Option<Unsent<WasiBody>>),
 }
@@ -31,6 +34,14 @@ pub(super) enum Destination {
 pub(super) type Arrived = Result<(Response<WasiBody>, Option<Running>), Failed>;
 
 impl Destination {
+    /// The network, as far as the request may go there.
+    pub(super) fn of(begun: Begun) -> Self {
+        match begun {
+            Ok(sending) => Self::Network(sending),
+            Err(unsent) => Self::Refused(Some(unsent)),
+        }
+    }
+
     /// Who drives a request that goes here, where nobody else waits meanwhile. A
     /// connection is not handed a body that is long, or of which the component might
     /// wait to write more: while the component waits for something else, nobody would
@@ -38,6 +49,7 @@ impl Destination {
     pub(super) fn driver(&self, upload: Upload) -> Driver {
         match self {
             Self::Handler(_) => Driver::Call,
+            Self::Unread(_) => Driver::Task,
             Self::Network(sending) if upload != Upload::AtOnce || !sending.is_connected() => {
                 Driver::Task
             }
@@ -52,6 +64,10 @@ impl Destination {
                 Ok((response, running)) => Ok((response, Some(running))),
                 Err(reason) => Err(reason.into()),
             },
+            Self::Unread(begun) => {
+                *self = Self::of(begun.await);
+                Box::pin(self.answer(slot, denials)).await
+            }
             Self::Network(sending) => {
                 let answer = sending.response().await;
                 let answer = answer.map_err(|error| (error, sending.unsent()));

@@ -9,6 +9,7 @@ use wasmtime_wasi_http::{RequestOptions, WasiBody};
 
 use super::denied::Denials;
 use super::destination::Destination;
+use super::empty_body;
 use super::endpoint::Endpoint;
 use super::in_process::Asked;
 use super::{Driver, Prepared};
@@ -67,10 +68,11 @@ impl Outbound {
                 limit: options.first_byte_timeout,
                 in_call: upload.is_some(),
             })),
-            None => match self.client.begin(request, options) {
-                Ok(sending) => Destination::Network(sending),
-                Err(unsent) => Destination::Refused(Some(unsent)),
-            },
+            None if empty_body::is_unknown(&request) => {
+                let begun = empty_body::begin(self.client.clone(), request, options);
+                Destination::Unread(begun)
+            }
+            None => Destination::of(self.client.begin(request, options)),
         };
         let denials = self.denials.clone();
         let driver = upload.map_or(Driver::Task, |upload| destination.driver(upload));

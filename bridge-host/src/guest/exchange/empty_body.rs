@@ -1,0 +1,113 @@
+//! Requests whose body may be empty, which only reading it shows: a component
+//! of wasi:http 0.3 need not say so. An empty body sent in chunks is refused by
+//! many servers and proxies where the method has no use for a body.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use http::{Method, Request};
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt, Empty};
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use crate::http::{Client, Options, Sending, Unsent};
+
+/// Returns whether the request has a body is unknown, and matters: content has
+/// no meaning in its method (RFC 9110, 9.3).
+pub(super) fn is_unknown(request: &Request<WasiBody>) -> bool {
+    let body = request.body();
+    let methods = [Method::GET, Method::HEAD, Method::DELETE];
+    methods.contains(request.method())
+        && !body.is_end_stream()
+        && body.size_hint().exact().is_none()
+}
+
+/// What comes of beginning a request.
+pub(super) type Begun = Result<Sending<WasiBody>, Unsent<WasiBody>>;
+
+/// Begins the request once it is known whether it has a body.
+pub(super) fn begin(
+    client: Client<WasiBody>,
+    request: Request<WasiBody>,
+    options: Options,
+) -> BoxFuture<'static, Begun> {
+    async move { client.begin(decided(request).await, options) }.boxed()
+}
+
+/// Waits for the beginning of the body. The request comes back without a body
+/// if that is empty.
+async fn decided(request: Request<WasiBody>) -> Request<WasiBody> {
+    let (head, mut body) = request.into_parts();
+    let body = match body.frame().await {
+        None => Empty::new().map_err(|never| match never {}).boxed_unsync(),
+        first => Started { first, body }.boxed_unsync(),
+    };
+    Request::from_parts(head, body)
+}
+
+/// A body of which the first frame was read.
+struct Started {
+    first: Option<Result<Frame<Bytes>, Error>>,
+    body: WasiBody,
+}
+
+impl Body for Started {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match self.first.take() {
+            None => Pin::new(&mut self.body).poll_frame(context),
+            first => Poll::Ready(first),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && self.body.is_end_stream()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+    use http_body_util::{Full, StreamBody};
+
+    use super::*;
+
+    /// A body of unknown length.
+    fn streamed(parts: &[&'static str]) -> WasiBody {
+        let frames: Vec<_> = parts
+            .iter()
+            .map(|part| Ok(Frame::data(Bytes::from(*part))))
+            .collect();
+        StreamBody::new(stream::iter(frames)).boxed_unsync()
+    }
+
+    fn request(method: Method, body: WasiBody) -> Request<WasiBody> {
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        request
+    }
+
+    #[test]
+    fn only_where_a_body_is_unusual_and_may_be_empty() {
+        assert!(is_unknown(&request(Method::DELETE, streamed(&[]))));
+        assert!(!is_unknown(&request(Method::POST, streamed(&[]))));
+        let known = Full::from("x").map_err(|never| match never {});
+        assert!(!is_unknown(&request(Method::DELETE, known.boxed_unsync())));
+    }
+
+    #[tokio::test]
+    async fn an_empty_body_is_none_and_another_is_whole() {
+        let decided_of = async |parts| decided(request(Method::DELETE, streamed(parts))).await;
+        assert!(decided_of(&[]).await.body().is_end_stream());
+        let whole = decided_of(&["a", "b"]).await.into_body().collect().await;
+        assert_eq!(whole.unwrap().to_bytes(), "ab");
+    }
+}
