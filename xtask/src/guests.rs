@@ -14,9 +14,15 @@ pub fn folder(root: &Path) -> PathBuf {
 }
 
 /// HTTP handlers made with other SDKs: a workspace of their own, and what is in it.
-const STRANGERS: (&str, [&str; 3]) = (
+const STRANGERS: (&str, [&str; 5]) = (
     "bridge-host/tests/strangers",
-    ["spin-handler", "wasip3-handler", "wstd-handler"],
+    [
+        "spin-handler",
+        "wasip3-handler",
+        "wstd-handler",
+        "wstd-http-server",
+        "wstd-http-server-proxy",
+    ],
 );
 
 /// Builds them all.

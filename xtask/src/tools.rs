@@ -7,6 +7,7 @@ mod javascript;
 pub mod nats;
 mod python;
 mod python_examples;
+mod spin;
 mod wac;
 mod wasmtime;
 
@@ -57,6 +58,7 @@ fn wasip2() {
 pub fn others(root: &Path) -> Result {
     python::ensure(root)?;
     python_examples::ensure(root)?;
+    spin::ensure(root)?;
     javascript::ensure(root)?;
     wasmtime::ensure(root)
 }

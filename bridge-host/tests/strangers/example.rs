@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A crate here, the package whose example it is, and the example.
-const EXAMPLES: [(&str, &str, &str); 1] = [("wasip3-handler", "wasip3", "http-proxy")];
+const EXAMPLES: [(&str, &str, &str); 3] = [
+    ("wasip3-handler", "wasip3", "http-proxy"),
+    ("wstd-http-server", "wstd", "http_server"),
+    ("wstd-http-server-proxy", "wstd", "http_server_proxy"),
+];
 
 fn main() {
     let this = std::env::var("CARGO_PKG_NAME").expect("cargo sets it");

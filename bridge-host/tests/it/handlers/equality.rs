@@ -83,9 +83,15 @@ pub struct Server {
 
 impl Server {
     pub fn start(component: &Path) -> Self {
+        Self::start_with(component, &[])
+    }
+
+    /// As [`Server::start`], with these options of `wasmtime serve`.
+    pub fn start_with(component: &Path, options: &[&str]) -> Self {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
         let mut child = Command::new(root.join("target/tools/bin/wasmtime"))
             .args(["serve", "-Scli", "--addr", "127.0.0.1:0"])
+            .args(options)
             .arg(component)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::equality::{Response, Server, answer};
 use super::out;
-use super::upstreams::upstream;
+use super::upstreams::{upstream, whole};
 use crate::harness::{Bridge, Config, Endpoint, guest};
 
 /// One request of the table.
@@ -25,7 +25,13 @@ struct Row {
 
 const PYTHON: &str = "componentize-py 0.25.1 (PyPI), `examples/http`";
 const PYTHON_P3: &str = "componentize-py 0.25.1 (PyPI), `examples/http-p3`";
+const SPIN: &str = "spin-sdk 5.0.0 (PyPI), its README";
+const JCO: &str = "jco-std 0.3.1 (npm), its README";
+const WSTD: &str = "wstd 0.6.8 (crate), `http_server`";
+const WSTD_PROXY: &str = "wstd 0.6.8 (crate), `http_server_proxy`";
+const SAME: &str = "200, the same body";
 const HASHES: &str = "200, the SHA-256 of the upstream's body";
+const PROXIED: &str = "200, the upstream's body";
 
 const fn row(
     component: &'static str,
@@ -55,26 +61,28 @@ const fn row(
 const ECHO: (&str, &str) = ("POST", "/echo");
 const HASH: (&str, &str) = ("GET", "/hash-all");
 
-const ROWS: [Row; 9] = [
+const ROWS: [Row; 17] = [
     row(
-        "python-http",
-        PYTHON,
+        "jco-handler",
+        JCO,
         "0.2",
-        ECHO,
+        ("GET", "/"),
         None,
-        "200, the same body",
+        "200, `Hello World!`",
     ),
+    row(
+        "jco-handler",
+        JCO,
+        "0.2",
+        ("GET", "/elsewhere"),
+        None,
+        "404, `404 Not Found`",
+    ),
+    row("python-http", PYTHON, "0.2", ECHO, None, SAME),
     row("python-http", PYTHON, "0.2", HASH, Some("/chunked"), HASHES),
     row("python-http", PYTHON, "0.2", HASH, Some("/slow"), HASHES),
     row("python-http", PYTHON, "0.2", HASH, Some("/large"), HASHES),
-    row(
-        "python-http-p3",
-        PYTHON_P3,
-        "0.3",
-        ECHO,
-        None,
-        "200, the same body",
-    ),
+    row("python-http-p3", PYTHON_P3, "0.3", ECHO, None, SAME),
     row(
         "python-http-p3",
         PYTHON_P3,
@@ -100,12 +108,53 @@ const ROWS: [Row; 9] = [
         HASHES,
     ),
     row(
+        "python-spin",
+        SPIN,
+        "0.3",
+        ("POST", "/"),
+        None,
+        "200, `Hello from Python!`",
+    ),
+    row(
         "wasip3-handler",
         "wasip3 0.10.0 (crate), `http-proxy`",
         "0.3",
         ("POST", "/"),
         None,
         "200, `Hello, WASI!`",
+    ),
+    row(
+        "wstd-http-server",
+        WSTD,
+        "0.2",
+        ("GET", "/"),
+        None,
+        "200, `Hello, wasi:http/proxy world!`",
+    ),
+    row("wstd-http-server", WSTD, "0.2", ECHO, None, SAME),
+    row(
+        "wstd-http-server-proxy",
+        WSTD_PROXY,
+        "0.2",
+        ("GET", "/proxy/chunked"),
+        Some("/chunked"),
+        PROXIED,
+    ),
+    row(
+        "wstd-http-server-proxy",
+        WSTD_PROXY,
+        "0.2",
+        ("GET", "/proxy/slow"),
+        Some("/slow"),
+        PROXIED,
+    ),
+    row(
+        "wstd-http-server-proxy",
+        WSTD_PROXY,
+        "0.2",
+        ("GET", "/proxy/large"),
+        Some("/large"),
+        PROXIED,
     ),
 ];
 
@@ -141,9 +190,24 @@ impl Row {
 
     /// The upstream as the Python examples are told of it.
     fn url(&self, upstream: &Endpoint) -> Option<String> {
-        let path = self.upstream.filter(|_| self.method == "GET")?;
+        let path = self.upstream.filter(|_| self.answers == HASHES)?;
         Some(format!("http://{}{path}", upstream.address))
     }
+
+    /// What the answer is, where that can be told beforehand.
+    fn expected(&self) -> Option<String> {
+        match self.answers {
+            SAME => Some(self.body()),
+            PROXIED => self.upstream.map(whole),
+            HASHES => None,
+            text => text.split('`').nth(1).map(str::to_owned),
+        }
+    }
+}
+
+/// The upstream as wstd's example is told of it.
+fn environment(upstream: &Endpoint) -> String {
+    format!("TARGET_URL=http://{}/", upstream.address)
 }
 
 async fn there(server: &Server, row: &Row, upstream: &Endpoint) -> Response {
@@ -165,10 +229,12 @@ fn config(rows: &[&Row], upstream: &Endpoint, endpoint: &Endpoint) -> Config {
         let lines = format!(
             "allow = [\"127.0.0.1\"]\n\
              reply_to = {{ topic = \"replies\", max_size = \"32MiB\" }}\ntimeout = \"2m\"\n\
-             to = {{ component = {:?}, path = {:?}, method = {:?}{url} }}",
+             to = {{ component = {:?}, path = {:?}, method = {:?}{url}, grant.env = [{:?}], \
+             successful_on = [\"200-499\"] }}",
             guest(row.component),
             row.path,
             row.method,
+            environment(upstream),
         );
         let name = format!("r{n}");
         Config::subscription(&name, &name).lines(&lines)
@@ -193,19 +259,18 @@ async fn here(rows: &[&Row], upstream: &Endpoint) -> Vec<Response> {
 
 /// What must be in the answer, whoever gives it.
 fn check(row: &Row, response: &Response) {
-    assert_eq!(response.status, "200", "{}", row.told());
-    let expected = match row.method {
-        "GET" => return assert!(response.body.trim_end().len() > 64, "{response:?}"),
-        _ if row.component == "wasip3-handler" => "Hello, WASI!".into(),
-        _ => row.body(),
-    };
-    assert!(response.body == expected, "{}", row.told());
+    assert_eq!(response.status, row.answers[..3], "{}", row.told());
+    match row.expected() {
+        Some(expected) => assert!(response.body.trim_end() == expected, "{}", row.told()),
+        None => assert!(response.body.trim_end().len() > 64, "{response:?}"),
+    }
 }
 
 async fn same(component: &str) {
     let upstream = upstream().await;
     let rows: Vec<_> = ROWS.iter().filter(|it| it.component == component).collect();
-    let server = Server::start(&guest(component));
+    let environment = environment(&upstream);
+    let server = Server::start_with(&guest(component), &["--env", &environment]);
     let here = here(&rows, &upstream).await;
     for (row, mut here) in rows.iter().zip(here) {
         let there = there(&server, row, &upstream).await;
@@ -233,6 +298,26 @@ async fn the_http_p3_example_of_componentize_py_answers_as_under_wasmtime_serve(
 #[tokio::test(flavor = "multi_thread")]
 async fn the_example_of_wasip3_answers_as_under_wasmtime_serve() {
     same("wasip3-handler").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_of_jco_std_answers_as_under_wasmtime_serve() {
+    same("jco-handler").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_of_spin_sdk_answers_as_under_wasmtime_serve() {
+    same("python-spin").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_http_server_example_of_wstd_answers_as_under_wasmtime_serve() {
+    same("wstd-http-server").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_http_server_proxy_example_of_wstd_answers_as_under_wasmtime_serve() {
+    same("wstd-http-server-proxy").await;
 }
 
 #[test]

@@ -15,6 +15,12 @@ pub async fn upstream() -> Endpoint {
     Endpoint::start(|received, _| respond(&received.path)).await
 }
 
+/// The whole body that an upstream answers with on this path.
+pub fn whole(path: &str) -> String {
+    let bytes = parts(path).0.concat();
+    String::from_utf8(bytes).expect("text")
+}
+
 /// The parts of a body, and how long each takes to come.
 fn parts(path: &str) -> (Vec<Bytes>, Duration) {
     let (count, size, pause) = match path {
