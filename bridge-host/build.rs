@@ -2,7 +2,7 @@
 //! one's name in `OUT_DIR`.
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The packages of adapter/ that are carried.
 const ADAPTERS: [&str; 6] = [
@@ -15,7 +15,7 @@ const ADAPTERS: [&str; 6] = [
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("..");
     for source in ["adapter", "wit", "Cargo.toml", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={}", root.join(source).display());
     }
