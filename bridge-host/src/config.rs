@@ -36,17 +36,16 @@ pub use letters::LettersTo;
 pub use load::{DEFAULT_FILE, ProcessEnvironment, load};
 pub use loops::{AskedTopics, Loop, loops};
 pub use parts::Parts;
-pub use process::{Log, LogFormat};
+pub use process::{CacheFolder, Guests, Log, LogFormat, Shutdown};
 pub use read::CONFIG;
 pub use replies::ReplyTo;
 pub use show::ShownSection;
 pub use subscription::Subscription;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Duration;
 
 pub use crate::broker::Connection;
+use crate::delivery::DeliverySettings;
 pub use crate::schema::{Environment, Fault, Place, Text, show_duration, show_rate, show_size};
 use crate::{admin, ingest};
 
@@ -66,21 +65,12 @@ pub struct Config {
     pub guests: Guests,
     /// How requests go to endpoints on the network.
     pub http: crate::http::Settings,
-    /// How long deliveries under way may take to end at shutdown.
-    pub drain: Duration,
-    /// The most hops of a message from one subscription to another.
-    pub max_hops: u32,
+    /// How the bridge ends.
+    pub shutdown: Shutdown,
+    /// What holds for the deliveries of all subscriptions.
+    pub delivery: DeliverySettings,
     /// By name; [`EMBEDDED`] is always among them.
     pub connections: BTreeMap<String, Connection>,
     /// In the order of the file; their names are unique.
     pub subscriptions: Vec<Subscription>,
-}
-
-/// What all components of the process share.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Guests {
-    /// Memory of all instances together, in bytes.
-    pub memory: u64,
-    /// The folder for compiled components.
-    pub cache: PathBuf,
 }

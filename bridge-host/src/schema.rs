@@ -81,7 +81,7 @@ pub use effective::effective;
 pub use environment::Environment;
 pub use fault::{Fault, Place};
 pub use form::{Form, Whole, Words};
-pub use group::{Group, ShownTable, defaults};
+pub use group::{Group, ShownTable, defaults, defaults_in};
 pub use json::json_schema;
 pub use markdown::markdown;
 pub use of::{

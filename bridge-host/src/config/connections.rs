@@ -59,7 +59,7 @@ fn connection(entry: &Value<'_>) -> Option<Connection> {
         Some(kind) => known_type(&kind)?,
         None if entry.key == EMBEDDED => &embedded::DESCRIPTOR,
         None => {
-            section.missing("type", format!("this version has {}", names()));
+            section.missing("type", format!("use {}", names()));
             return None;
         }
     };
@@ -84,9 +84,9 @@ fn known_type(value: &Value<'_>) -> Option<&'static Descriptor> {
         return Some(kind);
     }
     let names: Vec<_> = ALL.iter().map(|kind| kind.name).collect();
-    let help = did_you_mean(text.expose(), &names)
-        .unwrap_or_else(|| format!("this version has {}", self::names()));
-    value.fault(format!("{} is no type of connection", text.quoted()), help);
+    let help =
+        did_you_mean(text.expose(), &names).unwrap_or_else(|| format!("use {}", self::names()));
+    value.fault(format!("unknown connection type {}", text.quoted()), help);
     None
 }
 

@@ -6,8 +6,7 @@ use std::path::Path;
 use mapping::EndpointError;
 use sha2::{Digest, Sha256};
 
-use super::process::{GuestSettings, ShutdownSettings, default_cache};
-use super::{Config, EMBEDDED, Endpoint, Fault, Guests, Log, Parts, Subscription, Text};
+use super::{Config, EMBEDDED, Endpoint, Fault, Log, Parts, Subscription, Text};
 use crate::broker::{Options, embedded};
 use crate::message::TopicPattern;
 use crate::schema::{self, Environment};
@@ -55,12 +54,9 @@ impl Config {
             admin: None,
             log: Log::default(),
             http: crate::http::Settings::default(),
-            guests: Guests {
-                memory: schema::defaults::<GuestSettings>().memory,
-                cache: default_cache(environment),
-            },
-            drain: schema::defaults::<ShutdownSettings>().drain,
-            max_hops: subscription.policy.max_hops,
+            guests: schema::defaults_in(environment),
+            shutdown: schema::defaults(),
+            delivery: schema::defaults(),
             connections: BTreeMap::from([(EMBEDDED.into(), embedded)]),
             subscriptions: vec![subscription],
         }

@@ -3,8 +3,8 @@
 
 use crate::http::Allow;
 use crate::schema::{
-    Form, Kind, Of, Rejection, Section, Shape, Shown, Text, Value, list, secret, sounds_secret,
-    text,
+    Form, Kind, Of, Reader, Rejection, Section, Shape, Shown, Text, Value, list, secret,
+    sounds_secret, text,
 };
 
 /// What components read through `wasi:config/store`.
@@ -34,7 +34,7 @@ impl Form for Vec<(String, Text)> {
         Shown::Object(shown.collect())
     }
 
-    fn absent() -> Option<Self> {
+    fn absent(_: &Reader<'_>) -> Option<Self> {
         Some(Self::new())
     }
 }

@@ -1,13 +1,16 @@
 //! The sections `[log]`, `[guests]` and `[shutdown]`: what the
 //! process has one of. Each is declared here, since no room below has it.
 
-use std::path::PathBuf;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tracing::Level;
 
 use crate::guest::{WASM_PAGE, WASM_PAGES};
-use crate::schema::{self, Environment, Words, choice, duration, path, size};
+use crate::schema::{
+    self, Environment, Form, Kind, Of, Reader, Shown, Value, Words, choice, duration, path, size,
+};
 use crate::settings;
 
 settings! {
@@ -52,15 +55,15 @@ impl Default for Log {
 
 settings! {
     /// Limits and folders that all components of the process share.
-    #[derive(Clone, Debug)]
-    pub struct GuestSettings in "[guests]" {
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Guests in "[guests]" {
         /// Linear memory of all instances together. Beyond it no new instance is created; instances in a call
         /// may still use what their own limit allows.
         memory: u64 = size().default("\"4GiB\"").least(WASM_PAGE, WASM_PAGES);
         /// The folder for compiled components. The bridge executes these files, so they and the folder must
         /// belong to the bridge's user or to root, and no other user may have write access. A component that was
         /// not loaded for 30 days is removed; beyond 4 GiB, the least recently loaded ones are.
-        cache: Option<PathBuf> = path().optional(
+        cache: CacheFolder = Of::kind(path().as_kind()).computed(
             "`bridge-host` in `$XDG_CACHE_HOME`, or else in `~/.cache`, or in the system's folder for temporary files",
         );
     }
@@ -69,14 +72,40 @@ settings! {
 settings! {
     /// How the bridge ends.
     #[derive(Clone, Copy, Debug)]
-    pub struct ShutdownSettings in "[shutdown]" {
+    pub struct Shutdown in "[shutdown]" {
         /// How long deliveries in flight may take to end; unfinished ones are returned to their broker.
         drain: Duration = duration().default("\"20s\"");
     }
 }
 
+/// The folder for compiled components.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheFolder(PathBuf);
+
+impl Deref for CacheFolder {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Form for CacheFolder {
+    fn from_value(value: &Value<'_>, kind: &Kind) -> Option<Self> {
+        PathBuf::from_value(value, kind).map(Self)
+    }
+
+    fn show(&self) -> Shown {
+        self.0.show()
+    }
+
+    fn absent(reader: &Reader<'_>) -> Option<Self> {
+        Some(Self(default_cache(reader.environment())))
+    }
+}
+
 /// The folder for compiled components when none is configured.
-pub(super) fn default_cache(environment: &dyn Environment) -> PathBuf {
+fn default_cache(environment: &dyn Environment) -> PathBuf {
     let folder = |name: &str| {
         let folder = environment.variable(name).map(PathBuf::from);
         folder.filter(|folder| folder.is_absolute())

@@ -4,9 +4,10 @@
 use toml::de::DeTable;
 
 use super::inspect::Inspect;
-use super::process::{GuestSettings, Log, ShutdownSettings, default_cache};
 use super::top::section;
-use super::{Config, Guests, Subscription, connections, fit, http, listeners, subscriptions};
+use super::{
+    Config, Guests, Log, Shutdown, Subscription, connections, fit, http, listeners, subscriptions,
+};
 use crate::delivery::DeliverySettings;
 use crate::schema::{Group, Kind, Of, Part, Reader, Section, Table, table};
 use crate::{admin, ingest};
@@ -19,7 +20,7 @@ pub const CONFIG: &Table = &Table {
                 .optional("`embedded` alone")
                 .named("connections", "The brokers, by their names."),
         ),
-        Part::One(table::<GuestSettings>().default("{}").named(
+        Part::One(table::<Guests>().default("{}").named(
             "guests",
             "Limits and folders that all components of the process share.",
         )),
@@ -39,7 +40,7 @@ pub const CONFIG: &Table = &Table {
                 .named("http", "How requests go to endpoints on the network."),
         ),
         Part::One(
-            table::<ShutdownSettings>()
+            table::<Shutdown>()
                 .default("{}")
                 .named("shutdown", "How the bridge ends."),
         ),
@@ -74,14 +75,14 @@ pub(super) fn read<'a>(
     top.declare(CONFIG);
     let connections = connections::read(reader, top.peek("connections"));
     reader.set_connections(connections.keys().cloned());
-    let guests = guests(&mut top);
+    let guests: Guests = section(&mut top, "guests");
     let mut config = Config {
         intake: listeners::intake(&mut top, &connections),
         admin: None,
         log: section(&mut top, "log"),
         http: http::read(&mut top),
-        drain: section::<ShutdownSettings>(&mut top, "shutdown").drain,
-        max_hops: section::<DeliverySettings>(&mut top, "delivery").max_hops,
+        shutdown: section(&mut top, "shutdown"),
+        delivery: section(&mut top, "delivery"),
         subscriptions: subscriptions::read(top.peek("subscriptions"), &guests, inspect),
         guests,
         connections: connections::sound(connections),
@@ -89,7 +90,7 @@ pub(super) fn read<'a>(
     config.admin = listeners::admin(&mut top, &config.intake);
     top.finish();
     for subscription in &mut config.subscriptions {
-        subscription.policy.max_hops = config.max_hops;
+        subscription.policy.max_hops = config.delivery.max_hops;
     }
     fit::fit(reader, &mut config.connections, &config.subscriptions);
     let into = config.connections.get(&config.intake.into);
@@ -98,14 +99,4 @@ pub(super) fn read<'a>(
         config.intake.max_body = most;
     }
     config
-}
-
-fn guests(top: &mut Section<'_>) -> Guests {
-    let settings: GuestSettings = section(top, "guests");
-    let environment = top.reader.environment();
-    let cache = settings.cache;
-    Guests {
-        memory: settings.memory,
-        cache: cache.unwrap_or_else(|| default_cache(environment)),
-    }
 }

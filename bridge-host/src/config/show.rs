@@ -1,8 +1,7 @@
 //! The sections of a config as `check` shows them. Subscriptions are `Group`s
 //! themselves; connections are shown by their brokers.
 
-use super::Config;
-use super::process::{GuestSettings, Log, ShutdownSettings};
+use super::{Config, Guests, Log, Shutdown};
 use crate::delivery::DeliverySettings;
 use crate::schema::{Group, ShownTable, Table};
 use crate::{admin, ingest};
@@ -13,19 +12,13 @@ pub type ShownSection = (&'static str, &'static Table, ShownTable);
 impl Config {
     /// What the process has one of.
     pub fn sections(&self) -> Vec<ShownSection> {
-        let guests = GuestSettings {
-            memory: self.guests.memory,
-            cache: Some(self.guests.cache.clone()),
-        };
-        let max_hops = self.max_hops;
-        let drain = self.drain;
         let admin = self.admin.as_ref();
         let admin = admin.map(|admin| ("admin", admin::Settings::TABLE, Group::show(admin)));
         let mut sections = vec![("intake", ingest::Settings::TABLE, Group::show(&self.intake))];
         sections.extend(admin);
         sections.extend([
             ("log", Log::TABLE, Group::show(&self.log)),
-            ("guests", GuestSettings::TABLE, Group::show(&guests)),
+            ("guests", Guests::TABLE, Group::show(&self.guests)),
             (
                 "http",
                 crate::http::Settings::TABLE,
@@ -34,13 +27,9 @@ impl Config {
             (
                 "delivery",
                 DeliverySettings::TABLE,
-                Group::show(&DeliverySettings { max_hops }),
+                Group::show(&self.delivery),
             ),
-            (
-                "shutdown",
-                ShutdownSettings::TABLE,
-                Group::show(&ShutdownSettings { drain }),
-            ),
+            ("shutdown", Shutdown::TABLE, Group::show(&self.shutdown)),
         ]);
         sections
     }

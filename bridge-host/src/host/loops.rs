@@ -12,7 +12,7 @@ pub(super) fn tell(config: &Config, subscriptions: &[Ready]) {
     for found in loops(config, &asked.collect()) {
         tracing::warn!(
             path = %found,
-            max_hops = config.max_hops,
+            max_hops = config.delivery.max_hops,
             "messages can go round in a loop{}",
             match found.is_counted() {
                 true => ": one that made more than `max_hops` hops becomes a dead letter",

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value as Shown;
 
+use super::reader::Reader;
 use super::setting::{Bound, Bounds, Kind};
 use super::suggest::{did_you_mean, list};
 use super::text::Text;
@@ -27,7 +28,7 @@ pub trait Form: Sized {
     fn show(&self) -> Shown;
 
     /// What a setting is that was left out and has no default.
-    fn absent() -> Option<Self> {
+    fn absent(_reader: &Reader<'_>) -> Option<Self> {
         None
     }
 }
@@ -63,7 +64,7 @@ impl<T: Form> Form for Option<T> {
         self.as_ref().map_or(Shown::Null, T::show)
     }
 
-    fn absent() -> Option<Self> {
+    fn absent(_: &Reader<'_>) -> Option<Self> {
         Some(None)
     }
 }
@@ -88,7 +89,7 @@ impl<T: Form> Form for Vec<T> {
         self.iter().map(T::show).collect()
     }
 
-    fn absent() -> Option<Self> {
+    fn absent(_: &Reader<'_>) -> Option<Self> {
         Some(Self::new())
     }
 }
@@ -108,7 +109,7 @@ impl<T: Form> Form for BTreeMap<String, T> {
         Shown::Object(shown.collect())
     }
 
-    fn absent() -> Option<Self> {
+    fn absent(_: &Reader<'_>) -> Option<Self> {
         Some(Self::new())
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::{Map, Value as Shown};
 use toml::de::DeTable;
 
+use super::environment::Environment;
 use super::form::Form;
 use super::reader::Reader;
 use super::section::Section;
@@ -33,9 +34,13 @@ pub trait Group: Sized {
 
 /// The settings of an empty table; for tables without required keys.
 pub fn defaults<T: Group>() -> T {
+    defaults_in(&BTreeMap::<String, String>::new())
+}
+
+/// The same, where some defaults depend on the environment.
+pub fn defaults_in<T: Group>(environment: &dyn Environment) -> T {
     let source = Source::new("", "", Vec::new());
-    let environment = BTreeMap::<String, String>::new();
-    let reader = Reader::new(&source, &environment, Path::new(""));
+    let reader = Reader::new(&source, environment, Path::new(""));
     let table = DeTable::new();
     let mut section = Section::new(&reader, "", 0..0, &table);
     T::read(&mut section).expect("no key of this table is required")

@@ -65,6 +65,15 @@ impl<T> Of<T> {
         }
     }
 
+    /// May be left out; then it is what its type computes ([`Form::absent`]), which
+    /// `without` says in words.
+    pub const fn computed(self, without: &'static str) -> Self {
+        Self {
+            presence: Presence::Optional(without),
+            ..self
+        }
+    }
+
     /// The kind alone, for elements of a list.
     pub const fn as_kind(self) -> Kind {
         self.kind

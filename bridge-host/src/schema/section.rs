@@ -83,7 +83,7 @@ impl<'a> Section<'a> {
     /// What holds without a setting.
     fn without<T: Form>(&self, setting: &Setting) -> Option<T> {
         let Presence::Default(default) = setting.presence else {
-            return T::absent();
+            return T::absent(self.reader);
         };
         let text = format!("{} = {default}", setting.key);
         let table = DeTable::parse(&text).expect("defaults are written in TOML");

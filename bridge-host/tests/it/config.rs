@@ -222,7 +222,7 @@ fn read(case: &str) -> Result<Config, Vec<Fault>> {
 fn rooms_get_what_the_user_wrote() {
     let config = read("36-sound.toml").unwrap();
     assert_eq!(config.intake.token.as_ref().unwrap().expose(), "s3cret");
-    assert_eq!(config.guests.cache, folder().join("cache"));
+    assert_eq!(&*config.guests.cache, folder().join("cache"));
     let embedded = config.connections[EMBEDDED].settings();
     assert_eq!(embedded.store(), Some(&*folder().join("bridge-data")));
 

@@ -2,8 +2,9 @@
 //! for editors, and the configs that must fit. `BLESS=1` renews what is stale.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use bridge_host::config::CONFIG;
 use bridge_host::schema::{Table, markdown};
@@ -256,4 +257,43 @@ fn shells_complete_and_manual_pages_are_written() {
         let text = fs::read_to_string(&page).expect("a page");
         assert!(text.contains(".SH NAME"), "{text}");
     }
+}
+
+/// The log of a bridge that started, with these options.
+fn log(options: &[&str]) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = "[intake]\naddress = \"127.0.0.1:0\"\n[log]\nlevel = \"warn\"\n";
+    fs::write(folder.path().join("bridge.toml"), config).expect("a config");
+    let mut bridge = Command::new(binary())
+        .args(options)
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the bridge runs");
+    let mut banner = String::new();
+    let stdout = bridge.stdout.take().expect("it was asked to be piped");
+    let read = BufReader::new(stdout).read_line(&mut banner);
+    read.expect("a line");
+    assert!(banner.starts_with("bridge-host "), "{banner}");
+    bridge.kill().expect("it is killed");
+    let mut log = String::new();
+    let mut stderr = bridge.stderr.take().expect("it was asked to be piped");
+    stderr.read_to_string(&mut log).expect("UTF-8");
+    bridge.wait().expect("it ends");
+    log
+}
+
+#[test]
+fn the_command_line_decides_on_the_level_of_the_log() {
+    let listens = "listening; starting";
+    assert!(!log(&["run"]).contains(listens));
+    assert!(log(&["run", "--log-level", "info"]).contains(listens));
+    assert!(log(&["--log-level", "debug", "run"]).contains(listens));
+    let (code, _, error) = run(&["run", "--log-level", "loud"], &root());
+    assert_eq!(code, Some(2));
+    assert!(
+        error.contains("[possible values: error, warn, info, debug, trace]"),
+        "{error}"
+    );
 }

@@ -77,7 +77,9 @@ impl View {
 
 fn warnings_of_all(config: &Config, asked: &AskedTopics) -> Vec<String> {
     let loops = loops(config, asked);
-    let loops = loops.iter().map(|it| loop_warning(it, config.max_hops));
+    let loops = loops
+        .iter()
+        .map(|it| loop_warning(it, config.delivery.max_hops));
     let descriptors = too_few_descriptors(config, descriptors::highest_limit());
     let all = loops.chain(stores::warnings(config, asked));
     all.chain(descriptors).collect()
