@@ -17,6 +17,8 @@ mod letters;
 mod letters_elsewhere;
 #[cfg(feature = "nats")]
 pub mod nats;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod request;
 mod stored;
 

@@ -1,4 +1,4 @@
-//! `cargo xtask faults`: the tests of faults on JetStream, with what comes back
+//! `cargo xtask faults`: the tests of faults on JetStream and Redis, with what comes back
 //! away for as long as in an outage, and of 20,000 messages that fail beside
 //! healthy ones on each broker. The tests are in bridge-host/tests.
 
@@ -11,9 +11,9 @@ use crate::{Result, guests, tools};
 pub fn run(root: &Path) -> Result {
     let packages = workspace::guests(root)?;
     guests::build(root, &packages)?;
-    tools::nats_servers(root)?;
+    tools::servers(root)?;
     say(
-        "faults on JetStream: a server that is silent for a minute, an endpoint that is down for 30 s, a power cut, …; \
+        "faults on JetStream and Redis: a server that is silent for a minute, an endpoint that is down for 30 s, a power cut, …; \
          20,000 messages that fail beside healthy ones on each broker",
     );
     let mut test = workspace::cargo(root);

@@ -7,6 +7,7 @@ mod javascript;
 pub mod nats;
 mod python;
 mod python_examples;
+mod redis;
 mod spin;
 mod wac;
 mod wasmtime;
@@ -28,13 +29,15 @@ pub fn ensure(root: &Path) -> Result {
     others(root)?;
     nats::ensure()?;
     nats::current(root)?;
+    redis::ensure()?;
     wac::ensure(root)
 }
 
-/// Brings the servers of NATS.
-pub fn nats_servers(root: &Path) -> Result {
+/// Brings the servers of brokers.
+pub fn servers(root: &Path) -> Result {
     nats::ensure()?;
     python::ensure(root)?;
+    redis::ensure()?;
     nats::current(root)
 }
 

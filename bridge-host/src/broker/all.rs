@@ -4,6 +4,8 @@ use super::Descriptor;
 use super::embedded;
 #[cfg(feature = "nats")]
 use super::nats;
+#[cfg(feature = "redis")]
+use super::redis;
 
 /// All kinds of brokers. Each is a folder beside this file.
 pub const ALL: &[&Descriptor] = &[
@@ -12,4 +14,6 @@ pub const ALL: &[&Descriptor] = &[
     &nats::CORE_NATS,
     #[cfg(feature = "nats")]
     &nats::JETSTREAM_ON_NATS,
+    #[cfg(feature = "redis")]
+    &redis::DESCRIPTOR,
 ];

@@ -16,6 +16,9 @@ mod letters;
 mod locked;
 mod orders;
 mod power;
+mod redis;
+mod redis_groups;
+mod redis_trouble;
 mod requests;
 mod silent;
 mod sizes;
@@ -163,4 +166,5 @@ over! {
     nats_current: crate::brokers::core::CurrentNats, many_hosts, replies;
     jetstream: crate::brokers::jetstream::JetStreamServer, on_demand, no_replies;
     jetstream_current: crate::brokers::jetstream::CurrentJetStream, on_demand, no_replies;
+    redis: crate::brokers::redis::RedisStreams, on_demand, no_replies;
 }

@@ -9,7 +9,9 @@ mod disk;
 mod endpoint;
 mod guests;
 mod nats;
+mod pem;
 mod preload;
+mod redis;
 mod reply;
 mod reserved;
 
@@ -21,7 +23,9 @@ pub use disk::Disk;
 pub use endpoint::{Endpoint, Received};
 pub use guests::guest;
 pub use nats::{NatsServer, NatsVersion};
+pub use pem::pem;
 pub use preload::preload;
+pub use redis::RedisServer;
 pub use reply::{End, Parts, Reply};
 pub use reserved::ReservedAddress;
 

@@ -40,6 +40,18 @@ const OWNED: &[Owned] = &[
         rule: "only `broker/nats` names async_nats",
     },
     Owned {
+        // Other rooms name `broker::redis`.
+        words: &[
+            "use redis::",
+            "redis::aio",
+            "redis::cmd",
+            "redis::Cmd",
+            "redis::Value",
+        ],
+        owners: &["broker/redis"],
+        rule: "only `broker/redis` names the crate redis",
+    },
+    Owned {
         words: &["env::var", "env::vars", "env::var_os", "env::vars_os"],
         owners: &["config/load.rs"],
         rule: "only `config/load.rs` reads the environment",

@@ -12,6 +12,7 @@ use super::core::CoreNats;
 use super::embedded::Local;
 use super::hosts::config;
 use super::jetstream::JetStreamServer;
+use super::redis::RedisStreams;
 use crate::harness::{Bridge, Endpoint, Letter, Reply, measured, request, until};
 
 /// How long the endpoint takes to fail: long enough that failures which had all
@@ -156,6 +157,11 @@ async fn embedded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn jetstream() {
     beside::<JetStreamServer>(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis() {
+    beside::<RedisStreams>(true).await;
 }
 
 /// What waits here is gone with the process.

@@ -1,4 +1,4 @@
-//! What JetStream and the bridges on it go through, and what becomes of the
+//! What JetStream, Redis and the bridges on them go through, and what becomes of the
 //! messages: figures are printed, and stand in docs/brokers.md.
 
 use std::collections::HashSet;
@@ -6,9 +6,50 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::Server;
 use super::hosts::{arrived, bridge};
-use super::jetstream::JetStreamServer;
-use crate::harness::{Bridge, Endpoint, NatsServer, NatsVersion, PATIENCE, Reply, request};
+use super::jetstream::{CurrentJetStream, JetStreamServer};
+use super::redis::RedisStreams;
+use crate::harness::{Bridge, Endpoint, PATIENCE, Reply, request};
+
+/// A server that has faults.
+trait Faulty: Server {
+    /// What it is called.
+    const NAME: &str;
+
+    /// SIGKILL.
+    fn kill(&mut self);
+
+    /// Starts it again, with the files it had.
+    async fn start_again(&mut self);
+
+    /// Sends a signal by name.
+    fn signal(&self, name: &str);
+}
+
+macro_rules! faulty {
+    ($server:ty, $name:literal $(, $more:tt)*) => {
+        impl Faulty for $server {
+            const NAME: &str = $name;
+
+            fn kill(&mut self) {
+                self$(.$more)*.kill();
+            }
+
+            async fn start_again(&mut self) {
+                self$(.$more)*.start_again().await;
+            }
+
+            fn signal(&self, name: &str) {
+                self$(.$more)*.signal(name);
+            }
+        }
+    };
+}
+
+faulty!(JetStreamServer, "NATS", 0);
+faulty!(CurrentJetStream, "NATS", 0, 0);
+faulty!(RedisStreams, "Redis", 0);
 
 const MESSAGES: usize = 5_000;
 /// Published at once by each of the publishers.
@@ -93,8 +134,8 @@ async fn nothing_is_lost(fault: &str, accepted: &HashSet<String>, endpoint: &End
     duplicates
 }
 
-async fn a_host_is_killed_under_load_with_a_second_one_running(version: NatsVersion) {
-    let server = JetStreamServer(NatsServer::start_as(version).await);
+async fn a_host_is_killed_under_load_with_a_second_one_running<S: Faulty>() {
+    let server = S::start().await;
     let endpoint = Endpoint::accepting().await;
     let first = bridge(&server, &endpoint, RETRY).await;
     let second = Arc::new(bridge(&server, &endpoint, RETRY).await);
@@ -107,21 +148,22 @@ async fn a_host_is_killed_under_load_with_a_second_one_running(version: NatsVers
     assert!(duplicates <= 200, "{duplicates}");
 }
 
-async fn the_server_is_killed_under_load_and_started_again(version: NatsVersion) {
-    let mut server = JetStreamServer(NatsServer::start_as(version).await);
+async fn the_server_is_killed_under_load_and_started_again<S: Faulty>() {
+    let mut server = S::start().await;
     let endpoint = Endpoint::accepting().await;
     let bridge = Arc::new(bridge(&server, &endpoint, RETRY).await);
     let load = tokio::spawn(load(bridge.clone()));
     for part in 1..=2 {
         endpoint.wait_for(MESSAGES * part / 4).await;
-        server.0.kill();
+        server.kill();
         tokio::time::sleep(Duration::from_millis(500)).await;
-        server.0.start_again().await;
+        server.start_again().await;
     }
     let accepted = load.await.expect("no panic");
     // nats-server writes acknowledgements down some tenths of a second late:
     // those of that time are forgotten with it.
-    nothing_is_lost("nats-server killed twice", &accepted, &endpoint).await;
+    let fault = format!("{} killed twice", S::NAME);
+    nothing_is_lost(&fault, &accepted, &endpoint).await;
     crate::harness::until("readiness", async || readiness(&bridge, 200).await).await;
 }
 
@@ -135,24 +177,24 @@ async fn readiness(bridge: &Bridge, status: u16) -> Option<String> {
 }
 
 /// For a while the server does not say a word, as behind a cut.
-async fn the_server_is_stopped_for_a_while(version: NatsVersion) {
-    let server = JetStreamServer(NatsServer::start_as(version).await);
+async fn the_server_is_stopped_for_a_while<S: Faulty>() {
+    let server = S::start().await;
     let endpoint = Endpoint::accepting().await;
     let bridge = Arc::new(bridge(&server, &endpoint, RETRY).await);
     let load = tokio::spawn(load(bridge.clone()));
     endpoint.wait_for(MESSAGES / 4).await;
-    server.0.signal("STOP");
+    server.signal("STOP");
     let away = away(8, 60);
     tokio::time::sleep(away).await;
-    server.0.signal("CONT");
+    server.signal("CONT");
     let accepted = load.await.expect("no panic");
-    let fault = format!("nats-server stopped for {away:?}");
+    let fault = format!("{} stopped for {away:?}", S::NAME);
     let duplicates = nothing_is_lost(&fault, &accepted, &endpoint).await;
     assert!(duplicates <= 500, "{duplicates}");
 }
 
-async fn the_endpoint_is_down_for_a_while(version: NatsVersion) {
-    let server = JetStreamServer(NatsServer::start_as(version).await);
+async fn the_endpoint_is_down_for_a_while<S: Faulty>() {
+    let server = S::start().await;
     let up = Arc::new(AtomicBool::new(true));
     let answers = up.clone();
     let taken = Arc::new(Mutex::new(Vec::new()));
@@ -195,15 +237,16 @@ async fn the_endpoint_is_down_for_a_while(version: NatsVersion) {
     );
 }
 
-async fn a_server_that_is_not_there_is_waited_for(version: NatsVersion) {
-    let mut server = JetStreamServer(NatsServer::start_as(version).await);
-    server.0.kill();
+async fn a_server_that_is_not_there_is_waited_for<S: Faulty>() {
+    let mut server = S::start().await;
+    server.kill();
     let endpoint = Endpoint::accepting().await;
     let bridge = bridge(&server, &endpoint, RETRY).await;
     // It is not ready for another reason before it has begun.
     crate::harness::until("the reason", async || {
         let told = readiness(&bridge, 503).await?;
-        told.contains("events: no connection to NATS").then_some(())
+        let expected = format!("events: no connection to {}", S::NAME);
+        told.contains(&expected).then_some(())
     })
     .await;
     let refused = bridge.publish("orders.new", &[], "x").await;
@@ -213,7 +256,7 @@ async fn a_server_that_is_not_there_is_waited_for(version: NatsVersion) {
     let ledger = bridge.ledger("orders").await;
     assert!(ledger.balances(), "{ledger:?}");
 
-    server.0.start_again().await;
+    server.start_again().await;
     crate::harness::until("readiness", async || readiness(&bridge, 200).await).await;
     let id = bridge.accept("orders.new", &[], "x").await;
     assert_eq!(endpoint.wait_for(1).await[0].id(), id);
@@ -223,16 +266,21 @@ macro_rules! on_each_server {
     ($($case:ident),+ $(,)?) => {
         $(
             mod $case {
-                use super::NatsVersion;
+                use super::{CurrentJetStream, JetStreamServer, RedisStreams};
 
                 #[tokio::test(flavor = "multi_thread")]
-                async fn on_the_system_s() {
-                    super::$case(NatsVersion::System).await;
+                async fn on_the_system_s_nats() {
+                    super::$case::<JetStreamServer>().await;
                 }
 
                 #[tokio::test(flavor = "multi_thread")]
-                async fn on_a_current_one() {
-                    super::$case(NatsVersion::Current).await;
+                async fn on_a_current_nats() {
+                    super::$case::<CurrentJetStream>().await;
+                }
+
+                #[tokio::test(flavor = "multi_thread")]
+                async fn on_redis() {
+                    super::$case::<RedisStreams>().await;
                 }
             }
         )+

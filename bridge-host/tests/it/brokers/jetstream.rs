@@ -33,7 +33,7 @@ pub fn settings(url: String) -> JetStreamSettings {
 }
 
 /// The same, of the current version.
-pub struct CurrentJetStream(JetStreamServer);
+pub struct CurrentJetStream(pub JetStreamServer);
 
 #[async_trait]
 impl Server for CurrentJetStream {

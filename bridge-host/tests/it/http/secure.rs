@@ -4,8 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bridge_host::http::{Client, HttpError, Settings, SettingsError};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::RootCertStore;
@@ -15,6 +13,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::server;
 use super::{Body, client, exchange, options, post};
+use crate::harness::pem;
 
 /// A certificate authority, and a server certificate from it.
 pub(super) struct Authority {
@@ -92,11 +91,6 @@ impl Authority {
         std::fs::remove_file(path).unwrap();
         client
     }
-}
-
-fn pem(what: &str, der: &[u8]) -> String {
-    let text = STANDARD.encode(der);
-    format!("-----BEGIN {what}-----\n{text}\n-----END {what}-----\n")
 }
 
 pub(super) fn file(test: &str, text: &str) -> PathBuf {

@@ -1,0 +1,43 @@
+//! Redis Streams: one stream for each connection, a consumer group for each subscription.
+//! What becomes of a failed delivery is decided in `delivery`.
+
+mod configured;
+mod connect;
+mod durability;
+mod entry;
+mod entry_id;
+mod error;
+mod fields;
+mod group;
+mod keys;
+mod lease;
+mod letters;
+mod outbox;
+mod publish;
+mod pull;
+mod scripts;
+mod settings;
+mod streams;
+mod supply;
+mod upkeep;
+
+pub use configured::DESCRIPTOR;
+pub use connect::ConnectError;
+pub use settings::{Secret, Settings, Tls};
+pub use streams::Streams;
+
+use super::Capabilities;
+
+/// What Redis Streams can do. How long its lease is, is configured.
+pub const CAPABILITIES: Capabilities = Capabilities {
+    durable: true,
+    at_least_once: true,
+    delayed_retry: true,
+    dead_letters: false,
+    letter_topics: true,
+    ordered: true,
+    deduplicates: true,
+    shared: true,
+    requests: false,
+    lease: Some(settings::ACK_WAIT),
+};

@@ -1,0 +1,172 @@
+//! What a publisher's confirmation is worth with this server: when it writes to disk, and what it evicts.
+//! Asked of the server's configuration, or, where that is not permitted, of INFO.
+
+use std::fmt;
+
+use redis::aio::MultiplexedConnection;
+use redis::{RedisResult, Value, cmd};
+
+use super::entry::{list, text};
+
+/// When the server writes a message to disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// Before it confirms the message.
+    Always,
+    /// Within a second.
+    EverySecond,
+    /// When its operating system does.
+    SystemsChoice,
+    /// With an append-only file, at a time that the user may not ask for.
+    SomeTime,
+    /// With the next snapshot.
+    Snapshots,
+    /// Never.
+    Never,
+    /// The user may not ask.
+    Unknown,
+}
+
+impl Durability {
+    fn of(append_only: Option<&str>, fsync: Option<&str>, save: Option<&str>) -> Self {
+        match (append_only, fsync, save) {
+            (Some("yes" | "1"), Some("always"), _) => Self::Always,
+            (Some("yes" | "1"), Some("everysec"), _) => Self::EverySecond,
+            (Some("yes" | "1"), Some(_), _) => Self::SystemsChoice,
+            (Some("yes" | "1"), None, _) => Self::SomeTime,
+            (Some(_), _, Some("")) => Self::Never,
+            (Some(_), ..) => Self::Snapshots,
+            (None, ..) => Self::Unknown,
+        }
+    }
+
+    /// Returns whether the end of the server's process can lose messages.
+    fn is_weak(&self) -> bool {
+        matches!(self, Self::Snapshots | Self::Never)
+    }
+}
+
+impl fmt::Display for Durability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Always => {
+                "appendfsync always: a message is on disk before it is confirmed, and survives a power cut"
+            }
+            Self::EverySecond => {
+                "appendfsync everysec: a power cut can lose the messages that were confirmed in the last second"
+            }
+            Self::SystemsChoice => {
+                "appendfsync no: a power cut can lose messages that were confirmed up to about 30 s before"
+            }
+            Self::SomeTime => {
+                "an append-only file; when it is synced is not shown to this user: with appendfsync everysec, a power cut can \
+                 lose the messages that were confirmed in the last second"
+            }
+            Self::Snapshots => {
+                "no append-only file: when Redis ends without a snapshot, the messages that were confirmed since the last snapshot are \
+                 lost; set `appendonly yes`"
+            }
+            Self::Never => {
+                "no append-only file and no snapshots: when Redis ends, all messages are lost; set `appendonly yes`"
+            }
+            Self::Unknown => {
+                "whether Redis writes to disk is not shown to this user: permit CONFIG GET or INFO to have it checked"
+            }
+        })
+    }
+}
+
+/// What was found out about a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Finding {
+    durability: Durability,
+    /// The policy by which it evicts keys that have no expiry, where it does.
+    evicts: Option<String>,
+}
+
+impl Finding {
+    /// Asks the server.
+    pub(super) async fn ask(connection: &mut MultiplexedConnection) -> Self {
+        match configured(connection).await {
+            Ok(finding) => finding,
+            Err(_) => told(connection).await.unwrap_or(Self {
+                durability: Durability::Unknown,
+                evicts: None,
+            }),
+        }
+    }
+
+    /// Tells the operator.
+    pub(super) fn tell(&self, connection: &str) {
+        let durability = &self.durability;
+        match durability.is_weak() {
+            true => tracing::warn!(connection, "Redis has {durability}"),
+            false => tracing::info!(connection, "Redis has {durability}"),
+        }
+        if let Some(policy) = &self.evicts {
+            tracing::warn!(
+                connection,
+                "Redis has maxmemory-policy {policy}: when its memory is full, it can delete the stream with all messages; \
+                 set `maxmemory-policy noeviction`"
+            );
+        }
+    }
+}
+
+fn evicts(policy: Option<String>) -> Option<String> {
+    policy.filter(|policy| policy.starts_with("allkeys"))
+}
+
+async fn configured(connection: &mut MultiplexedConnection) -> RedisResult<Finding> {
+    let [append_only, fsync, save, policy] = [
+        get(connection, "appendonly").await?,
+        get(connection, "appendfsync").await?,
+        get(connection, "save").await?,
+        get(connection, "maxmemory-policy").await?,
+    ];
+    Ok(Finding {
+        durability: Durability::of(append_only.as_deref(), fsync.as_deref(), save.as_deref()),
+        evicts: evicts(policy),
+    })
+}
+
+async fn get(connection: &mut MultiplexedConnection, name: &str) -> RedisResult<Option<String>> {
+    let mut get = cmd("CONFIG");
+    let answer: Value = get.arg("GET").arg(name).query_async(connection).await?;
+    Ok(list(answer).get(1).and_then(text))
+}
+
+async fn told(connection: &mut MultiplexedConnection) -> RedisResult<Finding> {
+    let info: String = cmd("INFO").query_async(connection).await?;
+    let line = |name: &str| {
+        let mut lines = info.lines();
+        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        value.map(|value| value.trim().to_owned())
+    };
+    Ok(Finding {
+        durability: Durability::of(line("aof_enabled").as_deref(), None, None),
+        evicts: evicts(line("maxmemory_policy")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_confirmation_is_worth() {
+        let of = |append_only, fsync, save| Durability::of(append_only, fsync, save);
+        let (yes, no) = (Some("yes"), Some("no"));
+        assert_eq!(of(yes, Some("always"), Some("")), Durability::Always);
+        assert_eq!(of(yes, Some("everysec"), Some("")), Durability::EverySecond);
+        assert_eq!(of(yes, Some("no"), Some("")), Durability::SystemsChoice);
+        assert_eq!(
+            of(no, Some("everysec"), Some("3600 1")),
+            Durability::Snapshots
+        );
+        assert_eq!(of(no, Some("everysec"), Some("")), Durability::Never);
+        assert_eq!(of(Some("1"), None, None), Durability::SomeTime);
+        assert_eq!(of(Some("0"), None, None), Durability::Snapshots);
+        assert_eq!(of(None, None, None), Durability::Unknown);
+    }
+}

@@ -1,0 +1,208 @@
+//! What is said to Redis about one delivery: an entry that is pending in the group, or one that waited for its retry.
+//! When it is said is `kit::receipt`; reading an entry is here, too.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::Value;
+
+use super::CAPABILITIES;
+use super::connect::Link;
+use super::entry::Entry;
+use super::entry_id::EntryId;
+use super::error::Outage;
+use super::fields;
+use super::group::Group;
+use super::scripts::{Own, done};
+use crate::broker::kit::member::{self, Delivery};
+use crate::broker::kit::prefetch;
+use crate::broker::kit::receipt::{Lease, LeasedReceipt};
+use crate::broker::{BrokerError, Capabilities, Chances, Settlement};
+use crate::message::MessageId;
+
+/// How an entry came here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// New for the group.
+    Fresh,
+    /// Pending, and given to a host before: this is the delivery of that number.
+    Abandoned(u64),
+    /// From the sorted set of retries.
+    Retried(Retried),
+}
+
+/// What is known of a retry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Retried {
+    /// What shows whose it is.
+    pub(super) lease: String,
+    /// How many attempts were made.
+    pub(super) made: u64,
+    /// When the first of them ended, in milliseconds since 1970 at the server.
+    pub(super) first: u64,
+    /// How long ago that was.
+    pub(super) tried_for: Duration,
+}
+
+/// One delivery.
+pub(super) struct StreamLease {
+    link: Arc<Link>,
+    group: Arc<Group>,
+    entry: EntryId,
+    origin: Origin,
+}
+
+/// Messages that came, and wait to be taken.
+pub(super) type Prefetch = prefetch::Prefetch<Entry, StreamLease>;
+
+impl StreamLease {
+    /// The receipt of an entry.
+    pub(super) fn receipt(
+        link: &Arc<Link>,
+        group: &Arc<Group>,
+        entry: EntryId,
+        origin: Origin,
+    ) -> LeasedReceipt<Self> {
+        let lease = Self {
+            link: Arc::clone(link),
+            group: Arc::clone(group),
+            entry,
+            origin,
+        };
+        LeasedReceipt::new(lease, Arc::clone(&group.credit))
+    }
+
+    fn attempt(&self) -> u64 {
+        match &self.origin {
+            Origin::Fresh => 1,
+            Origin::Abandoned(delivered) => *delivered,
+            Origin::Retried(retried) => retried.made + 1,
+        }
+    }
+
+    fn retried(&self) -> Option<&Retried> {
+        match &self.origin {
+            Origin::Retried(retried) => Some(retried),
+            Origin::Fresh | Origin::Abandoned(_) => None,
+        }
+    }
+
+    fn own(&self) -> Own<'_> {
+        Own {
+            keys: &self.group.keys,
+            group: &self.group.spec.name,
+            consumer: &self.group.consumer,
+            entry: self.entry,
+            lease: self.retried().map(|retried| retried.lease.as_str()),
+        }
+    }
+
+    fn acknowledge(&self) -> redis::Cmd {
+        match self.retried() {
+            Some(_) => done(&self.group.keys, &self.group.spec.name, self.entry),
+            None => self.group.ack(&[self.entry]),
+        }
+    }
+}
+
+#[async_trait]
+impl Lease for StreamLease {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            lease: Some(self.group.ack_wait),
+            ..CAPABILITIES
+        }
+    }
+
+    fn length(&self) -> Duration {
+        self.group.ack_wait
+    }
+
+    fn is_again(&self) -> bool {
+        self.origin != Origin::Fresh
+    }
+
+    async fn extend(&self) -> Result<(), BrokerError> {
+        let extended = self.own().extend(self.group.ack_wait);
+        match self.link.query(&extended).await? {
+            Value::Int(0) => Err(Outage::NotOurs.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn keep(&self) -> bool {
+        let is_up = self.link.is_up();
+        if is_up {
+            let extended = self.own().extend(self.group.ack_wait);
+            self.link.post(extended, None);
+        }
+        is_up
+    }
+
+    /// Redis has done it when this returns. A retry of a message that another
+    /// host has by now is that host's to decide.
+    async fn settle(&self, settlement: &Settlement) -> Result<(), BrokerError> {
+        match settlement {
+            Settlement::Retry(after) => {
+                let first = self.retried().map(|retried| retried.first);
+                let retry = self.own().retry(*after, self.attempt(), first);
+                self.link.query(&retry).await?;
+            }
+            Settlement::Delivered
+            | Settlement::Filtered
+            | Settlement::DeadLetter(_)
+            | Settlement::Moved => {
+                self.link.query(&self.acknowledge()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn decline(&self) {
+        self.link.post(self.acknowledge(), None);
+    }
+
+    /// There may be room for another that is due, or this one is soon.
+    fn end(&self, acknowledged: bool) {
+        if !acknowledged || self.is_again() {
+            self.group.due.notify_one();
+        }
+    }
+
+    fn give_back(&self, expired: bool) {
+        if !expired {
+            let given_back = self.own().give_back(self.group.ack_wait, self.attempt());
+            let due = Arc::clone(&self.group.due);
+            self.link.post(given_back, Some(due));
+        }
+    }
+}
+
+/// Reads entries of the stream with this key.
+pub(super) struct Reader(pub(super) String);
+
+impl member::Reader for Reader {
+    type Raw = Entry;
+    type Lease = StreamLease;
+
+    fn read(&self, raw: Entry, lease: &StreamLease) -> Delivery {
+        let id = raw.id;
+        let arrived = fields::decode(raw, &self.0);
+        let made_up = || {
+            let stream: String = self.0.replace(|c: char| !c.is_ascii_graphic(), "_");
+            MessageId::parse(&format!("{stream}-{id}")).ok()
+        };
+        Delivery {
+            fallback_id: match arrived.id {
+                Some(_) => None,
+                None => made_up(),
+            },
+            arrived,
+            attempt: lease.attempt(),
+            chances: Chances::Open,
+            tried_for: lease.retried().map(|retried| retried.tried_for),
+            published: id.time(),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Dead letters in the stream, found by their topics, numbered by their entries' ids.
+//! They come about as published messages: `broker::LetterTopic`.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use redis::cmd;
+use tokio::time::timeout;
+
+use super::connect::{ANSWER, Link};
+use super::entry::{Entry, list};
+use super::entry_id::EntryId;
+use super::fields;
+use crate::broker::BrokerError;
+use crate::broker::kit::dead_letters::{self, Numbered};
+
+/// How many entries are looked at together, at most.
+const PAGE: usize = 1024;
+
+/// The dead letters of a connection.
+pub(super) struct Letters {
+    link: Arc<Link>,
+    stream: String,
+    topics: Vec<String>,
+}
+
+impl Letters {
+    /// Opens those on these topics of the stream.
+    pub(super) async fn open(
+        link: Arc<Link>,
+        stream: &str,
+        topics: Vec<String>,
+    ) -> Result<Self, BrokerError> {
+        // A server that is not there is told of, and not waited for.
+        let _ = timeout(ANSWER, link.connected()).await;
+        link.query(&cmd("PING")).await?;
+        Ok(Self {
+            link,
+            stream: stream.into(),
+            topics,
+        })
+    }
+}
+
+#[async_trait]
+impl dead_letters::Source for Letters {
+    async fn next(&self, from: i64) -> Result<Option<Numbered>, BrokerError> {
+        let (mut from, mut count) = (EntryId::of_number(from).to_string(), 1);
+        loop {
+            let mut range = cmd("XRANGE");
+            range.arg(&self.stream).arg(&from).arg("+");
+            let entries = list(self.link.query(range.arg("COUNT").arg(count)).await?);
+            let is_all = entries.len() < count;
+            for entry in entries.into_iter().filter_map(Entry::of) {
+                from = format!("({}", entry.id);
+                if self.topics.contains(&fields::topic(&entry, &self.stream)) {
+                    let number = entry.id.number();
+                    let message = fields::decode(entry, &self.stream).message;
+                    return Ok(Some(Numbered { number, message }));
+                }
+            }
+            if is_all {
+                return Ok(None);
+            }
+            count = PAGE.min(count * 4);
+        }
+    }
+
+    async fn remove(&self, number: i64) -> Result<(), BrokerError> {
+        let mut remove = cmd("XDEL");
+        remove.arg(&self.stream);
+        remove.arg(EntryId::of_number(number).to_string());
+        self.link.query(&remove).await.map(drop)
+    }
+}

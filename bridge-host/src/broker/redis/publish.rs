@@ -1,0 +1,77 @@
+//! Publishing: commands go in the order in which they were handed over, as many at once as are there.
+//! What a message's fields are is `fields`.
+
+use std::sync::Arc;
+
+use redis::{Cmd, RedisResult, Value, pipe};
+use tokio::sync::{mpsc, oneshot};
+
+use super::connect::Link;
+use super::error::{Outage, failed};
+use crate::broker::BrokerError;
+
+/// How many commands go at once.
+const BATCH: usize = 256;
+/// How many may wait; with more, publishers wait.
+const WAITING: usize = 4096;
+
+/// Returns whether the message was a duplicate.
+type Answer = Result<bool, BrokerError>;
+
+struct Order {
+    cmd: Cmd,
+    done: oneshot::Sender<Answer>,
+}
+
+/// The way of all messages that are published on a connection.
+pub(super) struct Publisher(mpsc::Sender<Order>);
+
+impl Publisher {
+    /// Starts the task that sends them.
+    pub(super) fn new(link: &Arc<Link>) -> Self {
+        let (orders, taken) = mpsc::channel(WAITING);
+        link.runtime.spawn(send_all(Arc::clone(link), taken));
+        Self(orders)
+    }
+
+    /// Returns once the command has its place behind all before it; the answer
+    /// comes later.
+    pub(super) async fn send(&self, cmd: Cmd) -> Result<oneshot::Receiver<Answer>, BrokerError> {
+        let (done, answer) = oneshot::channel();
+        let sent = self.0.send(Order { cmd, done }).await;
+        sent.map_err(|_| Outage::Ended)?;
+        Ok(answer)
+    }
+}
+
+async fn send_all(link: Arc<Link>, mut orders: mpsc::Receiver<Order>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while orders.recv_many(&mut batch, BATCH).await > 0 {
+        let (mut pipe, mut waiting) = (pipe(), Vec::with_capacity(batch.len()));
+        for Order { cmd, done } in batch.drain(..) {
+            pipe.add_command(cmd);
+            waiting.push(done);
+        }
+        let answers = link.pipeline(pipe.ignore_errors()).await;
+        answer_all(answers, waiting);
+    }
+}
+
+fn answer_all(
+    answers: Result<Vec<RedisResult<Value>>, BrokerError>,
+    waiting: Vec<oneshot::Sender<Answer>>,
+) {
+    match answers {
+        Ok(answers) => {
+            for (done, answer) in waiting.into_iter().zip(answers) {
+                let is_duplicate = |answer| answer == Value::Nil;
+                let _ = done.send(answer.map(is_duplicate).map_err(failed));
+            }
+        }
+        Err(error) => {
+            for done in waiting {
+                let _ = done.send(Err(error.clone()));
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Reading new entries for a group: as many as there are free slots, on a connection that may block.
+//! Entries that were given to a host before are claimed in `supply`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, RedisError, RedisResult, Value, cmd};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use super::connect::{ANSWER, Link};
+use super::entry::{Entry, list, number, of_one_stream, text};
+use super::error::{is_no_group, said};
+use super::group::Group;
+use super::lease::{Origin, Prefetch, StreamLease};
+use super::scripts::take_in_order;
+use crate::broker::kit::prefetch::Fetched;
+use crate::broker::kit::supply::End;
+
+/// One read asks for no more.
+const LARGEST: usize = 512;
+/// How long a read waits at the server for entries.
+const BLOCK: Duration = Duration::from_secs(5);
+/// At the end, a read that the server was told to end is waited for this long.
+const LINGER: Duration = Duration::from_secs(2);
+/// Between two attempts to have a connection.
+const PAUSE: Duration = Duration::from_millis(250);
+/// With order, how often is asked whether another host is done.
+const TURN: Duration = Duration::from_millis(100);
+
+/// What is read, and where it goes.
+pub(super) struct Pull<'a> {
+    pub(super) link: &'a Arc<Link>,
+    pub(super) group: &'a Arc<Group>,
+    pub(super) to: &'a Prefetch,
+}
+
+impl Pull<'_> {
+    /// Reads until there is a reason to begin anew, or until `stop` changes.
+    pub(super) async fn run(&self, stop: &mut watch::Receiver<()>) -> End {
+        let opened = async {
+            let mut connection = self.link.dedicated().await?;
+            // A user may be without it: the read then ends by itself.
+            let id: RedisResult<Value> = cmd("CLIENT").arg("ID").query_async(&mut connection).await;
+            RedisResult::Ok((connection, id.unwrap_or_default()))
+        };
+        let (mut connection, id) = tokio::select! {
+            biased;
+            opened = opened => match opened {
+                Ok(opened) => opened,
+                Err(error) => return self.failed(&error).await,
+            },
+            _ = stop.changed() => return End::Stopped,
+        };
+        loop {
+            let Some(free) = self.group.credit.batch(0, LARGEST) else {
+                tokio::select! {
+                    biased;
+                    () = self.group.credit.freed.notified() => continue,
+                    _ = stop.changed() => return End::Stopped,
+                }
+            };
+            let reading = self.read(&mut connection, free);
+            tokio::pin!(reading);
+            let read = tokio::select! {
+                biased;
+                read = &mut reading => read,
+                _ = stop.changed() => {
+                    // What the server gives in this moment is taken, to be given back.
+                    let unblock = cmd("CLIENT").arg("UNBLOCK").arg(number(&id)).clone();
+                    self.link.post(unblock, None);
+                    let _ = timeout(LINGER, reading).await;
+                    return End::Stopped;
+                }
+            };
+            if let Err(end) = read {
+                return end;
+            }
+        }
+    }
+
+    async fn read(&self, connection: &mut MultiplexedConnection, free: usize) -> Result<(), End> {
+        match self.group.spec.ordered {
+            true => self.read_in_order(connection).await,
+            false => {
+                let read = self.read_new(free);
+                let entries = self.answer(connection, &read).await?;
+                self.put_all(of_one_stream(entries));
+                Ok(())
+            }
+        }
+    }
+
+    /// With order, a new entry is given where no host has another one under
+    /// way, or waits for a retry.
+    async fn read_in_order(&self, connection: &mut MultiplexedConnection) -> Result<(), End> {
+        let Group {
+            keys,
+            spec,
+            consumer,
+            credit,
+            ..
+        } = &**self.group;
+        let take = take_in_order(keys, &spec.name, consumer);
+        let mut answer = list(self.answer(connection, &take).await?).into_iter();
+        let is_free = answer.next().as_ref().and_then(number) == Some(1);
+        let entries = answer.next().map(of_one_stream).unwrap_or_default();
+        if !entries.is_empty() {
+            self.put_all(entries);
+        } else if is_free {
+            let last = answer.next().as_ref().and_then(text);
+            let mut wait = cmd("XREAD");
+            wait.arg("COUNT")
+                .arg(1)
+                .arg("BLOCK")
+                .arg(BLOCK.as_millis() as u64);
+            wait.arg("STREAMS")
+                .arg(&keys.stream)
+                .arg(last.unwrap_or("$".into()));
+            self.answer(connection, &wait).await?;
+        } else {
+            let _ = timeout(TURN, credit.freed.notified()).await;
+        }
+        Ok(())
+    }
+
+    fn read_new(&self, count: usize) -> Cmd {
+        let Group {
+            keys,
+            spec,
+            consumer,
+            ..
+        } = &**self.group;
+        let mut read = cmd("XREADGROUP");
+        read.arg("GROUP").arg(&spec.name).arg(consumer);
+        read.arg("COUNT").arg(count);
+        read.arg("BLOCK").arg(BLOCK.as_millis() as u64);
+        read.arg("STREAMS").arg(&keys.stream).arg(">");
+        read
+    }
+
+    async fn answer(
+        &self,
+        connection: &mut MultiplexedConnection,
+        cmd: &Cmd,
+    ) -> Result<Value, End> {
+        let silence = &self.group.presence.silence;
+        match timeout(BLOCK + ANSWER, cmd.query_async(connection)).await {
+            Ok(Ok(answer)) => {
+                silence.ends();
+                Ok(answer)
+            }
+            Ok(Err(error)) => Err(self.failed(&error).await),
+            Err(_) => {
+                let silent = BLOCK + ANSWER;
+                silence.lasts(format!("Redis has not answered a read for {silent:?}"));
+                Err(End::Again)
+            }
+        }
+    }
+
+    /// Returns how to go on after an error.
+    async fn failed(&self, error: &RedisError) -> End {
+        if error.is_io_error() || error.is_connection_dropped() || error.is_timeout() {
+            self.link.saw(error);
+            sleep(PAUSE).await;
+            return End::Again;
+        }
+        self.group.presence.lost(match is_no_group(error) {
+            true => "the consumer group is gone".into(),
+            false => said(error),
+        });
+        End::Lost
+    }
+
+    fn put_all(&self, entries: Vec<Entry>) {
+        let mut others = Vec::new();
+        for entry in entries {
+            match self.group.takes(&entry) {
+                true => self.to.put(Fetched {
+                    receipt: StreamLease::receipt(self.link, self.group, entry.id, Origin::Fresh),
+                    raw: entry,
+                }),
+                false => others.push(entry.id),
+            }
+        }
+        self.group.decline(self.link, &others);
+    }
+}

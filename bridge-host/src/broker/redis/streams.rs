@@ -1,0 +1,219 @@
+//! The broker: publishes to the stream, and joins consumer groups of it.
+//! How a group is supplied is `supply`.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use redis::{Cmd, cmd};
+use tokio::time::timeout;
+
+use super::CAPABILITIES;
+use super::connect::{ANSWER, ConnectError, Link};
+use super::error::{Outage, Refusal};
+use super::group::Group;
+use super::lease::Reader;
+use super::letters::Letters;
+use super::publish::Publisher;
+use super::settings::Settings;
+use super::supply::Supply;
+use super::{fields, keys, scripts};
+use crate::broker::kit::dead_letters::Source;
+use crate::broker::kit::groups::Groups;
+use crate::broker::kit::member::Member;
+use crate::broker::kit::recent_trouble::RecentTrouble;
+use crate::broker::{
+    Broker, BrokerError, Capabilities, Confirmation, DeadLetterTopics, Published, Republish,
+    SubscribeSpec, Subscription,
+};
+use crate::message::{Message, MessageId, check_topic};
+
+/// A Redis connection with its stream.
+pub struct Streams {
+    link: Arc<Link>,
+    settings: Settings,
+    publisher: Publisher,
+    groups: Groups<Group>,
+    /// There was no room for a message.
+    full: Arc<RecentTrouble>,
+}
+
+impl Streams {
+    /// Begins to connect. `name` is the connection's.
+    pub async fn open(name: &str, settings: &Settings) -> Result<Self, ConnectError> {
+        let link = Link::open(name, settings).await?;
+        Ok(Self {
+            publisher: Publisher::new(&link),
+            link,
+            settings: settings.clone(),
+            groups: Groups::default(),
+            full: Arc::default(),
+        })
+    }
+
+    /// The command that adds an entry, unless `seen` was published before.
+    fn add(&self, message: &Message, seen: Option<&MessageId>) -> Cmd {
+        let Settings {
+            stream,
+            max_length,
+            deduplication_window,
+            ..
+        } = &self.settings;
+        let mut add = match seen {
+            Some(id) => {
+                let seen = keys::seen(stream, id, &message.topic);
+                scripts::publish(stream, &seen, *deduplication_window)
+            }
+            None => {
+                let mut add = cmd("XADD");
+                add.arg(stream);
+                add
+            }
+        };
+        if let Some(max_length) = max_length {
+            add.arg("MAXLEN").arg("~").arg(max_length);
+        }
+        add.arg("*");
+        add
+    }
+
+    async fn send(
+        &self,
+        mut add: Cmd,
+        fields: Vec<bytes::Bytes>,
+    ) -> Result<impl Future<Output = Result<bool, BrokerError>> + use<>, BrokerError> {
+        if let Some(trouble) = self.link.trouble() {
+            return Err(Outage::Down(trouble).into());
+        }
+        fields.iter().for_each(|part| {
+            add.arg(&part[..]);
+        });
+        let answer = self.publisher.send(add).await?;
+        let (full, name) = (Arc::clone(&self.full), self.link.name.clone());
+        Ok(async move {
+            let answer = answer.await.unwrap_or(Err(Outage::Ended.into()));
+            match &answer {
+                Ok(_) => full.is_over(&name, "Redis has room again"),
+                Err(error @ BrokerError::Full(_)) => full.saw(&name, error.to_string()),
+                Err(_) => {}
+            }
+            answer
+        })
+    }
+}
+
+#[async_trait]
+impl Broker for Streams {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            lease: Some(self.settings.ack_wait),
+            ..CAPABILITIES
+        }
+    }
+
+    /// With a server there, what it refuses for good is an error at once;
+    /// without one, the subscription waits.
+    async fn subscribe(&self, spec: SubscribeSpec) -> Result<Box<dyn Subscription>, BrokerError> {
+        let group = Group::new(spec, &self.settings)?;
+        let supply = Supply::new(&self.link, &group, self.settings.max_age);
+        supply.begin().await?;
+        let reader = Reader(self.settings.stream.clone());
+        let (prefetch, runtime) = (supply.prefetch(), &self.link.runtime);
+        let member = Member::new(&group.spec, reader, prefetch, supply, runtime);
+        self.groups.add(group, member.ended());
+        Ok(Box::new(member))
+    }
+
+    /// Creates the group. Without a server there, nothing can be published
+    /// either: it is created once there is one.
+    async fn announce(&self, spec: SubscribeSpec) -> Result<bool, BrokerError> {
+        match Group::new(spec, &self.settings)?.locate(&self.link).await {
+            Err(refused @ BrokerError::Refused(_)) => Err(refused),
+            Ok(()) | Err(_) => Ok(true),
+        }
+    }
+
+    async fn enqueue(
+        &self,
+        message: Message,
+        id: Option<MessageId>,
+    ) -> Result<Confirmation, BrokerError> {
+        check_topic(&message.topic)?;
+        let add = self.add(&message, id.as_ref());
+        let id = id.unwrap_or_else(MessageId::generate);
+        let fields = fields::encode(&message, &id, None);
+        let answer = self.send(add, fields).await?;
+        Ok(Box::pin(async move {
+            let duplicate = answer.await?;
+            Ok(Published { id, duplicate })
+        }))
+    }
+
+    fn dead_letter_topics(&self) -> Option<&dyn DeadLetterTopics> {
+        Some(self)
+    }
+
+    fn republish(&self) -> Option<&dyn Republish> {
+        Some(self)
+    }
+
+    fn trouble(&self) -> Option<String> {
+        let groups = || self.groups.find_map(|group| group.presence.trouble());
+        let trouble = self.link.trouble().or_else(groups);
+        let trouble = trouble.or_else(|| self.link.refusal());
+        trouble.or_else(|| self.full.get())
+    }
+
+    async fn pending(&self, name: &str) -> Option<u64> {
+        let group = |group: &Arc<Group>| (group.spec.name == name).then(|| Arc::clone(group));
+        let group = self.groups.find_map(group)?;
+        timeout(ANSWER, group.pending(&self.link)).await.ok()?
+    }
+
+    async fn close(&self) {
+        // What was on its way is given back by then.
+        self.groups.ended(ANSWER).await;
+        self.groups.find_map(|group| {
+            group.leave(&self.link);
+            None::<()>
+        });
+        self.link.flush().await;
+    }
+}
+
+#[async_trait]
+impl DeadLetterTopics for Streams {
+    /// The stream keeps everything, unless it is trimmed.
+    async fn keep_topic(&self, _topic: &str) -> Result<(), BrokerError> {
+        let Settings {
+            stream,
+            max_length,
+            max_age,
+            ..
+        } = &self.settings;
+        match max_length.is_some() || max_age.is_some() {
+            true => Err(Refusal::TrimmedLetters(stream.clone()).into()),
+            false => Ok(()),
+        }
+    }
+
+    async fn letters(&self, topics: Vec<String>) -> Result<Box<dyn Source>, BrokerError> {
+        let (link, stream) = (Arc::clone(&self.link), &self.settings.stream);
+        Ok(Box::new(Letters::open(link, stream, topics).await?))
+    }
+}
+
+#[async_trait]
+impl Republish for Streams {
+    async fn republish(
+        &self,
+        message: Message,
+        id: &MessageId,
+        group: &str,
+        once: &MessageId,
+    ) -> Result<(), BrokerError> {
+        check_topic(&message.topic)?;
+        let add = self.add(&message, Some(once));
+        let fields = fields::encode(&message, id, Some(group));
+        self.send(add, fields).await?.await.map(drop)
+    }
+}

@@ -1,0 +1,216 @@
+//! What supplies a Redis subscription: new entries, retries that are due, and entries whose host is gone.
+//! When it begins anew is `kit::supply`.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::Value;
+use tokio::sync::watch;
+use tokio::time::{interval, timeout};
+
+use super::connect::Link;
+use super::entry::{Entry, list, number, text};
+use super::error::is_no_group;
+use super::group::Group;
+use super::lease::{Origin, Prefetch, Retried, StreamLease};
+use super::pull::Pull;
+use super::scripts::claim;
+use super::upkeep::Upkeep;
+use crate::broker::BrokerError;
+use crate::broker::kit::prefetch::Fetched;
+use crate::broker::kit::receipt::keep_every;
+use crate::broker::kit::supply::{End, Supplier};
+
+/// How often is asked for retries that are due, and for entries whose host is gone.
+const CLAIM_EVERY: Duration = Duration::from_millis(500);
+
+/// What supplies a group.
+pub(super) struct Supply {
+    link: Arc<Link>,
+    group: Arc<Group>,
+    to: Arc<Prefetch>,
+    max_age: Option<Duration>,
+}
+
+impl Supply {
+    pub(super) fn new(link: &Arc<Link>, group: &Arc<Group>, max_age: Option<Duration>) -> Self {
+        Self {
+            link: Arc::clone(link),
+            group: Arc::clone(group),
+            to: Arc::default(),
+            max_age,
+        }
+    }
+
+    /// Returns where it puts what comes.
+    pub(super) fn prefetch(&self) -> Arc<Prefetch> {
+        Arc::clone(&self.to)
+    }
+
+    /// Joins the group. What Redis refuses for good is an error; a server that
+    /// is not there is waited for.
+    pub(super) async fn begin(&self) -> Result<(), BrokerError> {
+        match self.group.locate(&self.link).await {
+            Err(refused @ BrokerError::Refused(_)) => Err(refused),
+            _ => Ok(()),
+        }
+    }
+
+    /// Claims what is due, again and again, until the group is gone.
+    async fn claim_all(&self) -> End {
+        let every = CLAIM_EVERY.min(self.group.ack_wait / 4);
+        loop {
+            let next = match self.claim().await {
+                Ok(next) => next,
+                Err(End::Again) => None,
+                Err(end) => return end,
+            };
+            let wait = next.map_or(every, |next| next.min(every));
+            let _ = timeout(wait, self.group.due.notified()).await;
+        }
+    }
+
+    /// How many more messages can be taken that were given to a host before.
+    /// They hold no slot while they wait, so that new ones are read all the same.
+    fn room(&self) -> usize {
+        let (credit, waiting) = (&self.group.credit, self.to.again());
+        match self.group.spec.ordered {
+            true => usize::from(credit.held() + waiting == 0),
+            false => self.group.spec.in_flight.max(1).saturating_sub(waiting),
+        }
+    }
+
+    /// Claims what is due. Returns how long until the next retry is.
+    async fn claim(&self) -> Result<Option<Duration>, End> {
+        let Group {
+            keys,
+            spec,
+            consumer,
+            ack_wait,
+            ..
+        } = &*self.group;
+        let room = self.room();
+        if room == 0 {
+            return Ok(None);
+        }
+        let claim = claim(keys, &spec.name, consumer, *ack_wait, room);
+        let answer = match self.link.ask(&claim).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) if is_no_group(&error) => {
+                let why = "the consumer group is gone".into();
+                self.group.presence.lost(why);
+                return Err(End::Lost);
+            }
+            // It is asked for again; the read says what the trouble is.
+            Ok(Err(_)) | Err(_) => return Err(End::Again),
+        };
+        let mut answer = list(answer).into_iter();
+        let now = answer.next().as_ref().and_then(number).unwrap_or_default();
+        for found in answer.next().map(list).unwrap_or_default() {
+            self.put(found, now);
+        }
+        let gone = answer.next().map(list).unwrap_or_default();
+        if !gone.is_empty() {
+            tracing::warn!(
+                subscription = spec.name,
+                stream = keys.stream,
+                messages = gone.len(),
+                "messages were removed from the stream before they were delivered: `max_length` or `max_age` is too small, or someone \
+                 trimmed the stream"
+            );
+        }
+        let next = answer.next().as_ref().and_then(number);
+        Ok(next.map(Duration::from_millis))
+    }
+
+    fn put(&self, found: Value, now: u64) {
+        let mut parts = list(found).into_iter();
+        let Some(entry) = parts.next().and_then(Entry::of) else {
+            return;
+        };
+        let lease = parts.next().as_ref().and_then(text);
+        let tried = parts.next().as_ref().and_then(text).unwrap_or_default();
+        let mut tried = tried.split(' ').map(|number| number.parse().ok());
+        let mut number = || tried.next().flatten();
+        let count = number().unwrap_or(1);
+        let origin = match lease {
+            None => Origin::Abandoned(count),
+            Some(lease) => {
+                let first = number().unwrap_or(now);
+                Origin::Retried(Retried {
+                    lease,
+                    made: count,
+                    first,
+                    tried_for: Duration::from_millis(now.saturating_sub(first)),
+                })
+            }
+        };
+        let receipt = StreamLease::receipt(&self.link, &self.group, entry.id, origin);
+        self.to.put(Fetched {
+            raw: entry,
+            receipt,
+        });
+    }
+
+    /// Keeps the leases of messages that wait to be taken.
+    async fn keep_all(&self) -> Infallible {
+        let mut keep = interval(keep_every(self.group.ack_wait));
+        loop {
+            keep.tick().await;
+            self.to.keep();
+        }
+    }
+}
+
+impl Supplier for Supply {
+    fn is_joined(&self) -> bool {
+        self.group.presence.located().is_some()
+    }
+
+    async fn join(&mut self) -> Result<(), BrokerError> {
+        self.group.locate(&self.link).await
+    }
+
+    fn tell(&self, error: &BrokerError, again_in: Duration) {
+        tracing::warn!(
+            connection = self.link.name,
+            subscription = self.group.spec.name,
+            %error,
+            ?again_in,
+            "no messages from Redis yet"
+        );
+    }
+
+    async fn fetch(&mut self, stop: &mut watch::Receiver<()>) -> End {
+        let (link, group) = (&self.link, &self.group);
+        let pull = Pull {
+            link,
+            group,
+            to: &self.to,
+        };
+        let upkeep = Upkeep {
+            link,
+            group,
+            max_age: self.max_age,
+        };
+        tokio::select! {
+            biased;
+            end = pull.run(stop) => end,
+            end = self.claim_all() => end,
+            never = upkeep.run() => match never {},
+            never = self.keep_all() => match never {},
+        }
+    }
+
+    async fn connected(&self) {
+        self.link.connected().await;
+    }
+
+    async fn end(self) {
+        self.to.give_back();
+        self.group.leave(&self.link);
+        // The connection may be this one's alone.
+        self.link.flush().await;
+    }
+}

@@ -1,0 +1,13 @@
+//! Certificates and keys as text. How they are made stays out: tests do that.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// A certificate or a key as PEM (RFC 7468), in lines that OpenSSL reads.
+pub fn pem(what: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let lines = text.as_bytes().chunks(64);
+    let lines: Vec<_> = lines.map(String::from_utf8_lossy).collect();
+    let text = lines.join("\n");
+    format!("-----BEGIN {what}-----\n{text}\n-----END {what}-----\n")
+}

@@ -1,0 +1,133 @@
+//! A real redis-server on a free port, with a folder that is gone with it.
+//! What tests ask of it goes through a client of their own.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use redis::{Client, RedisResult, Value};
+use tempfile::TempDir;
+
+use super::until;
+
+/// A running server. Killed when dropped.
+pub struct RedisServer {
+    pub address: SocketAddr,
+    folder: TempDir,
+    arguments: Vec<String>,
+    child: Child,
+}
+
+impl RedisServer {
+    /// Starts one that writes each message to disk before it confirms it.
+    pub async fn start() -> Self {
+        Self::start_with(&["--appendonly", "yes", "--appendfsync", "always"]).await
+    }
+
+    /// Starts one with these arguments, without snapshots.
+    pub async fn start_with(arguments: &[&str]) -> Self {
+        Self::prepared(|_| arguments.iter().map(|it| it.to_string()).collect()).await
+    }
+
+    /// Starts one with the arguments that `prepare` returns, after it has put
+    /// files into its folder.
+    pub async fn prepared(prepare: impl FnOnce(&Path) -> Vec<String>) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let port = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = port.local_addr().expect("an address");
+        drop(port);
+        let mut arguments = vec!["--bind".into(), "127.0.0.1".into()];
+        let more = prepare(folder.path());
+        if !more.iter().any(|argument| argument == "--port") {
+            arguments.extend(["--port".into(), address.port().to_string()]);
+        } else {
+            arguments.extend(["--tls-port".into(), address.port().to_string()]);
+        }
+        let place = folder.path().display().to_string();
+        arguments.extend(["--dir".into(), place, "--save".into(), String::new()]);
+        arguments.extend(more);
+        let server = Self {
+            child: spawn(&arguments),
+            address,
+            folder,
+            arguments,
+        };
+        server.listens().await;
+        server
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address)
+    }
+
+    /// A file in its folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs a command, given as `redis-cli` takes it.
+    pub async fn run(&self, command: &[&str]) -> Value {
+        self.try_run(command).await.expect("an answer")
+    }
+
+    /// The same, where it may fail.
+    pub async fn try_run(&self, command: &[&str]) -> RedisResult<Value> {
+        let client = Client::open(self.url())?;
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        let mut cmd = redis::cmd(command[0]);
+        command[1..].iter().for_each(|argument| {
+            cmd.arg(argument);
+        });
+        cmd.query_async(&mut connection).await
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a process");
+        self.child.wait().expect("a status");
+    }
+
+    /// Starts it again, with the files it had.
+    pub async fn start_again(&mut self) {
+        self.child = spawn(&self.arguments);
+        self.listens().await;
+    }
+
+    /// Sends a signal by name.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([format!("-{name}"), self.child.id().to_string()])
+            .status()
+            .expect("kill");
+        assert!(sent.success());
+    }
+
+    async fn listens(&self) {
+        until("redis-server", || async {
+            tokio::net::TcpStream::connect(self.address).await.ok()
+        })
+        .await;
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(arguments: &[String]) -> Child {
+    let mut command = Command::new("redis-server");
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command.spawn().unwrap_or_else(|error| {
+        panic!(
+            "redis-server cannot be run: {error}. `cargo xtask test` brings it, or tells how to get it"
+        )
+    })
+}

@@ -1,0 +1,34 @@
+//! redis-server, which the tests start by themselves: the system's, or Debian's
+//! package where it is missing and can be installed.
+
+use std::process::Command;
+
+use super::need;
+use crate::Result;
+use crate::workspace::{self, say};
+
+const PROGRAM: &str = "redis-server";
+const REMEDY: &str = "the tests need redis-server, 7.0 or later (Debian: apt-get install redis-server; \
+elsewhere: https://redis.io/docs/latest/operate/oss_and_stack/install/)";
+
+/// Installs it where it is missing; a server that the package starts does no
+/// harm, as the tests' own listen elsewhere.
+pub fn ensure() -> Result {
+    if need(PROGRAM, &["--version"], REMEDY).is_ok() {
+        return Ok(());
+    }
+    let has_apt = Command::new("apt-get").arg("--version").output().is_ok();
+    if has_apt && workspace::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0") {
+        say("installing Debian's redis-server");
+        let mut install = Command::new("apt-get");
+        install.env("DEBIAN_FRONTEND", "noninteractive").args([
+            "install",
+            "-yq",
+            "--no-install-recommends",
+            PROGRAM,
+        ]);
+        // What went wrong is shown; what is missing is told below.
+        let _ = workspace::run(&mut install);
+    }
+    need(PROGRAM, &["--version"], REMEDY)
+}
