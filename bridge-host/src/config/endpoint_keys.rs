@@ -35,7 +35,7 @@ pub(super) const REQUEST: &Table = &Table {
     parts: &[
         Part::One(words(|| named(&Method::NAMES)).default("\"POST\"").named(
             "method",
-            "`\"POST\"`, `\"PUT\"`, `\"PATCH\"`, `\"DELETE\"` or `\"GET\"`.",
+            "`\"POST\"`, `\"PUT\"`, `\"PATCH\"`, `\"DELETE\"`, `\"GET\"` or `\"HEAD\"`.",
         )),
         Part::One(words(|| named(&Envelope::NAMES)).default("\"raw\"").named(
             "envelope",

@@ -45,7 +45,7 @@ pub(super) fn fit(
             let (titles, types) = (kinds(can, |it| it.title.into()), kinds(can, quoted));
             fault(
                 format!(
-                    "`{connection}` is {}, and dead letters are published to {titles} only: it has them on disk before a message is let go",
+                    "`{connection}` is {}, which keeps nothing that is published to it: dead letters need {titles}",
                     other.kind()
                 ),
                 &format!(
@@ -64,10 +64,16 @@ pub(super) fn fit(
     }
 }
 
-/// The kinds of brokers for which something holds, as a list in a sentence.
+/// The kinds of brokers for which something holds, as a list in a sentence:
+/// `nats, jetstream or redis`.
 fn kinds(holds: impl Fn(&Descriptor) -> bool, name: impl Fn(&Descriptor) -> String) -> String {
     let all = ALL.iter().filter(|it| holds(it));
-    all.map(|it| name(it)).collect::<Vec<_>>().join(" and ")
+    let mut names: Vec<_> = all.map(|it| name(it)).collect();
+    let last = names.pop().unwrap_or_default();
+    match names.is_empty() {
+        true => last,
+        false => format!("{} or {last}", names.join(", ")),
+    }
 }
 
 fn quoted(kind: &Descriptor) -> String {
