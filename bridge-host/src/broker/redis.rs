@@ -1,5 +1,5 @@
 //! Redis Streams: one stream for each connection, a consumer group for each subscription.
-//! What becomes of a failed delivery is decided in `delivery`.
+//! The room `delivery` decides what happens to a failed delivery.
 
 mod configured;
 mod connect;
@@ -28,7 +28,7 @@ pub use streams::Streams;
 
 use super::Capabilities;
 
-/// What Redis Streams can do. How long its lease is, is configured.
+/// The capabilities of Redis Streams. The length of a lease is configured (`ack_wait`).
 pub const CAPABILITIES: Capabilities = Capabilities {
     durable: true,
     at_least_once: true,

@@ -1,5 +1,5 @@
-//! Redis Streams in a config: the descriptor, what the settings of a connection come
-//! to, and what fits them. The keys are in `settings`.
+//! Redis Streams in a config: the descriptor, the effective settings of a connection, and the
+//! checks of its subscriptions. The keys are declared in `settings`.
 
 use std::sync::Arc;
 

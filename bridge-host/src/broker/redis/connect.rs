@@ -1,5 +1,5 @@
-//! The connection to a Redis server, which comes back by itself; and connections of their own for reads that block.
-//! What is sent over it is elsewhere in this folder.
+//! The connection to a Redis server, which reconnects by itself, and dedicated connections for blocking reads.
+//! The commands that are sent over it are elsewhere in this folder.
 
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
@@ -20,32 +20,32 @@ use super::settings::{Secret, Settings};
 use crate::broker::BrokerError;
 use crate::broker::kit::link_state::{LinkState, wait};
 
-/// How long the start of the bridge waits for a server.
+/// How long the bridge waits for a server at startup.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a server may take to answer.
 pub(super) const ANSWER: Duration = Duration::from_secs(5);
-/// Between two signs of life.
+/// The interval between two PINGs.
 const PING: Duration = Duration::from_secs(5);
 
 /// Why a connection cannot even be tried.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The URL is none. It is not shown, as it may have a password in it.
+    /// The URL is invalid. The error does not show it, because it may contain a password.
     #[error("the connection's `url` is no URL of a Redis server: redis://host:6379 is expected")]
     Url,
     /// A file of `tls` cannot be read.
     #[error("cannot read {file}: {source}")]
     File {
-        /// Its path.
+        /// The path of the file.
         file: String,
-        /// Why not.
+        /// Why the file cannot be read.
         source: std::io::Error,
     },
-    /// A file of `tls` has no certificate or key in it.
+    /// A file of `tls` contains no certificate or key.
     #[error("the TLS settings cannot be used: {0}")]
     Tls(#[from] RedisError),
-    /// `tls` with a URL that asks for none.
-    #[error("`tls` is set, and the URL does not begin with rediss://")]
+    /// `tls` is set, but the URL does not ask for TLS.
+    #[error("`tls` is set, but the URL does not begin with rediss://")]
     NoTls,
 }
 
@@ -53,21 +53,21 @@ pub enum ConnectError {
 pub(super) struct Link {
     /// The connection's name in the config.
     pub(super) name: String,
-    /// Where it was opened, and what serves it is best.
+    /// The runtime on which the connection was opened. Its tasks should run there, too.
     pub(super) runtime: Handle,
     client: Client,
-    /// Where the server is, without user and password.
+    /// The server's address, without user and password.
     address: String,
     longest_wait: Duration,
     state: LinkState,
     current: RwLock<Option<MultiplexedConnection>>,
-    /// A command failed as on a broken connection.
+    /// Notified when a command failed as if the connection were broken.
     doubted: Arc<Notify>,
     outbox: mpsc::UnboundedSender<Parcel>,
 }
 
 impl Link {
-    /// Begins to connect, and goes on until it is dropped.
+    /// Starts to connect, and keeps reconnecting until the link is dropped.
     pub(super) async fn open(name: &str, settings: &Settings) -> Result<Arc<Self>, ConnectError> {
         let client = client(settings)?;
         let (outbox, parcels) = mpsc::unbounded_channel();
@@ -94,7 +94,7 @@ impl Link {
         Ok(link)
     }
 
-    /// Changes each time that the connection comes up or goes down.
+    /// Returns a receiver that changes each time the connection comes up or goes down.
     pub(super) fn ups(&self) -> watch::Receiver<bool> {
         self.state.ups()
     }
@@ -113,7 +113,7 @@ impl Link {
         (!self.is_up()).then(|| self.state.trouble(&self.address))
     }
 
-    /// Returns what the server refused a short while ago.
+    /// Returns the operation that the server refused recently.
     pub(super) fn refusal(&self) -> Option<String> {
         self.state.refusal()
     }
@@ -123,7 +123,7 @@ impl Link {
         self.ask(cmd).await?.map_err(failed)
     }
 
-    /// Runs a command; what the server says of it is returned as it is.
+    /// Runs a command. An error of the server is returned unchanged, as the inner result.
     pub(super) async fn ask(&self, cmd: &Cmd) -> Result<RedisResult<Value>, BrokerError> {
         let mut connection = self.current()?;
         let answer = cmd.query_async(&mut connection).await;
@@ -133,7 +133,7 @@ impl Link {
         Ok(answer)
     }
 
-    /// Runs commands, one after the other.
+    /// Runs commands in their order.
     pub(super) async fn pipeline(
         &self,
         pipe: &Pipeline,
@@ -153,7 +153,7 @@ impl Link {
         }
     }
 
-    /// Notes what an error says of the connection, or of its user.
+    /// Records what an error reveals about the connection or the permissions of its user.
     pub(super) fn saw(&self, error: &RedisError) {
         if error.is_timeout() || error.is_io_error() || error.is_connection_dropped() {
             self.doubted.notify_one();
@@ -173,19 +173,19 @@ impl Link {
         *current = connection;
     }
 
-    /// Opens a connection for one caller, whose commands may block.
+    /// Opens a connection for one caller, who may send blocking commands.
     pub(super) async fn dedicated(&self) -> RedisResult<MultiplexedConnection> {
         open(&self.client, None).await
     }
 
-    /// Sends a command soon: for callers that cannot wait. `wakes` is notified
-    /// once it is done.
+    /// Queues a command, for callers that cannot wait for the answer. `wakes` is
+    /// notified once Redis has answered.
     pub(super) fn post(&self, cmd: Cmd, wakes: Option<Arc<Notify>>) {
-        // Without anyone to take it the process is at its end.
+        // The receiver is gone only when the process ends.
         let _ = self.outbox.send(Parcel::Command(cmd, wakes));
     }
 
-    /// Waits until everything that was posted is done.
+    /// Waits until Redis has answered all queued commands.
     pub(super) async fn flush(&self) {
         let (done, sent) = oneshot::channel();
         let _ = self.outbox.send(Parcel::Flush(done));
@@ -193,13 +193,13 @@ impl Link {
         if !flushed {
             tracing::warn!(
                 connection = self.name,
-                "Redis did not take the last commands: messages that were not delivered come again when their lease is over"
+                "Redis did not accept the last commands: messages that were not settled are redelivered when their lease expires"
             );
         }
     }
 }
 
-/// Connects, again and again, for as long as the link lives.
+/// Connects and reconnects for as long as the link exists.
 async fn connect(link: Weak<Link>) {
     let (mut attempt, mut told) = (0, None);
     loop {
@@ -225,7 +225,7 @@ async fn connect(link: Weak<Link>) {
         }
         here.set(Some(connection.clone()));
         here.state.connected();
-        // Not held from here on: the link ends with its last user.
+        // This task must not keep the link alive.
         drop(here);
         let Some(why) = lives(&link, connection).await else {
             return;
@@ -252,14 +252,14 @@ async fn lives(link: &Weak<Link>, mut connection: MultiplexedConnection) -> Opti
             Err(error) if error.is_io_error() || error.is_connection_dropped() => {
                 return Some(said(&error));
             }
-            // A user without PING: the server is there.
+            // The user may lack the permission for PING. The server answered all the same.
             Ok(_) | Err(_) => {}
         }
     }
 }
 
-/// Opens a connection to a server that takes commands: not one that asks for a
-/// password, or that is loading its data.
+/// Opens a connection. A server that asks for a password, or that is loading its
+/// data, is an error.
 async fn open(client: &Client, answer: Option<Duration>) -> RedisResult<MultiplexedConnection> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(ANSWER))
@@ -276,13 +276,13 @@ async fn open(client: &Client, answer: Option<Duration>) -> RedisResult<Multiple
     }
 }
 
-/// Checks whether this is the URL of a Redis server.
+/// Checks that a string is the URL of a Redis server.
 pub(super) fn check_url(url: &Secret) -> Result<(), ConnectError> {
     let info = url.expose().into_connection_info();
     info.map(drop).map_err(|_| ConnectError::Url)
 }
 
-/// Returns where the server is, without user and password.
+/// Returns the server's address, without user and password.
 pub(super) fn shown_address(settings: &Settings) -> String {
     let info = settings.url.expose().into_connection_info();
     info.map_or_else(|_| "***".into(), |info| address(&info))

@@ -1,5 +1,5 @@
-//! What a publisher's confirmation is worth with this server: when it writes to disk, and what it evicts.
-//! Asked of the server's configuration, or, where that is not permitted, of INFO.
+//! The durability of a confirmed message on this server: when the server writes to disk, and which keys it evicts.
+//! Read from the server's configuration, or from INFO if the user may not read the configuration.
 
 use std::fmt;
 
@@ -13,17 +13,17 @@ use super::entry::{list, text};
 pub(super) enum Durability {
     /// Before it confirms the message.
     Always,
-    /// Within a second.
+    /// Within a second after it.
     EverySecond,
-    /// When its operating system does.
+    /// When the server's operating system writes its cache to disk.
     SystemsChoice,
-    /// With an append-only file, at a time that the user may not ask for.
+    /// With an append-only file, at an unknown time: the user may not read `appendfsync`.
     SomeTime,
     /// With the next snapshot.
     Snapshots,
     /// Never.
     Never,
-    /// The user may not ask.
+    /// Unknown, because the user may not read the configuration.
     Unknown,
 }
 
@@ -40,7 +40,7 @@ impl Durability {
         }
     }
 
-    /// Returns whether the end of the server's process can lose messages.
+    /// Returns whether messages can be lost when the server's process ends.
     fn is_weak(&self) -> bool {
         matches!(self, Self::Snapshots | Self::Never)
     }
@@ -56,10 +56,10 @@ impl fmt::Display for Durability {
                 "appendfsync everysec: a power cut can lose the messages that were confirmed in the last second"
             }
             Self::SystemsChoice => {
-                "appendfsync no: a power cut can lose messages that were confirmed up to about 30 s before"
+                "appendfsync no: a power cut can lose the messages that were confirmed in the last 30 s or so"
             }
             Self::SomeTime => {
-                "an append-only file; when it is synced is not shown to this user: with appendfsync everysec, a power cut can \
+                "an append-only file, but this user may not read appendfsync: with appendfsync everysec, a power cut can \
                  lose the messages that were confirmed in the last second"
             }
             Self::Snapshots => {
@@ -70,22 +70,22 @@ impl fmt::Display for Durability {
                 "no append-only file and no snapshots: when Redis ends, all messages are lost; set `appendonly yes`"
             }
             Self::Unknown => {
-                "whether Redis writes to disk is not shown to this user: permit CONFIG GET or INFO to have it checked"
+                "unknown durability, because this user may read neither its configuration nor INFO: permit CONFIG GET or INFO to have it checked"
             }
         })
     }
 }
 
-/// What was found out about a server.
+/// The durability and the eviction policy of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finding {
     durability: Durability,
-    /// The policy by which it evicts keys that have no expiry, where it does.
+    /// The policy, if it evicts keys that have no expiry.
     evicts: Option<String>,
 }
 
 impl Finding {
-    /// Asks the server.
+    /// Reads both from the server.
     pub(super) async fn ask(connection: &mut MultiplexedConnection) -> Self {
         match configured(connection).await {
             Ok(finding) => finding,
@@ -96,7 +96,7 @@ impl Finding {
         }
     }
 
-    /// Tells the operator.
+    /// Logs both.
     pub(super) fn tell(&self, connection: &str) {
         let durability = &self.durability;
         match durability.is_weak() {

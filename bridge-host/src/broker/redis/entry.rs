@@ -1,12 +1,12 @@
-//! Redis replies taken apart: entries of a stream, texts, numbers and lists.
-//! What the fields of an entry mean is `fields`.
+//! Parses Redis replies: entries of a stream, strings, numbers and lists.
+//! The meaning of an entry's fields is in `fields`.
 
 use bytes::Bytes;
 use redis::Value;
 
 use super::entry_id::EntryId;
 
-/// An entry of a stream, its fields in their order.
+/// An entry of a stream, with its fields in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) id: EntryId,
@@ -14,7 +14,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// `None` for an entry that was removed while it was pending.
+    /// Parses an entry. `None` for an entry that was removed while it was pending.
     pub(super) fn of(value: Value) -> Option<Self> {
         let mut parts = list(value).into_iter();
         let id = EntryId::parse(&text(&parts.next()?)?)?;
@@ -25,7 +25,7 @@ impl Entry {
     }
 }
 
-/// Returns the entries that XREAD or XREADGROUP gave of one stream.
+/// Returns the entries in a reply of XREAD or XREADGROUP for one stream.
 pub(super) fn of_one_stream(value: Value) -> Vec<Entry> {
     let stream = list(value).into_iter().next();
     let entries = stream.and_then(|stream| list(stream).into_iter().nth(1));
@@ -33,7 +33,7 @@ pub(super) fn of_one_stream(value: Value) -> Vec<Entry> {
     entries.into_iter().filter_map(Entry::of).collect()
 }
 
-/// Returns field and value, where a reply has one after the other.
+/// Returns pairs of field and value from a reply that lists them alternately.
 pub(super) fn pairs(value: Value) -> Vec<(Bytes, Bytes)> {
     let mut all = list(value).into_iter().map(bytes);
     let mut pairs = Vec::new();
@@ -43,7 +43,7 @@ pub(super) fn pairs(value: Value) -> Vec<(Bytes, Bytes)> {
     pairs
 }
 
-/// Returns the value of this name in a reply that has names and values in turn.
+/// Returns the value of this name in a reply that lists names and values alternately.
 pub(super) fn named(value: &Value, name: &str) -> Option<Value> {
     let Value::Array(all) = value else {
         return None;
@@ -54,7 +54,7 @@ pub(super) fn named(value: &Value, name: &str) -> Option<Value> {
     found.map(|pair| pair[1].clone())
 }
 
-/// Returns the items of a list; of anything else, none.
+/// Returns the items of a list; no items for any other reply.
 pub(super) fn list(value: Value) -> Vec<Value> {
     match value {
         Value::Array(items) => items,
@@ -62,7 +62,7 @@ pub(super) fn list(value: Value) -> Vec<Value> {
     }
 }
 
-/// Returns a text or a number as a text.
+/// Returns a string or a number as a string.
 pub(super) fn text(value: &Value) -> Option<String> {
     match value {
         Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
@@ -72,7 +72,7 @@ pub(super) fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// Returns a number, which may come as a text.
+/// Returns a number, which Redis may send as a string.
 pub(super) fn number(value: &Value) -> Option<u64> {
     text(value)?.parse().ok()
 }

@@ -1,10 +1,10 @@
-//! The id of a stream's entry: the server's time in milliseconds, and a number within it.
-//! The id of a message is another (`message::MessageId`).
+//! The id of a stream entry: the server's time in milliseconds, and a number within that millisecond.
+//! It is not the id of the message (`message::MessageId`).
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// How many bits of a dead letter's number count the entries of one millisecond.
+/// How many bits of a dead letter's number are for the entries of one millisecond.
 const SEQUENCE_BITS: u32 = 20;
 
 /// An entry's id.
@@ -43,8 +43,8 @@ impl EntryId {
         UNIX_EPOCH + Duration::from_millis(self.millis)
     }
 
-    /// Returns the id as one number, which grows with it: good until the year
-    /// 2248, for a million entries in each millisecond.
+    /// Returns the id as one number that keeps the order of ids. It is valid until the
+    /// year 2248, for up to a million entries per millisecond.
     pub(super) fn number(self) -> i64 {
         let number = self.millis << SEQUENCE_BITS | self.sequence.min((1 << SEQUENCE_BITS) - 1);
         i64::try_from(number).unwrap_or(i64::MAX)

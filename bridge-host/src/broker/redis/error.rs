@@ -1,22 +1,22 @@
-//! What Redis says when it does not do as asked: no room, or not now; never that a message is at fault.
-//! The kinds that callers tell apart are in `broker/error`.
+//! Errors of Redis: it has no memory, or cannot run a command now. None of them is the fault of a message.
+//! The kinds of errors that callers distinguish are in `broker/error`.
 
 use redis::RedisError;
 
 use crate::broker::BrokerError;
 
-/// What Redis will never do as asked.
+/// A request that Redis will never accept.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum Refusal {
-    #[error("the key {0:?} is no stream: set `stream` to another key, or delete that one")]
+    #[error("the key {0:?} is not a stream: set `stream` to another key, or delete this key")]
     NotAStream(String),
     #[error(
-        "Redis keeps no last message for each topic: set `start` to \"all\", \"new\" or \"last\""
+        "Redis does not keep the last message of each topic: set `start` to \"all\", \"new\" or \"last\""
     )]
     LastPerTopic,
     #[error(
         "the stream {0:?} is trimmed by `max_length` or `max_age`, which would remove dead letters: \
-         name a connection without these for them"
+         name a connection without these settings for dead letters"
     )]
     TrimmedLetters(String),
 }
@@ -27,14 +27,14 @@ impl From<Refusal> for BrokerError {
     }
 }
 
-/// Why Redis does not do it now.
+/// Why Redis cannot do an operation now.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum Outage {
     #[error("{0}")]
     Down(String),
     #[error("Redis: {}", said(.0))]
     Server(#[source] RedisError),
-    #[error("another host has the message by now")]
+    #[error("another host holds the lease of the message")]
     NotOurs,
     #[error("the connection to Redis ended")]
     Ended,
@@ -51,7 +51,7 @@ impl From<Outage> for BrokerError {
 #[error("Redis: {}; raise `maxmemory`, or set `max_length` or `max_age`", said(.0))]
 struct OutOfMemory(#[source] RedisError);
 
-/// Returns a failed command as callers know it.
+/// Converts the error of a command to the kind that callers know.
 pub(super) fn failed(error: RedisError) -> BrokerError {
     match error.code() {
         _ if error.is_timeout() => BrokerError::Timeout,
@@ -63,11 +63,11 @@ pub(super) fn failed(error: RedisError) -> BrokerError {
 /// Returns whether the group, or the stream with it, is gone.
 pub(super) fn is_no_group(error: &RedisError) -> bool {
     error.code() == Some("NOGROUP")
-        // Of a script that met it.
+        // A Lua script has the code in its detail.
         || error.detail().is_some_and(|detail| detail.contains("NOGROUP"))
 }
 
-/// Returns what the server said, as `redis-cli` shows it; else what went wrong.
+/// Returns the server's error as `redis-cli` shows it, or the client's error.
 pub(super) fn said(error: &RedisError) -> String {
     match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => format!("{code} {detail}"),

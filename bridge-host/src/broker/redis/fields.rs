@@ -1,8 +1,8 @@
 //! Messages as the fields of an entry: `topic`, `id`, `content-type`, `data`, and a field for each metadata entry.
 //!
-//! A metadata key that is the name of one of these fields is written with
-//! `metadata:` in front, so that any metadata arrives as it was sent. An entry
-//! without `data`, as other programs write them, arrives as the JSON object of its fields.
+//! A metadata key that equals one of these names gets the prefix `metadata:`, so that any
+//! metadata arrives as it was sent. An entry without `data`, as other programs may write it,
+//! becomes a message whose data is a JSON object of the entry's fields.
 
 use std::collections::HashSet;
 
@@ -17,15 +17,15 @@ const TOPIC: &str = "topic";
 const ID: &str = "id";
 const CONTENT_TYPE: &str = "content-type";
 const DATA: &str = "data";
-/// The hop count, which is an entry of metadata elsewhere.
+/// The hop count, which the host keeps in the metadata of a message.
 const HOPS: &str = "hops";
-/// Of a dead letter's message that is published again: the group that it is for.
+/// The only group that takes the message of a replayed dead letter.
 const ONLY_FOR: &str = "replay-for";
 const RESERVED: [&str; 6] = [TOPIC, ID, CONTENT_TYPE, DATA, HOPS, ONLY_FOR];
-/// In front of metadata keys that would be taken for one of these.
+/// The prefix of metadata keys that would otherwise equal one of these names.
 const ESCAPE: &str = "metadata:";
 
-/// Returns the fields of a message, field and value in turn.
+/// Returns the fields of a message: names and values alternately.
 pub(super) fn encode(message: &Message, id: &MessageId, only_for: Option<&str>) -> Vec<Bytes> {
     let mut fields: Vec<Bytes> = Vec::with_capacity(2 * message.metadata.len() + 8);
     let mut add = |field: String, value: Bytes| fields.extend([Bytes::from(field), value]);
@@ -49,7 +49,7 @@ pub(super) fn encode(message: &Message, id: &MessageId, only_for: Option<&str>) 
     fields
 }
 
-/// Returns the topic of an entry; `stream` is that of an entry without one.
+/// Returns the topic of an entry, or `stream` for an entry without a topic.
 pub(super) fn topic(entry: &Entry, stream: &str) -> String {
     let mut fields = entry.fields.iter();
     let topic = fields.find(|(field, _)| field == TOPIC);
@@ -59,7 +59,7 @@ pub(super) fn topic(entry: &Entry, stream: &str) -> String {
         .unwrap_or_else(|| stream.into())
 }
 
-/// Reads an entry of the stream with this key.
+/// Converts an entry to a message. `stream` is the key of the stream.
 pub(super) fn decode(entry: Entry, stream: &str) -> Arrived {
     let mut arrived = Arrived {
         message: Message::new(topic(&entry, stream), Bytes::new()),
@@ -104,7 +104,7 @@ pub(super) fn decode(entry: Entry, stream: &str) -> Arrived {
     arrived
 }
 
-/// Gives further values of one field keys of their own.
+/// Gives each value of a repeated field its own metadata key.
 fn numbered(fields: Vec<(String, String)>) -> Vec<(String, String)> {
     let mut used = HashSet::new();
     let mut all = Vec::with_capacity(fields.len());

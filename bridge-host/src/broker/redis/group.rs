@@ -1,5 +1,5 @@
-//! A subscription that was joined here: its consumer group, found or created, and how far it is.
-//! Its messages are fetched in `pull` and `supply`.
+//! A subscription on this host: finds or creates its consumer group, and tracks the group's progress.
+//! `pull` and `supply` fetch its messages.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,34 +19,34 @@ use crate::broker::kit::credit::Credit;
 use crate::broker::kit::presence::Presence;
 use crate::broker::{BrokerError, Start, SubscribeSpec};
 
-/// How the names of the bridges' consumers begin.
+/// The prefix of the names of the bridges' consumers.
 pub(super) const CONSUMER: &str = "bridge-";
-/// How many entries are looked at together for the last one of a subscription.
+/// How many entries one request reads when looking for the last one of a subscription.
 const PAGE: usize = 256;
 
-/// A subscription that was joined here.
+/// A subscription on this host, a member of its consumer group.
 pub(super) struct Group {
     pub(super) spec: SubscribeSpec,
     pub(super) keys: Keys,
-    /// This member's name in the group: no other process has it.
+    /// This member's name in the group, which no other process uses.
     pub(super) consumer: String,
     pub(super) ack_wait: Duration,
     pub(super) credit: Arc<Credit>,
     pub(super) presence: Presence<()>,
-    /// Notified when a message may be due: for its retry, or as it was given back.
+    /// Notified when a message may be due: a retry, or a message that was given back.
     pub(super) due: Arc<Notify>,
-    /// All entries up to this one were acknowledged, the last time that this was asked.
+    /// The id up to which all entries were acknowledged at the last check.
     floor: Mutex<Option<EntryId>>,
 }
 
-/// What the server says of a group.
+/// The state of a group, as the server reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Standing {
-    /// The last entry that it gave.
+    /// The last entry that the group delivered.
     pub(super) last: EntryId,
-    /// How many entries it gave that are not acknowledged.
+    /// How many delivered entries are not acknowledged.
     pub(super) pending: u64,
-    /// How many entries it has not given yet, where the server can tell.
+    /// How many entries the group has not delivered yet, if the server knows.
     pub(super) lag: Option<u64>,
 }
 
@@ -76,8 +76,8 @@ impl Group {
         self.spec.topics.iter().any(|one| one.matches(&topic))
     }
 
-    /// Joins the group, which is created where it does not exist. One that was
-    /// here before goes on where that one was.
+    /// Joins the group, and creates it if it does not exist. A deleted group is
+    /// created again at its last known position.
     pub(super) async fn locate(&self, link: &Link) -> Result<(), BrokerError> {
         let joined = self.join(link).await;
         match &joined {
@@ -102,8 +102,8 @@ impl Group {
                 subscription = self.spec.name,
                 stream,
                 start,
-                "the consumer group was deleted, or the stream with it: the bridge creates it again behind `start`; messages of a \
-                 stream that was deleted are lost, and messages that were acknowledged since the last look come again"
+                "the consumer group or its stream was deleted: the bridge created the group again behind the entry `start`; the messages of \
+                 a deleted stream are lost, and messages that were acknowledged since the last check may be redelivered"
             ),
             Ok(_) => tracing::info!(
                 subscription = self.spec.name,
@@ -120,7 +120,7 @@ impl Group {
         self.look(link).await.map(drop)
     }
 
-    /// Returns where a group begins that is new.
+    /// Returns the position at which a new group begins.
     async fn start(&self, link: &Link) -> Result<String, BrokerError> {
         Ok(match self.spec.start {
             Start::All | Start::LastPerTopic => "0".into(),
@@ -150,8 +150,8 @@ impl Group {
         }
     }
 
-    /// Returns where a group goes on that was deleted: in a stream that is
-    /// another, at its beginning.
+    /// Returns the position at which a deleted group continues. In a stream that
+    /// was created again, that is the beginning.
     async fn behind(&self, link: &Link, floor: EntryId) -> Result<String, BrokerError> {
         let mut info = cmd("XINFO");
         let found = link.ask(info.arg("STREAM").arg(&self.keys.stream)).await?;
@@ -165,7 +165,7 @@ impl Group {
         })
     }
 
-    /// Asks how far the group is, and remembers it.
+    /// Reads the progress of the group from the server, and remembers it.
     pub(super) async fn look(&self, link: &Link) -> Result<Option<Standing>, BrokerError> {
         let Some(standing) = self.standing(link).await? else {
             return Ok(None);
@@ -179,12 +179,12 @@ impl Group {
         Ok(Some(standing))
     }
 
-    /// Returns what the server says of the group; `None` where there is none.
+    /// Returns the state of the group; `None` if the group does not exist.
     pub(super) async fn standing(&self, link: &Link) -> Result<Option<Standing>, BrokerError> {
         let mut info = cmd("XINFO");
         let groups: RedisResult<Value> =
             link.ask(info.arg("GROUPS").arg(&self.keys.stream)).await?;
-        // Without the stream, that is an error.
+        // Redis answers with an error if the stream does not exist.
         let groups = groups.map(list).unwrap_or_default();
         let is_ours = |group: &Value| {
             let name = named(group, "name").as_ref().and_then(text);
@@ -201,7 +201,7 @@ impl Group {
         }))
     }
 
-    /// Returns how many messages wait for the group or are under way in it.
+    /// Returns how many messages wait for the group, are in flight, or wait for a retry.
     pub(super) async fn pending(&self, link: &Link) -> Option<u64> {
         let standing = self.standing(link).await.ok()??;
         let mut count = cmd("ZCARD");
@@ -209,8 +209,8 @@ impl Group {
         Some(standing.lag? + standing.pending + number(&retries)?)
     }
 
-    /// Removes this member from the group. With something pending it stays, for
-    /// other members to claim that.
+    /// Removes this member from the group, unless it has pending entries: other
+    /// members then claim them.
     pub(super) fn leave(&self, link: &Link) {
         let (stream, name) = (&self.keys.stream, &self.spec.name);
         link.post(tidy(stream, name, &self.consumer, Duration::ZERO), None);
@@ -223,7 +223,7 @@ impl Group {
         }
     }
 
-    /// The command that acknowledges these entries.
+    /// Returns the command that acknowledges these entries.
     pub(super) fn ack(&self, entries: &[EntryId]) -> Cmd {
         let mut ack = cmd("XACK");
         ack.arg(&self.keys.stream).arg(&self.spec.name);

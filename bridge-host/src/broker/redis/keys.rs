@@ -1,5 +1,5 @@
-//! The keys of a connection in Redis: the stream, and what stands beside it.
-//! All begin with the stream's key, so that an ACL user needs `~STREAM` and `~STREAM:*`.
+//! The keys of a connection in Redis: the stream, and the keys beside it.
+//! All keys begin with the stream's key, so that an ACL user needs `~STREAM` and `~STREAM:*`.
 
 use crate::message::MessageId;
 
@@ -7,9 +7,9 @@ use crate::message::MessageId;
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
     pub(super) stream: String,
-    /// A sorted set of entry ids: when each is delivered again.
+    /// A sorted set of entry ids, scored by the time when each entry is due again.
     pub(super) retries: String,
-    /// A hash from entry id to the attempts that were made.
+    /// A hash from entry id to the number of attempts, the time of the first one, and the lease.
     pub(super) attempts: String,
 }
 
@@ -23,7 +23,8 @@ impl Keys {
     }
 }
 
-/// The key that keeps an id from being published twice on a topic. Ids have no spaces.
+/// Returns the key that marks a message id as published on a topic. Ids have no spaces, so
+/// keys of different topics differ.
 pub(super) fn seen(stream: &str, id: &MessageId, topic: &str) -> String {
     format!("{stream}:id:{} {topic}", id.as_str())
 }

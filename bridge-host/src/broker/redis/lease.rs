@@ -1,5 +1,5 @@
-//! What is said to Redis about one delivery: an entry that is pending in the group, or one that waited for its retry.
-//! When it is said is `kit::receipt`; reading an entry is here, too.
+//! Settles one delivery in Redis: of an entry that is pending in the group, or of a retry. Also reads an entry.
+//! `kit::receipt` decides when to settle.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,31 +21,31 @@ use crate::broker::kit::receipt::{Lease, LeasedReceipt};
 use crate::broker::{BrokerError, Capabilities, Chances, Settlement};
 use crate::message::MessageId;
 
-/// How an entry came here.
+/// How this host got an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// New for the group.
+    /// Read for the first time in the group.
     Fresh,
-    /// Pending, and given to a host before: this is the delivery of that number.
+    /// Claimed from another host. The number counts the deliveries, this one included.
     Abandoned(u64),
-    /// From the sorted set of retries.
+    /// Taken from the sorted set of retries.
     Retried(Retried),
 }
 
-/// What is known of a retry.
+/// The state of a retry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Retried {
-    /// What shows whose it is.
+    /// The token of the host that holds the lease.
     pub(super) lease: String,
-    /// How many attempts were made.
+    /// The number of attempts so far.
     pub(super) made: u64,
-    /// When the first of them ended, in milliseconds since 1970 at the server.
+    /// When the first attempt ended: milliseconds since 1970, by the server's clock.
     pub(super) first: u64,
-    /// How long ago that was.
+    /// The time since then.
     pub(super) tried_for: Duration,
 }
 
-/// One delivery.
+/// The lease of one delivery.
 pub(super) struct StreamLease {
     link: Arc<Link>,
     group: Arc<Group>,
@@ -53,11 +53,11 @@ pub(super) struct StreamLease {
     origin: Origin,
 }
 
-/// Messages that came, and wait to be taken.
+/// Fetched messages that wait for a permit.
 pub(super) type Prefetch = prefetch::Prefetch<Entry, StreamLease>;
 
 impl StreamLease {
-    /// The receipt of an entry.
+    /// Returns the receipt of an entry.
     pub(super) fn receipt(
         link: &Arc<Link>,
         group: &Arc<Group>,
@@ -140,8 +140,8 @@ impl Lease for StreamLease {
         is_up
     }
 
-    /// Redis has done it when this returns. A retry of a message that another
-    /// host has by now is that host's to decide.
+    /// Returns after Redis has settled the message. If another host holds the
+    /// lease by then, a retry is dropped, because that host decides.
     async fn settle(&self, settlement: &Settlement) -> Result<(), BrokerError> {
         match settlement {
             Settlement::Retry(after) => {
@@ -163,7 +163,7 @@ impl Lease for StreamLease {
         self.link.post(self.acknowledge(), None);
     }
 
-    /// There may be room for another that is due, or this one is soon.
+    /// Wakes the claim: there may be room for a due message, or this message is due soon.
     fn end(&self, acknowledged: bool) {
         if !acknowledged || self.is_again() {
             self.group.due.notify_one();
@@ -179,7 +179,7 @@ impl Lease for StreamLease {
     }
 }
 
-/// Reads entries of the stream with this key.
+/// Reads entries; holds the key of their stream.
 pub(super) struct Reader(pub(super) String);
 
 impl member::Reader for Reader {

@@ -1,5 +1,5 @@
-//! Dead letters in the stream, found by their topics, numbered by their entries' ids.
-//! They come about as published messages: `broker::LetterTopic`.
+//! Dead letters in the stream, selected by their topics and numbered by their entries' ids.
+//! `broker::LetterTopic` publishes them.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::fields;
 use crate::broker::BrokerError;
 use crate::broker::kit::dead_letters::{self, Numbered};
 
-/// How many entries are looked at together, at most.
+/// The most entries that one request reads.
 const PAGE: usize = 1024;
 
 /// The dead letters of a connection.
@@ -25,13 +25,13 @@ pub(super) struct Letters {
 }
 
 impl Letters {
-    /// Opens those on these topics of the stream.
+    /// Opens the dead letters on these topics of the stream.
     pub(super) async fn open(
         link: Arc<Link>,
         stream: &str,
         topics: Vec<String>,
     ) -> Result<Self, BrokerError> {
-        // A server that is not there is told of, and not waited for.
+        // An unavailable server is an error: the caller does not wait for it.
         let _ = timeout(ANSWER, link.connected()).await;
         link.query(&cmd("PING")).await?;
         Ok(Self {

@@ -1,5 +1,5 @@
-//! Commands that nobody waits for: leases kept, messages given back or let go. Sent in their order.
-//! Messages are published elsewhere (`publish`).
+//! Commands whose answers no caller awaits: they extend leases, and give back or acknowledge messages.
+//! They are sent in their order. Messages are published elsewhere (`publish`).
 
 use std::sync::{Arc, Weak};
 
@@ -8,18 +8,18 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::connect::Link;
 
-/// How many commands go at once.
+/// The most commands in one pipeline.
 const BATCH: usize = 128;
 
-/// What is sent without anybody waiting for it.
+/// An item of the outbox.
 pub(super) enum Parcel {
-    /// A command, and whom to wake once it is done.
+    /// A command, and the task to wake once Redis has answered.
     Command(Cmd, Option<Arc<Notify>>),
-    /// Everything before is done.
+    /// Notifies the sender once all earlier commands are done.
     Flush(oneshot::Sender<()>),
 }
 
-/// Sends parcels for as long as the link lives.
+/// Sends parcels for as long as the link exists.
 pub(super) async fn send_all(link: Weak<Link>, mut parcels: mpsc::UnboundedReceiver<Parcel>) {
     while let Some(first) = parcels.recv().await {
         let mut batch = vec![first];
@@ -42,7 +42,7 @@ pub(super) async fn send_all(link: Weak<Link>, mut parcels: mpsc::UnboundedRecei
             return;
         };
         if !pipe.is_empty() {
-            // What is not sent is delivered again once its lease is over.
+            // Messages of failed commands are redelivered when their lease expires.
             let sent = link.pipeline(pipe.ignore_errors()).await;
             drop::<Result<Vec<RedisResult<Value>>, _>>(sent);
         }

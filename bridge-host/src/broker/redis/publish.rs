@@ -1,5 +1,5 @@
-//! Publishing: commands go in the order in which they were handed over, as many at once as are there.
-//! What a message's fields are is `fields`.
+//! Publishing: sends commands in the order in which they were queued, in pipelines of all that wait.
+//! The fields of a message are in `fields`.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use super::connect::Link;
 use super::error::{Outage, failed};
 use crate::broker::BrokerError;
 
-/// How many commands go at once.
+/// The most commands in one pipeline.
 const BATCH: usize = 256;
-/// How many may wait; with more, publishers wait.
+/// How many commands may be queued; beyond that, publishers wait.
 const WAITING: usize = 4096;
 
-/// Returns whether the message was a duplicate.
+/// Whether the message was a duplicate, or why it was not published.
 type Answer = Result<bool, BrokerError>;
 
 struct Order {
@@ -23,19 +23,19 @@ struct Order {
     done: oneshot::Sender<Answer>,
 }
 
-/// The way of all messages that are published on a connection.
+/// Publishes all messages of a connection, in their order.
 pub(super) struct Publisher(mpsc::Sender<Order>);
 
 impl Publisher {
-    /// Starts the task that sends them.
+    /// Starts the task that sends the commands.
     pub(super) fn new(link: &Arc<Link>) -> Self {
         let (orders, taken) = mpsc::channel(WAITING);
         link.runtime.spawn(send_all(Arc::clone(link), taken));
         Self(orders)
     }
 
-    /// Returns once the command has its place behind all before it; the answer
-    /// comes later.
+    /// Queues a command. Returns once the command has its place in the queue, with
+    /// a receiver for the answer.
     pub(super) async fn send(&self, cmd: Cmd) -> Result<oneshot::Receiver<Answer>, BrokerError> {
         let (done, answer) = oneshot::channel();
         let sent = self.0.send(Order { cmd, done }).await;

@@ -1,5 +1,5 @@
-//! Reading new entries for a group: as many as there are free slots, on a connection that may block.
-//! Entries that were given to a host before are claimed in `supply`.
+//! Reads new entries for a group: as many as there are free slots, on a dedicated connection that may block.
+//! `supply` claims entries that were delivered to a host before.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,18 +18,18 @@ use super::scripts::take_in_order;
 use crate::broker::kit::prefetch::Fetched;
 use crate::broker::kit::supply::End;
 
-/// One read asks for no more.
+/// The most entries that one read requests.
 const LARGEST: usize = 512;
 /// How long a read waits at the server for entries.
 const BLOCK: Duration = Duration::from_secs(5);
-/// At the end, a read that the server was told to end is waited for this long.
+/// How long the host waits at the end for a read that it has unblocked.
 const LINGER: Duration = Duration::from_secs(2);
-/// Between two attempts to have a connection.
+/// The pause between two attempts to open a connection.
 const PAUSE: Duration = Duration::from_millis(250);
-/// With order, how often is asked whether another host is done.
+/// With `max_in_flight = 1`, how often the host asks whether another host is done.
 const TURN: Duration = Duration::from_millis(100);
 
-/// What is read, and where it goes.
+/// Reads the new entries of a group into its prefetch.
 pub(super) struct Pull<'a> {
     pub(super) link: &'a Arc<Link>,
     pub(super) group: &'a Arc<Group>,
@@ -37,11 +37,11 @@ pub(super) struct Pull<'a> {
 }
 
 impl Pull<'_> {
-    /// Reads until there is a reason to begin anew, or until `stop` changes.
+    /// Reads until an error ends the reads, or until `stop` changes.
     pub(super) async fn run(&self, stop: &mut watch::Receiver<()>) -> End {
         let opened = async {
             let mut connection = self.link.dedicated().await?;
-            // A user may be without it: the read then ends by itself.
+            // The user may lack this permission: the last read then ends by itself.
             let id: RedisResult<Value> = cmd("CLIENT").arg("ID").query_async(&mut connection).await;
             RedisResult::Ok((connection, id.unwrap_or_default()))
         };
@@ -67,7 +67,7 @@ impl Pull<'_> {
                 biased;
                 read = &mut reading => read,
                 _ = stop.changed() => {
-                    // What the server gives in this moment is taken, to be given back.
+                    // Entries that the server delivers at this moment are taken, to be given back.
                     let unblock = cmd("CLIENT").arg("UNBLOCK").arg(number(&id)).clone();
                     self.link.post(unblock, None);
                     let _ = timeout(LINGER, reading).await;
@@ -92,8 +92,8 @@ impl Pull<'_> {
         }
     }
 
-    /// With order, a new entry is given where no host has another one under
-    /// way, or waits for a retry.
+    /// Reads the next entry if no host has an entry in flight or waiting for its
+    /// retry.
     async fn read_in_order(&self, connection: &mut MultiplexedConnection) -> Result<(), End> {
         let Group {
             keys,

@@ -1,5 +1,5 @@
-//! The Lua scripts that do several things at once in Redis. Each goes with its text:
-//! a server that starts anew needs nothing loaded first. What settles a message may run without memory left.
+//! The Lua scripts, each of which changes several keys of Redis atomically. They are sent as text (EVAL), so a
+//! restarted server needs no scripts loaded. Scripts that settle a message also run when Redis is out of memory.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use redis::{Cmd, cmd};
 use super::entry_id::EntryId;
 use super::keys::Keys;
 
-/// Adds an entry, unless its id was seen on its topic within the window: `false` then.
-/// KEYS: stream, id. ARGV: window in ms, and what XADD takes.
+/// Adds an entry. Returns `false` if its id was published on its topic within the window.
+/// KEYS: stream, id. ARGV: window in ms, the arguments of XADD.
 const PUBLISH: &str = r"
 if redis.call('EXISTS', KEYS[2]) == 1 then return false end
 local id = redis.call('XADD', KEYS[1], unpack(ARGV, 2))
 redis.call('SET', KEYS[2], id, 'PX', ARGV[1])
 return id";
 
-/// Gives what is due: retries first, then entries whose host lost its lease.
-/// KEYS: stream, retries, attempts. ARGV: group, consumer, lease in ms, how many.
-/// Returns the server's time, the deliveries, the ids whose entries were
-/// removed, and how long until the next retry.
+/// Claims entries that are due: retries first, then entries whose lease expired.
+/// KEYS: stream, retries, attempts. ARGV: group, consumer, lease in ms, limit.
+/// Returns the server's time, the deliveries, the ids of removed entries, and
+/// the time until the next retry.
 const CLAIM: &str = r"#!lua flags=allow-oom
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -55,9 +55,9 @@ end
 local first = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')[2]
 return {string.format('%.0f', now), found, gone, first and math.max(0, first - now) or false}";
 
-/// What all scripts about one delivery begin with: whether it is still this host's.
+/// The beginning of all scripts about one delivery: returns 0 unless this host holds the lease.
 /// KEYS: stream, retries, attempts. ARGV: group, consumer, entry, the lease of a
-/// retry or nothing.
+/// retry, or an empty string.
 const OWN: &str = r"#!lua flags=allow-oom
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -68,8 +68,8 @@ elseif string.sub(redis.call('HGET', KEYS[3], ARGV[3]) or '', -#ARGV[4]) ~= ARGV
   return 0
 end";
 
-/// Has the entry wait for its retry. ARGV 5: the wait in ms, 6: the attempts
-/// made, 7: when the first one ended, or nothing.
+/// Moves the entry to the retries. ARGV 5: the wait in ms, 6: the number of
+/// attempts so far, 7: when the first attempt ended, or an empty string for now.
 const RETRY: &str = r"
 local first = ARGV[7]
 if first == '' then first = string.format('%.0f', now) end
@@ -78,7 +78,7 @@ redis.call('HSET', KEYS[3], ARGV[3], ARGV[6] .. ' ' .. first)
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])
 return 1";
 
-/// Begins the lease anew. ARGV 5: the lease in ms.
+/// Extends the lease. ARGV 5: the lease in ms.
 const EXTEND: &str = r"
 if ARGV[4] == '' then
   redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'JUSTID')
@@ -87,8 +87,8 @@ else
 end
 return 1";
 
-/// Gives the entry back: it is due at once, and no attempt is counted. ARGV 5:
-/// the lease in ms, 6: the deliveries before this one.
+/// Gives the entry back: it is due at once, and the delivery does not count as an
+/// attempt. ARGV 5: the lease in ms, 6: the number of deliveries before this one.
 const GIVE_BACK: &str = r"
 if ARGV[4] == '' then
   redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'IDLE', ARGV[5], 'RETRYCOUNT', ARGV[6], 'JUSTID')
@@ -97,14 +97,14 @@ else
 end
 return 1";
 
-/// Nothing more is to be done about the entry.
+/// Acknowledges an entry and removes it from the retries.
 const DONE: &str = r"
 redis.call('ZREM', KEYS[2], ARGV[2])
 redis.call('HDEL', KEYS[3], ARGV[2])
 return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])";
 
-/// Gives the next new entry where nothing is under way or waits for its retry,
-/// on any host. Returns whether that is so, the entry, and the last one given.
+/// Delivers the next new entry, if no host has an entry in flight or waiting for
+/// its retry. Returns whether that is so, the entry, and the last delivered id.
 /// KEYS: stream, retries. ARGV: group, consumer.
 const TAKE_IN_ORDER: &str = r"
 if redis.call('ZCARD', KEYS[2]) > 0 then return {0} end
@@ -120,8 +120,8 @@ for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
 end
 return {1, given, last}";
 
-/// Removes consumers of bridges that are gone and have nothing pending.
-/// KEYS: stream. ARGV: group, how they begin, silent for this many ms.
+/// Removes consumers of dead hosts that have no pending entries.
+/// KEYS: stream. ARGV: group, prefix of the consumers' names, idle time in ms.
 const TIDY: &str = r"
 local removed = 0
 for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
@@ -145,7 +145,7 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
-/// See [`PUBLISH`]; the arguments of XADD are still to be added.
+/// See [`PUBLISH`]; the caller adds the arguments of XADD.
 pub(super) fn publish(stream: &str, seen: &str, window: Duration) -> Cmd {
     let mut cmd = eval(PUBLISH, &[stream, seen]);
     cmd.arg(millis(window));
@@ -180,13 +180,13 @@ pub(super) fn tidy(stream: &str, group: &str, begin: &str, silent: Duration) -> 
     cmd
 }
 
-/// One delivery, as the scripts name it.
+/// One delivery, as the scripts identify it.
 pub(super) struct Own<'a> {
     pub(super) keys: &'a Keys,
     pub(super) group: &'a str,
     pub(super) consumer: &'a str,
     pub(super) entry: EntryId,
-    /// The lease of a retry; nothing for an entry that is pending.
+    /// The lease of a retry; `None` for a pending entry.
     pub(super) lease: Option<&'a str>,
 }
 

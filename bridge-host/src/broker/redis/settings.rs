@@ -1,5 +1,5 @@
-//! What a user sets of a Redis connection: the server, the stream, and how long messages stay with a host.
-//! What the settings do is `configured`.
+//! The settings of a Redis connection: the server, the stream, and the length of leases.
+//! `configured` uses them.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The broker: publishes to the stream, and joins consumer groups of it.
-//! How a group is supplied is `supply`.
+//! The broker: publishes to the stream, and joins its consumer groups.
+//! `supply` fetches the messages of a group.
 
 use std::sync::Arc;
 
@@ -33,12 +33,12 @@ pub struct Streams {
     settings: Settings,
     publisher: Publisher,
     groups: Groups<Group>,
-    /// There was no room for a message.
+    /// Set while Redis has no memory for messages.
     full: Arc<RecentTrouble>,
 }
 
 impl Streams {
-    /// Begins to connect. `name` is the connection's.
+    /// Starts to connect. `name` is the connection's name in the config.
     pub async fn open(name: &str, settings: &Settings) -> Result<Self, ConnectError> {
         let link = Link::open(name, settings).await?;
         Ok(Self {
@@ -50,7 +50,7 @@ impl Streams {
         })
     }
 
-    /// The command that adds an entry, unless `seen` was published before.
+    /// Returns the command that adds an entry, unless the id `seen` was published before.
     fn add(&self, message: &Message, seen: Option<&MessageId>) -> Cmd {
         let Settings {
             stream,
@@ -110,8 +110,8 @@ impl Broker for Streams {
         }
     }
 
-    /// With a server there, what it refuses for good is an error at once;
-    /// without one, the subscription waits.
+    /// Returns an error if the server refuses the subscription permanently. If the
+    /// server is unavailable, the subscription waits.
     async fn subscribe(&self, spec: SubscribeSpec) -> Result<Box<dyn Subscription>, BrokerError> {
         let group = Group::new(spec, &self.settings)?;
         let supply = Supply::new(&self.link, &group, self.settings.max_age);
@@ -123,8 +123,8 @@ impl Broker for Streams {
         Ok(Box::new(member))
     }
 
-    /// Creates the group. Without a server there, nothing can be published
-    /// either: it is created once there is one.
+    /// Creates the group. If the server is unavailable, nothing can be published
+    /// either, so the group is created when the server is back.
     async fn announce(&self, spec: SubscribeSpec) -> Result<bool, BrokerError> {
         match Group::new(spec, &self.settings)?.locate(&self.link).await {
             Err(refused @ BrokerError::Refused(_)) => Err(refused),
@@ -170,7 +170,7 @@ impl Broker for Streams {
     }
 
     async fn close(&self) {
-        // What was on its way is given back by then.
+        // By then, the groups have given back the messages that were in transit.
         self.groups.ended(ANSWER).await;
         self.groups.find_map(|group| {
             group.leave(&self.link);
@@ -182,7 +182,7 @@ impl Broker for Streams {
 
 #[async_trait]
 impl DeadLetterTopics for Streams {
-    /// The stream keeps everything, unless it is trimmed.
+    /// The stream keeps all messages, unless it is trimmed.
     async fn keep_topic(&self, _topic: &str) -> Result<(), BrokerError> {
         let Settings {
             stream,

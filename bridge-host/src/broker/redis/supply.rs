@@ -1,5 +1,5 @@
-//! What supplies a Redis subscription: new entries, retries that are due, and entries whose host is gone.
-//! When it begins anew is `kit::supply`.
+//! Fetches the messages of a Redis subscription: new entries, due retries, and entries of dead hosts.
+//! `kit::supply` decides when to start again.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -22,10 +22,10 @@ use crate::broker::kit::prefetch::Fetched;
 use crate::broker::kit::receipt::keep_every;
 use crate::broker::kit::supply::{End, Supplier};
 
-/// How often is asked for retries that are due, and for entries whose host is gone.
+/// The longest time between two claims of due retries and of entries of dead hosts.
 const CLAIM_EVERY: Duration = Duration::from_millis(500);
 
-/// What supplies a group.
+/// Fetches the messages of a group.
 pub(super) struct Supply {
     link: Arc<Link>,
     group: Arc<Group>,
@@ -43,13 +43,13 @@ impl Supply {
         }
     }
 
-    /// Returns where it puts what comes.
+    /// Returns the prefetch that the fetched messages go to.
     pub(super) fn prefetch(&self) -> Arc<Prefetch> {
         Arc::clone(&self.to)
     }
 
-    /// Joins the group. What Redis refuses for good is an error; a server that
-    /// is not there is waited for.
+    /// Joins the group. A permanent refusal by Redis is an error; an unavailable
+    /// server is not, because the group is joined later.
     pub(super) async fn begin(&self) -> Result<(), BrokerError> {
         match self.group.locate(&self.link).await {
             Err(refused @ BrokerError::Refused(_)) => Err(refused),
@@ -57,7 +57,7 @@ impl Supply {
         }
     }
 
-    /// Claims what is due, again and again, until the group is gone.
+    /// Claims due messages repeatedly, until the group is gone.
     async fn claim_all(&self) -> End {
         let every = CLAIM_EVERY.min(self.group.ack_wait / 4);
         loop {
@@ -71,8 +71,8 @@ impl Supply {
         }
     }
 
-    /// How many more messages can be taken that were given to a host before.
-    /// They hold no slot while they wait, so that new ones are read all the same.
+    /// Returns how many more redelivered messages may be claimed. They hold no slot
+    /// while they wait, so they do not keep new entries from being read.
     fn room(&self) -> usize {
         let (credit, waiting) = (&self.group.credit, self.to.again());
         match self.group.spec.ordered {
@@ -81,7 +81,7 @@ impl Supply {
         }
     }
 
-    /// Claims what is due. Returns how long until the next retry is.
+    /// Claims due messages. Returns the time until the next retry is due.
     async fn claim(&self) -> Result<Option<Duration>, End> {
         let Group {
             keys,
@@ -102,7 +102,7 @@ impl Supply {
                 self.group.presence.lost(why);
                 return Err(End::Lost);
             }
-            // It is asked for again; the read says what the trouble is.
+            // The next claim tries again; the read reports the error.
             Ok(Err(_)) | Err(_) => return Err(End::Again),
         };
         let mut answer = list(answer).into_iter();
@@ -153,7 +153,7 @@ impl Supply {
         });
     }
 
-    /// Keeps the leases of messages that wait to be taken.
+    /// Extends the leases of fetched messages that wait for a permit.
     async fn keep_all(&self) -> Infallible {
         let mut keep = interval(keep_every(self.group.ack_wait));
         loop {
@@ -210,7 +210,7 @@ impl Supplier for Supply {
     async fn end(self) {
         self.to.give_back();
         self.group.leave(&self.link);
-        // The connection may be this one's alone.
+        // This subscription may be the only one on the connection.
         self.link.flush().await;
     }
 }

@@ -1,5 +1,5 @@
-//! What is done for a group now and then: old entries trimmed, consumers of dead hosts removed, a look at how far it is.
-//! Its messages are supplied in `supply`.
+//! Maintains a group at intervals: trims old entries, removes the consumers of dead hosts, and tracks the group's progress.
+//! `supply` fetches the group's messages.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use super::group::{CONSUMER, Group};
 use super::scripts::tidy;
 use crate::broker::BrokerError;
 
-/// Between two rounds.
+/// The interval between two rounds.
 const EVERY: Duration = Duration::from_secs(10);
-/// A consumer with nothing pending that was silent for this long is a dead host's.
+/// A consumer without pending entries that was idle for this long belongs to a dead host.
 const DEAD: Duration = Duration::from_secs(300);
 
-/// What is looked after.
+/// Maintains one group.
 pub(super) struct Upkeep<'a> {
     pub(super) link: &'a Arc<Link>,
     pub(super) group: &'a Arc<Group>,
@@ -28,13 +28,13 @@ pub(super) struct Upkeep<'a> {
 }
 
 impl Upkeep<'_> {
-    /// Looks again and again.
+    /// Runs a round at each interval.
     pub(super) async fn run(&self) -> Infallible {
         let mut every = interval_at(Instant::now() + EVERY, EVERY);
         let mut is_told = false;
         loop {
             every.tick().await;
-            // What fails now is done in the next round.
+            // The next round repeats what failed in this one.
             let Ok(is_behind) = self.round().await else {
                 continue;
             };
@@ -50,7 +50,7 @@ impl Upkeep<'_> {
         }
     }
 
-    /// Returns whether entries were removed that the group had not been given.
+    /// Runs one round. Returns whether entries were removed that the group had not delivered.
     async fn round(&self) -> Result<bool, BrokerError> {
         let (stream, name) = (&self.group.keys.stream, &self.group.spec.name);
         self.trim().await?;
