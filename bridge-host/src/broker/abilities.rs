@@ -25,12 +25,12 @@ pub trait DeadLetterTopics: Send + Sync {
     async fn letters(&self, topics: Vec<String>) -> Result<Box<dyn Source>, BrokerError>;
 }
 
-/// The way back for the message of a dead letter.
+/// Publishes the message of a dead letter again.
 #[async_trait]
 pub trait Republish: Send + Sync {
-    /// Publishes the message to the topic where it came from, for the group that
-    /// gave it up alone. It keeps its id; `once` identifies this publication, so
-    /// that a repeated one is a duplicate.
+    /// Publishes the message to its original topic, only for the group whose
+    /// delivery failed. The message keeps its id; `once` identifies this
+    /// publication, so that a repeated publication is a duplicate.
     async fn republish(
         &self,
         message: Message,
@@ -40,11 +40,11 @@ pub trait Republish: Send + Sync {
     ) -> Result<(), BrokerError>;
 }
 
-/// The turn of a message whose key may have a dead letter, at a broker that
-/// keeps dead letters itself.
+/// Tells whether a message may be delivered when its key may have a dead letter, at a
+/// broker that keeps dead letters itself.
 #[async_trait]
 pub trait AskTurn: Send {
-    /// Returns whether the message may be delivered. One whose turn comes later
-    /// is settled by the answer.
+    /// Returns whether the message may be delivered now. If not, the broker has
+    /// settled this delivery, and delivers the message again when its turn comes.
     async fn turn(&mut self, key: &str) -> Result<Turn, BrokerError>;
 }

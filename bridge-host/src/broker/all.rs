@@ -1,4 +1,4 @@
-//! All kinds of brokers of this build: the only list of them.
+//! The only list of the kinds of brokers in this build.
 
 use super::Descriptor;
 use super::embedded;

@@ -1,5 +1,5 @@
-//! The settings of one connection, whatever its kind of broker is: what they come
-//! to, what fits them, and the broker that is opened with them.
+//! The settings of one connection of any kind of broker: describes them, checks
+//! subscriptions against them, and opens the broker.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,57 +16,57 @@ use crate::message::TopicPattern;
 /// The settings of one connection, as its kind of broker reads them.
 #[async_trait]
 pub trait Configured: fmt::Debug + Send + Sync {
-    /// Opens the broker. A server that does not answer is no error: it is waited
-    /// for.
+    /// Opens the broker. A server that does not answer is not an error: the broker
+    /// keeps trying to connect.
     async fn open(&self, opening: Opening<'_>) -> Result<Arc<dyn Broker>, OpenError>;
 
-    /// What the settings come to.
+    /// Describes the effective settings.
     fn describe(&self) -> Description;
 
-    /// What the options of a subscription come to: a key for each option.
+    /// Describes the effective options of a subscription: one key for each option.
     fn describe_options(&self, _subscription: &Candidate<'_>) -> Description {
         Description::default()
     }
 
-    /// What does not fit between the connection and a subscription to it.
+    /// Returns the settings of a subscription that this connection does not allow.
     fn misfits(&self, _subscription: &Candidate<'_>) -> Vec<Misfit> {
         Vec::new()
     }
 
-    /// The group at the broker that a subscription joins, where subscriptions with
-    /// different names could join the same.
+    /// Returns the group at the broker that a subscription joins, if subscriptions
+    /// with different names could join the same group.
     fn group(&self, _subscription: &Candidate<'_>) -> Option<GroupName> {
         None
     }
 
-    /// Why dead letters on this topic would be lost.
+    /// Returns why dead letters on this topic would be lost, if they would be.
     fn loses_letters(&self, _topic: &str) -> Option<Misfit> {
         None
     }
 
-    /// The folder of the local store that it keeps its messages in.
+    /// Returns the folder of the local store in which the broker keeps its messages.
     fn store(&self) -> Option<&Path> {
         None
     }
 
-    /// Where its topics are, as texts to compare: connections with one of them in
-    /// common have the same topics. They may contain secrets.
+    /// Returns strings that identify where its topics are: two connections with a
+    /// common string have the same topics. The strings may contain secrets.
     fn places(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// The most data that a message may have, in bytes, where a setting limits it.
+    /// Returns the most data that a message may have, in bytes, if a setting limits it.
     fn max_message_size(&self) -> Option<u64> {
         None
     }
 }
 
-/// What a broker is opened with, beside its settings.
+/// The arguments for opening a broker, beside its settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Opening<'a> {
     /// The name of the connection, for the log.
     pub name: &'a str,
-    /// The options of the subscriptions to it, by their names.
+    /// The options of its subscriptions, by the name of the subscription.
     pub subscriptions: &'a BTreeMap<String, Options>,
 }
 
@@ -75,21 +75,21 @@ pub struct Opening<'a> {
 pub struct Candidate<'a> {
     /// Its name.
     pub name: &'a str,
-    /// The connection's.
+    /// The name of the connection.
     pub from: &'a str,
     /// Its topics, as far as the config has them.
     pub topics: &'a [TopicPattern],
     /// Where it begins, if the config says so.
     pub start: Option<Start>,
-    /// Whether nothing overtakes.
+    /// Whether messages are delivered in order, one at a time.
     pub ordered: bool,
     /// The most messages that are in flight at once.
     pub max_in_flight: usize,
-    /// What is set for its kind of broker.
+    /// The options for its kind of broker.
     pub options: &'a Options,
 }
 
-/// What does not fit between a subscription and its connection.
+/// A setting of a subscription that its connection does not allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misfit {
     /// The key of the subscription that is at fault.
@@ -103,20 +103,20 @@ pub struct Misfit {
 /// A group at a broker: subscriptions that join it share its messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupName {
-    /// As the broker has it.
+    /// The name at the broker.
     pub name: String,
-    /// The key of the subscription that it comes from.
+    /// The key of the subscription that determines the name.
     pub key: &'static str,
-    /// How to give a subscription another one.
+    /// How to give a subscription another group.
     pub help: &'static str,
 }
 
-/// What settings come to, for programs and for people.
+/// A description of effective settings, for programs and for people.
 #[derive(Clone, Debug, Default)]
 pub struct Description {
     /// The keys of a JSON object.
     pub json: Map<String, Value>,
-    /// Titles, and what is said under each.
+    /// Titles, and the text under each.
     pub lines: Vec<(&'static str, String)>,
 }
 

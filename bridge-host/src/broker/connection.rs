@@ -1,4 +1,4 @@
-//! A configured connection, whatever its kind of broker is.
+//! A configured connection of any kind of broker.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -25,33 +25,33 @@ impl Connection {
         }
     }
 
-    /// Its kind of broker.
+    /// Returns its kind of broker.
     pub fn descriptor(&self) -> &'static Descriptor {
         self.descriptor
     }
 
-    /// What `type` says in a config.
+    /// Returns its `type` in the config.
     pub fn kind(&self) -> &'static str {
         self.descriptor.name
     }
 
-    /// What the broker will be able to do.
+    /// Returns the capabilities of the broker.
     pub fn capabilities(&self) -> Capabilities {
         self.descriptor.capabilities
     }
 
-    /// What the user set.
+    /// Returns the settings.
     pub fn settings(&self) -> &dyn Configured {
         &*self.settings
     }
 
-    /// Adds the options of a subscription to it.
+    /// Adds the options of a subscription to this connection.
     pub fn add(&mut self, subscription: &str, options: Options) {
         self.subscriptions.insert(subscription.into(), options);
     }
 
-    /// Opens it. A server that does not answer is no error: it is waited for.
-    /// `name` is the connection's, for the log.
+    /// Opens the broker. A server that does not answer is not an error: the broker
+    /// keeps trying to connect. `name` is the connection's name, for the log.
     pub async fn open(&self, name: &str) -> Result<Arc<dyn Broker>, OpenError> {
         let opening = Opening {
             name,
@@ -61,12 +61,12 @@ impl Connection {
     }
 }
 
-/// Why a broker cannot be opened, as its kind of broker says it.
+/// Why a broker cannot be opened: the error of its kind of broker.
 #[derive(Debug)]
 pub struct OpenError(Box<dyn Error + Send + Sync>);
 
 impl OpenError {
-    /// The error of a kind of broker.
+    /// Wraps the error of a kind of broker.
     pub fn new(error: impl Error + Send + Sync + 'static) -> Self {
         Self(Box::new(error))
     }

@@ -1,6 +1,6 @@
-//! A kind of broker before one is opened: its name, what it can do, and how its
-//! connections are configured. The list of all kinds is `all`; what the settings of one
-//! connection do is `configured`.
+//! A kind of broker: its name, its capabilities, and how its connections are
+//! configured. The list of all kinds is `all`; `configured` is for the settings of one
+//! connection.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -11,19 +11,19 @@ use super::all::ALL;
 use super::{Capabilities, Configured};
 use crate::schema::{Form, Group, Part, Section, Setting, Shown, ShownTable, Table};
 
-/// What is known of a kind of broker.
+/// Describes a kind of broker.
 pub struct Descriptor {
     /// The `type` of its connections in a config.
     pub name: &'static str,
-    /// What sentences call it: "JetStream", "the embedded broker".
+    /// Its name in sentences: "JetStream", "the embedded broker".
     pub title: &'static str,
-    /// What it can do.
+    /// Its capabilities.
     pub capabilities: Capabilities,
-    /// What a user sets of a connection.
+    /// The settings of a connection.
     pub table: &'static Table,
     /// Reads the section of a connection; every fault is recorded.
     pub read: fn(&mut Section<'_>) -> Option<Box<dyn Configured>>,
-    /// What a user sets of a subscription to it, and not of one to other brokers.
+    /// The settings of a subscription that only this kind of broker has.
     pub options: &'static [SubscriptionOption],
 }
 
@@ -33,11 +33,11 @@ impl fmt::Debug for Descriptor {
     }
 }
 
-/// A key of a subscription that one kind of broker has.
+/// A key of a subscription that only one kind of broker has.
 pub struct SubscriptionOption {
-    /// The key. No two kinds of brokers have the same.
+    /// The key. No two kinds of brokers have the same key.
     pub setting: Setting,
-    /// Reads its value, once it is declared; every fault is recorded.
+    /// Reads the value of the declared key, and records every fault.
     pub read: fn(&mut Section<'_>) -> Option<OptionValue>,
     /// What to do about the key in a subscription to another kind of broker.
     pub elsewhere: &'static str,
@@ -46,7 +46,7 @@ pub struct SubscriptionOption {
 /// The value of an option.
 #[derive(Clone)]
 pub struct OptionValue {
-    /// Of the type that its broker reads.
+    /// A value of the type that its broker reads.
     value: Arc<dyn Any + Send + Sync>,
     shown: Shown,
 }
@@ -68,12 +68,12 @@ pub fn option<T: Form + Send + Sync + 'static>(
 pub struct Options(BTreeMap<&'static str, OptionValue>);
 
 impl Options {
-    /// The value of a key, if it is set.
+    /// Returns the value of a key, if the key is set.
     pub fn get<T: 'static>(&self, key: &str) -> Option<&T> {
         self.0.get(key)?.value.downcast_ref()
     }
 
-    /// The options that are set, whichever kind of broker they are of.
+    /// The options that are set, of any kind of broker.
     pub fn set(&self) -> impl Iterator<Item = (&'static Descriptor, &'static SubscriptionOption)> {
         let is_set = |key: &str| self.0.contains_key(key);
         every_option().filter(move |(_, option)| is_set(option.setting.key))

@@ -1,5 +1,5 @@
 //! The embedded broker: durable queues in the local store, for users who have no
-//! broker yet. How messages are kept and delivered again is `store`.
+//! broker yet. The room `store` keeps and delivers the messages.
 
 mod configured;
 
@@ -17,14 +17,14 @@ use crate::store::{GroupSpec, Settings, Store, StoreError};
 pub use super::stored::CAPABILITIES;
 pub use configured::{DESCRIPTOR, LOCAL, connection};
 
-/// A broker in this process, on a store that it has opened.
+/// A broker in this process, which owns an open store.
 pub struct Embedded {
     store: Arc<Store>,
 }
 
 impl Embedded {
-    /// Opens the store in a folder, making it where there is none. Blocks on the
-    /// disk.
+    /// Opens the store in a folder, and creates the folder if it is missing. Blocks
+    /// on disk I/O.
     pub fn open(settings: Settings) -> Result<Self, StoreError> {
         Ok(Self {
             store: Arc::new(Store::open(settings)?),

@@ -1,5 +1,5 @@
-//! Why a broker did not do what it was asked: the kinds of errors that callers
-//! tell apart, and the refusals that all brokers share. A broker's own causes are in its folder.
+//! The errors of brokers: the kinds of errors that callers distinguish, and the
+//! refusals that all brokers share. Each broker's own causes are in its folder.
 
 use std::error::Error;
 use std::fmt;
@@ -7,45 +7,45 @@ use std::sync::Arc;
 
 use crate::message::{MetadataError, TopicError};
 
-/// Why a broker did not do what it was asked.
+/// Why an operation of a broker failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BrokerError {
-    /// The request itself is at fault; it will never work.
+    /// The request itself is invalid: it will never succeed.
     #[error("{0}")]
     Refused(Cause),
-    /// The message has more bytes than the broker takes.
+    /// The message has more bytes than the broker accepts.
     #[error("{}", limit.exceeded(*size, *max))]
     TooLarge {
-        /// Of this message.
+        /// The size of this message.
         size: u64,
-        /// The most there can be.
+        /// The largest size that the broker accepts.
         max: u64,
-        /// What is limited, and how the limit is raised.
+        /// What the limit counts, and how to raise it.
         limit: SizeLimit,
     },
-    /// No room; it may work once there is some.
+    /// The broker has no room: a retry may succeed later.
     #[error("no room for more messages: {0}")]
     Full(Cause),
-    /// The broker cannot be reached, or its storage failed; it may work later.
+    /// The broker is unreachable, or its storage failed: a retry may succeed later.
     #[error("{0}")]
     Unavailable(Cause),
-    /// No answer in time.
+    /// The broker did not answer in time.
     #[error("the broker did not answer in time")]
     Timeout,
 }
 
 impl BrokerError {
-    /// Refuses a request for this cause.
+    /// Returns a refusal with this cause.
     pub fn refused(cause: impl Into<Cause>) -> Self {
         Self::Refused(cause.into())
     }
 
-    /// Has no room, for this cause.
+    /// Returns a lack of room with this cause.
     pub fn full(cause: impl Into<Cause>) -> Self {
         Self::Full(cause.into())
     }
 
-    /// Cannot do it now, for this cause.
+    /// Returns an unavailability with this cause.
     pub fn unavailable(cause: impl Into<Cause>) -> Self {
         Self::Unavailable(cause.into())
     }
@@ -57,7 +57,7 @@ impl BrokerError {
 pub struct Cause(Arc<dyn Error + Send + Sync>);
 
 impl Cause {
-    /// The error itself, to be downcast.
+    /// Returns the error itself, which callers can downcast.
     pub fn get(&self) -> &(dyn Error + Send + Sync + 'static) {
         &*self.0
     }
@@ -92,7 +92,7 @@ impl Eq for Cause {}
 /// What limits the size of a message, named by the broker that sets the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SizeLimit {
-    /// What is counted, after "a message has at most N bytes".
+    /// What the limit counts, as text after "a message has at most N bytes".
     pub counted: &'static str,
     /// How to raise the limit.
     pub remedy: &'static str,
@@ -116,18 +116,18 @@ pub enum Refusal {
          message, and take the answer from a topic of its own"
     )]
     NoRequests,
-    /// A reply to a message whose broker has none.
+    /// A reply to a message of a broker without replies.
     #[error(
         "this message cannot be replied to: it came from no broker that has requests and \
          replies, as a connection of type \"nats\" has"
     )]
     NoReplies,
-    /// Replies that have more bytes than the caller has room for.
+    /// Replies with more bytes than the caller has room for.
     #[error("the replies have {bytes} bytes so far, and there is room for {room}")]
     LongReplies {
-        /// Of the replies that came.
+        /// The size of the replies so far.
         bytes: u64,
-        /// The most that there may be.
+        /// The most bytes that the replies may have.
         room: u64,
     },
     /// A subscription without topics.

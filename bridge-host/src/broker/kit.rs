@@ -1,5 +1,5 @@
 //! What every broker behind a network connection needs: credit, prefetch, receipts, reconnecting, paging.
-//! Nothing here names a broker or its client; what a broker says to its server is in its own folder.
+//! Nothing here names a broker or its client; the protocol of each broker is in the broker's own folder.
 
 pub mod arrived;
 pub mod credit;

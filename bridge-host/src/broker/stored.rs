@@ -1,5 +1,5 @@
-//! The local store as `broker` has it: a subscription to what it delivers, and
-//! the keeper of the dead letters of brokers that keep none.
+//! The local store behind the traits of `broker`: a subscription to the messages that it
+//! delivers, and the storage of dead letters for brokers that keep none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::store::{Claim, Failure, GroupSpec, Member, Store};
 
-/// What a broker can do whose messages are in the local store.
+/// The capabilities of a broker whose messages are in the local store.
 pub const CAPABILITIES: Capabilities = Capabilities {
     durable: true,
     at_least_once: true,
@@ -26,14 +26,14 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     lease: None,
 };
 
-/// The limit that a store sets.
+/// The size limit of a store.
 const SIZE: SizeLimit = SizeLimit {
     counted: " of data",
     remedy: "raise `max_message_size`",
 };
 
-/// Joins a group whose messages come to it as dead letters or parked messages
-/// alone: those of another broker's subscription of this name.
+/// Joins the group of another broker's subscription of this name: it receives only
+/// replayed dead letters and parked messages of that subscription.
 pub async fn replays(
     store: &Store,
     name: &str,
@@ -88,7 +88,7 @@ impl Receipt for StoredReceipt {
         CAPABILITIES
     }
 
-    /// Nothing to do: as long as this process lives the message is its own.
+    /// Does nothing: the message belongs to this process for as long as the process runs.
     async fn extend(&mut self, _lease: Duration) -> Result<(), BrokerError> {
         Ok(self.0.check()?)
     }

@@ -1,4 +1,4 @@
-//! The embedded broker in a config: its descriptor, and what its settings come to.
+//! The embedded broker in a config: its descriptor, and its effective settings.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::broker::{
 use crate::schema::{Group, Section, show_duration, show_size, size};
 use crate::store::Settings;
 
-/// The name of the connection that is always there: the local store.
+/// The name of the connection that always exists: the local store.
 pub const LOCAL: &str = "embedded";
 
 const QUOTA: &str = "quota";

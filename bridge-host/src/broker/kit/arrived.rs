@@ -1,5 +1,5 @@
-//! A message as it arrived: the id that it came with, and the group that it is for.
-//! Reading it from a broker's headers or fields is the broker's own.
+//! A message as it arrived, with its id and the only group that takes it, if there is one.
+//! Each broker reads these from its own headers or fields.
 
 use crate::message::{Message, MessageId};
 
@@ -7,19 +7,19 @@ use crate::message::{Message, MessageId};
 pub struct Arrived {
     /// The message itself.
     pub message: Message,
-    /// The id that it came with.
+    /// The id that the message came with.
     pub id: Option<MessageId>,
-    /// Of a replayed dead letter: the only group that takes it.
+    /// For a replayed dead letter, the only group that takes the message.
     pub only_for: Option<String>,
 }
 
 impl Arrived {
-    /// Returns whether another group gave the message up, and has it again.
+    /// Returns whether the message is a replayed dead letter of another group.
     pub fn is_for_others(&self, group: &str) -> bool {
         self.only_for.as_ref().is_some_and(|only| only != group)
     }
 
-    /// Returns whether the message is a dead letter that was published again.
+    /// Returns whether the message is a replayed dead letter.
     pub fn is_replayed(&self) -> bool {
         self.only_for.is_some()
     }

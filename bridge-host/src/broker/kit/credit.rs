@@ -1,5 +1,5 @@
 //! Credit: how many messages of a subscription this process holds, and how many more to ask the server for.
-//! Asking for them is the broker's own; permits for attempts are `delivery`'s.
+//! Each broker requests the messages itself; permits for attempts are in `delivery`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// Fetching ahead pays where all slots turn over within this time.
+/// Fetching ahead is worthwhile if all slots turn over within this time.
 const QUICK: Duration = Duration::from_millis(250);
 
 /// The slots for messages of one subscription in this process.
@@ -15,25 +15,25 @@ pub struct Credit {
     capacity: usize,
     ahead: usize,
     state: Mutex<State>,
-    /// Notified once there may be enough free slots to ask for messages.
+    /// Notified when there may be enough free slots to request messages.
     pub freed: Notify,
 }
 
 struct State {
     held: usize,
-    /// Once no more than these are held, there may be enough to ask for.
+    /// When at most this many slots are held, enough slots may be free for a request.
     enough: usize,
-    /// As many as there are places were settled quickly, the last time.
+    /// Whether the last round, of as many messages as there are slots, was settled quickly.
     quick: bool,
-    /// When that was.
+    /// When that round ended.
     since: Instant,
-    /// How many were settled since.
+    /// How many messages were settled since then.
     settled: usize,
 }
 
 impl Credit {
-    /// As many slots as messages are in flight at once. With order, nothing is
-    /// fetched ahead.
+    /// Creates one slot for each message that may be in flight. With order, nothing
+    /// is fetched ahead.
     pub fn new(in_flight: usize, ordered: bool) -> Arc<Self> {
         let capacity = in_flight.max(1);
         Arc::new(Self {
@@ -50,10 +50,10 @@ impl Credit {
         })
     }
 
-    /// Returns how many messages to ask for, at most `largest`, while `requested`
-    /// messages are on their way: one for each free slot, and half as many again
-    /// where slots turn over quickly. A request costs as much as a message, so a
-    /// few free slots are waited for, unless nothing else is on its way.
+    /// Returns how many messages to request, at most `largest`, while `requested`
+    /// messages are in transit: one for each free slot, and half as many again if
+    /// slots turn over quickly. A request costs as much as a message, so the
+    /// request waits until a few slots are free, unless nothing is in transit.
     pub fn batch(&self, requested: usize, largest: usize) -> Option<usize> {
         let mut state = self.lock();
         let quick = state.quick && state.since.elapsed() < QUICK;
@@ -83,7 +83,7 @@ impl Credit {
         self.lock().held += 1;
     }
 
-    /// Returns the most messages that are in flight or fetched here.
+    /// Returns the most messages that can be in flight or fetched here.
     pub fn most(&self) -> usize {
         self.capacity + self.ahead
     }
@@ -93,7 +93,7 @@ impl Credit {
         self.lock().held
     }
 
-    /// Takes a slot for a message that came.
+    /// Takes a slot for a message that arrived.
     pub fn take(&self) {
         self.lock().held += 1;
     }
@@ -107,7 +107,7 @@ impl Credit {
         if state.settled >= self.capacity {
             let now = Instant::now();
             let quick = now - state.since < QUICK;
-            // More are fetched from now on.
+            // More messages are fetched ahead from now on.
             enough |= quick && !state.quick;
             (state.quick, state.since, state.settled) = (quick, now, 0);
         }

@@ -1,5 +1,5 @@
 //! Dead letters that are messages of a broker, found by their topics and listed in pages.
-//! They come about as published messages (`broker::LetterTopic`); finding one is the broker's own.
+//! `broker::LetterTopic` publishes them; each broker finds them in its own way.
 
 use std::time::UNIX_EPOCH;
 
@@ -10,7 +10,7 @@ use crate::message::{Message, MessageId};
 
 /// A message on one of the topics of dead letters, and its number at the broker.
 pub struct Numbered {
-    /// Numbers grow with the age of the broker's messages.
+    /// The number. Newer messages have higher numbers.
     pub number: i64,
     /// The message.
     pub message: Message,
@@ -26,8 +26,8 @@ pub trait Source: Send + Sync {
     async fn remove(&self, number: i64) -> Result<(), BrokerError>;
 }
 
-/// Returns dead letters, oldest first: at most `limit` of those after the number
-/// `after`, their data left out.
+/// Returns dead letters, oldest first, without their data: at most `limit` of those
+/// with a number above `after`.
 pub async fn page(
     source: &dyn Source,
     which: &Which,
@@ -55,15 +55,15 @@ pub async fn one(source: &dyn Source, number: i64) -> Result<Option<KeptDeadLett
     Ok(found.and_then(letter).filter(|letter| letter.id == number))
 }
 
-/// Returns the id that the publication of this letter's message has: published
-/// once more, it is a duplicate.
+/// Returns the id under which a replay publishes this dead letter's message. A second
+/// replay has the same id, so it is a duplicate.
 pub fn once(letter: &KeptDeadLetter) -> MessageId {
     let at = letter.at.duration_since(UNIX_EPOCH).unwrap_or_default();
     let text = format!("letter-{}-{}", letter.id, at.as_nanos());
     MessageId::parse(&text).expect("letters, digits and hyphens are an id")
 }
 
-/// `None` for a message that is no dead letter of a bridge.
+/// Reads a dead letter. `None` for a message that is not a dead letter of a bridge.
 fn letter(found: Numbered) -> Option<KeptDeadLetter> {
     letter_topic::read(found.number, found.message)
 }

@@ -1,5 +1,5 @@
-//! The groups that a connection has joined: what readiness, the ledger and the end of the connection ask.
-//! What a group is, is the broker's own.
+//! The groups that a connection has joined, for readiness, the ledger and the end of the connection.
+//! Each broker has its own type of group.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// The groups that were joined.
+/// The groups that a connection has joined.
 pub struct Groups<G>(Mutex<Vec<Joined<G>>>);
 
-/// A group, and what changes once nothing supplies it any more.
+/// A group, and a receiver that changes when its supply has ended.
 struct Joined<G> {
     group: Arc<G>,
     ended: watch::Receiver<()>,
@@ -23,12 +23,12 @@ impl<G> Default for Groups<G> {
 }
 
 impl<G> Groups<G> {
-    /// Adds a group; `ended` changes once nothing supplies it any more.
+    /// Adds a group; `ended` changes when its supply has ended.
     pub fn add(&self, group: Arc<G>, ended: watch::Receiver<()>) {
         self.lock().push(Joined { group, ended });
     }
 
-    /// Returns the first result that is one.
+    /// Returns the first result that is not `None`.
     pub fn find_map<T>(&self, found: impl FnMut(&Arc<G>) -> Option<T>) -> Option<T> {
         self.lock()
             .iter()
@@ -36,8 +36,8 @@ impl<G> Groups<G> {
             .find_map(found)
     }
 
-    /// Waits until nothing supplies the groups any more: for each of them at
-    /// most this long.
+    /// Waits until the supplies of all groups have ended, for each group at most
+    /// this long.
     pub async fn ended(&self, patience: Duration) {
         let all: Vec<_> = self.lock().iter().map(|it| it.ended.clone()).collect();
         for mut ended in all {

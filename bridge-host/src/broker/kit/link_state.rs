@@ -1,5 +1,5 @@
-//! Whether a connection is up, why it is down, and what its server refused: told once, and shown by readiness.
-//! Connecting is the broker's own; the wait between two attempts is here.
+//! The state of a connection: whether it is up, why it is down, and what its server refused. Each change is logged once.
+//! Each broker connects itself; the wait between two attempts is here.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,18 +8,18 @@ use tokio::sync::watch;
 
 use super::log_limit::LogLimit;
 
-/// The first wait before connecting again; it doubles from there.
+/// The first wait before reconnecting; each further wait doubles.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
-/// A refusal counts for this long: the bridge tries again within this time.
+/// A refusal is reported for this long: the bridge repeats the operation within this time.
 const RECENT: Duration = Duration::from_secs(30);
 
-/// What is known of one connection.
+/// The state of one connection.
 pub struct LinkState {
     /// The connection's name in the config.
     pub connection: String,
-    /// What its server is called in the log.
+    /// The name of its server in the log.
     service: &'static str,
-    /// Why it was down the last time.
+    /// Why the connection was last down.
     reason: Mutex<Option<String>>,
     refused: Mutex<Option<Refusal>>,
     is_up: watch::Sender<bool>,
@@ -30,12 +30,12 @@ pub struct LinkState {
 struct Refusal {
     at: Instant,
     what: String,
-    /// It holds for as long as the connection does.
+    /// Whether the refusal lasts until the connection ends.
     lasts: bool,
 }
 
 impl LinkState {
-    /// Of the connection with this name; `service` is what its server is called.
+    /// Creates the state of the connection `name` to the server `service`.
     pub fn new(connection: &str, service: &'static str) -> Self {
         Self {
             connection: connection.into(),
@@ -48,12 +48,12 @@ impl LinkState {
         }
     }
 
-    /// Changes each time that the connection comes up or goes down.
+    /// Returns a receiver that changes each time the connection comes up or goes down.
     pub fn ups(&self) -> watch::Receiver<bool> {
         self.is_up.subscribe()
     }
 
-    /// Records that the connection is up or down, without a line in the log.
+    /// Records that the connection is up or down, without logging it.
     pub fn set_up(&self, up: bool) {
         self.is_up.send_replace(up);
     }
@@ -82,7 +82,7 @@ impl LinkState {
         });
     }
 
-    /// Records why the connection is down or does not come up. It is logged where it is new.
+    /// Records why the connection is down or does not come up, and logs a new reason.
     pub fn failed(&self, why: String) {
         if self.because(Some(why.clone())) {
             let (connection, service) = (&*self.connection, self.service);
@@ -90,7 +90,7 @@ impl LinkState {
         }
     }
 
-    /// Sets why the connection is down; returns whether that is new.
+    /// Sets the reason why the connection is down; returns whether the reason is new.
     pub fn because(&self, text: Option<String>) -> bool {
         let mut reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
         let new = *reason != text;
@@ -98,8 +98,8 @@ impl LinkState {
         new
     }
 
-    /// Records what the server refused, or that it refuses nothing; `lasts` where
-    /// that holds for as long as the connection does.
+    /// Records what the server refused, or that it refuses nothing. `lasts` says
+    /// that the refusal lasts until the connection ends.
     pub fn refused(&self, what: Option<String>, lasts: bool) {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         *refused = what.map(|what| Refusal {
@@ -109,7 +109,7 @@ impl LinkState {
         });
     }
 
-    /// Returns what the server refused a short while ago, in its words.
+    /// Returns what the server refused recently, in the server's words.
     pub fn refusal(&self) -> Option<String> {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         let Refusal { at, what, lasts } = refused.as_ref()?;
@@ -117,7 +117,7 @@ impl LinkState {
         counts.then(|| format!("the server refused an operation: {what}"))
     }
 
-    /// Returns in one line that there is no connection to this address, and why.
+    /// Returns one line that says that there is no connection to this address, and why.
     pub fn trouble(&self, address: &str) -> String {
         let reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
         let reason = reason.as_ref().map(|reason| format!(": {reason}"));

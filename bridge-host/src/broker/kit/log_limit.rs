@@ -1,10 +1,10 @@
-//! A repeated event, logged as one line and then as counts.
-//! What the line says is left to the caller.
+//! A repeated event: the first is logged as a line, later ones as counts.
+//! The caller chooses the text of the line.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// After a line, further events are only counted for so long.
+/// After a line, further events are only counted for this long.
 const QUIET: Duration = Duration::from_secs(10);
 
 /// Events of one kind: the first is logged at once, later ones at intervals, as

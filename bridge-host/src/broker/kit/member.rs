@@ -1,5 +1,5 @@
-//! A subscription over a network: takes fetched messages, and lets go of those that are not its own.
-//! What fetches them runs in a task (`supply`); reading a message is the broker's [`Reader`].
+//! A subscription over a network: takes fetched messages, and acknowledges those that other subscriptions take.
+//! A task fetches the messages (`supply`); the broker's [`Reader`] reads them.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -15,34 +15,34 @@ use super::supply::{Supplier, supply};
 use crate::broker::{BrokerError, Chances, Incoming, ReplyTo, SubscribeSpec, Subscription};
 use crate::message::MessageId;
 
-/// What a broker knows of one delivery of a message.
+/// One delivery of a message, as the broker reports it.
 pub struct Delivery {
-    /// The message, and the id that it came with.
+    /// The message, with the id that it came with.
     pub arrived: Arrived,
-    /// The id of a message that came without one.
+    /// The id for a message that came without one.
     pub fallback_id: Option<MessageId>,
-    /// Counts from 1.
+    /// The number of the attempt, from 1.
     pub attempt: u64,
-    /// Whether the broker gives the message again.
+    /// Whether the broker delivers the message again.
     pub chances: Chances,
-    /// How long ago the first attempt ended, where the broker keeps that.
+    /// The time since the first attempt ended, if the broker keeps it.
     pub tried_for: Option<Duration>,
-    /// When the broker took the message.
+    /// When the broker accepted the message.
     pub published: SystemTime,
 }
 
-/// Reads messages as a broker's client hands them over.
+/// Reads messages that a broker's client returns.
 pub trait Reader: Send + 'static {
-    /// A message as the client hands it over.
+    /// The client's type for a message.
     type Raw: Send + 'static;
-    /// How it is leased.
+    /// The type of its lease.
     type Lease: Lease;
 
     /// Reads a message.
     fn read(&self, raw: Self::Raw, lease: &Self::Lease) -> Delivery;
 }
 
-/// The task that fetches messages is gone.
+/// The task that fetches messages has ended.
 #[derive(Debug, thiserror::Error)]
 #[error("the bridge does not fetch messages for this subscription any more")]
 struct SupplyEnded;
@@ -53,7 +53,7 @@ pub struct Member<R: Reader> {
     reader: R,
     prefetch: Arc<Prefetch<R::Raw, R::Lease>>,
     ended: watch::Receiver<()>,
-    /// Dropped, it ends the task.
+    /// Ends the task when it is dropped.
     _stop: watch::Sender<()>,
 }
 
@@ -81,12 +81,12 @@ impl<R: Reader> Member<R> {
         }
     }
 
-    /// Changes once the supply has ended.
+    /// Returns a receiver that changes when the supply has ended.
     pub fn ended(&self) -> watch::Receiver<()> {
         self.ended.clone()
     }
 
-    /// `None` for a message that is not, or no longer, for this subscription.
+    /// Returns `None` for a message that is not, or no longer, for this subscription.
     fn incoming(&self, fetched: Fetched<R::Raw, R::Lease>) -> Option<Incoming> {
         let Fetched { raw, receipt } = fetched;
         if receipt.is_expired() {
@@ -119,7 +119,7 @@ impl<R: Reader> Member<R> {
             let fetched = tokio::select! {
                 biased;
                 fetched = self.prefetch.next(only_fresh) => fetched,
-                // Nothing ends the task but a fault in it.
+                // Only a bug ends the task.
                 _ = self.ended.changed() => return Err(BrokerError::unavailable(SupplyEnded)),
             };
             if let Some(incoming) = self.incoming(fetched) {
@@ -140,8 +140,8 @@ impl<R: Reader> Subscription for Member<R> {
     }
 }
 
-/// Messages that were fetched and not taken are given back at once; those on
-/// their way, once they came.
+/// Gives back fetched messages that were not taken: those that wait here at once, those in
+/// transit when they arrive.
 impl<R: Reader> Drop for Member<R> {
     fn drop(&mut self) {
         self.prefetch.give_back();

@@ -1,5 +1,5 @@
-//! A header with several values, which is one metadata entry for each value: `name`, `name#2`, `name#3`.
-//! Which headers a broker has, and what can stand in them, is the broker's own.
+//! A header with several values becomes one metadata entry for each value: `name`, `name#2`, `name#3`.
+//! Each broker has its own headers, and its own rules for their values.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,18 +11,18 @@ pub fn key(name: &str, number: usize) -> String {
     }
 }
 
-/// The metadata entries that are further values of another entry's header.
+/// The metadata entries that become further values of another entry's header.
 pub struct Folded<'a, V> {
-    /// The further values in their order, by the name of the header.
+    /// The further values, in their order, by the name of the header.
     pub values: HashMap<&'a str, Vec<V>>,
     /// Their metadata keys.
     pub further: HashSet<&'a str>,
 }
 
 impl<'a, V> Folded<'a, V> {
-    /// Finds the entries that the receiver gives the same keys again: numbered
-    /// from 2 without a gap, behind a first value that is in a header, too.
-    /// `header` returns the value as a header has it, where it can have it.
+    /// Finds the entries to which a receiver gives the same keys again: they are
+    /// numbered from 2 without a gap, and their first value is in a header, too.
+    /// `header` returns a value in the form of a header, if a header can hold it.
     pub fn of(metadata: &'a [(String, String)], header: impl Fn(&str, &str) -> Option<V>) -> Self {
         let mut found = Self {
             values: HashMap::new(),
@@ -36,7 +36,7 @@ impl<'a, V> Folded<'a, V> {
         let all: HashMap<&str, &(String, String)> =
             entries.map(|entry| (entry.0.as_str(), entry)).collect();
         let mut names: Vec<_> = metadata.iter().collect();
-        // `a` before `a#2`, which is no name if it is a value of `a`.
+        // `a` comes before `a#2`, which is not a header's name if it is a value of `a`.
         names.sort_by_key(|(key, _)| key.len());
         for (name, first) in names {
             if found.further.contains(name.as_str()) || header(name, first).is_none() {

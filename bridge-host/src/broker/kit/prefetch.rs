@@ -1,5 +1,5 @@
-//! Fetched messages that wait in this process for a permit. Their leases are kept meanwhile,
-//! which may be long while an endpoint is left alone. Fetching them is the broker's own.
+//! Fetched messages that wait in this process for a permit. Their leases are extended meanwhile,
+//! because the wait may be long, for example at an open circuit breaker. Each broker fetches them itself.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,30 +8,30 @@ use tokio::sync::Notify;
 
 use super::receipt::{Lease, LeasedReceipt};
 
-/// A server may give redeliveries before new messages. This many of them wait
-/// here without a slot, so that new messages are fetched all the same.
+/// A server may deliver redeliveries before new messages. This many redeliveries wait
+/// here without a slot, so that new messages are fetched, too.
 const MOST_LENT: usize = 1024;
 
 /// A fetched message as its server sent it, and the right to settle it.
 pub struct Fetched<R, L: Lease> {
-    /// The message, as the broker's client hands it over.
+    /// The message, as the broker's client returns it.
     pub raw: R,
-    /// To settle it with.
+    /// The receipt that settles it.
     pub receipt: LeasedReceipt<L>,
 }
 
-/// The messages that wait. Dropped, it gives them back.
+/// The waiting messages. When it is dropped, it gives them back.
 pub struct Prefetch<R, L: Lease> {
     waiting: Mutex<Waiting<R, L>>,
     came: Notify,
 }
 
 struct Waiting<R, L: Lease> {
-    /// The oldest first.
+    /// New messages, the oldest first.
     fresh: VecDeque<Fetched<R, L>>,
-    /// Messages that were given to a host before.
+    /// Messages that were delivered to a host before.
     again: VecDeque<Fetched<R, L>>,
-    /// Where there is both, they take turns.
+    /// If both wait, new messages and redeliveries take turns.
     gave_again: bool,
 }
 
@@ -85,8 +85,8 @@ impl<R, L: Lease> Prefetch<R, L> {
         self.came.notify_one();
     }
 
-    /// Waits for the next message, or for the next that no host had before. For
-    /// one caller at a time.
+    /// Waits for the next message, or for the next one that no host had before.
+    /// Only one caller may wait at a time.
     pub async fn next(&self, only_fresh: bool) -> Fetched<R, L> {
         loop {
             let next = self.lock().next(only_fresh);
@@ -97,12 +97,12 @@ impl<R, L: Lease> Prefetch<R, L> {
         }
     }
 
-    /// Returns how many messages wait here that were given to a host before.
+    /// Returns how many redeliveries wait here.
     pub fn again(&self) -> usize {
         self.lock().again.len()
     }
 
-    /// Begins the leases of the waiting messages anew, where a part of them is over.
+    /// Extends the leases of the waiting messages that are partly over.
     pub fn keep(&self) {
         let waiting = &mut *self.lock();
         let all = waiting.fresh.iter_mut().chain(&mut waiting.again);

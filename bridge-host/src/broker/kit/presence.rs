@@ -1,21 +1,21 @@
-//! Where a subscription's messages are, or why it has none: what readiness shows of it.
-//! How they are found is the broker's own.
+//! Where a subscription's messages are, or why it receives none, for readiness.
+//! Each broker locates the messages itself.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::silence::Silence;
 
-/// What is known of a subscription that was joined here.
+/// The state of a subscription on this host.
 pub struct Presence<T> {
     name: String,
-    /// Where its messages are, or why there are none.
+    /// Where its messages are, or why it receives none.
     now: Mutex<Result<Arc<T>, String>>,
-    /// Whether its server gives signs of life.
+    /// Whether its server is silent.
     pub silence: Silence,
 }
 
 impl<T> Presence<T> {
-    /// Of the subscription with this name.
+    /// Creates the state of the subscription with this name.
     pub fn new(name: &str) -> Self {
         Self {
             name: name.into(),
@@ -24,7 +24,7 @@ impl<T> Presence<T> {
         }
     }
 
-    /// Returns why it has no messages, in one line.
+    /// Returns in one line why it receives no messages.
     pub fn trouble(&self) -> Option<String> {
         let why = self.lock().as_ref().err().cloned();
         let why = why.or_else(|| self.silence.why())?;
@@ -37,12 +37,12 @@ impl<T> Presence<T> {
         self.lock().as_ref().ok().cloned()
     }
 
-    /// Its messages are gone, or out of reach.
+    /// Records that its messages are gone or unreachable.
     pub fn lost(&self, why: String) {
         *self.lock() = Err(why);
     }
 
-    /// Its messages are here.
+    /// Records where its messages are.
     pub fn found(&self, located: Arc<T>) {
         *self.lock() = Ok(located);
     }

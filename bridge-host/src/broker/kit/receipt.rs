@@ -1,5 +1,5 @@
 //! The receipt of one leased message: settled once, silent when superseded or expired, given back when dropped.
-//! What is said to the server is a broker's [`Lease`].
+//! A broker's [`Lease`] sends the commands to the server.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,56 +9,56 @@ use async_trait::async_trait;
 use super::credit::Credit;
 use crate::broker::{BrokerError, Capabilities, Receipt, Settlement, Unsettled};
 
-/// A fetched message that waits to be taken renews its lease once this part of
-/// it is over, so that whoever takes the message has most of the lease left.
+/// A fetched message that waits for a permit extends its lease when this part of the
+/// lease is over, so that its attempt begins with most of the lease left.
 const KEEP_AFTER: u32 = 6;
 
-/// What a broker says to its server about one message.
+/// The commands that a broker sends to its server about one message.
 #[async_trait]
 pub trait Lease: Send + Sync + 'static {
-    /// What the broker of this message can do, the length of this lease included.
+    /// Returns the capabilities of the message's broker, with the length of this lease.
     fn capabilities(&self) -> Capabilities;
 
-    /// How long the server leaves the message with this host.
+    /// Returns how long the server leases the message to this host.
     fn length(&self) -> Duration;
 
-    /// Returns whether the message was given to a host before.
+    /// Returns whether the message was delivered to a host before.
     fn is_again(&self) -> bool;
 
-    /// Begins the lease anew.
+    /// Extends the lease.
     async fn extend(&self) -> Result<(), BrokerError>;
 
-    /// Begins the lease anew without waiting for it; returns `false` where that
-    /// is not possible now.
+    /// Extends the lease without waiting for an answer; returns `false` if that is
+    /// not possible now.
     fn keep(&self) -> bool;
 
-    /// Returns whether one more retry would take room from new messages.
+    /// Returns whether one more waiting retry would take room from new messages.
     fn is_crowded(&self) -> bool {
         false
     }
 
-    /// Tells the server what became of the message.
+    /// Settles the message at the server.
     async fn settle(&self, settlement: &Settlement) -> Result<(), BrokerError>;
 
-    /// Acknowledges a message that is not this subscription's, without waiting.
+    /// Acknowledges a message of another subscription, without waiting for an answer.
     fn decline(&self);
 
-    /// Gives the message back, unsettled: the server gives it to a host again.
-    /// With its lease `expired`, another host may have it already.
+    /// Gives the message back, unsettled: the server delivers it again. If the lease
+    /// has `expired`, another host may hold the message already.
     fn give_back(&self, expired: bool);
 
-    /// Nothing more is said, and the slot is free; `acknowledged`, the message does
-    /// not come again.
+    /// Called when the receipt has ended and its slot is free. If `acknowledged`, the
+    /// message is not delivered again.
     fn end(&self, _acknowledged: bool) {}
 }
 
 /// The right to settle one leased message. It holds a slot of its subscription's
 /// [`Credit`] until it is settled or dropped.
 pub struct LeasedReceipt<L: Lease> {
-    /// What is said to the server.
+    /// The commands to the server.
     pub lease: L,
     credit: Arc<Credit>,
-    /// When the lease began, or was begun anew.
+    /// When the lease began or was last extended.
     since: Instant,
     /// Whether its slot is lent to another message.
     lent: bool,
@@ -80,7 +80,7 @@ impl<L: Lease> LeasedReceipt<L> {
         }
     }
 
-    /// Lends the slot to another message while this one waits to be taken.
+    /// Lends the slot to another message while this one waits for a permit.
     pub fn lend_slot(&mut self) {
         if !std::mem::replace(&mut self.lent, true) {
             self.credit.lend();
@@ -94,13 +94,13 @@ impl<L: Lease> LeasedReceipt<L> {
         }
     }
 
-    /// Returns whether the lease is over: the server has given the message to
+    /// Returns whether the lease has expired: the server has delivered the message to
     /// another host, or is about to.
     pub fn is_expired(&self) -> bool {
         self.since.elapsed() >= self.lease.length()
     }
 
-    /// Begins the lease anew, where a part of it is over and it still runs.
+    /// Extends the lease if it is partly over and has not expired.
     pub fn keep(&mut self) {
         let (over, length) = (self.since.elapsed(), self.lease.length());
         if over >= length / KEEP_AFTER && over < length && self.lease.keep() {
@@ -108,12 +108,12 @@ impl<L: Lease> LeasedReceipt<L> {
         }
     }
 
-    /// Says nothing more of the message.
+    /// Sends nothing more about the message.
     pub fn forget(mut self) {
         self.settled = true;
     }
 
-    /// Acknowledges a message that is not this subscription's.
+    /// Acknowledges a message of another subscription.
     pub fn decline(mut self) {
         (self.settled, self.acknowledged) = (true, true);
         self.lease.decline();

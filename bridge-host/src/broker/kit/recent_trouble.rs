@@ -1,14 +1,14 @@
-//! Trouble that only shows when an operation is tried: it counts for a while, or until the operation succeeds.
-//! Trouble of the connection itself is `link_state`.
+//! A problem that shows only when an operation is tried: it is reported for a while, or until the operation succeeds.
+//! Problems of the connection itself are in `link_state`.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Trouble counts for this long after it was seen.
+/// A problem is reported for this long after it was last seen.
 const RECENT: Duration = Duration::from_secs(30);
 
-/// The last time that the trouble was seen, and what it was.
+/// The problem, and when it was last seen.
 #[derive(Default)]
 pub struct RecentTrouble {
     is_told: AtomicBool,
@@ -16,7 +16,7 @@ pub struct RecentTrouble {
 }
 
 impl RecentTrouble {
-    /// Records the trouble. It is logged once.
+    /// Records the problem, and logs it once.
     pub fn saw(&self, connection: &str, what: String) {
         if !self.is_told.swap(true, Relaxed) {
             tracing::warn!(connection, "not ready: {what}");
@@ -24,7 +24,7 @@ impl RecentTrouble {
         *self.lock() = Some((Instant::now(), what));
     }
 
-    /// The operation succeeded: `end` is logged, where there was trouble.
+    /// Records that the operation succeeded, and logs `end` if there was a problem.
     pub fn is_over(&self, connection: &str, end: &str) {
         if self.is_told.load(Relaxed) && self.is_told.swap(false, Relaxed) {
             *self.lock() = None;
@@ -32,7 +32,7 @@ impl RecentTrouble {
         }
     }
 
-    /// Returns the trouble, while it counts.
+    /// Returns the problem while it is reported.
     pub fn get(&self) -> Option<String> {
         if !self.is_told.load(Relaxed) {
             return None;

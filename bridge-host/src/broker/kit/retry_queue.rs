@@ -1,5 +1,5 @@
 //! Messages that wait in memory for their next attempt, for brokers that do not keep them.
-//! Bounded in number and bytes, and gone with the process; how long a message waits is decided in `delivery`.
+//! The queue is bounded in number and bytes, and is lost with the process. `delivery` decides how long a message waits.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -12,11 +12,11 @@ use tokio::time::Instant;
 use crate::broker::ReplyTo;
 use crate::message::{Message, MessageId};
 
-/// With this many messages waiting or out, or this many bytes waiting, no more are taken.
+/// With this many messages waiting or in flight, or this many bytes waiting, the queue takes no more.
 const MOST: usize = 10_000;
 const MOST_BYTES: usize = 128 << 20;
 
-/// A message, and what is known of it.
+/// A message, with the state of its delivery.
 #[derive(Clone)]
 pub struct Kept {
     pub message: Arc<Message>,
@@ -30,12 +30,12 @@ pub struct Kept {
 
 struct Due {
     at: Instant,
-    /// Among those due at once, the first one first.
+    /// Orders messages that are due at the same time.
     number: u64,
     kept: Kept,
 }
 
-/// The order of a heap is that of the times alone.
+/// Messages are ordered only by the time when they are due.
 impl PartialEq for Due {
     fn eq(&self, other: &Self) -> bool {
         (self.at, self.number) == (other.at, other.number)
@@ -61,20 +61,20 @@ struct State {
     waiting: BinaryHeap<Reverse<Due>>,
     numbers: u64,
     out: usize,
-    /// Of those that wait.
+    /// The bytes of the waiting messages.
     bytes: usize,
 }
 
-/// The messages that wait, and how many are out.
+/// The waiting messages, and the number of messages in flight.
 pub struct RetryQueue {
     ordered: bool,
     state: Mutex<State>,
-    /// Something came back, or was settled.
+    /// Notified when a message came back or was settled.
     pub changed: Notify,
 }
 
 impl RetryQueue {
-    /// With order, one message at a time is out or waits.
+    /// With order, only one message at a time is in flight or waits.
     pub fn new(ordered: bool) -> Arc<Self> {
         Arc::new(Self {
             ordered,
@@ -83,7 +83,7 @@ impl RetryQueue {
         })
     }
 
-    /// Adds a message that is to be given again after this time.
+    /// Adds a message that is due again after this time.
     pub fn put(&self, kept: Kept, after: Duration) {
         let mut state = self.lock();
         state.numbers += 1;
@@ -98,7 +98,7 @@ impl RetryQueue {
         self.changed.notify_one();
     }
 
-    /// Returns the next message that is due, or when that will be.
+    /// Returns the next due message, or the time when one will be due.
     pub fn take(&self) -> Result<Kept, Option<Instant>> {
         let mut state = self.lock();
         match state.waiting.peek() {
@@ -113,7 +113,7 @@ impl RetryQueue {
         Ok(due.kept)
     }
 
-    /// Returns whether another message may come in. With order, none overtakes.
+    /// Returns whether the queue takes another message. With order, no message overtakes another.
     pub fn has_room(&self) -> bool {
         let state = self.lock();
         match self.ordered {
@@ -122,20 +122,20 @@ impl RetryQueue {
         }
     }
 
-    /// Returns whether half of the room is taken: the rest is for new messages, and for
-    /// those that cannot wait elsewhere.
+    /// Returns whether half of the room is taken. The other half is for new messages, and
+    /// for retries that cannot wait elsewhere.
     pub fn is_crowded(&self) -> bool {
         let state = self.lock();
         let crowded = state.waiting.len() >= MOST / 2 || state.bytes >= MOST_BYTES / 2;
         crowded && !self.ordered
     }
 
-    /// Counts a new message that was given.
+    /// Counts a new message in flight.
     pub fn gave(&self) {
         self.lock().out += 1;
     }
 
-    /// A message that was given is settled, or back.
+    /// Records that a message in flight was settled or came back.
     pub fn done(&self) {
         self.lock().out -= 1;
         self.changed.notify_one();

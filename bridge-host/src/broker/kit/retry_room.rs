@@ -1,6 +1,6 @@
 //! How many messages of a subscription wait at the server for their retry.
-//! They use up the server's limit of unacknowledged messages, which new messages need, too:
-//! so they may use half of what the messages in flight leave of it.
+//! Waiting messages count towards the server's limit of unacknowledged messages, which new messages
+//! need, too. So they may use half of the limit that the messages in flight leave.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -10,12 +10,12 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// How many may wait, and how many do as far as is known here; without a limit, until
-/// one is set.
+/// How many messages may wait, and how many wait as far as this host knows. Without a limit
+/// until one is set.
 #[derive(Default)]
 pub struct RetryRoom {
     state: Mutex<State>,
-    /// A retry was given: it is of use to ask the server again.
+    /// Whether a retry was delivered since the last report, so that a new report is useful.
     pub used: Notify,
 }
 
@@ -23,21 +23,21 @@ pub struct RetryRoom {
 struct State {
     /// `None` where the server has no limit.
     room: Option<usize>,
-    /// When those that this host gave back are due.
+    /// When the messages that this host returned for a retry are due.
     given: BinaryHeap<Reverse<Instant>>,
-    /// How many wait for all hosts, as the server last reported.
+    /// How many messages of all hosts wait, as the server last reported.
     told: usize,
 }
 
 impl RetryRoom {
-    /// Sets how many messages may be unacknowledged at the server, and how many
-    /// of them can be in flight or fetched here.
+    /// Sets how many messages may be unacknowledged at the server, and how many of
+    /// these can be in flight or fetched here.
     pub fn set(&self, most: Option<usize>, in_flight: usize) {
         let room = most.map(|most| most.saturating_sub(in_flight) / 2);
         self.lock().room = room;
     }
 
-    /// Returns whether one more is too much.
+    /// Returns whether no more messages may wait at the server.
     pub fn is_full(&self) -> bool {
         self.used.notify_one();
         let mut state = self.lock();
@@ -59,7 +59,7 @@ impl RetryRoom {
         }
     }
 
-    /// Takes the number of waiting messages on all hosts, as the server reports it.
+    /// Records the number of waiting messages of all hosts, as the server reports it.
     pub fn tell(&self, waiting: usize) {
         self.lock().told = waiting;
     }

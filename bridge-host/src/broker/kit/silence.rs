@@ -1,10 +1,10 @@
-//! A subscription that gets neither messages nor signs of life, although the connection is up.
-//! Finding out why is the broker's own.
+//! A subscription that gets neither messages nor heartbeats, although the connection is up.
+//! Each broker finds out the reason itself.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
-/// Whether a subscription gets no sign of life from its server.
+/// Whether a subscription gets nothing from its server.
 pub struct Silence {
     subscription: String,
     is: AtomicBool,
@@ -12,7 +12,7 @@ pub struct Silence {
 }
 
 impl Silence {
-    /// Of the subscription with this name.
+    /// Creates the state of the subscription with this name.
     pub fn new(subscription: &str) -> Self {
         Self {
             subscription: subscription.into(),
@@ -21,7 +21,7 @@ impl Silence {
         }
     }
 
-    /// Records that the silence began, or goes on. It is logged once.
+    /// Records that the server is silent, and logs it once.
     pub fn lasts(&self, why: String) {
         *self.lock() = Some(why.clone());
         if !self.is.swap(true, Relaxed) {
@@ -29,7 +29,7 @@ impl Silence {
         }
     }
 
-    /// Records a sign of life.
+    /// Records that the server answered.
     pub fn ends(&self) {
         if self.is.load(Relaxed) && self.is.swap(false, Relaxed) {
             *self.lock() = None;
@@ -40,7 +40,7 @@ impl Silence {
         }
     }
 
-    /// Returns why nothing comes, while that is so.
+    /// Returns why the server is silent, while it is.
     pub fn why(&self) -> Option<String> {
         self.is.load(Relaxed).then(|| self.lock().clone()).flatten()
     }

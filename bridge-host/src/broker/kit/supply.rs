@@ -1,5 +1,5 @@
-//! Keeps a subscription supplied: joins its group, fetches, and begins anew where that ends.
-//! How a group is joined and messages are fetched is a broker's [`Supplier`].
+//! Keeps a subscription supplied with messages: joins its group, fetches, and starts again when fetching ends.
+//! A broker's [`Supplier`] joins the group and fetches the messages.
 
 use std::time::Duration;
 
@@ -8,38 +8,38 @@ use tokio::time::sleep;
 
 use crate::broker::BrokerError;
 
-/// The pause between two attempts to join a group; it doubles.
+/// The pause between the first two attempts to join a group; each further pause doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LAST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Why fetching ended.
 pub enum End {
-    /// It is to be begun anew.
+    /// Fetching has to start again.
     Again,
-    /// The group is gone, or out of reach: it is to be joined again.
+    /// The group is gone or unreachable, and has to be joined again.
     Lost,
     /// The subscription was dropped.
     Stopped,
 }
 
-/// A broker's way to supply one subscription with messages.
+/// Supplies one subscription with messages from a broker.
 pub trait Supplier: Send + Sync + 'static {
-    /// Returns whether the group is joined, as far as is known.
+    /// Returns whether the group is joined, as far as this host knows.
     fn is_joined(&self) -> bool;
 
     /// Joins the group.
     fn join(&mut self) -> impl Future<Output = Result<(), BrokerError>> + Send;
 
-    /// Joining failed, and is tried again after this time.
+    /// Logs that joining failed, and that it is tried again after this time.
     fn tell(&self, error: &BrokerError, again_in: Duration);
 
-    /// Fetches messages until there is a reason to begin anew, or until `stop` changes.
+    /// Fetches messages until an error ends fetching, or until `stop` changes.
     fn fetch(&mut self, stop: &mut watch::Receiver<()>) -> impl Future<Output = End> + Send;
 
     /// Waits until the server is connected.
     fn connected(&self) -> impl Future<Output = ()> + Send;
 
-    /// Gives back what was fetched and not taken.
+    /// Gives back fetched messages that were not taken.
     fn end(self) -> impl Future<Output = ()> + Send;
 }
 

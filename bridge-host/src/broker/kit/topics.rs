@@ -1,7 +1,7 @@
-//! Topic patterns compared with each other: which one selects all that another selects.
-//! Matching a topic is `message::TopicPattern`; which topics a server takes is the broker's own.
+//! Compares topic patterns: which pattern selects every topic that another one selects.
+//! `message::TopicPattern` matches topics; each broker decides which topics its server accepts.
 
-/// Leaves out the patterns that others among them cover.
+/// Removes the patterns that other patterns in the list cover.
 pub fn widest(subjects: Vec<String>) -> Vec<String> {
     let mut widest: Vec<String> = Vec::new();
     for subject in subjects {
@@ -21,7 +21,7 @@ pub fn cover(subjects: &[String]) -> String {
     if rest.is_empty() {
         return first.clone();
     }
-    // One that ends where others go on is not below the words they share.
+    // A pattern that ends where others go on is not below their common words.
     let shortest = subjects.iter().map(|one| one.split('.').count()).min();
     let most = shortest.unwrap_or(1) - 1;
     let mut common = Vec::new();
@@ -36,7 +36,7 @@ pub fn cover(subjects: &[String]) -> String {
     common.join(".")
 }
 
-/// Returns whether every topic that `narrow` selects is one that `wide` selects.
+/// Returns whether `wide` selects every topic that `narrow` selects.
 pub fn covers(wide: &str, narrow: &str) -> bool {
     let mut narrow = narrow.split('.');
     for word in wide.split('.') {
