@@ -8,7 +8,7 @@ use super::target::Target;
 use crate::trouble::Lack;
 use crate::trouble::descriptors::PER_FREE;
 
-/// The connections that the process may have. Clones share them.
+/// The limit on the connections of the process, and their counts. Clones share both.
 #[derive(Clone, Debug)]
 pub(super) struct Connections(Arc<All>);
 
@@ -21,11 +21,11 @@ struct All {
 #[derive(Debug, Default)]
 struct Counts {
     all: usize,
-    /// Only endpoints that have connections.
+    /// Has only endpoints with open connections.
     by_endpoint: HashMap<Target, usize>,
 }
 
-/// The right to one connection to an endpoint, until it is dropped.
+/// A permit for one connection to an endpoint, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Connected {
     of: Connections,
@@ -41,9 +41,9 @@ impl Connections {
         }))
     }
 
-    /// Takes the right to a connection. An endpoint gets another one while it
-    /// has fewer than [`PER_FREE`] for each that is free, so that a few always
-    /// stay free for endpoints that have none.
+    /// Acquires a permit for a connection. An endpoint gets another one while it has
+    /// fewer than [`PER_FREE`] connections for each free connection, so that a few
+    /// connections stay free for endpoints without any.
     pub(super) fn take(&self, endpoint: &Target) -> Result<Connected, Lack> {
         let mut taken = self.lock();
         let free = self.0.most.saturating_sub(taken.all);
@@ -62,8 +62,8 @@ impl Connections {
         })
     }
 
-    /// Both counts are set before the lock is released, so one poisoned by a
-    /// panic elsewhere serves as before.
+    /// Locks the counts. Both counts are set before the lock is released, so a lock
+    /// poisoned by a panic elsewhere is still consistent.
     fn lock(&self) -> MutexGuard<'_, Counts> {
         self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -93,7 +93,7 @@ mod tests {
         Target::of(&Request::get(url).body(()).unwrap()).unwrap()
     }
 
-    /// As many connections as the endpoint gets now.
+    /// Acquires permits until the endpoint gets no more.
     fn take_all(connections: &Connections, endpoint: &Target) -> Vec<Connected> {
         std::iter::from_fn(|| connections.take(endpoint).ok()).collect()
     }

@@ -1,5 +1,5 @@
-//! Accepting connections, also when the process has no descriptor left: health
-//! has to be answered then above all.
+//! Accepts connections, even when the process has no descriptor left: health checks
+//! have to be answered above all in that case.
 
 use std::io;
 use std::pin::pin;
@@ -34,19 +34,19 @@ pub(super) struct Acceptor {
 pub(super) struct Accepted {
     pub stream: TcpStream,
     pub seat: Arc<Seat>,
-    /// The connection has the descriptor of a spare, and has to end soon.
+    /// Set if the connection uses the descriptor of a spare and has to end soon.
     pub emergency: Option<Emergency>,
 }
 
-/// Lasts as long as a connection that has the descriptor of a spare. The bridge
-/// is not ready meanwhile.
+/// Held by a connection that uses the descriptor of a spare. The bridge is not ready
+/// while it exists.
 pub(super) struct Emergency {
     _held: Held,
     _lent: Lent,
 }
 
 impl Acceptor {
-    /// Returns the next connection, once there is a seat for it.
+    /// Returns the next connection, when a seat is free for it.
     pub(super) async fn next(&self) -> Accepted {
         let (stream, emergency) = self.stream().await;
         loop {
@@ -89,9 +89,9 @@ impl Acceptor {
         }
     }
 
-    /// Accepts a connection in place of a spare, if one waits. The connection
-    /// that is idle for the longest time gives up its descriptor for it; if
-    /// there is none, the new connection is an emergency.
+    /// Accepts a waiting connection with the descriptor of a spare. The connection
+    /// that has been idle the longest is then closed to replace the spare; if no
+    /// connection is idle, the new one is an emergency.
     async fn without_descriptors(&self, lack: Lack) -> Option<(TcpStream, Option<Emergency>)> {
         let Some(mut lent) = self.reserve.lend() else {
             self.wait_for_spare(lack).await;
@@ -120,8 +120,8 @@ impl Acceptor {
         Some((stream, Some(emergency)))
     }
 
-    /// Waits a moment for a spare. If none comes back by itself, the connection
-    /// that is idle for the longest time gives up its descriptor for one.
+    /// Waits a moment for a spare. If no spare can come back by itself, the
+    /// connection that has been idle the longest is closed to make one.
     async fn wait_for_spare(&self, lack: Lack) {
         let _held = self.troubles.hold(lack);
         if self.reserve.is_lost() {
@@ -132,8 +132,8 @@ impl Acceptor {
     }
 }
 
-/// Accepts a connection that waits already. Without a descriptor the system
-/// reports an error whether or not a connection waits.
+/// Accepts a connection that is already waiting. Without a descriptor, the system
+/// reports an error whether or not a connection is waiting.
 fn accept_now(listener: &TcpListener) -> Option<io::Result<TcpStream>> {
     let accepted = unconstrained(listener.accept()).now_or_never()?;
     Some(accepted.map(|(stream, _)| stream))

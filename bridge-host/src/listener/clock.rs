@@ -1,6 +1,6 @@
-//! A clock set to a time that HTTP has no date for. hyper's HTTP/1 server keeps
-//! the date as text for every connection, wanted or not, and panics there; so
-//! such connections get a fixed answer.
+//! Handles a system clock whose time HTTP cannot express as a date. hyper's HTTP/1
+//! server formats the date for every connection, even without a `date` header, and
+//! panics then. So such connections get a fixed answer.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,21 +10,21 @@ use tokio::time::timeout;
 
 use crate::trouble::Troubles;
 
-/// Under this name the troubles have the clock.
+/// The name of this problem among the troubles.
 const TROUBLE: &str = "clock";
 /// The first second of the year 10000, after 1970.
 const END: Duration = Duration::from_secs(253_402_300_800);
-/// How long a client may take for the answer.
+/// The most time that a client has to send its request and to read the answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-const REASON: &str = "the clock of this machine is set to before 1970 or after 9999: no request is answered until it is set right";
+const REASON: &str = "the clock of this machine is set to before 1970 or after 9999: requests get only this answer until the clock is corrected";
 
-/// Returns whether there is a date in HTTP for the time that the clock shows.
+/// Returns whether HTTP can express the time that the system clock shows.
 pub fn has_date() -> bool {
     is_date(SystemTime::now())
 }
 
-/// As [`has_date`], and notes the trouble with the clock or that it is over.
+/// As [`has_date`], and also raises or clears the trouble with the clock.
 pub(super) fn check(troubles: &Troubles) -> bool {
     let has_date = has_date();
     match has_date {
@@ -43,16 +43,16 @@ pub async fn refuse_without_date(mut stream: TcpStream) {
     );
     let answered = async {
         let mut request = [0; 1024];
-        // A client takes no answer before it has asked.
+        // A client does not accept an answer before it has sent a request.
         if stream.read(&mut request).await? > 0 {
             stream.write_all(answer.as_bytes()).await?;
         }
         stream.shutdown().await?;
-        // What is not read here would cut off the answer.
+        // Unread bytes would make the system reset the connection and cut off the answer.
         while stream.read(&mut request).await? > 0 {}
         std::io::Result::Ok(())
     };
-    // How the connection ends is the client's business.
+    // An error or a timeout here concerns only the client.
     let _ = timeout(PATIENCE, answered).await;
 }
 

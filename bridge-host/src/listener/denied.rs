@@ -1,4 +1,4 @@
-//! The answer to a request that may not come in. Who may is in `access`.
+//! The answer to a request that is not allowed. `access` decides which requests are.
 
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, Response, StatusCode};
@@ -7,17 +7,17 @@ use serde_json::json;
 
 use super::answer;
 
-/// Why a request may not come in.
+/// Why a request is not allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Denied {
     /// 401 or 403.
     pub status: StatusCode,
-    /// How to mend it.
+    /// The reason, and how to get access.
     pub reason: &'static str,
 }
 
 impl Denied {
-    /// The whole answer.
+    /// Returns the complete answer.
     pub fn answer(self) -> Response<Full<bytes::Bytes>> {
         let mut answer = answer::status(self.status, &json!({ "error": self.reason }));
         if self.status == StatusCode::UNAUTHORIZED {

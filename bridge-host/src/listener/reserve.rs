@@ -1,21 +1,21 @@
-//! The descriptors that a listener keeps back: when the process has no other, one
-//! is given up to accept a connection and opened again afterwards.
+//! The descriptors that a listener reserves. When the process has no other descriptor,
+//! the listener closes one to accept a connection, and opens it again afterwards.
 
 use std::fs::File;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// How many descriptors a listener keeps back.
+/// How many descriptors a listener reserves.
 const SPARES: usize = 2;
 
-/// The descriptors that one listener keeps back. Clones share them.
+/// The descriptors that one listener reserves. Clones share them.
 #[derive(Clone)]
 pub(super) struct Reserve(Arc<Kept>);
 
 struct Kept {
     spares: Mutex<Spares>,
-    /// A spare was opened again.
+    /// Notified when a spare was opened again.
     returned: Notify,
 }
 
@@ -25,8 +25,8 @@ struct Spares {
     lent: usize,
 }
 
-/// A spare that was closed. Dropped, it is opened again, if the process has a
-/// descriptor left by then.
+/// A spare that was closed. When it is dropped, the spare is opened again, if the
+/// process has a descriptor left by then.
 pub(super) struct Lent(Option<Reserve>);
 
 impl Reserve {
@@ -40,8 +40,8 @@ impl Reserve {
         reserve
     }
 
-    /// Closes a spare, so that the process has a descriptor. `None` if all
-    /// spares are lent.
+    /// Closes a spare, so that the process has a free descriptor. `None` if no spare
+    /// is open.
     pub(super) fn lend(&self) -> Option<Lent> {
         let mut spares = self.lock();
         drop(spares.open.pop()?);
@@ -49,8 +49,8 @@ impl Reserve {
         Some(Lent(Some(self.clone())))
     }
 
-    /// Whether other parts of the process have taken the descriptors of all
-    /// spares, so that none comes back by itself.
+    /// Returns whether other parts of the process have taken the descriptors of all
+    /// spares, so that no spare comes back by itself.
     pub(super) fn is_lost(&self) -> bool {
         let spares = self.lock();
         spares.open.is_empty() && spares.lent == 0

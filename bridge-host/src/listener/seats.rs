@@ -82,8 +82,8 @@ impl Seats {
         Some(seat)
     }
 
-    /// Closes the connection that is idle for the longest time, if that is at
-    /// least `idle`. Returns whether there was one.
+    /// Closes the connection that has been idle the longest, if it has been idle for
+    /// at least `idle`. Returns whether a connection was closed.
     pub(super) fn make_room(&self, idle: Duration) -> bool {
         let idle = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX);
         let since = self.now().checked_sub(idle);

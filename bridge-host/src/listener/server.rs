@@ -35,8 +35,8 @@ use crate::trouble::Troubles;
 const MAX_HEADERS: usize = 2048;
 /// How long the head of a request may take at a stop.
 const HEAD_AT_STOP: Duration = Duration::from_secs(1);
-/// How long the head of a request may take on a connection that has the
-/// descriptor of a spare: others wait for it.
+/// How long the head of a request may take on a connection that uses the descriptor of
+/// a spare: other connections wait for this descriptor.
 const EMERGENCY_HEAD: Duration = Duration::from_millis(250);
 /// How long such a connection may take in all.
 const EMERGENCY: Duration = Duration::from_secs(2);
@@ -65,9 +65,9 @@ pub trait Service: Send + Sync + 'static {
     /// The body of its answers.
     type Body: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static;
 
-    /// Answers one request. `is_extra` where its connection is beyond the
-    /// regular number, or the last for which there is a descriptor: only what
-    /// is quick may be answered there.
+    /// Answers one request. `is_extra` is set if the connection is beyond the regular
+    /// number, or uses the last descriptor: the service then answers only requests
+    /// that take little time.
     fn answer(
         &self,
         request: Request<Incoming>,
@@ -117,7 +117,7 @@ pub async fn serve<S: Service>(
     let rest = async {
         let mut ended = async || while connections.join_next().await.is_some() {};
         if timeout(HEAD_AT_STOP, ended()).await.is_err() {
-            // What is idle now is in the middle of a request's head.
+            // A connection that is still idle is in the middle of a request's head.
             while seats.make_room(Duration::ZERO) {}
             ended().await;
         }
@@ -165,7 +165,7 @@ impl<S: Service> Connection<S> {
                 result = &mut connection => break result,
                 () = self.seat.evicted() => return,
                 () = &mut late, if is_emergency => return,
-                // Nothing is ever sent on it: this is its end.
+                // The channel never carries a value: a change means that it was closed.
                 _ = stopped.changed(), if !is_stopping => {
                     is_stopping = true;
                     connection.as_mut().graceful_shutdown();

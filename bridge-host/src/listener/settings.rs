@@ -1,5 +1,5 @@
-//! What the listeners of intake and admin have in common in a config: an address,
-//! a token, and the rule that ties them.
+//! The common settings of the intake and admin listeners: an address, a token, and the
+//! rule that an address open to other machines requires a token.
 
 use std::net::SocketAddr;
 
@@ -25,11 +25,11 @@ fn check_token(token: &str) -> Result<(), Rejection> {
     }
 }
 
-/// Records a fault if other machines may come in without a token; `variable` is
-/// what the environment variable of the token is called in the remedy.
+/// Records a fault if other machines have access without a token. `variable` is the name
+/// of the environment variable that the remedy suggests for the token.
 pub fn check_open(section: &Section<'_>, address: SocketAddr, variable: &str) {
     let is_written = section.peek("address").is_some() && !section.is_faulty("address");
-    // A token that cannot be read has its fault already.
+    // An unreadable token has its own fault already.
     if is_written && section.peek("token").is_none() && Access::is_open(None, address.ip()) {
         section.fault(
             "address",

@@ -30,12 +30,12 @@ pub struct Kept {
 
 struct Due {
     at: Instant,
-    /// Orders messages that are due at the same time.
+    /// Keeps the order of messages that are due at the same time.
     number: u64,
     kept: Kept,
 }
 
-/// Messages are ordered only by the time when they are due.
+/// Compares only the time when a message is due, and its number.
 impl PartialEq for Due {
     fn eq(&self, other: &Self) -> bool {
         (self.at, self.number) == (other.at, other.number)

@@ -15,7 +15,8 @@ use tokio::time::Instant;
 #[derive(Default)]
 pub struct RetryRoom {
     state: Mutex<State>,
-    /// Whether a retry was delivered since the last report, so that a new report is useful.
+    /// Notified when a message is returned for a retry: the server's numbers are
+    /// then worth reading again.
     pub used: Notify,
 }
 

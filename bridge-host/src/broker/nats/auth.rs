@@ -1,14 +1,14 @@
-//! How this host shows a NATS server who it is: one of four ways. What they
-//! mean to the client is `connect`.
+//! How this host authenticates at a NATS server: one of four methods. `connect`
+//! passes them to the client.
 
 use crate::schema::{
     Group, Part, Rejection, Secret, Section, Shape, ShownTable, Table, any_text, secret, secret_of,
 };
 
-/// How a client shows who it is.
+/// How a client authenticates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Auth {
-    /// Not at all.
+    /// Without authentication.
     #[default]
     None,
     /// By a token.
@@ -126,7 +126,7 @@ fn by_secret(section: &mut Section<'_>, key: &'static str) -> Option<Auth> {
     Some(match key {
         "token" => Auth::Token(secret),
         "nkey" => Auth::Nkey(secret),
-        // The client looks for the end of the last line, which a file's text lost.
+        // The client expects a newline at the end, which was cut off from the file's text.
         _ => Auth::Credentials(Secret::new(format!("{}\n", secret.expose().trim_end()))),
     })
 }

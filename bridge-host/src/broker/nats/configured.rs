@@ -1,5 +1,5 @@
-//! NATS in a config: the descriptors of core NATS and of JetStream, and what fits
-//! their connections. What the settings come to is in `describe`.
+//! NATS in a config: the descriptors of core NATS and of JetStream, and the checks of
+//! their subscriptions. `describe` describes the effective settings.
 
 use std::sync::Arc;
 
@@ -164,7 +164,7 @@ fn group(subscription: &Candidate<'_>, durable: Option<String>) -> GroupName {
     }
 }
 
-/// The topics that no NATS subject can be.
+/// Reports the topics that cannot be NATS subjects.
 fn subjects(subscription: &Candidate<'_>) -> Vec<Misfit> {
     let topics = subscription.topics.iter();
     let wrong = topics.filter_map(|topic| check_subject(topic.as_str()).err());

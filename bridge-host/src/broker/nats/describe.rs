@@ -1,5 +1,5 @@
-//! What the settings of NATS connections come to, for `check`. Their keys are in
-//! `settings`.
+//! Describes the effective settings of NATS connections, for `check`. Their keys are
+//! declared in `settings`.
 
 use serde::Serialize;
 use serde_json::json;
@@ -9,7 +9,7 @@ use super::subject::legal_name;
 use crate::broker::{Candidate, Description};
 use crate::schema::{show_duration, show_size};
 
-/// What a stream without limits comes to.
+/// The note on a stream without limits.
 const GROWS: &str = "a stream that is created with these settings also keeps delivered messages, and grows until its disk is full: \
 stream.max_age or stream.max_bytes limits it, but also removes messages that were not delivered yet";
 
@@ -92,7 +92,7 @@ fn connection(described: &mut Description, kind: &str, settings: &Settings) {
     described.key("max_reconnect_wait", wait);
 }
 
-/// What it is worth that a message was taken.
+/// What the confirmation of a publication guarantees.
 fn confirms(storage: Storage) -> &'static str {
     match storage {
         Storage::Memory => {
@@ -105,12 +105,12 @@ fn confirms(storage: Storage) -> &'static str {
     }
 }
 
-/// A stream as it is shown.
+/// The settings of a stream, for display.
 #[derive(Serialize)]
 struct Shown {
-    /// `None`: the one that has the topics.
+    /// `None` stands for the stream that has the topics.
     name: Option<String>,
-    /// `None`: the topics of the subscriptions.
+    /// `None` stands for the topics of the subscriptions.
     subjects: Option<Vec<String>>,
     create: bool,
     replicas: usize,

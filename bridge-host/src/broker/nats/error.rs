@@ -1,5 +1,5 @@
-//! What NATS says when it does not do as asked: what will never work, and what
-//! may work later. The kinds that callers tell apart are in `broker/error`.
+//! Errors of NATS: requests that will never succeed, and failures that may end
+//! later. The kinds of errors that callers distinguish are in `broker/error`.
 
 use async_nats::jetstream;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
@@ -13,7 +13,7 @@ pub(super) const PAYLOAD: SizeLimit = SizeLimit {
     remedy: "raise `max_payload` of the NATS server",
 };
 
-/// What NATS will never do as asked.
+/// A request that NATS will never accept.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum Refusal {
     #[error("{what}: {error}")]
@@ -60,7 +60,7 @@ impl From<SubjectError> for BrokerError {
     }
 }
 
-/// Why NATS does not do it now.
+/// Why NATS cannot do an operation now.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum Outage {
     #[error("{0}")]
@@ -125,13 +125,13 @@ pub(super) fn no_answer(what: &str, error: &dyn std::fmt::Display) -> BrokerErro
     Outage::NoAnswer { what, error }.into()
 }
 
-/// What the client or the server does not take, whatever is tried.
+/// A request that the client or the server refuses permanently.
 pub(super) fn refused(what: &str, error: &dyn std::fmt::Display) -> BrokerError {
     let (what, error) = (what.to_owned(), error.to_string());
     Refusal::Server { what, error }.into()
 }
 
-/// What the client could not send.
+/// A message that the client could not send.
 pub(super) fn client(error: &dyn std::fmt::Display) -> BrokerError {
     Outage::Client(error.to_string()).into()
 }

@@ -1,4 +1,4 @@
-//! What is known here of a consumer's messages: the slots they hold, how far they are acknowledged,
+//! The state of a consumer's messages on this host: the slots they hold, how far they are acknowledged,
 //! and how many wait at the server for their retry. The messages themselves are in `kit::prefetch`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use crate::broker::kit::retry_room::RetryRoom;
 /// The state of one subscription's messages in this process.
 pub(super) struct Flow {
     pub(super) credit: Arc<Credit>,
-    /// How many may wait at the server for their retry.
+    /// How many messages may wait at the server for their retry.
     pub(super) retries: RetryRoom,
     progress: Mutex<Progress>,
 }
@@ -26,17 +26,17 @@ impl Flow {
         })
     }
 
-    /// A message came.
+    /// Records that a message arrived.
     pub(super) fn took(&self, origin: &Origin) {
         self.progress().took(origin);
     }
 
-    /// The message with this number does not come again.
+    /// Records that the message with this number is not delivered again.
     pub(super) fn acknowledged(&self, sequence: u64) {
         self.progress().acknowledged(sequence);
     }
 
-    /// Takes what the server says of the consumer.
+    /// Records the state of the consumer, as the server reports it.
     pub(super) fn told(&self, standing: Standing) {
         self.progress().told(standing);
     }
@@ -46,7 +46,7 @@ impl Flow {
         self.progress().floor()
     }
 
-    /// The consumer is another, of another stream.
+    /// Resets the state: the consumer was created again, on another stream.
     pub(super) fn begin_anew(&self) {
         *self.progress() = Progress::default();
     }

@@ -1,5 +1,5 @@
-//! What is said to JetStream about one message, on the subject that the message is acknowledged on.
-//! When it is said is `kit::receipt`.
+//! Settles one message at JetStream, on the message's acknowledgement subject.
+//! `kit::receipt` decides when.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -21,12 +21,13 @@ use crate::broker::{BrokerError, Capabilities, Settlement};
 pub(super) struct JetStreamLease {
     link: Arc<Link>,
     flow: Arc<Flow>,
-    /// Where its acknowledgement goes.
+    /// The subject for its acknowledgement.
     reply: Subject,
     pub(super) origin: Origin,
-    /// The consumer that it is from, as it was then.
+    /// The consumer that delivered it, as the consumer was then.
     pub(super) located: Arc<Located>,
-    /// Of a message that the client cannot read: up to where such were looked for.
+    /// For a message that the client cannot read: up to which number the host has looked for
+    /// such messages.
     unread: Option<Arc<AtomicU64>>,
 }
 
@@ -49,14 +50,14 @@ impl JetStreamLease {
         }
     }
 
-    /// Of a message that the client cannot read: given back, it is to be looked
-    /// for again from its number on.
+    /// For a message that the client cannot read: when it is given back, the host looks
+    /// for such messages again from its number on.
     pub(super) fn of_unread(mut self, looked: Arc<AtomicU64>) -> Self {
         self.unread = Some(looked);
         self
     }
 
-    /// The receipt of the message.
+    /// Returns the receipt of the message.
     pub(super) fn receipt(self) -> LeasedReceipt<Self> {
         let credit = Arc::clone(&self.flow.credit);
         LeasedReceipt::new(self, credit)
@@ -68,8 +69,8 @@ impl JetStreamLease {
         sent.map_err(|error| error::client(&error))
     }
 
-    /// The server confirms it: what it does not know of comes again, and would
-    /// be a second dead letter.
+    /// Waits for the server's confirmation: without it, the message could be redelivered
+    /// and become a second dead letter.
     async fn terminate(&self) -> Result<(), BrokerError> {
         let asked = self
             .link
@@ -112,9 +113,9 @@ impl Lease for JetStreamLease {
         self.flow.retries.is_full()
     }
 
-    /// An acknowledgement is on its way when this returns: lost with the
-    /// connection, it means a second delivery. So does a retry, whose message
-    /// then comes when its lease ends.
+    /// Returns once the acknowledgement is sent. If it is lost with the connection,
+    /// the message is delivered a second time. If a retry is lost, the message is
+    /// redelivered when its lease expires.
     async fn settle(&self, settlement: &Settlement) -> Result<(), BrokerError> {
         match settlement {
             Settlement::Delivered | Settlement::Filtered => self.send(AckKind::Ack).await,
@@ -131,11 +132,11 @@ impl Lease for JetStreamLease {
         self.link.post(self.reply.clone(), AckKind::Ack);
     }
 
-    /// The server takes a `-NAK` from whoever had the message at any time: with
-    /// its lease over, it is another's.
+    /// The server accepts a `-NAK` from any host that once had the message. So after
+    /// the lease has expired, this host sends none: another host may have the message.
     fn give_back(&self, expired: bool) {
         match &self.unread {
-            // Given at once, it would break the connection at once.
+            // Redelivered at once, the message would break the connection at once.
             Some(looked) => drop(looked.fetch_min(self.origin.sequence - 1, Relaxed)),
             None if expired => {}
             None => self.link.post(self.reply.clone(), AckKind::Nak(None)),

@@ -1,5 +1,5 @@
-//! Reads messages as they come from JetStream: headers, the delivery's number, the chances that remain.
-//! Whose they are is decided in `kit::member`.
+//! Reads JetStream messages: headers, the number of the delivery, and the remaining deliveries.
+//! `kit::member` decides whether the subscription takes them.
 
 use super::lease::JetStreamLease;
 use super::{headers, unreadable};
@@ -7,22 +7,22 @@ use crate::broker::Chances;
 use crate::broker::kit::member::{self, Delivery};
 use crate::broker::kit::prefetch;
 
-/// A message as the client hands it over.
+/// A message as the client returns it.
 pub(super) struct Pulled {
     pub(super) message: async_nats::Message,
     /// `None` for a message that the client could read.
     pub(super) unread: Option<Box<Unread>>,
 }
 
-/// What is known of a message that the client could not read.
+/// A message that the client could not read.
 pub(super) struct Unread {
-    /// Why not.
+    /// Why the client could not read it.
     pub(super) fault: &'static str,
     /// All of its headers.
     pub(super) headers: String,
 }
 
-/// Messages that came, and wait to be taken.
+/// Fetched messages that wait for a permit.
 pub(super) type Prefetch = prefetch::Prefetch<Pulled, JetStreamLease>;
 
 pub(super) struct Reader;

@@ -1,5 +1,5 @@
-//! Why a JetStream consumer gives no sign of life, as far as that can be found out.
-//! That it is silent is noticed by `pull`, and remembered by `kit::silence`.
+//! Finds out why a JetStream consumer is silent, as far as the server tells.
+//! `pull` notices the silence, and `kit::silence` remembers it.
 
 use super::api::Api;
 use super::consumer;

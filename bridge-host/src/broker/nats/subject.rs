@@ -1,5 +1,5 @@
-//! Topics as NATS has them: which are legal there, and names made of other names.
-//! Comparing patterns with each other is `kit::topics`.
+//! Topics as NATS subjects: which topics are legal subjects, and how names become legal.
+//! `kit::topics` compares patterns.
 
 use crate::broker::BrokerError;
 use crate::broker::kit::topics::widest;

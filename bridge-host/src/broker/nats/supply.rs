@@ -1,5 +1,5 @@
-//! What supplies a JetStream subscription: its consumer, found or made, and the requests for messages.
-//! When it begins anew is `kit::supply`.
+//! Fetches the messages of a JetStream subscription: finds or creates its consumer, and requests messages.
+//! `kit::supply` decides when to start again.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -175,7 +175,7 @@ impl Supplier for Supply {
 
     async fn end(self) {
         self.to.give_back();
-        // The connection may be this one's alone.
+        // This subscription may be the only one on the connection.
         self.api.link.flush().await;
     }
 }
