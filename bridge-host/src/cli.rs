@@ -37,7 +37,7 @@ use crate::schema::Words;
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// What is logged: this and what is graver, whatever the config says
+    /// Log this level and more severe ones; overrides `log.level` in the config
     #[arg(long, global = true, value_name = "LEVEL",
           value_parser = PossibleValuesParser::new(Level::words()))]
     log_level: Option<String>,

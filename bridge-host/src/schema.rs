@@ -1,5 +1,5 @@
-//! Settings: each is declared once, and from that read, suggested, checked and
-//! documented. Which settings there are stays out: each room declares its own.
+//! Settings: each is declared once, and the declaration serves to read, suggest, check
+//! and document it. Each room declares its own settings elsewhere.
 //!
 //! A room declares a table of settings by [`settings!`](crate::settings), which
 //! makes the struct that the room uses:
@@ -25,7 +25,7 @@
 //! The struct is a [`Group`]: `Settings::TABLE` is the declaration as plain
 //! data, from which the documentation and the JSON Schema are made, and
 //! `Settings::read` reads a [`Section`] of a config, with every fault recorded
-//! at its place. A descriptor of a broker holds both, so that `config` reads
+//! with its location. A descriptor of a broker holds both, so that `config` reads
 //! and documents its settings without naming the broker:
 //!
 //! ```text
@@ -41,11 +41,11 @@
 //! | true or false, a number, a duration, a size | [`flag`], [`integer`], [`duration`], [`size`] | `bool`, `u32` or `usize`, [`Duration`](std::time::Duration), `u64` |
 //! | a string | [`any_text`], or [`text`] with a [`Shape`] that is checked | [`Text`], `String`, or any other [`Form`] |
 //! | an address to listen on, a pattern of topics | [`socket_address`], [`topic_pattern`] | `SocketAddr`, [`TopicPattern`](crate::message::TopicPattern) |
-//! | a secret; one of some shape | [`secret`], [`secret_of`] | [`Secret`] |
+//! | a secret; a secret of a certain shape | [`secret`], [`secret_of`] | [`Secret`] |
 //! | one of a few words | [`choice`] | an enum with [`Words`] |
-//! | a path; one to a file that is looked at | [`path`], [`path_to`], [`pem::FILE`] | `PathBuf` |
+//! | a path; a path to a file that is checked | [`path`], [`path_to`], [`pem::FILE`] | `PathBuf` |
 //! | the name of a connection | [`connection`] | `String` |
-//! | a list; one value or a list; a table with keys of the user's | [`list`], [`one_or_more`], [`map`] | `Vec`, `Vec`, `BTreeMap` |
+//! | a list; one value or a list; a table with keys that the user chooses | [`list`], [`one_or_more`], [`map`] | `Vec`, `Vec`, `BTreeMap` |
 //! | a table | [`table`] | another struct of `settings!` |
 //! | anything else | [`Of::kind`] with a [`Kind`] that describes it | a type with its own [`Form`] |
 //!

@@ -1,4 +1,4 @@
-//! `bridge-host check`: all faults of a config, or what it comes to.
+//! `bridge-host check`: every error in a config, or its effective settings.
 
 mod broker;
 mod inspect;
@@ -18,8 +18,8 @@ use super::output::{self, OutputError};
 use super::report;
 use crate::config::{self, AskedTopics, Config, Fault};
 
-/// Say everything that is wrong with a config; or, when nothing is, which settings
-/// are in effect that differ from the defaults
+/// Print every error in a config; for a valid one, the settings that differ from the
+/// defaults
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The config file

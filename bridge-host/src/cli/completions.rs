@@ -1,11 +1,11 @@
-//! `bridge-host completions`: what a shell needs to complete the command line.
-//! The commands are those of `cli`.
+//! `bridge-host completions`: a script with which a shell completes the command line.
+//! `cli` declares the commands.
 
 use std::process::ExitCode;
 
 use super::{output, report};
 
-/// Print the completions of the command line for a shell
+/// Print a script with which a shell completes commands and options
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The shell

@@ -10,18 +10,18 @@ use super::{output, report, schema};
 use crate::config::{self, CONFIG};
 use crate::schema::{comment, commented, commented_without};
 
-/// Write a config file to start from, with every setting in it as a comment
+/// Write a first config file, with its settings as comments, and the JSON Schema beside it
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The config file; an existing one is not touched
+    /// The config file; an existing file is not changed
     #[arg(default_value = config::DEFAULT_FILE)]
     config: PathBuf,
 }
 
-/// Why there is no new config.
+/// Why no config was written.
 #[derive(Debug, thiserror::Error)]
 enum Error {
-    #[error("{} is there already, and was not touched; name another file", .0.display())]
+    #[error("{} is there already, and was not changed; name another file", .0.display())]
     Exists(PathBuf),
     #[error("cannot write {}: {}", .0.display(), .1)]
     Write(PathBuf, #[source] io::Error),
@@ -41,7 +41,7 @@ fn make(file: &Path) -> Result<(), Error> {
     let schema_file = file.with_file_name(schema::FILE);
     let schema = output::json_text(&schema::schema(), true);
     match write(&schema_file, &schema) {
-        // One of another version, or of the user's own.
+        // It may belong to another version, or to the user.
         Ok(()) | Err(Error::Exists(_)) => {}
         Err(error) => return Err(error),
     }
@@ -54,7 +54,7 @@ fn make(file: &Path) -> Result<(), Error> {
     Ok(output::text(&text)?)
 }
 
-/// Writes a file that is not there yet.
+/// Writes a new file; an existing one is an error.
 fn write(path: &Path, text: &str) -> Result<(), Error> {
     let opened = OpenOptions::new().write(true).create_new(true).open(path);
     let mut file = opened.map_err(|error| match error.kind() {
@@ -65,7 +65,7 @@ fn write(path: &Path, text: &str) -> Result<(), Error> {
         .map_err(|error| Error::Write(path.into(), error))
 }
 
-/// The sections that are shown with all of their keys.
+/// The sections of the config, each shown with all of its keys.
 const SECTIONS: [&str; 7] = [
     "intake", "admin", "log", "guests", "http", "delivery", "shutdown",
 ];
@@ -73,8 +73,8 @@ const SECTIONS: [&str; 7] = [
 fn starter() -> String {
     let mut text = format!("#:schema {}\n", schema::FILE);
     text.push_str(&comment(
-        "The config of a bridge. Each setting is shown with what holds without it: remove the `#` in front of \
-         a key to change it. `bridge-host check` says what is wrong with this file, and what it amounts to.",
+        "The config of a bridge. Each setting is shown with its default: remove the `#` in front of a key to \
+         change it. `bridge-host check` prints every error in this file, or its effective settings.",
     ));
     for name in SECTIONS {
         text.push_str(&section(name));
@@ -84,7 +84,7 @@ fn starter() -> String {
     text
 }
 
-/// A section that is there, but for `[admin]`, which opens a listener.
+/// Returns a section. `[admin]` is commented out, because it opens a listener.
 fn section(name: &str) -> String {
     let doc = CONFIG.settings().into_iter().find(|it| it.key == name);
     let doc = doc.map_or("", |setting| setting.doc);
@@ -118,7 +118,7 @@ fn subscription() -> String {
     format!(
         "{}[[subscriptions]]\nname = \"example\"\ntopics = [\"example.>\"]\nto = \"http://127.0.0.1:9000/\"\n\n{}",
         comment(
-            "What is published on these topics is delivered to this endpoint: `bridge-host receive` is one."
+            "Messages on these topics are delivered to this endpoint; `bridge-host receive` serves one for tests."
         ),
         rest.trim_end().to_owned() + "\n",
     )

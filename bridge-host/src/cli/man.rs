@@ -1,5 +1,4 @@
-//! `bridge-host man`: the manual pages. What is in them are the descriptions of
-//! the commands.
+//! `bridge-host man`: the manual pages, made from the descriptions of the commands.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,14 +6,14 @@ use std::process::ExitCode;
 
 use super::{output, report};
 
-/// Print the manual page of bridge-host, or write those of all commands to a folder
+/// Print the manual page of bridge-host, or write the pages of all commands to a folder
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The folder, such as ~/.local/share/man/man1; it is made where there is none
+    /// The folder, such as ~/.local/share/man/man1; it is created if it is missing
     folder: Option<PathBuf>,
 }
 
-/// Why there are no pages.
+/// Why the pages were not written.
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error("cannot write the manual pages to {}: {}", .0.display(), .1)]

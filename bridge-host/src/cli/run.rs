@@ -28,8 +28,8 @@ pub(super) fn run(args: &Args, level: Option<Level>) -> ExitCode {
     }
 }
 
-/// Runs the bridge, and tells how it ended. A level counts for more than that of
-/// the config.
+/// Runs the bridge, and returns how it ended. A `level` overrides the level of the
+/// config.
 pub(super) fn start(config: &Config, level: Option<Level>) -> ExitCode {
     log::start(Log {
         level: level.unwrap_or(config.log.level),

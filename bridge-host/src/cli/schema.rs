@@ -1,5 +1,5 @@
-//! `bridge-host schema`: the JSON Schema of a config, for editors. The settings
-//! themselves are declared by their rooms.
+//! `bridge-host schema`: the JSON Schema of a config, for editors. Each room declares
+//! its own settings.
 
 use std::process::ExitCode;
 
@@ -9,10 +9,10 @@ use super::{output, report};
 use crate::config::CONFIG;
 use crate::schema::json_schema;
 
-/// What the schema is called beside a config.
+/// The name of the schema's file beside a config.
 pub(super) const FILE: &str = "bridge.schema.json";
 
-/// Print the JSON Schema of a config file, with which editors complete and check it
+/// Print the JSON Schema of a config file, for editors that complete and check it
 #[derive(clap::Args)]
 pub(super) struct Args {}
 
@@ -23,7 +23,7 @@ pub(super) fn run(_: &Args) -> ExitCode {
     }
 }
 
-/// The schema as it is printed.
+/// Returns the schema that the command prints.
 pub(super) fn schema() -> Value {
     json_schema(CONFIG, "The config of bridge-host")
 }

@@ -1,8 +1,8 @@
-//! The macro `settings!`: a struct and the declarations of its fields at once.
-//! What it expands to is used by the rooms; what it implements is `group`.
+//! The macro `settings!`: declares a struct together with its fields as settings.
+//! The struct implements the trait of `group`.
 
-/// Declares a table of settings: the struct that code uses, how it is read, and
-/// what docs/configuration.md and the JSON Schema say of it.
+/// Declares a table of settings: the struct that code uses, how the table is read, and
+/// its documentation in docs/configuration.md and the JSON Schema.
 ///
 /// ```text
 /// settings! {
@@ -21,12 +21,12 @@
 /// }
 /// ```
 ///
-/// - A field's name is its key, and its documentation that of the key; `"as"
+/// - A field's name is its key, and its doc comment documents the key. `"as"
 ///   seen_as: String = …` gives the key another name than the field.
-/// - `field: Type => value;` is no key: it has this value until code sets it.
+/// - `field: Type => value;` declares no key: the field has this value until code sets it.
 /// - `check = function;` behind the struct: a `fn(&Section, &Self)` that records
-///   what is wrong between keys.
-/// - `in "name"` in front of `{`: what errors call the table, in place of its key.
+///   faults between several keys.
+/// - `in "name"` in front of `{`: the name of the table in errors, instead of its key.
 #[macro_export]
 macro_rules! settings {
     (

@@ -1,13 +1,13 @@
-//! The effective settings of a table as lines: key and value, or only where they
-//! differ from the defaults. How lines are laid out stays out: that is `cli`.
+//! The effective settings of a table as pairs of key and value: all settings, or those
+//! that differ from the defaults. `cli` lays out the lines.
 
 use serde_json::{Map, Value};
 
 use super::json::default;
 use super::setting::{Kind, Presence, Setting, Table};
 
-/// The keys of a table with their values, those that are what holds without
-/// them left out unless `all` are wanted. Keys of tables within have a dot.
+/// Returns the keys of a table with their values, without those that equal the default
+/// unless `all` is set. Keys of inner tables are dotted.
 pub fn effective(
     table: &'static Table,
     shown: &Map<String, Value>,
@@ -32,7 +32,7 @@ fn add(
         let key = format!("{prefix}{}", setting.key);
         let before = lines.len();
         within(lines, &key, setting, value, all);
-        // All within is as by default, but that it is there is not.
+        // The table is present, but all of its values are defaults.
         let is_there = value.is_object() && !matches!(setting.presence, Presence::Default("{}"));
         if is_there && lines.len() == before {
             within(lines, &key, setting, value, true);
@@ -40,7 +40,7 @@ fn add(
     }
 }
 
-/// The lines for one value, and all within.
+/// Adds the lines for one value and its inner values.
 fn within(
     lines: &mut Vec<(String, String)>,
     key: &str,
@@ -67,7 +67,7 @@ fn within(
     }
 }
 
-/// What is within a value of a kind.
+/// The inner values of a kind.
 enum Inner {
     Table(&'static Table),
     Tables(&'static Table),
@@ -97,7 +97,7 @@ fn is_default(setting: &Setting, value: &Value) -> bool {
     }
 }
 
-/// A value for people.
+/// Returns a value as text for people.
 fn text(value: &Value) -> String {
     match value {
         Value::Null => "none".into(),

@@ -1,14 +1,14 @@
-//! The environment variables that a config may refer to. The process's own
-//! environment stays out: only `config/load` reads it.
+//! The environment variables that a config may refer to. Only `config/load` reads the
+//! environment of the process.
 
 use std::collections::BTreeMap;
 
-/// Where variables come from.
+/// A source of environment variables.
 pub trait Environment {
-    /// The value of a variable; `None` if it is not set, or not UTF-8.
+    /// Returns the value of a variable; `None` if it is unset or not UTF-8.
     fn variable(&self, name: &str) -> Option<String>;
 
-    /// Whether a variable has a value, UTF-8 or not.
+    /// Returns whether a variable has a value, in UTF-8 or not.
     fn is_set(&self, name: &str) -> bool {
         self.variable(name).is_some()
     }

@@ -1,12 +1,11 @@
-//! What is wrong with a config, and where. How it is shown stays out: that is
-//! `cli/report`.
+//! An error in a config, and its location. `cli/report` renders it.
 
 use std::sync::Arc;
 
-/// One fault: where it is, what was found, and what to do about it.
+/// One fault: its location, what was found, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Where, when it is at a place of a file.
+    /// The location, if the fault is in a file.
     pub place: Option<Place>,
     /// What was found, in one line.
     pub what: String,
@@ -15,7 +14,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A fault at a place, or of no place.
+    /// Creates a fault, with or without a location.
     pub fn new(
         place: Option<Place>,
         what: impl Into<String>,
@@ -29,8 +28,8 @@ impl Fault {
     }
 }
 
-/// A place in a config file, with its line as it may be shown: secrets that
-/// stand in the file itself are asterisks.
+/// A location in a config file, with its line in a form that may be shown: secrets in
+/// the file are replaced by asterisks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// Counts from 1.
@@ -41,8 +40,8 @@ pub struct Place {
     pub file: Arc<str>,
     /// The line, ready to be shown.
     pub shown: Arc<str>,
-    /// How many characters of `shown` stand before the place.
+    /// How many characters of `shown` are before the location.
     pub indent: usize,
-    /// How many characters of `shown` the place has; at least 1.
+    /// How many characters of `shown` the location covers; at least 1.
     pub width: usize,
 }

@@ -19,26 +19,26 @@ use crate::message::TopicPattern;
 
 /// A type that the value of a setting is read as.
 pub trait Form: Sized {
-    /// Reads a value that was declared to be of this kind; faults are recorded.
-    /// `None` if nothing of it can be used.
+    /// Reads a value that was declared to be of this kind, and records its faults.
+    /// `None` if no part of the value is usable.
     fn from_value(value: &Value<'_>, kind: &Kind) -> Option<Self>;
 
-    /// The value as `check` shows it: secrets as asterisks, and a value from the
-    /// environment as it was written.
+    /// Returns the value as `check` shows it: secrets as asterisks, and a reference to
+    /// the environment as the user wrote it.
     fn show(&self) -> Shown;
 
-    /// What a setting is that was left out and has no default.
+    /// Returns the value of a setting that was left out and has no default.
     fn absent(_reader: &Reader<'_>) -> Option<Self> {
         None
     }
 }
 
-/// A type whose values are written as one of a few words.
+/// A type whose values are written as one of a few words, such as an enum.
 pub trait Words: Clone + PartialEq + 'static {
-    /// The words, and what they stand for.
+    /// The words and the values that they stand for.
     const WORDS: &'static [(&'static str, Self)];
 
-    /// The words alone.
+    /// Returns the words alone.
     fn words() -> Vec<&'static str> {
         Self::WORDS.iter().map(|(word, _)| *word).collect()
     }
@@ -193,7 +193,7 @@ impl Form for u64 {
     }
 }
 
-/// The value, if it is within its limits.
+/// Returns the value if it is within its limits.
 fn within<T: PartialOrd>(
     value: &Value<'_>,
     found: T,
@@ -304,7 +304,7 @@ impl Form for TopicPattern {
     }
 }
 
-/// How to write a string of this kind.
+/// Returns how to write a string of this kind.
 fn help(kind: &Kind) -> &'static str {
     match kind {
         Kind::Text(shape) => shape.help,

@@ -18,26 +18,26 @@ use super::value::Value;
 /// The values of a table as `check` shows them, by their keys.
 pub type ShownTable = Map<String, Shown>;
 
-/// Settings that are read together, from a table that may have others too.
+/// Settings that are read together, from a table that may have other settings, too.
 pub trait Group: Sized {
     /// Their declarations.
     const TABLE: &'static Table;
 
-    /// Reads them, and records every fault. If a value is faulty, the default takes
-    /// its place, so that other values can be checked against it; the caller asks
-    /// the reader whether there were faults. `None` if a faulty value has no default.
+    /// Reads the settings, and records every fault. The default replaces a faulty
+    /// value, so that other values can be checked against it; the caller asks the
+    /// reader whether there were faults. `None` if a faulty value has no default.
     fn read(section: &mut Section<'_>) -> Option<Self>;
 
-    /// The values by their keys, as [`Form::show`] has each.
+    /// Returns the values by their keys, each as [`Form::show`] returns it.
     fn show(&self) -> ShownTable;
 }
 
-/// The settings of an empty table; for tables without required keys.
+/// Returns the settings of an empty table, for tables without required keys.
 pub fn defaults<T: Group>() -> T {
     defaults_in(&BTreeMap::<String, String>::new())
 }
 
-/// The same, where some defaults depend on the environment.
+/// As [`defaults`], if some defaults depend on the environment.
 pub fn defaults_in<T: Group>(environment: &dyn Environment) -> T {
     let source = Source::new("", "", Vec::new());
     let reader = Reader::new(&source, environment, Path::new(""));

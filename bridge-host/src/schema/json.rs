@@ -1,12 +1,12 @@
-//! The JSON Schema of a config, draft 2020-12, for editors. What only `check`
-//! can tell, such as whether a file is there, stays out.
+//! The JSON Schema of a config, draft 2020-12, for editors. It leaves out the rules that
+//! only `check` can verify, such as whether a file exists.
 
 use serde_json::{Map, Value, json};
 
 use super::setting::{Bounds, Kind, Presence, Setting, Shape, Table};
 use super::units::{DURATION_PATTERN, RATE_PATTERN, SIZE_PATTERN};
 
-/// The schema of a table, as a whole document.
+/// Returns the schema of a table as a complete document.
 pub fn json_schema(table: &'static Table, title: &str) -> Value {
     let mut schema = object(table);
     schema.insert(
@@ -51,7 +51,7 @@ fn property(setting: &Setting) -> Value {
     schema.into()
 }
 
-/// A default as JSON.
+/// Returns a default as JSON.
 pub(super) fn default(toml: &str) -> Value {
     let table: toml::Table = format!("value = {toml}")
         .parse()
@@ -128,7 +128,7 @@ fn list(items: &Value) -> Value {
     json!({ "type": "array", "minItems": 1, "items": items })
 }
 
-/// One variant of a table with a `type`. The first type may go without it.
+/// Returns one variant of a table with a `type`. The first type is the default one.
 fn typed((name, table): (&'static str, &'static Table)) -> Value {
     let mut schema = object(table);
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
@@ -137,7 +137,7 @@ fn typed((name, table): (&'static str, &'static Table)) -> Value {
     schema.into()
 }
 
-/// A documentation without the targets of its links.
+/// Returns a documentation text without the targets of its links.
 pub(super) fn plain(doc: &str) -> String {
     let mut plain = String::new();
     let mut rest = doc.trim();

@@ -1,10 +1,10 @@
-//! The tables of docs/configuration.md. Which table goes where, and the text
-//! around them, stay out: those are in the page itself.
+//! The tables of docs/configuration.md. The page itself has the text around the tables,
+//! and marks where each one goes.
 
 use super::setting::{Bound, Bounds, Kind, Presence, Setting, Table};
 use super::units::{show_size, write_duration};
 
-/// The rows for a table: key, default, meaning.
+/// Returns the rows for a table: key, default, meaning.
 pub fn markdown(table: &'static Table) -> String {
     let mut rows = String::from("| key | default | meaning |\n|---|---|---|\n");
     add(&mut rows, "", table);
@@ -15,7 +15,7 @@ fn add(rows: &mut String, prefix: &str, table: &'static Table) {
     for setting in table.settings() {
         let key = format!("{prefix}{}", setting.key);
         match (setting.kind, setting.presence) {
-            // It is always there, and nothing but its keys.
+            // The table always exists, and has no meaning beyond its keys.
             (Kind::Table(inner), Presence::Default(_)) => add(rows, &format!("{key}."), inner),
             (Kind::Table(inner), _) => {
                 rows.push_str(&row(&key, setting));
@@ -40,7 +40,7 @@ fn row(key: &str, setting: &Setting) -> String {
     format!("| `{key}` | {} | {} |\n", cell(&default), cell(&doc))
 }
 
-/// A sentence on the limits of a value, if the declaration has any.
+/// Returns a sentence on the limits of a value, if the declaration has limits.
 fn limits(kind: &Kind) -> String {
     match kind {
         Kind::Integer(bounds) => within(bounds, |number| format!("`{number}`")),

@@ -1,5 +1,5 @@
-//! Which parts of a config file are secrets, and never shown: literal tokens,
-//! header values, and of URLs user names, passwords and queries.
+//! Finds the parts of a config file that are secrets and never shown: literal tokens,
+//! header values, and the user names, passwords and queries of URLs.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -8,11 +8,11 @@ use toml::de::{DeTable, DeValue};
 
 use super::text::is_reference;
 
-/// Keys whose value is a secret, and keys of tables of them.
+/// Keys whose value is a secret, and keys of tables whose values are secrets.
 const TOKEN: &str = "token";
 const HEADERS: &str = "headers";
 const ENV: &str = "env";
-/// What a key of `settings` is called when its value is likely a secret.
+/// Words in a key of `settings` whose value is likely a secret.
 const SECRET_WORDS: [&str; 12] = [
     "token",
     "secret",
@@ -28,8 +28,8 @@ const SECRET_WORDS: [&str; 12] = [
     "pass",
 ];
 
-/// Those of them that are long enough to be known when they are mistyped, and
-/// unlike every key of a config.
+/// The words that are long enough to be recognised when mistyped, and that do not
+/// resemble any key of a config.
 const MISTYPED: [&str; 8] = [
     "token",
     "secret",
@@ -41,7 +41,7 @@ const MISTYPED: [&str; 8] = [
     "signature",
 ];
 
-/// A key that sounds like a secret, and says what messages share.
+/// A key that sounds like a secret but is none: it orders messages.
 const ORDER_KEY: &str = "order_key";
 
 /// The secrets of a file, as spans of its text.
@@ -51,7 +51,7 @@ pub(crate) fn secrets(text: &str, table: &DeTable<'_>) -> Vec<Range<usize>> {
     found
 }
 
-/// The spans of all that stands in a value, whatever it is.
+/// Adds the spans of everything in a value of any type.
 pub(crate) fn values(
     text: &str,
     value: &toml::Spanned<DeValue<'_>>,
@@ -60,7 +60,7 @@ pub(crate) fn values(
     visit(text, value, true, found);
 }
 
-/// Whether a key sounds like a secret, a mistyped one too.
+/// Returns whether a key sounds like a secret, even if mistyped.
 pub(crate) fn sounds_secret(key: &str) -> bool {
     let key = key.to_lowercase();
     let contains = SECRET_WORDS.iter().any(|word| key.contains(word));
@@ -72,14 +72,14 @@ pub(crate) fn sounds_secret(key: &str) -> bool {
     key != ORDER_KEY && (contains || words.any(is_alike))
 }
 
-/// How alike a word is to one for a secret that it is taken for it, mistyped.
+/// How similar a word must be to a word for a secret to count as a mistyped one.
 const ALIKE: f64 = 0.92;
 
 fn walk(text: &str, table: &DeTable<'_>, secret: bool, found: &mut Vec<Range<usize>>) {
     for (key, value) in table.iter() {
         let key = key.get_ref();
         let by_name = [TOKEN, HEADERS, ENV].contains(&&**key) || sounds_secret(key);
-        // What `{ file = "…" }` names is a path, and no secret.
+        // The value of `file` in `{ file = "…" }` is a path, not a secret.
         let secret = (secret || by_name) && key != "file" && !key.ends_with("_file");
         visit(text, value, secret, found);
     }
@@ -106,7 +106,7 @@ fn visit(
     }
 }
 
-/// The span of a string without its quotes, of which there are one or three.
+/// Returns the span of a string without its one or three quotes on each side.
 fn inside_quotes(text: &str, span: Range<usize>) -> Range<usize> {
     let written = &text[span.clone()];
     let quotes = match written {
@@ -119,7 +119,7 @@ fn inside_quotes(text: &str, span: Range<usize>) -> Range<usize> {
     }
 }
 
-/// The `user:password` and the query of a URL.
+/// Returns the `user:password` or the query of a URL.
 fn in_url(text: &str, span: Range<usize>) -> impl Iterator<Item = Range<usize>> {
     let span = inside_quotes(text, span);
     let url = &text[span.clone()];
@@ -140,7 +140,7 @@ fn find_query(url: &str) -> Option<Range<usize>> {
     url.contains("://").then_some(start..url.len())
 }
 
-/// A URL without its query.
+/// Returns a URL with its query masked.
 pub(crate) fn hide_query(url: &str) -> String {
     match url.split_once('?') {
         Some((before, _)) => format!("{before}?***"),
@@ -148,8 +148,8 @@ pub(crate) fn hide_query(url: &str) -> String {
     }
 }
 
-/// What may be a secret in a file that is no TOML, on the line of the byte
-/// where that shows: all that follows a key, unless it is one of `plain`.
+/// Returns what may be a secret in a file that is not valid TOML, on the line of the
+/// error: everything behind the key, unless the key is one of `plain`.
 pub(crate) fn secret_near(
     text: &str,
     at: usize,

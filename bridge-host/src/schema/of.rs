@@ -1,5 +1,5 @@
-//! Declarations that know the type they are read as, so that the compiler
-//! sees a field that is read as something else.
+//! Declarations that carry the type that they are read as, so that the compiler
+//! rejects a field of another type.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -14,8 +14,8 @@ use super::text::Text;
 use crate::message::TopicPattern;
 use crate::secret::Secret;
 
-/// A setting in the making: all but its key and its documentation. It is
-/// required until [`Of::default`] or [`Of::optional`] says otherwise.
+/// A declaration without its key and its documentation. The setting is required
+/// until [`Of::default`] or [`Of::optional`] changes that.
 pub struct Of<T> {
     kind: Kind,
     presence: Presence,
@@ -31,7 +31,7 @@ impl<T> Clone for Of<T> {
 impl<T> Copy for Of<T> {}
 
 impl<T> Of<T> {
-    /// A value of this kind. Prefer the functions below: they know the type.
+    /// Declares a value of this kind. Prefer the functions below, which know the type.
     pub const fn kind(kind: Kind) -> Self {
         Self {
             kind,
@@ -40,7 +40,7 @@ impl<T> Of<T> {
         }
     }
 
-    /// Must be there; `help` says how to write it.
+    /// Makes the setting required; `help` says how to write it.
     pub const fn required(self, help: &'static str) -> Self {
         Self {
             presence: Presence::Required(help),
@@ -48,7 +48,7 @@ impl<T> Of<T> {
         }
     }
 
-    /// May be left out; then this holds, written as in TOML: `"\"10s\""`, `"64"`.
+    /// Sets the default, written as in TOML: `"\"10s\""`, `"64"`.
     pub const fn default(self, toml: &'static str) -> Self {
         Self {
             presence: Presence::Default(toml),
@@ -56,7 +56,7 @@ impl<T> Of<T> {
         }
     }
 
-    /// May be left out; `without` says what holds then: `none`.
+    /// Makes the setting optional; `without` says what happens without it: `none`.
     pub const fn optional(self, without: &'static str) -> Of<Option<T>> {
         Of {
             kind: self.kind,
@@ -65,8 +65,8 @@ impl<T> Of<T> {
         }
     }
 
-    /// May be left out; then it is what its type computes ([`Form::absent`]), which
-    /// `without` says in words.
+    /// Makes the setting optional. Its type computes the value then ([`Form::absent`]);
+    /// `without` describes that value.
     pub const fn computed(self, without: &'static str) -> Self {
         Self {
             presence: Presence::Optional(without),
@@ -74,12 +74,12 @@ impl<T> Of<T> {
         }
     }
 
-    /// The kind alone, for elements of a list.
+    /// Returns the kind alone, for elements of a list.
     pub const fn as_kind(self) -> Kind {
         self.kind
     }
 
-    /// The setting with its key and its documentation.
+    /// Returns the setting with its key and its documentation.
     pub const fn named(self, key: &'static str, doc: &'static str) -> Setting {
         Setting {
             key,
@@ -243,7 +243,7 @@ pub const fn secret() -> Of<Secret> {
     secret_of(&ANY_TEXT)
 }
 
-/// The same, of this shape. What its check says must not contain the secret.
+/// A secret of this shape. The messages of its check must not contain the secret.
 pub const fn secret_of(shape: &'static Shape) -> Of<Secret> {
     Of::kind(Kind::Secret(shape))
 }
@@ -268,7 +268,7 @@ const ANY_PATH: PathKind = PathKind {
     check: |_| Ok(()),
 };
 
-/// The path of a file, or folder, that is looked at.
+/// The path of a file or folder that is checked.
 pub const fn path_to(kind: &'static PathKind) -> Of<PathBuf> {
     Of::kind(Kind::Path(kind))
 }

@@ -1,5 +1,4 @@
-//! Files of certificates and keys. What is in them stays out: the room that
-//! uses them reads that.
+//! Files of certificates and keys. The room that uses such a file parses it.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +9,7 @@ use super::section::Section;
 use super::setting::{Part, PathKind, Rejection, Table};
 use crate::files;
 
-/// A file of certificates, or of a key, that can be read.
+/// A readable file of certificates, or of a key.
 pub const FILE: PathKind = PathKind {
     name: "PEM file",
     check,

@@ -1,5 +1,5 @@
-//! What reading a config needs beside its text, and the faults found so far.
-//! What is read stays out: that are `section` and `value`.
+//! The context for reading a config, and the faults found so far. `section` and `value`
+//! read tables and values.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ops::Range;
@@ -21,7 +21,7 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads this file; relative paths begin at `folder`.
+    /// Creates a reader of this file; relative paths begin at `folder`.
     pub fn new(source: &'a Source<'a>, environment: &'a dyn Environment, folder: &'a Path) -> Self {
         Self {
             source,
@@ -34,33 +34,33 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Where `${NAME}` comes from.
+    /// Returns the source of `${NAME}`.
     pub fn environment(&self) -> &'a dyn Environment {
         self.environment
     }
 
-    /// The folder at which relative paths begin.
+    /// Returns the folder at which relative paths begin.
     pub fn folder(&self) -> &'a Path {
         self.folder
     }
 
-    /// The text of the file.
+    /// Returns the text of the file.
     pub fn text(&self) -> &'a str {
         self.source.text()
     }
 
-    /// The place of these bytes of the text.
+    /// Returns the location of these bytes of the text.
     pub fn place(&self, span: Range<usize>) -> Place {
         self.source.place(span)
     }
 
-    /// The names that a value of the kind "connection" may have; before
-    /// [`Reader::set_connections`] it may have any.
+    /// Returns the names that a value of the kind "connection" may have. Before
+    /// [`Reader::set_connections`], any name is allowed.
     pub fn connections(&self) -> Option<&[String]> {
         self.connections.get().map(Vec::as_slice)
     }
 
-    /// Says which connections the config has. Only the first call counts.
+    /// Sets the connections of the config. Only the first call has an effect.
     pub fn set_connections(&self, names: impl Iterator<Item = String>) {
         self.connections.get_or_init(|| names.collect());
     }
@@ -84,13 +84,13 @@ impl<'a> Reader<'a> {
         self.unknown.borrow_mut().extend(spans);
     }
 
-    /// How many faults were found so far.
+    /// Returns the number of faults so far.
     pub fn faults_so_far(&self) -> usize {
         self.count.get()
     }
 
-    /// All faults in the order of the file, and where the values of unknown
-    /// keys are.
+    /// Returns all faults in the order of the file, and the locations of the values of
+    /// unknown keys.
     pub fn into_faults(self) -> (Vec<Fault>, Vec<Range<usize>>) {
         let mut faults = self.faults.into_inner();
         faults.sort_by_key(|fault| match &fault.place {

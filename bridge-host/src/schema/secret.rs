@@ -1,5 +1,5 @@
-//! Secrets in a config: strings that are never shown, written in the config or in
-//! a file of their own. The type is `secret`.
+//! Secrets in a config: strings that are never shown, written in the config or in a
+//! separate file. The room `secret` has the type.
 
 use serde_json::Value as Shown;
 use toml::de::DeValue;
@@ -16,7 +16,7 @@ impl Form for Secret {
         let text = value.secret_text()?;
         if text.expose().is_empty() {
             let what = format!("`{}` is empty", value.key);
-            value.fault(what, "leave it out where none is wanted");
+            value.fault(what, "leave the key out if you need no secret");
             return None;
         }
         if let Kind::Secret(shape) = kind
@@ -34,8 +34,8 @@ impl Form for Secret {
 }
 
 impl Value<'_> {
-    /// A string, or `{ file = "…" }` with the string in it, the newline at its
-    /// end left out.
+    /// Reads a string, or the content of the file in `{ file = "…" }` without the
+    /// newline at its end.
     pub fn secret_text(&self) -> Option<Text> {
         if !matches!(self.value, DeValue::Table(_)) {
             return self.text();

@@ -1,5 +1,5 @@
-//! A table of a config: its keys are read as they are declared, and whatever
-//! is not declared is a fault. What a single value is stays out: that is `value`.
+//! A table of a config: its keys are read as they are declared, and every undeclared
+//! key is a fault. `value` reads a single value.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -21,9 +21,9 @@ use super::value::Value;
 /// A table that is being read.
 pub struct Section<'a> {
     pub(crate) reader: &'a Reader<'a>,
-    /// As errors call it: `[log]`, `` `retry` ``.
+    /// The name in errors: `[log]`, `` `retry` ``.
     pub(crate) name: String,
-    /// Where it begins.
+    /// Where the table begins.
     pub(crate) span: Range<usize>,
     table: &'a DeTable<'a>,
     declared: Vec<&'static Setting>,
@@ -32,7 +32,7 @@ pub struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    /// A table that errors call `name`, and that begins at `span`.
+    /// Creates a table with this `name` in errors, which begins at `span`.
     pub fn new(
         reader: &'a Reader<'a>,
         name: impl Into<String>,
@@ -50,8 +50,8 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Makes the settings of a table known: they can be read from now on, and
-    /// are suggested in place of unknown keys.
+    /// Declares the settings of a table: from now on they can be read, and are
+    /// suggested for unknown keys.
     pub fn declare(&mut self, table: &'static Table) {
         for setting in table.settings() {
             if !self.known.contains(&setting.key) {
@@ -61,8 +61,8 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Reads a declared setting as its type. Returns what holds without it, if
-    /// the key is not there or its value is faulty; `None` if nothing does.
+    /// Reads a declared setting as its type. Returns the default if the key is
+    /// missing or its value is faulty; `None` if there is no default.
     pub fn read<T: Form>(&mut self, key: &'static str) -> Option<T> {
         let setting = self.declared.iter().find(|it| it.key == key);
         let setting = *setting.expect("a key is declared before it is read");
@@ -80,7 +80,7 @@ impl<'a> Section<'a> {
         self.without(setting)
     }
 
-    /// What holds without a setting.
+    /// Returns the value of a setting that was left out.
     fn without<T: Form>(&self, setting: &Setting) -> Option<T> {
         let Presence::Default(default) = setting.presence else {
             return T::absent(self.reader);
@@ -91,12 +91,12 @@ impl<'a> Section<'a> {
         T::from_value(&section.peek(setting.key)?, &setting.kind)
     }
 
-    /// Whether the value of this key was read and has a fault.
+    /// Returns whether the value of this key was read and has a fault.
     pub fn is_faulty(&self, key: &str) -> bool {
         self.faulty.contains(&key)
     }
 
-    /// Takes a key, which is known from now on.
+    /// Takes the value of a key, which counts as known from now on.
     pub fn take(&mut self, key: &'static str) -> Option<Value<'a>> {
         if !self.known.contains(&key) {
             self.known.push(key);
@@ -104,7 +104,7 @@ impl<'a> Section<'a> {
         self.peek(key)
     }
 
-    /// Returns the value of a key as it is written.
+    /// Returns the value of a key as the user wrote it.
     pub fn peek(&self, key: &str) -> Option<Value<'a>> {
         let (written, value) = self.table.get_key_value(key)?;
         Some(self.value(written, value))
@@ -131,7 +131,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Records that a key has to be there and is not.
+    /// Records that a required key is missing.
     pub fn missing(&self, key: &str, help: impl Into<String>) {
         self.reader.fault(
             self.span.clone(),
@@ -140,20 +140,19 @@ impl<'a> Section<'a> {
         );
     }
 
-    /// Records a fault of a key's value, or of the table if the key is not
-    /// there.
+    /// Records a fault of a key's value, or of the table if the key is missing.
     pub fn fault(&self, key: &str, what: impl Into<String>, help: impl Into<String>) {
         let span = self.peek(key).map_or(self.span.clone(), |value| value.span);
         self.reader.fault(span, what, help);
     }
 
-    /// The place where the table begins.
+    /// Returns the location where the table begins.
     pub fn place(&self) -> Place {
         self.reader.place(self.span.clone())
     }
 
-    /// The place of each value, by its key; of the elements of a list, by the
-    /// key and a number: `chain.0`.
+    /// Returns the location of each value by its key, and of each element of a list by
+    /// the key and a number: `chain.0`.
     pub fn places(&self) -> BTreeMap<String, Place> {
         let mut places = BTreeMap::new();
         for (key, value) in self.table.iter() {
@@ -192,8 +191,8 @@ impl<'a> Section<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// The value of this key, if this is a table that has the key; otherwise the
-    /// value itself. For faults that are found later.
+    /// Returns the value of this key, if this is a table that has the key; otherwise
+    /// the value itself. For faults that are found later.
     pub fn key(&self, key: &str) -> Value<'a> {
         if let DeValue::Table(table) = self.value
             && let Some(value) = Section::new(self.reader, "", 0..0, table).peek(key)
@@ -203,7 +202,7 @@ impl<'a> Value<'a> {
         self.clone()
     }
 
-    /// The values of a table, in the order of the file; none if this is no table.
+    /// Returns the values of a table in the order of the file; none if this is not a table.
     pub fn entries(&self) -> Vec<Value<'a>> {
         match self.value {
             DeValue::Table(table) => Section::new(self.reader, "", 0..0, table).take_all(),
@@ -211,7 +210,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The value as a table that errors call `name`.
+    /// Returns the value as a table with this `name` in errors.
     pub fn section(&self, name: &str) -> Option<Section<'a>> {
         let DeValue::Table(table) = self.value else {
             let help = format!("write {} = {{ … }}", self.key);

@@ -1,5 +1,5 @@
-//! A setting as data: its key, kind, default, limits and documentation. How
-//! a value is read stays out: that is `form`.
+//! A setting as data: its key, kind, default, limits and documentation. `form` reads
+//! its value.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,26 +10,26 @@ use std::time::Duration;
 pub struct Setting {
     /// The key as the user writes it.
     pub key: &'static str,
-    /// What its value is, and within which limits.
+    /// The kind of its value, with the limits.
     pub kind: Kind,
-    /// What holds without it.
+    /// What happens without it.
     pub presence: Presence,
-    /// What it does, in a sentence or two of Markdown, as in docs/configuration.md.
+    /// Its documentation: a sentence or two of Markdown, as in docs/configuration.md.
     pub doc: &'static str,
 }
 
-/// What holds if a key is left out.
+/// What happens if a key is left out.
 #[derive(Clone, Copy, Debug)]
 pub enum Presence {
-    /// The key is an error to leave out; this says how to write it.
+    /// Leaving out the key is an error; the text says how to write it.
     Required(&'static str),
-    /// This value, written as in TOML.
+    /// The setting has this value, written as in TOML.
     Default(&'static str),
-    /// What happens instead, in words: `none`, `the server's`.
+    /// A description of what happens: `none`, `the server's`.
     Optional(&'static str),
 }
 
-/// What a value is, and within which limits.
+/// The kind of a value, with its limits.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
     /// `true` or `false`.
@@ -59,33 +59,33 @@ pub enum Kind {
     List(&'static Kind, &'static str),
     /// One value, or a list that is not empty, and how to write it.
     OneOrMore(&'static Kind, &'static str),
-    /// A table with keys of ours.
+    /// A table with declared keys.
     Table(&'static Table),
     /// A table with keys that the user chooses.
     Map(&'static Kind),
     /// A list of tables.
     Tables(&'static Table),
-    /// A table whose key `type` says which keys it has besides.
+    /// A table whose key `type` determines its other keys.
     Typed(fn() -> Vec<(&'static str, &'static Table)>),
     /// One of two kinds.
     Either(&'static Kind, &'static Kind),
 }
 
-/// The least and the most that a value may be, beyond what its kind allows.
+/// The limits of a value, beyond those of its kind.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds<T> {
-    /// The least, if there is one.
+    /// The lower limit, if there is one.
     pub least: Option<Bound<T>>,
-    /// The most, if there is one.
+    /// The upper limit, if there is one.
     pub most: Option<Bound<T>>,
 }
 
-/// A limit and its reason, for those who went beyond it.
+/// A limit and its reason, which an error shows.
 #[derive(Clone, Copy, Debug)]
 pub struct Bound<T> {
-    /// The last value that is allowed.
+    /// The last allowed value.
     pub value: T,
-    /// Why, or what to do instead.
+    /// The reason, or what to do instead.
     pub why: &'static str,
 }
 
@@ -97,7 +97,7 @@ impl<T> Bounds<T> {
     };
 }
 
-/// What a string has to look like.
+/// The required form of a string.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
     /// What the string is: "a topic pattern".
@@ -106,7 +106,7 @@ pub struct Shape {
     pub pattern: Option<&'static str>,
     /// Says what is wrong with a string.
     pub check: fn(&str) -> Result<(), Rejection>,
-    /// How to write one, for those who wrote something else; empty if the check
+    /// How to write such a string, which an error shows; empty if the check's message
     /// says so itself.
     pub help: &'static str,
 }
@@ -116,12 +116,12 @@ pub struct Shape {
 pub struct Rejection {
     /// What was found, in one line.
     pub what: String,
-    /// What to do about it, if that is not what the declaration says.
+    /// What to do about it, if it differs from the help of the declaration.
     pub help: Option<String>,
 }
 
 impl Rejection {
-    /// A rejection that says what to do about it.
+    /// Creates a rejection that says what to do about it.
     pub fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             what: what.into(),
@@ -142,7 +142,7 @@ impl From<&str> for Rejection {
     }
 }
 
-/// What a path has to lead to.
+/// The kind of file that a path has to lead to.
 #[derive(Clone, Copy, Debug)]
 pub struct PathKind {
     /// What the path leads to: "a PEM file".
@@ -168,7 +168,7 @@ pub enum Part {
 }
 
 impl Table {
-    /// All settings of the table, groups included.
+    /// Returns all settings of the table, groups included.
     pub fn settings(&self) -> Vec<&'static Setting> {
         let settings = |part: &'static Part| match part {
             Part::One(setting) => vec![setting],

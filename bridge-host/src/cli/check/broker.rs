@@ -1,5 +1,5 @@
 //! What connections come to, and what each promises to subscriptions, as plain
-//! data. What the settings of one come to is described by its kind of broker.
+//! data. Each kind of broker describes its own settings.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -20,7 +20,7 @@ pub(super) struct Broker {
     settings: Described,
 }
 
-/// What settings come to.
+/// A description of effective settings.
 #[derive(Serialize)]
 pub(super) struct Described {
     #[serde(flatten)]
@@ -30,7 +30,7 @@ pub(super) struct Described {
 }
 
 impl Described {
-    /// Whether a line tells of this key, or of the table that it is in.
+    /// Returns whether a line describes this key, or the table that contains it.
     pub(super) fn tells(&self, key: &str) -> bool {
         let (table, _) = key.split_once('.').unwrap_or((key, ""));
         self.lines.iter().any(|(title, _)| *title == table)
@@ -52,7 +52,7 @@ impl From<Description> for Described {
 }
 
 impl Broker {
-    /// What a connection comes to.
+    /// Describes the effective settings of a connection.
     pub(super) fn of(name: &str, connection: &Connection) -> Self {
         Self {
             name: name.into(),
@@ -81,7 +81,7 @@ pub(super) fn delivers(connection: &Connection) -> &'static str {
     }
 }
 
-/// What its broker makes of the options of a subscription.
+/// Describes the options of a subscription, as its broker uses them.
 pub(super) fn at_broker(subscription: &Subscription, connection: &Connection) -> Described {
     let candidate = subscription.candidate();
     connection.settings().describe_options(&candidate).into()

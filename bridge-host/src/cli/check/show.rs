@@ -1,5 +1,5 @@
-//! What a config comes to, for people: what differs from the defaults, or with
-//! `--verbose` all of it.
+//! The effective settings for people: those that differ from the defaults, or all of
+//! them with `--verbose`.
 
 mod retry;
 
@@ -15,7 +15,7 @@ const ADAPTER: &str = "the adapter";
 /// The same where it takes what is sent.
 const PRODUCE: &str = "the adapter, for what is sent";
 
-/// Keys that a subscription's first lines tell of already.
+/// Keys that the first lines of a subscription show already.
 const TOLD: [&str; 5] = ["name", "from", "topics", "chain", "component"];
 
 pub(super) fn show(file: &Path, view: &View, verbose: bool) -> String {
@@ -53,7 +53,7 @@ fn process(lines: &mut Lines, view: &View, verbose: bool) {
     }
 }
 
-/// A listener in one line: where, who may come in, and where messages go.
+/// Returns a listener in one line: its address, its access, and where messages go.
 fn listener(values: &crate::schema::ShownTable) -> String {
     let token = match values.get("token") {
         Some(Shown::Null) | None => "without",

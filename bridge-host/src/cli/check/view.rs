@@ -17,10 +17,10 @@ pub(super) use retry::{Retry, Wait};
 /// A config, defaults and all, secrets left out.
 #[derive(Serialize)]
 pub(super) struct View {
-    /// By the names of the sections.
+    /// The values of each section, by the section's name.
     #[serde(flatten)]
     pub(super) values: ShownTable,
-    /// The same, with their declarations.
+    /// The sections, with their declarations.
     #[serde(skip)]
     pub(super) sections: Vec<(&'static str, &'static Table, ShownTable)>,
     /// What concerns several subscriptions, and would be expected otherwise.
@@ -32,21 +32,21 @@ pub(super) struct View {
 /// The effective policy of a subscription.
 #[derive(Serialize)]
 pub(super) struct Policy {
-    /// By their keys.
+    /// The values, by their keys.
     #[serde(flatten)]
     pub(super) values: ShownTable,
     /// In the order in which a message meets them; the adapter is `None`.
     pub(super) parts: Vec<Option<String>>,
     /// The endpoint gets what these send, rather than what they pass on.
     pub(super) posts_what_they_send: bool,
-    /// Where the endpoint is a component: whether an instance answers one request
-    /// after the other.
+    /// If the endpoint is a component: whether its instances are reused for further
+    /// requests.
     pub(super) reuses_instances: Option<bool>,
     /// What is promised of each message.
     pub(super) delivers: &'static str,
     /// What would be expected, and is not so.
     pub(super) warnings: Vec<&'static str>,
-    /// What its broker makes of its options.
+    /// The options, as its broker uses them.
     #[serde(flatten)]
     pub(super) at_broker: Described,
     pub(super) schedule: Retry,
@@ -98,7 +98,7 @@ fn policy(subscription: &Subscription, connection: &Connection) -> Policy {
         values: values(subscription, connection),
         parts: parts(subscription),
         posts_what_they_send: posts_what_it_sends(subscription),
-        // One that cannot be read is a fault, and not shown.
+        // An unreadable value is reported as a fault, and not shown.
         reuses_instances: subscription.handler().map(|handler| {
             let answering = host::handler(handler).map(|(_, answering)| answering.face);
             answering.is_ok_and(|face| handler.reuses(face))
@@ -110,11 +110,11 @@ fn policy(subscription: &Subscription, connection: &Connection) -> Policy {
     }
 }
 
-/// The keys of a subscription, with what its broker makes of them.
+/// Returns the keys of a subscription, with the values that its broker uses.
 fn values(subscription: &Subscription, connection: &Connection) -> ShownTable {
     let mut values = Group::show(subscription);
     let start = match connection.capabilities().durable {
-        // It keeps none of the messages that came before.
+        // The broker keeps no earlier messages.
         false => Some(crate::broker::Start::New),
         true => subscription.start,
     };

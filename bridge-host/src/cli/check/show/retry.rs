@@ -10,7 +10,7 @@ pub(super) fn show(lines: &mut Lines, retry: &Retry, verbose: bool) {
     }
 }
 
-/// The schedule in one line.
+/// Returns the schedule in one line.
 fn summary(retry: &Retry) -> String {
     if retry.max_attempts == Some(1) {
         return "none: a delivery that fails once is a dead letter".into();
