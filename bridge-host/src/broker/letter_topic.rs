@@ -1,5 +1,5 @@
-//! Dead letters that are published on a topic: the message as it was, and in
-//! its metadata what is known of its end. Any subscription can take them.
+//! Dead letters that are published on a topic: the unchanged message, with the details of
+//! the failure in its metadata. Any subscription can take them.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -13,22 +13,22 @@ use super::{
 };
 use crate::message::{Message, MessageId, MetadataSize, rfc3339};
 
-/// What all metadata about a dead letter begins with.
+/// The prefix of all metadata about a dead letter.
 const PREFIX: &str = "dead-letter-";
 
 /// A topic that dead letters are published on.
 pub struct LetterTopic {
     broker: Arc<dyn Broker>,
     topic: String,
-    /// Takes what the topic cannot: a message that is too large with its end
-    /// written down on it.
+    /// Keeps dead letters that the topic does not accept, such as a message that is too
+    /// large with the details of its failure.
     others: Arc<dyn DeadLetters>,
-    /// A letter of a message that made more hops stays off the topic.
+    /// The most hops of a message whose dead letter is published on the topic.
     max_hops: u32,
 }
 
 impl LetterTopic {
-    /// Has the broker keep what is published there.
+    /// Makes the broker keep the messages on this topic.
     pub async fn open(
         broker: Arc<dyn Broker>,
         topic: &str,
@@ -92,7 +92,7 @@ impl DeadLetters for LetterTopic {
     }
 }
 
-/// The letter as a message, and the id that it has each time it is made.
+/// Returns the dead letter as a message, with an id that is the same for each call.
 fn published(topic: &str, given_up: &GivenUp, at: SystemTime) -> (Message, MessageId) {
     let GivenUp {
         subscription,

@@ -1,6 +1,6 @@
-//! The local store's subscription, where dead letters do not stay in that
-//! store: what it delivers of another broker's messages has its letters where
-//! all others of the subscription are.
+//! A subscription to the local store whose dead letters are kept elsewhere: the dead
+//! letters of another broker's parked messages go where the subscription's other dead
+//! letters are.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use async_trait::async_trait;
 
 use super::{BrokerError, Capabilities, Incoming, Receipt, Settlement, Subscription, Unsettled};
 
-/// Gives what the other one gives, with receipts that keep no dead letters.
+/// Passes on messages of the wrapped subscription, with receipts that keep no dead letters.
 pub struct LettersElsewhere(Box<dyn Subscription>);
 
 impl LettersElsewhere {
-    /// Takes the subscription over.
+    /// Wraps a subscription.
     pub fn new(subscription: Box<dyn Subscription>) -> Self {
         Self(subscription)
     }
@@ -59,7 +59,7 @@ impl Receipt for WithoutLetters {
         self.0.superseded();
     }
 
-    /// A dead letter is kept already when this is called.
+    /// The dead letter is kept already when this is called.
     async fn settle(self: Box<Self>, settlement: Settlement) -> Result<(), Unsettled> {
         let settlement = match settlement {
             Settlement::DeadLetter(_) => Settlement::Moved,

@@ -1,5 +1,5 @@
-//! Requests, which are messages that are answered with messages: what is asked
-//! of a broker, and the way back to whoever asked.
+//! Requests, which are messages that are answered with messages: the request to a
+//! broker, and the way for replies back to the requester.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use async_trait::async_trait;
 use super::{BrokerError, Refusal};
 use crate::message::{Message, MessageId};
 
-/// A message that is to be replied to.
+/// A message that expects replies.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The message itself.
     pub message: Message,
     /// Its id.
     pub id: MessageId,
-    /// Replies that take longer are not waited for.
+    /// The longest time to wait for replies.
     pub timeout: Duration,
-    /// No more replies than these are waited for; one at least.
+    /// The most replies to wait for; at least 1.
     pub most: u32,
     /// The most bytes that all replies together may have.
     pub most_bytes: u64,
@@ -32,14 +32,14 @@ pub struct Reply {
     pub message: Message,
     /// Its id.
     pub id: MessageId,
-    /// The way back, as a reply may ask in turn.
+    /// The way for replies to this reply.
     pub reply_to: ReplyTo,
 }
 
-/// The way back to whoever sent a message.
+/// The way for replies back to the sender of a message.
 #[derive(Clone, Default)]
 pub enum ReplyTo {
-    /// There is none: its broker has no replies.
+    /// Replies are impossible: the broker has none.
     #[default]
     Impossible,
     /// The sender did not ask for replies.
@@ -48,15 +48,15 @@ pub enum ReplyTo {
     Wanted(Arc<dyn Asker>),
 }
 
-/// Someone who waits for replies.
+/// A requester that waits for replies.
 #[async_trait]
 pub trait Asker: Send + Sync {
-    /// Sends a reply. It may be one of several; nobody may wait for it any more.
+    /// Sends a reply, possibly one of several. The requester may no longer wait for it.
     async fn reply(&self, message: Message, id: MessageId) -> Result<(), BrokerError>;
 }
 
 impl ReplyTo {
-    /// Sends a reply, where one is asked for.
+    /// Sends a reply if the sender asked for one.
     pub async fn reply(&self, message: Message, id: MessageId) -> Result<(), BrokerError> {
         match self {
             Self::Impossible => Err(Refusal::NoReplies.into()),
