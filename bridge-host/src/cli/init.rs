@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::{output, report, schema};
+use crate::broker::{ALL, embedded};
 use crate::config::{self, CONFIG};
 use crate::schema::{comment, commented, commented_without};
 
@@ -102,7 +103,10 @@ fn keys(path: &str) -> String {
 fn connections() -> String {
     let mut text = String::from("\n# The built-in broker.\n[connections.embedded]\n");
     text.push_str(&keys("connections.embedded"));
-    for kind in ["nats", "jetstream"] {
+    let others = ALL
+        .iter()
+        .filter(|kind| kind.name != embedded::DESCRIPTOR.name);
+    for kind in others.map(|kind| kind.name) {
         let title = format!("A connection of the type {kind}.");
         text.push_str(&comment(&title));
         text.push_str(&format!("# [connections.NAME]\n# type = \"{kind}\"\n"));

@@ -166,6 +166,13 @@ fn init_writes_a_config_that_is_sound_and_leaves_others_alone() {
         "{written}"
     );
     assert!(written.contains("\n# max_in_flight = 64\n"), "{written}");
+    for kind in bridge_host::broker::ALL {
+        let section = match kind.name {
+            "embedded" => "\n[connections.embedded]\n".to_owned(),
+            name => format!("\n# type = \"{name}\"\n"),
+        };
+        assert!(written.contains(&section), "{section}");
+    }
     let (_, schema, _) = run(&["schema"], folder.path());
     let beside = fs::read_to_string(folder.path().join("bridge.schema.json"));
     assert_eq!(beside.expect("a schema"), schema);
