@@ -86,7 +86,7 @@ macro_rules! settings {
         }
     };
 
-    (@name $value:ident) => { format!("`{}`", $value.key) };
+    (@name $value:ident) => { $value.title() };
     (@name $value:ident $title:literal) => { $title };
 
     (@key $field:ident) => { stringify!($field) };

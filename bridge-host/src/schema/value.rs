@@ -24,6 +24,11 @@ pub struct Value<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// What errors call the value: its key, quoted.
+    pub fn title(&self) -> String {
+        format!("`{}`", self.key)
+    }
+
     /// Takes note of a fault of this value.
     pub fn fault(&self, what: impl Into<String>, help: impl Into<String>) {
         self.reader.fault(self.span.clone(), what, help);
