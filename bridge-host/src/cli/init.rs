@@ -41,13 +41,14 @@ fn make(file: &Path) -> Result<(), Error> {
     write(file, &starter())?;
     let schema_file = file.with_file_name(schema::FILE);
     let schema = output::json_text(&schema::schema(), true);
-    match write(&schema_file, &schema) {
+    let beside = match write(&schema_file, &schema) {
+        Ok(()) => "",
         // It may belong to another version, or to the user.
-        Ok(()) | Err(Error::Exists(_)) => {}
+        Err(Error::Exists(_)) => "  (was there already, and was not changed)",
         Err(error) => return Err(error),
-    }
+    };
     let text = format!(
-        "written:\n    {}\n    {}\n\nnext:\n    bridge-host receive &\n    bridge-host run {}\n",
+        "written:\n    {}\n    {}{beside}\n\nnext:\n    bridge-host receive &\n    bridge-host run {}\n",
         file.display(),
         schema_file.display(),
         file.display(),

@@ -130,9 +130,11 @@ fn in_url(text: &str, span: Range<usize>) -> impl Iterator<Item = Range<usize>> 
 
 fn find_user_info(text: &str) -> Option<Range<usize>> {
     let start = text.find("://")? + 3;
-    let authority = text[start..].split(['/', '?', '#']).next()?;
-    let at = authority.rfind('@')?;
-    (!is_reference(&authority[..at])).then_some(start..start + at)
+    let before_query = text[start..].split('?').next()?;
+    let authority = before_query.split(['/', '#']).next()?;
+    // A password that is not percent-encoded may have a `/` in it.
+    let at = authority.rfind('@').or_else(|| before_query.rfind('@'))?;
+    (!is_reference(&before_query[..at])).then_some(start..start + at)
 }
 
 fn find_query(url: &str) -> Option<Range<usize>> {
@@ -189,6 +191,7 @@ mod tests {
         check("token = 'abc'", &["abc"]);
         check("to.headers = { x = \"1\", y = '''2''' }", &["1", "2"]);
         check("to = 'https://me:pw@host/@'", &["me:pw"]);
+        check("url = 'redis://me:p/w@host'", &["me:p/w"]);
         check("to.url = 'https://host/a?sig=1#x'", &["sig=1#x"]);
         check("settings = { api_key = 'k', minimum = '1' }", &["k"]);
         check("token = '${A:default}'", &["${A:default}"]);

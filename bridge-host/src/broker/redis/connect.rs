@@ -14,7 +14,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
 use super::durability::Finding;
-use super::error::{Outage, failed, said};
+use super::error::{Outage, failed, is_refusal, said};
 use super::outbox::{Parcel, send_all};
 use super::settings::{Secret, Settings};
 use crate::broker::BrokerError;
@@ -157,7 +157,14 @@ impl Link {
     pub(super) fn saw(&self, error: &RedisError) {
         if error.is_timeout() || error.is_io_error() || error.is_connection_dropped() {
             self.doubted.notify_one();
-        } else if error.code() == Some("NOPERM") {
+        } else if is_refusal(error) {
+            if self.state.refusal().is_none() {
+                tracing::warn!(
+                    connection = self.name,
+                    error = said(error),
+                    "Redis refuses an operation"
+                );
+            }
             self.state.refused(Some(said(error)), false);
         }
     }

@@ -67,6 +67,23 @@ pub(super) fn is_no_group(error: &RedisError) -> bool {
         || error.detail().is_some_and(|detail| detail.contains("NOGROUP"))
 }
 
+/// The beginnings of errors that last until an operator does something.
+const REFUSALS: [&str; 5] = ["NOPERM", "NOAUTH", "READONLY", "MISCONF", "WRONGTYPE"];
+
+/// What Redis says of a command inside a script that the user may not run.
+const REFUSED_IN_SCRIPT: &str = "can't run this command";
+
+/// Returns whether Redis refuses an operation until an operator changes something:
+/// permissions, a replica's role, a disk, a key of another type.
+pub(super) fn is_refusal(error: &RedisError) -> bool {
+    let in_detail = |detail: &str| {
+        // A Lua script has the code in its detail.
+        detail.contains(REFUSED_IN_SCRIPT) || REFUSALS.iter().any(|it| detail.contains(it))
+    };
+    error.code().is_some_and(|code| REFUSALS.contains(&code))
+        || error.detail().is_some_and(in_detail)
+}
+
 /// Returns the server's error as `redis-cli` shows it, or the client's error.
 pub(super) fn said(error: &RedisError) -> String {
     match (error.code(), error.detail()) {
@@ -109,5 +126,29 @@ mod tests {
         assert!(is_no_group(&server("NOGROUP", "No such key")));
         assert!(is_no_group(&server("ERR", "NOGROUP No such key script: 1")));
         assert!(!is_no_group(&server("ERR", "no such key")));
+    }
+
+    #[test]
+    fn a_refusal_is_recognised_in_a_script_too() {
+        for (code, detail) in [
+            (
+                "NOPERM",
+                "User bridge has no permissions to run the 'xadd' command",
+            ),
+            ("READONLY", "You can't write against a read only replica."),
+            (
+                "ERR",
+                "The user executing the script can't run this command or subcommand script: 1",
+            ),
+            (
+                "ERR",
+                "WRONGTYPE Operation against a key holding the wrong kind of value",
+            ),
+        ] {
+            assert!(is_refusal(&server(code, detail)), "{code} {detail}");
+        }
+        for (code, detail) in [("OOM", "command not allowed"), ("NOGROUP", "No such key")] {
+            assert!(!is_refusal(&server(code, detail)), "{code} {detail}");
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! metadata arrives as it was sent. An entry without `data`, as other programs may write it,
 //! becomes a message whose data is a JSON object of the entry's fields.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 
@@ -107,12 +107,18 @@ pub(super) fn decode(entry: Entry, stream: &str) -> Arrived {
 /// Gives each value of a repeated field its own metadata key.
 fn numbered(fields: Vec<(String, String)>) -> Vec<(String, String)> {
     let mut used = HashSet::new();
+    let mut next: HashMap<String, _> = HashMap::new();
     let mut all = Vec::with_capacity(fields.len());
     for (name, value) in fields {
-        let keys = (1..).map(|number| multi_value::key(&name, number));
-        let key = keys.into_iter().find(|key| !used.contains(key));
-        let key = key.unwrap_or(name);
-        used.insert(key.clone());
+        // Where the last one ended: thousands of values take no longer each.
+        let next = next.entry(name.clone()).or_insert(1);
+        let key = loop {
+            let key = multi_value::key(&name, *next);
+            *next += 1;
+            if used.insert(key.clone()) {
+                break key;
+            }
+        };
         all.push((key, value));
     }
     all

@@ -162,8 +162,8 @@ impl Pull<'_> {
 
     /// Returns how to go on after an error.
     async fn failed(&self, error: &RedisError) -> End {
+        self.link.saw(error);
         if error.is_io_error() || error.is_connection_dropped() || error.is_timeout() {
-            self.link.saw(error);
             sleep(PAUSE).await;
             return End::Again;
         }

@@ -24,8 +24,16 @@ const CLAIM: &str = r"#!lua flags=allow-oom
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local found, gone, room = {}, {}, tonumber(ARGV[4])
-if room > 0 then
-  local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, room)
+local lost = redis.call('XAUTOCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], '0-0', 'COUNT', math.ceil(room / 2))
+for _, entry in ipairs(lost[2]) do
+  if entry then
+    local pending = redis.call('XPENDING', KEYS[1], ARGV[1], entry[1], entry[1], 1)[1]
+    found[#found + 1] = {entry, false, tostring(pending and pending[4] or 1)}
+  end
+end
+for _, id in ipairs(lost[3] or {}) do gone[#gone + 1] = id end
+if room > #found then
+  local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, room - #found)
   for _, id in ipairs(due) do
     local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
     if entry then
@@ -41,16 +49,6 @@ if room > 0 then
       gone[#gone + 1] = id
     end
   end
-end
-if room > #found then
-  local lost = redis.call('XAUTOCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], '0-0', 'COUNT', room - #found)
-  for _, entry in ipairs(lost[2]) do
-    if entry then
-      local pending = redis.call('XPENDING', KEYS[1], ARGV[1], entry[1], entry[1], 1)[1]
-      found[#found + 1] = {entry, false, tostring(pending and pending[4] or 1)}
-    end
-  end
-  for _, id in ipairs(lost[3] or {}) do gone[#gone + 1] = id end
 end
 local first = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')[2]
 return {string.format('%.0f', now), found, gone, first and math.max(0, first - now) or false}";

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::connect::check_url;
 pub use crate::schema::Secret;
 use crate::schema::{
-    Of, Rejection, Shape, duration, integer, path_to, pem, secret, secret_of, table, text,
+    Of, Rejection, Section, Shape, duration, integer, path_to, pem, secret, secret_of, table, text,
 };
 use crate::settings;
 
@@ -61,6 +61,7 @@ settings! {
         /// The longest wait between two attempts to connect; it begins at 50 ms and doubles.
         max_reconnect_wait: Duration = duration().default("\"10s\"");
     }
+    check = check_user;
 }
 
 settings! {
@@ -89,6 +90,17 @@ impl Settings {
             deduplication_window: Duration::from_secs(120),
             max_reconnect_wait: Duration::from_secs(10),
         }
+    }
+}
+
+/// Redis takes a user only together with a password.
+fn check_user(section: &Section<'_>, settings: &Settings) {
+    let in_url = settings.url.expose().contains('@');
+    if settings.user.is_some() && settings.password.is_none() && !in_url {
+        section.missing(
+            "password",
+            "a `user` logs in with one: password = \"${REDIS_PASSWORD}\"",
+        );
     }
 }
 

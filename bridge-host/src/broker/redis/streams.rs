@@ -158,9 +158,9 @@ impl Broker for Streams {
 
     fn trouble(&self) -> Option<String> {
         let groups = || self.groups.find_map(|group| group.presence.trouble());
-        let trouble = self.link.trouble().or_else(groups);
-        let trouble = trouble.or_else(|| self.link.refusal());
-        trouble.or_else(|| self.full.get())
+        // What Redis refuses is the cause of what a group lacks.
+        let trouble = self.link.trouble().or_else(|| self.link.refusal());
+        trouble.or_else(groups).or_else(|| self.full.get())
     }
 
     async fn pending(&self, name: &str) -> Option<u64> {

@@ -2,7 +2,7 @@
 //! programs, members that come and go.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bridge_host::broker::{Broker, BrokerError, Settlement, Start, SubscribeSpec};
 use bridge_host::message::{Message, MessageId};
@@ -12,7 +12,7 @@ use super::Server;
 use super::hosts::{bridge, config};
 use super::redis::{RedisStreams, open, settings};
 use super::support::{GROUP, ack, next, publish, settle, spec, subscribe, text, texts, within};
-use crate::harness::{Bridge, Endpoint, RedisServer, Reply, until};
+use crate::harness::{Bridge, Endpoint, PATIENCE, RedisServer, Reply, until};
 
 const QUIET: Duration = Duration::from_millis(300);
 
@@ -107,6 +107,52 @@ async fn a_retry_is_taken_over_with_its_attempts() {
     assert_eq!(second.pending(GROUP).await, Some(0));
     let left = server.0.run(&["KEYS", "bridge:*"]).await;
     assert_eq!(left, Value::Array(Vec::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn abandoned_messages_are_claimed_beside_retries_that_are_always_due() {
+    let server = RedisStreams::start().await;
+    let broker = broker(&server).await;
+    for _ in 0..5 {
+        publish(&broker, "t", "good").await;
+    }
+    let group = ["XGROUP", "CREATE", "bridge", GROUP, "0"];
+    server.0.run(&group).await;
+    let read = [
+        "XREADGROUP",
+        "GROUP",
+        GROUP,
+        "ghost",
+        "COUNT",
+        "5",
+        "STREAMS",
+        "bridge",
+        ">",
+    ];
+    server.0.run(&read).await;
+    for _ in 0..50 {
+        publish(&broker, "t", "bad").await;
+    }
+    let mut subscription = subscribe(&broker, &["t"]).await;
+    let mut good = 0;
+    let began = Instant::now();
+    while good < 5 {
+        assert!(began.elapsed() < PATIENCE, "{good} good ones");
+        let incoming = next(&mut subscription).await;
+        match text(&incoming).as_str() {
+            "good" => {
+                ack(incoming).await;
+                good += 1;
+            }
+            _ => {
+                settle(
+                    incoming.receipt,
+                    Settlement::Retry(Duration::from_millis(1)),
+                )
+                .await
+            }
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
