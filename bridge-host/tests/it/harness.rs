@@ -14,6 +14,7 @@ mod preload;
 mod redis;
 mod reply;
 mod reserved;
+mod server_process;
 
 pub use bridge::{Bridge, Ledger, binary};
 pub use client::{Answer, request};
@@ -28,6 +29,7 @@ pub use preload::preload;
 pub use redis::RedisServer;
 pub use reply::{End, Parts, Reply};
 pub use reserved::ReservedAddress;
+use server_process::ServerProcess;
 
 use std::time::{Duration, Instant};
 

@@ -2,12 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
 
-use super::{ReservedAddress, until};
+use super::{ReservedAddress, ServerProcess};
 
 /// Where Debian puts it, which is not on everybody's path.
 const DEBIANS: &str = "/usr/sbin/nats-server";
@@ -41,12 +40,9 @@ impl NatsVersion {
 /// A running server. Killed when dropped.
 pub struct NatsServer {
     pub address: SocketAddr,
-    /// Held, so that the server gets its port again when it is started again.
-    _port: ReservedAddress,
+    /// Ends before its folder does.
+    process: ServerProcess,
     folder: TempDir,
-    version: NatsVersion,
-    arguments: Vec<String>,
-    child: Child,
 }
 
 impl NatsServer {
@@ -85,16 +81,11 @@ impl NatsServer {
         let file = folder.path().join("server.conf");
         std::fs::write(&file, config).expect("a file");
         let arguments = vec!["-c".into(), file.display().to_string()];
-        let server = Self {
-            child: spawn(version, &arguments),
+        Self {
             address,
-            _port: port,
             folder,
-            version,
-            arguments,
-        };
-        server.listens().await;
-        server
+            process: ServerProcess::start(version.program(), arguments, port).await,
+        }
     }
 
     /// Publishes what no client would: headers as they are given.
@@ -136,60 +127,21 @@ impl NatsServer {
 
     /// SIGKILL.
     pub fn kill(&mut self) {
-        self.child.kill().expect("a process");
-        self.child.wait().expect("a status");
+        self.process.kill();
     }
 
     /// Starts it again, with the store it had.
     pub async fn start_again(&mut self) {
-        self.child = spawn(self.version, &self.arguments);
-        self.listens().await;
+        self.process.start_again().await;
     }
 
     /// Stops it (SIGSTOP) from anywhere: it does not say a word from then on.
     pub fn silencer(&self) -> impl Fn() + Send + Sync + use<> {
-        let id = self.child.id().to_string();
-        move || {
-            let sent = Command::new("kill").args(["-STOP", &id]).status();
-            assert!(sent.expect("kill").success());
-        }
+        self.process.signaller("STOP")
     }
 
     /// Sends a signal by name.
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .args([format!("-{name}"), self.child.id().to_string()])
-            .status()
-            .expect("kill");
-        assert!(sent.success());
+        self.process.signal(name);
     }
-
-    async fn listens(&self) {
-        until("nats-server", || async {
-            tokio::net::TcpStream::connect(self.address).await.ok()
-        })
-        .await;
-    }
-}
-
-impl Drop for NatsServer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn spawn(version: NatsVersion, arguments: &[String]) -> Child {
-    let mut command = Command::new(version.program());
-    command
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command.spawn().unwrap_or_else(|error| {
-        panic!(
-            "{} cannot be run: {error}. `cargo xtask test` brings it, or tells how to get it",
-            version.program().display()
-        )
-    })
 }

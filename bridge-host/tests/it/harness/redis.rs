@@ -1,21 +1,20 @@
 //! A real redis-server on a free port, with a folder that is gone with it.
 //! What tests ask of it goes through a client of their own.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 use redis::{Client, RedisResult, Value};
 use tempfile::TempDir;
 
-use super::until;
+use super::{ReservedAddress, ServerProcess};
 
 /// A running server. Killed when dropped.
 pub struct RedisServer {
     pub address: SocketAddr,
+    /// Ends before its folder does.
+    process: ServerProcess,
     folder: TempDir,
-    arguments: Vec<String>,
-    child: Child,
 }
 
 impl RedisServer {
@@ -33,9 +32,8 @@ impl RedisServer {
     /// files into its folder.
     pub async fn prepared(prepare: impl FnOnce(&Path) -> Vec<String>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let port = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = port.local_addr().expect("an address");
-        drop(port);
+        let port = ReservedAddress::new();
+        let address = port.address;
         let mut arguments = vec!["--bind".into(), "127.0.0.1".into()];
         let more = prepare(folder.path());
         if !more.iter().any(|argument| argument == "--port") {
@@ -46,14 +44,11 @@ impl RedisServer {
         let place = folder.path().display().to_string();
         arguments.extend(["--dir".into(), place, "--save".into(), String::new()]);
         arguments.extend(more);
-        let server = Self {
-            child: spawn(&arguments),
+        Self {
             address,
             folder,
-            arguments,
-        };
-        server.listens().await;
-        server
+            process: ServerProcess::start("redis-server", arguments, port).await,
+        }
     }
 
     /// Its URL.
@@ -84,50 +79,16 @@ impl RedisServer {
 
     /// SIGKILL.
     pub fn kill(&mut self) {
-        self.child.kill().expect("a process");
-        self.child.wait().expect("a status");
+        self.process.kill();
     }
 
     /// Starts it again, with the files it had.
     pub async fn start_again(&mut self) {
-        self.child = spawn(&self.arguments);
-        self.listens().await;
+        self.process.start_again().await;
     }
 
     /// Sends a signal by name.
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .args([format!("-{name}"), self.child.id().to_string()])
-            .status()
-            .expect("kill");
-        assert!(sent.success());
+        self.process.signal(name);
     }
-
-    async fn listens(&self) {
-        until("redis-server", || async {
-            tokio::net::TcpStream::connect(self.address).await.ok()
-        })
-        .await;
-    }
-}
-
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn spawn(arguments: &[String]) -> Child {
-    let mut command = Command::new("redis-server");
-    command
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command.spawn().unwrap_or_else(|error| {
-        panic!(
-            "redis-server cannot be run: {error}. `cargo xtask test` brings it, or tells how to get it"
-        )
-    })
 }
