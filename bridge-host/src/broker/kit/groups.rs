@@ -36,6 +36,14 @@ impl<G> Groups<G> {
             .find_map(found)
     }
 
+    /// Calls a function for each group.
+    pub fn for_each(&self, call: impl FnMut(&Arc<G>)) {
+        self.lock()
+            .iter()
+            .map(|joined| &joined.group)
+            .for_each(call);
+    }
+
     /// Waits until the supplies of all groups have ended, for each group at most
     /// this long.
     pub async fn ended(&self, patience: Duration) {

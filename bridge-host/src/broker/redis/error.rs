@@ -62,26 +62,25 @@ pub(super) fn failed(error: RedisError) -> BrokerError {
 
 /// Returns whether the group, or the stream with it, is gone.
 pub(super) fn is_no_group(error: &RedisError) -> bool {
-    error.code() == Some("NOGROUP")
-        // A Lua script has the code in its detail.
-        || error.detail().is_some_and(|detail| detail.contains("NOGROUP"))
+    says(error, "NOGROUP")
 }
 
-/// The beginnings of errors that last until an operator does something.
+/// The codes of errors that last until an operator does something.
 const REFUSALS: [&str; 5] = ["NOPERM", "NOAUTH", "READONLY", "MISCONF", "WRONGTYPE"];
 
-/// What Redis says of a command inside a script that the user may not run.
+/// What Redis says, without a code, of a command inside a script that the user may not run.
 const REFUSED_IN_SCRIPT: &str = "can't run this command";
 
 /// Returns whether Redis refuses an operation until an operator changes something:
 /// permissions, a replica's role, a disk, a key of another type.
 pub(super) fn is_refusal(error: &RedisError) -> bool {
-    let in_detail = |detail: &str| {
-        // A Lua script has the code in its detail.
-        detail.contains(REFUSED_IN_SCRIPT) || REFUSALS.iter().any(|it| detail.contains(it))
-    };
-    error.code().is_some_and(|code| REFUSALS.contains(&code))
-        || error.detail().is_some_and(in_detail)
+    let mut known = REFUSALS.iter().chain([&REFUSED_IN_SCRIPT]);
+    known.any(|known| says(error, known))
+}
+
+/// Returns whether an error has this code. A Lua script has the code in its detail.
+fn says(error: &RedisError, code: &str) -> bool {
+    error.code() == Some(code) || error.detail().is_some_and(|detail| detail.contains(code))
 }
 
 /// Returns the server's error as `redis-cli` shows it, or the client's error.

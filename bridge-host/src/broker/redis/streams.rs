@@ -172,10 +172,7 @@ impl Broker for Streams {
     async fn close(&self) {
         // By then, the groups have given back the messages that were in transit.
         self.groups.ended(ANSWER).await;
-        self.groups.find_map(|group| {
-            group.leave(&self.link);
-            None::<()>
-        });
+        self.groups.for_each(|group| group.leave(&self.link));
         self.link.flush().await;
     }
 }
