@@ -1,5 +1,5 @@
 //! Texts as headers, reversibly: any key as a name, any value as a value. The
-//! rules are in docs/envelopes.md. Which keys there are is the envelope's.
+//! rules are in docs/reference/envelopes.md. Which keys there are is the envelope's.
 
 mod name;
 mod value;

@@ -1,5 +1,5 @@
 //! What a broker can do, as plain data: read by `settle` and by `check`,
-//! listed in docs/brokers.md, held against what it does by its tests.
+//! listed in docs/reference/brokers.md, held against what it does by its tests.
 
 use std::time::Duration;
 

@@ -25,7 +25,7 @@ pub(super) const PLACE: &Table = &Table {
         )),
         Part::One(component::FILE.optional("none").named(
             "component",
-            "An HTTP handler in this process, in place of a URL, see [handlers.md](handlers.md).",
+            "An HTTP handler in this process, in place of a URL, see [HTTP handlers](../guides/http-handlers.md).",
         )),
     ],
 };

@@ -21,10 +21,11 @@ settings! {
         path: Text = any_text().default("\"/\"");
         /// Of a handler: the host and the port of its requests.
         authority: Text = any_text().default("\"handler.internal\"");
-        /// Of a handler: HTTP middlewares in front of it, outermost first, see [composition](composition.md).
+        /// Of a handler: HTTP middlewares in front of it, outermost first, see
+        /// [compose with wac](../guides/compose-with-wac.md).
         through: Vec<PathBuf> = list(&component::FILE, THROUGH_HELP).or_empty("none");
         /// Of a handler: whether an instance may answer several requests, one after the other, see
-        /// [handlers.md](handlers.md#instances).
+        /// [HTTP handlers](../guides/http-handlers.md#instances).
         reuse: Option<bool> = flag().optional("`false` for wasi:http 0.2, `true` for 0.3");
         /// Of a handler: what it sees of the machine.
         grant: Grant = table().default("{}");

@@ -51,24 +51,24 @@ settings! {
             .optional("what the component's `subscribe` returns");
         /// Which stored messages a new subscription gets: `"all"`, `"new"` for none of them, `"last"` for the
         /// last one on its topics, `"last_per_topic"` for the last one of each topic. See
-        /// [below](#where-a-subscription-begins). Core NATS stores no messages: there it is always `"new"`.
+        /// [where a subscription begins](#where-a-subscription-begins). Core NATS stores no messages: there it is always `"new"`.
         start: Option<Start> = choice().optional("`\"all\"`");
         /// Who receives: a URL, or a table as below. Required without `chain` and `component`. A chain with `to`
         /// ends in the adapter. It gets what the last component passes on, or, where that passes nothing on, what
         /// the chain sends.
         "to" endpoint: Option<Endpoint> = ENDPOINT.optional("none");
         /// Who receives what its component sends to a connection of this name: a URL, or a table as `to` has it,
-        /// without `component`; see [handlers.md](handlers.md#components-that-publish-with-endpoints-in-the-brokers-place).
+        /// without `component`; see [publish from a component](../guides/publish-from-a-component.md).
         endpoints: BTreeMap<String, Endpoint> = ENDPOINTS.or_empty("none");
-        /// Publishes what the endpoint answers, see [handlers.md](handlers.md): `{ topic = "replies" }`.
+        /// Publishes what the endpoint answers, see [HTTP handlers](../guides/http-handlers.md): `{ topic = "replies" }`.
         reply_to: Option<ReplyTo> = table().optional("none");
-        /// Publishes dead letters to a topic on JetStream, see [brokers.md](brokers.md):
+        /// Publishes dead letters to a topic on JetStream or Redis, see [dead letters](../guides/dead-letters.md):
         /// `{ connection = "events", topic = "dead.orders" }`.
         dead_letters: Option<LettersTo> = table().optional("the broker's own, or the local store");
         /// How often, how long, how many at once.
         policy: Policy;
         /// Threads of this host that share its messages, each with a part of `max_in_flight`; at most one per
-        /// core, see [below](#on-several-threads).
+        /// core, see [threads](#on-several-threads).
         threads: usize = integer().default("1");
         /// Names and values for components, which read them through `wasi:config/store`; values are strings, or
         /// secrets. Names that begin with `to.` are reserved for the endpoint.

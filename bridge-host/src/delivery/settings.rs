@@ -26,25 +26,26 @@ settings! {
     pub struct PolicySettings {
         /// The concurrency limit: attempts in flight at once on this host; 1 keeps the order, where the broker
         /// can. With `{ min = 1, max = 64 }` the limit adapts to the endpoint, see
-        /// [below](#the-limits-of-an-endpoint).
+        /// [retries and limits](../guides/retries-and-limits.md#the-limits-of-an-endpoint).
         max_in_flight: InFlight = IN_FLIGHT.default("64");
         /// An attempt that takes longer is stopped, and made again.
         timeout: Duration = duration().default("\"30s\"");
         /// When a failed attempt is made again, see [retries](#retries).
         retry: Retry = table().default("{}");
-        /// Messages of one key are delivered in their order, see [below](#order-by-key): `"topic"`,
+        /// Messages of one key are delivered in their order, see [ordering](../guides/ordering.md): `"topic"`,
         /// `{ metadata = "NAME" }` or `{ pointer = "/a/b" }`, a JSON pointer into the data.
         order_key: Option<OrderKey> = order::KEY.optional("none");
         /// With an `order_key`: after a dead letter, `"skip"` goes on with the next message of its key.
         /// `"block"` holds back that key's messages until the dead letter is replayed or dropped, see
-        /// [below](#order-by-key).
+        /// [ordering](../guides/ordering.md).
         on_dead_letter: AfterDeadLetter = choice().default("\"skip\"");
         /// Attempts per second, minute, hour or day: `"100/s"`, or `/m`, `/h`, `/d`. In
         /// `{ rate = "100/s", burst = 20 }`, `burst` says how many attempts may be made at once after an idle
         /// time; by default, as many as the rate allows in a tenth of a second.
         rate_limit: Option<Rate> = rate::LIMIT.optional("none");
         /// The circuit breaker, which pauses attempts while the endpoint fails, see
-        /// [below](#the-limits-of-an-endpoint): `{ after = 10, open_for = "30s" }`, or `{}` for these defaults.
+        /// [retries and limits](../guides/retries-and-limits.md#the-limits-of-an-endpoint):
+        /// `{ after = 10, open_for = "30s" }`, or `{}` for these defaults.
         breaker: Option<Breaker> = table().optional("none");
         /// Whether a 429 or 503 with a Retry-After pauses the whole subscription for that time, at most
         /// `retry.max`. With `false` only the message itself waits.
@@ -76,7 +77,7 @@ settings! {
         /// bounded by `max_age` alone, and failures of the component by 12 attempts.
         max_attempts: Option<NonZeroU32> = integer().optional("none");
         /// If the host crashed this many times while a message was the only one in flight, the message becomes a
-        /// dead letter, see [operating](operating.md#after-a-crash).
+        /// dead letter, see [deployment](../deployment.md#after-a-crash).
         max_crashes: u32 = integer().default("3");
         /// The longest wait before the second attempt; it doubles with each further attempt. Each wait is chosen
         /// at random between zero and this limit.

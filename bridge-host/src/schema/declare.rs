@@ -2,7 +2,7 @@
 //! The struct implements the trait of `group`.
 
 /// Declares a table of settings: the struct that code uses, how the table is read, and
-/// its documentation in docs/configuration.md and the JSON Schema.
+/// its documentation in docs/reference/configuration.md and the JSON Schema.
 ///
 /// ```text
 /// settings! {

@@ -1,4 +1,4 @@
-//! The tables of docs/configuration.md. The page itself has the text around the tables,
+//! The tables of docs/reference/configuration.md. The page itself has the text around the tables,
 //! and marks where each one goes.
 
 use super::setting::{Bound, Bounds, Kind, Presence, Setting, Table};

@@ -14,7 +14,7 @@ pub struct Setting {
     pub kind: Kind,
     /// What happens without it.
     pub presence: Presence,
-    /// Its documentation: a sentence or two of Markdown, as in docs/configuration.md.
+    /// Its documentation: a sentence or two of Markdown, as in docs/reference/configuration.md.
     pub doc: &'static str,
 }
 

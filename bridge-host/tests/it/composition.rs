@@ -1,4 +1,4 @@
-//! The table of docs/composition.md, made row by row: what it says works is
+//! The table of docs/guides/compose-with-wac.md, made row by row: what it says works is
 //! run, and what it says cannot is refused in the words that it gives.
 
 mod row;

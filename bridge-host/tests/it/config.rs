@@ -200,7 +200,7 @@ fn a_subscription_takes_few_lines() {
 
 #[test]
 fn the_example_of_the_documentation_is_sound() {
-    let text = include_str!("../../../docs/configuration.md");
+    let text = include_str!("../../../docs/reference/configuration.md");
     let example = text.split("```toml\n").nth(1).unwrap();
     let example = example.split("```").next().unwrap();
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("documented.toml");

@@ -57,7 +57,7 @@ fn rows(name: &str) -> String {
 
 #[test]
 fn the_tables_of_the_documentation_are_those_of_the_declarations() {
-    let file = root().join("docs/configuration.md");
+    let file = root().join("docs/reference/configuration.md");
     let text = fs::read_to_string(&file).expect("the page");
     let mut made = String::new();
     let mut rest = text.as_str();

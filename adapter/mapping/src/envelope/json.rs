@@ -1,5 +1,5 @@
 //! The json envelope: one object with all of the message in it. Whether `data`
-//! holds JSON or text is told by the content-type alone: see docs/envelopes.md.
+//! holds JSON or text is told by the content-type alone: see docs/reference/envelopes.md.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;

@@ -30,7 +30,7 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
         setting: size().optional("none").named(
             QUOTA,
             "How much space the subscription's pending messages and dead letters may take in the embedded broker, \
-             see [below](#quotas): `\"1GiB\"`.",
+             see [quotas](#quotas): `\"1GiB\"`.",
         ),
         read: |section| option::<u64>(section, QUOTA),
         elsewhere: "leave it out: on other brokers their own limits apply",

@@ -105,7 +105,7 @@ settings! {
         /// On how many servers each message is kept.
         replicas: usize = integer().default("1").at_most(5, "NATS keeps a message on 5 servers at most");
         /// Older messages are removed, **pending ones too**.
-        max_age: Option<Duration> = duration().optional("none: the stream [grows](brokers.md#what-grows)");
+        max_age: Option<Duration> = duration().optional("none: the stream [grows](../guides/running-on-nats.md#what-grows)");
         /// With more, the oldest messages are removed, **pending ones too**.
         max_bytes: Option<u64> = size().optional("no limit");
         /// `"file"`, or `"memory"`, which is gone with the server.
@@ -148,8 +148,8 @@ settings! {
         );
         /// Messages in flight or waiting for a retry at the server, on all hosts together: at this limit the
         /// server delivers no more. When many messages wait for a retry, some wait on this host instead, see
-        /// [brokers](brokers.md#messages-that-wait-for-a-retry). With `max_in_flight = 1` it is 1, which keeps the
-        /// order between hosts.
+        /// [retries and limits](../guides/retries-and-limits.md#messages-that-wait-for-a-retry). With
+        /// `max_in_flight = 1` it is 1, which keeps the order between hosts.
         max_ack_pending: u32 = integer().default("1000");
     }
 }

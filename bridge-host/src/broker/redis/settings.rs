@@ -47,7 +47,7 @@ settings! {
         /// The key of the stream, with which all other keys begin.
         stream: String = NAME.default("\"bridge\"");
         /// About this many entries are kept; older ones are removed, **pending ones too**.
-        max_length: Option<u32> = integer().optional("none: the stream [grows](brokers.md#what-grows)");
+        max_length: Option<u32> = integer().optional("none: the stream [grows](../guides/running-on-redis.md#what-grows)");
         /// Older entries are removed, **pending ones too**.
         max_age: Option<Duration> = duration().optional("none");
         /// When a host was silent for this long, its messages are redelivered to another host; the host extends the

@@ -1,5 +1,5 @@
 //! What JetStream, Redis and the bridges on them go through, and what becomes of the
-//! messages: figures are printed, and stand in docs/brokers.md.
+//! messages: figures are printed, and stand in docs/performance.md.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

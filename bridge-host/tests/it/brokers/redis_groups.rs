@@ -356,14 +356,13 @@ async fn dead_letters_are_on_a_topic_and_come_back() {
     .await;
 }
 
-/// The config of docs/brokers.md, and its command for another program.
+/// The config of docs/guides/running-on-redis.md, and its command for another program.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_config_in_the_docs_delivers() {
-    let docs = include_str!("../../../../docs/brokers.md");
-    let section = docs.split("## Redis Streams").nth(1).expect("the section");
-    let block = section.split("```toml\n").nth(1).expect("a config");
+    let docs = include_str!("../../../../docs/guides/running-on-redis.md");
+    let block = docs.split("```toml\n").nth(1).expect("a config");
     let config = block.split("```").next().expect("its end");
-    assert!(section.contains("XADD orders '*' topic orders.new data '{\"amount\": 250}'"));
+    assert!(docs.contains("XADD orders '*' topic orders.new data '{\"amount\": 250}'"));
     let server = RedisServer::start().await;
     let endpoint = Endpoint::accepting().await;
     let config = config

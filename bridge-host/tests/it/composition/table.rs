@@ -1,7 +1,7 @@
-//! docs/composition.md as data: the cells of its first table, and the reasons
+//! docs/guides/compose-with-wac.md as data: the cells of its first table, and the reasons
 //! that it counts below.
 
-const TEXT: &str = include_str!("../../../../docs/composition.md");
+const TEXT: &str = include_str!("../../../../docs/guides/compose-with-wac.md");
 
 /// The cells of all rows, the names of the columns first.
 fn all() -> Vec<Vec<&'static str>> {

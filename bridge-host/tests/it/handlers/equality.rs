@@ -1,5 +1,5 @@
 //! The same file under `wasmtime serve` and here: the same response to the same
-//! request. The table in docs/handlers.md is what was found.
+//! request. The table in docs/guides/http-handlers.md is what was found.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -213,7 +213,10 @@ async fn the_same_response_under_wasmtime_serve_and_here() {
         let found = all.iter().map(|(language, it)| (*language, it[n].clone()));
         table += &rows(*request, &found.collect::<Vec<_>>());
     }
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/handlers.md");
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guides/http-handlers.md");
     let docs = std::fs::read_to_string(docs).expect("the chapter");
-    assert!(docs.contains(&table), "docs/handlers.md lacks\n{table}");
+    assert!(
+        docs.contains(&table),
+        "docs/guides/http-handlers.md lacks\n{table}"
+    );
 }

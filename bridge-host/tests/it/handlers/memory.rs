@@ -1,5 +1,5 @@
 //! What an instance of each handler costs, and how fast a large one starts
-//! from the cache. The figures in docs/handlers.md are printed here.
+//! from the cache. The figures in docs/performance.md are printed here.
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
 //! HTTP handlers that others published, built from their packages: the same
 //! answer under `wasmtime serve` and here, with an upstream that streams. The
-//! table in docs/handlers.md is what was asked.
+//! table in docs/guides/http-handlers.md is what was asked.
 
 use std::path::Path;
 
@@ -323,7 +323,10 @@ async fn the_http_server_proxy_example_of_wstd_answers_as_under_wasmtime_serve()
 #[test]
 fn the_documented_table_is_what_was_asked() {
     let rows: String = ROWS.iter().map(Row::told).collect();
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/handlers.md");
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guides/http-handlers.md");
     let docs = std::fs::read_to_string(docs).expect("the chapter");
-    assert!(docs.contains(&rows), "docs/handlers.md lacks\n{rows}");
+    assert!(
+        docs.contains(&rows),
+        "docs/guides/http-handlers.md lacks\n{rows}"
+    );
 }
