@@ -10,7 +10,8 @@ pub use phase::Phase;
 pub use server::{Server, start};
 pub use settings::Settings;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use parking_lot::Mutex;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -61,12 +62,12 @@ impl Admin {
         trouble: impl Fn() -> Option<String> + Send + Sync + 'static,
     ) {
         let (ledger, trouble) = (Box::new(ledger), Box::new(trouble));
-        *lock(&self.opened) = Some(Arc::new(Opened { ledger, trouble }));
+        *self.opened.lock() = Some(Arc::new(Opened { ledger, trouble }));
     }
 
     /// Sets the phase of the bridge, from start to stop.
     pub fn set_phase(&self, phase: Phase) {
-        *lock(&self.phase) = phase;
+        *self.phase.lock() = phase;
     }
 
     /// Answers what an operator asks; `None` where the path is another.
@@ -96,7 +97,7 @@ impl Admin {
     /// 503 while the bridge starts or stops, and while something that it needs
     /// has failed or is not there.
     pub fn readiness(&self, with_reason: bool) -> Response<Full<Bytes>> {
-        let phase = lock(&self.phase).clone();
+        let phase = self.phase.lock().clone();
         let reason = phase.reason().map(str::to_owned).or_else(|| self.trouble());
         let Some(reason) = reason else {
             return status(StatusCode::OK, &json!({ "status": "ready" }));
@@ -110,14 +111,14 @@ impl Admin {
 
     /// Local trouble and that of the brokers, in one line.
     fn trouble(&self) -> Option<String> {
-        let opened = lock(&self.opened).clone();
+        let opened = self.opened.lock().clone();
         let brokers = opened.and_then(|opened| (opened.trouble)());
         let texts: Vec<_> = self.troubles.all().into_iter().chain(brokers).collect();
         (!texts.is_empty()).then(|| texts.join("; "))
     }
 
     async fn ledger(&self) -> Response<Full<Bytes>> {
-        let opened = lock(&self.opened).clone();
+        let opened = self.opened.lock().clone();
         let ledger = match opened {
             Some(opened) => opened.ledger.read().await,
             None => Err("the bridge is starting: the ledger is not open yet".into()),
@@ -127,10 +128,6 @@ impl Admin {
             Err(reason) => status(StatusCode::SERVICE_UNAVAILABLE, &json!({ "error": reason })),
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

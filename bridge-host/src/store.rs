@@ -52,8 +52,9 @@ pub use settings::{LetterRetention, Retention, Settings};
 pub use settle::Settlement;
 pub use start::Start;
 
+use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
@@ -226,7 +227,7 @@ impl Store {
     /// gives up the folder. Dropping does the same, blocking.
     pub async fn close(&self) {
         self.shared.close();
-        let writer = lock(&self.writer).take();
+        let writer = self.writer.lock().take();
         if let Some(writer) = writer {
             // A panic there was reported by its thread already.
             let _ = tokio::task::spawn_blocking(move || writer.join()).await;
@@ -237,14 +238,8 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         self.shared.close();
-        if let Some(writer) = lock(&self.writer).take() {
+        if let Some(writer) = self.writer.lock().take() {
             let _ = writer.join();
         }
     }
-}
-
-/// What these locks guard is whole between statements, so a panic elsewhere
-/// does not spoil it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

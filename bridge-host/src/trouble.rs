@@ -10,8 +10,9 @@ mod lack;
 pub use held::Held;
 pub use lack::{Lack, causes};
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use holders::Holders;
 
@@ -83,7 +84,7 @@ impl Troubles {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

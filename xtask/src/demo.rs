@@ -102,8 +102,8 @@ fn build(root: &Path) -> Result<PathBuf> {
     let mut build = workspace::cargo(root);
     build.arg("build");
     workspace::native(&mut build, &packages);
-    workspace::run(build.args(["--bin", "bridge-host"]))?;
-    guests::build(root, &["filter".into(), "enrich".into()])?;
+    workspace::run(build.args(["--bin", "bridge-host", "--bin", "componentize"]))?;
+    guests::build(root, &["filter", "enrich"])?;
     Ok(root.join("target/debug/bridge-host"))
 }
 

@@ -2,8 +2,8 @@
 //! of a stranger's workspace included.
 //! How one is built is `componentize`'s matter.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::Result;
 use crate::workspace::{self, say};
@@ -31,49 +31,35 @@ pub fn run(root: &Path) -> Result {
     strangers(root)
 }
 
-/// Builds those of other SDKs, which bring much of their own.
+/// Builds those of other SDKs, which bring many dependencies.
 pub fn strangers(root: &Path) -> Result {
     let (workspace, packages) = STRANGERS;
     say(&format!("and of others' SDKs: {}", packages.join(", ")));
-    let workspace = root.join(workspace);
-    packages
-        .iter()
-        .try_for_each(|package| one(package, &workspace, root))
+    componentize(root, &root.join(workspace), &packages)
 }
 
 /// Builds these packages. Cargo decides what is up to date.
-pub fn build(root: &Path, packages: &[String]) -> Result {
+pub fn build(root: &Path, packages: &[impl AsRef<str>]) -> Result {
+    let packages: Vec<&str> = packages.iter().map(AsRef::as_ref).collect();
     say(&format!(
         "components for target/guests: {}",
         packages.join(", ")
     ));
-    packages
-        .iter()
-        .try_for_each(|package| one(package, root, root))
+    componentize(root, root, &packages)
 }
 
-fn one(package: &str, workspace: &Path, root: &Path) -> Result {
-    let component = componentize::build(package, workspace, &folder(root))
-        .map_err(|e| format!("{package}: {e}"))?;
-    let path = folder(root).join(format!("{package}.wasm"));
-    let news = match keep(&path, &component)? {
-        true => "built",
-        false => "as before",
-    };
-    let kilobytes = component.len().div_ceil(1000);
-    eprintln!("    {package}.wasm  {kilobytes} KB, {news}");
-    Ok(())
-}
-
-/// Writes the file where it differs: an untouched one keeps its age, and the
-/// host's compiled code of it stays good. Tells whether it did.
-pub fn keep(path: &Path, bytes: &[u8]) -> Result<bool> {
-    if fs::read(path).is_ok_and(|known| known == bytes) {
-        return Ok(false);
-    }
-    path.parent()
-        .map_or(Ok(()), fs::create_dir_all)
-        .and_then(|()| fs::write(path, bytes))
-        .map_err(|e| format!("cannot write {}: {e}", path.display()))?;
-    Ok(true)
+/// Builds the encoder with the features of the tests, so that it shares their
+/// dependencies, and runs it.
+fn componentize(root: &Path, workspace: &Path, packages: &[&str]) -> Result {
+    let mut build = workspace::cargo(root);
+    build.args(["build", "--quiet"]);
+    workspace::native(&mut build, &workspace::guests(root)?);
+    workspace::run(build.args(["--bin", "componentize"]))?;
+    let encoder = root.join("target/debug/componentize");
+    workspace::run(
+        Command::new(encoder)
+            .arg(workspace)
+            .arg(folder(root))
+            .args(packages),
+    )
 }

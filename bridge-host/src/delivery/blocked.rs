@@ -2,8 +2,8 @@
 //! they are is asked of who keeps the letter: it can be replayed or dropped
 //! behind the back of this process.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::order::{AfterDeadLetter, Order, OrderKey};
 use crate::message::Message;
@@ -50,6 +50,6 @@ impl Blocked {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+        self.keys.lock()
     }
 }

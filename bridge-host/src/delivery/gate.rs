@@ -5,8 +5,9 @@
 mod breaker;
 mod rate;
 
+use parking_lot::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -195,11 +196,11 @@ impl Gate {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn intakes(&self) -> MutexGuard<'_, Vec<Weak<Notify>>> {
-        self.intakes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.intakes.lock()
     }
 }
 

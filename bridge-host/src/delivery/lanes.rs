@@ -2,9 +2,10 @@
 //! meanwhile is put into its lane's inbox. Bookkeeping only; the task that
 //! works a lane off is `in_order`.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::Notify;
 
@@ -165,7 +166,7 @@ impl Drop for Seat {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn take_seat(self: &Arc<Self>, state: &mut State, incoming: &Incoming) -> Seat {

@@ -4,8 +4,9 @@
 mod adaptive;
 mod squeeze;
 
+use parking_lot::Mutex;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
@@ -76,7 +77,7 @@ impl Limit {
     /// not given to others.
     pub(super) async fn all_free(&self) {
         if let Some(squeeze) = &self.squeeze {
-            let all = lock(squeeze).release();
+            let all = squeeze.lock().release();
             self.free.add_permits(all);
         }
         let places = self.free.acquire_many(self.places).await;
@@ -90,7 +91,7 @@ impl Limit {
 
     /// How many may be in use now.
     pub(super) fn current(&self) -> usize {
-        let squeezed = self.squeeze.as_ref().map(|it| lock(it).limit());
+        let squeezed = self.squeeze.as_ref().map(|it| it.lock().limit());
         squeezed.unwrap_or(self.places())
     }
 
@@ -99,7 +100,7 @@ impl Limit {
         let Some(squeeze) = &self.squeeze else {
             return;
         };
-        let mut squeeze = lock(squeeze);
+        let mut squeeze = squeeze.lock();
         let full = self.free.available_permits() == 0;
         let more = squeeze.told(sign, begun, full, |less| self.free.forget_permits(less));
         let shrunk = squeeze.owes();
@@ -122,12 +123,12 @@ impl Limit {
 
     /// Whether more places are in use than may be.
     pub(super) fn owes(&self) -> bool {
-        self.squeeze.as_ref().is_some_and(|it| lock(it).owes())
+        self.squeeze.as_ref().is_some_and(|it| it.lock().owes())
     }
 
     /// A place is no longer in use.
     pub(super) fn give_back(&self) {
-        let kept = self.squeeze.as_ref().is_some_and(|it| lock(it).keeps());
+        let kept = self.squeeze.as_ref().is_some_and(|it| it.lock().keeps());
         if !kept {
             self.free.add_permits(1);
         }
@@ -145,8 +146,4 @@ impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.limit.give_back();
     }
-}
-
-fn lock(squeeze: &Mutex<Squeeze>) -> std::sync::MutexGuard<'_, Squeeze> {
-    squeeze.lock().unwrap_or_else(PoisonError::into_inner)
 }

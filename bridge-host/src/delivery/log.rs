@@ -196,8 +196,8 @@ pub(super) fn no_next(subscription: &str, error: &BrokerError, pause: Duration) 
 
 #[cfg(test)]
 mod tests {
+    use parking_lot::Mutex;
     use std::io;
-    use std::sync::Mutex;
 
     use super::*;
     use crate::broker::DeadLetter;
@@ -209,7 +209,7 @@ mod tests {
 
     impl io::Write for Lines {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend(bytes);
+            self.0.lock().extend(bytes);
             Ok(bytes.len())
         }
 
@@ -229,7 +229,7 @@ mod tests {
             .with_writer(move || writer.clone())
             .finish();
         tracing::subscriber::with_default(subscriber, tell);
-        let bytes = lines.0.lock().unwrap();
+        let bytes = lines.0.lock();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 

@@ -1,9 +1,10 @@
 //! What components run in: two engines, the folder of compiled components,
 //! and what all components of the process share.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use wasmtime::component::InstancePre;
@@ -154,10 +155,10 @@ impl Runtime {
 
     /// What a component shares on one thread.
     fn shared(&self, name: &str, thread: Thread) -> Shared {
-        let mut denials = self.denials.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut denials = self.denials.lock();
         let denials = denials.entry(name.into());
         let denials = denials.or_insert_with(|| Arc::new(Denials::of(name)));
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self.clients.lock();
         let client = clients.entry(thread).or_insert_with(|| self.client.apart());
         Shared {
             budget: self.budget.clone(),
@@ -197,7 +198,7 @@ impl Runtime {
         shape: Shape,
     ) -> Result<InstancePre<State>, RuntimeError> {
         let linked = self.linked.entry(engine, shape, bytes);
-        let mut linked = linked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut linked = linked.lock();
         if let Some(ready) = &*linked {
             return Ok(ready.clone());
         }
@@ -223,7 +224,7 @@ type Entry = Option<InstancePre<State>>;
 impl Linked {
     fn entry(&self, engine: &Engine, shape: Shape, bytes: &[u8]) -> Arc<Mutex<Entry>> {
         let key = (Sha256::digest(bytes).into(), engine.name(), shape);
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.lock();
         all.entry(key).or_default().clone()
     }
 }

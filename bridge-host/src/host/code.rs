@@ -1,10 +1,11 @@
 //! The bytes of components, each kept once however many subscriptions have it,
 //! and compiled once.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
@@ -60,10 +61,7 @@ impl Codes {
     /// The one copy of these bytes.
     fn share(&self, bytes: Vec<u8>) -> Code {
         let digest = Sha256::digest(&bytes).into();
-        let mut codes = self
-            .by_digest
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut codes = self.by_digest.lock();
         let code = codes.entry(digest).or_insert_with(|| Code {
             bytes: bytes.into(),
             digest,
@@ -84,10 +82,10 @@ impl<K, T> Default for Once<K, T> {
 
 impl<K: Eq + Hash, T: Clone> Once<K, T> {
     fn get<E>(&self, key: K, make: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.lock();
         let made = all.entry(key).or_default().clone();
         drop(all);
-        let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut made = made.lock();
         match &*made {
             Some(value) => Ok(value.clone()),
             None => Ok(made.insert(make()?).clone()),

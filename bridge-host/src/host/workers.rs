@@ -57,7 +57,7 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use parking_lot::Mutex;
 
     use super::*;
 
@@ -68,10 +68,10 @@ mod tests {
             thread::sleep(std::time::Duration::from_millis(20 - 2 * n));
             Ok::<_, ()>(2 * n)
         };
-        let tell = |done| told.lock().unwrap().push(done);
+        let tell = |done| told.lock().push(done);
         let doubled = on_all_cores((0..10).collect(), double, tell).await.unwrap();
         assert_eq!(doubled, Ok((0..20).step_by(2).collect()));
-        assert_eq!(*told.lock().unwrap(), (0..10).collect::<Vec<_>>());
+        assert_eq!(*told.lock(), (0..10).collect::<Vec<_>>());
     }
 
     #[tokio::test]

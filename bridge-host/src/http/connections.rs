@@ -1,8 +1,9 @@
 //! How many connections to endpoints the process may have, and how they are
 //! divided: no endpoint gets so many that none are left to the others.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::target::Target;
 use crate::trouble::Lack;
@@ -65,7 +66,7 @@ impl Connections {
     /// Locks the counts. Both counts are set before the lock is released, so a lock
     /// poisoned by a panic elsewhere is still consistent.
     fn lock(&self) -> MutexGuard<'_, Counts> {
-        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.taken.lock()
     }
 }
 

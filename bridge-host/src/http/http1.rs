@@ -2,11 +2,12 @@
 //! task has to be woken for a request to go out and for its response to come
 //! back; or it leaves that to a task of the connection's own.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::error::Error;
 use std::future::poll_fn;
 use std::mem;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -201,7 +202,7 @@ impl Line {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

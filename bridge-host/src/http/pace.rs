@@ -3,7 +3,7 @@
 //! the others, each kind of step for all of them: that keeps code in the caches,
 //! and wakes the endpoint once for many requests.
 
-use std::sync::{Mutex, PoisonError};
+use parking_lot::Mutex;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
@@ -42,7 +42,7 @@ impl Default for Pace {
 impl Pace {
     /// Whether hardly any time was left of late.
     pub fn is_busy(&self) -> bool {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock();
         state.asked = (state.asked + 1) % EVERY;
         if state.asked == 0
             && let Ok(runtime) = Handle::try_current()
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn busy_is_what_has_hardly_any_time_left() {
         let pace = Pace::default();
-        let mut state = pace.0.lock().unwrap();
+        let mut state = pace.0.lock();
         let (mut now, mut busy) = (state.seen, Duration::ZERO);
         for (passed, worked, expected) in [
             (100, 80, false),

@@ -4,11 +4,12 @@
 //! Not hyper-util's client: that costs a forwarder a third of its
 //! instructions, this a lookup and a stack.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::error::Error;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -99,7 +100,7 @@ where
 
     /// The place for connections to `target`.
     pub fn slot(&self, target: &Target) -> Arc<Slot<B>> {
-        let mut slots = lock(&self.slots);
+        let mut slots = self.slots.lock();
         if let Some(slot) = slots.get(target) {
             return slot.clone();
         }
@@ -121,7 +122,7 @@ where
     /// Closes what is idle for too long, and forgets authorities without
     /// connections that nobody talks to.
     pub fn sweep(&self) {
-        lock(&self.slots).retain(|_, slot| {
+        self.slots.lock().retain(|_, slot| {
             let kept = slot.sweep();
             kept || Arc::strong_count(slot) > 1
         });
@@ -130,16 +131,16 @@ where
     /// Closes the connection that has been idle for the longest time, if that
     /// is at least `unused`. Returns whether there was one.
     pub fn close_oldest(&self, unused: Duration) -> bool {
-        let (slots, now) = (lock(&self.slots), Instant::now());
+        let (slots, now) = (self.slots.lock(), Instant::now());
         // The first of a slot is its oldest.
         let oldest = slots.values().filter_map(|slot| {
-            let since = lock(&slot.kept).idle.first()?.0.since;
+            let since = slot.kept.lock().idle.first()?.0.since;
             Some((since, slot))
         });
         let oldest = oldest.filter(|(since, _)| now.duration_since(*since) >= unused);
         let oldest = oldest.min_by_key(|(since, _)| *since);
         oldest.is_some_and(|(_, slot)| {
-            let mut kept = lock(&slot.kept);
+            let mut kept = slot.kept.lock();
             let any = !kept.idle.is_empty();
             any.then(|| kept.idle.remove(0)).is_some()
         })
@@ -160,7 +161,7 @@ where
     /// stay, for requests that may use them.
     pub fn take(&self, permits: impl Fn(SocketAddr) -> bool) -> Option<(Sender<B>, SocketAddr)> {
         let now = Instant::now();
-        let mut kept = lock(&self.kept);
+        let mut kept = self.kept.lock();
         // Without its place here a connection closes once its exchanges are over.
         kept.shared.retain(|it| {
             !it.sender.sender.is_closed() && !self.limits.is_old(now, it.sender.born, it.peer)
@@ -188,12 +189,12 @@ where
     /// Whether a connection may be made without waiting for another's: it is
     /// known that they are not shared.
     pub fn speaks_http1(&self) -> bool {
-        lock(&self.kept).speaks_http1
+        self.kept.lock().speaks_http1
     }
 
     /// Notes what a new connection speaks, and shares it where it can be.
     pub fn learn(&self, sender: &Sender<B>, peer: SocketAddr) {
-        let mut kept = lock(&self.kept);
+        let mut kept = self.kept.lock();
         kept.speaks_http1 = matches!(sender, Sender::Http1(_));
         if let Sender::Http2(sender) = sender {
             kept.shared.push(Idle::new(sender.clone(), peer));
@@ -220,7 +221,7 @@ where
     }
 
     fn keep(&self, connection: Http1<B>, peer: SocketAddr) {
-        let mut kept = lock(&self.kept);
+        let mut kept = self.kept.lock();
         if kept.idle.len() < self.limits.max_idle
             && !self.limits.is_old(Instant::now(), connection.born(), peer)
             && let Some(taken) = self.limits.all_idle.take()
@@ -232,7 +233,7 @@ where
     /// Whether anything is left.
     fn sweep(&self) -> bool {
         let (now, timeout) = (Instant::now(), self.limits.idle_timeout);
-        let mut kept = lock(&self.kept);
+        let mut kept = self.kept.lock();
         kept.idle
             .retain_mut(|(idle, _)| idle.is_fresh(now, timeout) && !idle.sender.is_closed());
         kept.shared
@@ -273,10 +274,4 @@ impl<S> Idle<S> {
     fn is_fresh(&self, now: Instant, timeout: Duration) -> bool {
         now.duration_since(self.since) < timeout
     }
-}
-
-/// What is behind these locks is whole at every step, so one poisoned by a
-/// panic elsewhere serves as before.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

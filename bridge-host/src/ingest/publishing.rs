@@ -2,9 +2,10 @@
 //! at the broker, as a message is kept for those alone, and not while the
 //! bridge drains. And which of them no subscription takes.
 
+use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use http::StatusCode;
 
@@ -101,7 +102,7 @@ impl Publishing {
 
     /// Names the topic in the log, once.
     fn name(&self, topic: &str) {
-        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut named = self.named.lock();
         if named.len() >= MAX_NAMED || !named.insert(topic.to_owned()) {
             return;
         }

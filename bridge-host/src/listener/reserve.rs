@@ -1,8 +1,9 @@
 //! The descriptors that a listener reserves. When the process has no other descriptor,
 //! the listener closes one to accept a connection, and opens it again afterwards.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::fs::File;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::Notify;
 
@@ -76,7 +77,7 @@ impl Reserve {
     }
 
     fn lock(&self) -> MutexGuard<'_, Spares> {
-        self.0.spares.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.spares.lock()
     }
 }
 

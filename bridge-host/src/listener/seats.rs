@@ -1,9 +1,10 @@
 //! The connections of one listener: how many there are, which of them is idle,
 //! and which makes room when there are too many.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -129,7 +130,7 @@ impl Seats {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Seat>>> {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock()
     }
 }
 

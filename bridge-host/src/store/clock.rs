@@ -2,10 +2,9 @@
 //! system's clock would stretch them, or stop an ordered subscription: this one
 //! goes on. Set forward, it follows.
 
-use std::sync::{LazyLock, Mutex};
+use parking_lot::Mutex;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-use super::lock;
 
 static CLOCK: LazyLock<Mutex<Clock>> = LazyLock::new(|| {
     Mutex::new(Clock {
@@ -33,7 +32,7 @@ impl Clock {
 
 /// Milliseconds since 1970: never less than before, in this process.
 pub(super) fn now_ms() -> i64 {
-    let mut clock = lock(&CLOCK);
+    let mut clock = CLOCK.lock();
     clock.now(wall_ms(), Instant::now())
 }
 

@@ -2,15 +2,14 @@
 //! are out. All of its `Subscription` objects in this process share it. Pure
 //! bookkeeping: what is read comes from `fetch`, what is written from `writer`.
 
+use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashSet, VecDeque};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use super::error::Failure;
 use super::fetch::{Fetched, Plan, Row};
-use super::lock;
 use super::quarantine::Unreadable;
 
 /// The most that is read ahead.
@@ -80,7 +79,7 @@ impl Feed {
 
     /// The next message, and what to read meanwhile.
     pub(super) fn step(&self, now: i64, only_fresh: bool) -> Result<Step, Failure> {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         if let Some(failure) = state.failure.take() {
             return Err(failure);
         }
@@ -95,14 +94,14 @@ impl Feed {
     /// What a plan found, or why reading failed. Returns what cannot be read:
     /// it is in flight until it is given up.
     pub(super) fn fetched(&self, plan: Plan, result: Result<Fetched, Failure>) -> Vec<Unreadable> {
-        let unreadable = lock(&self.state).take_in(plan, result);
+        let unreadable = self.state.lock().take_in(plan, result);
         self.changed.notify_waiters();
         unreadable
     }
 
     /// A member joins; with another one there, it has to want the same order.
     pub(super) fn join(&self, ordered: bool) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.members += 1;
         if state.members == 1 {
             state.ordered = ordered;
@@ -112,7 +111,7 @@ impl Feed {
 
     /// The last one to leave takes what was read ahead along.
     pub(super) fn leave(&self) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.members -= 1;
         if state.members == 0 {
             state.rewind();
@@ -125,18 +124,18 @@ impl Feed {
     }
 
     pub(super) fn has_members(&self) -> bool {
-        lock(&self.state).members > 0
+        self.state.lock().members > 0
     }
 
     /// A message was published to it.
     pub(super) fn arrived(&self) {
-        lock(&self.state).fresh = true;
+        self.state.lock().fresh = true;
         self.changed.notify_waiters();
     }
 
     /// Another process may have put dead letters back.
     pub(super) fn changed_elsewhere(&self) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.next_due = Some(0);
         if state.ordered {
             state.rewind();
@@ -147,7 +146,7 @@ impl Feed {
 
     /// An acknowledgement was queued: its place in flight is free.
     pub(super) fn settling(&self) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.in_flight -= 1;
         state.settling += 1;
         let ordered = state.ordered;
@@ -159,7 +158,7 @@ impl Feed {
 
     /// Its row is gone. `awaited`: its place in flight was kept until now.
     pub(super) fn settled(&self, seq: i64, awaited: bool) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.out.remove(&seq);
         state.free(awaited);
         let notify = state.ordered || state.settling == MAX_SETTLING - 1;
@@ -171,7 +170,7 @@ impl Feed {
 
     /// It waits for its retry until `due`.
     pub(super) fn parked(&self, seq: i64, due: i64) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.free(true);
         if state.ordered {
             state.wanted.insert(seq);
@@ -185,13 +184,13 @@ impl Feed {
 
     /// One that was not read yet is due then.
     pub(super) fn due(&self, due: i64) {
-        lock(&self.state).due_at(Some(due));
+        self.state.lock().due_at(Some(due));
         self.changed.notify_waiters();
     }
 
     /// Its settlement could not be written.
     pub(super) fn not_settled(&self, seq: i64, awaited: bool) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.free(awaited);
         state.wanted.insert(seq);
         drop(state);

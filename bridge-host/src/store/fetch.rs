@@ -1,8 +1,9 @@
 //! Reads a batch for a feed, on one of the read connections: first what came back,
 //! then retries that are due, then fresh messages, so many of each.
 
+use parking_lot::Mutex;
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,10 +11,10 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::database;
 use super::error::{Failure, Fault};
 use super::quarantine::{self, Unreadable};
 use super::shared::Shared;
-use super::{database, lock};
 use crate::message::{Message, MessageId};
 
 /// A delivery, read.
@@ -147,7 +148,7 @@ impl Readers {
 impl Shared {
     /// Reads what the plan says. Blocks on the disk.
     pub(super) fn read(&self, _: Turn, sub: i64, plan: &Plan) -> Result<Fetched, Failure> {
-        let idle = lock(&self.readers.idle).pop();
+        let idle = self.readers.idle.lock().pop();
         let conn = match idle {
             Some(conn) => conn,
             None => database::open_existing(&self.folder)
@@ -157,7 +158,7 @@ impl Shared {
             Err(error) if quarantine::is_of_a_row(&error) => quarantine::fetch(&conn, sub, plan),
             fetched => fetched,
         };
-        lock(&self.readers.idle).push(conn);
+        self.readers.idle.lock().push(conn);
         fetched.map_err(|error| {
             if matches!(Fault::of(&error), Fault::Fatal(_)) {
                 self.damaged(&error.to_string());

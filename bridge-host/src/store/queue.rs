@@ -1,8 +1,9 @@
 //! The way to the writer: a queue bounded in bytes, which lets bare
 //! acknowledgements gather for a moment and hands over all the rest at once.
 
+use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -10,7 +11,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::error::Failure;
 use super::join::Join;
 use super::keep::Keep;
-use super::lock;
 use super::publish::Publish;
 use super::settle::Settle;
 use super::turn::TurnQuestion;
@@ -92,7 +92,7 @@ impl Queue {
     }
 
     pub(super) fn push(&self, command: Command) -> Result<(), Failure> {
-        let mut waiting = lock(&self.waiting);
+        let mut waiting = self.waiting.lock();
         if waiting.closed {
             return Err(Failure::Closed);
         }
@@ -106,7 +106,7 @@ impl Queue {
     /// The next group; an empty one after `idle`.
     pub(super) fn next(&self, idle: Duration) -> Batch {
         let until = Instant::now() + idle;
-        let mut waiting = lock(&self.waiting);
+        let mut waiting = self.waiting.lock();
         loop {
             let now = Instant::now();
             let ready_at = waiting.ready_at(now).map_or(until, |at| at.min(until));
@@ -114,11 +114,7 @@ impl Queue {
                 return waiting.take();
             }
             waiting.writer_sleeps = true;
-            let (back, _) = self
-                .wake
-                .wait_timeout(waiting, ready_at - now)
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            waiting = back;
+            self.wake.wait_for(&mut waiting, ready_at - now);
             waiting.writer_sleeps = false;
         }
     }
@@ -128,17 +124,17 @@ impl Queue {
     /// fraction of that time keeps them in one group with those queued
     /// meanwhile, instead of two that take turns at the disk.
     pub(super) fn committed(&self, publishes: usize, took: Duration) {
-        let mut waiting = lock(&self.waiting);
+        let mut waiting = self.waiting.lock();
         waiting.expected = publishes + waiting.publishes.len();
         waiting.expected_until = Some(Instant::now() + (took / 8).min(LONGEST_HOLD));
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        lock(&self.waiting).closed
+        self.waiting.lock().closed
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        let waiting = lock(&self.waiting);
+        let waiting = self.waiting.lock();
         waiting.publishes.is_empty()
             && waiting.settles.is_empty()
             && waiting.joins.is_empty()
@@ -148,7 +144,7 @@ impl Queue {
 
     /// Takes no more; what is queued is still handed over.
     pub(super) fn close(&self) {
-        lock(&self.waiting).closed = true;
+        self.waiting.lock().closed = true;
         self.room.close();
         self.wake.notify_one();
     }
@@ -156,7 +152,7 @@ impl Queue {
     /// Drops what is queued: nobody is there to do it.
     pub(super) fn abandon(&self) {
         self.close();
-        let mut waiting = lock(&self.waiting);
+        let mut waiting = self.waiting.lock();
         let closed = Waiting {
             closed: true,
             ..Waiting::default()

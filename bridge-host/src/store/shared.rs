@@ -1,16 +1,16 @@
 //! What the broker, its writer, its subscriptions and its receipts share: the
 //! queue to the writer, and whether the store can still be trusted.
 
+use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
 
 use super::error::Failure;
 use super::feed::Feed;
 use super::fetch::Readers;
-use super::lock;
 use super::queue::Queue;
 use crate::trouble::Troubles;
 
@@ -125,16 +125,16 @@ impl Shared {
     }
 
     pub(super) fn add_feed(&self, feed: Arc<Feed>) {
-        lock(&self.feeds).push(feed);
+        self.feeds.lock().push(feed);
     }
 
     pub(super) fn is_joined(&self, name: &str) -> bool {
-        lock(&self.feeds).iter().any(|feed| feed.is_joined(name))
+        self.feeds.lock().iter().any(|feed| feed.is_joined(name))
     }
 
     /// Another process changed the database.
     pub(super) fn changed_elsewhere(&self) {
-        for feed in lock(&self.feeds).iter() {
+        for feed in self.feeds.lock().iter() {
             feed.changed_elsewhere();
         }
     }
@@ -145,7 +145,7 @@ impl Shared {
     }
 
     fn wake_feeds(&self) {
-        for feed in lock(&self.feeds).iter() {
+        for feed in self.feeds.lock().iter() {
             feed.changed.notify_waiters();
         }
     }

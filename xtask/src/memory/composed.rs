@@ -17,7 +17,7 @@ const PARTS: [&str; 3] = ["async-filter", "auth", "async-orders"];
 pub fn run(root: &Path, count: &str) -> Result {
     let count = number(count)?;
     let binary = build(root)?;
-    guests::build(root, &PARTS.map(str::to_owned))?;
+    guests::build(root, &PARTS)?;
     let folder = fresh(root, "composed")?;
     let parts = PARTS.map(|part| guests::folder(root).join(part).with_extension("wasm"));
     let mut compose = process::command(&binary, &folder);

@@ -1,7 +1,8 @@
 //! Credit: how many messages of a subscription this process holds, and how many more to ask the server for.
 //! Each broker requests the messages itself; permits for attempts are in `delivery`.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -118,7 +119,7 @@ impl Credit {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

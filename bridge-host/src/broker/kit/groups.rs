@@ -1,7 +1,8 @@
 //! The groups that a connection has joined, for readiness, the ledger and the end of the connection.
 //! Each broker has its own type of group.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -54,6 +55,6 @@ impl<G> Groups<G> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Joined<G>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

@@ -1,7 +1,7 @@
 //! The state of a connection: whether it is up, why it is down, and what its server refused. Each change is logged once.
 //! Each broker connects itself; the wait between two attempts is here.
 
-use std::sync::{Mutex, PoisonError};
+use parking_lot::Mutex;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -92,7 +92,7 @@ impl LinkState {
 
     /// Sets the reason why the connection is down; returns whether the reason is new.
     pub fn because(&self, text: Option<String>) -> bool {
-        let mut reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reason = self.reason.lock();
         let new = *reason != text;
         *reason = text;
         new
@@ -101,7 +101,7 @@ impl LinkState {
     /// Records what the server refused, or that it refuses nothing. `lasts` says
     /// that the refusal lasts until the connection ends.
     pub fn refused(&self, what: Option<String>, lasts: bool) {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut refused = self.refused.lock();
         *refused = what.map(|what| Refusal {
             at: Instant::now(),
             what,
@@ -111,7 +111,7 @@ impl LinkState {
 
     /// Returns what the server refused recently, in the server's words.
     pub fn refusal(&self) -> Option<String> {
-        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = self.refused.lock();
         let Refusal { at, what, lasts } = refused.as_ref()?;
         let counts = *lasts || at.elapsed() < RECENT;
         counts.then(|| format!("the server refused an operation: {what}"))
@@ -119,7 +119,7 @@ impl LinkState {
 
     /// Returns one line that says that there is no connection to this address, and why.
     pub fn trouble(&self, address: &str) -> String {
-        let reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        let reason = self.reason.lock();
         let reason = reason.as_ref().map(|reason| format!(": {reason}"));
         let reason = reason.unwrap_or_default();
         format!("no connection to {} at {address}{reason}", self.service)

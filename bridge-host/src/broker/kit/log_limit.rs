@@ -1,7 +1,7 @@
 //! A repeated event: the first is logged as a line, later ones as counts.
 //! The caller chooses the text of the line.
 
-use std::sync::{Mutex, PoisonError};
+use parking_lot::Mutex;
 use std::time::{Duration, Instant};
 
 /// After a line, further events are only counted for this long.
@@ -28,7 +28,7 @@ impl LogLimit {
     }
 
     fn counted(&self, now: Instant) -> Option<u64> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock();
         state.untold += 1;
         if state.told.is_some_and(|told| now < told + QUIET) {
             return None;

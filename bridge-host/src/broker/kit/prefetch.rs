@@ -1,8 +1,8 @@
 //! Fetched messages that wait in this process for a permit. Their leases are extended meanwhile,
 //! because the wait may be long, for example at an open circuit breaker. Each broker fetches them itself.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
@@ -118,7 +118,7 @@ impl<R, L: Lease> Prefetch<R, L> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting<R, L>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock()
     }
 }
 

@@ -1,7 +1,8 @@
 //! Where a subscription's messages are, or why it receives none, for readiness.
 //! Each broker locates the messages itself.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
 
 use super::silence::Silence;
 
@@ -48,6 +49,6 @@ impl<T> Presence<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Result<Arc<T>, String>> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+        self.now.lock()
     }
 }

@@ -174,7 +174,7 @@ impl<L: Lease> Drop for LeasedReceipt<L> {
 
 #[cfg(test)]
 pub mod tests {
-    use std::sync::Mutex;
+    use parking_lot::Mutex;
 
     use super::*;
 
@@ -188,7 +188,7 @@ pub mod tests {
 
     impl Noted {
         fn say(&self, what: impl Into<String>) {
-            self.said.lock().unwrap().push(what.into());
+            self.said.lock().push(what.into());
         }
     }
 
@@ -254,7 +254,7 @@ pub mod tests {
     async fn a_message_is_settled_once() {
         let (receipt, said) = receipt(LONG);
         receipt.settle(Settlement::Delivered).await.unwrap();
-        assert_eq!(*said.lock().unwrap(), ["Delivered", "ended true"]);
+        assert_eq!(*said.lock(), ["Delivered", "ended true"]);
     }
 
     #[tokio::test]
@@ -262,9 +262,9 @@ pub mod tests {
         let (receipt, said) = receipt(LONG);
         let unsettled = receipt.settle(Settlement::Moved).await.unwrap_err();
         let receipt = unsettled.receipt.unwrap();
-        assert!(said.lock().unwrap().is_empty());
+        assert!(said.lock().is_empty());
         receipt.settle(Settlement::Filtered).await.unwrap();
-        assert_eq!(*said.lock().unwrap(), ["Filtered", "ended true"]);
+        assert_eq!(*said.lock(), ["Filtered", "ended true"]);
     }
 
     #[test]
@@ -272,7 +272,7 @@ pub mod tests {
         for (length, expected) in [(LONG, "given back"), (Duration::ZERO, "expired")] {
             let (receipt, said) = receipt(length);
             drop(receipt);
-            assert_eq!(*said.lock().unwrap(), [expected, "ended false"]);
+            assert_eq!(*said.lock(), [expected, "ended false"]);
         }
     }
 
@@ -280,6 +280,6 @@ pub mod tests {
     fn a_superseded_receipt_is_silent() {
         let (receipt, said) = receipt(LONG);
         receipt.superseded();
-        assert_eq!(*said.lock().unwrap(), ["ended false"]);
+        assert_eq!(*said.lock(), ["ended false"]);
     }
 }

@@ -1,8 +1,8 @@
 //! A problem that shows only when an operation is tried: it is reported for a while, or until the operation succeeds.
 //! Problems of the connection itself are in `link_state`.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A problem is reported for this long after it was last seen.
@@ -43,6 +43,6 @@ impl RecentTrouble {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<(Instant, String)>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen.lock()
     }
 }

@@ -1,9 +1,10 @@
 //! Messages that wait in memory for their next attempt, for brokers that do not keep them.
 //! The queue is bounded in number and bytes, and is lost with the process. `delivery` decides how long a message waits.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::Notify;
@@ -142,7 +143,7 @@ impl RetryQueue {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -2,9 +2,9 @@
 //! Waiting messages count towards the server's limit of unacknowledged messages, which new messages
 //! need, too. So they may use half of the limit that the messages in flight leave.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -66,7 +66,7 @@ impl RetryRoom {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

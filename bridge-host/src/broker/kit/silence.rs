@@ -1,8 +1,8 @@
 //! A subscription that gets neither messages nor heartbeats, although the connection is up.
 //! Each broker finds out the reason itself.
 
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
 
 /// Whether a subscription gets nothing from its server.
 pub struct Silence {
@@ -45,7 +45,7 @@ impl Silence {
         self.is.load(Relaxed).then(|| self.lock().clone()).flatten()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<String>> {
-        self.why.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> parking_lot::MutexGuard<'_, Option<String>> {
+        self.why.lock()
     }
 }

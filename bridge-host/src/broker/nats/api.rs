@@ -1,6 +1,7 @@
 //! JetStream's API over a connection, whichever client that has at the time.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::context::{Context, ContextBuilder};
@@ -41,7 +42,7 @@ impl Api {
     /// The context of the client of now.
     pub(super) fn context(&self) -> Arc<Context> {
         let client = self.link.client();
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.current.lock();
         match &*current {
             Some((of, context)) if Arc::ptr_eq(of, &client) => Arc::clone(context),
             _ => {

@@ -1,8 +1,9 @@
 //! One connection, which comes back by itself, with another client where the
 //! one it had ended; and a way for those who cannot wait to send something.
 
+use parking_lot::RwLock;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use async_nats::Subject;
@@ -88,7 +89,7 @@ impl Link {
 
     /// The client of now.
     pub(super) fn client(&self) -> Arc<Session> {
-        let session = self.session.read().unwrap_or_else(PoisonError::into_inner);
+        let session = self.session.read();
         Arc::clone(&session)
     }
 
@@ -101,7 +102,7 @@ impl Link {
     }
 
     pub(super) fn is_up(&self) -> bool {
-        let session = self.session.read().unwrap_or_else(PoisonError::into_inner);
+        let session = self.session.read();
         session.is_up()
     }
 
@@ -257,7 +258,7 @@ async fn renew(link: Weak<Link>, news: Arc<News>) {
         since = Instant::now();
         match Session::open(&link.settings, &news).await {
             Ok(session) => {
-                let mut place = link.session.write().unwrap_or_else(PoisonError::into_inner);
+                let mut place = link.session.write();
                 *place = session;
             }
             // It was possible before. Its end is told once more.

@@ -1,7 +1,8 @@
 //! Core NATS: at most once. Subscriptions are queue groups; what is under way
 //! or waits for a retry is lost with the process.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use parking_lot::Mutex;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use async_nats::{Message as Arrived, RequestErrorKind, SubscribeError, Subscriber};
@@ -73,7 +74,7 @@ impl Broker for Core {
         if self.link.is_up() {
             self.link.sent().await?;
         }
-        let mut subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut subjects = self.subjects.lock();
         subjects.extend_from_slice(&member.subjects);
         Ok(Box::new(member))
     }
@@ -189,7 +190,7 @@ async fn tell_breaks(link: Weak<Link>, subjects: Arc<Mutex<Vec<String>>>) {
         };
         for _ in told..link.breaks() {
             limit.count(|times| {
-                let subjects = subjects.lock().unwrap_or_else(PoisonError::into_inner);
+                let subjects = subjects.lock();
                 tracing::warn!(
                     connection = link.name,
                     subjects = subjects.join(", "),

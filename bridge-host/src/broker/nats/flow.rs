@@ -1,7 +1,8 @@
 //! The state of a consumer's messages on this host: the slots they hold, how far they are acknowledged,
 //! and how many wait at the server for their retry. The messages themselves are in `kit::prefetch`.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
 
 use super::origin::Origin;
 use super::progress::{Progress, Standing};
@@ -52,6 +53,6 @@ impl Flow {
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+        self.progress.lock()
     }
 }

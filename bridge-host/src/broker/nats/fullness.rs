@@ -1,8 +1,8 @@
 //! How near a stream is to its limits, told before it reaches them: then its
 //! oldest messages go, or no more are taken.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::context::Context;
@@ -31,7 +31,7 @@ impl Fullness {
             return;
         };
         let near = near(found.cached_info());
-        let mut streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut streams = self.0.lock();
         let Some(seen) = streams.get_mut(stream) else {
             return;
         };
@@ -43,7 +43,7 @@ impl Fullness {
 
     fn is_due(&self, stream: &str) -> bool {
         let now = Instant::now();
-        let mut streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut streams = self.0.lock();
         let Some(seen) = streams.get_mut(stream) else {
             let seen = Seen {
                 at: now,

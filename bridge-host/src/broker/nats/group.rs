@@ -1,7 +1,8 @@
 //! A subscription that was joined here: its consumer, as far as it is known,
 //! and what became of it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::api::Api;
@@ -139,6 +140,6 @@ impl Group {
     }
 
     fn last(&self) -> MutexGuard<'_, Option<(Arc<Located>, Standing, Instant)>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+        self.last.lock()
     }
 }

@@ -1,7 +1,8 @@
 //! JetStream: streams keep messages, durable consumers give each to one of the
 //! hosts that share them, until it is acknowledged.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
 
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
@@ -62,7 +63,7 @@ impl JetStream {
 
 impl Server {
     fn kept(&self) -> MutexGuard<'_, Vec<String>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock()
     }
 
     async fn send(&self, topic: &str, publish: PublishMessage) -> Result<PublishAck, PublishError> {

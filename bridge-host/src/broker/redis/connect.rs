@@ -1,7 +1,8 @@
 //! The connection to a Redis server, which reconnects by itself, and dedicated connections for blocking reads.
 //! The commands that are sent over it are elsewhere in this folder.
 
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use parking_lot::RwLock;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -170,13 +171,13 @@ impl Link {
     }
 
     fn current(&self) -> Result<MultiplexedConnection, BrokerError> {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let current = self.current.read();
         let down = || Outage::Down(self.state.trouble(&self.address));
         Ok(current.clone().ok_or_else(down)?)
     }
 
     fn set(&self, connection: Option<MultiplexedConnection>) {
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.current.write();
         *current = connection;
     }
 

@@ -1,7 +1,8 @@
 //! A subscription on this host: finds or creates its consumer group, and tracks the group's progress.
 //! `pull` and `supply` fetch its messages.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{Cmd, RedisResult, Value, cmd};
@@ -234,6 +235,6 @@ impl Group {
     }
 
     fn floor(&self) -> MutexGuard<'_, Option<EntryId>> {
-        self.floor.lock().unwrap_or_else(PoisonError::into_inner)
+        self.floor.lock()
     }
 }

@@ -1,9 +1,9 @@
 //! What is kept of what arrived: a log, and the bodies.
 
+use parking_lot::Mutex;
 use std::fs::{File, OpenOptions, create_dir_all};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use super::Error;
 use crate::cli::output;
@@ -45,7 +45,7 @@ impl Recorder {
             return;
         };
         line.push('\n');
-        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = file.lock();
         tell(path, file.write_all(line.as_bytes()));
     }
 

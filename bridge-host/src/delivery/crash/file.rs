@@ -1,11 +1,11 @@
 //! The record on disk: slots of 16 bytes, the first of them a header. A slot is
 //! written whole by one call, so the end of the process leaves it whole.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const SLOT: usize = 16;
 /// What the file begins with: its name and format.
@@ -144,7 +144,7 @@ impl Slots {
     }
 
     fn lock(&self) -> MutexGuard<'_, Free> {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+        self.free.lock()
     }
 }
 

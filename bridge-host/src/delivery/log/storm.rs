@@ -1,8 +1,8 @@
 //! Keeps the log readable while many messages fail: it has the first lines of a
 //! kind, then a count at intervals, then a line that says that it is over.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::convert::Infallible;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -84,7 +84,7 @@ impl Storm {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 
@@ -125,7 +125,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn whoever_watches_tells_of_each() {
         let (storm, counts) = (Storm::default(), Mutex::new(Vec::new()));
-        let watch = storm.watch(|count| counts.lock().unwrap().push(count));
+        let watch = storm.watch(|count| counts.lock().push(count));
         // Not at the very moment at which the watcher looks.
         let pause = EVERY - Duration::from_secs(1);
         let messages = async {
@@ -139,7 +139,7 @@ mod tests {
             never = watch => match never {},
             () = messages => {}
         }
-        let counts = counts.into_inner().unwrap();
+        let counts = counts.into_inner();
         assert!(matches!(
             counts[..],
             [Count::More { .. }, .., Count::Over { total: 300, .. }]

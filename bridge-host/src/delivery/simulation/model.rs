@@ -1,7 +1,8 @@
 //! What a broker promises, in memory: leases, parked retries, order,
 //! redelivery of what is not settled. Its faults are as chance has them.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -123,7 +124,7 @@ impl Model {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock()
     }
 
     /// Puts one more message at the end.

@@ -1,7 +1,8 @@
 //! What must hold whenever a call begins: order within a key, the breaker, a
 //! pause, the rate. It keeps its own books, from what calls showed.
 
-use std::sync::{Arc, Mutex, Weak};
+use parking_lot::Mutex;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -31,7 +32,7 @@ struct Books {
 impl Promises {
     /// A new engine begins, with a memory of nothing.
     pub(super) fn start(&self, model: &Arc<Model>, stats: &Arc<Stats>) {
-        *self.0.lock().unwrap() = Books {
+        *self.0.lock() = Books {
             model: Arc::downgrade(model),
             stats: stats.clone(),
             policy: Some(model.policy.clone()),
@@ -41,7 +42,7 @@ impl Promises {
 
     /// A call begins. Whether it is a probe.
     pub(super) fn begins(&self, id: &MessageId) -> bool {
-        let mut books = self.0.lock().unwrap();
+        let mut books = self.0.lock();
         let Some(model) = books.model.upgrade() else {
             return false;
         };
@@ -57,7 +58,7 @@ impl Promises {
 
     /// It ended, perhaps with an outcome.
     pub(super) fn ended(&self, probe: bool, outcome: Option<&Outcome>) {
-        let mut books = self.0.lock().unwrap();
+        let mut books = self.0.lock();
         books.probing &= !probe;
         books.ended = Some(Instant::now());
         let last = outcome.and_then(|outcome| outcome.exchanges.last());

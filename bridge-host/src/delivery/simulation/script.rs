@@ -1,9 +1,10 @@
 //! A handler that follows a script, and remembers what it showed: the witness
 //! that settlements are checked against.
 
+use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
@@ -92,22 +93,22 @@ impl Script {
 
     /// From now on this message has this nature.
     pub(super) fn tell(&self, id: MessageId, nature: Nature) {
-        self.natures.lock().unwrap().insert(id, nature);
+        self.natures.lock().insert(id, nature);
     }
 
     /// From now on all that were told of have this nature.
     pub(super) fn tell_all(&self, nature: Nature) {
-        let mut natures = self.natures.lock().unwrap();
+        let mut natures = self.natures.lock();
         natures.values_mut().for_each(|one| *one = nature);
     }
 
     pub(super) fn calls(&self) -> usize {
-        self.calls.lock().unwrap().len()
+        self.calls.lock().len()
     }
 
     /// Which messages the calls were for, in their order.
     pub(super) fn called(&self) -> Vec<MessageId> {
-        self.calls.lock().unwrap().clone()
+        self.calls.lock().clone()
     }
 
     pub(super) fn active(&self) -> usize {
@@ -120,7 +121,7 @@ impl Script {
 
     /// The threads that the calls were made on.
     pub(super) fn threads(&self) -> HashSet<ThreadId> {
-        self.threads.lock().unwrap().clone()
+        self.threads.lock().clone()
     }
 
     /// What is wrong, unless the last call for this message, or any where
@@ -131,9 +132,9 @@ impl Script {
         settlement: &Settlement,
         rule: &Rule,
     ) -> Option<String> {
-        let first = self.first.lock().unwrap().get(id).copied();
+        let first = self.first.lock().get(id).copied();
         let tried_for = first.map_or(Duration::ZERO, |first| first.elapsed());
-        let shown = self.shown.lock().unwrap();
+        let shown = self.shown.lock();
         let shown = shown.get(id).map_or(&[][..], Vec::as_slice);
         if let (true, Settlement::DeadLetter(letter)) = (rule.in_place, settlement)
             && (shown.len() as u32) < letter.attempts
@@ -150,7 +151,7 @@ impl Script {
 
     /// Whether a call for it came to an end that is its last word.
     pub(super) fn is_done(&self, id: &MessageId) -> bool {
-        let shown = self.shown.lock().unwrap();
+        let shown = self.shown.lock();
         let last = |shown: &Shown| {
             !matches!(
                 shown,
@@ -181,7 +182,7 @@ impl Script {
             Nature::Hangs => std::future::pending().await,
             Nature::Panics => panic!("as the script has it"),
             Nature::Flaky => {
-                let (time, outcome) = flaky(&mut self.random.lock().unwrap());
+                let (time, outcome) = flaky(&mut self.random.lock());
                 sleep(time).await;
                 outcome.unwrap_or_else(|| panic!("as chance has it"))
             }
@@ -311,7 +312,7 @@ impl Drop for Witness<'_> {
             None if thread::panicking() => Shown::Failed,
             None => Shown::Cut(self.began.elapsed()),
         };
-        let mut all = self.script.shown.lock().unwrap();
+        let mut all = self.script.shown.lock();
         all.entry(self.id.clone()).or_default().push(shown);
         drop(all);
         self.script.promises.ended(self.probe, None);
@@ -327,18 +328,18 @@ impl Handle for Script {
 
 impl Script {
     fn began(&self, id: &MessageId) {
-        let mut first = self.first.lock().unwrap();
+        let mut first = self.first.lock();
         first.entry(id.clone()).or_insert_with(Instant::now);
     }
 
     async fn handled(&self, call: Call) -> Outcome {
         let probe = self.promises.begins(&call.id);
-        self.calls.lock().unwrap().push(call.id.clone());
+        self.calls.lock().push(call.id.clone());
         self.began(&call.id);
         let active = self.active.fetch_add(1, SeqCst) + 1;
         self.most_active.fetch_max(active, SeqCst);
-        self.threads.lock().unwrap().insert(thread::current().id());
-        let told = self.natures.lock().unwrap().get(&call.id).copied();
+        self.threads.lock().insert(thread::current().id());
+        let told = self.natures.lock().get(&call.id).copied();
         let mut witness = Witness {
             script: self,
             id: call.id,

@@ -1,7 +1,8 @@
 //! The record of one call: the exchanges that it made, and those of them whose
 //! response is not done with when its head is there.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::Response;
@@ -134,19 +135,15 @@ impl CallRecord {
     }
 
     fn was_none(&self, unmade: Unmade) {
-        lock(&self.inner).unmade = Some(unmade);
+        self.inner.lock().unmade = Some(unmade);
         if let Some(above) = &self.above {
-            lock(above).unmade = Some(unmade);
+            above.lock().unmade = Some(unmade);
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        lock(&self.inner)
+        self.inner.lock()
     }
-}
-
-fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
-    inner.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl ExchangeSlot {

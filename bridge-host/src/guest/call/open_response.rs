@@ -2,9 +2,10 @@
 //! read to the end, kept where a message is made of them, and the handler
 //! that writes one is waited for.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
@@ -177,7 +178,7 @@ impl Watched {
     }
 
     fn lock(&self) -> MutexGuard<'_, Flow> {
-        self.0.lock().unwrap_or_else(|e| e.into_inner())
+        self.0.lock()
     }
 }
 

@@ -1,8 +1,9 @@
 //! The time of an attempt: what it waits for instances of others does not
 //! count, as no wait for its own does. How long that may be is nobody's failure.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
@@ -37,7 +38,7 @@ impl WaitClock {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(|e| e.into_inner())
+        self.0.lock()
     }
 }
 

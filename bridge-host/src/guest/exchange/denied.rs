@@ -1,9 +1,9 @@
 //! Requests that are refused for want of `allow`: the operator is told once of
 //! each host, and the component is told whatever it writes.
 
+use parking_lot::Mutex;
 use std::collections::HashSet;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use http_body::Body;
@@ -39,7 +39,7 @@ impl Denials {
             }
             _ => return,
         };
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.told.lock();
         if told.len() < MOST && !told.contains(&asked) {
             let component = &self.component;
             tracing::warn!(

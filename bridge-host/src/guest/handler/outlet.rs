@@ -2,9 +2,10 @@
 //! and its reader. The store has to run until the body ended, also after the
 //! handler has returned: what copies a stream runs there.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
@@ -81,7 +82,7 @@ impl Outlet {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Flow> {
-        self.flow.lock().unwrap_or_else(|e| e.into_inner())
+        self.flow.lock()
     }
 }
 

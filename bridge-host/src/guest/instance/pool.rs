@@ -1,9 +1,10 @@
 //! A component's instances at rest and at work: how many there are, and who
 //! waits for one. What an instance is, and how it is called, stays out.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::ready::Ready;
@@ -145,7 +146,7 @@ impl<R: Ready> Pool<R> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Instances<R::Bindings>> {
-        self.instances.lock().unwrap_or_else(|e| e.into_inner())
+        self.instances.lock()
     }
 }
 

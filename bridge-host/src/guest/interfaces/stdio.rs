@@ -1,11 +1,12 @@
 //! What components print goes to the log, line by line, with their name and
 //! the message that they are called for.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::io;
 use std::mem;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::AsyncWrite;
@@ -87,7 +88,7 @@ impl LogStream {
 
 impl Lines {
     fn lock(&self) -> MutexGuard<'_, Printed> {
-        self.printed.lock().unwrap_or_else(PoisonError::into_inner)
+        self.printed.lock()
     }
 
     fn take(&self, bytes: &[u8]) {

@@ -1,8 +1,9 @@
 //! The memory that all instances of the process may have together, and the
 //! limiter that counts it in each store.
 
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use tokio::sync::Notify;
 use wasmtime::ResourceLimiter;
@@ -35,18 +36,14 @@ impl Budget {
 
     /// Counts on a pool to give up what rests there when others need room.
     pub fn register(&self, pool: Weak<dyn Rest>) {
-        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pools = self.pools.lock();
         pools.retain(|pool| pool.strong_count() > 0);
         pools.push(pool);
     }
 
     /// Makes room at the cost of an instance that rests; whether there was one.
     pub fn reclaim(&self) -> bool {
-        let pools = self
-            .pools
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let pools = self.pools.lock().clone();
         pools
             .iter()
             .filter_map(Weak::upgrade)

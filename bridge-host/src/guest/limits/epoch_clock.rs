@@ -1,9 +1,10 @@
 //! The clock of the engines: at each tick, what computes yields, to its
 //! neighbours and to the meter. It stands still while nothing computes.
 
+use parking_lot::Mutex;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
@@ -86,7 +87,7 @@ impl Clock {
         });
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<EngineWeak>> {
-        self.engines.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> parking_lot::MutexGuard<'_, Vec<EngineWeak>> {
+        self.engines.lock()
     }
 }
