@@ -125,13 +125,13 @@ impl Lines {
         printed.bytes = before.saturating_add(text.len() as u64 + 1);
         if printed.bytes <= self.limit {
             let (component, stream) = (&self.component, self.stream);
-            tracing::info!(%component, stream, message, "{line}");
+            tracing::info!(%component, stream, id = message, "{line}");
         } else if before <= self.limit {
             let (component, stream, limit) = (&self.component, self.stream, self.limit);
             tracing::warn!(
                 %component,
                 stream,
-                message,
+                id = message,
                 "the component printed more than {limit} bytes in one call (`limits.output`): \
                  the rest of what this call prints is dropped"
             );

@@ -66,8 +66,11 @@ async fn what_it_prints_is_logged_under_its_name() {
         log.into_iter().find(|it| it.contains("printed by the"))
     })
     .await;
-    assert!(line.contains("talk/responder"), "{line}");
-    assert!(line.contains(&id), "{line}");
+    let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!(line["component"], "talk/responder", "{line}");
+    assert_eq!(line["id"], id, "{line}");
+    let text = line["message"].as_str().unwrap_or_default();
+    assert!(text.starts_with("printed by the"), "{line}");
 }
 
 /// A line without an end ends with the call that printed it.
