@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::harness::{Bridge, Endpoint, NatsServer, ReservedAddress, binary, guest};
+use crate::harness::{Bridge, Endpoint, NatsServer, Reply, ReservedAddress, binary, guest};
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
@@ -158,6 +158,29 @@ async fn filter_enrich(config: &str, endpoint: &Endpoint) {
         let id = wanted.2.is_some().then_some(id);
         assert_eq!((topic, body, id, shop), wanted);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lookup() {
+    let directory = Endpoint::start(|request, before| match (&*request.path, before) {
+        (_, 0) => Reply::status(503),
+        ("/customers/7", _) => Reply::status(200).body("Ada Lovelace\n"),
+        _ => Reply::status(404),
+    })
+    .await;
+    let endpoint = Endpoint::accepting().await;
+    let config = config("lookup", &endpoint);
+    let bridge =
+        Bridge::start(&config.replace("127.0.0.1:9001", &directory.address.to_string())).await;
+    bridge.accept("orders.new", &[("customer", "7")], "1").await;
+    let received = endpoint.wait_for(1).await.remove(0);
+    assert_eq!(received.path, "/orders");
+    assert_eq!(received.header("customer-name"), "Ada Lovelace");
+    let id = bridge.accept("orders.new", &[("customer", "8")], "2").await;
+    let reason = bridge.dead_letter(&id).await.reason;
+    assert!(reason.contains("no customer 8"), "{reason}");
+    let ledger = bridge.ledger_when("orders", |it| it.pending == 0).await;
+    assert_eq!((ledger.delivered, ledger.dead_lettered), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
