@@ -33,6 +33,7 @@ mod intake;
 mod limits;
 mod listener;
 mod loops;
+mod manual;
 mod neighbours;
 mod operators;
 mod order;
