@@ -6,7 +6,7 @@ mod check;
 mod completions;
 mod componentize;
 mod compose;
-mod deadletters;
+mod dead_letters;
 mod forward;
 mod init;
 mod inspect;
@@ -65,7 +65,7 @@ enum Command {
     New(new::Args),
     Componentize(componentize::Args),
     Ledger(ledger::Args),
-    Deadletters(deadletters::Args),
+    DeadLetters(dead_letters::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -89,7 +89,7 @@ pub fn main() -> ExitCode {
         Command::New(args) => new::run(&args),
         Command::Componentize(args) => componentize::run(&args),
         Command::Ledger(args) => ledger::run(&args),
-        Command::Deadletters(args) => deadletters::run(&args),
+        Command::DeadLetters(args) => dead_letters::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args, Cli::command()),
         Command::Man(args) => man::run(&args, Cli::command()),

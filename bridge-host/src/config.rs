@@ -36,7 +36,7 @@ pub use letters::LettersTo;
 pub use load::{DEFAULT_FILE, ProcessEnvironment, load};
 pub use loops::{AskedTopics, Loop, loops};
 pub use parts::Parts;
-pub use process::{CacheFolder, Guests, Log, LogFormat, Shutdown};
+pub use process::{CacheFolder, Log, LogFormat, Shutdown, WasmSettings};
 pub use read::CONFIG;
 pub use replies::ReplyTo;
 pub use show::ShownSection;
@@ -62,7 +62,7 @@ pub struct Config {
     /// What is logged, and how.
     pub log: Log,
     /// What all components share.
-    pub guests: Guests,
+    pub wasm: WasmSettings,
     /// How requests go to endpoints on the network.
     pub http: crate::http::Settings,
     /// How the bridge ends.

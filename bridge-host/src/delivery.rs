@@ -39,6 +39,6 @@ pub use decide::{Attempts, decide};
 pub use gate::{BreakerState, Gate};
 pub use order::{AfterDeadLetter, Order, OrderKey};
 pub use policy::Policy;
-pub use settings::{Breaker, DeliverySettings, PolicySettings, Rate, Retry};
+pub use settings::{CircuitBreaker, DeliverySettings, PolicySettings, Rate, Retry};
 pub use setup::{Delivery, Summary};
 pub use stats::{Counters, Flow, Histogram, Stats, Together};

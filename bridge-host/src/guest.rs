@@ -40,5 +40,5 @@ pub use exchange::endpoint::Endpoint;
 pub use exchange::in_process::HttpHandler;
 pub use interfaces::state::{Connections, Environment};
 pub use limits::held::Excess;
-pub use limits::settings::{Folder, Grant, Limits, WASM_PAGE, WASM_PAGES};
+pub use limits::settings::{Folder, Limits, Permissions, WASM_PAGE, WASM_PAGES};
 pub use runtime::{Runtime, RuntimeError, Thread};

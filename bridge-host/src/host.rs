@@ -105,7 +105,7 @@ impl Host {
             }
         };
         let (stop, stopped) = watch::channel(false);
-        let mut deliveries = deliveries(ready, &threads, &stopped, config.shutdown.drain);
+        let mut deliveries = deliveries(ready, &threads, &stopped, config.shutdown.drain_timeout);
         front.admin.set_phase(Phase::Running);
         started();
         tokio::select! {

@@ -101,7 +101,7 @@ fn flat(binary: &Path, folder: &Path, broker: Broker, count: u64) -> Result<bool
     receiver.wait_for(endpoint)?;
     let intake = process::free_address()?;
     let config = format!(
-        "intake = {{ address = \"{intake}\", into = \"{from}\" }}\n{connection}\
+        "intake = {{ address = \"{intake}\", publish_to = \"{from}\" }}\n{connection}\
          [[subscriptions]]\nname = \"memory\"\nfrom = \"{from}\"\ntopics = [\"load.>\"]\n\
          to = \"http://{endpoint}/\"\n"
     );

@@ -8,7 +8,7 @@ use bridge_host::broker::{BrokerError, DeadLetters, GivenUp, Parked, Subscriptio
 use bridge_host::compose::ADAPTER;
 use bridge_host::delivery::{CrashRecord, Delivery, Gate, Policy, Stats};
 use bridge_host::guest::contract::Handler;
-use bridge_host::guest::{Component, Environment, Grant, Limits, Runtime, Thread};
+use bridge_host::guest::{Component, Environment, Limits, Permissions, Runtime, Thread};
 use bridge_host::http::{Allow, Settings};
 use bridge_host::trouble::Troubles;
 use tokio::runtime::Handle;
@@ -22,7 +22,7 @@ pub fn adapter(url: &str) -> Arc<Component> {
         connections: Arc::default(),
         allow: Arc::new(Allow::default().with_endpoint(&url.parse().expect("a URL"))),
         endpoint: None,
-        grant: Grant::default(),
+        permissions: Permissions::default(),
         limits: Limits::default(),
     };
     let component = runtime.load("adapter", ADAPTER, Handler::ADAPTER, environment, Thread(0));

@@ -69,7 +69,7 @@ fn write(path: &Path, text: &str) -> Result<(), Error> {
 
 /// The sections of the config, each shown with all of its keys.
 const SECTIONS: [&str; 7] = [
-    "intake", "admin", "log", "guests", "http", "delivery", "shutdown",
+    "intake", "admin", "log", "wasm", "http", "delivery", "shutdown",
 ];
 
 fn starter() -> String {

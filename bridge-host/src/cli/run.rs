@@ -150,8 +150,8 @@ fn way(subscription: &Subscription) -> String {
     }
     match (&subscription.endpoint, subscription.handler()) {
         (_, Some(handler)) => {
-            let through = handler.through.iter().chain([&handler.file]);
-            way.extend(through.map(file));
+            let files = handler.middleware.iter().chain([&handler.file]);
+            way.extend(files.map(file));
         }
         (endpoint, None) => way.extend(endpoint.iter().map(|it| it.shown.clone())),
     }

@@ -45,9 +45,12 @@ fn handler_keys(endpoint: &Endpoint, handler: &Handler) -> ShownTable {
         ("component".to_owned(), handler.file.show()),
         ("path".into(), path.into()),
         ("authority".into(), authority.into()),
-        ("through".into(), handler.through.show()),
+        ("middleware".into(), handler.middleware.show()),
         ("reuse".into(), handler.reuse.show()),
-        ("grant".into(), Group::show(&handler.grant).into()),
+        (
+            "permissions".into(),
+            Group::show(&handler.permissions).into(),
+        ),
     ])
 }
 

@@ -54,7 +54,7 @@ impl Config {
             admin: None,
             log: Log::default(),
             http: crate::http::Settings::default(),
-            guests: schema::defaults_in(environment),
+            wasm: schema::defaults_in(environment),
             shutdown: schema::defaults(),
             delivery: schema::defaults(),
             connections: BTreeMap::from([(EMBEDDED.into(), embedded)]),

@@ -76,15 +76,15 @@ pub(super) fn check_limits(section: &Section<'_>, most: u64, memory: u64, handle
         let show = crate::schema::show_size;
         let (one, all) = (show(memory), show(most));
         limits.key("memory").fault(
-            format!("`limits.memory`, {one}, is more than `guests.memory`, {all}"),
-            "lower it, or raise `memory` in [guests], which all instances share",
+            format!("`limits.memory`, {one}, is more than `wasm.memory`, {all}"),
+            "lower it, or raise `memory` in [wasm], which all instances share",
         );
     }
-    let fresh = limits.key("fresh");
-    if handler_alone && fresh.key == "fresh" {
-        fresh.reader.fault(
-            fresh.key_span,
-            "`limits.fresh` applies to chains and components, and this subscription has only an HTTP handler",
+    let reuse = limits.key("reuse");
+    if handler_alone && reuse.key == "reuse" {
+        reuse.reader.fault(
+            reuse.key_span,
+            "`limits.reuse` applies to chains and components, and this subscription has only an HTTP handler",
             "write `reuse` in `to`: `reuse = false` gives each request a new instance, which is the \
              default for wasi:http 0.2; with `reuse = true` instances are reused",
         );

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use mapping::EndpointError;
 
 use super::component;
-use crate::guest::Grant;
+use crate::guest::Permissions;
 use crate::guest::contract::HttpFace;
 use crate::schema::{Group, Section, Text, any_text, flag, list, table};
 use crate::settings;
 
-const THROUGH_HELP: &str = "a list of HTTP middlewares, outermost first: through = [\"auth.wasm\"]";
+const MIDDLEWARE_HELP: &str =
+    "a list of HTTP middlewares, outermost first: middleware = [\"auth.wasm\"]";
 
 settings! {
     /// The keys that an endpoint has when it is a component.
@@ -23,12 +24,12 @@ settings! {
         authority: Text = any_text().default("\"handler.internal\"");
         /// Of a handler: HTTP middlewares in front of it, outermost first, see
         /// [compose with wac](../guides/compose-with-wac.md).
-        through: Vec<PathBuf> = list(&component::FILE, THROUGH_HELP).or_empty("none");
+        middleware: Vec<PathBuf> = list(&component::FILE, MIDDLEWARE_HELP).or_empty("none");
         /// Of a handler: whether an instance may answer several requests, one after the other, see
         /// [HTTP handlers](../guides/http-handlers.md#instances).
         reuse: Option<bool> = flag().optional("`false` for wasi:http 0.2, `true` for 0.3");
         /// Of a handler: what it sees of the machine.
-        grant: Grant = table().default("{}");
+        permissions: Permissions = table().default("{}");
     }
 }
 
@@ -38,12 +39,12 @@ pub struct Handler {
     /// The component.
     pub file: PathBuf,
     /// The HTTP middlewares in front of it, outermost first.
-    pub through: Vec<PathBuf>,
+    pub middleware: Vec<PathBuf>,
     /// Whether an instance answers one request after the other; by default, as
     /// the version of its interface has it.
     pub reuse: Option<bool>,
     /// What it may see of the machine.
-    pub grant: Grant,
+    pub permissions: Permissions,
 }
 
 impl Handler {
@@ -67,9 +68,9 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<Found> {
     let url = url(section, &settings);
     let handler = Handler {
         file: file?,
-        through: settings.through,
+        middleware: settings.middleware,
         reuse: settings.reuse,
-        grant: settings.grant,
+        permissions: settings.permissions,
     };
     let sound = section.reader.faults_so_far() == before;
     sound.then_some(Found { handler, url: url? })

@@ -14,9 +14,9 @@ pub(super) fn intake(
     connections: &BTreeMap<String, Option<Connection>>,
 ) -> ingest::Settings {
     let settings: ingest::Settings = section(top, "intake");
-    let into = connections.get(&settings.into);
-    let into = into.and_then(Option::as_ref);
-    let is_own = into.is_some_and(|into| !into.capabilities().shared);
+    let target = connections.get(&settings.publish_to);
+    let target = target.and_then(Option::as_ref);
+    let is_own = target.is_some_and(|target| !target.capabilities().shared);
     if let Some(intake) = top.peek("intake")
         && settings.unrouted == Unrouted::Refuse
         && !is_own
@@ -24,7 +24,7 @@ pub(super) fn intake(
         intake.key("unrouted").fault(
             format!(
                 "`unrouted = \"refuse\"` needs an embedded broker, and {:?} is not one",
-                settings.into
+                settings.publish_to
             ),
             "leave it out: other hosts may have subscriptions there, which this one does not know",
         );

@@ -149,7 +149,7 @@ fn published<'a>(config: &'a Config, subscription: &'a Subscription) -> Vec<Publ
     let named = subscription.endpoints.values();
     let endpoints = subscription.endpoint.iter().chain(named);
     let own = endpoints.filter_map(|endpoint| own_topic(config, endpoint));
-    published.extend(own.map(|topic| (&*config.intake.into, topic, Key::Endpoint)));
+    published.extend(own.map(|topic| (&*config.intake.publish_to, topic, Key::Endpoint)));
     published
 }
 

@@ -1,4 +1,4 @@
-//! The sections `[log]`, `[guests]` and `[shutdown]`: what the
+//! The sections `[log]`, `[wasm]` and `[shutdown]`: what the
 //! process has one of. Each is declared here, since no room below has it.
 
 use std::ops::Deref;
@@ -56,7 +56,7 @@ impl Default for Log {
 settings! {
     /// Limits and folders that all components of the process share.
     #[derive(Clone, Debug, PartialEq, Eq)]
-    pub struct Guests in "[guests]" {
+    pub struct WasmSettings in "[wasm]" {
         /// Linear memory of all instances together. Beyond it no new instance is created; instances in a call
         /// may still use what their own limit allows.
         memory: u64 = size().default("\"4GiB\"").least(WASM_PAGE, WASM_PAGES);
@@ -74,7 +74,7 @@ settings! {
     #[derive(Clone, Copy, Debug)]
     pub struct Shutdown in "[shutdown]" {
         /// How long deliveries in flight may take to end; unfinished ones are returned to their broker.
-        drain: Duration = duration().default("\"20s\"");
+        drain_timeout: Duration = duration().default("\"20s\"");
     }
 }
 

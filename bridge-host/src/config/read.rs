@@ -6,7 +6,8 @@ use toml::de::DeTable;
 use super::inspect::Inspect;
 use super::top::section;
 use super::{
-    Config, Guests, Log, Shutdown, Subscription, connections, fit, http, listeners, subscriptions,
+    Config, Log, Shutdown, Subscription, WasmSettings, connections, fit, http, listeners,
+    subscriptions,
 };
 use crate::delivery::DeliverySettings;
 use crate::schema::{Group, Kind, Of, Part, Reader, Section, Table, table};
@@ -20,8 +21,8 @@ pub const CONFIG: &Table = &Table {
                 .optional("`embedded` alone")
                 .named("connections", "The brokers, by their names."),
         ),
-        Part::One(table::<Guests>().default("{}").named(
-            "guests",
+        Part::One(table::<WasmSettings>().default("{}").named(
+            "wasm",
             "Limits and folders that all components of the process share.",
         )),
         Part::One(
@@ -75,7 +76,7 @@ pub(super) fn read<'a>(
     top.declare(CONFIG);
     let connections = connections::read(reader, top.peek("connections"));
     reader.set_connections(connections.keys().cloned());
-    let guests: Guests = section(&mut top, "guests");
+    let wasm: WasmSettings = section(&mut top, "wasm");
     let mut config = Config {
         intake: listeners::intake(&mut top, &connections),
         admin: None,
@@ -83,8 +84,8 @@ pub(super) fn read<'a>(
         http: http::read(&mut top),
         shutdown: section(&mut top, "shutdown"),
         delivery: section(&mut top, "delivery"),
-        subscriptions: subscriptions::read(top.peek("subscriptions"), &guests, inspect),
-        guests,
+        subscriptions: subscriptions::read(top.peek("subscriptions"), &wasm, inspect),
+        wasm,
         connections: connections::sound(connections),
     };
     config.admin = listeners::admin(&mut top, &config.intake);
@@ -93,8 +94,8 @@ pub(super) fn read<'a>(
         subscription.policy.max_hops = config.delivery.max_hops;
     }
     fit::fit(reader, &mut config.connections, &config.subscriptions);
-    let into = config.connections.get(&config.intake.into);
-    if let Some(most) = into.and_then(|into| into.settings().max_message_size()) {
+    let target = config.connections.get(&config.intake.publish_to);
+    if let Some(most) = target.and_then(|target| target.settings().max_message_size()) {
         // What the broker would refuse is not read to its end.
         config.intake.max_body = most;
     }

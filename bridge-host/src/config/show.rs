@@ -1,7 +1,7 @@
 //! The sections of a config as `check` shows them. Subscriptions are `Group`s
 //! themselves; connections are shown by their brokers.
 
-use super::{Config, Guests, Log, Shutdown};
+use super::{Config, Log, Shutdown, WasmSettings};
 use crate::delivery::DeliverySettings;
 use crate::schema::{Group, ShownTable, Table};
 use crate::{admin, ingest};
@@ -18,7 +18,7 @@ impl Config {
         sections.extend(admin);
         sections.extend([
             ("log", Log::TABLE, Group::show(&self.log)),
-            ("guests", Guests::TABLE, Group::show(&self.guests)),
+            ("wasm", WasmSettings::TABLE, Group::show(&self.wasm)),
             (
                 "http",
                 crate::http::Settings::TABLE,

@@ -14,6 +14,7 @@ use super::replies::ReplyTo;
 use crate::broker::{Candidate, Options, Start};
 use crate::delivery::Policy;
 use crate::guest::Limits;
+use crate::guest::contract::HttpFace;
 use crate::message::TopicPattern;
 use crate::schema::{
     Of, Place, Rejection, Shape, Text, choice, connection, integer, list, quote, table, text,
@@ -123,6 +124,15 @@ impl Subscription {
     /// The HTTP handler that is its endpoint.
     pub fn handler(&self) -> Option<&Handler> {
         self.endpoint.as_ref()?.handler.as_ref()
+    }
+
+    /// Returns the limits of its HTTP handler, which has its own key for `reuse`.
+    pub fn handler_limits(&self, face: HttpFace) -> Limits {
+        let reuse = self.handler().is_some_and(|handler| handler.reuses(face));
+        Limits {
+            reuse,
+            ..self.limits.clone()
+        }
     }
 
     /// Where a key of it stands in the file, or else its name: `topics`, `to`,

@@ -7,13 +7,13 @@ use toml::de::DeValue;
 
 use super::inspect::Inspect;
 use super::subscription::TOPICS_HELP;
-use super::{Guests, Parts, Place, Subscription, endpoints, grants};
+use super::{Parts, Place, Subscription, WasmSettings, endpoints, grants};
 use crate::schema::{Group, Section, Value};
 
 /// All subscriptions that are well written, in the order of the file.
 pub(super) fn read(
     value: Option<Value<'_>>,
-    guests: &Guests,
+    wasm: &WasmSettings,
     inspect: Inspect<'_>,
 ) -> Vec<Subscription> {
     let Some(value) = value else {
@@ -37,11 +37,11 @@ pub(super) fn read(
         };
         let before = reader.faults_so_far();
         let section = Section::new(reader, "the subscription", item.span(), table);
-        let subscription = one(section, guests, &mut seen);
+        let subscription = one(section, wasm, &mut seen);
         let Some(subscription) = subscription.filter(|_| reader.faults_so_far() == before) else {
             continue;
         };
-        for fault in inspect(guests, &subscription) {
+        for fault in inspect(wasm, &subscription) {
             reader.push(fault);
         }
         all.push(subscription);
@@ -51,7 +51,7 @@ pub(super) fn read(
 
 fn one(
     mut section: Section<'_>,
-    guests: &Guests,
+    wasm: &WasmSettings,
     seen: &mut BTreeMap<String, Place>,
 ) -> Option<Subscription> {
     let read = Subscription::read(&mut section);
@@ -62,7 +62,7 @@ fn one(
         endpoints::check(&section, &one.endpoints, is_alone);
         replies(&section, one);
         let handler_alone = one.handler().is_some() && is_alone;
-        grants::check_limits(&section, guests.memory, one.limits.memory, handler_alone);
+        grants::check_limits(&section, wasm.memory, one.limits.memory, handler_alone);
         threads(&section, one);
     }
     let mut places = section.places();

@@ -25,18 +25,18 @@ pub(super) fn longest_until(retry: &Retry, attempt: u32, attempt_time: Duration)
     let waits = (1..=growing).fold(Duration::ZERO, |sum, attempt| {
         sum.saturating_add(longest(retry, attempt))
     });
-    let longest = retry.max.saturating_mul(before - growing);
+    let longest = retry.max_delay.saturating_mul(before - growing);
     let attempts = attempt_time.saturating_mul(before);
     waits.saturating_add(longest).saturating_add(attempts)
 }
 
 /// The longest wait after this attempt, counted from 1.
 fn longest(retry: &Retry, attempt: u32) -> Duration {
-    let mut wait = retry.initial;
+    let mut wait = retry.initial_delay;
     for _ in 1..attempt.min(DOUBLINGS) {
         wait = wait.saturating_mul(2);
     }
-    wait.min(retry.max)
+    wait.min(retry.max_delay)
 }
 
 /// The wait after this attempt. `jitter`, from 0 to 1, spreads it over all of
@@ -54,7 +54,7 @@ pub(super) fn wait(
     let asked = retry_after.map_or(Duration::ZERO, |asked| {
         asked.saturating_add(part(asked / 10, jitter))
     });
-    backoff.max(asked).min(retry.max)
+    backoff.max(asked).min(retry.max_delay)
 }
 
 /// `share`, from 0 to 1, of `whole`; all of it for a share that is no number.
@@ -69,13 +69,13 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn retry(max_attempts: u32, initial: Duration, max: Duration) -> Retry {
+    fn retry(max_attempts: u32, initial_delay: Duration, max_delay: Duration) -> Retry {
         Retry {
             max_age: None,
             max_attempts: NonZeroU32::new(max_attempts),
             max_crashes: 3,
-            initial,
-            max,
+            initial_delay,
+            max_delay,
         }
     }
 
@@ -124,7 +124,7 @@ mod tests {
             before = plain;
             for asked in [Duration::ZERO, SECOND, Duration::MAX] {
                 let wait = wait(retry, attempt, Some(asked), Duration::MAX, jitter);
-                assert!(wait >= asked.min(retry.max) && wait <= retry.max);
+                assert!(wait >= asked.min(retry.max_delay) && wait <= retry.max_delay);
                 assert!(wait >= plain);
             }
         }

@@ -59,12 +59,12 @@ impl Gate {
     /// One with the limits of this policy.
     pub fn new(policy: &Policy) -> Self {
         Self {
-            asks: policy.breaker.is_some() || policy.rate.is_some(),
+            asks: policy.circuit_breaker.is_some() || policy.rate.is_some(),
             paused: AtomicBool::new(false),
-            longest: policy.pause.then_some(policy.retry.max),
+            longest: policy.pause.then_some(policy.retry.max_delay),
             state: Mutex::new(State {
                 paused_until: None,
-                breaker: policy.breaker.map(Breaker::new),
+                breaker: policy.circuit_breaker.map(Breaker::new),
                 bucket: policy.rate.map(Bucket::new),
             }),
             turn: tokio::sync::Mutex::default(),

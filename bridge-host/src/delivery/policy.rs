@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::lanes::MOST;
 use super::order::{AfterDeadLetter, Order};
-use super::settings::{Breaker, DeliverySettings, InFlight, PolicySettings, Rate, Retry};
+use super::settings::{CircuitBreaker, DeliverySettings, InFlight, PolicySettings, Rate, Retry};
 use crate::schema::{self, Group, Section, ShownTable, Table};
 
 /// The delivery policy of one subscription.
@@ -22,7 +22,7 @@ pub struct Policy {
     /// How fast attempts may follow one another.
     pub rate: Option<Rate>,
     /// When an endpoint that fails is left alone.
-    pub breaker: Option<Breaker>,
+    pub circuit_breaker: Option<CircuitBreaker>,
     /// A 429 or 503 with a Retry-After holds back all of the subscription.
     pub pause: bool,
     /// An attempt that takes longer is stopped, and counts as a timeout.
@@ -135,7 +135,7 @@ impl From<&Policy> for PolicySettings {
             order_key: order.map(|order| order.by.clone()),
             on_dead_letter: order.map_or(AfterDeadLetter::Skip, |order| order.after_dead_letter),
             rate_limit: policy.rate,
-            breaker: policy.breaker,
+            circuit_breaker: policy.circuit_breaker,
             pause_on_retry_after: policy.pause,
         }
     }
@@ -151,7 +151,7 @@ impl From<PolicySettings> for Policy {
                 after_dead_letter: settings.on_dead_letter,
             }),
             rate: settings.rate_limit,
-            breaker: settings.breaker,
+            circuit_breaker: settings.circuit_breaker,
             pause: settings.pause_on_retry_after,
             timeout: settings.timeout,
             retry: settings.retry,

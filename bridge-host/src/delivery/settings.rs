@@ -45,10 +45,10 @@ settings! {
         rate_limit: Option<Rate> = rate::LIMIT.optional("none");
         /// The circuit breaker, which pauses attempts while the endpoint fails, see
         /// [retries and limits](../guides/retries-and-limits.md#the-limits-of-an-endpoint):
-        /// `{ after = 10, open_for = "30s" }`, or `{}` for these defaults.
-        breaker: Option<Breaker> = table().optional("none");
+        /// `{ failures = 10, cooldown = "30s" }`, or `{}` for these defaults.
+        circuit_breaker: Option<CircuitBreaker> = table().optional("none");
         /// Whether a 429 or 503 with a Retry-After pauses the whole subscription for that time, at most
-        /// `retry.max`. With `false` only the message itself waits.
+        /// `retry.max_delay`. With `false` only the message itself waits.
         pause_on_retry_after: bool = flag().default("true");
     }
     check = check;
@@ -81,9 +81,9 @@ settings! {
         max_crashes: u32 = integer().default("3");
         /// The longest wait before the second attempt; it doubles with each further attempt. Each wait is chosen
         /// at random between zero and this limit.
-        initial: Duration = duration().default("\"500ms\"");
+        initial_delay: Duration = duration().default("\"500ms\"");
         /// No wait is longer than this, not even one that a Retry-After asks for.
-        max: Duration = duration().default("\"1h\"");
+        max_delay: Duration = duration().default("\"1h\"");
     }
     check = check_waits;
 }
@@ -91,11 +91,11 @@ settings! {
 settings! {
     /// A circuit breaker.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub struct Breaker {
+    pub struct CircuitBreaker {
         /// It opens after this many consecutive failures.
-        after: u32 = integer().default("10");
+        failures: u32 = integer().default("10");
         /// For how long it then lets no attempt through.
-        open_for: Duration = duration().default("\"30s\"");
+        cooldown: Duration = duration().default("\"30s\"");
     }
 }
 
@@ -156,15 +156,18 @@ fn check(section: &Section<'_>, _: &PolicySettings) {
 }
 
 fn check_waits(section: &Section<'_>, retry: &Retry) {
-    let is_faulty = section.is_faulty("initial") || section.is_faulty("max");
-    if retry.initial <= retry.max || is_faulty {
+    let is_faulty = section.is_faulty("initial_delay") || section.is_faulty("max_delay");
+    if retry.initial_delay <= retry.max_delay || is_faulty {
         return;
     }
-    let (initial, max) = (show_duration(retry.initial), show_duration(retry.max));
+    let (initial, max) = (
+        show_duration(retry.initial_delay),
+        show_duration(retry.max_delay),
+    );
     section.fault(
-        either(section, "initial", "max"),
+        either(section, "initial_delay", "max_delay"),
         format!("the first wait, {initial}, is longer than the longest, {max}"),
-        "`initial` is at most `max`",
+        "`initial_delay` is at most `max_delay`",
     );
 }
 

@@ -35,7 +35,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const MILLI: Duration = Duration::from_millis(1);
 
 /// A policy with these, and a timeout of 30 seconds.
-fn policy(max_in_flight: usize, max_attempts: u32, initial: Duration) -> Policy {
+fn policy(max_in_flight: usize, max_attempts: u32, initial_delay: Duration) -> Policy {
     Policy {
         max_in_flight,
         timeout: 30 * SECOND,
@@ -43,8 +43,8 @@ fn policy(max_in_flight: usize, max_attempts: u32, initial: Duration) -> Policy 
             max_age: Some(1000 * 3600 * SECOND),
             max_attempts: NonZeroU32::new(max_attempts),
             max_crashes: 3,
-            initial,
-            max: 3600 * SECOND,
+            initial_delay,
+            max_delay: 3600 * SECOND,
         },
         ..Policy::default()
     }

@@ -168,10 +168,10 @@ impl<B: Receiver> Instance<B> {
         let end = match self.store.data_mut().receive(message, id, reply_to) {
             Ok(message) => {
                 let call = pin!(self.bindings.handle(&mut self.store, message));
-                let call = pin!(metered(call, limits.compute));
+                let call = pin!(metered(call, limits.cpu_time));
                 match within(call, timeout, waits).await {
                     Some(Ok(end)) => end,
-                    Some(Err(OutOfCompute)) => return Err(Failure::OutOfCompute(limits.compute)),
+                    Some(Err(OutOfCompute)) => return Err(Failure::OutOfCompute(limits.cpu_time)),
                     None => return Err(Failure::OutOfTime(timeout)),
                 }
             }

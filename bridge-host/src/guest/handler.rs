@@ -154,7 +154,7 @@ async fn run<R: Answers>(
     // Its time is that of whoever waits for it.
     let ended = {
         let call = pin!(R::answer(&mut instance, request, answer));
-        metered(call, limits.compute).await
+        metered(call, limits.cpu_time).await
     };
     match ended {
         Ok(Ok(Ok(()))) => {
@@ -165,6 +165,6 @@ async fn run<R: Answers>(
         }
         Ok(Ok(Err(failure))) => Err(failure),
         Ok(Err(trap)) => Err(instance.failure(trap, &limits)),
-        Err(OutOfCompute) => Err(instance.failed(Failure::OutOfCompute(limits.compute))),
+        Err(OutOfCompute) => Err(instance.failed(Failure::OutOfCompute(limits.cpu_time))),
     }
 }

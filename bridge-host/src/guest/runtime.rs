@@ -175,7 +175,7 @@ impl Runtime {
         limits: &Limits,
     ) -> Result<InstancePre<State>, RuntimeError> {
         let (model, shape) = (answering.model, answering.shape);
-        let single_use = limits.fresh && model == Model::Synchronous;
+        let single_use = !limits.reuse && model == Model::Synchronous;
         let engine = single_use.then(|| self.engines.single_use()).flatten();
         let ready = engine.and_then(|engine| {
             let ready = self.link(engine, name, bytes, shape);

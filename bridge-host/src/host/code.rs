@@ -51,7 +51,7 @@ impl Codes {
         &self,
         handler: &config::Handler,
     ) -> Result<(Code, Answering), SubscriptionError> {
-        let files = handler.through.iter().chain([&handler.file]);
+        let files = handler.middleware.iter().chain([&handler.file]);
         self.http.get(files.cloned().collect(), || {
             let (bytes, answering) = composition::handler(handler)?;
             Ok((self.share(bytes), answering))
@@ -109,20 +109,23 @@ pub(super) enum Role {
 impl Compilation {
     /// Compilations of one key are one.
     pub(super) fn key(&self) -> (Digest, bool) {
-        let is_fresh = match self.role {
-            Role::Messages(_) => false,
-            Role::Http(_) => self.subscription.limits.fresh,
+        let reuse = match self.role {
+            Role::Messages(_) => true,
+            Role::Http(answering) => self.subscription.handler_limits(answering.face).reuse,
         };
-        (self.code.digest, is_fresh)
+        (self.code.digest, reuse)
     }
 
     /// Compiles it, or takes it from the cache.
     pub(super) fn run(&self, runtime: &Runtime) -> Result<(), SubscriptionError> {
-        let Subscription { name, limits, .. } = &*self.subscription;
+        let name = &self.subscription.name;
         let bytes = &self.code.bytes;
         let compiled = match self.role {
             Role::Messages(handler) => runtime.compile(name, bytes, handler),
-            Role::Http(answering) => runtime.compile_handler(name, bytes, answering, limits),
+            Role::Http(answering) => {
+                let limits = self.subscription.handler_limits(answering.face);
+                runtime.compile_handler(name, bytes, answering, &limits)
+            }
         };
         Ok(compiled?)
     }

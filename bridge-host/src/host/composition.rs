@@ -146,9 +146,9 @@ fn joined(
 pub fn handler(handler: &config::Handler) -> Result<(Vec<u8>, Answering), SubscriptionError> {
     let (mut bytes, mut contract) = read(&handler.file)?;
     contract.answering()?;
-    let files: Vec<_> = handler.through.iter().chain([&handler.file]).collect();
-    if !handler.through.is_empty() {
-        for file in &handler.through {
+    let files: Vec<_> = handler.middleware.iter().chain([&handler.file]).collect();
+    if !handler.middleware.is_empty() {
+        for file in &handler.middleware {
             read(file)?.1.http_middleware()?;
         }
         (bytes, contract) = joined(&files, compose_open)?;

@@ -162,7 +162,7 @@ fn entry(ledger: &Ledger, stats: Option<&Together>) -> Value {
     entry
 }
 
-/// What holds deliveries back now; `breaker` is null where there is none.
+/// What holds deliveries back now; `circuit_breaker` is null where there is none.
 fn flow(flow: &Flow) -> Value {
     let breaker = flow.breaker.map(|breaker| match breaker {
         BreakerState::Closed => "closed",
@@ -171,7 +171,7 @@ fn flow(flow: &Flow) -> Value {
     });
     json!({
         "limit": flow.limit,
-        "breaker": breaker,
+        "circuit_breaker": breaker,
         "paused_ms": flow.paused.map(|left| left.as_millis() as u64),
         "held_back": flow.held_back,
     })

@@ -8,10 +8,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::code::{Code, Codes, Compilation, Role};
 use super::error::SubscriptionError;
-use crate::config::{Guests, Subscription};
+use crate::config::{Subscription, WasmSettings};
 use crate::guest::contract::{self, Answering};
 use crate::guest::{
-    CallResult, Component, Connections, Endpoint, Environment, Grant, HttpHandler, Limits, Replies,
+    CallResult, Component, Connections, Endpoint, Environment, HttpHandler, Permissions, Replies,
     Runtime, Thread,
 };
 use crate::http::{self, Allow};
@@ -97,7 +97,7 @@ impl Load {
             connections: self.connections.clone(),
             allow: Arc::new(allow),
             endpoint: self.endpoint(thread)?,
-            grant: Grant::default(),
+            permissions: Permissions::default(),
             limits: subscription.limits.clone(),
         };
         let (name, bytes) = (&subscription.name, &self.code.bytes);
@@ -146,11 +146,8 @@ impl Load {
             connections: Arc::default(),
             allow: Arc::new(self.listed()?),
             endpoint: None,
-            grant: handler.grant.clone(),
-            limits: Limits {
-                fresh: !handler.reuses(answering.face),
-                ..self.subscription.limits.clone()
-            },
+            permissions: handler.permissions.clone(),
+            limits: self.subscription.handler_limits(answering.face),
         };
         let stem = handler.file.file_stem().unwrap_or_default();
         let name = format!("{}/{}", self.subscription.name, stem.display());
@@ -164,13 +161,13 @@ impl Load {
 /// The topics of a subscription: from the config, or else from its component,
 /// which is loaded and asked.
 pub async fn topics(
-    guests: &Guests,
+    wasm: &WasmSettings,
     subscription: &Subscription,
 ) -> Result<Vec<TopicPattern>, SubscriptionError> {
     if let Some(topics) = &subscription.topics {
         return Ok(topics.clone());
     }
-    let runtime = Runtime::new(&guests.cache, guests.memory, &http::Settings::default())?;
+    let runtime = Runtime::new(&wasm.cache, wasm.memory, &http::Settings::default())?;
     let (subscription, runtime) = (Arc::new(subscription.clone()), Arc::new(runtime));
     let load = Load::read(&subscription, &runtime, &Arc::default(), &Codes::default())?;
     let component = load.component(Thread(0))?;

@@ -41,8 +41,8 @@ impl<'a> Start<'a> {
         brokers: &'a Arc<Brokers>,
         troubles: &'a Troubles,
     ) -> Result<Self, HostError> {
-        let guests = &config.guests;
-        let runtime = Runtime::new(&guests.cache, guests.memory, &config.http)?;
+        let wasm = &config.wasm;
+        let runtime = Runtime::new(&wasm.cache, wasm.memory, &config.http)?;
         front.tell_of(brokers, &[]);
         Ok(Self {
             config,
@@ -77,11 +77,11 @@ impl<'a> Start<'a> {
             );
             ready.push(prepared.await.map_err(of(&load.subscription))?);
         }
-        let into = &self.config.intake.into;
+        let connection = &self.config.intake.publish_to;
         let taken = loads
             .iter()
             .zip(&ready)
-            .filter(|(load, _)| load.subscription.from == *into);
+            .filter(|(load, _)| load.subscription.from == *connection);
         self.open(taken.flat_map(|(_, ready)| ready.topics.clone()).collect());
         known.keep();
         for (name, store) in self.brokers.stores() {
@@ -96,7 +96,7 @@ impl<'a> Start<'a> {
     /// to the intake's broker.
     fn open(&self, topics: Vec<TopicPattern>) {
         let intake = &self.config.intake;
-        let broker = self.brokers.get(&intake.into);
+        let broker = self.brokers.get(&intake.publish_to);
         // Other hosts may have subscriptions to a broker that hosts share.
         let routes = (!broker.capabilities().shared).then_some(Routes {
             topics,
@@ -127,8 +127,11 @@ impl<'a> Start<'a> {
         known: &KnownTopics,
     ) -> Result<Option<Vec<TopicPattern>>, HostError> {
         let (mut all, mut taken) = (true, Vec::new());
-        let into = &self.config.intake.into;
-        for load in loads.iter().filter(|it| it.subscription.from == *into) {
+        let connection = &self.config.intake.publish_to;
+        for load in loads
+            .iter()
+            .filter(|it| it.subscription.from == *connection)
+        {
             let subscription = &load.subscription;
             let topics = subscription.topics.clone();
             let topics = topics.or_else(|| known.of(&load.digest()));
@@ -138,7 +141,7 @@ impl<'a> Start<'a> {
             };
             taken.extend_from_slice(&topics);
             let spec = spec(subscription, topics);
-            let announced = self.connections[into].announce(spec).await;
+            let announced = self.connections[connection].announce(spec).await;
             all &= announced.map_err(|error| of(subscription)(error.into()))?;
         }
         Ok(all.then_some(taken))
@@ -180,7 +183,7 @@ fn spec(subscription: &Subscription, topics: Vec<TopicPattern>) -> SubscribeSpec
         topics,
         start: subscription.start.unwrap_or_default(),
         ordered: subscription.policy.ordered(),
-        longest_wait: subscription.policy.retry.max,
+        longest_wait: subscription.policy.retry.max_delay,
         in_flight: subscription.policy.room(),
     }
 }

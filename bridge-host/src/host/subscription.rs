@@ -131,7 +131,7 @@ impl<'a> Common<'a> {
             topics: self.topics.clone(),
             start: self.subscription.start.unwrap_or_default(),
             ordered,
-            longest_wait: policy.retry.max,
+            longest_wait: policy.retry.max_delay,
             in_flight: policy.room(),
         };
         let broker = self.brokers.on(thread, from);
@@ -140,7 +140,7 @@ impl<'a> Common<'a> {
             return Ok(source);
         }
         let store = self.brokers.store();
-        let mut replays = broker::replays(store, name, ordered, policy.retry.max).await?;
+        let mut replays = broker::replays(store, name, ordered, policy.retry.max_delay).await?;
         if self.subscription.dead_letters.is_some() {
             replays = Box::new(LettersElsewhere::new(replays));
         }

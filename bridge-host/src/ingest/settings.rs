@@ -16,9 +16,9 @@ settings! {
         /// What publishers send as their bearer token; secret. Required when the address is not loopback.
         token: Option<Secret> = listener::token();
         /// The connection that messages are published to; its `max_message_size` holds here too.
-        into: String = connection().default("\"embedded\"");
+        publish_to: String = connection().default("\"embedded\"");
         /// What happens to a message whose topic no subscription takes: `"keep"` counts it in the ledger and
-        /// keeps it until retention removes it, `"refuse"` answers 422. `"refuse"` requires that `into` names an
+        /// keeps it until retention removes it, `"refuse"` answers 422. `"refuse"` requires that `publish_to` names an
         /// embedded broker.
         unrouted: Unrouted = choice().default("\"keep\"");
         /// The most data that one message may have, in bytes: the broker's own limit.

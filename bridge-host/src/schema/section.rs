@@ -177,7 +177,7 @@ impl<'a> Section<'a> {
             let mut unknown = Vec::new();
             mask::values(self.reader.text(), value, &mut unknown);
             self.reader.unknown(unknown);
-            let help = renamed(&self.name, written)
+            let help = renamed(&self.known, written)
                 .map(str::to_owned)
                 .or_else(|| did_you_mean(written, &self.known))
                 .unwrap_or_else(|| format!("it may have: {}", self.known.join(", ")));

@@ -60,7 +60,7 @@ pub enum StoreError {
         source: rusqlite::Error,
     },
     /// No dead letter has this number.
-    #[error("there is no dead letter {0}: `bridge-host deadletters list` shows those there are")]
+    #[error("there is no dead letter {0}: `bridge-host dead-letters list` shows those there are")]
     NoDeadLetter(i64),
     /// A subscription that is not to be forgotten by mistake.
     #[error(

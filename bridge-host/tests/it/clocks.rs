@@ -47,7 +47,7 @@ impl World {
         let folder = tempfile::tempdir().expect("a folder");
         let config = format!(
             "intake.address = \"127.0.0.1:0\"\n\
-             guests.cache = {:?}\nlog = {{ format = \"json\", level = \"debug\" }}\n\
+             wasm.cache = {:?}\nlog = {{ format = \"json\", level = \"debug\" }}\n\
              {}",
             Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"),
             Config::all(endpoint).lines(more)
@@ -101,7 +101,7 @@ async fn failing(times: usize) -> Endpoint {
 /// An hour back, while messages wait: they wait no hour longer.
 async fn set_back(more: &str) {
     let endpoint = failing(6).await;
-    let retry = "retry = { initial = \"1s\", max = \"2s\" }";
+    let retry = "retry = { initial_delay = \"1s\", max_delay = \"2s\" }";
     let world = World::new(&endpoint, &format!("{retry}\n{more}"));
     let bridge = world.start().await;
     bridge.accept("orders", &[], "waits").await;
@@ -129,7 +129,10 @@ async fn a_clock_set_back_stops_no_ordered_subscription() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_set_back_between_two_starts_delays_no_retry() {
     let endpoint = failing(3).await;
-    let world = World::new(&endpoint, "retry = { initial = \"2s\", max = \"2s\" }");
+    let world = World::new(
+        &endpoint,
+        "retry = { initial_delay = \"2s\", max_delay = \"2s\" }",
+    );
     world.shift(10 * DAY);
     let bridge = world.start().await;
     bridge.accept("orders", &[], "x").await;
@@ -148,7 +151,7 @@ async fn a_clock_set_forward_gives_up_no_new_message() {
     let endpoint = failing(3).await;
     let world = World::new(
         &endpoint,
-        "retry = { initial = \"100ms\", max = \"100ms\" }",
+        "retry = { initial_delay = \"100ms\", max_delay = \"100ms\" }",
     );
     world.shift(BEFORE_1970);
     let bridge = world.start().await;

@@ -222,13 +222,13 @@ fn read(case: &str) -> Result<Config, Vec<Fault>> {
 fn rooms_get_what_the_user_wrote() {
     let config = read("36-sound.toml").unwrap();
     assert_eq!(config.intake.token.as_ref().unwrap().expose(), "s3cret");
-    assert_eq!(&*config.guests.cache, folder().join("cache"));
+    assert_eq!(&*config.wasm.cache, folder().join("cache"));
     let embedded = config.connections[EMBEDDED].settings();
     assert_eq!(embedded.store(), Some(&*folder().join("bridge-data")));
 
     let orders = &config.subscriptions[0];
     assert_eq!(orders.parts, Parts::Adapter);
-    assert_eq!(orders.policy.retry.max, Duration::from_secs(20));
+    assert_eq!(orders.policy.retry.max_delay, Duration::from_secs(20));
     assert_eq!(orders.limits.memory, 64 << 20);
     let pairs = orders.pairs();
     let pairs: Vec<_> = pairs

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::harness::{Bridge, Config, Endpoint, Received, Reply, request};
 
 fn config(endpoint: &Endpoint) -> Config {
-    let retry = "retry = { max_attempts = 100, initial = \"10ms\", max = \"100ms\" }";
+    let retry = "retry = { max_attempts = 100, initial_delay = \"10ms\", max_delay = \"100ms\" }";
     Config::all(endpoint).lines(retry)
 }
 

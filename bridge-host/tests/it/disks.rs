@@ -112,7 +112,7 @@ async fn a_full_disk_does_not_stop_deliveries() {
     let folder = folder(&endpoint);
     let config = folder.path().join("bridge.toml");
     let text = std::fs::read_to_string(&config).expect("the config")
-        + "retry = { initial = \"50ms\", max = \"500ms\", max_attempts = 1000000 }\n";
+        + "retry = { initial_delay = \"50ms\", max_delay = \"500ms\", max_attempts = 1000000 }\n";
     std::fs::write(&config, text).expect("a file");
     let disk = Disk::mount(folder, "24m");
     let bridge = disk.start().await;
@@ -205,7 +205,7 @@ async fn a_store_at_its_size_limit_is_not_ready() {
     })
     .await;
     let dropped = Command::new(binary())
-        .args(["deadletters", "drop", "--all", "--yes"])
+        .args(["dead-letters", "drop", "--all", "--yes"])
         .current_dir(bridge.folder.path())
         .output()
         .expect("the command");

@@ -29,13 +29,13 @@ async fn publish(bridge: &Bridge, count: usize) {
 async fn a_breaker_leaves_a_dead_endpoint_alone() {
     for how in ["", "order_key = \"topic\"\n", "threads = 2\n"] {
         let more = format!(
-            "{how}max_in_flight = 4\nbreaker = {{ after = 5, open_for = \"1s\" }}\n\
-             retry = {{ max_attempts = 1000, initial = \"1ms\", max = \"1ms\" }}"
+            "{how}max_in_flight = 4\ncircuit_breaker = {{ failures = 5, cooldown = \"1s\" }}\n\
+             retry = {{ max_attempts = 1000, initial_delay = \"1ms\", max_delay = \"1ms\" }}"
         );
         let (bridge, endpoint, status) = bridge(500, Duration::ZERO, &more).await;
         publish(&bridge, 50).await;
         until("an open breaker", || async {
-            (bridge.flow("all").await["breaker"] == "open").then_some(())
+            (bridge.flow("all").await["circuit_breaker"] == "open").then_some(())
         })
         .await;
         let begun = Instant::now();
@@ -50,17 +50,17 @@ async fn a_breaker_leaves_a_dead_endpoint_alone() {
             .ledger_when("all", |ledger| ledger.delivered == 50)
             .await;
         assert!(ledger.balances() && ledger.dead_lettered == 0, "{ledger:?}");
-        assert_eq!(bridge.flow("all").await["breaker"], "closed");
+        assert_eq!(bridge.flow("all").await["circuit_breaker"], "closed");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_answer_opens_a_breaker_and_a_404_does_not() {
-    let more = "timeout = \"100ms\"\nbreaker = { after = 3, open_for = \"1h\" }\nmax_in_flight = 1";
+    let more = "timeout = \"100ms\"\ncircuit_breaker = { failures = 3, cooldown = \"1h\" }\nmax_in_flight = 1";
     let (mute, _endpoint, _) = bridge(204, 3600 * SECOND, more).await;
     publish(&mute, 1).await;
     until("an open breaker", || async {
-        (mute.flow("all").await["breaker"] == "open").then_some(())
+        (mute.flow("all").await["circuit_breaker"] == "open").then_some(())
     })
     .await;
     let (picky, ..) = bridge(404, Duration::ZERO, more).await;
@@ -68,7 +68,7 @@ async fn no_answer_opens_a_breaker_and_a_404_does_not() {
     picky
         .ledger_when("all", |ledger| ledger.dead_lettered == 20)
         .await;
-    assert_eq!(picky.flow("all").await["breaker"], "closed");
+    assert_eq!(picky.flow("all").await["circuit_breaker"], "closed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,7 +101,7 @@ async fn rate_is_kept(how: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_limit_grows_and_shrinks_with_what_the_endpoint_bears() {
     let more = "max_in_flight = { min = 2, max = 16 }\n\
-         retry = { max_attempts = 1000, initial = \"1ms\", max = \"5ms\" }";
+         retry = { max_attempts = 1000, initial_delay = \"1ms\", max_delay = \"5ms\" }";
     let (bridge, _endpoint, status) = bridge(204, Duration::from_millis(50), more).await;
     // There is none before the subscription runs.
     let limit = || async { bridge.flow("all").await["limit"].as_u64().unwrap_or(0) };

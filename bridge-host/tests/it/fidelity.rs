@@ -91,7 +91,7 @@ async fn a_dead_letter_is_published_again_byte_for_byte() {
         ];
         let id = bridge.accept("orders.new", &headers, data).await;
         let letter = bridge.dead_letter(&id).await.letter.to_string();
-        let line = bridge.command(&["deadletters", "show", &letter, "--json"]);
+        let line = bridge.command(&["dead-letters", "show", &letter, "--json"]);
         assert_eq!(line.lines().count(), 1, "{line}");
         let (other, again) = self::bridge("", 204).await;
         publish(&other, &["--ndjson", "-"], &line);

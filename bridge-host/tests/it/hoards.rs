@@ -15,7 +15,7 @@ async fn bridge(endpoint: &Endpoint) -> Bridge {
 fn limited(config: Config) -> Config {
     config.attempts(1).lines(
         "allow = [\"127.0.0.1\"]\ntimeout = \"3m\"\n\
-         limits = { memory = \"32MiB\", requests = 50, compute = \"2m\" }",
+         limits = { memory = \"32MiB\", requests = 50, cpu_time = \"2m\" }",
     )
 }
 

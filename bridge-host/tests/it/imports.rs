@@ -94,20 +94,20 @@ fn a_missing_interface_is_named_by_every_command() {
 fn inspect_shows_where_an_http_middleware_goes() {
     let auth = guest("auth");
     let (_, text) = told(&["inspect"], &auth);
-    let line = format!("to = {{ component = \"handler.wasm\", through = [{auth:?}] }}");
+    let line = format!("to = {{ component = \"handler.wasm\", middleware = [{auth:?}] }}");
     assert!(text.contains(&line), "{text}");
     assert!(!text.contains("not in this host"), "{text}");
     let (_, text) = told(&["inspect"], &guest("async-orders"));
-    assert!(!text.contains("through ="), "{text}");
+    assert!(!text.contains("middleware ="), "{text}");
 }
 
 #[test]
 fn a_component_in_the_wrong_place_is_sent_to_the_right_one() {
     let [orders, auth, filter] = ["orders", "auth", "filter"].map(guest);
     let url = "to = \"http://127.0.0.1:9000/\"";
-    let behind = |through: &PathBuf| {
+    let behind = |middleware: &PathBuf| {
         let handler = guest("async-orders");
-        format!("to = {{ component = {handler:?}, through = [{through:?}] }}")
+        format!("to = {{ component = {handler:?}, middleware = [{middleware:?}] }}")
     };
     for (lines, words) in [
         (
@@ -116,7 +116,7 @@ fn a_component_in_the_wrong_place_is_sent_to_the_right_one() {
         ),
         (
             format!("chain = [{auth:?}]\n{url}"),
-            format!("`to = {{ component = \"handler.wasm\", through = [{auth:?}] }}`"),
+            format!("`to = {{ component = \"handler.wasm\", middleware = [{auth:?}] }}`"),
         ),
         (
             format!("chain = [{filter:?}, {orders:?}]"),

@@ -18,7 +18,7 @@ async fn bridge(more: &str) -> (Bridge, Endpoint) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_loop_is_stopped() {
-    let (bridge, endpoint) = bridge("limits = { compute = \"200ms\" }").await;
+    let (bridge, endpoint) = bridge("limits = { cpu_time = \"200ms\" }").await;
     let id = bridge.accept("probe.loop", &[], "").await;
     bridge.accept("healthy", &[], "still here").await;
     endpoint.wait_for(1).await;
@@ -33,7 +33,7 @@ async fn a_loop_is_stopped() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_ends_at_its_timeout() {
-    let (bridge, _) = bridge("timeout = \"300ms\"\nlimits = { compute = \"1h\" }").await;
+    let (bridge, _) = bridge("timeout = \"300ms\"\nlimits = { cpu_time = \"1h\" }").await;
     let id = bridge.accept("probe.loop", &[], "").await;
     let letter = bridge.dead_letter(&id).await;
     assert!(
@@ -57,8 +57,8 @@ async fn a_hoard_is_stopped() {
 async fn instances_are_reused_unless_told_otherwise() {
     for (limits, expected) in [
         ("", "2"),
-        ("limits = { fresh = true }", "1"),
-        ("limits = { recycle_after = 1 }", "1"),
+        ("limits = { reuse = false }", "1"),
+        ("limits = { max_calls = 1 }", "1"),
     ] {
         let (bridge, _) = bridge(limits).await;
         let first = bridge.accept("probe.state", &[], "").await;
@@ -91,7 +91,7 @@ async fn a_trap_takes_its_instance_with_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn time_spent_waiting_does_not_count_as_cpu_time() {
-    let (bridge, endpoint) = bridge("limits = { compute = \"400ms\" }").await;
+    let (bridge, endpoint) = bridge("limits = { cpu_time = \"400ms\" }").await;
     // Each message that it sends is waited for, until it is on disk.
     let line = serde_json::json!({
         "topic": "probe.send-many", "id": "many", "data": "300",
@@ -129,7 +129,7 @@ async fn waiting_for_an_instance_is_no_attempt() {
             .lines("timeout = \"500ms\"")
     };
     let config = one("first") + one("second");
-    let bridge = Bridge::start_with("guests.memory = \"2MiB\"", &config).await;
+    let bridge = Bridge::start_with("wasm.memory = \"2MiB\"", &config).await;
     for _ in 0..30 {
         bridge.accept("first", &[], "x").await;
         bridge.accept("second", &[], "x").await;

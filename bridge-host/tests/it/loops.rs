@@ -59,7 +59,7 @@ async fn a_loop_of_replies_ends_in_a_dead_letter() {
 
     // Whoever replays it has broken the loop: its hops are counted anew.
     let first = bridge.dead_letters().remove(0).letter.to_string();
-    bridge.command(&["deadletters", "replay", &first]);
+    bridge.command(&["dead-letters", "replay", &first]);
     endpoint.wait_for(2 * (MAX_HOPS + 1)).await;
     let second = looped(&bridge).await;
     assert_ne!(second.letter.to_string(), first);
@@ -163,7 +163,7 @@ async fn a_component_that_publishes_to_its_own_topic_ends() {
     assert!(letter.reason.contains("6 hops"), "{letter:?}");
     let ledger = bridge.ledger_when("probe", |it| it.pending == 0).await;
     assert_eq!((ledger.accepted, ledger.delivered), (7, 6), "{ledger:?}");
-    let shown = bridge.command(&["deadletters", "show", &letter.letter.to_string()]);
+    let shown = bridge.command(&["dead-letters", "show", &letter.letter.to_string()]);
     assert!(
         shown.contains("bridge-hops: 6") && shown.contains("kept: 1"),
         "{shown}"

@@ -33,7 +33,7 @@ async fn dead_letters_are_shown_replayed_and_dropped() {
     );
 
     let number = letter.letter.to_string();
-    let shown = bridge.command(&["deadletters", "show", &number]);
+    let shown = bridge.command(&["dead-letters", "show", &number]);
     for expected in [
         first.as_str(),
         "orders.new",
@@ -46,7 +46,7 @@ async fn dead_letters_are_shown_replayed_and_dropped() {
 
     status.store(204, Relaxed);
     assert_eq!(
-        bridge.command(&["deadletters", "replay", &number]),
+        bridge.command(&["dead-letters", "replay", &number]),
         "1 replayed\n"
     );
     bridge
@@ -57,11 +57,11 @@ async fn dead_letters_are_shown_replayed_and_dropped() {
 
     let number = other.letter.to_string();
     assert_eq!(
-        bridge.command(&["deadletters", "drop", &number]),
+        bridge.command(&["dead-letters", "drop", &number]),
         "1 dropped\n"
     );
     assert_eq!(
-        bridge.command(&["deadletters", "list"]),
+        bridge.command(&["dead-letters", "list"]),
         "no dead letters\n"
     );
     let ledger = bridge.ledger("all").await;
@@ -102,7 +102,7 @@ fn config(names: &[&str], endpoint: &Endpoint) -> Config {
     let one = |name: &&str| {
         Config::subscription(name, ">")
             .to(&endpoint.url("/"))
-            .lines("retry = { initial = \"1h\" }")
+            .lines("retry = { initial_delay = \"1h\" }")
     };
     names.iter().map(one).collect()
 }

@@ -34,7 +34,7 @@ async fn order_by_key_is_kept_through_failures_and_a_crash() {
     })
     .await;
     let more = "order_key = { metadata = \"x-tenant\" }\n\
-         retry = { max_attempts = 50, initial = \"5ms\", max = \"20ms\" }";
+         retry = { max_attempts = 50, initial_delay = \"5ms\", max_delay = \"20ms\" }";
     let mut bridge = Bridge::start(&Config::all(&endpoint).lines(more)).await;
     for n in 0..EACH {
         for tenant in 0..TENANTS {
@@ -88,7 +88,7 @@ async fn a_stuck_key_holds_back_itself_alone() {
     })
     .await;
     let more = "order_key = { pointer = \"/id\" }\nmax_in_flight = 2\n\
-         retry = { max_attempts = 4, initial = \"2s\", max = \"2s\" }";
+         retry = { max_attempts = 4, initial_delay = \"2s\", max_delay = \"2s\" }";
     let bridge = Bridge::start(&Config::all(&endpoint).lines(more)).await;
     let poison = bridge
         .accept("orders", &[], "{\"id\":1,\"poison\":1}")
@@ -131,7 +131,7 @@ async fn a_shutdown_gives_back_what_waits() {
         Reply::status(if poison { 500 } else { 204 })
     })
     .await;
-    let more = "order_key = \"topic\"\nretry = { initial = \"1h\" }";
+    let more = "order_key = \"topic\"\nretry = { initial_delay = \"1h\" }";
     let bridge = Bridge::start(&Config::all(&endpoint).lines(more)).await;
     bridge.accept("orders.a", &[], "poison").await;
     bridge.accept("orders.a", &[], "behind").await;
@@ -156,7 +156,7 @@ async fn a_key_is_found_in_data_of_any_depth() {
     let endpoint =
         Endpoint::start(|_, before| Reply::status(if before < 3 { 503 } else { 204 })).await;
     let more = "order_key = { pointer = \"/customer/id\" }\n\
-         retry = { initial = \"50ms\", max = \"50ms\" }";
+         retry = { initial_delay = \"50ms\", max_delay = \"50ms\" }";
     let bridge = Bridge::start(&Config::all(&endpoint).lines(more)).await;
     let (open, close) = ("[".repeat(1000), "]".repeat(1000));
     for n in 0..2 {

@@ -33,7 +33,7 @@ async fn run(top: &str, more: &str) -> (Endpoint, Bridge, String) {
     let endpoint = endpoint(process.clone()).await;
     let config = format!(
         "{top}\n[[subscriptions]]\nname = \"all\"\ntopics = [\"load.>\"]\nto = {:?}\n\
-         retry = {{ max_attempts = 12, initial = \"10ms\", max = \"50ms\" }}\n{more}",
+         retry = {{ max_attempts = 12, initial_delay = \"10ms\", max_delay = \"50ms\" }}\n{more}",
         endpoint.url("/")
     );
     let mut bridge = match more.contains("from") {

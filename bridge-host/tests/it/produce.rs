@@ -93,7 +93,7 @@ async fn statuses_mean_the_same_as_when_forwarding() {
     .await;
     let chain = format!("chain = [{:?}]", guest("summarise"));
     let config = summarising(&chain, &endpoint.url("/"));
-    let bridge = Bridge::start(&config.replace("max = \"2ms\"", "max = \"5s\"")).await;
+    let bridge = Bridge::start(&config.replace("max_delay = \"2ms\"", "max_delay = \"5s\"")).await;
     bridge.accept("events.a", &TEXT, "hello").await;
     let received = endpoint.wait_for(2).await;
     assert_eq!(received[0].id(), received[1].id());

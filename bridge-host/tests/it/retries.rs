@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::harness::{Bridge, Config, Endpoint, Reply, ReservedAddress};
 
 fn config(endpoint: &Endpoint, more: &str) -> Config {
-    let retry = "retry = { max_attempts = 3, initial = \"1ms\", max = \"5s\" }";
+    let retry = "retry = { max_attempts = 3, initial_delay = \"1ms\", max_delay = \"5s\" }";
     Config::all(endpoint).lines(retry).lines(more)
 }
 
@@ -195,7 +195,7 @@ async fn messages_that_fail_do_not_block_others() {
     })
     .await;
     let more = "max_in_flight = 2";
-    let slow = config(&endpoint, more).replace("initial = \"1ms\"", "initial = \"4s\"");
+    let slow = config(&endpoint, more).replace("initial_delay = \"1ms\"", "initial_delay = \"4s\"");
     let bridge = Bridge::start(&slow).await;
     for _ in 0..10 {
         bridge.accept("orders", &[], "poison").await;

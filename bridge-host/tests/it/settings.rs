@@ -243,7 +243,7 @@ fn shells_complete_and_manual_pages_are_written() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let (code, script, _) = run(&["completions", shell], folder.path());
         assert_eq!(code, Some(0), "{shell}");
-        assert!(script.contains("deadletters"), "{shell}: {script}");
+        assert!(script.contains("dead-letters"), "{shell}: {script}");
     }
     let script = run(&["completions", "bash"], folder.path()).1;
     fs::write(folder.path().join("bash"), script).expect("a file");

@@ -113,7 +113,7 @@ async fn middleware(language: &str) {
     let project = Project::built("middleware", language);
     let endpoint = Endpoint::start(|_, before| Reply::status([503, 204][before.min(1)])).await;
     let config = project.config(&endpoint);
-    let again = format!("{config}retry = {{ initial = \"1ms\", max = \"1ms\" }}\n");
+    let again = format!("{config}retry = {{ initial_delay = \"1ms\", max_delay = \"1ms\" }}\n");
     let bridge = Bridge::start(&again).await;
     let headers = [("content-type", "text/plain"), ("x-kept", "yes")];
     let id = bridge.accept("notes.new", &headers, "long enough").await;

@@ -25,17 +25,17 @@ async fn with_a_letter() -> (Bridge, String) {
 async fn what_strangers_wrote_does_not_steer_the_terminal() {
     let (bridge, letter) = with_a_letter().await;
     for command in [
-        &["deadletters", "list"][..],
-        &["deadletters", "list", "--json"],
-        &["deadletters", "show", &letter],
-        &["deadletters", "show", &letter, "--json"],
+        &["dead-letters", "list"][..],
+        &["dead-letters", "list", "--json"],
+        &["dead-letters", "show", &letter],
+        &["dead-letters", "show", &letter, "--json"],
     ] {
         let shown = bridge.command(command);
         let odd = |c: char| (c.is_control() && c != '\n' && c != '\t') || c == '\u{202e}';
         assert!(!shown.contains(odd), "{command:?}: {shown:?}");
         assert!(shown.contains("202e"), "{command:?}: {shown}");
     }
-    let shown = bridge.command(&["deadletters", "show", &letter, "--json"]);
+    let shown = bridge.command(&["dead-letters", "show", &letter, "--json"]);
     let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
     assert_eq!(
         shown["topic"], "orders.\u{202e}new",
@@ -72,10 +72,10 @@ async fn a_closed_pipe_ends_no_command_with_a_panic() {
         &["--version"],
         &["ledger"],
         &["ledger", "--json"],
-        &["deadletters", "list"],
-        &["deadletters", "list", "--json"],
-        &["deadletters", "show", &letter],
-        &["deadletters", "show", &letter, "--json"],
+        &["dead-letters", "list"],
+        &["dead-letters", "list", "--json"],
+        &["dead-letters", "show", &letter],
+        &["dead-letters", "show", &letter, "--json"],
         &["check"],
         &["check", "--json"],
         &["check", "--verbose"],
@@ -88,7 +88,7 @@ async fn a_closed_pipe_ends_no_command_with_a_panic() {
         &["compose", &filter, "-o", "-"],
         &["publish", "a", "b", "--to", &url],
         &["publish", "a", "b", "--json", "--to", &url],
-        &["deadletters", "replay", &letter],
+        &["dead-letters", "replay", &letter],
     ] {
         let (code, told) = unread(&bridge, arguments);
         assert!(!told.contains("panicked"), "{arguments:?}: {told}");
@@ -115,13 +115,13 @@ async fn dropping_all_letters_needs_yes_and_a_replay_says_that_no_bridge_runs() 
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (status.code(), text(&stdout) + &text(&stderr))
     };
-    let (code, told) = run(&["deadletters", "drop", "--all"]);
+    let (code, told) = run(&["dead-letters", "drop", "--all"]);
     assert_eq!(code, Some(2), "{told}");
     assert!(told.contains("--yes"), "{told}");
-    let (code, told) = run(&["deadletters", "replay", &letter]);
+    let (code, told) = run(&["dead-letters", "replay", &letter]);
     assert_eq!(code, Some(0), "{told}");
     assert!(told.contains("1 pending again: no bridge runs"), "{told}");
-    let (code, told) = run(&["deadletters", "drop", "--all", "--yes"]);
+    let (code, told) = run(&["dead-letters", "drop", "--all", "--yes"]);
     assert_eq!((code, told.as_str()), (Some(0), "0 dropped\n"));
     // Without a config, `forward --data` is what names the folder.
     std::fs::rename(
@@ -152,7 +152,7 @@ async fn dropping_all_letters_needs_yes_and_a_replay_says_that_no_bridge_runs() 
 fn folder(config: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
-    let top = format!("guests.cache = {:?}\n", cache.display().to_string());
+    let top = format!("wasm.cache = {:?}\n", cache.display().to_string());
     std::fs::write(folder.path().join("bridge.toml"), top + config).expect("a file");
     folder
 }

@@ -112,7 +112,7 @@ topics = [">"]
 chain = [{chain}]
 to = "{url}"
 max_in_flight = 32
-retry = {{ max_attempts = 50, initial = "200ms", max = "1s" }}
+retry = {{ max_attempts = 50, initial_delay = "200ms", max_delay = "1s" }}
 settings = {{ minimum = "{MINIMUM}" }}
 "#
     )

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bridge_host::broker::{Settlement, Subscription};
 use bridge_host::compose::{ADAPTER, Part, compose_to_http};
 use bridge_host::guest::contract::{Contract, Handler};
-use bridge_host::guest::{Component, Endpoint, Environment, Grant, Limits, Runtime, Thread};
+use bridge_host::guest::{Component, Endpoint, Environment, Limits, Permissions, Runtime, Thread};
 use bridge_host::http::{Allow, Settings};
 
 use super::server;
@@ -141,12 +141,12 @@ fn in_process(
     runtime: &Runtime,
     part: Part<'_>,
     mut environment: Environment,
-    fresh: bool,
+    reuse: bool,
 ) -> Component {
     let contract = Contract::read(part.name, part.bytes).expect("a component");
     let answering = contract.answering().expect("a handler");
     let mut its_own = environment.clone();
-    its_own.limits.fresh = fresh;
+    its_own.limits.reuse = reuse;
     let handler = runtime.load_handler(part.name, part.bytes, answering, its_own, Thread(0));
     let pairs = environment.settings.iter();
     environment.endpoint = Some(Arc::new(Endpoint {
@@ -163,7 +163,7 @@ fn environment(url: &str) -> Environment {
         connections: Arc::default(),
         allow: Arc::new(Allow::default().with_endpoint(&url.parse().expect("a URL"))),
         endpoint: None,
-        grant: Grant::default(),
+        permissions: Permissions::default(),
         limits: Limits::default(),
     }
 }

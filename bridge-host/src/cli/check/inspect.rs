@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::compose::ComposeError;
 use crate::config::{
-    AskedTopics, Config, Fault, Guests, Parts, ProcessEnvironment, Subscription, load,
+    AskedTopics, Config, Fault, Parts, ProcessEnvironment, Subscription, WasmSettings, load,
 };
 use crate::host::{self, SubscriptionError, composition, handler};
 use crate::message::TopicPattern;
@@ -16,14 +16,15 @@ use crate::message::TopicPattern;
 /// that the components ask for.
 pub(in crate::cli) fn inspected(file: &Path) -> Result<(Config, AskedTopics), Vec<Fault>> {
     let asked = RefCell::default();
-    let look = |guests: &Guests, subscription: &Subscription| inspect(guests, subscription, &asked);
+    let look =
+        |wasm: &WasmSettings, subscription: &Subscription| inspect(wasm, subscription, &asked);
     let config = load(file, &ProcessEnvironment, &look)?;
     Ok((config, asked.into_inner()))
 }
 
 /// The faults of a subscription's components.
 fn inspect(
-    guests: &Guests,
+    wasm: &WasmSettings,
     subscription: &Subscription,
     asked: &RefCell<AskedTopics>,
 ) -> Vec<Fault> {
@@ -34,7 +35,7 @@ fn inspect(
     } else if let Some(Err(error)) = subscription.handler().map(handler) {
         (error.to_string(), "to".into())
     } else {
-        match topics(guests, subscription) {
+        match topics(wasm, subscription) {
             Ok(topics) => {
                 let name = subscription.name.clone();
                 asked.borrow_mut().insert(name, topics);
@@ -48,14 +49,14 @@ fn inspect(
 }
 
 fn topics(
-    guests: &Guests,
+    wasm: &WasmSettings,
     subscription: &Subscription,
 ) -> Result<Vec<TopicPattern>, SubscriptionError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a thread can wait for itself");
-    runtime.block_on(host::topics(guests, subscription))
+    runtime.block_on(host::topics(wasm, subscription))
 }
 
 /// The key that an error is about.

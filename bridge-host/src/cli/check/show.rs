@@ -60,8 +60,8 @@ fn listener(values: &crate::schema::ShownTable) -> String {
         Some(_) => "with",
     };
     let mut line = format!("{}, {token} a token", text(values.get("address")));
-    if let Some(into) = values.get("into") {
-        line.push_str(&format!(", into {}", text(Some(into))));
+    if let Some(connection) = values.get("publish_to") {
+        line.push_str(&format!(", publishes to {}", text(Some(connection))));
     }
     if values.get("unrouted").is_some_and(|it| it == "refuse") {
         line.push_str(", which refuses what no subscription takes");

@@ -99,7 +99,7 @@ fn uses(file: &str, contract: &Contract) -> (Vec<Use>, Option<String>) {
     if contract.http_middleware().is_ok() {
         uses.push(Use {
             role: "an HTTP middleware: it stands in front of a handler in process",
-            config: format!("to = {{ component = \"handler.wasm\", through = [{file:?}] }}"),
+            config: format!("to = {{ component = \"handler.wasm\", middleware = [{file:?}] }}"),
         });
     } else if contract.answers().is_ok() {
         uses.push(Use {

@@ -240,7 +240,7 @@ fn the_last_exchange_says_when_to_come_back() {
     let since = exchange(Some(503), None);
     assert_eq!(wait(vec![asked, since], 1.0), Duration::from_millis(500));
     let never = exchange(Some(503), Some(u64::MAX));
-    assert_eq!(wait(vec![never], 0.5), policy.retry.max);
+    assert_eq!(wait(vec![never], 0.5), policy.retry.max_delay);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::delivery::sign::Health;
 
 /// What lets attempts through, or does not.
 pub(super) struct Breaker {
-    policy: settings::Breaker,
+    policy: settings::CircuitBreaker,
     state: State,
 }
 
@@ -40,7 +40,7 @@ pub enum BreakerState {
 }
 
 impl Breaker {
-    pub(super) fn new(policy: settings::Breaker) -> Self {
+    pub(super) fn new(policy: settings::CircuitBreaker) -> Self {
         Self {
             policy,
             state: State::Closed { failures: 0 },
@@ -71,7 +71,7 @@ impl Breaker {
             (State::Closed { failures }, Health::Good) => *failures = 0,
             (State::Closed { failures }, Health::Bad) => {
                 *failures += 1;
-                if *failures >= self.policy.after {
+                if *failures >= self.policy.failures {
                     self.open(now);
                 }
             }
@@ -85,7 +85,7 @@ impl Breaker {
     }
 
     fn open(&mut self, now: Instant) {
-        let until = now + self.policy.open_for;
+        let until = now + self.policy.cooldown;
         self.state = State::Open { until };
     }
 
@@ -108,9 +108,9 @@ mod tests {
 
     fn opened() -> (Breaker, Instant) {
         let now = Instant::now();
-        let mut breaker = Breaker::new(settings::Breaker {
-            after: 2,
-            open_for: OPEN_FOR,
+        let mut breaker = Breaker::new(settings::CircuitBreaker {
+            failures: 2,
+            cooldown: OPEN_FOR,
         });
         for health in [Health::Bad, Health::Good, Health::Bad, Health::Unknown] {
             assert!(!breaker.begin());

@@ -227,7 +227,7 @@ async fn the_age_is_that_of_the_first_attempt() {
     assert!(!model.states()[0].is_final(), "{:?}", model.states());
     // A restart does not make it younger.
     running.shut_down().await;
-    policy.retry.initial = MILLI;
+    policy.retry.initial_delay = MILLI;
     let _running = Running::start(&model, &script, &policy, SECOND);
     let begun = Instant::now();
     model.all_final().await;
@@ -265,7 +265,7 @@ async fn slow_poison_leaves_permits_to_new_messages() {
 async fn retries_that_succeed_have_all_permits() {
     let script = Script::new(1);
     let mut policy = policy(8, 0, MILLI);
-    policy.retry.max = SECOND;
+    policy.retry.max_delay = SECOND;
     let model = Model::new(&script, &policy, Faults::default());
     for _ in 0..200 {
         script.tell(model.publish(), Nature::Busy(SECOND));

@@ -9,15 +9,15 @@ use tokio::time::{Instant, sleep};
 use super::model::{Faults, Model, State};
 use super::script::{Nature, Script};
 use super::{MILLI, Running, SECOND, policy};
-use crate::delivery::{AfterDeadLetter, Breaker, Order, OrderKey, Policy};
+use crate::delivery::{AfterDeadLetter, CircuitBreaker, Order, OrderKey, Policy};
 
-fn by_key(max_in_flight: usize, max_attempts: u32, initial: Duration) -> Policy {
+fn by_key(max_in_flight: usize, max_attempts: u32, initial_delay: Duration) -> Policy {
     Policy {
         order: Some(Order {
             by: OrderKey::Metadata("key".into()),
             after_dead_letter: AfterDeadLetter::Skip,
         }),
-        ..policy(max_in_flight, max_attempts, initial)
+        ..policy(max_in_flight, max_attempts, initial_delay)
     }
 }
 
@@ -132,9 +132,9 @@ async fn leases_are_kept_while_a_key_waits() {
 #[tokio::test(start_paused = true)]
 async fn what_was_not_settled_is_awaited_while_the_breaker_is_open() {
     let policy = Policy {
-        breaker: Some(Breaker {
-            after: 1,
-            open_for: 600 * SECOND,
+        circuit_breaker: Some(CircuitBreaker {
+            failures: 1,
+            cooldown: 600 * SECOND,
         }),
         ..by_key(4, 1, SECOND)
     };

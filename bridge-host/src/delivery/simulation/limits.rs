@@ -8,7 +8,9 @@ use tokio::time::{Instant, sleep};
 use super::model::{Faults, Model};
 use super::script::{Nature, Script};
 use super::{MILLI, Running, SECOND, policy};
-use crate::delivery::{AfterDeadLetter, Breaker, BreakerState, Order, OrderKey, Policy, Rate};
+use crate::delivery::{
+    AfterDeadLetter, BreakerState, CircuitBreaker, Order, OrderKey, Policy, Rate,
+};
 
 /// So many messages of this nature, of three keys.
 fn world(policy: &Policy, count: u64, nature: Nature) -> (Arc<Script>, Arc<Model>) {
@@ -22,9 +24,9 @@ fn world(policy: &Policy, count: u64, nature: Nature) -> (Arc<Script>, Arc<Model
 
 fn breaker(order: bool) -> Policy {
     Policy {
-        breaker: Some(Breaker {
-            after: 5,
-            open_for: 60 * SECOND,
+        circuit_breaker: Some(CircuitBreaker {
+            failures: 5,
+            cooldown: 60 * SECOND,
         }),
         order: order.then(|| Order {
             by: OrderKey::Metadata("key".into()),

@@ -67,7 +67,7 @@ impl Promises {
         };
         let busy = matches!(last.result, Ok(429 | 503));
         let asked = last.retry_after.filter(|_| busy && policy.pause);
-        let until = asked.map(|asked| Instant::now() + asked.min(policy.retry.max));
+        let until = asked.map(|asked| Instant::now() + asked.min(policy.retry.max_delay));
         books.paused_until = books.paused_until.max(until);
     }
 }

@@ -13,7 +13,7 @@ use super::model::{Faults, Model};
 use super::random::Random;
 use super::script::Script;
 use super::{MILLI, Running, SECOND};
-use crate::delivery::{AfterDeadLetter, Breaker, Order, OrderKey, Policy, Rate, Retry};
+use crate::delivery::{AfterDeadLetter, CircuitBreaker, Order, OrderKey, Policy, Rate, Retry};
 
 /// Those that go through the broker alone.
 #[test]
@@ -125,8 +125,8 @@ fn random_policy(random: &mut Random) -> Policy {
             max_age: Some(random.millis(1000, 100_000)),
             max_attempts: NonZeroU32::new(random.between(0, 6) as u32),
             max_crashes: 3,
-            initial: random.millis(0, 2000),
-            max: random.millis(0, 30_000),
+            initial_delay: random.millis(0, 2000),
+            max_delay: random.millis(0, 30_000),
         },
         ..Policy::default()
     }
@@ -146,9 +146,9 @@ fn random_flow(random: &mut Random, policy: &mut Policy) {
         policy.min_in_flight = Some(random.between(1, policy.max_in_flight as u64) as usize);
     }
     if random.chance(40) {
-        policy.breaker = Some(Breaker {
-            after: random.between(1, 5) as u32,
-            open_for: random.millis(10, 120_000),
+        policy.circuit_breaker = Some(CircuitBreaker {
+            failures: random.between(1, 5) as u32,
+            cooldown: random.millis(10, 120_000),
         });
     }
     if random.chance(40) {

@@ -220,7 +220,7 @@ impl Rule<'_> {
             Settlement::Delivered => shown == Shown::Delivered,
             Settlement::Filtered => shown == Shown::Filtered,
             // The age may be reached while it is settled.
-            Settlement::Retry(wait) => failed && !spent && *wait <= retry.max,
+            Settlement::Retry(wait) => failed && !spent && *wait <= retry.max_delay,
             Settlement::DeadLetter(letter) => {
                 let given_up = shown == Shown::Final || failed && exhausted;
                 given_up && letter.attempts == self.attempt

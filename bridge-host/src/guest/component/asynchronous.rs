@@ -52,7 +52,7 @@ impl ConcurrentInstances {
 
     /// Makes one attempt.
     pub(crate) async fn handle(&self, mut call: Call) -> Outcome {
-        while !self.pool.limits().fresh {
+        while self.pool.limits().reuse {
             let worker = match self.worker().await {
                 Ok(worker) => worker,
                 Err(failure) => return failure.into(),

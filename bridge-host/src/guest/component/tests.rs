@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::guest::{Grant, Runtime, Thread};
+use crate::guest::{Permissions, Runtime, Thread};
 use crate::http::{Allow, Settings};
 use crate::message::Message;
 
@@ -20,7 +20,7 @@ fn adapter(url: &str, cache: &tempfile::TempDir) -> Component {
         connections: Arc::default(),
         allow: Arc::new(Allow::default().with_endpoint(&url.parse().unwrap())),
         endpoint: None,
-        grant: Grant::default(),
+        permissions: Permissions::default(),
         limits: Limits::default(),
     };
     runtime

@@ -83,7 +83,7 @@ pub enum ContractError {
     #[error(
         "{file} is an HTTP middleware: it takes requests through {interface}, hands them on, and takes no \
          messages; give it in front of the handler that is the endpoint, \
-         `to = {{ component = \"handler.wasm\", through = [{file:?}] }}`"
+         `to = {{ component = \"handler.wasm\", middleware = [{file:?}] }}`"
     )]
     HttpMiddleware {
         /// The file.

@@ -103,7 +103,7 @@ impl Reach {
             Self::Random => "random numbers",
             Self::Log => "the log, through stdout, stderr and wasi:logging",
             Self::Streams => "streams of the above",
-            Self::Granted => "what `grant` gives it as an HTTP handler, otherwise nothing",
+            Self::Granted => "what `permissions` gives it as an HTTP handler, otherwise nothing",
             Self::Nothing => "linked, nothing granted",
             Self::Types => "types only, no functions",
             Self::Unknown => "not in this host: the component will not start",

@@ -123,9 +123,9 @@ fn is_ours(found: &fs::Metadata) -> io::Result<()> {
 
     let owners = [0, rustix::process::geteuid().as_raw()];
     let why = match owners.contains(&found.uid()) {
-        false => "it belongs to another user: name a folder of your own in `guests.cache`",
+        false => "it belongs to another user: name a folder of your own in `wasm.cache`",
         true if found.mode() & 0o022 != 0 => {
-            "others may write to it, and what is in it is run: chmod go-w, or name another in `guests.cache`"
+            "others may write to it, and what is in it is run: chmod go-w, or name another in `wasm.cache`"
         }
         true => return Ok(()),
     };

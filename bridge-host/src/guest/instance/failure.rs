@@ -22,9 +22,9 @@ pub(crate) async fn limited<T>(
     limits: &Limits,
 ) -> Result<T, Failure> {
     let call = pin!(call);
-    match tokio::time::timeout(timeout, metered(call, limits.compute)).await {
+    match tokio::time::timeout(timeout, metered(call, limits.cpu_time)).await {
         Ok(Ok(end)) => Ok(end),
-        Ok(Err(OutOfCompute)) => Err(Failure::OutOfCompute(limits.compute)),
+        Ok(Err(OutOfCompute)) => Err(Failure::OutOfCompute(limits.cpu_time)),
         Err(_) => Err(Failure::OutOfTime(timeout)),
     }
 }

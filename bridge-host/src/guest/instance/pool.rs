@@ -184,7 +184,7 @@ impl<R: Ready> Lease<R> {
         let limits = self.0.limits();
         let mut instances = self.0.lock();
         instances.measure(&instance);
-        if limits.fresh || instance.calls() >= limits.recycle_after {
+        if !limits.reuse || instance.calls() >= limits.max_calls {
             drop(instances);
             return;
         }

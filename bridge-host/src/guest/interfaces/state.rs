@@ -20,7 +20,7 @@ use crate::guest::exchange::endpoint::Endpoint;
 use crate::guest::exchange::outbound::Outbound;
 use crate::guest::limits::budget::{Budget, Limiter};
 use crate::guest::limits::held::{Excess, Held, HeldTooMuch, max_resources};
-use crate::guest::limits::settings::{Grant, Limits};
+use crate::guest::limits::settings::{Limits, Permissions};
 use crate::http::{Allow, Client};
 use crate::message::MessageId;
 
@@ -39,7 +39,7 @@ pub struct Environment {
     /// Who receives their requests, where that is more than a host to reach.
     pub endpoint: Option<Arc<Endpoint>>,
     /// What they may see of the machine.
-    pub grant: Grant,
+    pub permissions: Permissions,
     /// What they may use.
     pub limits: Limits,
 }
@@ -47,7 +47,7 @@ pub struct Environment {
 impl Environment {
     /// The most resources of the host that one instance may have.
     pub(crate) fn max_resources(&self) -> usize {
-        max_resources(&self.limits, !self.grant.dirs.is_empty())
+        max_resources(&self.limits, !self.permissions.dirs.is_empty())
     }
 }
 
@@ -112,7 +112,7 @@ impl State {
             max_requests: limits.requests,
             connections: environment.connections.clone(),
             hooks: Hooks::new(outbound, limits),
-            wasi: wasi(&printed, &environment.grant)?,
+            wasi: wasi(&printed, &environment.permissions)?,
             printed,
             http,
             settings,
@@ -197,7 +197,7 @@ impl State {
 
 /// Every interface of wasi:cli, and nothing behind it but what is granted: no
 /// arguments, no network; what is printed goes to the log.
-fn wasi([stdout, stderr]: &[LogStream; 2], grant: &Grant) -> Result<WasiCtx> {
+fn wasi([stdout, stderr]: &[LogStream; 2], permissions: &Permissions) -> Result<WasiCtx> {
     let mut builder = WasiCtx::builder();
     builder
         .stdout(stdout.clone())
@@ -205,10 +205,10 @@ fn wasi([stdout, stderr]: &[LogStream; 2], grant: &Grant) -> Result<WasiCtx> {
         .wall_clock(WallClock)
         .allow_tcp(false)
         .allow_udp(false);
-    for (name, value) in &grant.env {
+    for (name, value) in &permissions.env {
         builder.env(name, value.expose());
     }
-    for dir in &grant.dirs {
+    for dir in &permissions.dirs {
         let permitted = match dir.write {
             true => FsPerms::ReadWrite,
             false => FsPerms::ReadOnly,

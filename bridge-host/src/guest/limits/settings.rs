@@ -24,7 +24,7 @@ settings! {
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Limits {
         /// Memory of one instance: its linear memory and tables, the messages and headers that it holds, and the
-        /// record of its requests; at most `guests.memory`.
+        /// record of its requests; at most `wasm.memory`.
         memory: u64 = size().default("\"512MiB\"").least(WASM_PAGE, WASM_PAGES);
         /// Requests that one call may have open at once. A request is open from its creation with a body, or else
         /// from its sending, until its response is read.
@@ -34,12 +34,12 @@ settings! {
         output: u64 = size().default("\"1MiB\"");
         /// CPU time of one call; the time that it waits, or that the machine gives to other processes, does not
         /// count.
-        compute: Duration = duration().default("\"5s\"");
-        /// Whether each message gets a new instance; for a `chain` or a `component`. An HTTP handler has
-        /// `to.reuse` instead.
-        fresh: bool = flag().default("false");
+        cpu_time: Duration = duration().default("\"5s\"");
+        /// Whether an instance of a `chain` or a `component` handles several messages, one after the other. With
+        /// `false` each message gets a new instance. An HTTP handler has `to.reuse` instead.
+        reuse: bool = flag().default("true");
         /// An instance is replaced after this many calls.
-        recycle_after: u32 = integer().default("100000");
+        max_calls: u32 = integer().default("100000");
     }
 }
 
@@ -52,7 +52,7 @@ impl Default for Limits {
 settings! {
     /// What a component may see of the machine. By default nothing.
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
-    pub struct Grant {
+    pub struct Permissions {
         /// The folders that it sees, `"path"` or `{ path = "…", as = "…", write = true }`; read-only without
         /// `write = true`.
         dirs: Vec<Folder> = list(&FOLDER, DIRS_HELP).or_empty("none");

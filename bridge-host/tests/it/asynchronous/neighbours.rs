@@ -56,7 +56,7 @@ async fn a_trap_is_blamed_on_the_message_that_trapped() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_computes_for_ever_is_stopped_alone() {
-    let letter = amid_others("/spin", "limits = { compute = \"300ms\" }").await;
+    let letter = amid_others("/spin", "limits = { cpu_time = \"300ms\" }").await;
     assert!(
         letter.reason.contains("computed for more than 300ms"),
         "{letter:?}"

@@ -26,7 +26,7 @@ const NOISE: Duration = Duration::from_millis(20);
 /// Published at once.
 const BATCH: usize = 1000;
 
-const RETRY: &str = "retry = { initial = \"100ms\", max = \"2s\" }\n";
+const RETRY: &str = "retry = { initial_delay = \"100ms\", max_delay = \"2s\" }\n";
 
 /// How many fail: a few, or with `FAULTS=long` in the environment, as `cargo
 /// xtask faults` has it, many.
@@ -177,7 +177,7 @@ async fn what_waits_leaves_room_at_the_consumer() {
     let server = JetStreamServer::start().await;
     let seen = Arc::new(Seen::default());
     let endpoint = seen.endpoint().await;
-    let more = "max_in_flight = 4\nretry = { initial = \"1h\" }\n";
+    let more = "max_in_flight = 4\nretry = { initial_delay = \"1h\" }\n";
     let config = config(&server, &endpoint, more);
     let config = config.replace(
         "ack_wait = \"2s\"",
@@ -202,7 +202,7 @@ async fn what_waited_here_has_its_letter_on_the_topic() {
     let server = JetStreamServer::start().await;
     let seen = Arc::new(Seen::default());
     let endpoint = seen.endpoint().await;
-    let more = "max_in_flight = 4\nretry = { max_attempts = 3, initial = \"1ms\", max = \"1ms\" }\n\
+    let more = "max_in_flight = 4\nretry = { max_attempts = 3, initial_delay = \"1ms\", max_delay = \"1ms\" }\n\
          dead_letters = { connection = \"events\", topic = \"dead.orders\" }\n";
     let config = config(&server, &endpoint, more);
     // Nothing may wait at the server.
@@ -213,7 +213,7 @@ async fn what_waited_here_has_its_letter_on_the_topic() {
     let bridge = Bridge::start_into(server.from(), &config).await;
     publish_poison(&bridge, 5).await;
     until("the letters", async || {
-        let list = ["deadletters", "list", "--json", "--connection", "events"];
+        let list = ["dead-letters", "list", "--json", "--connection", "events"];
         let letters: Vec<Letter> = serde_json::from_str(&bridge.command(&list)).expect("a list");
         (letters.len() == 5).then_some(())
     })

@@ -106,7 +106,7 @@ async fn its_last_delivery_is_not_spent() {
         let nak = message.ack_with(jetstream::AckKind::Nak(None)).await;
         nak.expect("given back");
     }
-    let quick = "retry = { initial = \"1ms\", max = \"1ms\" }\n";
+    let quick = "retry = { initial_delay = \"1ms\", max_delay = \"1ms\" }\n";
     let bridge = bridge(&server, &endpoint, &format!("{FOREIGN}{quick}")).await;
     let id = bridge.accept("orders.new", &[], "x").await;
     let letter = bridge.dead_letter(&id).await;
@@ -172,7 +172,7 @@ async fn a_deleted_stream_is_told_with_what_was_in_it() {
     let server = JetStreamServer::start().await;
     let endpoint =
         Endpoint::start(|_, before| Reply::status(if before < 3 { 503 } else { 204 })).await;
-    let late = "retry = { initial = \"1h\", max = \"1h\" }\n";
+    let late = "retry = { initial_delay = \"1h\", max_delay = \"1h\" }\n";
     let bridge = bridge(&server, &endpoint, late).await;
     for _ in 0..3 {
         let raw = "NATS/1.0\r\n\r\n";

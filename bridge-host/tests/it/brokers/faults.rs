@@ -66,7 +66,8 @@ fn away(short: u64, long: u64) -> Duration {
 /// The longest that something is away.
 const LONGEST: Duration = Duration::from_secs(60);
 
-const RETRY: &str = "retry = { max_attempts = 1000, initial = \"20ms\", max = \"500ms\" }\n";
+const RETRY: &str =
+    "retry = { max_attempts = 1000, initial_delay = \"20ms\", max_delay = \"500ms\" }\n";
 
 /// Publishes until every message was accepted; they can be accepted twice, as
 /// their ids stay the same.

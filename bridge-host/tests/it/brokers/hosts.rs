@@ -155,7 +155,7 @@ pub async fn dead_letters_are_kept_shown_and_replayed<S: Server>() {
     let status = Arc::new(AtomicU16::new(400));
     let answer = status.clone();
     let endpoint = Endpoint::start(move |_, _| Reply::status(answer.load(Relaxed))).await;
-    let quick = "retry = { max_attempts = 3, initial = \"1ms\", max = \"1ms\" }";
+    let quick = "retry = { max_attempts = 3, initial_delay = \"1ms\", max_delay = \"1ms\" }";
     let bridge = bridge(&server, &endpoint, quick).await;
     let headers = [("content-type", "text/plain"), ("x-tenant", "acme")];
     let id = bridge.accept("orders.new", &headers, "the data").await;
@@ -167,7 +167,7 @@ pub async fn dead_letters_are_kept_shown_and_replayed<S: Server>() {
     );
 
     let number = letter.letter.to_string();
-    let shown = bridge.command(&["deadletters", "show", &number]);
+    let shown = bridge.command(&["dead-letters", "show", &number]);
     for expected in ["x-tenant: acme", "text/plain", "the data", "400"] {
         assert!(shown.contains(expected), "{expected} is not in {shown}");
     }
@@ -177,7 +177,7 @@ pub async fn dead_letters_are_kept_shown_and_replayed<S: Server>() {
 
     // Given up a second time, after all attempts: one letter, not two.
     status.store(503, Relaxed);
-    let replay = |number: &str| bridge.command(&["deadletters", "replay", number]);
+    let replay = |number: &str| bridge.command(&["dead-letters", "replay", number]);
     assert_eq!(replay(&number), "1 replayed\n");
     let again = bridge.dead_letter(&id).await;
     assert_eq!((again.status, again.attempts), (Some(503), 3));

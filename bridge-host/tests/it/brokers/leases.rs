@@ -64,7 +64,7 @@ async fn a_rate_spends_no_attempts() {
     })
     .await;
     let more = "rate_limit = { rate = \"1/s\", burst = 1 }\n\
-         retry = { max_attempts = 3, initial = \"1ms\", max = \"1ms\" }";
+         retry = { max_attempts = 3, initial_delay = \"1ms\", max_delay = \"1ms\" }";
     let bridge = bridge(&server, &endpoint, more).await;
     let accepted = accept(&bridge, 8).await;
     let ledger = bridge

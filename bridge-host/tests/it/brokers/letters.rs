@@ -20,7 +20,7 @@ const TO: &str = "dead_letters = { connection = \"events\", topic = \"dead.order
 
 /// The letters on the topic.
 fn letters(bridge: &Bridge) -> Vec<Letter> {
-    let list = ["deadletters", "list", "--connection", "events", "--json"];
+    let list = ["dead-letters", "list", "--connection", "events", "--json"];
     serde_json::from_str(&bridge.command(&list)).expect("a list")
 }
 
@@ -58,13 +58,13 @@ async fn published_shown_replayed_and_dropped() {
     );
     assert_eq!((first.status, first.attempts), (Some(400), 1));
     assert_eq!(bridge.dead_letters().len(), 0, "in the local store");
-    let list = bridge.command(&["deadletters", "list"]);
+    let list = bridge.command(&["dead-letters", "list"]);
     assert!(list.contains("--connection events"), "{list}");
     let given_up = |it: &crate::harness::Ledger| (it.dead_lettered, it.pending) == (1, 0);
     bridge.ledger_when("orders", given_up).await;
     let on = |command: &str, number: i64| {
         let number = number.to_string();
-        bridge.command(&["deadletters", command, &number, "--connection", "events"])
+        bridge.command(&["dead-letters", command, &number, "--connection", "events"])
     };
     let shown = on("show", first.letter);
     for expected in ["x-tenant: acme", "text/plain", "the data", "400"] {
@@ -122,7 +122,7 @@ async fn those_of_core_nats_are_kept_by_jetstream() {
 
     // Nobody listens: it stays.
     let output = std::process::Command::new(crate::harness::binary())
-        .args(["deadletters", "replay", "--all", "--connection", "events"])
+        .args(["dead-letters", "replay", "--all", "--connection", "events"])
         .current_dir(folder.path())
         .output()
         .expect("it runs");
@@ -131,7 +131,7 @@ async fn those_of_core_nats_are_kept_by_jetstream() {
 
     status.store(204, Relaxed);
     let bridge = Bridge::start_in(folder).await;
-    let replay = ["deadletters", "replay", "--all", "--connection", "events"];
+    let replay = ["dead-letters", "replay", "--all", "--connection", "events"];
     assert_eq!(bridge.command(&replay), "1 replayed\n");
     assert_eq!(endpoint.wait_for(2).await[1].id(), id);
     assert_eq!(letters(&bridge).len(), 0);
@@ -202,7 +202,7 @@ async fn killed_in_between_it_is_one_letter() {
         Reply::status(if before < 3 { 503 } else { 400 })
     })
     .await;
-    let quick = "retry = { initial = \"100ms\", max = \"100ms\" }";
+    let quick = "retry = { initial_delay = \"100ms\", max_delay = \"100ms\" }";
     let bridge = super::hosts::bridge(&server, &endpoint, quick).await;
     let line = "{\"topic\":\"orders.new\",\"id\":\"m-1\",\"data\":\"x\"}";
     // The server may be silent before it has said that it has the message.
@@ -235,7 +235,7 @@ async fn one_with_more_metadata_than_is_taken_here_is_kept() {
     let headers = format!("NATS/1.0\r\nNats-Msg-Id: many\r\n{headers}\r\n");
     server.0.publish_raw("orders.new", &headers, "x").await;
     let letter = bridge.dead_letter("many").await;
-    let shown = bridge.command(&["deadletters", "show", &letter.letter.to_string()]);
+    let shown = bridge.command(&["dead-letters", "show", &letter.letter.to_string()]);
     assert!(shown.contains("h2499: v"), "{shown}");
     let ledger = bridge.ledger_when("orders", |it| it.pending == 0).await;
     assert_eq!(ledger.dead_lettered, 1);

@@ -12,7 +12,7 @@ use super::hosts::bridge;
 use crate::harness::{Bridge, Endpoint, Received, Reply, until};
 
 const BY_TENANT: &str = "order_key = { metadata = \"x-tenant\" }\n\
-     retry = { max_attempts = 50, initial = \"5ms\", max = \"20ms\" }\n";
+     retry = { max_attempts = 50, initial_delay = \"5ms\", max_delay = \"20ms\" }\n";
 
 /// The number that a message has as its data.
 fn number(received: &Received) -> u32 {
@@ -112,7 +112,7 @@ pub async fn a_dead_letter_blocks_its_key<S: Server>() {
     assert_eq!(of_tenant(&endpoint, "a"), [0]);
 
     mended.store(true, Relaxed);
-    bridge.command(&["deadletters", "replay", &letter.letter.to_string()]);
+    bridge.command(&["dead-letters", "replay", &letter.letter.to_string()]);
     publish(&bridge, "a", 12).await;
     until("all of the key", async || {
         (of_tenant(&endpoint, "a").len() == 13).then_some(())

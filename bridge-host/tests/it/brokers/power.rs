@@ -153,7 +153,7 @@ async fn the_embedded_broker() {
     let config = format!(
         "intake = {{ address = \"127.0.0.1:0\" }}\n[connections.embedded]\ntype = \"embedded\"\npath = {:?}\n\
          [[subscriptions]]\nname = \"orders\"\ntopics = [\"orders.>\"]\nto = {:?}\n\
-         retry = {{ initial = \"1s\", max = \"1s\" }}\n",
+         retry = {{ initial_delay = \"1s\", max_delay = \"1s\" }}\n",
         disk.path().join("data").display().to_string(),
         endpoint.url("/")
     );

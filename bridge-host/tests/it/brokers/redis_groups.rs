@@ -69,7 +69,7 @@ async fn a_stream_that_was_deleted_is_made_again() {
 async fn what_was_trimmed_while_it_waited_is_told() {
     let server = RedisStreams::start().await;
     let endpoint = Endpoint::start(|_, _| Reply::status(503)).await;
-    let slowly = "retry = { initial = \"500ms\", max = \"500ms\" }";
+    let slowly = "retry = { initial_delay = \"500ms\", max_delay = \"500ms\" }";
     let bridge = bridge(&server, &endpoint, slowly).await;
     bridge.accept("orders.new", &[], "x").await;
     endpoint.wait_for(1).await;
@@ -336,7 +336,7 @@ async fn dead_letters_are_on_a_topic_and_come_back() {
     let config = config(&server, &endpoint, more);
     let bridge = Bridge::start_into("events", &config).await;
     let id = bridge.accept("orders.new", &[], "x").await;
-    let list = ["deadletters", "list", "--json", "--connection", "events"];
+    let list = ["dead-letters", "list", "--json", "--connection", "events"];
     let letters = until("the letter", async || {
         let letters: Vec<crate::harness::Letter> =
             serde_json::from_str(&bridge.command(&list)).expect("a list");
@@ -345,7 +345,7 @@ async fn dead_letters_are_on_a_topic_and_come_back() {
     .await;
     status.store(204, std::sync::atomic::Ordering::Relaxed);
     let number = letters[0].letter.to_string();
-    bridge.command(&["deadletters", "replay", &number, "--connection", "events"]);
+    bridge.command(&["dead-letters", "replay", &number, "--connection", "events"]);
     endpoint.wait_for(2).await;
     assert_eq!(endpoint.received()[1].id(), id);
     until("the list", async || {

@@ -68,10 +68,10 @@ async fn in_a_stream_they_are_dead_letters() {
         letter.reason
     );
     let number = letter.letter.to_string();
-    let shown = bridge.command(&["deadletters", "show", &number]);
+    let shown = bridge.command(&["dead-letters", "show", &number]);
     assert!(shown.contains(r"NATS/1.0\r\na name: 1\r\n"), "{shown}");
     // Sent back, it is a message as any other.
-    bridge.command(&["deadletters", "replay", &number]);
+    bridge.command(&["dead-letters", "replay", &number]);
     until("the replayed one", async || {
         arrived(&endpoint).0.contains("bad-0").then_some(())
     })

@@ -99,7 +99,7 @@ async fn a_handler_that_hangs_spins_or_hoards_is_stopped() {
         check(&letter, 2, None, "timed out");
         let letter = fails(handler, "/hang-late", "", "timeout = \"300ms\"").await;
         check(&letter, 2, Some(200), "did not return within 300ms");
-        let letter = fails(handler, "/spin", "", "limits = { compute = \"200ms\" }").await;
+        let letter = fails(handler, "/spin", "", "limits = { cpu_time = \"200ms\" }").await;
         check(&letter, 2, None, "computed for more than 200ms");
         let letter = fails(handler, "/hoard", "", "limits = { memory = \"16MiB\" }").await;
         check(&letter, 2, None, "bytes of memory");
@@ -115,8 +115,8 @@ async fn statuses_mean_the_same_as_on_the_network() {
     }
 
     let config = subscription("busy", "/busy", "", "").replace(
-        "initial = \"1ms\", max = \"2ms\"",
-        "initial = \"1ms\", max = \"1h\"",
+        "initial_delay = \"1ms\", max_delay = \"2ms\"",
+        "initial_delay = \"1ms\", max_delay = \"1h\"",
     );
     let bridge = Bridge::start(&config).await;
     let began = Instant::now();
@@ -140,7 +140,7 @@ async fn one_stuck_handler_does_not_hold_the_others() {
     let timeout = ", timeout = \"30s\"";
     let config = subscription("mixed", "/never", timeout, "max_in_flight = 2")
         + subscription("good", "/slow", "", "");
-    let bridge = Bridge::start_with("shutdown = { drain = \"500ms\" }", &config).await;
+    let bridge = Bridge::start_with("shutdown = { drain_timeout = \"500ms\" }", &config).await;
     bridge.accept("mixed", &[], "").await;
     for _ in 0..200 {
         bridge.accept("good", &[], "").await;

@@ -24,12 +24,12 @@ async fn a_handler_gets_the_variables_and_folders_it_was_granted() {
         std::fs::create_dir(&path).expect("a folder");
         std::fs::write(path.join("note"), format!("in {name}")).expect("a file");
     }
-    let grant = format!(
-        ", grant = {{ env = [\"REGION=eu\"], dirs = [{:?}, {{ path = {:?}, as = \"/data\", write = true }}] }}",
+    let permissions = format!(
+        ", permissions = {{ env = [\"REGION=eu\"], dirs = [{:?}, {{ path = {:?}, as = \"/data\", write = true }}] }}",
         folder.path().join("notes"),
         folder.path().join("data"),
     );
-    let config = subscription("ask", "/granted", &grant, "");
+    let config = subscription("ask", "/granted", &permissions, "");
     let bridge = Bridge::start(&config).await;
     let id = bridge.accept("ask", &[], "").await;
     let reason = bridge.dead_letter(&id).await.reason;
@@ -46,13 +46,13 @@ async fn a_handler_gets_the_variables_and_folders_it_was_granted() {
             .find(|line| line.trim_start().starts_with(key));
         line.unwrap_or_else(|| panic!("no {key} in {shown}"))
     };
-    let dirs = line("to.grant.dirs");
+    let dirs = line("to.permissions.dirs");
     assert!(dirs.contains("write = false"), "{dirs}");
     assert!(
         dirs.contains("as = \"/data\"") && dirs.contains("write = true"),
         "{dirs}"
     );
-    assert!(line("to.grant.env").ends_with(" REGION"), "{shown}");
+    assert!(line("to.permissions.env").ends_with(" REGION"), "{shown}");
     assert!(!shown.contains("eu\n"), "{shown}");
 }
 
@@ -95,5 +95,5 @@ fn inspect_says_how_it_is_used() {
     let text = String::from_utf8(output.expect("the tool runs").stdout).expect("UTF-8");
     let line = format!("to = {{ component = {file:?}, path = \"/\" }}");
     assert!(text.contains(&line), "{text}");
-    assert!(text.contains("what `grant` gives it"), "{text}");
+    assert!(text.contains("what `permissions` gives it"), "{text}");
 }

@@ -229,7 +229,7 @@ fn config(rows: &[&Row], upstream: &Endpoint, endpoint: &Endpoint) -> Config {
         let lines = format!(
             "allow = [\"127.0.0.1\"]\n\
              reply_to = {{ topic = \"replies\", max_size = \"32MiB\" }}\ntimeout = \"2m\"\n\
-             to = {{ component = {:?}, path = {:?}, method = {:?}{url}, grant.env = [{:?}], \
+             to = {{ component = {:?}, path = {:?}, method = {:?}{url}, permissions.env = [{:?}], \
              successful_on = [\"200-499\"] }}",
             guest(row.component),
             row.path,

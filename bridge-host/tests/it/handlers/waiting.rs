@@ -10,7 +10,7 @@ async fn waiting_for_an_instance_does_not_use_up_the_timeout() {
     let lines = "timeout = \"2s\"";
     let config = subscription("heavy", "/heavy?600", "", lines);
     let config = config.replace("max_attempts = 2", "max_attempts = 1");
-    let bridge = Bridge::start_with("guests.memory = \"44MiB\"", &config).await;
+    let bridge = Bridge::start_with("wasm.memory = \"44MiB\"", &config).await;
     // How large one becomes, shows the first.
     bridge.accept("heavy", &[], "").await;
     bridge.ledger_when("heavy", |it| it.delivered == 1).await;

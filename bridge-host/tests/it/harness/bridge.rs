@@ -54,9 +54,9 @@ impl Bridge {
         Self::start_as("", top, config).await
     }
 
-    /// As [`Bridge::start`], with an intake that publishes into this connection.
+    /// As [`Bridge::start`], with an intake that publishes to this connection.
     pub async fn start_into(connection: &str, config: &str) -> Self {
-        Self::start_as(&format!(", into = {connection:?}"), "", config).await
+        Self::start_as(&format!(", publish_to = {connection:?}"), "", config).await
     }
 
     /// As [`Bridge::start`], with an intake that does this to messages which no
@@ -71,7 +71,7 @@ impl Bridge {
             "intake = {{ address = \"127.0.0.1:0\"{intake} }}
 log = {{ format = \"json\", level = \"debug\" }}
 \
-             guests.cache = {:?}
+             wasm.cache = {:?}
 {top}
 {config}",
             cache().display().to_string()

@@ -45,7 +45,7 @@ impl Config {
 
     /// Gives up after this many attempts, with hardly a pause between them.
     pub fn attempts(self, count: u32) -> Self {
-        let retry = "initial = \"1ms\", max = \"2ms\"";
+        let retry = "initial_delay = \"1ms\", max_delay = \"2ms\"";
         self.lines(&format!("retry = {{ max_attempts = {count}, {retry} }}"))
     }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use super::bridge::{Bridge, binary};
 use super::until;
 
-/// One dead letter, as `deadletters list --json` tells it.
+/// One dead letter, as `dead-letters list --json` tells it.
 #[derive(Clone, Debug, serde::Deserialize)]
 pub struct Letter {
     pub letter: i64,
@@ -39,7 +39,7 @@ impl Bridge {
 
     /// All dead letters so far.
     pub fn dead_letters(&self) -> Vec<Letter> {
-        let printed = self.command(&["deadletters", "list", "--json"]);
+        let printed = self.command(&["dead-letters", "list", "--json"]);
         serde_json::from_str(&printed).unwrap_or_else(|e| panic!("{e}: {printed}"))
     }
 

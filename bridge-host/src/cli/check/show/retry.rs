@@ -50,6 +50,6 @@ fn table(lines: &mut Lines, retry: &Retry) {
         lines.raw(&row);
     }
     lines.raw(
-        "  Each wait is chosen at random between zero and the longest wait: half of it, on average.\n  A Retry-After makes it longer, up to `retry.max`.\n",
+        "  Each wait is chosen at random between zero and the longest wait: half of it, on average.\n  A Retry-After makes it longer, up to `retry.max_delay`.\n",
     );
 }

@@ -58,7 +58,7 @@ fn waits(policy: &Policy) -> Vec<Wait> {
     let mut waits = Vec::new();
     let mut in_all = Duration::ZERO;
     for (attempt, longest) in (2..).zip(delivery::schedule(retry)) {
-        let is_last = longest >= retry.max || in_all.saturating_add(longest) >= max_age;
+        let is_last = longest >= retry.max_delay || in_all.saturating_add(longest) >= max_age;
         let most = retry.max_attempts.map(u32::from);
         let last_attempt = if is_last { most } else { Some(attempt) };
         let count = last_attempt.map_or(u32::MAX, |last| last - attempt + 1);

@@ -143,7 +143,7 @@ async fn run(
     let before = instance.calls();
     let bindings = &instance.bindings;
     let serve = async |store: &Accessor<State>| {
-        let share = limits.recycle_after.saturating_sub(before);
+        let share = limits.max_calls.saturating_sub(before);
         let half = limits.memory / 2;
         CallDispatcher {
             store,
@@ -156,7 +156,7 @@ async fn run(
     };
     let served = {
         let served = pin!(instance.store.run_concurrent(serve));
-        metered_between(served, limits.compute, || watch.steps.load(Relaxed)).await
+        metered_between(served, limits.cpu_time, || watch.steps.load(Relaxed)).await
     };
     let failure = match served.map(Result::flatten) {
         Ok(Ok(calls)) => {
@@ -171,7 +171,7 @@ async fn run(
             return Ok(());
         }
         Ok(Err(trap)) => instance.failure(trap, limits),
-        Err(OutOfCompute) => instance.failed(Failure::OutOfCompute(limits.compute)),
+        Err(OutOfCompute) => instance.failed(Failure::OutOfCompute(limits.cpu_time)),
     };
     Err(End {
         failure,

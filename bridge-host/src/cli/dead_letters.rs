@@ -1,4 +1,4 @@
-//! `bridge-host deadletters`: look at what was given up, send it again, or
+//! `bridge-host dead-letters`: look at what was given up, send it again, or
 //! let it go. Works beside a running bridge, and without one; where letters
 //! are published on a topic of a broker, with that broker.
 
@@ -102,7 +102,7 @@ enum Error {
     Open(#[from] OpenError),
     #[error("there are no dead letters on {0:?}")]
     NoLetters(String),
-    #[error("there is no dead letter {0}: `bridge-host deadletters list` shows those there are")]
+    #[error("there is no dead letter {0}: `bridge-host dead-letters list` shows those there are")]
     NoLetter(i64),
     #[error(
         "the config has no subscription {0:?}, which gave it up: it tells where the message came from"

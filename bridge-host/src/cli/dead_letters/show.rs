@@ -43,7 +43,7 @@ impl List {
             (true, _) => "]\n".into(),
             (false, 0) => "no dead letters\n".into(),
             (false, count) => format!(
-                "{count} in all; `deadletters show N` has the whole of one, `deadletters replay N` delivers it again\n"
+                "{count} in all; `dead-letters show N` has the whole of one, `dead-letters replay N` delivers it again\n"
             ),
         })
     }
