@@ -2,6 +2,7 @@
 //! let it go. Works beside a running bridge, and without one; where letters
 //! are published on a topic of a broker, with that broker.
 
+mod error;
 mod published;
 mod show;
 
@@ -10,11 +11,11 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::output::{self, OutputError};
-use super::report;
+use super::{output, report};
 use super::store::{Found, Published, Store};
-use crate::broker::{BrokerError, OpenError, Which};
-use crate::store::{Inspector, StoreError};
+use crate::broker::Which;
+use crate::store::Inspector;
+use error::Error;
 use published::Topics;
 
 /// Look at dead letters, replay or drop them
@@ -86,38 +87,6 @@ impl Meant {
             (None, None) => Which::All,
         }
     }
-}
-
-/// So many dead letters are read at once.
-const PAGE: usize = 500;
-
-/// Why it was not done.
-#[derive(Debug, thiserror::Error)]
-enum Error {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Broker(#[from] BrokerError),
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    #[error("there are no dead letters on {0:?}")]
-    NoLetters(String),
-    #[error("there is no dead letter {0}: `bridge-host dead-letters list` shows those there are")]
-    NoLetter(i64),
-    #[error(
-        "the config has no subscription {0:?}, which gave it up: it tells where the message came from"
-    )]
-    NoSubscription(String),
-    #[error("{0} {1}, and then: {2}")]
-    NotAll(u64, &'static str, String),
-    #[error(
-        "`drop --all` deletes every dead letter: confirm with --yes, or give the number of one, or a --subscription"
-    )]
-    NotSure,
-    #[error(transparent)]
-    Output(#[from] OutputError),
-    #[error("cannot start: {0}")]
-    Runtime(std::io::Error),
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
@@ -205,7 +174,7 @@ fn list(inspector: &Inspector, subscription: Option<&str>, json: bool) -> Result
     let mut list = show::List::new(json);
     let mut after = i64::MIN;
     loop {
-        let page = inspector.dead_letters(&which, after, PAGE)?;
+        let page = inspector.dead_letters(&which, after, show::PAGE)?;
         let Some(last) = page.last() else {
             return Ok(list.end()?);
         };

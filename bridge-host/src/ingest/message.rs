@@ -10,12 +10,10 @@ use http::header::CONNECTION;
 use mapping::Envelope;
 
 use super::answer::Refusal;
-use crate::message::{Message, MessageId, check_topic};
+use crate::message::{ID_KEY, Message, MessageId, check_topic};
 
-/// The id of the message, as webhooks have it.
-const ID: &str = "webhook-id";
-/// The same, as other APIs have it.
-const KEY: &str = "idempotency-key";
+/// The header for the id of a message in other APIs, beside [`ID_KEY`].
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// Of the publisher's HTTP client and of the proxies on the way, not of the
 /// message. Those of the connection itself are left out by the mapping.
@@ -44,7 +42,7 @@ const TRANSPORT: [&str; 19] = [
 const TRANSPORT_PREFIXES: [&str; 4] = ["cf-", "sec-", "x-envoy-", "x-forwarded-"];
 
 /// Headers of which a message has one.
-const SINGLE: [&str; 3] = ["content-type", ID, KEY];
+const SINGLE: [&str; 3] = ["content-type", ID_KEY, IDEMPOTENCY_KEY];
 
 /// The topic that the rest of a path stands for.
 pub(super) fn topic(path: &str) -> Result<String, Refusal> {
@@ -73,7 +71,7 @@ pub(super) fn topic(path: &str) -> Result<String, Refusal> {
 
 /// The id that the publisher gave, if any.
 pub(super) fn id(headers: &HeaderMap) -> Result<Option<MessageId>, Refusal> {
-    let given = [ID, KEY]
+    let given = [ID_KEY, IDEMPOTENCY_KEY]
         .into_iter()
         .find_map(|name| Some((name, headers.get(name)?)));
     let Some((name, value)) = given else {
@@ -91,7 +89,7 @@ pub(super) fn id(headers: &HeaderMap) -> Result<Option<MessageId>, Refusal> {
 pub(super) fn message(topic: String, headers: &HeaderMap, data: Bytes) -> Result<Message, Refusal> {
     let nominated = nominated(headers);
     let is_told = |name: &str| {
-        ![ID, KEY].contains(&name)
+        ![ID_KEY, IDEMPOTENCY_KEY].contains(&name)
             && !TRANSPORT.contains(&name)
             && !TRANSPORT_PREFIXES.iter().any(|it| name.starts_with(it))
             && !nominated.iter().any(|it| it.eq_ignore_ascii_case(name))
@@ -176,9 +174,9 @@ mod tests {
             id(&HeaderMap::from_iter(headers)).map(|id| id.map(|id| id.to_string()))
         };
         assert_eq!(of(&[]), Ok(None));
-        assert_eq!(of(&[(KEY, "k"), (ID, "w")]), Ok(Some("w".into())));
-        assert_eq!(of(&[(KEY, "k")]), Ok(Some("k".into())));
-        let refusal = of(&[(ID, "a b")]).unwrap_err();
+        assert_eq!(of(&[(IDEMPOTENCY_KEY, "k"), (ID_KEY, "w")]), Ok(Some("w".into())));
+        assert_eq!(of(&[(IDEMPOTENCY_KEY, "k")]), Ok(Some("k".into())));
+        let refusal = of(&[(ID_KEY, "a b")]).unwrap_err();
         assert_eq!(refusal.status, 400);
         assert!(
             refusal.reason.starts_with("webhook-id: "),

@@ -1,7 +1,7 @@
 //! The metadata entries that belong to the host. What they hold is in `id` and
 //! `hops`.
 
-/// The metadata entry that holds a message's id. The entry belongs to the host: a
+/// The metadata entry and the HTTP header that hold a message's id. The entry belongs to the host: a
 /// value that a component adds under this key is dropped, so that a copy of all
 /// metadata does not give two messages one identity.
 pub const ID_KEY: &str = "webhook-id";

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Error, PAGE, show};
+use super::error::Error;
+use super::show::{self, PAGE};
 use crate::broker::dead_letters::{self, Source};
 use crate::broker::{Broker, BrokerError, KeptDeadLetter, Refusal, Which};
 use crate::cli::output;

@@ -12,6 +12,9 @@ use crate::cli::output::{self, OutputError};
 use crate::message::rfc3339;
 use crate::printable::{printable, printable_json, printable_lines};
 
+/// The number of dead letters that are read at once for a list.
+pub(super) const PAGE: usize = 500;
+
 /// A list, printed as it is read.
 pub(super) struct List {
     json: bool,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::Error;
+use super::error::Error;
 use crate::cli::output;
 use crate::printable::printable;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::Error;
 use super::answer::Answer;
+use super::error::Error;
 use super::line::{Line, in_line};
 use super::progress::Progress;
 use super::source::{ReadLine, Source};

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
 
+use super::args::Args;
+use super::error::Error;
 use super::line::{self, Line, Template};
-use super::{Args, Error};
 use crate::files;
 use crate::message::MessageId;
 

@@ -9,8 +9,8 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 
-use super::Error;
 use super::answer::Answer;
+use super::error::Error;
 use super::line::Line;
 use crate::broker::Broker;
 use crate::http::{Allow, Client, HttpError, Options, ResponseBody, Settings, Upload};

@@ -1,51 +1,12 @@
 //! How the endpoint answers: when, and with what.
 
-use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::StatusCode;
 
-use super::{Args, duration};
-
-/// From the shortest to the longest, evenly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Delay {
-    shortest: Duration,
-    longest: Duration,
-}
-
-impl FromStr for Delay {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (shortest, longest) = text.split_once("..").unwrap_or((text, text));
-        let delay = Self {
-            shortest: duration(shortest)?,
-            longest: duration(longest)?,
-        };
-        match delay.shortest <= delay.longest {
-            true => Ok(delay),
-            false => Err("the longer time comes last".into()),
-        }
-    }
-}
-
-/// 0 to 100.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Percent(f64);
-
-impl FromStr for Percent {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let number = text.strip_suffix('%').and_then(|text| text.parse().ok());
-        let legal = number.filter(|number| (0.0..=100.0).contains(number));
-        legal
-            .map(Self)
-            .ok_or_else(|| "a share from 0% to 100% is expected".into())
-    }
-}
+use super::args::Args;
+use super::values::{Delay, Percent};
 
 /// Decides how each request is answered.
 pub(super) struct Behaviour {
@@ -154,15 +115,5 @@ mod tests {
         assert!((900..1100).contains(&failed), "{failed}");
         let bounds = Duration::from_millis(5)..=Duration::from_millis(50);
         assert!(answers.iter().all(|answer| bounds.contains(&answer.after)));
-    }
-
-    #[test]
-    fn arguments_that_are_none() {
-        for text in ["10", "-1%", "101%", "x%", "NaN%"] {
-            assert!(text.parse::<Percent>().is_err(), "{text}");
-        }
-        for text in ["5", "5ms..", "50ms..5ms", "..5ms"] {
-            assert!(text.parse::<Delay>().is_err(), "{text}");
-        }
     }
 }

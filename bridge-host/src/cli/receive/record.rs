@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions, create_dir_all};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::Error;
+use super::error::Error;
 use crate::cli::output;
 
 /// Where records go, if anywhere. A failure to write is told, and no request

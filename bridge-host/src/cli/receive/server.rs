@@ -17,13 +17,16 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::args::Args;
 use super::behaviour::Behaviour;
 use super::counts::Counts;
+use super::error::Error;
 use super::record::Recorder;
+use super::show;
 use super::view::{self, View};
-use super::{Args, Error, show};
 use crate::cli::output;
 use crate::listener::{has_date, refuse_without_date};
+use crate::message::ID_KEY;
 
 /// A message with a thousand entries of metadata must arrive.
 const MAX_HEADERS: usize = 2048;
@@ -120,7 +123,7 @@ impl Endpoint {
     }
 
     fn show(&self, headers: &HeaderMap, body: &Bytes, status: StatusCode, number: u64) {
-        let id = headers.get(view::ID).and_then(|id| id.to_str().ok());
+        let id = headers.get(ID_KEY).and_then(|id| id.to_str().ok());
         self.counts().answered(status, id, body.len());
         self.recorder.save(id, number, body);
         if matches!(self.shown, Shown::Nothing) && !self.recorder.logs() {

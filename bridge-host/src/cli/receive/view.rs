@@ -7,10 +7,10 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use mapping::{Envelope, Message};
 
+use crate::message::ID_KEY;
+
 /// Says the topic in the raw envelope; what has it not may be in the other.
 const TOPIC: &str = "message-topic";
-/// Says the id in both.
-pub(super) const ID: &str = "webhook-id";
 
 /// What is known of a request at a glance.
 pub(super) struct View<'a> {
@@ -34,7 +34,7 @@ impl<'a> View<'a> {
             None => message(headers, body).map(|message| message.topic),
         };
         Self {
-            id: text(ID),
+            id: text(ID_KEY),
             topic: topic.filter(|topic| !topic.is_empty()),
             content_type,
         }
@@ -80,7 +80,7 @@ mod tests {
             let sent = Message {
                 topic: topic.into(),
                 content_type: Some("text/plain".into()),
-                metadata: vec![(ID.into(), "i".into())],
+                metadata: vec![(ID_KEY.into(), "i".into())],
                 data: b"data".to_vec(),
             };
             let request = mapping::encode(&settings, sent.clone());

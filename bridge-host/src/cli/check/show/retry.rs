@@ -1,6 +1,6 @@
 //! The lines on retries: until when, and how long between.
 
-use super::Lines;
+use crate::cli::check::lines::Lines;
 use crate::cli::check::view::Retry;
 
 pub(super) fn show(lines: &mut Lines, retry: &Retry, verbose: bool) {

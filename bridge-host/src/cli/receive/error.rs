@@ -1,0 +1,16 @@
+//! The errors of `bridge-host receive`. How errors are printed is `report`'s.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Why it does not listen.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error("cannot listen on {0}: {1}; --address chooses another")]
+    Listen(SocketAddr, io::Error),
+    #[error("cannot write to {}: {}", .0.display(), .1)]
+    Write(PathBuf, io::Error),
+    #[error("cannot start: {0}")]
+    Start(io::Error),
+}
