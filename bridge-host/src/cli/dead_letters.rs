@@ -11,8 +11,8 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::{output, report};
 use super::store::{Found, Published, Store};
+use super::{output, report};
 use crate::broker::Which;
 use crate::store::Inspector;
 use error::Error;

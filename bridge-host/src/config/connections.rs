@@ -6,8 +6,21 @@ use std::path::{Component, Path, PathBuf};
 
 use super::{Connection, EMBEDDED};
 use crate::broker::{ALL, Descriptor, embedded};
-use crate::schema::{self, Reader, Section, Table, Value, did_you_mean};
+use crate::schema::{self, Kind, Of, Part, Reader, Section, Table, Value, did_you_mean};
 use crate::store::Settings;
+
+/// The key that every connection has.
+pub(super) const TYPE: &Table = &Table {
+    parts: &[Part::One(
+        Of::<()>::kind(Kind::Choice(type_names))
+            .optional("required, except for `embedded`")
+            .named(
+                "type",
+                "The kind of broker: `\"embedded\"`, `\"nats\"`, `\"jetstream\"` or `\"redis\"`; \
+                 [brokers](brokers.md) compares them.",
+            ),
+    )],
+};
 
 /// The types of connections, and the settings of each.
 pub(super) fn types() -> Vec<(&'static str, &'static Table)> {
@@ -55,7 +68,8 @@ pub(super) fn sound(
 fn connection(entry: &Value<'_>) -> Option<Connection> {
     let name = format!("[connections.{}]", entry.key);
     let mut section = entry.section(&name)?;
-    let kind = match section.take("type") {
+    section.declare(TYPE);
+    let kind = match section.peek("type") {
         Some(kind) => known_type(&kind)?,
         None if entry.key == EMBEDDED => &embedded::DESCRIPTOR,
         None => {
@@ -83,15 +97,18 @@ fn known_type(value: &Value<'_>) -> Option<&'static Descriptor> {
     if let Some(kind) = ALL.iter().find(|kind| kind.name == text.expose()) {
         return Some(kind);
     }
-    let names: Vec<_> = ALL.iter().map(|kind| kind.name).collect();
-    let help =
-        did_you_mean(text.expose(), &names).unwrap_or_else(|| format!("use {}", self::names()));
+    let help = did_you_mean(text.expose(), &type_names())
+        .unwrap_or_else(|| format!("use {}", self::names()));
     value.fault(format!("unknown connection type {}", text.quoted()), help);
     None
 }
 
 fn names() -> String {
-    schema::list_words(ALL.iter().map(|kind| kind.name))
+    schema::list_words(type_names())
+}
+
+fn type_names() -> Vec<&'static str> {
+    ALL.iter().map(|kind| kind.name).collect()
 }
 
 /// No two brokers keep their files in one folder.

@@ -82,8 +82,8 @@ pub(super) fn read_table(mut section: Section<'_>, called_key: &str) -> Option<E
     let before = reader.faults_so_far();
     let begins = section.span.clone();
     let mut draft = Draft::default();
-    section.declare(keys::PLACE);
-    draft.add_place(&mut section);
+    section.declare(keys::TARGET);
+    draft.add_target(&mut section);
     section.declare(keys::REQUEST);
     for setting in keys::REQUEST.settings() {
         let Some(value) = section.peek(setting.key) else {
@@ -129,7 +129,7 @@ struct Draft {
 
 impl Draft {
     /// Reads `url`, or what a handler has in its place.
-    fn add_place(&mut self, section: &mut Section<'_>) {
+    fn add_target(&mut self, section: &mut Section<'_>) {
         let url = section.peek("url");
         let component = section.peek("component");
         match (url, component) {

@@ -7,16 +7,22 @@ use super::endpoint::{Endpoint, called, read_table};
 use super::{endpoint_keys as keys, endpoint_show};
 use crate::schema::{Form, Kind, Of, Shape, Shown, Value};
 
-/// The kind of `to`, and of each of `endpoints`.
+/// The kind of `to`.
 pub(super) const ENDPOINT: Of<Endpoint> = Of::kind(Kind::Either(
-    &Kind::Text(&Shape {
-        name: "URL",
-        pattern: None,
-        check: |_| Ok(()),
-        help: "",
-    }),
-    &Kind::Table(keys::ALL),
+    URL,
+    &Kind::OneOf(keys::ALL, &[keys::BY_URL, keys::BY_COMPONENT]),
 ));
+
+/// The kind of each of `endpoints`.
+pub(super) const NAMED_ENDPOINT: Of<Endpoint> =
+    Of::kind(Kind::Either(URL, &Kind::Table(keys::BY_URL)));
+
+const URL: &Kind = &Kind::Text(&Shape {
+    name: "URL",
+    pattern: None,
+    check: |_| Ok(()),
+    help: "",
+});
 
 impl Form for Endpoint {
     fn from_value(value: &Value<'_>, _: &Kind) -> Option<Self> {

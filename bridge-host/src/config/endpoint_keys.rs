@@ -7,26 +7,49 @@ use super::component;
 use super::handler::HandlerSettings;
 use crate::schema::{Group, Kind, Of, Part, Table, any_text, duration, secret};
 
-/// All of them.
+/// The keys of `to`.
 pub(super) const ALL: &Table = &Table {
     parts: &[
-        Part::Group(PLACE),
+        Part::Group(TARGET),
         Part::Group(HandlerSettings::TABLE),
         Part::Group(REQUEST),
     ],
 };
 
-/// Where the endpoint is.
-pub(super) const PLACE: &Table = &Table {
+/// The keys of an endpoint with a URL.
+pub(super) const BY_URL: &Table = &Table {
     parts: &[
-        Part::One(any_text().optional("required, or `component`").named(
-            "url",
-            "`http://` or `https://`; without user and password, which belong into `headers`.",
-        )),
-        Part::One(component::FILE.optional("none").named(
-            "component",
-            "An HTTP handler in this process, in place of a URL, see [HTTP handlers](../guides/http-handlers.md).",
-        )),
+        Part::One(any_text().required("").named("url", URL)),
+        Part::Group(REQUEST),
+    ],
+};
+
+/// The keys of an endpoint that is a component.
+pub(super) const BY_COMPONENT: &Table = &Table {
+    parts: &[
+        Part::One(component::FILE.required("").named("component", COMPONENT)),
+        Part::Group(HandlerSettings::TABLE),
+        Part::Group(REQUEST),
+    ],
+};
+
+const URL: &str =
+    "`http://` or `https://`; without user and password, which belong into `headers`.";
+const COMPONENT: &str = "An HTTP handler in this process, instead of a URL, see [HTTP handlers](../guides/http-handlers.md).";
+
+/// The keys of which an endpoint has exactly one.
+pub(super) const TARGET: &Table = &Table {
+    parts: &[
+        Part::One(
+            any_text()
+                .optional("required, or `component`")
+                .named("url", URL),
+        ),
+        Part::One(
+            component::FILE
+                .optional("none")
+                .named("component", COMPONENT),
+        ),
     ],
 };
 
@@ -48,7 +71,7 @@ pub(super) const REQUEST: &Table = &Table {
              letters, digits and hyphens; all other entries share one header `message-metadata`, see \
              [envelopes](envelopes.md#names-that-proxies-drop).",
         )),
-        Part::One(duration().optional("that of the attempt").named(
+        Part::One(duration().optional("the `timeout` of the subscription").named(
             "timeout",
             "The limit for each of these: until connected, until the first byte, and between bytes.",
         )),

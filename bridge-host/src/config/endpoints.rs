@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use super::endpoint::Endpoint;
-use super::endpoint_form::ENDPOINT;
+use super::endpoint_form::NAMED_ENDPOINT;
 use crate::schema::{Of, Section, map};
 
 /// The kind of `endpoints`.
-pub(super) const ENDPOINTS: Of<BTreeMap<String, Endpoint>> = map(&ENDPOINT);
+pub(super) const ENDPOINTS: Of<BTreeMap<String, Endpoint>> = map(&NAMED_ENDPOINT);
 
 /// Records endpoints with illegal names, and endpoints without a component that
 /// would connect to them: the adapter `is_alone`.

@@ -18,9 +18,11 @@ settings! {
     /// Where the dead letters of a subscription are published.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct LettersTo {
-        /// A connection of type `"jetstream"`; the subscription comes from `"nats"` or `"jetstream"` itself.
+        /// A connection of type `"jetstream"` or `"redis"`; the subscription itself takes its messages from a
+        /// connection of type `"nats"`, `"jetstream"` or `"redis"`.
         connection: String = connection().required(HELP);
-        /// The topic of the letters; must not match `topics`. Where no stream takes it, one is made.
+        /// The topic of the dead letters; must not match `topics`. JetStream gets a stream for it if no stream has
+        /// this topic.
         topic: String = TOPIC.required(HELP);
     }
 }

@@ -17,9 +17,12 @@ use crate::{admin, ingest};
 pub const CONFIG: &Table = &Table {
     parts: &[
         Part::One(
-            Of::<()>::kind(Kind::Map(&Kind::Typed(connections::types)))
-                .optional("`embedded` alone")
-                .named("connections", "The brokers, by their names."),
+            Of::<()>::kind(Kind::Map(&Kind::Typed(
+                connections::types,
+                connections::TYPE,
+            )))
+            .optional("`embedded` alone")
+            .named("connections", "The brokers, by their names."),
         ),
         Part::One(table::<WasmSettings>().default("{}").named(
             "wasm",

@@ -174,7 +174,10 @@ mod tests {
             id(&HeaderMap::from_iter(headers)).map(|id| id.map(|id| id.to_string()))
         };
         assert_eq!(of(&[]), Ok(None));
-        assert_eq!(of(&[(IDEMPOTENCY_KEY, "k"), (ID_KEY, "w")]), Ok(Some("w".into())));
+        assert_eq!(
+            of(&[(IDEMPOTENCY_KEY, "k"), (ID_KEY, "w")]),
+            Ok(Some("w".into()))
+        );
         assert_eq!(of(&[(IDEMPOTENCY_KEY, "k")]), Ok(Some("k".into())));
         let refusal = of(&[(ID_KEY, "a b")]).unwrap_err();
         assert_eq!(refusal.status, 400);

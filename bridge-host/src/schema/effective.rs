@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::json::default;
+use super::json::{default, plain};
 use super::setting::{Kind, Presence, Setting, Table};
 
 /// Returns the keys of a table with their values, without those that equal the default
@@ -62,7 +62,9 @@ fn within(
             let value = |(name, value): (&String, &Value)| (format!("{key}.{name}"), text(value));
             lines.extend(values.iter().map(value));
         }
-        _ if all || !is_default(setting, value) => lines.push((key.to_owned(), text(value))),
+        _ if all || !is_default(setting, value) => {
+            lines.push((key.to_owned(), value_or_absence(setting, value)));
+        }
         _ => {}
     }
 }
@@ -78,7 +80,7 @@ enum Inner {
 fn inner(kind: &Kind) -> Inner {
     match kind {
         Kind::Table(table) => Inner::Table(table),
-        Kind::Either(_, Kind::Table(table)) => Inner::Table(table),
+        Kind::Either(_, Kind::Table(table) | Kind::OneOf(table, _)) => Inner::Table(table),
         Kind::Map(Kind::Either(_, Kind::Table(table))) => Inner::Tables(table),
         Kind::Map(_) => Inner::Values,
         _ => Inner::Nothing,
@@ -94,6 +96,15 @@ fn is_default(setting: &Setting, value: &Value) -> bool {
             Value::Array(items) => items.is_empty(),
             _ => false,
         },
+    }
+}
+
+/// Returns a value as text for people; without a value, what its declaration says of
+/// leaving out the key.
+fn value_or_absence(setting: &Setting, value: &Value) -> String {
+    match (setting.presence, is_default(setting, value)) {
+        (Presence::Optional(absence), true) => plain(absence).replace(['`', '"'], ""),
+        _ => text(value),
     }
 }
 

@@ -90,9 +90,16 @@ fn kind(kind: &Kind) -> Value {
         Kind::Map(of) => json!({ "type": "object", "additionalProperties": self::kind(of) }),
         Kind::Tables(table) => json!({ "type": "array", "items": object(table) }),
         Kind::Either(one, other) => json!({ "anyOf": [self::kind(one), self::kind(other)] }),
-        Kind::Typed(types) => {
-            let types: Vec<_> = types().into_iter().map(typed).collect();
+        Kind::Typed(types, declared) => {
+            let types = types().into_iter();
+            let types: Vec<_> = types
+                .map(|(name, table)| typed(name, table, declared))
+                .collect();
             json!({ "anyOf": types })
+        }
+        Kind::OneOf(_, tables) => {
+            let tables: Vec<_> = tables.iter().map(|table| object(table)).collect();
+            json!({ "anyOf": tables })
         }
     }
 }
@@ -129,26 +136,44 @@ fn list(items: &Value) -> Value {
 }
 
 /// Returns one variant of a table with a `type`. The first type is the default one.
-fn typed((name, table): (&'static str, &'static Table)) -> Value {
+fn typed(name: &str, table: &'static Table, declared: &'static Table) -> Value {
     let mut schema = object(table);
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
-        properties.insert("type".into(), json!({ "const": name }));
+        for setting in declared.settings() {
+            let doc = plain(setting.doc);
+            let value = json!({ "description": doc, "const": name });
+            properties.insert(setting.key.into(), value);
+        }
     }
     schema.into()
 }
 
-/// Returns a documentation text without the targets of its links.
+/// The folder of the page that the links of documentation texts are relative to, and
+/// the page itself.
+const PAGES: &str = "docs/reference";
+const PAGE: &str = "docs/reference/configuration.md";
+
+/// Returns a documentation text with the path of the page behind the text of each link.
 pub(super) fn plain(doc: &str) -> String {
     let mut plain = String::new();
     let mut rest = doc.trim();
     while let Some((before, after)) = rest.split_once("](") {
-        let Some((_, behind)) = after.split_once(')') else {
+        let Some((target, behind)) = after.split_once(')') else {
             break;
         };
         let (text, label) = before.rsplit_once('[').unwrap_or((before, ""));
-        plain.push_str(text);
-        plain.push_str(label);
+        plain.push_str(&format!("{text}{label} ({})", page(target)));
         rest = behind;
     }
     plain + rest
+}
+
+/// Returns the path in the repository of the page that a link leads to.
+fn page(target: &str) -> String {
+    let target = target.split('#').next().unwrap_or_default();
+    match target.strip_prefix("../") {
+        _ if target.is_empty() => PAGE.into(),
+        Some(path) => format!("docs/{path}"),
+        None => format!("{PAGES}/{target}"),
+    }
 }

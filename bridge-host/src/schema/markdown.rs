@@ -87,7 +87,7 @@ mod tests {
     };
 
     #[test]
-    fn a_row_for_each_key_and_those_within() {
+    fn each_key_has_a_row() {
         assert_eq!(
             markdown(OUTER),
             "| key | default | meaning |\n|---|---|---|\n\

@@ -65,8 +65,12 @@ pub enum Kind {
     Map(&'static Kind),
     /// A list of tables.
     Tables(&'static Table),
-    /// A table whose key `type` determines its other keys.
-    Typed(fn() -> Vec<(&'static str, &'static Table)>),
+    /// A table whose key `type`, which the second table declares, determines its other
+    /// keys.
+    Typed(fn() -> Vec<(&'static str, &'static Table)>, &'static Table),
+    /// A table with one of several sets of keys. The first table declares the keys of all
+    /// sets.
+    OneOf(&'static Table, &'static [&'static Table]),
     /// One of two kinds.
     Either(&'static Kind, &'static Kind),
 }
@@ -207,9 +211,6 @@ impl Table {
                 true => secret.insert(setting.key),
                 false => plain.insert(setting.key),
             };
-            if let Kind::Map(Kind::Typed(_)) = setting.kind {
-                plain.insert("type");
-            }
             for table in setting.kind.tables() {
                 table.sort_keys(plain, secret);
             }
@@ -221,11 +222,16 @@ impl Kind {
     /// The table that a value of this kind is, or the one at a path below it.
     fn table(&self, path: Option<&str>) -> Option<&'static Table> {
         match (self, path) {
-            (Self::Table(table) | Self::Tables(table), None) => Some(table),
-            (Self::Table(table) | Self::Tables(table), Some(path)) => table.at(path),
+            (Self::Table(table) | Self::Tables(table) | Self::OneOf(table, _), path) => {
+                match path {
+                    Some(path) => table.at(path),
+                    None => Some(table),
+                }
+            }
+            (Self::Typed(_, table), None) => Some(table),
             (Self::Map(kind) | Self::List(kind, _), _) => kind.table(path),
             (Self::Either(one, other), _) => one.table(path).or_else(|| other.table(path)),
-            (Self::Typed(types), Some(path)) => {
+            (Self::Typed(types, _), Some(path)) => {
                 let (name, rest) = match path.split_once('.') {
                     Some((name, rest)) => (name, Some(rest)),
                     None => (path, None),
@@ -240,13 +246,16 @@ impl Kind {
         }
     }
 
-    /// The tables that a value of this kind is, or has in it.
-    fn tables(&self) -> Vec<&'static Table> {
+    /// Returns the tables that a value of this kind is or contains.
+    pub fn tables(&self) -> Vec<&'static Table> {
         match self {
-            Self::Table(table) | Self::Tables(table) => vec![table],
+            Self::Table(table) | Self::Tables(table) | Self::OneOf(table, _) => vec![table],
             Self::Map(kind) | Self::List(kind, _) | Self::OneOrMore(kind, _) => kind.tables(),
             Self::Either(one, other) => [one.tables(), other.tables()].concat(),
-            Self::Typed(types) => types().into_iter().map(|(_, table)| table).collect(),
+            Self::Typed(types, declared) => {
+                let types = types().into_iter().map(|(_, table)| table);
+                types.chain([*declared]).collect()
+            }
             _ => Vec::new(),
         }
     }

@@ -74,7 +74,7 @@ mod tests {
             Part::One(
                 duration()
                     .default("\"1s\"")
-                    .named("wait", " How [long](a.md)."),
+                    .named("wait", " How long, see [waits](../guides/waits.md#long)."),
             ),
             Part::One(flag().optional("`true`").named("on", " Whether.")),
             Part::One(
@@ -91,7 +91,7 @@ mod tests {
     fn keys_are_shown_with_what_holds_without_them() {
         assert_eq!(
             commented_without(TABLE, &["on"]),
-            "# How long.\n# wait = \"1s\"\n\n# Deep.\n# inner.deep = …    # required\n\n"
+            "# How long, see waits (docs/guides/waits.md).\n# wait = \"1s\"\n\n# Deep.\n# inner.deep = …    # required\n\n"
         );
         assert!(commented(TABLE).contains("# on = …    # without it: `true`\n"));
     }

@@ -138,6 +138,7 @@ pub fn show_size(bytes: u64) -> String {
     let fits = |(_, unit): &&(&str, u64)| bytes > 0 && bytes.is_multiple_of(*unit);
     match UNITS.iter().find(fits) {
         Some((name, unit)) => format!("{}{name}", bytes / unit),
+        None if bytes == 1 => "1 byte".into(),
         None => format!("{bytes} bytes"),
     }
 }
@@ -210,5 +211,7 @@ mod tests {
         }
         assert_eq!(show_size(64 << 20), "64MiB");
         assert_eq!(show_size(1000), "1kB");
+        assert_eq!(show_size(1), "1 byte");
+        assert_eq!(show_size(2), "2 bytes");
     }
 }

@@ -52,6 +52,17 @@ fn errors_are_about_arguments_not_about_config_keys() {
 }
 
 #[test]
+fn the_former_name_of_a_command_leads_to_the_current_one() {
+    let output = Command::new(binary())
+        .args(["deadletters", "list"])
+        .output();
+    let output = output.expect("the binary runs");
+    let error = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("'dead-letters'"), "{error}");
+}
+
+#[test]
 fn an_intake_open_to_other_machines_requires_a_token() {
     let told = ["a", "http://h/", "--intake", "0.0.0.0:0"];
     refused(

@@ -199,6 +199,24 @@ fn a_subscription_takes_few_lines() {
 }
 
 #[test]
+fn verbose_shows_what_holds_for_keys_that_were_left_out() {
+    let found = report(&check(&["37-sound-by-default.toml", "--verbose"], &[]));
+    for (key, value) in [
+        ("start", "all"),
+        ("retry.max_age", "3d"),
+        ("to.timeout", "the timeout of the subscription"),
+        ("retry.max_attempts", "none"),
+        ("dead_letters", "the broker's own, or the local store"),
+    ] {
+        let is_shown = |line: &str| {
+            let line = line.trim_start().strip_prefix(key);
+            line.is_some_and(|rest| rest.trim_start() == value)
+        };
+        assert!(found.lines().any(is_shown), "{key}: {found}");
+    }
+}
+
+#[test]
 fn the_example_of_the_documentation_is_sound() {
     let text = include_str!("../../../docs/reference/configuration.md");
     let example = text.split("```toml\n").nth(1).unwrap();

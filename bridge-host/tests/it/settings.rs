@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use bridge_host::config::CONFIG;
-use bridge_host::schema::{Table, markdown};
+use bridge_host::schema::{Kind, Table, markdown};
 
 use crate::harness::binary;
 
@@ -69,8 +69,34 @@ fn the_tables_of_the_documentation_are_those_of_the_declarations() {
         rest = after;
         tables += 1;
     }
-    assert!(tables >= 11, "{tables} tables are made");
+    assert!(tables >= 12, "{tables} tables are made");
     is_current(&file, &(made + rest));
+}
+
+/// Each setting of these tables whose value is one of a few words, as key, words and
+/// documentation.
+fn choices(table: &'static Table) -> Vec<(&'static str, Vec<&'static str>, &'static str)> {
+    let mut found = Vec::new();
+    for setting in table.settings() {
+        if let Kind::Choice(words) = setting.kind {
+            found.push((setting.key, words(), setting.doc));
+        }
+        for inner in setting.kind.tables() {
+            found.extend(choices(inner));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_documentation_of_a_choice_has_all_of_its_words() {
+    let choices = choices(CONFIG);
+    assert!(choices.len() >= 8, "{choices:?}");
+    for (key, words, doc) in choices {
+        for word in words {
+            assert!(doc.contains(&format!("\"{word}\"")), "{key}: {word}");
+        }
+    }
 }
 
 #[test]
@@ -110,6 +136,23 @@ fn configs() -> (Vec<PathBuf>, Vec<PathBuf>) {
     (sound, wrong.into())
 }
 
+/// Configs with keys of an HTTP handler where an endpoint has none.
+fn misplaced_handler_keys(folder: &Path) -> Vec<PathBuf> {
+    let endpoints = [
+        "to = { url = \"http://h/\", component = \"a.wasm\" }",
+        "to = { url = \"http://h/\", reuse = true }",
+        "to = { path = \"/orders\" }",
+        "component = \"a.wasm\"\nendpoints = { shop = { component = \"b.wasm\" } }",
+    ];
+    let write = |(n, lines): (usize, &&str)| {
+        let file = folder.join(format!("{n}.toml"));
+        let text = format!("[[subscriptions]]\nname = \"a\"\ntopics = [\"a\"]\n{lines}\n");
+        fs::write(&file, text).expect("a config");
+        file
+    };
+    endpoints.iter().enumerate().map(write).collect()
+}
+
 /// By a validator that is not ours: that of the Python package jsonschema.
 const VALIDATE: &str = r#"
 import json, sys, tomllib
@@ -124,9 +167,10 @@ for file in sys.argv[2:]:
 
 #[test]
 fn editors_accept_what_check_accepts() {
-    let (sound, wrong) = configs();
+    let (sound, mut wrong) = configs();
     assert!(sound.len() >= 12, "{sound:?}");
     let starter = tempfile::tempdir().expect("a folder");
+    wrong.extend(misplaced_handler_keys(starter.path()));
     run(&["init"], starter.path());
     let python = root().join("target/tools/python/bin/python");
     let output = Command::new(python)

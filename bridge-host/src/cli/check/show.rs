@@ -103,6 +103,8 @@ fn policy(lines: &mut Lines, policy: &Policy, verbose: bool) {
                 let told = format!("{value}, in process; a new instance for each request");
                 lines.line(&key, &told);
             }
+            // Its default depends on other keys.
+            ("retry.max_age", _) => lines.line(&key, &policy.schedule.max_age),
             _ => lines.line(&key, &value),
         }
     }
