@@ -1,6 +1,5 @@
-//! What an operator asks of a running bridge: whether it lives, whether it is
-//! ready, and the ledger. Answered on the intake's listener, and on a listener
-//! of its own where one is configured.
+//! Answers operators: health, readiness and the ledger. The intake's listener serves
+//! these paths, and so does the listener for operators, if one is configured.
 
 mod phase;
 mod server;
@@ -22,47 +21,47 @@ use serde_json::{Value, json};
 use crate::listener::{not_allowed, status};
 use crate::trouble::Troubles;
 
-/// The books of the bridge.
+/// The ledger of the bridge: accepted, delivered and pending messages.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// What they say now; the error is one line for the operator.
+    /// Returns the current ledger as JSON. The error is one line for the operator.
     async fn read(&self) -> Result<Value, String>;
 }
 
-/// Answers the operator.
+/// Answers operators' requests.
 pub struct Admin {
     phase: Mutex<Phase>,
     troubles: Troubles,
-    opened: Mutex<Option<Arc<Opened>>>,
+    sources: Mutex<Option<Arc<Sources>>>,
 }
 
-/// What there is to tell once the brokers are open.
-struct Opened {
+/// Where the answers come from once the brokers are open.
+struct Sources {
     ledger: Box<dyn Ledger>,
     trouble: Box<dyn Fn() -> Option<String> + Send + Sync>,
 }
 
 impl Admin {
-    /// One of a bridge that starts. It is not ready while any of `troubles`
-    /// lasts.
+    /// Creates one for a bridge that starts. The bridge is not ready while any of
+    /// `troubles` lasts.
     pub fn new(troubles: Troubles) -> Self {
         Self {
             phase: Mutex::new(Phase::Starting("the brokers are being opened".into())),
             troubles,
-            opened: Mutex::default(),
+            sources: Mutex::default(),
         }
     }
 
-    /// Notes that the brokers are open: the ledger can be read, and `trouble`
-    /// returns one line on why a broker cannot accept or deliver messages.
-    /// `trouble` has to be quick. A second call replaces both.
-    pub fn opened(
+    /// Sets the sources of the answers once the brokers are open. `trouble` returns one
+    /// line on why a broker cannot accept or deliver messages, and must not block. A
+    /// second call replaces both.
+    pub fn set_sources(
         &self,
         ledger: impl Ledger + 'static,
         trouble: impl Fn() -> Option<String> + Send + Sync + 'static,
     ) {
         let (ledger, trouble) = (Box::new(ledger), Box::new(trouble));
-        *self.opened.lock() = Some(Arc::new(Opened { ledger, trouble }));
+        *self.sources.lock() = Some(Arc::new(Sources { ledger, trouble }));
     }
 
     /// Sets the phase of the bridge, from start to stop.
@@ -70,14 +69,13 @@ impl Admin {
         *self.phase.lock() = phase;
     }
 
-    /// Answers what an operator asks; `None` where the path is another.
-    /// Health and readiness are open to every client. The reason why a bridge is
-    /// not ready names brokers and their addresses, so it and the ledger need
-    /// the token.
+    /// Answers an operator's request; returns `None` for any other path. Health and
+    /// readiness are open to every client. The ledger, and the reason why a bridge is not
+    /// ready, which names brokers and their addresses, need the token.
     pub async fn answer<B>(
         &self,
         request: &Request<B>,
-        may_come_in: bool,
+        is_authorized: bool,
     ) -> Option<Response<Full<Bytes>>> {
         let path = request.uri().path();
         if !matches!(path, "/healthz" | "/readyz" | "/ledger") {
@@ -89,38 +87,38 @@ impl Admin {
         }
         Some(match path {
             "/healthz" => status(StatusCode::OK, &json!({ "status": "ok" })),
-            "/readyz" => self.readiness(may_come_in),
+            "/readyz" => self.readiness(is_authorized),
             _ => self.ledger().await,
         })
     }
 
-    /// 503 while the bridge starts or stops, and while something that it needs
-    /// has failed or is not there.
+    /// Answers `GET /readyz`: 503 while the bridge starts or stops, and while one of its
+    /// resources or brokers is unavailable.
     pub fn readiness(&self, with_reason: bool) -> Response<Full<Bytes>> {
         let phase = self.phase.lock().clone();
         let reason = phase.reason().map(str::to_owned).or_else(|| self.trouble());
         let Some(reason) = reason else {
             return status(StatusCode::OK, &json!({ "status": "ready" }));
         };
-        let mut told = json!({ "status": phase.word() });
+        let mut body = json!({ "status": phase.status() });
         if with_reason {
-            told["reason"] = reason.into();
+            body["reason"] = reason.into();
         }
-        status(StatusCode::SERVICE_UNAVAILABLE, &told)
+        status(StatusCode::SERVICE_UNAVAILABLE, &body)
     }
 
-    /// Local trouble and that of the brokers, in one line.
+    /// Returns the current problems of this machine and of the brokers, in one line.
     fn trouble(&self) -> Option<String> {
-        let opened = self.opened.lock().clone();
-        let brokers = opened.and_then(|opened| (opened.trouble)());
+        let sources = self.sources.lock().clone();
+        let brokers = sources.and_then(|sources| (sources.trouble)());
         let texts: Vec<_> = self.troubles.all().into_iter().chain(brokers).collect();
         (!texts.is_empty()).then(|| texts.join("; "))
     }
 
     async fn ledger(&self) -> Response<Full<Bytes>> {
-        let opened = self.opened.lock().clone();
-        let ledger = match opened {
-            Some(opened) => opened.ledger.read().await,
+        let sources = self.sources.lock().clone();
+        let ledger = match sources {
+            Some(sources) => sources.ledger.read().await,
             None => Err("the bridge is starting: the ledger is not open yet".into()),
         };
         match ledger {
@@ -134,7 +132,7 @@ impl Admin {
 mod tests {
     use super::*;
 
-    fn told(admin: &Admin) -> (u16, String) {
+    fn readiness(admin: &Admin) -> (u16, String) {
         let answer = admin.readiness(true);
         (
             answer.status().as_u16(),
@@ -144,7 +142,7 @@ mod tests {
 
     #[track_caller]
     fn check(admin: &Admin, status: u16, says: &str) {
-        let (found, body) = told(admin);
+        let (found, body) = readiness(admin);
         assert!(found == status && body.contains(says), "{found} {body}");
     }
 

@@ -118,7 +118,7 @@ impl Host {
         let began = Instant::now();
         deliveries.ended().await;
         front
-            .stop(ingest::GRACE.saturating_sub(began.elapsed()))
+            .stop(ingest::SHUTDOWN_GRACE.saturating_sub(began.elapsed()))
             .await;
         brokers.close().await;
         Ok(())

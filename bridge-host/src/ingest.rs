@@ -1,19 +1,19 @@
-//! The HTTP intake: publishing with a plain POST, answered once the message is
-//! durable. What is kept where is the broker's.
+//! The HTTP intake: publishers POST messages, and get an answer once a message is
+//! durable. Storing messages stays out: `broker` does it.
 
-mod answer;
-mod answers;
 mod batch;
+mod batch_line;
+mod batch_reply;
 mod body;
-mod line;
-mod memory;
+mod body_memory;
 mod message;
-mod publishing;
+mod reply;
 mod route;
 mod server;
 mod settings;
+mod state;
 
 pub use batch::enqueue_line;
-pub use publishing::{Publishing, Routes};
-pub use server::{GRACE, serve};
+pub use state::{IntakeState, SubscribedTopics};
+pub use server::{SHUTDOWN_GRACE, serve};
 pub use settings::{Settings, Unrouted};

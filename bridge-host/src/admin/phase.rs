@@ -1,21 +1,22 @@
-//! How far the bridge is between its start and its end.
+//! The phases of the bridge, from start to stop. Setting the phase stays out: `host`
+//! does it.
 
-/// How far the bridge is.
+/// A phase of the bridge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Brokers are opened and components compiled; this is how far that is.
+    /// Brokers are opened and components are compiled; the text describes the progress.
     Starting(String),
-    /// Messages are taken and delivered.
+    /// Messages are accepted and delivered.
     Running,
-    /// Nothing new is taken; what is in flight may end.
+    /// No messages are accepted; deliveries in flight may end.
     Draining,
-    /// A fault of this program, which only a restart mends.
+    /// A fault of this program, which only a restart can repair.
     Failed(String),
 }
 
 impl Phase {
-    /// One word for it, for everybody.
-    pub(super) fn word(&self) -> &'static str {
+    /// Returns the `status` that `/readyz` shows to every client.
+    pub(super) fn status(&self) -> &'static str {
         match self {
             Self::Starting(_) => "starting",
             Self::Running | Self::Failed(_) => "not ready",
@@ -23,11 +24,11 @@ impl Phase {
         }
     }
 
-    /// Why a bridge in this phase is not ready.
+    /// Returns why a bridge in this phase is not ready.
     pub(super) fn reason(&self) -> Option<&str> {
         match self {
             Self::Running => None,
-            Self::Starting(how_far) => Some(how_far),
+            Self::Starting(progress) => Some(progress),
             Self::Draining => Some("the bridge is stopping"),
             Self::Failed(why) => Some(why),
         }

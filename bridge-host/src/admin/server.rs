@@ -1,5 +1,5 @@
-//! The operator's listener: a thread with connections that publishers cannot
-//! take.
+//! The listener for operators, on its own thread and with its own connections, so that
+//! publishers cannot block it. Answering requests stays out: `admin` does it.
 
 use std::convert::Infallible;
 use std::io;
@@ -28,16 +28,16 @@ const LIMITS: Limits = Limits {
     heads: 4 << 20,
     idle: Duration::from_secs(75),
 };
-/// How long unfinished answers may take at shutdown.
+/// How long unfinished responses may take at shutdown.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// The running listener; it ends when this is dropped.
+/// A running listener, which stops when this is dropped.
 pub struct Server {
     stop: Option<oneshot::Sender<Infallible>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Serves on a thread of its own.
+/// Starts to serve on a new thread.
 pub fn start(
     listener: std::net::TcpListener,
     settings: &Settings,
@@ -53,13 +53,13 @@ pub fn start(
     let operators = Arc::new(Operators { admin, access });
     let (stop, stopped) = oneshot::channel::<Infallible>();
     let stopped = async move {
-        // Nothing is ever sent: the sender's end is this one's.
+        // Nothing is sent: the channel closes when the `Server` is dropped.
         let _ = stopped.await;
         GRACE
     };
     let thread = thread::Builder::new().name("admin".into()).spawn(move || {
         runtime.block_on(serve(listener, operators, LIMITS, troubles, stopped));
-        // A ledger may still be read, on a thread that may block.
+        // A blocking thread may still read the ledger.
         runtime.shutdown_background();
     })?;
     Ok(Server {
@@ -72,7 +72,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic there was reported by the thread itself.
+            // The thread has reported its panic itself.
             let _ = thread.join();
         }
     }

@@ -1,5 +1,5 @@
-//! What a user sets of the operator's listener. What it serves stays out: that
-//! is `admin` itself.
+//! The settings of the listener for operators. The paths that it serves are in `admin`.
+//! Binding it stays out: `host` does it.
 
 use std::net::SocketAddr;
 
@@ -13,7 +13,7 @@ settings! {
     pub struct Settings in "[admin]" {
         /// IP address and port to listen on; not the intake's.
         address: SocketAddr = socket_address().default("\"127.0.0.1:8483\"");
-        /// What operators send as their bearer token; secret. Required when the address is not loopback.
+        /// The bearer token of operators; secret. Required if the address is not loopback.
         token: Option<Secret> = listener::token();
     }
     check = check;

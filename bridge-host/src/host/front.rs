@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::error::HostError;
 use crate::admin::{self, Admin, Phase};
 use crate::config::Config;
-use crate::ingest::{self, Publishing};
+use crate::ingest::{self, IntakeState};
 use crate::trouble::Troubles;
 
 /// The listeners, bound and silent.
@@ -26,7 +26,7 @@ pub(super) struct Bound {
 /// The listeners at work.
 pub(super) struct Front {
     pub(super) admin: Arc<Admin>,
-    pub(super) publishing: Arc<Publishing>,
+    pub(super) intake_state: Arc<IntakeState>,
     stop: oneshot::Sender<Duration>,
     intake: JoinHandle<()>,
     /// Ends when it is dropped.
@@ -56,11 +56,11 @@ impl Bound {
         let operators = operators.map(|(listener, settings)| {
             admin::start(listener, settings, admin.clone(), troubles.clone())
         });
-        let publishing = Arc::new(Publishing::default());
+        let intake_state = Arc::new(IntakeState::default());
         let (stop, stopped) = oneshot::channel();
         let intake = ingest::serve(
             self.intake,
-            publishing.clone(),
+            intake_state.clone(),
             config.intake.clone(),
             admin.clone(),
             troubles.clone(),
@@ -71,7 +71,7 @@ impl Bound {
             _operators: operators.transpose().map_err(HostError::Thread)?,
             intake: tokio::spawn(intake),
             admin,
-            publishing,
+            intake_state,
             stop,
         })
     }
@@ -89,7 +89,7 @@ impl Front {
     /// From now on, no message is taken and the bridge is not ready.
     pub(super) fn drain(&self) {
         self.admin.set_phase(Phase::Draining);
-        self.publishing.close();
+        self.intake_state.close();
     }
 
     /// Ends; requests under way have so long to end.

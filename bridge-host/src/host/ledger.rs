@@ -15,14 +15,14 @@ use super::subscription::Ready;
 use crate::admin;
 use crate::broker::Broker;
 use crate::delivery::{BreakerState, Counters, Flow, Together};
-use crate::ingest::Publishing;
+use crate::ingest::IntakeState;
 use crate::store::Ledger;
 
 /// Where the figures of all subscriptions are found.
 pub(super) struct View {
     brokers: Arc<Brokers>,
     subscriptions: Vec<Known>,
-    publishing: Arc<Publishing>,
+    intake_state: Arc<IntakeState>,
 }
 
 /// A subscription that runs here.
@@ -39,7 +39,7 @@ impl View {
     pub(super) fn new(
         brokers: &Arc<Brokers>,
         subscriptions: &[Ready],
-        publishing: &Arc<Publishing>,
+        intake_state: &Arc<IntakeState>,
     ) -> Self {
         let stats = |ready: &Ready| {
             let shares = ready.shares.iter();
@@ -55,7 +55,7 @@ impl View {
         Self {
             brokers: brokers.clone(),
             subscriptions: subscriptions.iter().map(known).collect(),
-            publishing: publishing.clone(),
+            intake_state: intake_state.clone(),
         }
     }
 }
@@ -92,7 +92,7 @@ impl admin::Ledger for View {
         }
         entries.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
         let mut all = json!({ "subscriptions": entries });
-        if let Some(unrouted) = self.publishing.unrouted() {
+        if let Some(unrouted) = self.intake_state.unrouted() {
             all["unrouted"] = unrouted.into();
         }
         Ok(all)

@@ -18,7 +18,7 @@ use crate::admin::Phase;
 use crate::broker::SubscribeSpec;
 use crate::config::{Config, Subscription};
 use crate::guest::{Connections, Runtime};
-use crate::ingest::Routes;
+use crate::ingest::SubscribedTopics;
 use crate::message::TopicPattern;
 use crate::trouble::Troubles;
 
@@ -98,11 +98,11 @@ impl<'a> Start<'a> {
         let intake = &self.config.intake;
         let broker = self.brokers.get(&intake.publish_to);
         // Other hosts may have subscriptions to a broker that hosts share.
-        let routes = (!broker.capabilities().shared).then_some(Routes {
+        let routes = (!broker.capabilities().shared).then_some(SubscribedTopics {
             topics,
             unrouted: intake.unrouted,
         });
-        self.front.publishing.open(broker.clone(), routes);
+        self.front.intake_state.open(broker.clone(), routes);
     }
 
     /// Reads and composes the components of every subscription.
@@ -171,8 +171,8 @@ impl Front {
     /// The brokers are open, and these subscriptions run.
     fn tell_of(&self, brokers: &Arc<Brokers>, subscriptions: &[Ready]) {
         let needed = brokers.clone();
-        let view = ledger::View::new(brokers, subscriptions, &self.publishing);
-        self.admin.opened(view, move || needed.trouble());
+        let view = ledger::View::new(brokers, subscriptions, &self.intake_state);
+        self.admin.set_sources(view, move || needed.trouble());
     }
 }
 

@@ -1,5 +1,5 @@
-//! `POST /batch`: a message a line, an answer a line, in order. The messages
-//! get their places in that order too, and are waited for side by side, so that
+//! `POST /batch`: one message on each line, and one response line for each message, in
+//! the same order. Messages are enqueued in this order and confirmed concurrently, so that
 //! the broker can commit them in groups.
 
 use std::pin::Pin;
@@ -11,40 +11,40 @@ use hyper::body::Incoming;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
-use super::answer::{Refusal, accepted_line};
-use super::answers::Answers;
-use super::body::{self, Pace};
-use super::line;
-use super::memory::{self, Budget, Held};
-use super::publishing::Publishing;
+use super::reply::{PublishError, accepted_line};
+use super::batch_reply::BatchReply;
+use super::body::{self, BodyRate};
+use super::batch_line;
+use super::body_memory::{BatchMemory, BodyMemory, MemoryLease};
+use super::state::IntakeState;
 use crate::broker::{Broker, Confirmation};
 
-/// Messages of one batch that are waited for at once: as many as the embedded
-/// broker commits together.
+/// The most messages of one batch that wait for their confirmation: as many as the
+/// embedded broker commits together.
 const CONCURRENT: usize = 1024;
-/// Lines of one batch. All their answers can wait here, so that a publisher
-/// which reads none before it has sent everything is served too.
+/// The most lines of one batch. The channel holds the responses to all of them, so a
+/// publisher may send the whole batch before it reads the response.
 const MAX_LINES: u64 = 10_000;
-/// Around the data: topic, metadata, names.
+/// Bytes of a line besides the data: topic, metadata and keys.
 const AROUND: u64 = 1 << 20;
 
-/// Where the messages of a batch go.
-pub(super) struct To {
+/// Where the messages of a batch are published.
+pub(super) struct BatchTarget {
     pub broker: Arc<dyn Broker>,
-    pub publishing: Arc<Publishing>,
+    pub state: Arc<IntakeState>,
 }
 
-/// Starts to read the batch and to publish what it has.
-pub(super) fn publish(body: Incoming, to: To, budget: Budget) -> Answers {
+/// Starts to read the batch and to publish its messages.
+pub(super) fn publish(body: Incoming, to: BatchTarget, budget: BodyMemory) -> BatchReply {
     let capacity = usize::try_from(MAX_LINES).expect("some thousands fit everywhere") + 2;
     let (answers, waiting) = mpsc::channel(capacity);
-    let lines = Lines::new(body, budget, &to.publishing);
+    let lines = LineReader::new(body, budget, &to.state);
     tokio::spawn(read(lines, to, answers));
-    Answers::new(waiting)
+    BatchReply::new(waiting)
 }
 
-/// Reads line by line; an error of the reading itself is the last answer.
-async fn read(mut lines: Lines, to: To, answers: mpsc::Sender<JoinHandle<Bytes>>) {
+/// Reads line by line. An error while reading is the last response line.
+async fn read(mut lines: LineReader, to: BatchTarget, answers: mpsc::Sender<JoinHandle<Bytes>>) {
     let slots = Arc::new(Semaphore::new(CONCURRENT));
     let max = lines.budget.max;
     loop {
@@ -54,38 +54,38 @@ async fn read(mut lines: Lines, to: To, answers: mpsc::Sender<JoinHandle<Bytes>>
                 let slot = slots.clone().acquire_owned().await;
                 let placed = match text {
                     Ok((text, held)) => {
-                        let route = |topic: &str| to.publishing.route(topic);
+                        let route = |topic: &str| to.state.route(topic);
                         let placed = enqueue(&*to.broker, max, &text, route).await;
                         placed.map(|confirmation| (confirmation, held))
                     }
-                    Err(refusal) => Err(refusal),
+                    Err(error) => Err(error),
                 };
-                // Its memory is held until it is answered.
+                // The line occupies memory until its response is sent.
                 let (placed, held) = match placed {
                     Ok((confirmation, held)) => (Ok(confirmation), Some(held)),
-                    Err(refusal) => (Err(refusal), None),
+                    Err(error) => (Err(error), None),
                 };
                 tokio::spawn(async move {
                     let _held = (slot, held);
                     answer_to(number, placed).await
                 })
             }
-            Err(refusal) => {
-                let last = refusal.line(lines.number + 1);
+            Err(error) => {
+                let last = error.line(lines.number + 1);
                 let _ = answers.send(tokio::spawn(async { last })).await;
                 return;
             }
         };
-        // The publisher is gone; what it sent and was not answered may be
-        // published all the same.
+        // The publisher closed the connection. Messages without a response may still be
+        // published.
         if answers.send(answer).await.is_err() {
             return;
         }
     }
 }
 
-/// Hands over the message in a line of a batch; what became of it comes later,
-/// as a line of the answer. Those handed over one after another keep that order.
+/// Enqueues the message on line `number` of a batch at the broker. Returns a future of the
+/// response line. Messages keep the order in which they were enqueued.
 pub async fn enqueue_line(
     broker: &dyn Broker,
     number: u64,
@@ -95,82 +95,82 @@ pub async fn enqueue_line(
     Box::pin(async move { answer_to(number, placed).await })
 }
 
-/// Hands over the message of one line.
+/// Enqueues the message of one line, unless it has more than `max` bytes of data.
 async fn enqueue(
     broker: &dyn Broker,
     max: u64,
     text: &[u8],
-    route: impl Fn(&str) -> Result<(), Refusal>,
-) -> Result<Confirmation, Refusal> {
-    let (message, id) = line::read(text)?;
+    route: impl Fn(&str) -> Result<(), PublishError>,
+) -> Result<Confirmation, PublishError> {
+    let (message, id) = batch_line::read(text)?;
     route(&message.topic)?;
     match message.data.len() as u64 > max {
-        true => Err(Refusal::too_large(max)),
+        true => Err(PublishError::too_large(max)),
         false => Ok(broker.enqueue(message, id).await?),
     }
 }
 
-/// What became of it.
-async fn answer_to(number: u64, placed: Result<Confirmation, Refusal>) -> Bytes {
+/// Waits for the confirmation and returns the response line.
+async fn answer_to(number: u64, placed: Result<Confirmation, PublishError>) -> Bytes {
     let published = match placed {
-        Ok(confirmation) => confirmation.await.map_err(Refusal::from),
-        Err(refusal) => Err(refusal),
+        Ok(confirmation) => confirmation.await.map_err(PublishError::from),
+        Err(error) => Err(error),
     };
     match published {
         Ok(published) => accepted_line(&published),
-        Err(refusal) => refusal.line(number),
+        Err(error) => error.line(number),
     }
 }
 
-/// One line of the batch, or why it cannot be read.
+/// One line of the batch.
 struct Line {
     number: u64,
-    text: Result<(Bytes, Memory), Refusal>,
+    text: Result<(Bytes, Memory), PublishError>,
 }
 
-/// What a line holds until it is answered.
-type Memory = (Held, Held);
+/// The memory that a line occupies until its response is sent.
+type Memory = (MemoryLease, MemoryLease);
 
-/// Parts a body into lines.
-struct Lines {
+/// Splits a body into lines.
+struct LineReader {
     body: Incoming,
-    budget: Budget,
-    /// The longest line.
+    budget: BodyMemory,
+    /// The most bytes of a line.
     max: u64,
     buffer: BytesMut,
-    /// So much of the buffer has no newline.
+    /// The length of the part of the buffer that has no newline.
     searched: usize,
     /// Memory for the buffer.
-    held: Held,
+    held: MemoryLease,
     /// Memory for the lines that wait for their answers.
-    memory: memory::Lines,
-    pace: Pace,
-    /// Of the last line.
+    memory: BatchMemory,
+    rate: BodyRate,
+    /// The number of the last line, from 1 on.
     number: u64,
-    /// The line under way is too long: the rest of it is dropped.
+    /// The current line is too long: the rest of it is dropped.
     skipping: bool,
     ended: bool,
 }
 
-impl Lines {
-    fn new(body: Incoming, budget: Budget, publishing: &Arc<Publishing>) -> Self {
+impl LineReader {
+    fn new(body: Incoming, budget: BodyMemory, state: &Arc<IntakeState>) -> Self {
         Self {
             body,
             max: budget.max.saturating_mul(4) / 3 + AROUND,
-            memory: memory::Lines::new(&budget),
-            pace: Pace::new(publishing),
+            memory: BatchMemory::new(&budget),
+            rate: BodyRate::new(state),
             budget,
             buffer: BytesMut::new(),
             searched: 0,
-            held: Held::default(),
+            held: MemoryLease::default(),
             number: 0,
             skipping: false,
             ended: false,
         }
     }
 
-    /// The next line that is not blank.
-    async fn next(&mut self) -> Result<Option<Line>, Refusal> {
+    /// Returns the next line that is not blank.
+    async fn next(&mut self) -> Result<Option<Line>, PublishError> {
         loop {
             while let Some(text) = self.cut() {
                 self.number += 1;
@@ -196,15 +196,15 @@ impl Lines {
         }
     }
 
-    fn too_long(&self) -> Refusal {
+    fn too_long(&self) -> PublishError {
         let (line, data) = (self.max, self.budget.max);
         let reason = format!(
-            "a line has at most {line} bytes here, enough for {data} bytes of data in base64: put text with many escapes into `data_base64`; if there is more data, raise `max_message_size`, or send a reference to the data"
+            "a line is limited to at most {line} bytes, enough for {data} bytes of data in base64: put text with many escapes into `data_base64`; for more data, raise `max_message_size`, or send a reference to the data"
         );
-        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
+        PublishError::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
     }
 
-    /// Takes a whole line from the buffer; the last one needs no newline.
+    /// Removes a complete line from the buffer. The last line needs no newline.
     fn cut(&mut self) -> Option<Bytes> {
         let unsearched = &self.buffer[self.searched..];
         let newline = unsearched.iter().position(|byte| *byte == b'\n');
@@ -221,20 +221,21 @@ impl Lines {
         if newline.is_some() {
             self.buffer.advance(1);
         }
-        self.pace.restart();
+        self.rate.restart();
         Some(text)
     }
 
-    /// Memory for a line that was cut: its own, and what the buffer had for it.
-    async fn keep(&mut self, bytes: u64) -> Result<Memory, Refusal> {
+    /// Reserves memory for a line that was removed from the buffer: new memory, and the
+    /// part that was reserved for it in the buffer.
+    async fn keep(&mut self, bytes: u64) -> Result<Memory, PublishError> {
         let charged = self.held.part(bytes);
         self.held.shrink(self.buffer.len() as u64);
         Ok((self.memory.hold(bytes).await?, charged))
     }
 
     /// Reads more into the buffer.
-    async fn fill(&mut self) -> Result<(), Refusal> {
-        let Some(data) = body::next(&mut self.body, &mut self.pace, &self.budget).await? else {
+    async fn fill(&mut self) -> Result<(), PublishError> {
+        let Some(data) = body::next(&mut self.body, &mut self.rate, &self.budget).await? else {
             self.ended = true;
             return Ok(());
         };
@@ -249,7 +250,7 @@ impl Lines {
     }
 }
 
-fn too_many() -> Refusal {
-    let reason = format!("a batch has at most {MAX_LINES} lines: send the rest in another");
-    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
+fn too_many() -> PublishError {
+    let reason = format!("a batch has at most {MAX_LINES} lines: send the rest in another batch");
+    PublishError::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
 }

@@ -1,6 +1,6 @@
-//! A message from a POST to `/topics/{topic}`: the topic from the path, the id
-//! and the metadata from the headers. What the raw envelope sends is taken
-//! back unchanged.
+//! Reads the message of a POST to `/topics/{topic}`: the topic from the path, the id and
+//! the metadata from the headers. A request that the raw envelope wrote is read back
+//! unchanged.
 
 use std::collections::HashMap;
 
@@ -9,14 +9,14 @@ use http::HeaderMap;
 use http::header::CONNECTION;
 use mapping::Envelope;
 
-use super::answer::Refusal;
+use super::reply::PublishError;
 use crate::message::{ID_KEY, Message, MessageId, check_topic};
 
 /// The header for the id of a message in other APIs, beside [`ID_KEY`].
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// Of the publisher's HTTP client and of the proxies on the way, not of the
-/// message. Those of the connection itself are left out by the mapping.
+/// Headers that the publisher's HTTP client and proxies add, and that are not metadata.
+/// `mapping` leaves out hop-by-hop headers.
 const TRANSPORT: [&str; 19] = [
     "accept",
     "accept-charset",
@@ -38,17 +38,17 @@ const TRANSPORT: [&str; 19] = [
     "x-real-ip",
     "x-scheme",
 ];
-/// The same, by how their names begin.
+/// The prefixes of further such headers.
 const TRANSPORT_PREFIXES: [&str; 4] = ["cf-", "sec-", "x-envoy-", "x-forwarded-"];
 
-/// Headers of which a message has one.
+/// Headers that a request may have only once.
 const SINGLE: [&str; 3] = ["content-type", ID_KEY, IDEMPOTENCY_KEY];
 
-/// The topic that the rest of a path stands for.
-pub(super) fn topic(path: &str) -> Result<String, Refusal> {
+/// Returns the topic from the path behind `/topics/`, percent-decoded.
+pub(super) fn topic(path: &str) -> Result<String, PublishError> {
     let fault = || {
         let reason = "the topic in the path is not percent-encoded UTF-8: a `%` itself is `%25`";
-        Refusal::bad_request(reason)
+        PublishError::bad_request(reason)
     };
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.bytes();
@@ -65,28 +65,28 @@ pub(super) fn topic(path: &str) -> Result<String, Refusal> {
         });
     }
     let topic = String::from_utf8(bytes).map_err(|_| fault())?;
-    check_topic(&topic).map_err(Refusal::bad_request)?;
+    check_topic(&topic).map_err(PublishError::bad_request)?;
     Ok(topic)
 }
 
-/// The id that the publisher gave, if any.
-pub(super) fn id(headers: &HeaderMap) -> Result<Option<MessageId>, Refusal> {
+/// Returns the id that the publisher gave, if any.
+pub(super) fn id(headers: &HeaderMap) -> Result<Option<MessageId>, PublishError> {
     let given = [ID_KEY, IDEMPOTENCY_KEY]
         .into_iter()
         .find_map(|name| Some((name, headers.get(name)?)));
     let Some((name, value)) = given else {
         return Ok(None);
     };
-    let fault = |reason: String| Refusal::bad_request(format!("{name}: {reason}"));
+    let fault = |reason: String| PublishError::bad_request(format!("{name}: {reason}"));
     let text = value
         .to_str()
-        .map_err(|_| fault("a message id is made of visible ASCII characters".into()))?;
+        .map_err(|_| fault("a message id consists of visible ASCII characters".into()))?;
     let id = MessageId::parse(text).map_err(|error| fault(error.to_string()))?;
     Ok(Some(id))
 }
 
-/// All but the data.
-pub(super) fn message(topic: String, headers: &HeaderMap, data: Bytes) -> Result<Message, Refusal> {
+/// Returns the message on this topic with the metadata of these headers.
+pub(super) fn message(topic: String, headers: &HeaderMap, data: Bytes) -> Result<Message, PublishError> {
     let nominated = nominated(headers);
     let is_told = |name: &str| {
         ![ID_KEY, IDEMPOTENCY_KEY].contains(&name)
@@ -98,7 +98,7 @@ pub(super) fn message(topic: String, headers: &HeaderMap, data: Bytes) -> Result
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_bytes()))
         .filter(|(name, _)| is_told(name));
-    let mut read = mapping::decode(Envelope::Raw, told, &[]).map_err(Refusal::bad_request)?;
+    let mut read = mapping::decode(Envelope::Raw, told, &[]).map_err(PublishError::bad_request)?;
     if headers.keys_len() < headers.len() {
         one_of_each(headers)?;
         join(&mut read.metadata);
@@ -106,12 +106,12 @@ pub(super) fn message(topic: String, headers: &HeaderMap, data: Bytes) -> Result
     let mut message = Message::new(topic, data);
     message.content_type = read.content_type;
     let metadata = message.set_metadata(read.metadata);
-    metadata.map_err(Refusal::bad_request)?;
+    metadata.map_err(PublishError::bad_request)?;
     Ok(message)
 }
 
-/// The headers that `Connection` nominates: they end with this hop, as RFC 9110
-/// section 7.6.1 has it.
+/// Returns the names of the headers that `Connection` lists. They are hop-by-hop headers
+/// (RFC 9110, section 7.6.1).
 fn nominated(headers: &HeaderMap) -> Vec<&str> {
     let values = headers.get_all(CONNECTION).iter();
     let names = values.filter_map(|value| value.to_str().ok());
@@ -119,22 +119,20 @@ fn nominated(headers: &HeaderMap) -> Vec<&str> {
     names.map(str::trim).collect()
 }
 
-/// Refuses a header that is there twice, with different values, where a message
-/// has one.
-fn one_of_each(headers: &HeaderMap) -> Result<(), Refusal> {
+/// Refuses a request that has one of the [`SINGLE`] headers twice with different values.
+fn one_of_each(headers: &HeaderMap) -> Result<(), PublishError> {
     for name in SINGLE {
         let mut values = headers.get_all(name).iter();
         let first = values.next();
         if values.any(|value| Some(value) != first) {
             let reason = format!("this request has more than one `{name}` header: send one");
-            return Err(Refusal::bad_request(reason));
+            return Err(PublishError::bad_request(reason));
         }
     }
     Ok(())
 }
 
-/// Joins the values of a header that is repeated, as RFC 9110 section 5.3 has
-/// it.
+/// Joins the values of repeated headers with commas (RFC 9110, section 5.3).
 fn join(metadata: &mut Vec<(String, String)>) {
     let mut places: HashMap<String, usize> = HashMap::with_capacity(metadata.len());
     for (key, value) in std::mem::take(metadata) {
@@ -179,17 +177,17 @@ mod tests {
             Ok(Some("w".into()))
         );
         assert_eq!(of(&[(IDEMPOTENCY_KEY, "k")]), Ok(Some("k".into())));
-        let refusal = of(&[(ID_KEY, "a b")]).unwrap_err();
-        assert_eq!(refusal.status, 400);
+        let error = of(&[(ID_KEY, "a b")]).unwrap_err();
+        assert_eq!(error.status, 400);
         assert!(
-            refusal.reason.starts_with("webhook-id: "),
+            error.reason.starts_with("webhook-id: "),
             "{}",
-            refusal.reason
+            error.reason
         );
     }
 
     /// The metadata that a request with these headers makes.
-    fn metadata(pairs: &[(&'static str, &[u8])]) -> Result<Vec<(String, String)>, Refusal> {
+    fn metadata(pairs: &[(&'static str, &[u8])]) -> Result<Vec<(String, String)>, PublishError> {
         let headers = pairs.iter().map(|(name, value)| {
             let value = http::HeaderValue::from_bytes(value).unwrap();
             (name.parse().unwrap(), value)
@@ -231,8 +229,8 @@ mod tests {
             ],
         );
         for name in SINGLE {
-            let refusal = metadata(&[(name, b"text/plain"), (name, b"text/html")]).unwrap_err();
-            assert!(refusal.reason.contains(name), "{}", refusal.reason);
+            let error = metadata(&[(name, b"text/plain"), (name, b"text/html")]).unwrap_err();
+            assert!(error.reason.contains(name), "{}", error.reason);
             assert_eq!(
                 metadata(&[(name, b"text/plain"), (name, b"text/plain")]),
                 Ok(Vec::new())
@@ -241,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_of_the_hop_stays_behind() {
+    fn hop_by_hop_headers_are_not_metadata() {
         check(
             &[
                 ("connection", "keep-alive, X-Once"),

@@ -1,4 +1,5 @@
-//! Which request is which, and what it is answered.
+//! Routes requests: to publishing, to health and readiness, or to an error. Reading
+//! bodies and messages stays out: `body`, `message` and `batch` do it.
 
 use std::sync::Arc;
 
@@ -9,29 +10,29 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 
-use super::answer::{Refusal, Reply, accepted};
-use super::answers::Answers;
-use super::batch::To;
-use super::body::{self, Pace};
-use super::memory::Budget;
-use super::publishing::Publishing;
+use super::reply::{PublishError, Reply, accepted};
+use super::batch_reply::BatchReply;
+use super::batch::BatchTarget;
+use super::body::{self, BodyRate};
+use super::body_memory::BodyMemory;
+use super::state::IntakeState;
 use super::{Settings, batch, message};
 use crate::admin::Admin;
 use crate::broker::Broker;
 use crate::listener::{Access, Service, not_allowed};
 use crate::message::MessageId;
 
-/// Where many messages are published at once.
+/// The path for batches.
 const BATCH: &str = "/batch";
-/// Of a body that nobody wants, so much is read all the same.
-const DISCARD: u64 = 1 << 20;
+/// The most bytes of a refused request's body that are read and dropped.
+const MAX_DISCARDED: u64 = 1 << 20;
 
-/// Everything that an answer needs.
+/// The service behind the intake's listener.
 pub(super) struct Intake {
-    publishing: Arc<Publishing>,
+    state: Arc<IntakeState>,
     admin: Arc<Admin>,
     access: Access,
-    budget: Budget,
+    memory: BodyMemory,
 }
 
 /// What a request publishes.
@@ -41,33 +42,33 @@ enum Target {
 }
 
 impl Intake {
-    pub fn new(publishing: Arc<Publishing>, admin: Arc<Admin>, settings: Settings) -> Self {
+    pub fn new(state: Arc<IntakeState>, admin: Arc<Admin>, settings: Settings) -> Self {
         Self {
-            publishing,
+            state,
             admin,
             access: Access::new(settings.token, settings.address.ip()),
-            budget: Budget::new(settings.max_body),
+            memory: BodyMemory::new(settings.max_body),
         }
     }
 
-    /// What is to be published, and to which broker: all that can be refused
-    /// before the body is read is.
-    fn target(&self, head: &Parts, is_extra: bool) -> Result<(Target, &Arc<dyn Broker>), Refusal> {
+    /// Returns what the request publishes, and to which broker. Refuses everything that can
+    /// be refused before the body is read.
+    fn target(&self, head: &Parts, is_extra: bool) -> Result<(Target, &Arc<dyn Broker>), PublishError> {
         let path = head.uri.path();
         let topic = path.strip_prefix("/topics/");
         if topic.is_none() && path != BATCH {
             return Err(not_found());
         }
         if is_extra {
-            return Err(crowded());
+            return Err(too_many_connections());
         }
-        let broker = self.publishing.broker()?;
+        let broker = self.state.broker()?;
         let Some(topic) = topic else {
             return Ok((Target::Batch, broker));
         };
         let id = message::id(&head.headers)?;
         let topic = message::topic(topic)?;
-        self.publishing.route(&topic)?;
+        self.state.route(&topic)?;
         Ok((Target::Topic(topic, id), broker))
     }
 
@@ -78,19 +79,19 @@ impl Intake {
         broker: &dyn Broker,
         head: &Parts,
         body: Incoming,
-    ) -> Result<Reply, Refusal> {
-        let (data, _held) = body::read(body, expects(head), &self.budget, &self.publishing).await?;
+    ) -> Result<Reply, PublishError> {
+        let (data, _held) = body::read(body, expects_continue(head), &self.memory, &self.state).await?;
         let message = message::message(topic, &head.headers, data)?;
         let published = broker.publish(message, id).await?;
         Ok(accepted(&published))
     }
 
     fn batch(&self, broker: &Arc<dyn Broker>, body: Incoming) -> Reply {
-        let to = To {
+        let to = BatchTarget {
             broker: broker.clone(),
-            publishing: self.publishing.clone(),
+            state: self.state.clone(),
         };
-        let answers = batch::publish(body, to, self.budget.clone());
+        let answers = batch::publish(body, to, self.memory.clone());
         let mut reply = Response::new(Either::Right(answers));
         let ndjson = HeaderValue::from_static("application/x-ndjson");
         reply.headers_mut().insert(CONTENT_TYPE, ndjson);
@@ -99,9 +100,9 @@ impl Intake {
 }
 
 impl Service for Intake {
-    type Body = Either<Full<Bytes>, Answers>;
+    type Body = Either<Full<Bytes>, BatchReply>;
 
-    /// A probe has no token, and learns nothing that is worth one.
+    /// Answers probes without a token too, because their responses reveal nothing secret.
     async fn answer(&self, request: Request<Incoming>, is_extra: bool) -> Reply {
         let access = self.access.check(&request);
         let is_probe = matches!(request.uri().path(), "/healthz" | "/readyz");
@@ -116,40 +117,40 @@ impl Service for Intake {
             Ok(_) if is_wrong_method(&head) => {
                 not_allowed(head.uri.path(), &[Method::POST]).map(Either::Left)
             }
-            Ok(Err(refusal)) => refusal.reply(),
+            Ok(Err(error)) => error.reply(),
             Ok(Ok((Target::Batch, broker))) => return self.batch(broker, body),
             Ok(Ok((Target::Topic(topic, id), broker))) => {
                 let published = self.publish(topic, id, &**broker, &head, body).await;
-                return published.unwrap_or_else(Refusal::reply);
+                return published.unwrap_or_else(PublishError::reply);
             }
         };
-        // A publisher that is still sending would not see the answer.
-        if !is_extra && !expects(&head) {
-            let pace = Pace::new(&self.publishing);
-            body::discard(body, DISCARD, pace).await;
+        // A publisher that is still sending would not read the response.
+        if !is_extra && !expects_continue(&head) {
+            let rate = BodyRate::new(&self.state);
+            body::discard(body, MAX_DISCARDED, rate).await;
         }
         refused
     }
 }
 
-/// Whether the path is there, and for another method.
+/// Returns whether the path exists, but for another method.
 fn is_wrong_method(head: &Parts) -> bool {
     let path = head.uri.path();
     head.method != Method::POST && (path == BATCH || path.starts_with("/topics/"))
 }
 
-/// Whether the publisher waits to be told before it sends the body.
-fn expects(head: &Parts) -> bool {
+/// Returns whether the publisher waits for `100 Continue` before it sends the body.
+fn expects_continue(head: &Parts) -> bool {
     let expect = head.headers.get(EXPECT);
     expect.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
-fn crowded() -> Refusal {
+fn too_many_connections() -> PublishError {
     let reason = "every connection for publishers is busy: send again in a moment";
-    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason)
+    PublishError::new(StatusCode::SERVICE_UNAVAILABLE, reason)
 }
 
-fn not_found() -> Refusal {
-    let reason = "nothing is here: POST /topics/{topic} and POST /batch publish, GET /healthz, /readyz and /ledger tell";
-    Refusal::new(StatusCode::NOT_FOUND, reason)
+fn not_found() -> PublishError {
+    let reason = "this path does not exist: publish with POST /topics/{topic} or POST /batch; GET /healthz, /readyz and /ledger show the state";
+    PublishError::new(StatusCode::NOT_FOUND, reason)
 }

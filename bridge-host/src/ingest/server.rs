@@ -1,4 +1,4 @@
-//! The listener for publishers.
+//! Serves the intake's listener within its limits. What each request does is in `route`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,13 +6,13 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use super::route::Intake;
-use super::{Publishing, Settings};
+use super::{IntakeState, Settings};
 use crate::admin::Admin;
 use crate::listener::{self, Limits};
 use crate::trouble::{Troubles, descriptors};
 
-/// What publishers may use. A head of 1 MiB holds all the metadata that a
-/// message may have.
+/// The limits of publishers' connections. A head of 1 MiB is large enough for all the
+/// metadata that a message may have.
 const LIMITS: Limits = Limits {
     connections: 1024,
     extra: 64,
@@ -20,14 +20,14 @@ const LIMITS: Limits = Limits {
     heads: 64 << 20,
     idle: Duration::from_secs(75),
 };
-/// Requests under way at a stop have so long to end.
-pub const GRACE: Duration = Duration::from_secs(10);
+/// How long requests in progress may take to end at shutdown.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 
-/// Serves publishers and operators until `shutdown` completes, then lets the
-/// requests under way end within the time that it returns.
+/// Serves publishers and operators until `shutdown` completes. Requests in progress may
+/// then end within the time that `shutdown` returns.
 pub async fn serve(
     listener: TcpListener,
-    publishing: Arc<Publishing>,
+    state: Arc<IntakeState>,
     settings: Settings,
     admin: Arc<Admin>,
     troubles: Troubles,
@@ -38,8 +38,8 @@ pub async fn serve(
         connections: LIMITS.connections.min(most),
         ..LIMITS
     };
-    let intake = Arc::new(Intake::new(publishing, admin, settings));
+    let intake = Arc::new(Intake::new(state, admin, settings));
     if !listener::serve(listener, intake, limits, troubles, shutdown).await {
-        tracing::warn!("the connections of publishers that were still sending are closed");
+        tracing::warn!("connections of publishers that were still sending were closed at shutdown");
     }
 }

@@ -1,5 +1,5 @@
-//! What a user sets of the HTTP intake. Whether its connection can do what is
-//! asked stays out: `config` knows the connections.
+//! The settings of the HTTP intake. Whether its connection fits them is checked by
+//! `config`, which knows the connections.
 
 use std::net::SocketAddr;
 
@@ -13,26 +13,26 @@ settings! {
     pub struct Settings in "[intake]" {
         /// IP address and port to listen on.
         address: SocketAddr = socket_address().default("\"127.0.0.1:8484\"");
-        /// What publishers send as their bearer token; secret. Required when the address is not loopback.
+        /// The bearer token of publishers; secret. Required if the address is not loopback.
         token: Option<Secret> = listener::token();
-        /// The connection that messages are published to; its `max_message_size` holds here too.
+        /// The connection that messages are published to. Its `max_message_size` limits the intake, too.
         publish_to: String = connection().default("\"embedded\"");
-        /// What happens to a message whose topic no subscription takes: `"keep"` counts it in the ledger and
-        /// keeps it until retention removes it, `"refuse"` answers 422. `"refuse"` requires that `publish_to` names an
-        /// embedded broker.
+        /// What happens to a message whose topic matches no subscription: `"keep"` counts it in the ledger and
+        /// keeps it until retention removes it, `"refuse"` answers 422. `"refuse"` requires that `publish_to`
+        /// names an embedded broker.
         unrouted: Unrouted = choice().default("\"keep\"");
-        /// The most data that one message may have, in bytes: the broker's own limit.
+        /// The most bytes of a message's data: the broker's limit.
         max_body: u64 => 64 << 20;
     }
     check = check;
 }
 
-/// What becomes of a message that no subscription takes.
+/// What happens to a message that matches no subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unrouted {
-    /// It is kept like any other: a subscription that is added in time has it.
+    /// The broker keeps it until retention removes it.
     Keep,
-    /// Its publisher is told.
+    /// The publisher gets a 422.
     Refuse,
 }
 

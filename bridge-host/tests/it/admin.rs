@@ -176,7 +176,7 @@ async fn messages_that_no_subscription_takes_are_counted_or_refused() {
     let log = bridge.log();
     let warnings = log
         .iter()
-        .filter(|line| line.contains("no subscription takes"));
+        .filter(|line| line.contains("no subscription matches"));
     let warnings: Vec<_> = warnings.collect();
     let named = |topic: &str| {
         let topic = format!("{topic:?}");

@@ -136,7 +136,7 @@ async fn too_many_and_too_long_lines_are_refused() {
         (&json!(413), &json!(1))
     );
     let error = answers[0]["error"].as_str().unwrap();
-    assert!(error.contains("a line has at most"), "{error}");
+    assert!(error.contains("a line is limited to at most"), "{error}");
     assert!(error.contains("data_base64"), "{error}");
     assert_eq!(answers[1]["id"], "s");
     assert_eq!(

@@ -76,7 +76,7 @@ async fn every_line_that_is_not_published_is_named() {
     assert_eq!(output.status.code(), Some(1));
     let errors = text(&output.stderr);
     assert!(
-        errors.contains("line 2: this line is no message"),
+        errors.contains("line 2: this line is not a message"),
         "{errors}"
     );
     assert!(

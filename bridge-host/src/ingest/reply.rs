@@ -1,4 +1,5 @@
-//! What publishers are told, as JSON.
+//! The responses to publishers, as JSON. The response to a batch, which is sent line by
+//! line, is in `batch_reply`.
 
 use bytes::Bytes;
 use http::header::RETRY_AFTER;
@@ -6,21 +7,21 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body_util::{Either, Full};
 use serde_json::{Value, json};
 
-use super::answers::Answers;
+use super::batch_reply::BatchReply;
 use crate::broker::{BrokerError, Published};
 use crate::listener;
 
-/// All at once, or a line for each line of a batch.
-pub(super) type Reply = Response<Either<Full<Bytes>, Answers>>;
+/// A response with a whole body, or with one line for each line of a batch.
+pub(super) type Reply = Response<Either<Full<Bytes>, BatchReply>>;
 
-/// Why a message was not taken.
+/// Why a message was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct PublishError {
     pub status: StatusCode,
     pub reason: String,
 }
 
-impl Refusal {
+impl PublishError {
     pub fn new(status: StatusCode, reason: impl Into<String>) -> Self {
         Self {
             status,
@@ -32,15 +33,15 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, reason.to_string())
     }
 
-    /// More bytes than one message may have.
+    /// The error for a message with more than `max` bytes of data.
     pub fn too_large(max: u64) -> Self {
         let reason = format!(
-            "a message has at most {max} bytes of data here: raise `max_message_size`, or send a reference to the data"
+            "the data of a message is limited to at most {max} bytes: raise `max_message_size`, or send a reference to the data"
         );
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
     }
 
-    /// The whole answer.
+    /// Returns the response to a single message.
     pub fn reply(self) -> Reply {
         let status = self.status;
         let mut reply = reply(status, &json!({ "error": self.reason }));
@@ -51,8 +52,8 @@ impl Refusal {
         reply
     }
 
-    /// The answer to one line of a batch. The status is that which the message
-    /// alone would have been answered with.
+    /// Returns the response line for line `number` of a batch. The line has the status
+    /// that the response to a single message would have.
     pub fn line(&self, number: u64) -> Bytes {
         line(&json!({
             "error": self.reason,
@@ -62,7 +63,7 @@ impl Refusal {
     }
 }
 
-impl From<BrokerError> for Refusal {
+impl From<BrokerError> for PublishError {
     fn from(error: BrokerError) -> Self {
         let status = match &error {
             BrokerError::Refused(_) => StatusCode::BAD_REQUEST,
@@ -74,12 +75,12 @@ impl From<BrokerError> for Refusal {
     }
 }
 
-/// The answer to a message that is durable.
+/// Returns the response to a message that is durable.
 pub(super) fn accepted(published: &Published) -> Reply {
     reply(StatusCode::ACCEPTED, &value(published))
 }
 
-/// The same, to one line of a batch.
+/// Returns the response line for a durable message of a batch.
 pub(super) fn accepted_line(published: &Published) -> Bytes {
     line(&value(published))
 }

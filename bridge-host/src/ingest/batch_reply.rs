@@ -1,5 +1,5 @@
-//! The answers to the lines of a batch, as the body of a response: in the order of
-//! the lines, each as soon as it is there.
+//! The response body for a batch: one line for each message, in the order of the
+//! messages. Publishing them stays out: `batch` does it.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -10,14 +10,15 @@ use http_body::{Body, Frame};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// The answers to a batch, as they come.
-pub(super) struct Answers {
+/// The body of the response to a batch. It sends each line as soon as the lines before it
+/// are complete.
+pub(super) struct BatchReply {
     waiting: mpsc::Receiver<JoinHandle<Bytes>>,
     first: Option<JoinHandle<Bytes>>,
 }
 
-impl Answers {
-    /// The answers that come this way.
+impl BatchReply {
+    /// Creates a body of the lines that the tasks from this channel return.
     pub fn new(waiting: mpsc::Receiver<JoinHandle<Bytes>>) -> Self {
         Self {
             waiting,
@@ -26,11 +27,11 @@ impl Answers {
     }
 }
 
-impl Body for Answers {
+impl Body for BatchReply {
     type Data = Bytes;
     type Error = Infallible;
 
-    /// All the answers that are there, as one frame.
+    /// Returns all complete lines as one frame.
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -48,8 +49,8 @@ impl Body for Answers {
             };
             match Pin::new(first).poll(cx) {
                 Poll::Ready(Ok(answer)) => ready.extend_from_slice(&answer),
-                // Publishing panicked. Nothing true can be said of this line
-                // and the lines behind it would be taken for it: stop.
+                // The publishing task panicked, so the outcome of this line is unknown.
+                // The body ends, because later lines would be read in its place.
                 Poll::Ready(Err(_)) => break true,
                 Poll::Pending => break false,
             }

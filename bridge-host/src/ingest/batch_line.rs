@@ -1,5 +1,5 @@
-//! A message from one line of a batch: what the json envelope has, and an
-//! `id`.
+//! Reads the message on one line of a batch: the JSON envelope, with an `id` beside its
+//! keys. Splitting a body into lines stays out: `batch` does it.
 
 use std::fmt;
 
@@ -8,27 +8,28 @@ use mapping::Envelope;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::answer::Refusal;
+use super::reply::PublishError;
 use crate::message::{Message, MessageId, MetadataSize, check_topic};
 
-/// What the envelope leaves to us, and what is too much for it to read.
+/// The keys of a line that the envelope does not read: the id, and the size of the
+/// metadata, which is limited before the envelope reads it.
 #[derive(Deserialize)]
 struct Line {
     id: Option<String>,
-    metadata: Option<Counted>,
+    metadata: Option<CountedMetadata>,
 }
 
-/// Metadata that is counted and not kept.
+/// The size of metadata that is read and dropped.
 #[derive(Default)]
-struct Counted(MetadataSize);
+struct CountedMetadata(MetadataSize);
 
-impl<'de> Deserialize<'de> for Counted {
+impl<'de> Deserialize<'de> for CountedMetadata {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_map(Self::default())
     }
 }
 
-impl<'de> Visitor<'de> for Counted {
+impl<'de> Visitor<'de> for CountedMetadata {
     type Value = Self;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,19 +47,19 @@ impl<'de> Visitor<'de> for Counted {
 }
 
 /// Reads one line.
-pub(super) fn read(text: &[u8]) -> Result<(Message, Option<MessageId>), Refusal> {
-    let fault = |error| Refusal::bad_request(format!("this line is no message: {error}"));
+pub(super) fn read(text: &[u8]) -> Result<(Message, Option<MessageId>), PublishError> {
+    let fault = |error| PublishError::bad_request(format!("this line is not a message: {error}"));
     let line: Line = serde_json::from_slice(text).map_err(fault)?;
     let id = line.id.as_deref().map(MessageId::parse).transpose();
-    let id = id.map_err(Refusal::bad_request)?;
+    let id = id.map_err(PublishError::bad_request)?;
     let size = line.metadata.unwrap_or_default().0;
-    size.check().map_err(Refusal::bad_request)?;
-    let read = mapping::decode(Envelope::Json, [], text).map_err(Refusal::bad_request)?;
-    check_topic(&read.topic).map_err(Refusal::bad_request)?;
+    size.check().map_err(PublishError::bad_request)?;
+    let read = mapping::decode(Envelope::Json, [], text).map_err(PublishError::bad_request)?;
+    check_topic(&read.topic).map_err(PublishError::bad_request)?;
     let mut message = Message::new(read.topic, Bytes::from(read.data));
     message.content_type = read.content_type;
     let metadata = message.set_metadata(read.metadata);
-    metadata.map_err(Refusal::bad_request)?;
+    metadata.map_err(PublishError::bad_request)?;
     Ok((message, id))
 }
 
