@@ -12,7 +12,7 @@ pub const MAX_CONFIG: u64 = 16 << 20;
 /// The most bytes of a file of secrets or certificates.
 pub const MAX_SECRET: u64 = 1 << 20;
 
-/// Reads a regular file of at most `max` bytes. Any other is not even opened.
+/// Reads a regular file of at most `max` bytes. A file of another type is not opened.
 pub fn read(path: &Path, max: u64) -> io::Result<Vec<u8>> {
     bounded(open(path)?, max)
 }
@@ -23,7 +23,7 @@ pub fn read_text(path: &Path, max: u64) -> io::Result<String> {
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
 }
 
-/// Opens a regular file.
+/// Opens a regular file. A file of another type is an error.
 pub fn open(path: &Path) -> io::Result<File> {
     let kind = fs::metadata(path)?.file_type();
     match kind.is_file() {
@@ -32,7 +32,7 @@ pub fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Reads to the end, which has to come within `max` bytes.
+/// Reads to the end. More than `max` bytes are an error.
 pub fn bounded(from: impl Read, max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(max.saturating_add(1)).read_to_end(&mut bytes)?;

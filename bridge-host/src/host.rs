@@ -1,26 +1,26 @@
-//! The bridge as a whole: configuration becomes brokers, components and
-//! listeners; they run until told to stop; what is in flight is drained.
+//! Starts the bridge from a config, runs it until it is told to stop, and drains it. What
+//! brokers, components and deliveries do is in the modules below.
 
 mod brokers;
 mod code;
+mod component_source;
 mod composition;
 mod deliveries;
 mod error;
-mod front;
 mod known_topics;
 mod ledger;
-mod left_over;
-mod load;
+mod listeners;
 mod loops;
 mod needs;
+mod orphans;
 mod start;
 mod subscription;
 mod threads;
 mod workers;
 
-pub use composition::{composition, handler, posts_what_it_sends};
+pub use component_source::topics;
+pub use composition::{composition, handler, posts_published_messages};
 pub use error::{HostError, SubscriptionError};
-pub use load::topics;
 pub use needs::too_few_descriptors;
 
 use std::net::SocketAddr;
@@ -33,9 +33,9 @@ use tokio::time::timeout;
 
 use brokers::Brokers;
 use deliveries::Deliveries;
-use front::{Bound, Front};
-use start::Start;
-use subscription::{Ready, Share};
+use listeners::{BoundListeners, Listeners};
+use start::Startup;
+use subscription::{ReadySubscription, ThreadShare};
 use threads::Threads;
 
 use crate::admin::Phase;
@@ -43,39 +43,39 @@ use crate::config::Config;
 use crate::ingest;
 use crate::trouble::Troubles;
 
-/// A start that is given up ends within twice this time.
-const HASTE: Duration = Duration::from_millis(400);
+/// A start that is aborted ends within twice this time.
+const ABORT_GRACE: Duration = Duration::from_millis(400);
 
-/// A bridge that has its addresses, and has not begun.
+/// A bridge whose listeners are bound, and which does not run yet.
 pub struct Host {
     config: Config,
-    bound: Bound,
+    bound: BoundListeners,
 }
 
 impl Host {
-    /// Binds the listeners: before anything else, so that a second bridge of
-    /// the same addresses leaves nothing behind.
+    /// Binds the listeners. This comes first, so a second bridge with the same addresses
+    /// fails before it changes any file.
     pub async fn bind(config: &Config) -> Result<Self, HostError> {
         Ok(Self {
-            bound: Bound::bind(config).await?,
+            bound: BoundListeners::bind(config).await?,
             config: config.clone(),
         })
     }
 
-    /// Where the intake listens.
+    /// Returns the address of the intake.
     pub fn address(&self) -> SocketAddr {
         self.bound.address
     }
 
-    /// Where operators are answered beside the intake.
+    /// Returns the address of the listener for operators, if there is one.
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.bound.admin_address
     }
 
-    /// Answers from the first moment, starts everything, calls `started`, and
-    /// runs until `shutdown` completes. Then it drains: nothing new is taken,
-    /// what is in flight may end, the brokers close. Health is answered until
-    /// then. The error is why the bridge could not start.
+    /// Starts the bridge, calls `started`, and runs until `shutdown` completes. Then it
+    /// drains: the intake refuses messages, deliveries in flight may end, and the brokers
+    /// close. The listeners answer health checks all the time. The error is why the bridge
+    /// could not start.
     pub async fn run(
         self,
         started: impl FnOnce(),
@@ -83,13 +83,13 @@ impl Host {
     ) -> Result<(), HostError> {
         let config = self.config;
         let troubles = Troubles::default();
-        let front = self.bound.start(&config, &troubles)?;
+        let listeners = self.bound.start(&config, &troubles)?;
         let mut shutdown = pin!(shutdown);
-        let wanted: Vec<_> = config.subscriptions.iter().map(|it| it.threads).collect();
-        let threads = Threads::start(&wanted).map_err(HostError::Thread)?;
+        let requested: Vec<_> = config.subscriptions.iter().map(|it| it.threads).collect();
+        let threads = Threads::start(&requested).map_err(HostError::Thread)?;
         let brokers = Arc::new(Brokers::open(&config, &threads).await?);
         let start = async {
-            Start::new(&config, &front, &threads, &brokers, &troubles)?
+            Startup::new(&config, &listeners, &threads, &brokers, &troubles)?
                 .run()
                 .await
         };
@@ -100,24 +100,24 @@ impl Host {
         let ready = match start {
             Ok(Some(ready)) => ready,
             ended => {
-                give_up(front, &brokers).await;
+                abort(listeners, &brokers).await;
                 return ended.map(drop);
             }
         };
         let (stop, stopped) = watch::channel(false);
         let mut deliveries = deliveries(ready, &threads, &stopped, config.shutdown.drain_timeout);
-        front.admin.set_phase(Phase::Running);
+        listeners.admin.set_phase(Phase::RuntimeThread);
         started();
         tokio::select! {
             () = shutdown => {}
-            never = deliveries.watch(&front.admin) => match never {},
+            never = deliveries.watch(&listeners.admin) => match never {},
         }
-        front.drain();
+        listeners.drain();
         brokers.crashes().stopping();
         stop.send_replace(true);
         let began = Instant::now();
         deliveries.ended().await;
-        front
+        listeners
             .stop(ingest::SHUTDOWN_GRACE.saturating_sub(began.elapsed()))
             .await;
         brokers.close().await;
@@ -125,24 +125,24 @@ impl Host {
     }
 }
 
-/// Ends a start before anything was delivered. What publishers were told is
-/// kept is on the disk; what else is under way is cut off.
-async fn give_up(front: Front, brokers: &Brokers) {
-    front.drain();
-    front.stop(HASTE).await;
-    let _ = timeout(HASTE, brokers.close()).await;
+/// Aborts a start before any message was delivered. Messages with a 202 are durable;
+/// other requests in progress are cut off.
+async fn abort(listeners: Listeners, brokers: &Brokers) {
+    listeners.drain();
+    listeners.stop(ABORT_GRACE).await;
+    let _ = timeout(ABORT_GRACE, brokers.close()).await;
 }
 
 /// Starts the deliveries of every subscription on its threads.
 fn deliveries(
-    subscriptions: Vec<Ready>,
+    subscriptions: Vec<ReadySubscription>,
     threads: &Threads,
     stopped: &watch::Receiver<bool>,
     drain: Duration,
 ) -> Deliveries {
     let mut deliveries = Deliveries::default();
     for share in subscriptions.into_iter().flat_map(|it| it.shares) {
-        let Share {
+        let ThreadShare {
             delivery, source, ..
         } = share;
         let stopped = wait(stopped.clone());
@@ -154,6 +154,6 @@ fn deliveries(
 }
 
 async fn wait(mut stopped: watch::Receiver<bool>) {
-    // An error means that the sender is gone, and the host with it.
+    // An error means that the host, which has the sender, was dropped.
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }

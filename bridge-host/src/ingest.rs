@@ -14,6 +14,6 @@ mod settings;
 mod state;
 
 pub use batch::enqueue_line;
-pub use state::{IntakeState, SubscribedTopics};
 pub use server::{SHUTDOWN_GRACE, serve};
 pub use settings::{Settings, Unrouted};
+pub use state::{IntakeState, SubscribedTopics};

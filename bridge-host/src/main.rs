@@ -1,4 +1,4 @@
-//! The command line tool: all of it is in `cli`.
+//! The `bridge-host` program. Everything it does is in `cli`.
 
 use std::process::ExitCode;
 

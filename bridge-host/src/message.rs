@@ -1,5 +1,5 @@
-//! A message, its identity and its topic: the words every room above speaks.
-//! No I/O, no broker and no component here.
+//! A message, its id, its metadata and its topic, which all other modules use. I/O,
+//! brokers and components stay out.
 
 mod date;
 mod hops;
@@ -16,22 +16,22 @@ pub use topic::{PatternError, TopicError, TopicPattern, check_topic};
 
 use bytes::Bytes;
 
-/// Some bytes on a topic, and what is known about them
+/// A message: data on a topic, with a media type and metadata
 /// (`wasi:messaging/types.message`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// Dot-separated words, without wildcards; see [`check_topic`].
     pub topic: String,
-    /// The media type of `data`, where it is known.
+    /// The media type of `data`, if it is known.
     pub content_type: Option<String>,
-    /// Keys are unique, and keep the order in which they came.
+    /// Keys and values, in the order in which they were set. Keys are unique.
     pub metadata: Vec<(String, String)>,
-    /// The payload. Nothing is assumed of it.
+    /// The payload, in any format.
     pub data: Bytes,
 }
 
 impl Message {
-    /// A message with neither content-type nor metadata.
+    /// Creates a message without a media type and without metadata.
     pub fn new(topic: impl Into<String>, data: impl Into<Bytes>) -> Self {
         Self {
             topic: topic.into(),
@@ -41,16 +41,16 @@ impl Message {
         }
     }
 
-    /// Sets all the metadata; of a key that is there twice, the last value
-    /// counts, in the place of the first. Too much of it is refused.
+    /// Replaces all metadata. If a key occurs twice, the last value takes the position of
+    /// the first. Refuses more metadata than a message may have.
     pub fn set_metadata(&mut self, entries: Vec<(String, String)>) -> Result<(), MetadataError> {
         MetadataSize::of(&entries).check()?;
         self.set_any_metadata(entries);
         Ok(())
     }
 
-    /// The same, however much it is: whoever takes the message may refuse it.
-    /// The hop count stays as it was.
+    /// Replaces all metadata without a limit. A broker may still refuse the message. The
+    /// hop count does not change.
     pub fn set_any_metadata(&mut self, entries: Vec<(String, String)>) {
         let hops = self.hops();
         self.metadata = match entries.len() {
@@ -60,8 +60,8 @@ impl Message {
         self.set_hops(hops);
     }
 
-    /// Sets the value of a key, overwriting the one it has. The hop count is
-    /// not set this way.
+    /// Sets the value of a key, and replaces the value that the key had. Has no effect on
+    /// the hop count.
     pub fn add_metadata(&mut self, key: impl Into<String>, value: impl Into<String>) {
         let key = key.into();
         if key == HOPS_KEY {

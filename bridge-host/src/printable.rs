@@ -1,26 +1,26 @@
-//! Text that others wrote, made fit to be shown: nothing in it moves the
-//! cursor, hides what follows or turns the line around, and it has an end.
+//! Makes text from outside safe to print: escapes characters that move the cursor, hide
+//! text or change its direction, and shortens long text. Secrets stay out.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Whether a character shows as itself. Control characters do not, nor those
-/// that turn the direction of a line or are invisible; the joiners of scripts
-/// that need them do.
+/// Returns whether a character may be printed as it is. Control characters, characters
+/// that change the direction of text, and invisible ones may not; the joiners that some
+/// scripts need may.
 pub fn is_printable(c: char) -> bool {
-    let unseen = matches!(c,
+    let is_invisible = matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}'..='\u{200f}'
         | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
         | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}');
-    !c.is_control() && !unseen
+    !c.is_control() && !is_invisible
 }
 
-/// The text in one line: what does not show is written as `\n`, `\u{1b}`.
+/// Returns the text as one line, with other characters escaped as `\n` or `\u{1b}`.
 pub fn printable(text: &str) -> Cow<'_, str> {
     escaped(text, |c| !is_printable(c))
 }
 
-/// The same for a text of several lines, which stay lines.
+/// As [`printable`], but keeps newlines and tabs.
 pub fn printable_lines(text: &str) -> Cow<'_, str> {
     escaped(text, |c| !is_printable(c) && c != '\n' && c != '\t')
 }
@@ -39,13 +39,13 @@ fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// A line of a log whose colours are its own, and whose other escape sequences
-/// are none any more.
+/// As [`printable_lines`], but keeps the escape character too, for a log line whose
+/// colours the logger has added.
 pub fn printable_log(text: &str) -> Cow<'_, str> {
     escaped(text, |c| !is_printable(c) && !"\n\t\u{1b}".contains(c))
 }
 
-/// JSON with the same characters escaped, as only its strings can have them.
+/// Returns JSON with the same characters escaped. Only strings can contain them.
 pub fn printable_json(json: &str) -> Cow<'_, str> {
     let is_escaped = |c| !is_printable(c) && c != '\n';
     if !json.contains(is_escaped) {
@@ -64,8 +64,7 @@ pub fn printable_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// The beginning of a text: at most so many characters, and `…` where there
-/// were more.
+/// Returns the first `most` characters of a text, with `…` if there are more.
 pub fn beginning(text: &str, most: usize) -> Cow<'_, str> {
     match text.char_indices().nth(most) {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
@@ -78,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_show_is_escaped() {
+    fn unprintable_characters_are_escaped() {
         for (text, shown) in [
             ("löwe \u{1f468}\u{200d}\u{1f469} می\u{200c}خواهم", None),
             ("a\u{1b}[2J", Some("a\\u{1b}[2J")),
@@ -93,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn json_stays_what_it_is() {
+    fn escaped_json_has_the_same_value() {
         let text = "\u{202e}\u{9b}\u{e0041}\u{1b}ü\n";
         let json = serde_json::to_string(text).unwrap();
         let shown = printable_json(&json);
@@ -102,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn long_texts_have_an_end() {
+    fn long_texts_are_shortened() {
         assert_eq!(beginning("äöü", 3), "äöü");
         assert_eq!(beginning("äöüß", 3), "äöü…");
     }

@@ -1,20 +1,28 @@
-//! Text that is never shown: what configs hold in passwords, tokens and keys.
-//! Where it comes from is up to `config`.
+//! Secrets of the config: passwords, tokens and keys, which are never shown. Reading them
+//! stays out: `schema` does it.
 
 use std::fmt;
 
-/// A password, a token, a signing key. Its `Debug` and `Display` show
-/// asterisks; [`Secret::expose`] is the only way to the text.
+/// A password, a token or a key. `Debug` and `Display` print asterisks; only
+/// [`Secret::expose`] returns the text.
+///
+/// ```
+/// use bridge_host::secret::Secret;
+///
+/// let token = Secret::new("s3cret");
+/// assert_eq!(format!("{token:?}"), "***");
+/// assert_eq!(token.expose(), "s3cret");
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes a text into keeping.
+    /// Creates a secret of this text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text itself: for sending and comparing, not for showing.
+    /// Returns the text, to send or compare it. It must not be printed.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -3,12 +3,12 @@
 //! decides what a trouble means for a message.
 
 pub mod descriptors;
-mod held;
+mod guard;
 mod holders;
-mod lack;
+mod shortage;
 
-pub use held::Held;
-pub use lack::{Lack, causes};
+pub use guard::TroubleGuard;
+pub use shortage::{Shortage, causes};
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
@@ -16,10 +16,10 @@ use std::sync::Arc;
 
 use holders::Holders;
 
-/// The local troubles of one bridge. Clones share them.
+/// The current troubles of one bridge. Clones share them.
 ///
-/// The log has one line when a trouble begins and one when it ends, however
-/// often it is raised meanwhile.
+/// The log has one line when a trouble begins and one when it ends, even if the trouble
+/// is raised again in between.
 ///
 /// ```
 /// use bridge_host::trouble::Troubles;
@@ -46,8 +46,8 @@ struct Trouble {
 }
 
 impl Troubles {
-    /// Notes a trouble under a name; `what` is one line for the operator. A
-    /// trouble that was there keeps its place and takes the new text.
+    /// Raises a trouble under a name, or replaces the text of a current one. `what` is one
+    /// line for the operator.
     pub fn raise(&self, name: &'static str, what: String) {
         self.note(name, what, true);
     }
@@ -66,17 +66,17 @@ impl Troubles {
         }
     }
 
-    /// Notes that a trouble is over. Does nothing where there was none.
+    /// Ends a trouble. Has no effect if there is none of this name.
     pub fn clear(&self, name: &'static str) {
         let ended = self.lock().now.remove(name);
         if ended.is_some() {
-            tracing::info!(trouble = name, "the trouble is over");
+            tracing::info!(trouble = name, "the trouble has ended");
         }
     }
 
-    /// Returns every trouble that ends readiness now, in one line; `None` when
-    /// there is none.
-    pub fn all(&self) -> Option<String> {
+    /// Returns all current troubles that end readiness, in one line; `None` if there are
+    /// none.
+    pub fn summary(&self) -> Option<String> {
         let state = self.lock();
         let ending = state.now.values().filter(|it| it.ends_readiness);
         let texts: Vec<_> = ending.map(|it| it.text.as_str()).collect();

@@ -1,5 +1,5 @@
-//! All open brokers by the names of their connections, the local store among
-//! them: it is always there, and keeps the dead letters of those that do not.
+//! The open brokers, by the names of their connections, and the local store, which keeps
+//! dead letters for brokers that cannot. Opening one broker is up to `broker`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,94 +13,97 @@ use crate::delivery::CrashRecord;
 use crate::guest::Connections;
 use crate::store::Store;
 
-/// Open brokers.
+/// The open brokers and the local store.
 pub(super) struct Brokers {
     all: BTreeMap<String, Arc<dyn Broker>>,
-    /// Once more, on another thread.
-    more: BTreeMap<(String, usize), Arc<dyn Broker>>,
+    /// Further connections to the same broker, by name and thread.
+    per_thread: BTreeMap<(String, usize), Arc<dyn Broker>>,
     store: Arc<Store>,
     crashes: CrashRecord,
 }
 
 impl Brokers {
-    /// Opens what is configured, each connection on the thread of the first
-    /// subscription to it: so its messages and their acknowledgements go from
-    /// task to task there, and wake no other thread. Where a subscription has
-    /// more threads, each of them has a connection too.
+    /// Opens all connections of the config. Each connection runs on the thread of its first
+    /// subscription, so messages and acknowledgements wake no other thread. Each further
+    /// thread of a subscription gets its own connection.
     pub(super) async fn open(config: &Config, threads: &Threads) -> Result<Self, HostError> {
         let mut all = BTreeMap::new();
-        let mut more = BTreeMap::new();
+        let mut per_thread = BTreeMap::new();
         for (name, connection) in &config.connections {
-            let (first, others) = wanted(config, threads, name);
+            let (first, others) = threads_of(config, threads, name);
             let opened = match first {
-                Some(thread) => opened_on(threads, thread, connection, name).await?,
-                None => connection.open(name).await.map_err(failed(name))?,
+                Some(thread) => open_on(threads, thread, connection, name).await?,
+                None => connection
+                    .open(name)
+                    .await
+                    .map_err(connection_error(name))?,
             };
             if opened.capabilities().shared {
                 for thread in others {
-                    let opened = opened_on(threads, thread, connection, name).await?;
-                    more.insert((name.clone(), thread), opened);
+                    let opened = open_on(threads, thread, connection, name).await?;
+                    per_thread.insert((name.clone(), thread), opened);
                 }
             }
             all.insert(name.clone(), opened);
         }
         let store = match all.get(EMBEDDED).and_then(|broker| broker.store()) {
             Some(store) => store.clone(),
-            // A config always has it; one made by hand may not.
+            // Every config that was loaded has it; a `Config` built in code may not.
             None => {
                 let opened = Store::open(Default::default()).map_err(OpenError::new);
-                Arc::new(opened.map_err(failed(EMBEDDED))?)
+                Arc::new(opened.map_err(connection_error(EMBEDDED))?)
             }
         };
-        let crashes = recorded(store.folder());
+        let crashes = open_crash_record(store.folder());
         Ok(Self {
             all,
-            more,
+            per_thread,
             store,
             crashes,
         })
     }
 
-    /// The broker of a connection.
+    /// Returns the broker of a connection.
     pub(super) fn get(&self, name: &str) -> &Arc<dyn Broker> {
         &self.all[name]
     }
 
-    /// The same on one of the threads of a subscription to it.
-    pub(super) fn on(&self, thread: usize, name: &str) -> &Arc<dyn Broker> {
-        let more = self.more.get(&(name.into(), thread));
-        more.unwrap_or_else(|| self.get(name))
+    /// Returns the broker of a connection as it is opened on this thread.
+    pub(super) fn on_thread(&self, thread: usize, name: &str) -> &Arc<dyn Broker> {
+        let own = self.per_thread.get(&(name.into(), thread));
+        own.unwrap_or_else(|| self.get(name))
     }
 
-    /// Where dead letters go that their broker does not keep.
+    /// Returns the local store, which keeps dead letters for brokers that cannot.
     pub(super) fn store(&self) -> &Arc<Store> {
         &self.store
     }
 
-    /// What is in flight from any of them, recorded beside the local store.
+    /// Returns the record of messages in flight, which is beside the local store.
     pub(super) fn crashes(&self) -> &CrashRecord {
         &self.crashes
     }
 
-    /// The stores that brokers keep their messages in, by the names of their
-    /// connections.
+    /// Returns the stores of embedded brokers, by the names of their connections.
     pub(super) fn stores(&self) -> impl Iterator<Item = (&str, &Arc<Store>)> {
         let all = self.all.iter();
         all.filter_map(|(name, broker)| Some((name.as_str(), broker.store()?)))
     }
 
-    /// As components open them.
+    /// Returns the connections that components may open.
     pub(super) fn connections(&self) -> Connections {
         let all = self.all.iter();
         all.map(|(name, broker)| (name.clone(), broker.clone()))
             .collect()
     }
 
-    /// Why some of them cannot take or give messages.
+    /// Returns why some brokers cannot accept or deliver messages, in one line.
     pub(super) fn trouble(&self) -> Option<String> {
         let mut troubles = self.all.iter().filter_map(|(name, broker)| {
-            let more = self.more.iter().filter(|((of, _), _)| of == name);
-            let mut each = [broker].into_iter().chain(more.map(|(_, broker)| broker));
+            let further = self.per_thread.iter().filter(|((of, _), _)| of == name);
+            let mut each = [broker]
+                .into_iter()
+                .chain(further.map(|(_, broker)| broker));
             let trouble = each.find_map(|broker| broker.trouble())?;
             Some(format!("{name}: {trouble}"))
         });
@@ -108,9 +111,10 @@ impl Brokers {
         Some(troubles.fold(first, |all, next| format!("{all}; {next}")))
     }
 
-    /// Those elsewhere first: what they are told may rest on the local store.
+    /// Closes remote brokers first, because their last acknowledgements may depend on the
+    /// local store.
     pub(super) async fn close(&self) {
-        let all = self.all.values().chain(self.more.values());
+        let all = self.all.values().chain(self.per_thread.values());
         let (local, remote): (Vec<_>, Vec<_>) = all.partition(|one| one.store().is_some());
         for broker in remote.into_iter().chain(local) {
             broker.close().await;
@@ -119,32 +123,32 @@ impl Brokers {
     }
 }
 
-/// The record of what is in flight. The bridge does without it where it cannot
-/// be written.
-fn recorded(folder: &Path) -> CrashRecord {
+/// Opens the record of messages in flight. If it cannot be written, the bridge runs
+/// without one.
+fn open_crash_record(folder: &Path) -> CrashRecord {
     CrashRecord::open(folder).unwrap_or_else(|error| {
         tracing::warn!(
             folder = %folder.display(),
             %error,
-            "messages in flight cannot be recorded: a message that crashes the host would not be recognised"
+            "messages in flight cannot be recorded, so a message that crashes the host is not recognised"
         );
         CrashRecord::none()
     })
 }
 
-/// The thread of the first subscription to a connection, and the other ones
-/// that subscriptions with several threads have.
-fn wanted(config: &Config, threads: &Threads, name: &str) -> (Option<usize>, BTreeSet<usize>) {
+/// Returns the thread of the first subscription to a connection, and the further threads
+/// of its subscriptions.
+fn threads_of(config: &Config, threads: &Threads, name: &str) -> (Option<usize>, BTreeSet<usize>) {
     let subscriptions = config.subscriptions.iter().enumerate();
-    let to_it = subscriptions.filter(|(_, it)| it.from == name);
-    let places: Vec<_> = to_it.map(|(n, _)| threads.of(n)).collect();
-    let first = places.first().map(|places| places[0]);
-    let shared = places.iter().filter(|places| places.len() > 1);
-    let others = shared.flat_map(|places| places.iter().copied());
+    let subscriptions = subscriptions.filter(|(_, it)| it.from == name);
+    let assigned: Vec<_> = subscriptions.map(|(n, _)| threads.of(n)).collect();
+    let first = assigned.first().map(|threads| threads[0]);
+    let several = assigned.iter().filter(|threads| threads.len() > 1);
+    let others = several.flat_map(|threads| threads.iter().copied());
     (first, others.filter(|it| Some(*it) != first).collect())
 }
 
-async fn opened_on(
+async fn open_on(
     threads: &Threads,
     thread: usize,
     connection: &Connection,
@@ -155,11 +159,11 @@ async fn opened_on(
     let opening = runtime.spawn(async move { connection.open(&named).await });
     opening
         .await
-        .expect("a thread that runs on")
-        .map_err(failed(name))
+        .expect("the thread runs until `threads` is dropped")
+        .map_err(connection_error(name))
 }
 
-fn failed(name: &str) -> impl Fn(OpenError) -> HostError {
+fn connection_error(name: &str) -> impl Fn(OpenError) -> HostError {
     move |source| HostError::Connection {
         name: name.into(),
         source,

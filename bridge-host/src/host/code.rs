@@ -1,5 +1,5 @@
-//! The bytes of components, each kept once however many subscriptions have it,
-//! and compiled once.
+//! The bytes of components: each component is kept and compiled once, even if several
+//! subscriptions use it. Composing them stays out: `composition` does it.
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -9,48 +9,48 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::composition::{self, Composed, MessageRecipe, composition};
+use super::composition::{self, Composed, CompositionKey, composition};
 use super::error::SubscriptionError;
 use crate::config::{self, Subscription};
 use crate::guest::Runtime;
 use crate::guest::contract::{Answering, Handler};
 
-/// SHA-256 of a component.
+/// The SHA-256 of a component.
 pub(super) type Digest = [u8; 32];
 
 /// A component's bytes. Clones share them.
 #[derive(Clone)]
-pub(super) struct Code {
+pub(super) struct ComponentCode {
     pub(super) bytes: Arc<[u8]>,
     pub(super) digest: Digest,
 }
 
-/// All components of a start.
+/// The components of all subscriptions.
 #[derive(Default)]
-pub(super) struct Codes {
-    by_digest: Mutex<HashMap<Digest, Code>>,
-    messages: Once<MessageRecipe, (Code, Handler)>,
-    http: Once<Vec<PathBuf>, (Code, Answering)>,
+pub(super) struct ComponentCodes {
+    by_digest: Mutex<HashMap<Digest, ComponentCode>>,
+    messages: OnceMap<CompositionKey, (ComponentCode, Handler)>,
+    http: OnceMap<Vec<PathBuf>, (ComponentCode, Answering)>,
 }
 
-impl Codes {
-    /// The component that handles a subscription's messages. Subscriptions that
-    /// compose the same files in the same way share one.
+impl ComponentCodes {
+    /// Returns the component that handles a subscription's messages. Subscriptions that
+    /// compose the same files in the same way share it.
     pub(super) fn messages(
         &self,
         subscription: &Subscription,
-    ) -> Result<(Code, Handler), SubscriptionError> {
-        self.messages.get(MessageRecipe::of(subscription), || {
+    ) -> Result<(ComponentCode, Handler), SubscriptionError> {
+        self.messages.get(CompositionKey::of(subscription), || {
             let Composed { bytes, handler } = composition(subscription)?;
             Ok((self.share(bytes), handler))
         })
     }
 
-    /// The component that answers a subscription's requests.
+    /// Returns the component that answers a subscription's requests.
     pub(super) fn http(
         &self,
         handler: &config::Handler,
-    ) -> Result<(Code, Answering), SubscriptionError> {
+    ) -> Result<(ComponentCode, Answering), SubscriptionError> {
         let files = handler.middleware.iter().chain([&handler.file]);
         self.http.get(files.cloned().collect(), || {
             let (bytes, answering) = composition::handler(handler)?;
@@ -58,11 +58,13 @@ impl Codes {
         })
     }
 
-    /// The one copy of these bytes.
-    fn share(&self, bytes: Vec<u8>) -> Code {
+    /// Returns the shared copy of these bytes.
+    fn share(&self, bytes: Vec<u8>) -> ComponentCode {
         let digest = Sha256::digest(&bytes).into();
-        let mut codes = self.by_digest.lock();
-        let code = codes.entry(digest).or_insert_with(|| Code {
+        let mut codes = self
+            .by_digest
+            .lock();
+        let code = codes.entry(digest).or_insert_with(|| ComponentCode {
             bytes: bytes.into(),
             digest,
         });
@@ -70,25 +72,25 @@ impl Codes {
     }
 }
 
-/// Values that are made once for each key, by the first that asks; others wait
-/// for it. A failure is not kept: each that asks gets its own.
-struct Once<K, T>(Mutex<HashMap<K, Arc<Mutex<Option<T>>>>>);
+/// A map that computes each value once; concurrent callers wait for it. An error is not
+/// kept, so the next caller computes the value again.
+struct OnceMap<K, T>(Mutex<HashMap<K, Arc<Mutex<Option<T>>>>>);
 
-impl<K, T> Default for Once<K, T> {
+impl<K, T> Default for OnceMap<K, T> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<K: Eq + Hash, T: Clone> Once<K, T> {
+impl<K: Eq + Hash, T: Clone> OnceMap<K, T> {
     fn get<E>(&self, key: K, make: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         let mut all = self.0.lock();
-        let made = all.entry(key).or_default().clone();
+        let entry = all.entry(key).or_default().clone();
         drop(all);
-        let mut made = made.lock();
-        match &*made {
+        let mut entry = entry.lock();
+        match &*entry {
             Some(value) => Ok(value.clone()),
-            None => Ok(made.insert(make()?).clone()),
+            None => Ok(entry.insert(make()?).clone()),
         }
     }
 }
@@ -96,18 +98,18 @@ impl<K: Eq + Hash, T: Clone> Once<K, T> {
 /// A component that has to be compiled before its subscription runs.
 pub(super) struct Compilation {
     pub(super) subscription: Arc<Subscription>,
-    pub(super) code: Code,
+    pub(super) code: ComponentCode,
     pub(super) role: Role,
 }
 
-/// What a component is used as.
+/// The use of a component.
 pub(super) enum Role {
     Messages(Handler),
     Http(Answering),
 }
 
 impl Compilation {
-    /// Compilations of one key are one.
+    /// Returns a key that is equal for equal compilations.
     pub(super) fn key(&self) -> (Digest, bool) {
         let reuse = match self.role {
             Role::Messages(_) => true,
@@ -116,7 +118,7 @@ impl Compilation {
         (self.code.digest, reuse)
     }
 
-    /// Compiles it, or takes it from the cache.
+    /// Compiles the component, or loads it from the cache.
     pub(super) fn run(&self, runtime: &Runtime) -> Result<(), SubscriptionError> {
         let name = &self.subscription.name;
         let bytes = &self.code.bytes;
@@ -136,8 +138,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_components_are_one() {
-        let codes = Codes::default();
+    fn equal_components_share_their_bytes() {
+        let codes = ComponentCodes::default();
         let (one, same, other) = (
             codes.share(vec![1]),
             codes.share(vec![1]),
@@ -148,8 +150,8 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_made_once_and_a_failure_is_not_kept() {
-        let once = Once::default();
+    fn a_value_is_computed_once_and_an_error_is_not_kept() {
+        let once = OnceMap::default();
         assert_eq!(once.get("a", || Err::<u8, _>("no file")), Err("no file"));
         assert_eq!(once.get("a", || Ok::<_, ()>(1)), Ok(1));
         assert_eq!(once.get("a", || Err("asked again")), Ok(1));

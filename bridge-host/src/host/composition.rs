@@ -1,5 +1,5 @@
-//! From a subscription's files to the one component that handles its messages,
-//! and the one that answers its requests.
+//! Composes the files of a subscription: into the component that handles its messages,
+//! and into the component that answers its requests. Compiling stays out.
 
 use std::path::{Path, PathBuf};
 
@@ -13,22 +13,22 @@ use crate::guest::contract::{Answering, Contract, Handler};
 
 /// A component that handles messages.
 pub struct Composed {
-    /// The component.
+    /// The bytes of the component.
     pub bytes: Vec<u8>,
-    /// What it is.
+    /// The interface by which it handles messages.
     pub handler: Handler,
 }
 
-/// All that a subscription's component depends on: equal recipes make equal
+/// The settings that a subscription's component depends on: equal keys compose to equal
 /// components.
 #[derive(PartialEq, Eq, Hash)]
-pub(super) struct MessageRecipe {
+pub(super) struct CompositionKey {
     parts: Parts,
     has_endpoint: bool,
     has_named_endpoints: bool,
 }
 
-impl MessageRecipe {
+impl CompositionKey {
     pub(super) fn of(subscription: &Subscription) -> Self {
         Self {
             parts: subscription.parts.clone(),
@@ -38,9 +38,9 @@ impl MessageRecipe {
     }
 }
 
-/// The component of a subscription: the adapter, a chain that ends in an
-/// adapter where there is an endpoint, or a component as it is; and what it
-/// sends, to the endpoints that have names.
+/// Returns the component of a subscription: the adapter alone, a chain, which ends in an
+/// adapter if there is an endpoint, or a component unchanged. Messages that the component
+/// publishes go to the named endpoints, if there are any.
 pub fn composition(subscription: &Subscription) -> Result<Composed, SubscriptionError> {
     let (mut bytes, mut contract) = match &subscription.parts {
         Parts::Chain(files) if files.is_empty() => return Ok(Composed::adapter()),
@@ -49,16 +49,16 @@ pub fn composition(subscription: &Subscription) -> Result<Composed, Subscription
         Parts::Chain(files) => chain(files, subscription.endpoint.is_some())?,
     };
     if !subscription.endpoints.is_empty() {
-        (bytes, contract) = sent_to_endpoints(subscription, contract, &bytes)?;
+        (bytes, contract) = with_named_endpoints(subscription, contract, &bytes)?;
     }
     let handler = contract.complete()?;
-    startable(&contract, subscription.parts.files())?;
+    check_imports(&contract, subscription.parts.files())?;
     Ok(Composed { bytes, handler })
 }
 
-/// Whether the host has all that a composition of these files imports. Where it
-/// does not, the error names the file that imports it.
-fn startable<'a>(
+/// Checks that the host provides every import of a composition of these files. The error
+/// names the file with the missing import.
+fn check_imports<'a>(
     whole: &Contract,
     files: impl IntoIterator<Item = &'a PathBuf>,
 ) -> Result<(), SubscriptionError> {
@@ -74,13 +74,14 @@ fn startable<'a>(
     Ok(whole.startable()?)
 }
 
-fn sent_to_endpoints(
+/// Adds the adapter that posts what the component publishes to the named endpoints.
+fn with_named_endpoints(
     subscription: &Subscription,
     contract: Contract,
     bytes: &[u8],
 ) -> Result<(Vec<u8>, Contract), SubscriptionError> {
     let name = contract.file;
-    if posts_what_it_sends(subscription) {
+    if posts_published_messages(subscription) {
         return Err(ComposeError::SendsToOne { file: name }.into());
     }
     let sent = to_endpoints(&Part { name: &name, bytes })?;
@@ -88,16 +89,16 @@ fn sent_to_endpoints(
     Ok((sent, contract))
 }
 
-/// Whether the one endpoint gets what the chain sends, rather than what it
-/// passes on. A chain that cannot be read posts nothing.
-pub fn posts_what_it_sends(subscription: &Subscription) -> bool {
+/// Returns whether the endpoint receives what the chain publishes, instead of what the
+/// chain forwards. Returns `false` for a chain that cannot be read.
+pub fn posts_published_messages(subscription: &Subscription) -> bool {
     let (Parts::Chain(files), Some(_)) = (&subscription.parts, &subscription.endpoint) else {
         return false;
     };
     let last = files.last().and_then(|file| load(file).ok());
     last.is_some_and(|bytes| {
         let part = Part {
-            name: "the last of the chain",
+            name: "the last component of the chain",
             bytes: &bytes,
         };
         sends_only(&part).unwrap_or(false)
@@ -113,20 +114,20 @@ impl Composed {
     }
 }
 
-/// A chain; with an adapter, where it is `to_http`.
+/// Composes a chain, with an adapter at its end if it is `to_http`.
 fn chain(files: &[PathBuf], to_http: bool) -> Result<(Vec<u8>, Contract), SubscriptionError> {
     for file in files {
         read(file)?.1.in_chain()?;
     }
     let files: Vec<_> = files.iter().collect();
     match to_http {
-        true => joined(&files, to_endpoint),
-        false => joined(&files, compose),
+        true => compose_files(&files, to_endpoint),
+        false => compose_files(&files, compose),
     }
 }
 
-/// What `compose` makes of these files.
-fn joined(
+/// Reads these files and composes them with `compose`.
+fn compose_files(
     files: &[&PathBuf],
     compose: impl FnOnce(&[Part<'_>]) -> Result<Vec<u8>, ComposeError>,
 ) -> Result<(Vec<u8>, Contract), SubscriptionError> {
@@ -142,7 +143,8 @@ fn joined(
     Ok((composed, contract))
 }
 
-/// The HTTP handler that is a subscription's endpoint, behind its middlewares.
+/// Returns the HTTP handler that is a subscription's endpoint, composed with its
+/// middlewares.
 pub fn handler(handler: &config::Handler) -> Result<(Vec<u8>, Answering), SubscriptionError> {
     let (mut bytes, mut contract) = read(&handler.file)?;
     contract.answering()?;
@@ -151,10 +153,10 @@ pub fn handler(handler: &config::Handler) -> Result<(Vec<u8>, Answering), Subscr
         for file in &handler.middleware {
             read(file)?.1.http_middleware()?;
         }
-        (bytes, contract) = joined(&files, compose_open)?;
+        (bytes, contract) = compose_files(&files, compose_open)?;
     }
     let answering = contract.answering()?;
-    startable(&contract, files)?;
+    check_imports(&contract, files)?;
     Ok((bytes, answering))
 }
 

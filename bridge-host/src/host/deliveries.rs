@@ -1,5 +1,5 @@
-//! The deliveries that run, watched: one that ends before it is told to takes
-//! the bridge's readiness with it.
+//! Runs and watches deliveries: if one ends too early, the bridge is no longer ready.
+//! What a delivery does is in `delivery`.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -10,24 +10,25 @@ use tokio::task::{Id, JoinError, JoinSet};
 use crate::admin::{Admin, Phase};
 use crate::delivery::Summary;
 
-/// All that run, one or more of a subscription; dropped, they stop at once.
+/// The running deliveries, one for each thread of a subscription. They stop at once when
+/// this is dropped.
 #[derive(Default)]
 pub(super) struct Deliveries {
     running: JoinSet<Summary>,
     names: HashMap<Id, String>,
-    groups: HashMap<String, Group>,
+    groups: HashMap<String, SubscriptionState>,
 }
 
-/// Those of one subscription.
+/// The deliveries of one subscription.
 #[derive(Default)]
-struct Group {
+struct SubscriptionState {
     running: usize,
-    /// Of those that ended.
+    /// The summary of the deliveries that ended.
     summary: Option<Summary>,
 }
 
 impl Deliveries {
-    /// Starts one on this runtime.
+    /// Starts a delivery of the subscription `name` on a runtime.
     pub(super) fn spawn(
         &mut self,
         name: String,
@@ -39,7 +40,7 @@ impl Deliveries {
         self.names.insert(task.id(), name);
     }
 
-    /// Tells of each that ends. Cancel-safe.
+    /// Logs each delivery that ends, and ends readiness. Cancel-safe.
     pub(super) async fn watch(&mut self, admin: &Admin) -> Infallible {
         loop {
             let Some(ended) = self.running.join_next_with_id().await else {
@@ -49,32 +50,33 @@ impl Deliveries {
                 Ok(_) => "its delivery ended".to_owned(),
                 Err(error) => error.to_string(),
             };
-            let (subscription, running) = self.ended_one(ended);
+            let (subscription, running) = self.remove_ended(ended);
             let what = match running {
-                0 => "nothing is delivered to this subscription any more",
-                _ => "a thread of this subscription delivers nothing any more",
+                0 => "this subscription no longer delivers messages",
+                _ => "a thread of this subscription no longer delivers messages",
             };
             admin.set_phase(Phase::Failed(format!("{subscription}: {what}")));
             tracing::error!(
                 subscription,
-                "{what}, a fault of this program: {why}. Start the bridge again"
+                "{what}, because of a bug in bridge-host: {why}. Restart the bridge, and report this line"
             );
         }
     }
 
-    /// Waits until all have ended, and tells of each subscription how it did.
+    /// Waits until all deliveries have ended, and logs a summary of each subscription.
     pub(super) async fn ended(mut self) {
         while let Some(ended) = self.running.join_next_with_id().await {
-            let (name, running) = self.ended_one(ended);
+            let (name, running) = self.remove_ended(ended);
             let summary = self.groups.get(&name).and_then(|group| group.summary);
             if let Some(summary) = summary.filter(|_| running == 0) {
-                drained(&name, &summary);
+                log_drained(&name, &summary);
             }
         }
     }
 
-    /// The subscription that it was of, and how many of that run on.
-    fn ended_one(&mut self, ended: Result<(Id, Summary), JoinError>) -> (String, usize) {
+    /// Removes a delivery that ended. Returns its subscription, and how many deliveries of
+    /// the subscription still run.
+    fn remove_ended(&mut self, ended: Result<(Id, Summary), JoinError>) -> (String, usize) {
         let (id, summary) = match ended {
             Ok((id, summary)) => (id, Some(summary)),
             Err(error) => (error.id(), None),
@@ -91,14 +93,14 @@ impl Deliveries {
     }
 }
 
-/// The intake stopped and what was under way came to its end, or was given back.
-fn drained(subscription: &str, summary: &Summary) {
+/// Logs how many deliveries finished, and how many messages went back to the broker.
+fn log_drained(subscription: &str, summary: &Summary) {
     tracing::info!(
         subscription,
         finished = summary.finished,
         given_back = summary.given_back,
         took = ?summary.took,
-        "drained"
+        "log_drained"
     );
 }
 
@@ -111,9 +113,9 @@ mod tests {
     #[tokio::test]
     async fn a_panic_ends_readiness() {
         let admin = Admin::new(Default::default());
-        admin.set_phase(Phase::Running);
+        admin.set_phase(Phase::RuntimeThread);
         let mut deliveries = Deliveries::default();
-        let panics = async { panic!("a fault, made for this test") };
+        let panics = async { panic!("made for this test") };
         deliveries.spawn("orders".into(), panics, &Handle::current());
         let unready = async {
             while admin.readiness(true).status() == StatusCode::OK {

@@ -1,4 +1,5 @@
-//! Why the bridge does not start. Each names the part of the config it is about.
+//! The errors of a start. Each error names the part of the config that it concerns.
+//! Printing errors stays out: `cli` does it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,49 +18,49 @@ pub enum HostError {
     /// A broker cannot be opened.
     #[error("the connection {name:?} cannot be opened")]
     Connection {
-        /// As configured.
+        /// The name in the config.
         name: String,
-        /// What the broker says.
+        /// The error of the broker.
         source: OpenError,
     },
-    /// Components cannot run at all.
+    /// The runtime for components cannot start.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
-    /// Something is wrong with one subscription.
+    /// One subscription cannot run.
     #[error("the subscription {name:?} cannot run")]
     Subscription {
-        /// As configured.
+        /// The name in the config.
         name: String,
-        /// What is wrong with it.
+        /// Why it cannot run.
         source: Box<SubscriptionError>,
     },
-    /// The intake's address is taken, or not ours.
+    /// The address of the intake is in use, or not an address of this machine.
     #[error(
-        "cannot listen on {address}: is another bridge running? `intake.address` in the config chooses another"
+        "cannot listen on {address}: is another bridge running? Set another `intake.address` in the config"
     )]
     Listen {
-        /// As configured.
+        /// The address in the config.
         address: SocketAddr,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The operator's address is taken, or not ours.
+    /// The address for operators is in use, or not an address of this machine.
     #[error("cannot listen on {address} for operators: set another `admin.address` in the config")]
     ListenAdmin {
-        /// As configured.
+        /// The address in the config.
         address: SocketAddr,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
-    /// No thread to compile components or run subscriptions on.
+    /// A thread for components or subscriptions cannot start.
     #[error("cannot start a thread")]
     Thread(#[source] io::Error),
-    /// The process cannot be told to stop.
+    /// The process cannot receive signals, so it could not be stopped.
     #[error("cannot wait for signals")]
     Signal(#[source] io::Error),
 }
 
-/// What is wrong with one subscription.
+/// Why a subscription cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum SubscriptionError {
     /// A component's file cannot be read.
@@ -67,38 +68,40 @@ pub enum SubscriptionError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The component is none that handles messages.
+    /// The component does not handle messages.
     #[error(transparent)]
     Contract(#[from] ContractError),
-    /// The chain does not fit together.
+    /// The components of the chain cannot be composed.
     #[error(transparent)]
     Compose(#[from] ComposeError),
-    /// It cannot be compiled or linked.
+    /// The component cannot be compiled or linked.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
-    /// The allow list has faults.
+    /// The allow list has errors.
     #[error("`allow` cannot be used: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Allow(Vec<AllowError>),
-    /// No topics in the config, and the component did not tell any.
+    /// The config has no topics, and the component returned none.
     #[error(
-        "no topics: name some in `topics`; where there are none, a component's own `subscribe` is asked, which {0}"
+        "the subscription has no topics: set `topics`. Without them the component's `subscribe` has to return some, and it {0}"
     )]
     NoTopics(String),
-    /// The component asks for something that is no topic.
-    #[error("the component's `subscribe` asks for {topic:?}: set `topics` instead")]
+    /// The component returned something that is not a topic pattern.
+    #[error(
+        "the component's `subscribe` returns {topic:?}, which is not a topic pattern: set `topics` instead"
+    )]
     Topic {
-        /// What it asks for.
+        /// What the component returned.
         topic: String,
-        /// Why it is none.
+        /// Why it is not a topic pattern.
         source: PatternError,
     },
     /// The topic for dead letters cannot be used.
     #[error("`dead_letters` cannot be used")]
     DeadLetters(#[source] BrokerError),
-    /// The broker does not take the subscription.
-    #[error("the broker does not take the subscription")]
+    /// The broker refused the subscription.
+    #[error("the broker refused the subscription")]
     Subscribe(#[from] BrokerError),
 }

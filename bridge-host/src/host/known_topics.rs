@@ -1,6 +1,6 @@
-//! The topics that components asked for at the last start, kept beside the
-//! local store: with them, messages are taken before the components are
-//! compiled again and can be asked.
+//! The topics that components returned at the last start, saved beside the local store.
+//! With them, the intake accepts messages before the components are compiled and their
+//! `subscribe` can be called.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -8,55 +8,54 @@ use std::path::{Path, PathBuf};
 
 use crate::message::TopicPattern;
 
-/// In the folder of the local store.
+/// The file in the folder of the local store.
 const FILE: &str = "subscribe.json";
 
-/// What is kept, by the digest of a component and of the settings that it
-/// reads: another component may ask for other topics.
+/// The topics of components, by a digest of the component and its settings.
 pub(super) struct KnownTopics {
     path: PathBuf,
-    before: BTreeMap<String, Vec<String>>,
-    now: BTreeMap<String, Vec<String>>,
+    previous: BTreeMap<String, Vec<String>>,
+    current: BTreeMap<String, Vec<String>>,
 }
 
 impl KnownTopics {
-    /// Reads what is kept. What cannot be read is asked for again.
+    /// Reads the saved topics. A file that cannot be read counts as empty.
     pub(super) fn read(folder: &Path) -> Self {
         let path = folder.join(FILE);
         let text = std::fs::read(&path).unwrap_or_default();
         Self {
-            before: serde_json::from_slice(&text).unwrap_or_default(),
-            now: BTreeMap::new(),
+            previous: serde_json::from_slice(&text).unwrap_or_default(),
+            current: BTreeMap::new(),
             path,
         }
     }
 
-    /// The topics that this component asked for last time.
+    /// Returns the topics that this component returned at the last start.
     pub(super) fn of(&self, digest: &str) -> Option<Vec<TopicPattern>> {
-        let topics = self.before.get(digest)?.iter();
+        let topics = self.previous.get(digest)?.iter();
         let topics: Result<Vec<_>, _> = topics.map(|topic| TopicPattern::parse(topic)).collect();
         topics.ok().filter(|topics| !topics.is_empty())
     }
 
-    /// Notes what a component asked for now.
-    pub(super) fn note(&mut self, digest: String, topics: &[TopicPattern]) {
+    /// Records the topics that a component returned at this start.
+    pub(super) fn record(&mut self, digest: String, topics: &[TopicPattern]) {
         let topics = topics.iter().map(|topic| topic.as_str().to_owned());
-        self.now.insert(digest, topics.collect());
+        self.current.insert(digest, topics.collect());
     }
 
-    /// Keeps what was noted for the next start. Without it, that start takes
-    /// messages later: no more than a line in the log.
-    pub(super) fn keep(self) {
-        if self.now != self.before
-            && let Err(error) = write(&self.path, &self.now)
+    /// Saves the recorded topics for the next start. An error is only logged, because
+    /// without the file the intake merely accepts messages later.
+    pub(super) fn save(self) {
+        if self.current != self.previous
+            && let Err(error) = write(&self.path, &self.current)
         {
             let path = self.path.display();
-            tracing::warn!(%path, %error, "the topics that components asked for cannot be saved: after the next start, publishing waits until the components are compiled");
+            tracing::warn!(%path, %error, "the topics that components returned cannot be saved: after the next start, publishing waits until the components are compiled");
         }
     }
 }
 
-/// Writes beside the file and moves the whole there.
+/// Writes a temporary file beside the file, and renames it.
 fn write(path: &Path, topics: &BTreeMap<String, Vec<String>>) -> io::Result<()> {
     let beside = path.with_extension("json.part");
     let mut options = std::fs::OpenOptions::new();
@@ -75,18 +74,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn topics_are_kept_for_the_same_component_alone() {
+    fn topics_are_saved_for_each_component() {
         let folder = tempfile::tempdir().unwrap();
         let mut known = KnownTopics::read(folder.path());
         assert_eq!(known.of("a"), None);
         let topics = vec![TopicPattern::parse("orders.>").unwrap()];
-        known.note("a".into(), &topics);
-        known.keep();
+        known.record("a".into(), &topics);
+        known.save();
         let known = KnownTopics::read(folder.path());
         assert_eq!((known.of("a"), known.of("b")), (Some(topics), None));
-        known.keep();
+        known.save();
         let known = KnownTopics::read(folder.path());
-        assert_eq!(known.of("a"), None, "it is in the config no more");
+        assert_eq!(known.of("a"), None, "it was not recorded again");
         std::fs::write(folder.path().join(FILE), "[").unwrap();
         assert_eq!(KnownTopics::read(folder.path()).of("a"), None);
     }

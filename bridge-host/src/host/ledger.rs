@@ -1,6 +1,6 @@
-//! The ledger that every view shows: of each subscription what its broker has
-//! kept, or else what was counted here since the start, and what its
-//! deliveries did.
+//! The ledger of all subscriptions: the totals that their brokers keep, or that this
+//! process counted since its start, and the counters of their deliveries. Serving the
+//! ledger stays out: `admin` does it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,45 +11,45 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::brokers::Brokers;
-use super::subscription::Ready;
+use super::subscription::ReadySubscription;
 use crate::admin;
 use crate::broker::Broker;
 use crate::delivery::{BreakerState, Counters, Flow, Together};
 use crate::ingest::IntakeState;
 use crate::store::Ledger;
 
-/// Where the figures of all subscriptions are found.
-pub(super) struct View {
+/// Reads the figures of all subscriptions.
+pub(super) struct LedgerView {
     brokers: Arc<Brokers>,
-    subscriptions: Vec<Known>,
+    subscriptions: Vec<RunningSubscription>,
     intake_state: Arc<IntakeState>,
 }
 
-/// A subscription that runs here.
-struct Known {
+/// A subscription of this process.
+struct RunningSubscription {
     name: String,
     from: Arc<dyn Broker>,
     stats: Together,
-    letters_elsewhere: bool,
-    /// What was pending at its broker when that could last be told.
+    publishes_dead_letters: bool,
+    /// The last known number of messages that are pending at its broker.
     pending: AtomicU64,
 }
 
-impl View {
+impl LedgerView {
     pub(super) fn new(
         brokers: &Arc<Brokers>,
-        subscriptions: &[Ready],
+        subscriptions: &[ReadySubscription],
         intake_state: &Arc<IntakeState>,
     ) -> Self {
-        let stats = |ready: &Ready| {
+        let stats = |ready: &ReadySubscription| {
             let shares = ready.shares.iter();
             Together::new(shares.map(|it| it.delivery.stats.clone()).collect())
         };
-        let known = |ready: &Ready| Known {
+        let known = |ready: &ReadySubscription| RunningSubscription {
             name: ready.name.clone(),
             from: ready.from.clone(),
             stats: stats(ready),
-            letters_elsewhere: ready.letters_elsewhere,
+            publishes_dead_letters: ready.publishes_dead_letters,
             pending: AtomicU64::new(0),
         };
         Self {
@@ -61,10 +61,10 @@ impl View {
 }
 
 #[async_trait]
-impl admin::Ledger for View {
-    /// One object: `subscriptions`, each with its ledger, and what it did
-    /// since the start where it runs; `unrouted`, the messages that none of them
-    /// took since the start, where that is known.
+impl admin::Ledger for LedgerView {
+    /// Returns an object with `subscriptions`, each with its ledger and its counters since
+    /// the start, and with `unrouted`, the number of messages since the start that matched
+    /// no subscription, if it is known.
     async fn read(&self) -> Result<Value, String> {
         let mut local = HashMap::new();
         let mut entries = Vec::new();
@@ -75,15 +75,15 @@ impl admin::Ledger for View {
                     .iter()
                     .find(|one| one.name == ledger.subscription);
                 match known {
-                    // Its messages are elsewhere; here are its dead letters.
-                    Some(known) if known.is_elsewhere() => {
+                    // This store has its dead letters only.
+                    Some(known) if known.is_remote() => {
                         local.insert(ledger.subscription.clone(), ledger);
                     }
                     known => entries.push(entry(&ledger, known.map(|known| &known.stats))),
                 }
             }
         }
-        for known in self.subscriptions.iter().filter(|one| one.is_elsewhere()) {
+        for known in self.subscriptions.iter().filter(|one| one.is_remote()) {
             let pending = known.from.pending(&known.name).await;
             let ledger = known.ledger(pending, local.get(&known.name));
             let mut entry = entry(&ledger, Some(&known.stats));
@@ -99,20 +99,20 @@ impl admin::Ledger for View {
     }
 }
 
-impl Known {
-    fn is_elsewhere(&self) -> bool {
+impl RunningSubscription {
+    fn is_remote(&self) -> bool {
         self.from.store().is_none()
     }
 
-    /// The books of a subscription whose broker keeps none: counted here, but
-    /// for what is pending at the broker, and for the dead letters, where they
-    /// are in the local store and outlive a restart.
+    /// Returns the ledger of a subscription whose broker keeps none. This process counts
+    /// it, except for the messages that are pending at the broker, and for dead letters in
+    /// the local store, which survive a restart.
     fn ledger(&self, pending: Option<u64>, local: Option<&Ledger>) -> Ledger {
         let Counters {
             delivered,
             filtered,
             in_flight,
-            dead_lettered: given_up,
+            dead_lettered: dead_lettered_since_start,
             ..
         } = self.stats.counters();
         let at_broker = match pending {
@@ -125,8 +125,8 @@ impl Known {
         let (dead_lettered, dropped, replayed, blocked) = local.map_or((0, 0, 0, 0), |l| {
             (l.dead_lettered, l.dropped, l.pending, l.blocked)
         });
-        let dead_lettered = match self.letters_elsewhere {
-            true => dead_lettered.max(given_up),
+        let dead_lettered = match self.publishes_dead_letters {
+            true => dead_lettered.max(dead_lettered_since_start),
             false => dead_lettered,
         };
         let pending = at_broker + replayed;
@@ -162,7 +162,8 @@ fn entry(ledger: &Ledger, stats: Option<&Together>) -> Value {
     entry
 }
 
-/// What holds deliveries back now; `circuit_breaker` is null where there is none.
+/// Returns what limits deliveries now. `circuit_breaker` is null without a circuit
+/// breaker.
 fn flow(flow: &Flow) -> Value {
     let breaker = flow.breaker.map(|breaker| match breaker {
         BreakerState::Closed => "closed",
@@ -177,7 +178,7 @@ fn flow(flow: &Flow) -> Value {
     })
 }
 
-/// In milliseconds; null before the first.
+/// Returns quantiles in milliseconds; null before the first value.
 fn quantiles(quantile: impl Fn(f64) -> Option<Duration>) -> Value {
     let at = |share| quantile(share).map(|duration| duration.as_secs_f64() * 1000.0);
     json!({ "p50": at(0.5), "p99": at(0.99) })

@@ -1,12 +1,11 @@
-//! Loops between subscriptions: the operator should know of them before a
-//! message goes round.
+//! Warns of loops between subscriptions at a start. Finding loops stays out: `config`
+//! does it.
 
-use super::subscription::Ready;
+use super::subscription::ReadySubscription;
 use crate::config::{Config, loops};
 
-/// Logs the loops that the config shows, now that every component was asked
-/// for its topics.
-pub(super) fn tell(config: &Config, subscriptions: &[Ready]) {
+/// Logs the loops of the config, with the topics that components returned.
+pub(super) fn warn(config: &Config, subscriptions: &[ReadySubscription]) {
     let asked = subscriptions.iter();
     let asked = asked.map(|one| (one.name.clone(), one.topics.clone()));
     for found in loops(config, &asked.collect()) {
@@ -15,7 +14,7 @@ pub(super) fn tell(config: &Config, subscriptions: &[Ready]) {
             max_hops = config.delivery.max_hops,
             "messages can go round in a loop{}",
             match found.is_counted() {
-                true => ": one that made more than `max_hops` hops becomes a dead letter",
+                true => ": a message that made more than `max_hops` hops becomes a dead letter",
                 false => ": it never ends, because hops are not counted through the intake",
             }
         );

@@ -1,4 +1,4 @@
-//! The resources of this machine that a config needs.
+//! Compares a config with the limits of this machine. Raising limits stays out.
 
 use std::collections::BTreeMap;
 

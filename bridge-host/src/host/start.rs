@@ -1,19 +1,19 @@
-//! The start: brokers open, components compile, subscriptions join. Messages
-//! are taken as soon as every subscription is known to the broker that they
-//! are published to, long before the components are compiled.
+//! The start: reads and compiles components, and joins subscriptions. The intake accepts
+//! messages once its broker knows all subscriptions, which may be before the components
+//! are compiled. Opening brokers stays out.
 
 use std::sync::Arc;
 
 use super::brokers::Brokers;
-use super::code::{Codes, Compilation};
+use super::code::{Compilation, ComponentCodes};
+use super::component_source::ComponentSource;
 use super::error::HostError;
-use super::front::Front;
 use super::known_topics::KnownTopics;
-use super::load::Load;
-use super::subscription::{self, Ready};
+use super::listeners::Listeners;
+use super::subscription::{self, ReadySubscription};
 use super::threads::Threads;
 use super::workers::on_all_cores;
-use super::{ledger, left_over, loops};
+use super::{ledger, loops, orphans};
 use crate::admin::Phase;
 use crate::broker::SubscribeSpec;
 use crate::config::{Config, Subscription};
@@ -22,10 +22,10 @@ use crate::ingest::SubscribedTopics;
 use crate::message::TopicPattern;
 use crate::trouble::Troubles;
 
-/// What a start has to do, and what it has so far.
-pub(super) struct Start<'a> {
+/// A start in progress.
+pub(super) struct Startup<'a> {
     config: &'a Config,
-    front: &'a Front,
+    listeners: &'a Listeners,
     threads: &'a Threads,
     brokers: &'a Arc<Brokers>,
     connections: Arc<Connections>,
@@ -33,20 +33,20 @@ pub(super) struct Start<'a> {
     troubles: &'a Troubles,
 }
 
-impl<'a> Start<'a> {
+impl<'a> Startup<'a> {
     pub(super) fn new(
         config: &'a Config,
-        front: &'a Front,
+        listeners: &'a Listeners,
         threads: &'a Threads,
         brokers: &'a Arc<Brokers>,
         troubles: &'a Troubles,
     ) -> Result<Self, HostError> {
         let wasm = &config.wasm;
         let runtime = Runtime::new(&wasm.cache, wasm.memory, &config.http)?;
-        front.tell_of(brokers, &[]);
+        listeners.show(brokers, &[]);
         Ok(Self {
             config,
-            front,
+            listeners,
             threads,
             brokers,
             connections: Arc::new(brokers.connections()),
@@ -55,8 +55,8 @@ impl<'a> Start<'a> {
         })
     }
 
-    /// Makes every subscription ready to run.
-    pub(super) async fn run(self) -> Result<Vec<Ready>, HostError> {
+    /// Prepares all subscriptions.
+    pub(super) async fn run(self) -> Result<Vec<ReadySubscription>, HostError> {
         let mut known = KnownTopics::read(self.brokers.store().folder());
         let loads = self.read().await?;
         if let Some(topics) = self.announce(&loads, &known).await? {
@@ -65,17 +65,21 @@ impl<'a> Start<'a> {
         self.compile(&loads).await?;
         let mut ready = Vec::new();
         for (n, load) in loads.iter().enumerate() {
-            let places = self.threads.of(n);
+            let assigned = self.threads.of(n);
             let prepared = subscription::prepare(
                 load,
                 &self.connections,
                 self.brokers,
                 self.threads,
-                places,
+                assigned,
                 &mut known,
                 self.troubles,
             );
-            ready.push(prepared.await.map_err(of(&load.subscription))?);
+            ready.push(
+                prepared
+                    .await
+                    .map_err(subscription_error(&load.subscription))?,
+            );
         }
         let connection = &self.config.intake.publish_to;
         let taken = loads
@@ -83,17 +87,17 @@ impl<'a> Start<'a> {
             .zip(&ready)
             .filter(|(load, _)| load.subscription.from == *connection);
         self.open(taken.flat_map(|(_, ready)| ready.topics.clone()).collect());
-        known.keep();
+        known.save();
         for (name, store) in self.brokers.stores() {
-            left_over::tell(name, store).await;
+            orphans::warn(name, store).await;
         }
-        loops::tell(self.config, &ready);
-        self.front.tell_of(self.brokers, &ready);
+        loops::warn(self.config, &ready);
+        self.listeners.show(self.brokers, &ready);
         Ok(ready)
     }
 
-    /// Takes messages from now on; these are the topics of the subscriptions
-    /// to the intake's broker.
+    /// Lets the intake accept messages. `topics` are those of all subscriptions to its
+    /// broker.
     fn open(&self, topics: Vec<TopicPattern>) {
         let intake = &self.config.intake;
         let broker = self.brokers.get(&intake.publish_to);
@@ -102,28 +106,29 @@ impl<'a> Start<'a> {
             topics,
             unrouted: intake.unrouted,
         });
-        self.front.intake_state.open(broker.clone(), routes);
+        self.listeners.intake_state.open(broker.clone(), routes);
     }
 
     /// Reads and composes the components of every subscription.
-    async fn read(&self) -> Result<Vec<Load>, HostError> {
+    async fn read(&self) -> Result<Vec<ComponentSource>, HostError> {
         let subscriptions = self.config.subscriptions.iter().cloned().map(Arc::new);
         let (runtime, connections) = (self.runtime.clone(), self.connections.clone());
-        let codes = Codes::default();
+        let codes = ComponentCodes::default();
         let read = move |subscription: &Arc<Subscription>| {
-            Load::read(subscription, &runtime, &connections, &codes).map_err(of(subscription))
+            ComponentSource::read(subscription, &runtime, &connections, &codes)
+                .map_err(subscription_error(subscription))
         };
-        let progress = |_| self.tell("the components are being loaded".into());
+        let progress = |_| self.set_progress("the components are being loaded".into());
         on_all_cores(subscriptions.collect(), read, progress)
             .await
             .map_err(HostError::Thread)?
     }
 
-    /// Has the intake's broker keep messages for the subscriptions that take
-    /// theirs from it. Returns their topics where it does so for all of them.
+    /// Announces subscriptions to the intake's broker, so that it keeps messages for them.
+    /// Returns their topics if it does so for all of them.
     async fn announce(
         &self,
-        loads: &[Load],
+        loads: &[ComponentSource],
         known: &KnownTopics,
     ) -> Result<Option<Vec<TopicPattern>>, HostError> {
         let (mut all, mut taken) = (true, Vec::new());
@@ -142,41 +147,47 @@ impl<'a> Start<'a> {
             taken.extend_from_slice(&topics);
             let spec = spec(subscription, topics);
             let announced = self.connections[connection].announce(spec).await;
-            all &= announced.map_err(|error| of(subscription)(error.into()))?;
+            all &= announced.map_err(|error| subscription_error(subscription)(error.into()))?;
         }
         Ok(all.then_some(taken))
     }
 
     /// Compiles every component that is not in the cache.
-    async fn compile(&self, loads: &[Load]) -> Result<(), HostError> {
-        let mut jobs: Vec<_> = loads.iter().flat_map(Load::compilations).collect();
+    async fn compile(&self, loads: &[ComponentSource]) -> Result<(), HostError> {
+        let mut jobs: Vec<_> = loads
+            .iter()
+            .flat_map(ComponentSource::compilations)
+            .collect();
         jobs.sort_by_key(Compilation::key);
         jobs.dedup_by_key(|job| job.key());
         let count = jobs.len();
         let runtime = self.runtime.clone();
         let compiled = on_all_cores(
             jobs,
-            move |job| job.run(&runtime).map_err(of(&job.subscription)),
-            |done| self.tell(format!("{done} of {count} components compiled")),
+            move |job| {
+                job.run(&runtime)
+                    .map_err(subscription_error(&job.subscription))
+            },
+            |done| self.set_progress(format!("{done} of {count} components compiled")),
         );
         compiled.await.map_err(HostError::Thread)?.map(drop)
     }
 
-    fn tell(&self, how_far: String) {
-        self.front.admin.set_phase(Phase::Starting(how_far));
+    fn set_progress(&self, progress: String) {
+        self.listeners.admin.set_phase(Phase::Starting(progress));
     }
 }
 
-impl Front {
-    /// The brokers are open, and these subscriptions run.
-    fn tell_of(&self, brokers: &Arc<Brokers>, subscriptions: &[Ready]) {
-        let needed = brokers.clone();
-        let view = ledger::View::new(brokers, subscriptions, &self.intake_state);
-        self.admin.set_sources(view, move || needed.trouble());
+impl Listeners {
+    /// Shows these brokers and subscriptions to operators.
+    fn show(&self, brokers: &Arc<Brokers>, subscriptions: &[ReadySubscription]) {
+        let all = brokers.clone();
+        let view = ledger::LedgerView::new(brokers, subscriptions, &self.intake_state);
+        self.admin.set_sources(view, move || all.trouble());
     }
 }
 
-/// What a subscription asks of its broker as a whole.
+/// Returns what a subscription requests from its broker, for all its threads together.
 fn spec(subscription: &Subscription, topics: Vec<TopicPattern>) -> SubscribeSpec {
     SubscribeSpec {
         name: subscription.name.clone(),
@@ -188,8 +199,10 @@ fn spec(subscription: &Subscription, topics: Vec<TopicPattern>) -> SubscribeSpec
     }
 }
 
-/// The error of a subscription, as the host's.
-fn of(subscription: &Subscription) -> impl Fn(super::SubscriptionError) -> HostError {
+/// Returns a function that adds the name of a subscription to its error.
+fn subscription_error(
+    subscription: &Subscription,
+) -> impl Fn(super::SubscriptionError) -> HostError {
     let name = subscription.name.clone();
     move |source| HostError::Subscription {
         name: name.clone(),

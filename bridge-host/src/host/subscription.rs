@@ -1,14 +1,14 @@
-//! One subscription made ready: its component loaded, its topics known, its
-//! places at the broker taken, one for each of its threads.
+//! Prepares one subscription: loads its component, finds its topics, and joins its group
+//! at the broker, once for each of its threads. Running it stays out.
 
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
 use super::brokers::Brokers;
+use super::component_source::{ComponentSource, ask_topics};
 use super::error::SubscriptionError;
 use super::known_topics::KnownTopics;
-use super::load::{Load, asked_for};
 use super::threads::Threads;
 use crate::broker::{
     self, Both, Broker, BrokerError, DeadLetters, LetterTopic, LettersElsewhere, SubscribeSpec,
@@ -19,28 +19,28 @@ use crate::guest::{Component, Connections, Thread};
 use crate::message::TopicPattern;
 use crate::trouble::Troubles;
 
-/// A subscription that only has to be started.
-pub(super) struct Ready {
+/// A subscription that is ready to run.
+pub(super) struct ReadySubscription {
     pub(super) name: String,
-    /// What it takes.
+    /// The patterns of its topics.
     pub(super) topics: Vec<TopicPattern>,
-    /// Where its messages come from.
+    /// The broker of its messages.
     pub(super) from: Arc<dyn Broker>,
-    /// Dead letters are published, and not in a store here.
-    pub(super) letters_elsewhere: bool,
-    /// One for each of its threads.
-    pub(super) shares: Vec<Share>,
+    /// Whether its dead letters are published instead of stored.
+    pub(super) publishes_dead_letters: bool,
+    /// The parts of its threads.
+    pub(super) shares: Vec<ThreadShare>,
 }
 
-/// What one thread has of a subscription.
-pub(super) struct Share {
+/// The part of a subscription that runs on one thread.
+pub(super) struct ThreadShare {
     pub(super) delivery: Delivery,
     pub(super) source: Box<dyn broker::Subscription>,
     pub(super) thread: usize,
 }
 
-/// What the shares of a subscription have in common.
-struct Common<'a> {
+/// The parts of a subscription that all its threads share.
+struct SharedParts<'a> {
     subscription: &'a Subscription,
     brokers: &'a Brokers,
     topics: Vec<TopicPattern>,
@@ -51,48 +51,48 @@ struct Common<'a> {
     troubles: &'a Troubles,
 }
 
-/// Loads the component of a subscription and joins its group at the broker,
-/// once for each of its threads: they share it as so many hosts would.
+/// Loads the component of a subscription and joins its group at the broker, once for each
+/// of its threads. The threads share the subscription as several hosts do.
 pub(super) async fn prepare(
-    load: &Load,
+    load: &ComponentSource,
     connections: &Arc<Connections>,
     brokers: &Brokers,
     threads: &Threads,
-    places: &[usize],
+    assigned: &[usize],
     known: &mut KnownTopics,
     troubles: &Troubles,
-) -> Result<Ready, SubscriptionError> {
+) -> Result<ReadySubscription, SubscriptionError> {
     let subscription = &*load.subscription;
-    let components = places.iter().map(|it| load.component(Thread(*it)));
+    let components = assigned.iter().map(|it| load.component(Thread(*it)));
     let components = components.collect::<Result<Vec<_>, _>>()?;
     let topics = match &subscription.topics {
         Some(topics) => topics.clone(),
         None => {
-            let topics = asked_for(&components[0]).await?;
-            known.note(load.digest(), &topics);
+            let topics = ask_topics(&components[0]).await?;
+            known.record(load.digest(), &topics);
             topics
         }
     };
-    let common = Common::new(subscription, brokers, connections, topics, troubles).await?;
+    let common = SharedParts::new(subscription, brokers, connections, topics, troubles).await?;
     let mut shares = Vec::new();
-    for (n, (thread, component)) in places.iter().zip(components).enumerate() {
-        let policy = subscription.policy.share(n, places.len());
-        shares.push(Share {
+    for (n, (thread, component)) in assigned.iter().zip(components).enumerate() {
+        let policy = subscription.policy.share(n, assigned.len());
+        shares.push(ThreadShare {
             source: common.join(*thread, &policy).await?,
             delivery: common.delivery(policy, component, threads.runtime(*thread).clone()),
             thread: *thread,
         });
     }
-    Ok(Ready {
+    Ok(ReadySubscription {
         name: subscription.name.clone(),
         topics: common.topics,
-        from: brokers.on(places[0], &subscription.from).clone(),
-        letters_elsewhere: subscription.dead_letters.is_some(),
+        from: brokers.on_thread(assigned[0], &subscription.from).clone(),
+        publishes_dead_letters: subscription.dead_letters.is_some(),
         shares,
     })
 }
 
-impl<'a> Common<'a> {
+impl<'a> SharedParts<'a> {
     async fn new(
         subscription: &'a Subscription,
         brokers: &'a Brokers,
@@ -109,7 +109,7 @@ impl<'a> Common<'a> {
             topics,
             gate: Arc::new(Gate::new(&subscription.policy)),
             replies: reply_to.map(|it| connections[&it.connection].clone()),
-            dead_letters: letters(subscription, brokers).await?,
+            dead_letters: dead_letters(subscription, brokers).await?,
             blocked_keys: blocked_keys.map_err(BrokerError::from)?,
             subscription,
             brokers,
@@ -117,8 +117,8 @@ impl<'a> Common<'a> {
         })
     }
 
-    /// Joins the group at its broker; and in the local store, from which its
-    /// dead letters come again, where the broker is another.
+    /// Joins the group at the broker. If the broker keeps no dead letters, also joins the
+    /// group in the local store, from which dead letters are replayed.
     async fn join(
         &self,
         thread: usize,
@@ -134,7 +134,7 @@ impl<'a> Common<'a> {
             longest_wait: policy.retry.max_delay,
             in_flight: policy.room(),
         };
-        let broker = self.brokers.on(thread, from);
+        let broker = self.brokers.on_thread(thread, from);
         let source = broker.subscribe(spec).await?;
         if broker.capabilities().dead_letters {
             return Ok(source);
@@ -164,8 +164,9 @@ impl<'a> Common<'a> {
     }
 }
 
-/// Where dead letters go that their broker does not keep.
-async fn letters(
+/// Returns where dead letters go: to the topic that the config names, or else to the local
+/// store.
+async fn dead_letters(
     subscription: &Subscription,
     brokers: &Brokers,
 ) -> Result<Arc<dyn DeadLetters>, SubscriptionError> {

@@ -1,8 +1,7 @@
-//! Where subscriptions run: a thread a core, each with a runtime of its own.
-//! All of a subscription is on one of them, its connections included, or on as
-//! many as it wants, each with all that it needs: so no message is handed from
-//! thread to thread. Measured against one multi-threaded runtime:
-//! `cargo xtask bench`.
+//! The threads that run subscriptions: at most one per core, each with its own
+//! single-threaded runtime. A subscription runs on one thread, with its connections, or on
+//! as many as its `threads` says. No message moves from one thread to another. What runs
+//! on a thread stays out.
 
 use std::io;
 use std::thread::{self, JoinHandle};
@@ -10,55 +9,55 @@ use std::thread::{self, JoinHandle};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-/// The running threads; they end when this is dropped.
+/// The running threads, which end when this is dropped.
 pub(super) struct Threads {
-    running: Vec<Running>,
-    /// Of each subscription.
-    places: Vec<Vec<usize>>,
+    running: Vec<RuntimeThread>,
+    /// The threads of each subscription.
+    assigned: Vec<Vec<usize>>,
 }
 
-struct Running {
+struct RuntimeThread {
     handle: Handle,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Threads {
-    /// Starts as many as the subscriptions want, and no more than one a core.
-    pub(super) fn start(wanted: &[usize]) -> io::Result<Self> {
+    /// Starts as many threads as the subscriptions request, at most one per core.
+    pub(super) fn start(requested: &[usize]) -> io::Result<Self> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let all = wanted.iter().sum::<usize>().clamp(1, cores);
-        let running = (0..all).map(|_| Running::start());
+        let all = requested.iter().sum::<usize>().clamp(1, cores);
+        let running = (0..all).map(|_| RuntimeThread::start());
         Ok(Self {
             running: running.collect::<io::Result<_>>()?,
-            places: places(wanted, all),
+            assigned: assign(requested, all),
         })
     }
 
-    /// The threads of the `n`th subscription: the first is its own as far as
-    /// there are enough.
+    /// Returns the threads of the `n`th subscription. As far as there are enough threads,
+    /// its first thread belongs to no other subscription.
     pub(super) fn of(&self, n: usize) -> &[usize] {
-        &self.places[n]
+        &self.assigned[n]
     }
 
-    /// The runtime of a thread.
+    /// Returns the runtime of a thread.
     pub(super) fn runtime(&self, thread: usize) -> &Handle {
         &self.running[thread].handle
     }
 }
 
-/// Deals so many threads out in turn, none of them twice to the same.
-fn places(wanted: &[usize], threads: usize) -> Vec<Vec<usize>> {
+/// Assigns threads to subscriptions in turn. A subscription gets no thread twice.
+fn assign(requested: &[usize], threads: usize) -> Vec<Vec<usize>> {
     let mut next = 0;
-    let mut deal = |wanted: &usize| {
+    let mut deal = |requested: &usize| {
         let first = next;
-        next += (*wanted).min(threads);
-        (first..next).map(|place| place % threads).collect()
+        next += (*requested).min(threads);
+        (first..next).map(|n| n % threads).collect()
     };
-    wanted.iter().map(&mut deal).collect()
+    requested.iter().map(&mut deal).collect()
 }
 
-impl Running {
+impl RuntimeThread {
     fn start() -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
@@ -66,7 +65,7 @@ impl Running {
         let thread = thread::Builder::new()
             .name("deliveries".into())
             .spawn(move || {
-                // An error means that the sender is gone: it is time, too.
+                // An error means that the sender was dropped, which also ends the thread.
                 let _ = runtime.block_on(stopped);
             })?;
         Ok(Self {
@@ -77,11 +76,11 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RuntimeThread {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic there was reported by the thread itself.
+            // The thread has reported its panic itself.
             let _ = thread.join();
         }
     }
@@ -89,12 +88,12 @@ impl Drop for Running {
 
 #[cfg(test)]
 mod tests {
-    use super::places;
+    use super::assign;
 
     #[test]
-    fn threads_are_dealt_out_in_turn() {
-        assert_eq!(places(&[1, 1, 1], 2), [[0], [1], [0]]);
-        assert_eq!(places(&[1, 4, 1], 3), [vec![0], vec![1, 2, 0], vec![1]]);
-        assert_eq!(places(&[2, 1], 8), [vec![0, 1], vec![2]]);
+    fn threads_are_assigned_in_turn() {
+        assert_eq!(assign(&[1, 1, 1], 2), [[0], [1], [0]]);
+        assert_eq!(assign(&[1, 4, 1], 3), [vec![0], vec![1, 2, 0], vec![1]]);
+        assert_eq!(assign(&[2, 1], 8), [vec![0, 1], vec![2]]);
     }
 }

@@ -1,5 +1,5 @@
-//! Work that takes a processor for seconds, on a thread a core and beside the
-//! runtime: a start that is given up does not wait for it.
+//! Runs work that needs seconds of CPU time on one thread per core, beside the runtime, so
+//! that an aborted start does not wait for it. The work itself stays out.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,9 +7,9 @@ use std::{io, thread};
 
 use tokio::sync::mpsc;
 
-/// Does `work` with each item, on at most one thread a core, and returns the
-/// results in the order of the items. `progress` is told how many are done.
-/// The first error ends it; dropped, it begins nothing more.
+/// Calls `work` with each item, on at most one thread per core, and returns the results in
+/// the order of the items. Calls `progress` with the number of finished items. Returns the
+/// first error. If the future is dropped, no further items begin.
 pub(super) async fn on_all_cores<T, R, E>(
     items: Vec<T>,
     work: impl Fn(&T) -> Result<R, E> + Send + Sync + 'static,
@@ -33,7 +33,7 @@ where
                 let Some(item) = items.get(n).filter(|_| !done.is_closed()) else {
                     return;
                 };
-                // An error means that nobody waits for it any more.
+                // An error means that the caller was dropped.
                 let _ = done.send((n, work(item)));
             }
         };
@@ -62,20 +62,22 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn results_keep_their_order_and_progress_is_told() {
-        let told = Mutex::new(Vec::new());
+    async fn results_keep_their_order_and_progress_is_reported() {
+        let reported = Mutex::new(Vec::new());
         let double = |n: &u64| {
             thread::sleep(std::time::Duration::from_millis(20 - 2 * n));
             Ok::<_, ()>(2 * n)
         };
-        let tell = |done| told.lock().push(done);
-        let doubled = on_all_cores((0..10).collect(), double, tell).await.unwrap();
+        let report = |done| reported.lock().push(done);
+        let doubled = on_all_cores((0..10).collect(), double, report)
+            .await
+            .unwrap();
         assert_eq!(doubled, Ok((0..20).step_by(2).collect()));
-        assert_eq!(*told.lock(), (0..10).collect::<Vec<_>>());
+        assert_eq!(*reported.lock(), (0..10).collect::<Vec<_>>());
     }
 
     #[tokio::test]
-    async fn an_error_ends_it() {
+    async fn an_error_ends_the_work() {
         let work = |n: &u64| if *n == 2 { Err("two") } else { Ok(()) };
         let found = on_all_cores((0..1000).collect(), work, |_| {}).await;
         assert_eq!(found.unwrap(), Err("two"));

@@ -11,11 +11,11 @@ use hyper::body::Incoming;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
-use super::reply::{PublishError, accepted_line};
+use super::batch_line;
 use super::batch_reply::BatchReply;
 use super::body::{self, BodyRate};
-use super::batch_line;
 use super::body_memory::{BatchMemory, BodyMemory, MemoryLease};
+use super::reply::{PublishError, accepted_line};
 use super::state::IntakeState;
 use crate::broker::{Broker, Confirmation};
 

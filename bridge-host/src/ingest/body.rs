@@ -10,8 +10,8 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::time::{Instant, timeout};
 
-use super::reply::PublishError;
 use super::body_memory::{BodyMemory, MemoryLease};
+use super::reply::PublishError;
 use super::state::{IntakeState, stopping};
 
 /// A request whose body makes no progress for this long is answered with 408.
@@ -76,7 +76,11 @@ impl BodyRate {
             let reason = format!("the body made no progress for {STALL_TIMEOUT:?}");
             return Some(PublishError::new(StatusCode::REQUEST_TIMEOUT, reason));
         }
-        let least = if is_short { MIN_RATE_WHEN_SHORT } else { MIN_RATE };
+        let least = if is_short {
+            MIN_RATE_WHEN_SHORT
+        } else {
+            MIN_RATE
+        };
         let counted = self.began.elapsed().saturating_sub(GRACE);
         let is_slow = self.bytes > 0 && self.bytes < least * counted.as_secs();
         is_slow.then(|| {
@@ -156,7 +160,11 @@ pub(super) async fn next(
         };
         match frame {
             None => return Ok(None),
-            Some(Err(_)) => return Err(PublishError::bad_request("the connection closed before the body was complete")),
+            Some(Err(_)) => {
+                return Err(PublishError::bad_request(
+                    "the connection closed before the body was complete",
+                ));
+            }
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) if !data.is_empty() => {
                     rate.take(data.len());

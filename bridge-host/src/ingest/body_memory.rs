@@ -140,7 +140,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn small_bodies_are_free_and_large_ones_share_a_limit() {
         let memory = BodyMemory::new(256 << 20);
-        let (mut large, mut small, mut other) = <(MemoryLease, MemoryLease, MemoryLease)>::default();
+        let (mut large, mut small, mut other) =
+            <(MemoryLease, MemoryLease, MemoryLease)>::default();
         memory.grow(&mut large, 400 << 20).await.unwrap();
         assert!(memory.is_short());
         memory.grow(&mut other, UNCHARGED + 1).await.unwrap();
@@ -161,7 +162,10 @@ mod tests {
     async fn lines_have_memory_while_other_bodies_use_up_the_shared_memory() {
         let memory = BodyMemory::new(0);
         let mut all = MemoryLease::default();
-        memory.grow(&mut all, TOTAL + UNCHARGED + UNIT).await.unwrap();
+        memory
+            .grow(&mut all, TOTAL + UNCHARGED + UNIT)
+            .await
+            .unwrap();
         assert_eq!(memory.units.available_permits(), 0);
         let lines = BatchMemory::new(&memory);
         let first = lines.hold(UNCHARGED).await.unwrap();

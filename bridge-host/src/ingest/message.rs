@@ -86,7 +86,11 @@ pub(super) fn id(headers: &HeaderMap) -> Result<Option<MessageId>, PublishError>
 }
 
 /// Returns the message on this topic with the metadata of these headers.
-pub(super) fn message(topic: String, headers: &HeaderMap, data: Bytes) -> Result<Message, PublishError> {
+pub(super) fn message(
+    topic: String,
+    headers: &HeaderMap,
+    data: Bytes,
+) -> Result<Message, PublishError> {
     let nominated = nominated(headers);
     let is_told = |name: &str| {
         ![ID_KEY, IDEMPOTENCY_KEY].contains(&name)
@@ -179,11 +183,7 @@ mod tests {
         assert_eq!(of(&[(IDEMPOTENCY_KEY, "k")]), Ok(Some("k".into())));
         let error = of(&[(ID_KEY, "a b")]).unwrap_err();
         assert_eq!(error.status, 400);
-        assert!(
-            error.reason.starts_with("webhook-id: "),
-            "{}",
-            error.reason
-        );
+        assert!(error.reason.starts_with("webhook-id: "), "{}", error.reason);
     }
 
     /// The metadata that a request with these headers makes.

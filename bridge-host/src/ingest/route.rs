@@ -10,11 +10,11 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 
-use super::reply::{PublishError, Reply, accepted};
-use super::batch_reply::BatchReply;
 use super::batch::BatchTarget;
+use super::batch_reply::BatchReply;
 use super::body::{self, BodyRate};
 use super::body_memory::BodyMemory;
+use super::reply::{PublishError, Reply, accepted};
 use super::state::IntakeState;
 use super::{Settings, batch, message};
 use crate::admin::Admin;
@@ -53,7 +53,11 @@ impl Intake {
 
     /// Returns what the request publishes, and to which broker. Refuses everything that can
     /// be refused before the body is read.
-    fn target(&self, head: &Parts, is_extra: bool) -> Result<(Target, &Arc<dyn Broker>), PublishError> {
+    fn target(
+        &self,
+        head: &Parts,
+        is_extra: bool,
+    ) -> Result<(Target, &Arc<dyn Broker>), PublishError> {
         let path = head.uri.path();
         let topic = path.strip_prefix("/topics/");
         if topic.is_none() && path != BATCH {
@@ -80,7 +84,8 @@ impl Intake {
         head: &Parts,
         body: Incoming,
     ) -> Result<Reply, PublishError> {
-        let (data, _held) = body::read(body, expects_continue(head), &self.memory, &self.state).await?;
+        let (data, _held) =
+            body::read(body, expects_continue(head), &self.memory, &self.state).await?;
         let message = message::message(topic, &head.headers, data)?;
         let published = broker.publish(message, id).await?;
         Ok(accepted(&published))

@@ -1,12 +1,12 @@
-//! Times for people and programs, whatever a clock shows.
+//! Formats times. Reading clocks stays out.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The last second that has four digits for its year.
 const LAST: Duration = Duration::from_secs(253_402_300_799);
 
-/// A time as RFC 3339 has it, in UTC, to the nanosecond where it has any. One
-/// before 1970 or after 9999 is shown as the nearest that is not.
+/// Formats a time as in RFC 3339, in UTC, with nanoseconds if it has any. A time before
+/// 1970 or after 9999 is shown as the nearest time within this range.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_time_is_too_early_or_too_late() {
+    fn times_out_of_range_are_shown_as_the_nearest() {
         let late = UNIX_EPOCH + Duration::from_millis(u64::MAX / 2);
         assert_eq!(rfc3339(late), "9999-12-31T23:59:59Z");
         let early = UNIX_EPOCH - Duration::from_secs(1 << 40);

@@ -1,6 +1,5 @@
-//! The hop count of a message: how many subscriptions it and the messages it
-//! was made from have passed through. It ends messages that go round in a
-//! loop.
+//! The hop count of a message: the number of subscriptions that it and the messages it was
+//! made from have passed through. `delivery` ends loops by it.
 
 use super::Message;
 use super::keys::HOPS_KEY;
@@ -12,7 +11,7 @@ impl Message {
         entry.and_then(|(_, hops)| hops.parse().ok()).unwrap_or(0)
     }
 
-    /// Sets the hop count, whatever the metadata said of it before.
+    /// Sets the hop count.
     pub fn set_hops(&mut self, hops: u32) {
         self.metadata.retain(|(key, _)| key != HOPS_KEY);
         if hops > 0 {
@@ -20,8 +19,8 @@ impl Message {
         }
     }
 
-    /// Makes this a message that was made while another with `hops` was
-    /// handled.
+    /// Sets the hop count of a message that was made while a message with `hops` was
+    /// handled: one more.
     #[must_use]
     pub fn made_at(mut self, hops: u32) -> Self {
         self.set_hops(hops.saturating_add(1));
@@ -34,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_host_counts_hops() {
+    fn only_the_host_sets_the_hop_count() {
         let mut message = Message::new("t", "");
         assert_eq!(message.hops(), 0);
         message.add_metadata(HOPS_KEY, "7");

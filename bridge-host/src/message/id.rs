@@ -1,5 +1,5 @@
-//! The identity of a message: the same on every attempt and after a restart,
-//! sent to endpoints as `webhook-id`.
+//! The id of a message, which is the same on every attempt and after a restart. Endpoints
+//! receive it as `webhook-id`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,22 +7,22 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
-/// 1 to [`MessageId::MAX_LEN`] visible ASCII characters, so that it can stand
-/// in an HTTP header as it is. Cheap to clone.
+/// The id of a message: 1 to [`MessageId::MAX_LEN`] visible ASCII characters, so that it
+/// is a legal value of an HTTP header. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MessageId(Arc<str>);
 
-/// Why a text is no [`MessageId`].
+/// Why a string is not a [`MessageId`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
-    /// Nothing there.
+    /// The string is empty.
     #[error("a message id cannot be empty")]
     Empty,
-    /// Its length, in bytes.
+    /// The string is too long; its length, in bytes.
     #[error("a message id has at most {max} characters, this one has {0}", max = MessageId::MAX_LEN)]
     TooLong(usize),
     /// The first character that is not visible ASCII.
-    #[error("a message id is made of visible ASCII characters, this one has {0:?}")]
+    #[error("a message id consists of visible ASCII characters, this one has {0:?}")]
     Character(char),
 }
 
@@ -30,7 +30,7 @@ impl MessageId {
     /// The longest id, in bytes.
     pub const MAX_LEN: usize = 256;
 
-    /// Checks and takes an id that a publisher or a broker gave.
+    /// Parses an id that a publisher or a broker gave.
     pub fn parse(text: &str) -> Result<Self, IdError> {
         match text.chars().find(|c| !c.is_ascii_graphic()) {
             _ if text.is_empty() => Err(IdError::Empty),
@@ -40,59 +40,60 @@ impl MessageId {
         }
     }
 
-    /// A new id: `msg_`, the time in milliseconds, and 80 random bits, so that
-    /// ids sort by age.
+    /// Generates an id: `msg_`, the time in milliseconds, and 80 random bits. Generated ids
+    /// sort by age.
     pub fn generate() -> Self {
         let millis = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_millis());
         let mut random = [0; 10];
-        getrandom::fill(&mut random).expect("the operating system gives random bytes");
+        getrandom::fill(&mut random).expect("the operating system provides random bytes");
         let random = random
             .iter()
             .fold(0u128, |n, byte| n << 8 | u128::from(*byte));
         Self(format!("msg_{millis:012x}{random:020x}").into())
     }
 
-    /// The id of nothing: for places that have a message only at times.
-    pub fn idle() -> Self {
+    /// Returns an id that stands for no message, for a call that handles none.
+    pub fn placeholder() -> Self {
         Self("-".into())
     }
 
-    /// The id of the `n`th message that `maker` made while it handled this
-    /// one: a repeated attempt repeats it, and no other maker has it. Where
-    /// that would be too long, a digest stands for the end of this one.
-    pub fn child(&self, maker: &str, n: u32) -> Self {
-        self.with_end(&format!(".{maker}.{n}"))
+    /// Returns the id of the `n`th message that `subscription` published while it handled
+    /// this message. A repeated attempt gets the same id, another subscription a
+    /// different one. If the id would be too long, a digest replaces its end.
+    pub fn child(&self, subscription: &str, n: u32) -> Self {
+        self.with_suffix(&format!(".{subscription}.{n}"))
     }
 
-    /// The id of the message that is the response to this one which `maker`
-    /// received: a repeated attempt repeats it. `before` counts those received
-    /// earlier in the same attempt.
-    pub fn reply(&self, maker: &str, before: usize) -> Self {
+    /// Returns the id of a response to this message that `subscription` publishes. A
+    /// repeated attempt gets the same id. `before` is the number of responses earlier in
+    /// the same attempt.
+    pub fn reply(&self, subscription: &str, before: usize) -> Self {
         match before {
-            0 => self.with_end(&format!(".{maker}.reply")),
-            n => self.with_end(&format!(".{maker}.reply.{}", n + 1)),
+            0 => self.with_suffix(&format!(".{subscription}.reply")),
+            n => self.with_suffix(&format!(".{subscription}.reply.{}", n + 1)),
         }
     }
 
-    /// The id of the dead letter that `subscription` made of this one, as it
-    /// was published `at`, in nanoseconds: made once more, it is the same.
+    /// Returns the id of the dead letter of this message in `subscription`. `at` is the
+    /// time at which the message was published, in nanoseconds. A second dead letter of
+    /// the same message gets the same id.
     pub fn dead_letter(&self, subscription: &str, at: u128) -> Self {
-        self.with_end(&format!(".{subscription}.dead.{at}"))
+        self.with_suffix(&format!(".{subscription}.dead.{at}"))
     }
 
-    fn with_end(&self, end: &str) -> Self {
-        let whole = format!("{}{end}", self.0);
+    fn with_suffix(&self, suffix: &str) -> Self {
+        let whole = format!("{}{suffix}", self.0);
         if whole.len() <= Self::MAX_LEN {
             return Self(whole.into());
         }
         let digest = Sha256::digest(whole.as_bytes());
-        let begins = &self.0[..self.0.len().min(Self::MAX_LEN / 2)];
-        Self(format!("{begins}~{digest:x}").into())
+        let beginning = &self.0[..self.0.len().min(Self::MAX_LEN / 2)];
+        Self(format!("{beginning}~{digest:x}").into())
     }
 
-    /// The text of it.
+    /// Returns the id as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }

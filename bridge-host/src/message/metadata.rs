@@ -1,12 +1,13 @@
-//! How much metadata a message may have, and that no key is there twice.
+//! Limits the size of a message's metadata, and makes its keys unique. The metadata
+//! itself is in `message`.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::keys::HOPS_KEY;
 
-/// The most entries: each is a header of a request, and HTTP servers that take
-/// more are few.
+/// The most entries: each becomes a header of a request, and few HTTP servers accept
+/// more headers.
 const MAX_ENTRIES: usize = 2_000;
 /// The most bytes, keys and values together.
 const MAX_BYTES: usize = 256 << 10;
@@ -14,19 +15,19 @@ const MAX_BYTES: usize = 256 << 10;
 /// Why a message has too much metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MetadataError {
-    /// So many entries.
+    /// The number of entries.
     #[error(
         "a message has at most {MAX_ENTRIES} entries of metadata, this one has {0}: put some of them into the data"
     )]
     Entries(usize),
-    /// So many bytes.
+    /// The number of bytes.
     #[error(
         "a message has at most {MAX_BYTES} bytes of metadata, this one has {0}: put some of it into the data"
     )]
     Bytes(usize),
 }
 
-/// Metadata as it is counted.
+/// The size of metadata.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MetadataSize {
     entries: usize,
@@ -34,7 +35,7 @@ pub struct MetadataSize {
 }
 
 impl MetadataSize {
-    /// Of all these entries.
+    /// Returns the size of these entries.
     pub fn of(entries: &[(String, String)]) -> Self {
         let mut size = Self::default();
         for (key, value) in entries {
@@ -43,8 +44,8 @@ impl MetadataSize {
         size
     }
 
-    /// Counts an entry more. The hop count takes no room: the host adds it to a
-    /// message that may be as large as can be.
+    /// Adds an entry. The hop count has no size, because the host adds it to messages that
+    /// have reached the limit, too.
     pub fn add(&mut self, key: &str, value: &str) {
         if key == HOPS_KEY {
             return;
@@ -53,12 +54,13 @@ impl MetadataSize {
         self.bytes += key.len() + value.len();
     }
 
-    /// Keys and values together.
+    /// Returns the bytes of keys and values together.
     pub fn bytes(self) -> usize {
         self.bytes
     }
 
-    /// Keys and values together, where a message may have as much.
+    /// Returns the bytes of keys and values together, or an error if a message may not
+    /// have as many.
     pub fn check(self) -> Result<usize, MetadataError> {
         match self {
             Self { entries, .. } if entries > MAX_ENTRIES => Err(MetadataError::Entries(entries)),
@@ -68,8 +70,8 @@ impl MetadataSize {
     }
 }
 
-/// The entries without those that a later one overwrites. Its time grows with
-/// their number, and no faster.
+/// Returns the entries with unique keys: a later value replaces an earlier one. Takes
+/// linear time.
 pub(super) fn unique(entries: Vec<(String, String)>) -> Vec<(String, String)> {
     let mut unique: Vec<(String, String)> = Vec::with_capacity(entries.len());
     let mut places = HashMap::with_capacity(entries.len());
@@ -98,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn so_much_and_no_more() {
+    fn metadata_has_limits() {
         let check = |count, length| MetadataSize::of(&entries(count, length)).check();
         assert_eq!(check(0, 0), Ok(0));
         assert_eq!(check(MAX_ENTRIES, 100), Ok(208_000));
@@ -110,7 +112,7 @@ mod tests {
     #[test]
     fn a_later_entry_overwrites_in_place() {
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-        let told = vec![pair("a", "1"), pair("b", "2"), pair("a", "3")];
-        assert_eq!(unique(told), [pair("a", "3"), pair("b", "2")]);
+        let entries = vec![pair("a", "1"), pair("b", "2"), pair("a", "3")];
+        assert_eq!(unique(entries), [pair("a", "3"), pair("b", "2")]);
     }
 }

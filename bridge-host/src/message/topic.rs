@@ -9,57 +9,64 @@ const MAX_LEN: usize = 1024;
 /// Why a message cannot be sent on a topic.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TopicError {
-    /// No text at all.
+    /// The topic is empty.
     #[error("a topic cannot be empty")]
     Empty,
-    /// Its length, in bytes.
+    /// The topic is too long; its length, in bytes.
     #[error("a topic has at most {MAX_LEN} bytes, this one has {0}")]
     TooLong(usize),
-    /// Two dots in a row, or one at an end.
-    #[error("topic {0:?} has an empty word: write something between its dots")]
+    /// Two dots in a row, or a dot at the beginning or the end.
+    #[error("topic {0:?} has an empty word: write a word between its dots")]
     EmptyWord(String),
-    /// A control character, newlines and NUL included.
+    /// A control character, such as a newline or NUL.
     #[error("topic {0:?} has a control character")]
     Control(String),
-    /// `*` or `>` where a word should be.
+    /// `*` or `>` instead of a word.
     #[error("topic {0:?} has a wildcard: messages are published on one topic, not on a pattern")]
     Wildcard(String),
 }
 
-/// Why a text is no [`TopicPattern`].
+/// Why a string is not a [`TopicPattern`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
-    /// A fault that a topic could have too.
+    /// An error that a topic can have, too.
     #[error(transparent)]
     Topic(#[from] TopicError),
     /// `>` before the last word.
-    #[error("pattern {0:?} has `>` before its end: it stands for all the words that remain")]
+    #[error("pattern {0:?} has `>` before its end: `>` stands for all remaining words")]
     RestNotLast(String),
-    /// A wildcard as other brokers write it.
+    /// A wildcard of another broker.
     #[error("pattern {pattern:?} has `{word}`, which is not a wildcard here: write {instead:?}")]
     Foreign {
-        /// As written.
+        /// The pattern as written.
         pattern: String,
-        /// The word at fault.
+        /// The wildcard.
         word: String,
-        /// What it means here.
+        /// The same pattern with the wildcards of this crate.
         instead: String,
     },
     /// A wildcard that is a part of a word.
     #[error(
-        "pattern {pattern:?} has `{word}`: a wildcard is a whole word, `*` for one word, or `>` at the end for all the words that remain"
+        "pattern {pattern:?} has `{word}`: a wildcard is a whole word, `*` for one word, or `>` at the end for all remaining words"
     )]
     Partial {
-        /// As written.
+        /// The pattern as written.
         pattern: String,
-        /// The word at fault.
+        /// The word with the wildcard.
         word: String,
     },
 }
 
-/// Whether a message may be published on this topic: 1 to 1024 bytes, words
-/// between dots, none of them empty or a wildcard, no control characters.
-/// Slashes, spaces and letters of any script are welcome.
+/// Checks whether a message may be published on this topic: 1 to 1024 bytes; words
+/// between dots, of which none is empty or a wildcard; no control characters. Slashes,
+/// spaces and letters of any script are allowed.
+///
+/// ```
+/// use bridge_host::message::check_topic;
+///
+/// assert!(check_topic("orders.new").is_ok());
+/// assert!(check_topic("orders.*").is_err());
+/// ```
 pub fn check_topic(topic: &str) -> Result<(), TopicError> {
     check_words(topic)?;
     match topic.split('.').any(|word| word == "*" || word == ">") {
@@ -78,7 +85,7 @@ fn check_words(text: &str) -> Result<(), TopicError> {
     }
 }
 
-/// A word of a pattern that would select nothing without a word of why.
+/// Refuses a word that looks like a wildcard but would match only itself.
 fn check_word(pattern: &str, word: &str) -> Result<(), PatternError> {
     let meant = match word {
         "*" | ">" => return Ok(()),
@@ -103,13 +110,22 @@ fn check_word(pattern: &str, word: &str) -> Result<(), PatternError> {
     })
 }
 
-/// Which topics a subscription receives: `orders.*` has `orders.new`,
-/// `orders.>` has `orders.new.eu` too.
+/// A pattern of topics: `orders.*` matches `orders.new`, and `orders.>` matches
+/// `orders.new.eu`, too.
+///
+/// ```
+/// use bridge_host::message::TopicPattern;
+///
+/// let pattern = TopicPattern::parse("orders.>")?;
+/// assert!(pattern.matches("orders.new.eu"));
+/// assert!(!pattern.matches("orders"));
+/// # Ok::<(), bridge_host::message::PatternError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TopicPattern(String);
 
 impl TopicPattern {
-    /// Checks and takes a pattern. A topic is a pattern that selects itself.
+    /// Parses a pattern. A topic is a pattern that matches itself.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         check_words(text)?;
         text.split('.')
@@ -122,7 +138,7 @@ impl TopicPattern {
         }
     }
 
-    /// Whether the pattern selects the topic.
+    /// Returns whether the pattern matches the topic.
     pub fn matches(&self, topic: &str) -> bool {
         let mut words = topic.split('.');
         for expected in self.0.split('.') {
@@ -136,7 +152,7 @@ impl TopicPattern {
         words.next().is_none()
     }
 
-    /// The text of it.
+    /// Returns the pattern as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -153,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wildcards_of_others_are_told_from_words() {
+    fn wildcards_of_other_brokers_are_refused() {
         let fault = |text: &str| TopicPattern::parse(text).unwrap_err().to_string();
         for (pattern, says) in [
             ("orders.#", "write \"orders.>\""),

@@ -1,16 +1,16 @@
-//! The limit on open files, and how it is shared out: connections to endpoints
-//! must leave some for the intake, the store and the brokers.
+//! The limit on open files, and how it is divided: connections to endpoints must leave
+//! descriptors for the intake, the store and the brokers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-/// More than any process opens: for systems that set no limit.
-const MANY: u64 = 1 << 20;
+/// The limit on systems that set none: more files than any process opens.
+const UNLIMITED: u64 = 1 << 20;
 
-/// Raises the soft limit to the hard one; where the system refuses, the limit
-/// stays as it is.
+/// Raises the soft limit to the hard limit. If the system refuses, the limit stays the
+/// same.
 pub fn raise_limit() {
     let mut limits = getrlimit(Resource::Nofile);
     if limits.current != limits.maximum {
@@ -21,23 +21,23 @@ pub fn raise_limit() {
     }
 }
 
-/// How many files this process may have open now.
+/// Returns the number of files that this process may have open now.
 pub fn limit() -> u64 {
     getrlimit(Resource::Nofile)
         .current
-        .unwrap_or(MANY)
-        .min(MANY)
+        .unwrap_or(UNLIMITED)
+        .min(UNLIMITED)
 }
 
-/// How many it may have open once the limit is raised.
+/// Returns the number of files that this process may have open once the limit is raised.
 pub fn highest_limit() -> u64 {
     getrlimit(Resource::Nofile)
         .maximum
-        .unwrap_or(MANY)
-        .min(MANY)
+        .unwrap_or(UNLIMITED)
+        .min(UNLIMITED)
 }
 
-/// The part of a limit that is for connections to endpoints, idle ones included.
+/// Returns the part of a limit for connections to endpoints, idle ones included.
 pub fn for_requests(limit: u64) -> usize {
     part(limit, 5, 8)
 }
@@ -52,12 +52,12 @@ pub fn for_one_endpoint(connections: usize) -> usize {
     connections.saturating_mul(PER_FREE).div_ceil(PER_FREE + 1)
 }
 
-/// The part of [`for_requests`] that idle connections may take.
+/// Returns the part of [`for_requests`] that idle connections may use.
 pub fn for_idle(limit: u64) -> usize {
     part(limit, 1, 4)
 }
 
-/// The part of a limit that is for publishers.
+/// Returns the part of a limit for connections of publishers.
 pub fn for_intake(limit: u64) -> usize {
     part(limit, 1, 4)
 }
@@ -75,7 +75,7 @@ fn part(limit: u64, of: u64, in_all: u64) -> usize {
 
 /// A number of descriptors for one purpose. Clones share them.
 #[derive(Clone, Debug)]
-pub struct Share(Arc<Counts>);
+pub struct DescriptorQuota(Arc<Counts>);
 
 #[derive(Debug)]
 struct Counts {
@@ -83,12 +83,12 @@ struct Counts {
     most: usize,
 }
 
-/// One descriptor of a share, until it is dropped.
+/// A permit for one descriptor of a quota, until it is dropped.
 #[derive(Debug)]
-pub struct Taken(Share);
+pub struct DescriptorPermit(DescriptorQuota);
 
-impl Share {
-    /// Creates a share of this many descriptors.
+impl DescriptorQuota {
+    /// Creates a quota of this many descriptors.
     pub fn new(most: usize) -> Self {
         Self(Arc::new(Counts {
             used: AtomicUsize::new(0),
@@ -96,16 +96,16 @@ impl Share {
         }))
     }
 
-    /// Takes a descriptor; `None` if all are taken.
-    pub fn take(&self) -> Option<Taken> {
+    /// Acquires a permit; returns `None` if all descriptors are in use.
+    pub fn acquire(&self) -> Option<DescriptorPermit> {
         let Counts { used, most } = &*self.0;
         let more = |used| (used < *most).then_some(used + 1);
         used.fetch_update(Relaxed, Relaxed, more).ok()?;
-        Some(Taken(self.clone()))
+        Some(DescriptorPermit(self.clone()))
     }
 }
 
-impl Drop for Taken {
+impl Drop for DescriptorPermit {
     fn drop(&mut self) {
         self.0.0.used.fetch_sub(1, Relaxed);
     }
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn the_parts_leave_some_for_others() {
-        for limit in [64, 1024, MANY] {
+        for limit in [64, 1024, UNLIMITED] {
             let parts = for_requests(limit) + for_intake(limit);
             assert!(parts as u64 <= limit * 7 / 8, "{limit}");
             assert!(for_idle(limit) < for_requests(limit));
@@ -126,11 +126,11 @@ mod tests {
     }
 
     #[test]
-    fn a_share_has_an_end() {
-        let share = Share::new(2);
-        let (one, _two) = (share.take().unwrap(), share.take().unwrap());
-        assert!(share.clone().take().is_none());
+    fn a_quota_has_so_many_permits() {
+        let quota = DescriptorQuota::new(2);
+        let (one, _two) = (quota.acquire().unwrap(), quota.acquire().unwrap());
+        assert!(quota.clone().acquire().is_none());
         drop(one);
-        assert!(share.take().is_some());
+        assert!(quota.acquire().is_some());
     }
 }

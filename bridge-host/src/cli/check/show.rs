@@ -86,7 +86,7 @@ fn policy(lines: &mut Lines, policy: &Policy, verbose: bool) {
     lines.line("topics", &topics);
     let parts = policy.parts.iter().map(|part| {
         part.as_deref()
-            .unwrap_or(match policy.posts_what_they_send {
+            .unwrap_or(match policy.posts_published_messages {
                 true => PRODUCE,
                 false => ADAPTER,
             })

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::broker::{Broker, Described, at_broker, delivers, warnings};
 use super::stores;
 use crate::config::{AskedTopics, Config, Connection, Loop, Parts, Subscription, loops};
-use crate::host::{self, posts_what_it_sends, too_few_descriptors};
+use crate::host::{self, posts_published_messages, too_few_descriptors};
 use crate::schema::{Group, Shown, ShownTable, Table};
 use crate::trouble::descriptors;
 
@@ -38,7 +38,7 @@ pub(super) struct Policy {
     /// In the order in which a message meets them; the adapter is `None`.
     pub(super) parts: Vec<Option<String>>,
     /// The endpoint gets what these send, rather than what they pass on.
-    pub(super) posts_what_they_send: bool,
+    pub(super) posts_published_messages: bool,
     /// If the endpoint is a component: whether its instances are reused for further
     /// requests.
     pub(super) reuses_instances: Option<bool>,
@@ -97,7 +97,7 @@ fn policy(subscription: &Subscription, connection: &Connection) -> Policy {
     Policy {
         values: values(subscription, connection),
         parts: parts(subscription),
-        posts_what_they_send: posts_what_it_sends(subscription),
+        posts_published_messages: posts_published_messages(subscription),
         // An unreadable value is reported as a fault, and not shown.
         reuses_instances: subscription.handler().map(|handler| {
             let answering = host::handler(handler).map(|(_, answering)| answering.face);

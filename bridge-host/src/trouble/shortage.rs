@@ -1,4 +1,5 @@
-//! What a machine or a process can run out of, read from an error's causes.
+//! The resources that a machine or a process can run out of, found in an error's causes.
+//! What a shortage means for a message is decided by `delivery`.
 
 use std::error::Error;
 use std::io;
@@ -12,15 +13,15 @@ use super::descriptors;
 /// endpoint has failed, and the attempt that needed the resource does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Lack {
-    /// The share of the limit that is for connections to endpoints is in use.
+    /// All descriptors for connections to endpoints are in use.
     #[error(
         "all {} connections to endpoints that the limit of {} file descriptors allows are in use: raise it (`ulimit -n`, LimitNOFILE= in systemd), or lower `max_in_flight` of subscriptions whose endpoints are slow",
         descriptors::for_requests(descriptors::limit()),
         descriptors::limit()
     )]
     Connections,
-    /// One endpoint has its share of the connections to endpoints. Others get
-    /// theirs, so the bridge stays ready.
+    /// One endpoint uses its share of the connections to endpoints. Other endpoints can
+    /// still open connections, so the bridge stays ready.
     #[error(
         "one endpoint has as many connections as it gets of the {} that the limit of {} file descriptors allows, and its further messages wait: raise the limit (`ulimit -n`, LimitNOFILE= in systemd), or lower `max_in_flight` of subscriptions whose endpoints are slow",
         descriptors::for_requests(descriptors::limit()),
@@ -59,7 +60,7 @@ impl Lack {
     pub fn of_connecting(error: &io::Error, address: SocketAddr) -> Option<Self> {
         let code = error.raw_os_error().map(Errno::from_raw_os_error);
         match code == Some(Errno::ADDRNOTAVAIL) {
-            // There is also no local address where a machine has no IPv6.
+            // A machine without IPv6 has no local address either.
             true => has_local_address(address).then_some(Self::Ports),
             false => Self::of(error),
         }
@@ -72,20 +73,20 @@ impl Lack {
         tried.err().and_then(|error| Self::of(&error))
     }
 
-    /// Checks whether it is still missing, as far as that can be known without a
-    /// request.
+    /// Checks whether the resource is still missing, if that can be known without sending
+    /// a request.
     pub(super) fn lasts(self) -> bool {
         let is_known = matches!(self, Self::Descriptors | Self::SystemDescriptors);
         is_known && Self::now() == Some(self)
     }
 
-    /// Whether the bridge is not ready while it lasts: other endpoints are not
-    /// concerned by what one of them lacks.
+    /// Returns whether the bridge is not ready while the shortage lasts. The shortage of
+    /// one endpoint does not concern others.
     pub(super) fn ends_readiness(self) -> bool {
         self != Self::EndpointShare
     }
 
-    /// The name under which `Troubles` has it.
+    /// Returns the name of the trouble in `Troubles`.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Connections => "connections",
@@ -106,8 +107,8 @@ impl Lack {
     }
 }
 
-/// Whether this machine has an address from which that one can be reached:
-/// nothing is sent.
+/// Returns whether this machine has a local address for connections to `address`. Sends
+/// nothing.
 fn has_local_address(address: SocketAddr) -> bool {
     let any = match address {
         SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
@@ -117,16 +118,16 @@ fn has_local_address(address: SocketAddr) -> bool {
     connected.is_ok()
 }
 
-/// An error and all that caused it. [`Error::source`] of an I/O error skips the
-/// error that it was made of; this does not.
+/// Returns an error and its causes. Unlike [`Error::source`], it does not skip the error
+/// inside an I/O error.
 pub fn causes<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| {
-        let made_of = error
+        let inner = error
             .downcast_ref::<io::Error>()
             .and_then(io::Error::get_ref);
-        match made_of {
+        match inner {
             Some(inner) => Some(inner as &(dyn Error + 'static)),
             None => error.source(),
         }
@@ -144,7 +145,7 @@ mod tests {
     struct Outer(#[source] io::Error);
 
     #[test]
-    fn a_lack_is_found_however_deep() {
+    fn a_shortage_is_found_at_any_depth() {
         for (code, expected) in [
             (Errno::MFILE, Some(Lack::Descriptors)),
             (Errno::NFILE, Some(Lack::SystemDescriptors)),

@@ -1,5 +1,5 @@
-//! What answers from the first moment to the last: the intake, and the
-//! operator's listener.
+//! The listeners, which answer from start to stop: the intake, and the listener for
+//! operators. What they answer is in `ingest` and `admin`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,25 +15,25 @@ use crate::config::Config;
 use crate::ingest::{self, IntakeState};
 use crate::trouble::Troubles;
 
-/// The listeners, bound and silent.
-pub(super) struct Bound {
+/// The listeners, bound but not serving yet.
+pub(super) struct BoundListeners {
     intake: TcpListener,
     pub(super) address: SocketAddr,
     admin: Option<std::net::TcpListener>,
     pub(super) admin_address: Option<SocketAddr>,
 }
 
-/// The listeners at work.
-pub(super) struct Front {
+/// The running listeners.
+pub(super) struct Listeners {
     pub(super) admin: Arc<Admin>,
     pub(super) intake_state: Arc<IntakeState>,
     stop: oneshot::Sender<Duration>,
     intake: JoinHandle<()>,
-    /// Ends when it is dropped.
+    /// Stops when it is dropped.
     _operators: Option<admin::Server>,
 }
 
-impl Bound {
+impl BoundListeners {
     pub(super) async fn bind(config: &Config) -> Result<Self, HostError> {
         let address = config.intake.address;
         let listen = |source| HostError::Listen { address, source };
@@ -49,8 +49,13 @@ impl Bound {
         })
     }
 
-    /// Begins to answer: that the bridge is starting, at first.
-    pub(super) fn start(self, config: &Config, troubles: &Troubles) -> Result<Front, HostError> {
+    /// Starts to serve. Until the start has finished, the listeners answer that the bridge
+    /// is starting.
+    pub(super) fn start(
+        self,
+        config: &Config,
+        troubles: &Troubles,
+    ) -> Result<Listeners, HostError> {
         let admin = Arc::new(Admin::new(troubles.clone()));
         let operators = self.admin.zip(config.admin.as_ref());
         let operators = operators.map(|(listener, settings)| {
@@ -64,10 +69,10 @@ impl Bound {
             config.intake.clone(),
             admin.clone(),
             troubles.clone(),
-            // The sender is gone only with the host.
+            // An error means that the host, which has the sender, was dropped.
             async { stopped.await.unwrap_or_default() },
         );
-        Ok(Front {
+        Ok(Listeners {
             _operators: operators.transpose().map_err(HostError::Thread)?,
             intake: tokio::spawn(intake),
             admin,
@@ -85,14 +90,14 @@ fn bind_admin(address: SocketAddr) -> Result<(std::net::TcpListener, SocketAddr)
     Ok((listener, address))
 }
 
-impl Front {
-    /// From now on, no message is taken and the bridge is not ready.
+impl Listeners {
+    /// Refuses messages from now on; the bridge is no longer ready.
     pub(super) fn drain(&self) {
         self.admin.set_phase(Phase::Draining);
         self.intake_state.close();
     }
 
-    /// Ends; requests under way have so long to end.
+    /// Stops serving. Requests in progress may end within `grace`.
     pub(super) async fn stop(self, grace: Duration) {
         let _ = self.stop.send(grace);
         let _ = self.intake.await;

@@ -1,12 +1,12 @@
-//! The component of a subscription, read once and made ready as often as it
-//! has threads; and the topics that it asks for itself.
+//! The component of a subscription, read once and loaded on each of its threads, and the
+//! topics that its `subscribe` returns. Composing and compiling stay out.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::code::{Code, Codes, Compilation, Role};
+use super::code::{Compilation, ComponentCode, ComponentCodes, Role};
 use super::error::SubscriptionError;
 use crate::config::{Subscription, WasmSettings};
 use crate::guest::contract::{self, Answering};
@@ -21,27 +21,27 @@ use crate::printable::{beginning, printable};
 /// How long a component's `subscribe` may take.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The longest reason of a component that is told, in characters.
+/// The most characters of a component's error that are shown.
 const MAX_REASON: usize = 1000;
 
-/// What a subscription's messages are handed to, before it is compiled.
-pub(super) struct Load {
+/// The component of a subscription before it is loaded, with its HTTP handler.
+pub(super) struct ComponentSource {
     pub(super) subscription: Arc<Subscription>,
     runtime: Arc<Runtime>,
     connections: Arc<Connections>,
-    code: Code,
+    code: ComponentCode,
     handler: contract::Handler,
-    /// The endpoint, where it is a component in this process.
-    http: Option<(Code, Answering)>,
+    /// The endpoint, if it is a component in this process.
+    http: Option<(ComponentCode, Answering)>,
 }
 
-impl Load {
-    /// Reads the files.
+impl ComponentSource {
+    /// Reads and composes the files.
     pub(super) fn read(
         subscription: &Arc<Subscription>,
         runtime: &Arc<Runtime>,
         connections: &Arc<Connections>,
-        codes: &Codes,
+        codes: &ComponentCodes,
     ) -> Result<Self, SubscriptionError> {
         let (code, handler) = codes.messages(subscription)?;
         let http = subscription.handler().map(|it| codes.http(it));
@@ -56,7 +56,7 @@ impl Load {
         })
     }
 
-    /// What has to be compiled.
+    /// Returns the components that have to be compiled.
     pub(super) fn compilations(&self) -> impl Iterator<Item = Compilation> {
         let messages = (&self.code, Role::Messages(self.handler));
         let http = self.http.as_ref();
@@ -71,8 +71,8 @@ impl Load {
             })
     }
 
-    /// Tells this component with its settings from others: what it asks for by
-    /// its `subscribe` depends on these two.
+    /// Returns a digest of the component and its settings, on which the topics that its
+    /// `subscribe` returns depend.
     pub(super) fn digest(&self) -> String {
         let mut digest = Sha256::new_with_prefix(self.code.digest);
         for (key, value) in self.subscription.pairs() {
@@ -84,14 +84,14 @@ impl Load {
         format!("{:x}", digest.finalize())
     }
 
-    /// One for a thread, with instances of its own.
+    /// Loads the component for a thread, with its own instances.
     pub(super) fn component(&self, thread: Thread) -> Result<Component, SubscriptionError> {
         let subscription = &*self.subscription;
         let endpoint = subscription.endpoint.as_ref();
         let on_network = endpoint.filter(|it| it.handler.is_none());
         let named = subscription.endpoints.values();
-        let reached = on_network.into_iter().chain(named);
-        let allow = reached.fold(self.listed()?, |allow, it| allow.with_endpoint(&it.url));
+        let endpoints = on_network.into_iter().chain(named);
+        let allow = endpoints.fold(self.allow_list()?, |allow, it| allow.with_endpoint(&it.url));
         let environment = Environment {
             settings: subscription.pairs().into_iter().collect(),
             connections: self.connections.clone(),
@@ -105,12 +105,12 @@ impl Load {
         Ok(runtime.load(name, bytes, self.handler, environment, thread)?)
     }
 
-    fn listed(&self) -> Result<Allow, SubscriptionError> {
+    fn allow_list(&self) -> Result<Allow, SubscriptionError> {
         Allow::parse(&self.subscription.allow).map_err(SubscriptionError::Allow)
     }
 
-    /// What the components' hook has to know of the endpoint: nothing of one
-    /// that is on the network, and whose responses are not published.
+    /// Returns the endpoint for the request hook. Returns `None` for an endpoint on the
+    /// network whose responses are not published: the hook does not need it.
     fn endpoint(&self, thread: Thread) -> Result<Option<Arc<Endpoint>>, SubscriptionError> {
         let Some(endpoint) = &self.subscription.endpoint else {
             return Ok(None);
@@ -131,11 +131,11 @@ impl Load {
         }))
     }
 
-    /// The handler is a stranger: it has the settings that the user wrote, the
-    /// hosts that `allow` lists and what it was granted, and no connections.
+    /// Loads the HTTP handler. It gets the user's `settings`, the hosts in `allow` and its
+    /// `permissions`, but no connections.
     fn http_handler(&self, thread: Thread) -> Result<Option<HttpHandler>, SubscriptionError> {
-        let both = self.subscription.handler().zip(self.http.as_ref());
-        let Some((handler, (code, answering))) = both else {
+        let handler = self.subscription.handler().zip(self.http.as_ref());
+        let Some((handler, (code, answering))) = handler else {
             return Ok(None);
         };
         let settings = self.subscription.settings.iter();
@@ -144,7 +144,7 @@ impl Load {
                 .map(|(key, value)| (key.clone(), value.expose().to_owned()))
                 .collect(),
             connections: Arc::default(),
-            allow: Arc::new(self.listed()?),
+            allow: Arc::new(self.allow_list()?),
             endpoint: None,
             permissions: handler.permissions.clone(),
             limits: self.subscription.handler_limits(answering.face),
@@ -158,8 +158,8 @@ impl Load {
     }
 }
 
-/// The topics of a subscription: from the config, or else from its component,
-/// which is loaded and asked.
+/// Returns the topics of a subscription: from the config, or else from the `subscribe` of
+/// its component, which is loaded for this call.
 pub async fn topics(
     wasm: &WasmSettings,
     subscription: &Subscription,
@@ -169,16 +169,21 @@ pub async fn topics(
     }
     let runtime = Runtime::new(&wasm.cache, wasm.memory, &http::Settings::default())?;
     let (subscription, runtime) = (Arc::new(subscription.clone()), Arc::new(runtime));
-    let load = Load::read(&subscription, &runtime, &Arc::default(), &Codes::default())?;
+    let load = ComponentSource::read(
+        &subscription,
+        &runtime,
+        &Arc::default(),
+        &ComponentCodes::default(),
+    )?;
     let component = load.component(Thread(0))?;
-    asked_for(&component).await
+    ask_topics(&component).await
 }
 
-/// What is said of one that asks for nothing.
-const NONE: &str = "returns none, or is not there, as in the newest draft of wasi:messaging";
+/// Describes a component whose `subscribe` returns no topics.
+const NONE: &str = "returns none, or does not exist, as in the newest draft of wasi:messaging";
 
-/// The topics that the component asks for by its `subscribe`.
-pub(super) async fn asked_for(
+/// Returns the topics that the component's `subscribe` returns.
+pub(super) async fn ask_topics(
     component: &Component,
 ) -> Result<Vec<TopicPattern>, SubscriptionError> {
     let topics = match component.subscribe(SUBSCRIBE_TIMEOUT).await {
@@ -201,13 +206,15 @@ fn describe(result: CallResult) -> String {
     match result {
         CallResult::Ok => NONE.into(),
         CallResult::Timeout => "returns the error timeout".into(),
-        CallResult::Connection(why) => format!("returns the error connection: {}", told(&why)),
-        CallResult::Other(why) => format!("returns the error other: {}", told(&why)),
-        CallResult::Failed(failure) => format!("does not return: {}", told(&failure.to_string())),
+        CallResult::Connection(why) => format!("returns the error connection: {}", shorten(&why)),
+        CallResult::Other(why) => format!("returns the error other: {}", shorten(&why)),
+        CallResult::Failed(failure) => {
+            format!("does not return: {}", shorten(&failure.to_string()))
+        }
     }
 }
 
-/// A component's own words, of which there can be any number.
-fn told(why: &str) -> String {
+/// Returns a component's error text, shortened and safe to print.
+fn shorten(why: &str) -> String {
     printable(&beginning(why.trim(), MAX_REASON)).into_owned()
 }

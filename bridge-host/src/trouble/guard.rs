@@ -1,29 +1,28 @@
-//! Troubles with several causes at once: one lasts for as long as any of those
-//! that suffer from it, and a little longer, so that it does not flap.
+//! Guards of troubles with several holders at once. A trouble lasts until its last guard
+//! is dropped, and a little longer, so that it does not flap.
 
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
-use super::{Lack, Troubles};
+use super::{Shortage, Troubles};
 
-/// A trouble ends when nothing has suffered from it for this long.
+/// A trouble ends once it has had no guard for this long.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// A trouble that something suffers from. It may end once this is dropped.
+/// A guard of a trouble. The trouble may end once its last guard is dropped.
 #[derive(Debug)]
-pub struct Held {
+pub struct TroubleGuard {
     troubles: Troubles,
     lack: Lack,
 }
 
 impl Troubles {
-    /// Raises the trouble that this lack is. The trouble lasts as long as the
-    /// returned value and two seconds more, and until the process can open a
-    /// file again.
+    /// Raises the trouble of a shortage. The trouble lasts until two seconds after the
+    /// returned guard is dropped, and until the process can open a file again.
     #[must_use]
-    pub fn hold(&self, lack: Lack) -> Held {
+    pub fn hold(&self, lack: Lack) -> TroubleGuard {
         let name = lack.name();
         let mut state = self.lock();
         let holder = state.holders.0.entry(name).or_default();
@@ -31,13 +30,13 @@ impl Troubles {
         holder.ever += 1;
         drop(state);
         self.note(name, lack.to_string(), lack.ends_readiness());
-        Held {
+        TroubleGuard {
             troubles: self.clone(),
             lack,
         }
     }
 
-    /// Ends a trouble that nothing has suffered from since then.
+    /// Ends a trouble that has had no guard since its guards were counted as `ever`.
     fn end(&self, name: &'static str, ever: u64) {
         if self.is_quiet(name, ever) {
             self.clear(name);
@@ -50,11 +49,11 @@ impl Troubles {
         holder.is_some_and(|it| it.now == 0 && it.ever == ever)
     }
 
-    /// As [`Self::end`], once the lack is over.
+    /// As [`Self::end`], once the shortage is over.
     async fn end_after(self, lack: Lack, ever: u64) {
         sleep(QUIET).await;
-        // Few may need what is missing, such as a probe now and then: the
-        // trouble would begin and end with each of them.
+        // If the resource is needed only now and then, such as by a probe, the trouble
+        // would begin and end with each use.
         while self.is_quiet(lack.name(), ever) && lack.lasts() {
             sleep(QUIET).await;
         }
@@ -62,7 +61,7 @@ impl Troubles {
     }
 }
 
-impl Drop for Held {
+impl Drop for TroubleGuard {
     fn drop(&mut self) {
         let mut state = self.troubles.lock();
         let name = self.lack.name();
@@ -88,7 +87,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_trouble_lasts_as_long_as_its_last_holder_and_does_not_flap() {
+    async fn a_trouble_lasts_as_long_as_its_last_guard_and_does_not_flap() {
         let troubles = Troubles::default();
         let (one, other) = (troubles.hold(Lack::Ports), troubles.hold(Lack::Ports));
         drop(one);
@@ -98,7 +97,7 @@ mod tests {
         sleep(QUIET / 2).await;
         let again = troubles.hold(Lack::Ports);
         sleep(QUIET).await;
-        assert!(troubles.all().is_some(), "it was suffered from again");
+        assert!(troubles.all().is_some(), "it has a guard again");
         drop(again);
         sleep(QUIET * 2).await;
         assert_eq!(troubles.all(), None);
