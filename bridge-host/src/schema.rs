@@ -39,7 +39,7 @@
 //! | a setting is | it is declared as | and read as |
 //! |---|---|---|
 //! | true or false, a number, a duration, a size | [`flag`], [`integer`], [`duration`], [`size`] | `bool`, `u32` or `usize`, [`Duration`](std::time::Duration), `u64` |
-//! | a string | [`any_text`], or [`text`] with a [`Shape`] that is checked | [`Text`], `String`, or any other [`Form`] |
+//! | a string | [`any_text`], or [`text`] with a [`Shape`] that is checked | [`Text`], `String`, or any other [`SettingValue`] |
 //! | an address to listen on, a pattern of topics | [`socket_address`], [`topic_pattern`] | `SocketAddr`, [`TopicPattern`](crate::message::TopicPattern) |
 //! | a secret; a secret of a certain shape | [`secret`], [`secret_of`] | [`Secret`] |
 //! | one of a few words | [`choice`] | an enum with [`Words`] |
@@ -47,28 +47,28 @@
 //! | the name of a connection | [`connection`] | `String` |
 //! | a list; one value or a list; a table with keys that the user chooses | [`list`], [`one_or_more`], [`map`] | `Vec`, `Vec`, `BTreeMap` |
 //! | a table | [`table`] | another struct of `settings!` |
-//! | anything else | [`Of::kind`] with a [`Kind`] that describes it | a type with its own [`Form`] |
+//! | anything else | [`Declaration::kind`] with a [`Kind`] that describes it | a type with its own [`SettingValue`] |
 //!
 //! Keys that only make sense together (a certificate and its key, one of several
 //! ways to log in) are a type with its own [`Group`]: a field of that type,
 //! without `= …`, reads them from the same table.
 
-mod declare;
+mod declaration;
 mod effective;
 mod environment;
 mod fault;
-mod form;
+mod former_names;
 mod group;
 mod json;
 mod markdown;
 mod mask;
-mod of;
 pub mod pem;
 mod reader;
-mod renamed;
 mod secret;
 mod section;
 mod setting;
+mod setting_value;
+mod settings_macro;
 mod source;
 mod starter;
 mod suggest;
@@ -77,22 +77,23 @@ mod units;
 mod value;
 
 pub use crate::secret::Secret;
+pub use declaration::{
+    ANY_TEXT, Declaration, any_text, choice, connection, duration, flag, integer, list, map,
+    one_or_more, path, path_to, secret, secret_of, size, socket_address, table, text,
+    topic_pattern,
+};
 pub use effective::effective;
 pub use environment::Environment;
-pub use fault::{Fault, Place};
-pub use form::{Form, Whole, Words};
+pub use fault::{Fault, SourceLocation};
 pub use group::{Group, ShownTable, defaults, defaults_in};
 pub use json::json_schema;
 pub use markdown::markdown;
-pub use of::{
-    ANY_TEXT, Of, any_text, choice, connection, duration, flag, integer, list, map, one_or_more,
-    path, path_to, secret, secret_of, size, socket_address, table, text, topic_pattern,
-};
 pub use reader::Reader;
 pub use section::Section;
 pub use setting::{
     Bound, Bounds, Kind, Part, PathKind, Presence, Rejection, Setting, Shape, Table,
 };
+pub use setting_value::{SettingValue, WholeNumber, Words};
 pub use source::Source;
 pub use starter::{comment, commented, commented_without};
 pub use text::Text;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::all::ALL;
 use super::{Capabilities, Configured};
-use crate::schema::{Form, Group, Part, Section, Setting, Shown, ShownTable, Table};
+use crate::schema::{Group, Part, Section, Setting, SettingValue, Shown, ShownTable, Table};
 
 /// Describes a kind of broker.
 pub struct Descriptor {
@@ -52,7 +52,7 @@ pub struct OptionValue {
 }
 
 /// Reads an optional key of a subscription as its type.
-pub fn option<T: Form + Send + Sync + 'static>(
+pub fn option<T: SettingValue + Send + Sync + 'static>(
     section: &mut Section<'_>,
     key: &'static str,
 ) -> Option<OptionValue> {

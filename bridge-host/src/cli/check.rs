@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::output::{self, OutputError};
 use super::report;
-use crate::config::{self, AskedTopics, Config, Fault};
+use crate::config::{self, ComponentTopics, Config, Fault};
 
 /// Print every error in a config; for a valid one, the settings that differ from the
 /// defaults
@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
     }
 }
 
-fn sound_json(config: &Config, asked: &AskedTopics) -> ExitCode {
+fn sound_json(config: &Config, asked: &ComponentTopics) -> ExitCode {
     let view = view::View::of(config, asked);
     ended(output::json(
         &json!({ "sound": true, "config": view }),
@@ -62,11 +62,11 @@ fn ended(shown: Result<(), OutputError>) -> ExitCode {
 
 fn faults_json(faults: &[Fault]) -> ExitCode {
     let fault = |fault: &Fault| {
-        let place = fault.place.as_ref();
+        let location = fault.location.as_ref();
         json!({
-            "file": place.map(|place| &*place.file),
-            "line": place.map(|place| place.line),
-            "column": place.map(|place| place.column),
+            "file": location.map(|location| &*location.file),
+            "line": location.map(|location| location.line),
+            "column": location.map(|location| location.column),
             "what": fault.what,
             "help": fault.help,
         })

@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use super::output;
-use crate::config::{Environment, Fault, Place, ProcessEnvironment};
+use crate::config::{Environment, Fault, ProcessEnvironment, SourceLocation};
 use crate::printable::{beginning, printable, printable_lines};
 
 /// Something did not work.
@@ -100,10 +100,10 @@ impl Style {
             None => (fault.what.as_str(), None),
         };
         let mut text = self.headline(what);
-        let margin = match &fault.place {
-            Some(place) => {
-                text.push_str(&self.excerpt(place));
-                " ".repeat(place.line.to_string().len() + 1)
+        let margin = match &fault.location {
+            Some(location) => {
+                text.push_str(&self.excerpt(location));
+                " ".repeat(location.line.to_string().len() + 1)
             }
             None => " ".into(),
         };
@@ -121,20 +121,20 @@ impl Style {
     }
 
     /// The line with a caret below the place.
-    fn excerpt(&self, place: &Place) -> String {
-        let number = place.line.to_string();
+    fn excerpt(&self, location: &SourceLocation) -> String {
+        let number = location.line.to_string();
         let margin = " ".repeat(number.len());
         let bar = self.blue("|");
         format!(
             "{margin}{} {}:{}:{}\n{margin} {bar}\n{} {bar} {}\n{margin} {bar} {}{}\n",
             self.blue("-->"),
-            printable(&place.file),
-            place.line,
-            place.column,
+            printable(&location.file),
+            location.line,
+            location.column,
             self.blue(&number),
-            place.shown,
-            " ".repeat(place.indent),
-            self.red(&"^".repeat(place.width)),
+            location.shown,
+            " ".repeat(location.indent),
+            self.red(&"^".repeat(location.width)),
         )
     }
 
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_fault_shows_its_line() {
-        let place = Place {
+        let location = SourceLocation {
             line: 12,
             column: 5,
             file: "bridge.toml".into(),
@@ -205,7 +205,7 @@ mod tests {
             indent: 4,
             width: 1,
         };
-        let fault = Fault::new(Some(place), "`a` is a text\n  not 7", Some("quote it"));
+        let fault = Fault::new(Some(location), "`a` is a text\n  not 7", Some("quote it"));
         let expected = "error: `a` is a text
   --> bridge.toml:12:5
    |

@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::Level;
 
 use super::{check, log, output, report};
-use crate::config::{self, Config, Log, Parts, Subscription};
+use crate::config::{self, Components, Config, Log, Subscription};
 use crate::host::{Host, HostError, too_few_descriptors};
 use crate::printable::printable_lines;
 use crate::trouble::descriptors;
@@ -143,10 +143,10 @@ fn way(subscription: &Subscription) -> String {
         name.to_string_lossy().into_owned()
     };
     let mut way = vec![topics];
-    match &subscription.parts {
-        Parts::Adapter => {}
-        Parts::Chain(files) => way.extend(files.iter().map(file)),
-        Parts::Component(component) => way.push(file(component)),
+    match &subscription.components {
+        Components::Adapter => {}
+        Components::Chain(files) => way.extend(files.iter().map(file)),
+        Components::Component(component) => way.push(file(component)),
     }
     match (&subscription.endpoint, subscription.handler()) {
         (_, Some(handler)) => {

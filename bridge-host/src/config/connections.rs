@@ -1,18 +1,18 @@
-//! The sections `[connections.NAME]`: one table for all of them, each read by its
-//! kind of broker. Which kinds there are is `broker::ALL`.
+//! Reads the sections `[connections.NAME]`, each with the settings of its type of broker.
+//! The types are in `broker::ALL`.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use super::{Connection, EMBEDDED};
 use crate::broker::{ALL, Descriptor, embedded};
-use crate::schema::{self, Kind, Of, Part, Reader, Section, Table, Value, did_you_mean};
+use crate::schema::{self, Declaration, Kind, Part, Reader, Section, Table, Value, did_you_mean};
 use crate::store::Settings;
 
 /// The key that every connection has.
 pub(super) const TYPE: &Table = &Table {
     parts: &[Part::One(
-        Of::<()>::kind(Kind::Choice(type_names))
+        Declaration::<()>::kind(Kind::Choice(type_names))
             .optional("required, except for `embedded`")
             .named(
                 "type",
@@ -27,7 +27,7 @@ pub(super) fn types() -> Vec<(&'static str, &'static Table)> {
     ALL.iter().map(|kind| (kind.name, kind.table)).collect()
 }
 
-/// All connections by name; `None` for those with a fault in their type.
+/// Reads all connections, by name; `None` stands for one that cannot be read.
 pub(super) fn read(
     reader: &Reader<'_>,
     value: Option<Value<'_>>,
@@ -57,12 +57,12 @@ pub(super) fn read(
     connections
 }
 
-/// Leaves out what was faulty: the config is not used then.
-pub(super) fn sound(
+/// Returns the connections that could be read.
+pub(super) fn readable(
     connections: BTreeMap<String, Option<Connection>>,
 ) -> BTreeMap<String, Connection> {
-    let sound = |(name, connection): (_, Option<_>)| connection.map(|it| (name, it));
-    connections.into_iter().filter_map(sound).collect()
+    let readable = |(name, connection): (_, Option<_>)| connection.map(|it| (name, it));
+    connections.into_iter().filter_map(readable).collect()
 }
 
 fn connection(entry: &Value<'_>) -> Option<Connection> {
@@ -111,18 +111,18 @@ fn type_names() -> Vec<&'static str> {
     ALL.iter().map(|kind| kind.name).collect()
 }
 
-/// No two brokers keep their files in one folder.
+/// Checks that no two brokers keep their files in one folder.
 fn own_folder(entry: &Value<'_>, path: &Path, folders: &mut BTreeMap<PathBuf, String>) {
     if let Some(other) = folders.insert(plain(path), entry.key.clone()) {
         entry.reader.fault(
             entry.key_span.clone(),
             format!("`{}` has the same folder as `{other}`", entry.key),
-            "give each a `path` of its own",
+            "give each connection its own `path`",
         );
     }
 }
 
-/// The path without its `.`, so that the same folder looks the same.
+/// Returns the path without `.`, so that equal folders have equal paths.
 fn plain(path: &Path) -> PathBuf {
     let parts = path.components();
     parts.filter(|part| *part != Component::CurDir).collect()

@@ -1,6 +1,5 @@
-//! Who receives: `to`, as a URL or as a table. What its keys mean is told by
-//! `mapping`, as it is to the adapter; what a handler component has in place
-//! of a URL, by `handler`.
+//! Reads an endpoint, as a URL or as a table. `mapping` interprets its keys, as it does in
+//! the adapter. The keys of an HTTP handler are read by `handler`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,18 +20,18 @@ const STATUS_HELP: &str = "a list of statuses: [200, \"2xx\", \"300-304\"]";
 /// The endpoint of a subscription.
 #[derive(Clone)]
 pub struct Endpoint {
-    /// Where it is; of a handler, what its requests say.
+    /// The URL; for a handler, the URL of its requests.
     pub url: Uri,
-    /// It is a component in this process.
+    /// The HTTP handler, if the endpoint is a component in this process.
     pub handler: Option<Handler>,
-    /// The URL as the user wrote it: `${NAME}` where it came from the
-    /// environment, and `***` for its query, which may be a secret.
+    /// The URL as it may be shown: with `${NAME}` for a part from the environment, and
+    /// with `***` for its query, which may be a secret.
     pub shown: String,
     /// The names and values of its headers.
     pub headers: Vec<(String, Secret)>,
-    /// All of it as the adapter understands it, defaults included.
+    /// The settings as the adapter reads them, defaults included.
     pub settings: mapping::Settings,
-    /// All of it as pairs for the adapter, headers apart.
+    /// The settings as pairs for the adapter, without headers.
     plain: Vec<(String, String)>,
 }
 
@@ -43,14 +42,15 @@ impl fmt::Debug for Endpoint {
 }
 
 impl Endpoint {
-    /// An endpoint of this URL with nothing else set.
+    /// Creates an endpoint with this URL and the defaults.
     pub(super) fn of(url: &Text) -> Result<Self, String> {
-        let mut draft = Draft::default();
+        let mut draft = EndpointDraft::default();
         draft.plain.push((URL.into(), url.clone()));
         draft.finish().map_err(|mut faults| faults.remove(0).1)
     }
 
-    /// What the adapter reads through `wasi:config/store`. With secrets in it.
+    /// Returns the pairs that the adapter reads through `wasi:config/store`. Contains
+    /// secrets.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (String, String)> {
         let headers = self.headers.iter().map(|(name, value)| {
             let key = format!("{HEADERS}{name}");
@@ -59,7 +59,7 @@ impl Endpoint {
         self.plain.iter().cloned().chain(headers)
     }
 
-    /// The same for the adapter that knows endpoints by name.
+    /// As [`Self::pairs`], for the adapter that has several endpoints by name.
     pub(super) fn pairs_named(&self, name: &str) -> impl Iterator<Item = (String, String)> {
         self.pairs().map(move |(key, value)| {
             let key = key.strip_prefix("to.").unwrap_or(&key);
@@ -68,20 +68,20 @@ impl Endpoint {
     }
 }
 
-/// What is wrong with `to`, told of the endpoint that has this key.
-pub(super) fn called(key: &str, what: String) -> String {
+/// Returns an error about `to` as an error about the endpoint with this key.
+pub(super) fn with_key(key: &str, what: String) -> String {
     match key {
         "to" => what,
         _ => what.replace("to.", &format!("endpoints.{key}.")),
     }
 }
 
-/// Reads an endpoint that is a table, under this key.
-pub(super) fn read_table(mut section: Section<'_>, called_key: &str) -> Option<Endpoint> {
+/// Reads an endpoint that is written as a table under the key `name`.
+pub(super) fn read_table(mut section: Section<'_>, name: &str) -> Option<Endpoint> {
     let reader = section.reader;
     let before = reader.faults_so_far();
     let begins = section.span.clone();
-    let mut draft = Draft::default();
+    let mut draft = EndpointDraft::default();
     section.declare(keys::TARGET);
     draft.add_target(&mut section);
     section.declare(keys::REQUEST);
@@ -96,18 +96,18 @@ pub(super) fn read_table(mut section: Section<'_>, called_key: &str) -> Option<E
         }
     }
     section.finish();
-    let place = |key: &str| {
+    let location = |key: &str| {
         let span = draft.spans.get(key).unwrap_or(&begins);
-        Some(reader.place(span.clone()))
+        Some(reader.location(span.clone()))
     };
     match draft.finish() {
         Ok(endpoint) => return (reader.faults_so_far() == before).then_some(endpoint),
         Err(faults) => {
             for (key, what) in faults {
-                // What could not be read has its fault already.
+                // An unreadable value has its error already.
                 if !draft.unread.contains(&key) {
-                    let what = called(called_key, what);
-                    reader.push(Fault::new(place(&key), what, None::<String>));
+                    let what = with_key(name, what);
+                    reader.push(Fault::new(location(&key), what, None::<String>));
                 }
             }
         }
@@ -115,20 +115,20 @@ pub(super) fn read_table(mut section: Section<'_>, called_key: &str) -> Option<E
     None
 }
 
-/// What was read of an endpoint so far; its keys begin with `to.`.
+/// The settings of an endpoint that were read so far. Keys begin with `to.`.
 #[derive(Default)]
-struct Draft {
+struct EndpointDraft {
     plain: Vec<(String, Text)>,
     headers: Vec<(String, Secret)>,
-    /// Where the values stand.
+    /// The positions of the values.
     spans: BTreeMap<String, Range<usize>>,
     /// The keys whose values could not be read.
     unread: Vec<String>,
     handler: Option<Handler>,
 }
 
-impl Draft {
-    /// Reads `url`, or what a handler has in its place.
+impl EndpointDraft {
+    /// Reads `url`, or the keys that a handler has instead.
     fn add_target(&mut self, section: &mut Section<'_>) {
         let url = section.peek("url");
         let component = section.peek("component");
@@ -177,7 +177,7 @@ impl Draft {
         }
     }
 
-    /// Faults come with the key that has them.
+    /// Returns the endpoint, or errors with their keys.
     fn finish(&self) -> Result<Endpoint, Vec<(String, String)>> {
         let plain = self.plain.iter();
         let plain = plain.map(|(key, text)| (key.clone(), text.expose().to_string()));
@@ -188,13 +188,13 @@ impl Draft {
             mapping::Settings::from_pairs(plain.clone().chain(headers)).map_err(|errors| {
                 errors
                     .iter()
-                    .map(|error| self.told(error))
+                    .map(|error| self.without_secrets(error))
                     .collect::<Vec<_>>()
             })?;
         let url = self.plain.iter().find(|(key, _)| key == URL);
         let parsed = url.and_then(|(_, url)| url.expose().parse().ok().zip(Some(url)));
         let Some((uri, url)) = parsed else {
-            return Err(vec![(URL.into(), "to.url is no URL".into())]);
+            return Err(vec![(URL.into(), "to.url is not a URL".into())]);
         };
         Ok(Endpoint {
             url: uri,
@@ -206,16 +206,16 @@ impl Draft {
         })
     }
 
-    /// A fault of `mapping`, without what came from the environment.
-    fn told(&self, error: &mapping::SettingsError) -> (String, String) {
-        let (key, told) = (error.key(), error.to_string());
+    /// Returns an error of `mapping`, without values from the environment.
+    fn without_secrets(&self, error: &mapping::SettingsError) -> (String, String) {
+        let (key, what) = (error.key(), error.to_string());
         let text = self.plain.iter().find(|(name, _)| *name == key);
-        let told = text.map_or(told.clone(), |(_, text)| text.hide_in(&told));
-        (key, told)
+        let what = text.map_or(what.clone(), |(_, text)| text.hide_in(&what));
+        (key, what)
     }
 }
 
-/// A list of statuses, as the adapter reads it: `200,2xx,300-304`.
+/// Reads a list of statuses, and writes it as the adapter reads it: `200,2xx,300-304`.
 fn statuses(value: &Value<'_>) -> Option<Text> {
     let mut all = Vec::new();
     for item in value.list(STATUS_HELP)? {

@@ -1,21 +1,21 @@
-//! An endpoint as the value of a setting: a URL or a table. What its table has is
-//! `endpoint`, which keys those are `endpoint_keys`.
+//! An endpoint as the value of a setting: a URL or a table. The table is read by
+//! `endpoint`, and its keys are declared in `endpoint_keys`.
 
 use toml::de::DeValue;
 
-use super::endpoint::{Endpoint, called, read_table};
+use super::endpoint::{Endpoint, read_table, with_key};
 use super::{endpoint_keys as keys, endpoint_show};
-use crate::schema::{Form, Kind, Of, Shape, Shown, Value};
+use crate::schema::{Declaration, Kind, SettingValue, Shape, Shown, Value};
 
 /// The kind of `to`.
-pub(super) const ENDPOINT: Of<Endpoint> = Of::kind(Kind::Either(
+pub(super) const ENDPOINT: Declaration<Endpoint> = Declaration::kind(Kind::Either(
     URL,
     &Kind::OneOf(keys::ALL, &[keys::BY_URL, keys::BY_COMPONENT]),
 ));
 
 /// The kind of each of `endpoints`.
-pub(super) const NAMED_ENDPOINT: Of<Endpoint> =
-    Of::kind(Kind::Either(URL, &Kind::Table(keys::BY_URL)));
+pub(super) const NAMED_ENDPOINT: Declaration<Endpoint> =
+    Declaration::kind(Kind::Either(URL, &Kind::Table(keys::BY_URL)));
 
 const URL: &Kind = &Kind::Text(&Shape {
     name: "URL",
@@ -24,7 +24,7 @@ const URL: &Kind = &Kind::Text(&Shape {
     help: "",
 });
 
-impl Form for Endpoint {
+impl SettingValue for Endpoint {
     fn from_value(value: &Value<'_>, _: &Kind) -> Option<Self> {
         match value.value {
             DeValue::Table(_) => {
@@ -32,7 +32,7 @@ impl Form for Endpoint {
                 read_table(section, &value.key)
             }
             DeValue::String(_) => Self::of(&value.text()?)
-                .map_err(|what| value.fault(called(&value.key, what), ""))
+                .map_err(|what| value.fault(with_key(&value.key, what), ""))
                 .ok(),
             _ => {
                 let key = &value.key;

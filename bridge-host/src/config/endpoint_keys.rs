@@ -1,11 +1,11 @@
-//! The keys of an endpoint, declared. They are read by `mapping`, which the
-//! adapter uses too, so that both understand them alike.
+//! Declares the keys of an endpoint. `mapping` reads their values, in the host and in the
+//! adapter, so both interpret them in the same way.
 
 use mapping::{Envelope, HeaderNames, Method};
 
-use super::component;
+use super::component_file;
 use super::handler::HandlerSettings;
-use crate::schema::{Group, Kind, Of, Part, Table, any_text, duration, secret};
+use crate::schema::{Declaration, Group, Kind, Part, Table, any_text, duration, secret};
 
 /// The keys of `to`.
 pub(super) const ALL: &Table = &Table {
@@ -27,7 +27,11 @@ pub(super) const BY_URL: &Table = &Table {
 /// The keys of an endpoint that is a component.
 pub(super) const BY_COMPONENT: &Table = &Table {
     parts: &[
-        Part::One(component::FILE.required("").named("component", COMPONENT)),
+        Part::One(
+            component_file::FILE
+                .required("")
+                .named("component", COMPONENT),
+        ),
         Part::Group(HandlerSettings::TABLE),
         Part::Group(REQUEST),
     ],
@@ -46,14 +50,14 @@ pub(super) const TARGET: &Table = &Table {
                 .named("url", URL),
         ),
         Part::One(
-            component::FILE
+            component_file::FILE
                 .optional("none")
                 .named("component", COMPONENT),
         ),
     ],
 };
 
-/// What its requests are like, and what becomes of its responses.
+/// The keys for requests and for the statuses of responses.
 pub(super) const REQUEST: &Table = &Table {
     parts: &[
         Part::One(words(|| named(&Method::NAMES)).default("\"POST\"").named(
@@ -62,20 +66,21 @@ pub(super) const REQUEST: &Table = &Table {
         )),
         Part::One(words(|| named(&Envelope::NAMES)).default("\"raw\"").named(
             "envelope",
-            "`\"raw\"`: the body is the data, topic and metadata are headers. `\"json\"`: the body is an object with all \
-             of the message in it.",
+            "`\"raw\"`: the body is the data, and topic and metadata are headers. `\"json\"`: the body is a JSON object \
+             with the whole message.",
         )),
         Part::One(words(|| named(&HeaderNames::NAMES)).default("\"any\"").named(
             "header_names",
-            "For the raw envelope: with `\"portable\"`, an entry of metadata is a header only if its name has just \
-             letters, digits and hyphens; all other entries share one header `message-metadata`, see \
+            "For the raw envelope, `\"any\"` or `\"portable\"`. With `\"portable\"`, an entry of metadata becomes a \
+             header only if its name consists of letters, digits and hyphens; all other entries share one header \
+             `message-metadata`, see \
              [envelopes](envelopes.md#names-that-proxies-drop).",
         )),
         Part::One(duration().optional("the `timeout` of the subscription").named(
             "timeout",
-            "The limit for each of these: until connected, until the first byte, and between bytes.",
+            "The time limit for each of: connecting, waiting for the first byte, and waiting between bytes.",
         )),
-        Part::One(statuses().default("[\"2xx\"]").named("successful_on", "Statuses that are a success.")),
+        Part::One(statuses().default("[\"2xx\"]").named("successful_on", "Statuses that count as success.")),
         Part::One(statuses().default("[408, 425, 429, \"5xx\"]").named(
             "retry_on",
             "Statuses after which the delivery is retried.",
@@ -91,16 +96,16 @@ pub(super) const REQUEST: &Table = &Table {
     ],
 };
 
-const fn words(words: fn() -> Vec<&'static str>) -> Of<()> {
-    Of::kind(Kind::Choice(words))
+const fn words(words: fn() -> Vec<&'static str>) -> Declaration<()> {
+    Declaration::kind(Kind::Choice(words))
 }
 
-const fn statuses() -> Of<()> {
-    Of::kind(Kind::Statuses)
+const fn statuses() -> Declaration<()> {
+    Declaration::kind(Kind::Statuses)
 }
 
-const fn headers() -> Of<()> {
-    Of::kind(Kind::Map(HEADER))
+const fn headers() -> Declaration<()> {
+    Declaration::kind(Kind::Map(HEADER))
 }
 
 const HEADER: &Kind = &secret().as_kind();

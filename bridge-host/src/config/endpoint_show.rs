@@ -1,14 +1,14 @@
-//! An endpoint as `check` shows it: its keys with the values in effect. Where
-//! they come from is `endpoint`.
+//! Shows an endpoint for `check`: its keys with the effective values. Reading them stays
+//! out: `endpoint` does it.
 
 use mapping::Verdict;
 use serde_json::Value;
 
 use super::endpoint::Endpoint;
 use super::handler::Handler;
-use crate::schema::{Form, Group, ShownTable, write_duration};
+use crate::schema::{Group, SettingValue, ShownTable, write_duration};
 
-/// The keys of an endpoint and their values.
+/// Returns the keys of an endpoint with their values.
 pub(super) fn show(endpoint: &Endpoint) -> ShownTable {
     let settings = &endpoint.settings;
     let lower = |shown: String| Value::from(shown.to_lowercase());
@@ -54,12 +54,12 @@ fn handler_keys(endpoint: &Endpoint, handler: &Handler) -> ShownTable {
     ])
 }
 
-/// The statuses for which something holds, as a user would list them.
+/// Returns the statuses for which `holds`, as a user would list them.
 fn statuses(holds: impl Fn(u16) -> bool) -> Value {
     let mut ranges: Vec<(u16, u16)> = Vec::new();
     for status in (200..600).filter(|status| holds(*status)) {
         match ranges.last_mut() {
-            // A range ends with its class, so that a whole class is seen.
+            // A range ends with its class, so that a whole class is shown as one.
             Some((_, last)) if *last + 1 == status && status % 100 != 0 => *last = status,
             _ => ranges.push((status, status)),
         }

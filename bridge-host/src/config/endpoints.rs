@@ -1,17 +1,17 @@
-//! `endpoints`: those that a component's `client.connect` opens, by name. What one
-//! of them is, is `endpoint`.
+//! Declares and checks `endpoints`: the endpoints that a component opens by name with
+//! `client.connect`. Reading one endpoint is in `endpoint`.
 
 use std::collections::BTreeMap;
 
 use super::endpoint::Endpoint;
 use super::endpoint_form::NAMED_ENDPOINT;
-use crate::schema::{Of, Section, map};
+use crate::schema::{Declaration, Section, map};
 
 /// The kind of `endpoints`.
-pub(super) const ENDPOINTS: Of<BTreeMap<String, Endpoint>> = map(&NAMED_ENDPOINT);
+pub(super) const ENDPOINTS: Declaration<BTreeMap<String, Endpoint>> = map(&NAMED_ENDPOINT);
 
-/// Records endpoints with illegal names, and endpoints without a component that
-/// would connect to them: the adapter `is_alone`.
+/// Checks the names of endpoints, and that there is a component that can connect to them:
+/// the adapter must not be `alone`.
 pub(super) fn check(section: &Section<'_>, endpoints: &BTreeMap<String, Endpoint>, is_alone: bool) {
     let Some(value) = section.peek("endpoints") else {
         return;
@@ -19,7 +19,7 @@ pub(super) fn check(section: &Section<'_>, endpoints: &BTreeMap<String, Endpoint
     if is_alone {
         value.reader.fault(
             value.key_span.clone(),
-            "there are `endpoints`, and no component that would connect to them",
+            "there are `endpoints`, but no component that could connect to them",
             "name the component in `chain` or `component`, or the one endpoint in `to`",
         );
     }
@@ -29,12 +29,12 @@ pub(super) fn check(section: &Section<'_>, endpoints: &BTreeMap<String, Endpoint
         if name.is_empty() || !name.chars().all(legal) {
             one.reader.fault(
                 one.key_span.clone(),
-                format!("{name:?} is no name for an endpoint"),
-                "a name is made of letters, digits, `-` and `_`",
+                format!("{name:?} is not a valid name for an endpoint"),
+                "use letters, digits, `-` and `_`",
             );
         } else if endpoints.get(name).is_some_and(|it| it.handler.is_some()) {
             one.fault(
-                format!("the endpoint `{name}` has to be a URL, and is a component"),
+                format!("the endpoint `{name}` must be a URL, but is a component"),
                 "only `to` may be a component",
             );
         }

@@ -1,4 +1,5 @@
-//! The config of `bridge-host forward`: one subscription and no file.
+//! Builds the config of `bridge-host forward`: one subscription, without a file. Parsing
+//! arguments stays out: `cli` does it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,14 +7,14 @@ use std::path::Path;
 use mapping::EndpointError;
 use sha2::{Digest, Sha256};
 
-use super::{Config, EMBEDDED, Endpoint, Fault, Log, Parts, Subscription, Text};
+use super::{Components, Config, EMBEDDED, Endpoint, Fault, Log, Subscription, Text};
 use crate::broker::{Options, embedded};
 use crate::message::TopicPattern;
 use crate::schema::{self, Environment};
 use crate::{delivery, guest, ingest, store};
 
 impl Config {
-    /// Everything at its default, and one subscription; the local store is in the
+    /// Creates a config with one subscription and the defaults. The local store is in the
     /// folder `data`.
     pub fn forward(
         topics: &[String],
@@ -63,17 +64,17 @@ impl Config {
     }
 }
 
-/// The endpoint, or what is wrong with it as an argument.
+/// Returns the endpoint, or an error about the argument.
 fn endpoint(url: &str) -> Result<Endpoint, Fault> {
     let (what, help) = match mapping::Endpoint::parse(url) {
         Ok(_) => match Endpoint::of(&Text::plain(url)) {
             Ok(endpoint) => return Ok(endpoint),
-            // It is what all clients take, but for its length.
+            // It is a valid URL, so only its length can be wrong.
             Err(_) => ("is too long".into(), None),
         },
         Err(EndpointError::UserInfo) => (
             "has a user or password in it".into(),
-            Some("headers have their place in a config file: see `bridge-host run`"),
+            Some("send credentials as headers, which need a config file: see `bridge-host run`"),
         ),
         Err(error) => (
             error.to_string(),
@@ -89,7 +90,7 @@ fn forward(topics: Vec<TopicPattern>, endpoint: Endpoint) -> Subscription {
         from: EMBEDDED.into(),
         topics: Some(topics),
         start: None,
-        parts: Parts::Adapter,
+        components: Components::Adapter,
         endpoint: Some(endpoint),
         endpoints: BTreeMap::new(),
         reply_to: None,
@@ -100,13 +101,12 @@ fn forward(topics: Vec<TopicPattern>, endpoint: Endpoint) -> Subscription {
         allow: Vec::new(),
         limits: guest::Limits::default(),
         options: Options::default(),
-        places: BTreeMap::new(),
+        locations: BTreeMap::new(),
     }
 }
 
-/// Its place in the queue is kept under its name, which depends on the topics
-/// alone: with a corrected URL it goes on where it was, and delivers nothing
-/// again.
+/// Returns a name that depends on the topics only. The broker keeps the subscription's
+/// position under it, so with a corrected URL the subscription continues at its position.
 fn name(topics: &[TopicPattern]) -> String {
     let mut topics: Vec<_> = topics.iter().map(TopicPattern::as_str).collect();
     topics.sort_unstable();
@@ -126,7 +126,7 @@ fn name(topics: &[TopicPattern]) -> String {
     parts.join("-")
 }
 
-/// What a name may have of a topic.
+/// Returns the characters of a topic that a name may contain.
 fn readable(text: &str) -> String {
     let legal = |c: &char| c.is_ascii_alphanumeric() || "-_.".contains(*c);
     let text: String = text.chars().filter(legal).take(40).collect();

@@ -1,11 +1,11 @@
-//! An HTTP handler component as the endpoint: `component`, `path` and
-//! `authority` of `to`. What it may be granted of the machine is declared by `guest`.
+//! Reads an HTTP handler component as the endpoint: `component`, `path` and `authority` of
+//! `to`. Its `permissions` are declared by `guest`.
 
 use std::path::PathBuf;
 
 use mapping::EndpointError;
 
-use super::component;
+use super::component_file;
 use crate::guest::Permissions;
 use crate::guest::contract::HttpFace;
 use crate::schema::{Group, Section, Text, any_text, flag, list, table};
@@ -18,17 +18,17 @@ settings! {
     /// The keys that an endpoint has when it is a component.
     #[derive(Clone, Debug)]
     pub struct HandlerSettings {
-        /// Of a handler: the path and the query of its requests.
+        /// For a handler: the path and the query of its requests.
         path: Text = any_text().default("\"/\"");
-        /// Of a handler: the host and the port of its requests.
+        /// For a handler: the host and the port of its requests.
         authority: Text = any_text().default("\"handler.internal\"");
-        /// Of a handler: HTTP middlewares in front of it, outermost first, see
+        /// For a handler: HTTP middlewares in front of it, outermost first, see
         /// [compose with wac](../guides/compose-with-wac.md).
-        middleware: Vec<PathBuf> = list(&component::FILE, MIDDLEWARE_HELP).or_empty("none");
-        /// Of a handler: whether an instance may answer several requests, one after the other, see
+        middleware: Vec<PathBuf> = list(&component_file::FILE, MIDDLEWARE_HELP).or_empty("none");
+        /// For a handler: whether an instance may answer several requests, one after the other, see
         /// [HTTP handlers](../guides/http-handlers.md#instances).
         reuse: Option<bool> = flag().optional("`false` for wasi:http 0.2, `true` for 0.3");
-        /// Of a handler: what it sees of the machine.
+        /// For a handler: what it may access on this machine.
         permissions: Permissions = table().default("{}");
     }
 }
@@ -40,28 +40,28 @@ pub struct Handler {
     pub file: PathBuf,
     /// The HTTP middlewares in front of it, outermost first.
     pub middleware: Vec<PathBuf>,
-    /// Whether an instance answers one request after the other; by default, as
-    /// the version of its interface has it.
+    /// Whether an instance may answer several requests, one after the other; `None` for
+    /// the default of its interface's version.
     pub reuse: Option<bool>,
-    /// What it may see of the machine.
+    /// What it may access on this machine.
     pub permissions: Permissions,
 }
 
 impl Handler {
-    /// Whether an instance answers one request after the other.
+    /// Returns whether an instance may answer several requests, one after the other.
     pub fn reuses(&self, face: HttpFace) -> bool {
         self.reuse.unwrap_or(face.expects_reuse())
     }
 }
 
-/// A handler, and the URL that its requests have.
-pub(super) struct Found {
+/// A handler and the URL of its requests.
+pub(super) struct HandlerEndpoint {
     pub(super) handler: Handler,
     pub(super) url: Text,
 }
 
-/// Reads the keys that a handler has in place of a URL.
-pub(super) fn read(section: &mut Section<'_>) -> Option<Found> {
+/// Reads the keys of a handler.
+pub(super) fn read(section: &mut Section<'_>) -> Option<HandlerEndpoint> {
     let before = section.reader.faults_so_far();
     let file = section.read::<Option<PathBuf>>("component")?;
     let settings = HandlerSettings::read(section)?;
@@ -73,10 +73,10 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<Found> {
         permissions: settings.permissions,
     };
     let sound = section.reader.faults_so_far() == before;
-    sound.then_some(Found { handler, url: url? })
+    sound.then_some(HandlerEndpoint { handler, url: url? })
 }
 
-/// What the handler's requests have as their URL.
+/// Returns the URL of the handler's requests.
 fn url(section: &Section<'_>, settings: &HandlerSettings) -> Option<Text> {
     let (path, authority) = (&settings.path, &settings.authority);
     if !path.expose().starts_with('/') {
@@ -85,8 +85,11 @@ fn url(section: &Section<'_>, settings: &HandlerSettings) -> Option<Text> {
         return None;
     }
     if authority.expose().contains(['/', '?', '#']) {
-        let what = format!("{} is no authority", authority.quoted());
-        let help = "a host, with a port where one is meant: \"shop.example:8080\"";
+        let what = format!(
+            "{} is not a host with or without a port",
+            authority.quoted()
+        );
+        let help = "such as \"shop.example\" or \"shop.example:8080\"";
         section.fault("authority", what, help);
         return None;
     }

@@ -1,7 +1,7 @@
-//! The section `[http]`: that its files are what they should be. Its keys are
-//! declared by `http`.
+//! Reads the section `[http]`, and checks its certificates and key. Its keys are declared
+//! by the module `http`.
 
-use super::top::section;
+use super::optional_section::section;
 use crate::http::Settings;
 use crate::schema::Section;
 
@@ -13,7 +13,7 @@ pub(super) fn read(top: &mut Section<'_>) -> Settings {
         top.fault(
             "http",
             error.to_string(),
-            "a PEM file, of certificates or of a key",
+            "use PEM files of certificates and of a key",
         );
     }
     settings

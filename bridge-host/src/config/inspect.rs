@@ -1,9 +1,9 @@
-//! A deeper look into a subscription, which the rooms above know to take. What it
-//! is about stays out: components.
+//! The type of a function that inspects the components of a subscription. The function
+//! itself is in `cli`, since `config` does not know components.
 
 use super::{Subscription, WasmSettings};
 use crate::schema::Fault;
 
-/// Looks deeper into a subscription that is well written: whether its
-/// components export the right thing, and know their topics.
+/// A function that inspects the components of a valid subscription: their exports and
+/// their topics.
 pub type Inspect<'a> = &'a dyn Fn(&WasmSettings, &Subscription) -> Vec<Fault>;

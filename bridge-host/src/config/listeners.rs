@@ -1,10 +1,10 @@
-//! What has to fit between `[intake]`, `[admin]` and the connections. The keys of
-//! both are declared by their rooms.
+//! Reads `[intake]` and `[admin]`, and checks them against each other and the connections.
+//! Their keys are declared by `ingest` and `admin`.
 
 use std::collections::BTreeMap;
 
 use super::Connection;
-use super::top::section;
+use super::optional_section::section;
 use crate::admin;
 use crate::ingest::{self, Unrouted};
 use crate::schema::Section;
@@ -23,16 +23,17 @@ pub(super) fn intake(
     {
         intake.key("unrouted").fault(
             format!(
-                "`unrouted = \"refuse\"` needs an embedded broker, and {:?} is not one",
+                "`unrouted = \"refuse\"` requires an embedded broker, and {:?} is not one",
                 settings.publish_to
             ),
-            "leave it out: other hosts may have subscriptions there, which this one does not know",
+            "leave it out: other hosts may have subscriptions that this host does not know",
         );
     }
     settings
 }
 
-/// Operators have a listener where the section is there, an empty one too.
+/// Reads `[admin]`. There is a listener for operators if the section exists, even if it
+/// is empty.
 pub(super) fn admin(top: &mut Section<'_>, intake: &ingest::Settings) -> Option<admin::Settings> {
     let settings = top.read::<Option<admin::Settings>>("admin")??;
     let address = settings.address;
@@ -48,7 +49,7 @@ pub(super) fn admin(top: &mut Section<'_>, intake: &ingest::Settings) -> Option<
         top.reader.fault(
             span,
             format!("{address} is the address of [intake] too"),
-            "give [admin] another port, such as 8483; or leave it out: the intake answers /healthz, /readyz and /ledger as well",
+            "give [admin] another port, such as 8483, or leave the section out: the intake answers /healthz, /readyz and /ledger, too",
         );
     }
     Some(settings)

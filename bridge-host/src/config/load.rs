@@ -1,5 +1,5 @@
-//! From a file and the environment to a config. The only place that reads the
-//! environment.
+//! Loads a config from a file and the environment. No other module reads the environment
+//! for settings.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::read::{CONFIG, read};
 use crate::files;
 use crate::schema::{self, Environment, Fault, Reader, Source};
 
-/// The file that is read when none is named.
+/// The name of the config file by default.
 pub const DEFAULT_FILE: &str = "bridge.toml";
 
 /// The environment of this process.
@@ -27,7 +27,7 @@ impl Environment for ProcessEnvironment {
     }
 }
 
-/// Reads a config file. Every fault of it is found, in the order of the file.
+/// Reads a config file. Returns every error, in the order of the file.
 pub fn load(
     file: &Path,
     environment: &dyn Environment,
@@ -38,7 +38,7 @@ pub fn load(
     let name = file.display().to_string();
     let table = match DeTable::parse(&text) {
         Ok(table) => table.into_inner(),
-        Err(error) => return Err(vec![no_toml(&name, &text, &error)]),
+        Err(error) => return Err(vec![syntax_error(&name, &text, &error)]),
     };
     let folder = file.parent().unwrap_or(Path::new(""));
     let read = |masks| {
@@ -53,8 +53,8 @@ pub fn load(
     let masks = schema::secrets(&text, &table);
     read(masks.clone()).or_else(|(faults, unknown)| match unknown.is_empty() {
         true => Err(faults),
-        // What stands under an unknown key may be anything, a secret too: so it
-        // is masked in the lines of all other faults as well.
+        // The value of an unknown key may be a secret, so it is masked in the lines that
+        // other errors show, too.
         false => read([masks, unknown].concat()).map_err(|(faults, _)| faults),
     })
 }
@@ -63,15 +63,15 @@ fn unreadable(file: &Path, error: &std::io::Error) -> Fault {
     let what = format!("cannot read the config {}: {error}", file.display());
     let help = match error.kind() {
         std::io::ErrorKind::NotFound => {
-            "name another file; or, without any: bridge-host forward 'orders.>' https://…"
+            "name another file, or run without a config: bridge-host forward 'orders.>' https://…"
         }
         std::io::ErrorKind::InvalidData => "a config is TOML, in UTF-8",
-        _ => "it has to be a file that this user may read",
+        _ => "the file must be readable for the user of this process",
     };
     Fault::new(None, what, Some(help))
 }
 
-fn no_toml(name: &str, text: &str, error: &toml::de::Error) -> Fault {
+fn syntax_error(name: &str, text: &str, error: &toml::de::Error) -> Fault {
     let span = error.span().unwrap_or(0..0);
     let source = Source::new(
         name,
@@ -81,8 +81,8 @@ fn no_toml(name: &str, text: &str, error: &toml::de::Error) -> Fault {
             .collect(),
     );
     Fault::new(
-        Some(source.place(span)),
+        Some(source.location(span)),
         format!("this is not TOML: {}", error.message()),
-        Some("all other faults show once this one is mended"),
+        Some("fix this error to see any others"),
     )
 }

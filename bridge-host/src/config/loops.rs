@@ -1,6 +1,6 @@
-//! Loops between subscriptions, as far as the config shows them: a message
-//! that one of them publishes is taken by another, whose own is taken by the
-//! first. What components publish is known only when they run.
+//! Finds loops between subscriptions: a subscription publishes what another one receives,
+//! and so on, back to the first. What components publish is not in the config, so it
+//! stays out.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -8,15 +8,15 @@ use std::fmt;
 use super::{Config, Endpoint, Subscription};
 use crate::message::{TopicPattern, check_topic};
 
-/// The topics that components ask for, by the name of their subscription.
-pub type AskedTopics = BTreeMap<String, Vec<TopicPattern>>;
+/// The topics that components returned, by the name of their subscription.
+pub type ComponentTopics = BTreeMap<String, Vec<TopicPattern>>;
 
-/// Subscriptions in a circle: each publishes what the next one takes, and the
-/// last one what the first takes.
+/// A loop: each subscription publishes what the next one receives, and the last one
+/// publishes what the first one receives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loop(Vec<Step>);
 
-/// One subscription of a loop, and what it publishes.
+/// One subscription of a loop, and the topic on which it publishes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Step {
     subscription: String,
@@ -24,18 +24,18 @@ struct Step {
     by: Key,
 }
 
-/// The key by which a subscription publishes.
+/// The setting by which a subscription publishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Key {
     ReplyTo,
     DeadLetters,
-    /// Its endpoint is this bridge's own intake.
+    /// The endpoint, which is the intake of the same bridge.
     Endpoint,
 }
 
 impl Loop {
-    /// Whether the host can count the hops of a message on its way: it cannot
-    /// where the message leaves as an HTTP request to the bridge's own intake.
+    /// Returns whether the host can count the hops of a message in this loop. It cannot
+    /// if the message passes through the bridge's own intake, as an HTTP request.
     pub fn is_counted(&self) -> bool {
         self.0.iter().all(|step| step.by != Key::Endpoint)
     }
@@ -55,43 +55,42 @@ impl fmt::Display for Loop {
     }
 }
 
-/// What a subscription publishes: the connection, the topic, and the key that
-/// says so.
+/// A publication of a subscription: the connection, the topic, and the setting.
 type Published<'a> = (&'a str, String, Key);
 
-/// The loops of a config: the shortest through each subscription that is on
-/// one, each of them once.
-pub fn loops(config: &Config, asked: &AskedTopics) -> Vec<Loop> {
+/// Returns the loops of a config: for each subscription in a loop the shortest one, and
+/// each loop once.
+pub fn loops(config: &Config, asked: &ComponentTopics) -> Vec<Loop> {
     let graph = Graph::of(config, asked);
-    let mut on_one = vec![false; graph.next.len()];
+    let mut is_in_loop = vec![false; graph.next.len()];
     let mut found = Vec::new();
     for start in 0..graph.next.len() {
-        if on_one[start] {
+        if is_in_loop[start] {
             continue;
         }
-        let Some(way) = graph.way_back(start) else {
+        let Some(cycle) = graph.shortest_cycle(start) else {
             continue;
         };
-        for (at, _) in &way {
-            on_one[*at] = true;
+        for (at, _) in &cycle {
+            is_in_loop[*at] = true;
         }
-        found.push(Loop(way.into_iter().map(|(_, step)| step).collect()));
+        found.push(Loop(cycle.into_iter().map(|(_, step)| step).collect()));
     }
     found
 }
 
-/// Which subscriptions take what each one publishes.
+/// The subscriptions that receive what each subscription publishes.
 struct Graph {
     next: Vec<Vec<(usize, Step)>>,
 }
 
 impl Graph {
-    fn of(config: &Config, asked: &AskedTopics) -> Self {
+    fn of(config: &Config, asked: &ComponentTopics) -> Self {
         let next = config.subscriptions.iter().map(|from| {
             let published = published(config, from).into_iter();
             published
                 .flat_map(|(connection, topic, by)| {
-                    let to = takers(config, asked, connection, &topic);
+                    let to = receivers(config, asked, connection, &topic);
                     to.into_iter().map(move |to| {
                         let (subscription, topic) = (from.name.clone(), topic.clone());
                         let step = Step {
@@ -109,9 +108,9 @@ impl Graph {
         }
     }
 
-    /// The shortest way from a subscription back to it: those on it, and what
-    /// each of them publishes.
-    fn way_back(&self, start: usize) -> Option<Vec<(usize, Step)>> {
+    /// Returns the shortest cycle through a subscription: its subscriptions, and what each
+    /// of them publishes.
+    fn shortest_cycle(&self, start: usize) -> Option<Vec<(usize, Step)>> {
         let mut from: Vec<Option<(usize, &Step)>> = vec![None; self.next.len()];
         let mut queue = VecDeque::from([start]);
         while let Some(at) = queue.pop_front() {
@@ -122,22 +121,22 @@ impl Graph {
                 }
             }
         }
-        let mut way = Vec::new();
+        let mut cycle = Vec::new();
         let mut at = start;
         loop {
             let (before, step) = from[at]?;
-            way.push((before, step.clone()));
+            cycle.push((before, step.clone()));
             at = before;
             if at == start {
                 break;
             }
         }
-        way.reverse();
-        Some(way)
+        cycle.reverse();
+        Some(cycle)
     }
 }
 
-/// What the config says that a subscription publishes.
+/// Returns what a subscription publishes by its settings.
 fn published<'a>(config: &'a Config, subscription: &'a Subscription) -> Vec<Published<'a>> {
     let mut published = Vec::new();
     if let Some(to) = &subscription.reply_to {
@@ -153,43 +152,50 @@ fn published<'a>(config: &'a Config, subscription: &'a Subscription) -> Vec<Publ
     published
 }
 
-/// The topic that requests to this endpoint are published on, where it is the
-/// intake of the same bridge.
+/// Returns the topic of requests to this endpoint, if it is the intake of the same
+/// bridge.
 fn own_topic(config: &Config, endpoint: &Endpoint) -> Option<String> {
     let (intake, url) = (config.intake.address, &endpoint.url);
     if endpoint.handler.is_some() || url.port_u16() != Some(intake.port()) {
         return None;
     }
     let host = url.host()?.trim_matches(['[', ']']);
-    let is_here = match host.parse::<std::net::IpAddr>() {
+    let is_own = match host.parse::<std::net::IpAddr>() {
         Ok(ip) => ip == intake.ip() || ip.is_loopback(),
         Err(_) => host.eq_ignore_ascii_case("localhost"),
     };
     let topic = url.path().strip_prefix("/topics/")?;
-    (is_here && check_topic(topic).is_ok()).then(|| topic.to_owned())
+    (is_own && check_topic(topic).is_ok()).then(|| topic.to_owned())
 }
 
-/// The subscriptions that take what is published there.
-fn takers(config: &Config, asked: &AskedTopics, connection: &str, topic: &str) -> Vec<usize> {
+/// Returns the subscriptions that receive messages on a topic of a connection.
+fn receivers(
+    config: &Config,
+    asked: &ComponentTopics,
+    connection: &str,
+    topic: &str,
+) -> Vec<usize> {
     let takes = |one: &Subscription| {
         let topics = one.topics.as_ref().or_else(|| asked.get(&one.name));
         let mut topics = topics.into_iter().flatten();
-        topics.any(|pattern| pattern.matches(topic)) && is_same(config, connection, &one.from)
+        topics.any(|pattern| pattern.matches(topic)) && share_topics(config, connection, &one.from)
     };
     let all = config.subscriptions.iter().enumerate();
     all.filter_map(|(n, one)| takes(one).then_some(n)).collect()
 }
 
-/// Whether two connections lead to the same topics: what is published on core
-/// NATS is taken by the streams of that server, and the other way round.
-fn is_same(config: &Config, one: &str, other: &str) -> bool {
+/// Returns whether two connections share their topics: the streams of a NATS server
+/// receive what is published on core NATS, and core NATS what is published on them.
+fn share_topics(config: &Config, one: &str, other: &str) -> bool {
     if one == other {
         return true;
     }
-    let places = |name: &str| {
+    let locations = |name: &str| {
         let connection = config.connections.get(name);
         connection.map_or(Vec::new(), |it| it.settings().places())
     };
-    let others = places(other);
-    places(one).iter().any(|place| others.contains(place))
+    let others = locations(other);
+    locations(one)
+        .iter()
+        .any(|location| others.contains(location))
 }

@@ -1,5 +1,5 @@
-//! The sections `[log]`, `[wasm]` and `[shutdown]`: what the
-//! process has one of. Each is declared here, since no room below has it.
+//! Declares the sections `[log]`, `[wasm]` and `[shutdown]`, which concern the whole
+//! process. Sections of a single module are declared by that module.
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,8 @@ use tracing::Level;
 
 use crate::guest::{WASM_PAGE, WASM_PAGES};
 use crate::schema::{
-    self, Environment, Form, Kind, Of, Reader, Shown, Value, Words, choice, duration, path, size,
+    self, Declaration, Environment, Kind, Reader, SettingValue, Shown, Value, Words, choice,
+    duration, path, size,
 };
 use crate::settings;
 
@@ -17,9 +18,9 @@ settings! {
     /// What is logged, and how.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Log in "[log]" {
-        /// `"text"` for people, `"json"` for one object a line.
+        /// `"text"` for people, `"json"` for one JSON object on each line.
         format: LogFormat = choice().default("\"text\"");
-        /// `"error"`, `"warn"`, `"info"`, `"debug"` or `"trace"`: this and what is graver.
+        /// The least severe level that is logged: `"error"`, `"warn"`, `"info"`, `"debug"` or `"trace"`.
         level: Level = choice().default("\"info\"");
     }
 }
@@ -27,9 +28,9 @@ settings! {
 /// The form of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object on each line.
     Json,
 }
 
@@ -57,13 +58,13 @@ settings! {
     /// Limits and folders that all components of the process share.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct WasmSettings in "[wasm]" {
-        /// Linear memory of all instances together. Beyond it no new instance is created; instances in a call
-        /// may still use what their own limit allows.
+        /// The linear memory of all instances together. Beyond it, no instance is created; instances in a call
+        /// may still grow up to their own limit.
         memory: u64 = size().default("\"4GiB\"").least(WASM_PAGE, WASM_PAGES);
         /// The folder for compiled components. The bridge executes these files, so they and the folder must
         /// belong to the bridge's user or to root, and no other user may have write access. A component that was
         /// not loaded for 30 days is removed; beyond 4 GiB, the least recently loaded ones are.
-        cache: CacheFolder = Of::kind(path().as_kind()).computed(
+        cache: CacheFolder = Declaration::kind(path().as_kind()).computed(
             "`bridge-host` in `$XDG_CACHE_HOME`, or else in `~/.cache`, or in the system's folder for temporary files",
         );
     }
@@ -73,7 +74,8 @@ settings! {
     /// How the bridge ends.
     #[derive(Clone, Copy, Debug)]
     pub struct Shutdown in "[shutdown]" {
-        /// How long deliveries in flight may take to end; unfinished ones are returned to their broker.
+        /// How long deliveries in flight may take to end. The messages of unfinished deliveries go back to
+        /// their broker.
         drain_timeout: Duration = duration().default("\"20s\"");
     }
 }
@@ -90,7 +92,7 @@ impl Deref for CacheFolder {
     }
 }
 
-impl Form for CacheFolder {
+impl SettingValue for CacheFolder {
     fn from_value(value: &Value<'_>, kind: &Kind) -> Option<Self> {
         PathBuf::from_value(value, kind).map(Self)
     }

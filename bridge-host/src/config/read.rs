@@ -1,23 +1,23 @@
-//! The sections of a config file, and what has to fit between them. What one
-//! section has is declared by its room.
+//! Declares the sections of a config file, and reads them. The keys of a section are
+//! declared by the module that uses them.
 
 use toml::de::DeTable;
 
 use super::inspect::Inspect;
-use super::top::section;
+use super::optional_section::section;
 use super::{
     Config, Log, Shutdown, Subscription, WasmSettings, connections, fit, http, listeners,
     subscriptions,
 };
 use crate::delivery::DeliverySettings;
-use crate::schema::{Group, Kind, Of, Part, Reader, Section, Table, table};
+use crate::schema::{Declaration, Group, Kind, Part, Reader, Section, Table, table};
 use crate::{admin, ingest};
 
 /// All settings of a config.
 pub const CONFIG: &Table = &Table {
     parts: &[
         Part::One(
-            Of::<()>::kind(Kind::Map(&Kind::Typed(
+            Declaration::<()>::kind(Kind::Map(&Kind::Typed(
                 connections::types,
                 connections::TYPE,
             )))
@@ -53,8 +53,8 @@ pub const CONFIG: &Table = &Table {
             "Settings for the deliveries of all subscriptions.",
         )),
         Part::One(
-            Of::<()>::kind(Kind::Tables(Subscription::TABLE))
-                .optional("none: messages are accepted, and not delivered")
+            Declaration::<()>::kind(Kind::Tables(Subscription::TABLE))
+                .optional("none: messages are accepted, but not delivered")
                 .named(
                     "subscriptions",
                     "Topics, components, endpoint, and how to deliver.",
@@ -62,13 +62,13 @@ pub const CONFIG: &Table = &Table {
         ),
         Part::One(
             table::<admin::Settings>()
-                .optional("none: there is no such listener")
+                .optional("none: no listener")
                 .named("admin", "The listener for operators."),
         ),
     ],
 };
 
-/// Reads everything; faults go to the reader. Only without any is the result
+/// Reads the whole config. The reader records errors; only without errors, the result is
 /// what the user wrote.
 pub(super) fn read<'a>(
     reader: &'a Reader<'a>,
@@ -89,17 +89,17 @@ pub(super) fn read<'a>(
         delivery: section(&mut top, "delivery"),
         subscriptions: subscriptions::read(top.peek("subscriptions"), &wasm, inspect),
         wasm,
-        connections: connections::sound(connections),
+        connections: connections::readable(connections),
     };
     config.admin = listeners::admin(&mut top, &config.intake);
     top.finish();
     for subscription in &mut config.subscriptions {
         subscription.policy.max_hops = config.delivery.max_hops;
     }
-    fit::fit(reader, &mut config.connections, &config.subscriptions);
+    cross_checks::check(reader, &mut config.connections, &config.subscriptions);
     let target = config.connections.get(&config.intake.publish_to);
     if let Some(most) = target.and_then(|target| target.settings().max_message_size()) {
-        // What the broker would refuse is not read to its end.
+        // The intake does not read bodies that the broker would refuse.
         config.intake.max_body = most;
     }
     config

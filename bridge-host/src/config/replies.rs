@@ -1,11 +1,11 @@
-//! `reply_to`: where the endpoint's responses are published. Publishing them is
-//! `delivery`'s.
+//! Declares `reply_to`: where the endpoint's responses are published. Publishing them
+//! stays out: `delivery` does it.
 
 use crate::message::check_topic;
-use crate::schema::{Of, Rejection, Shape, connection, size, text};
+use crate::schema::{Declaration, Rejection, Shape, connection, size, text};
 use crate::settings;
 
-const TOPIC: Of<String> = text(&Shape {
+const TOPIC: Declaration<String> = text(&Shape {
     name: "topic",
     pattern: None,
     check: check_one_topic,
@@ -13,14 +13,14 @@ const TOPIC: Of<String> = text(&Shape {
 });
 
 settings! {
-    /// What becomes of the endpoint's responses.
+    /// Where the endpoint's responses are published.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ReplyTo {
         /// The topic of the replies; must not match `topics`.
         topic: String = TOPIC.required("name it: reply_to = { topic = \"replies.orders\" }");
-        /// The connection that they are published to.
+        /// The connection that the replies are published to.
         connection: String = connection().default("\"embedded\"");
-        /// The most data that one may have; a longer response makes the delivery a dead letter.
+        /// The most bytes of a reply; with a longer response, the delivery becomes a dead letter.
         max_size: u64 = size().default("\"1MiB\"");
     }
 }

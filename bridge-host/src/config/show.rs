@@ -1,5 +1,5 @@
-//! The sections of a config as `check` shows them. Subscriptions are `Group`s
-//! themselves; connections are shown by their brokers.
+//! Shows the sections of a config for `check`. Connections and subscriptions stay out:
+//! their types show themselves.
 
 use super::{Config, Log, Shutdown, WasmSettings};
 use crate::delivery::DeliverySettings;
@@ -10,7 +10,7 @@ use crate::{admin, ingest};
 pub type ShownSection = (&'static str, &'static Table, ShownTable);
 
 impl Config {
-    /// What the process has one of.
+    /// Returns the sections that a config has once.
     pub fn sections(&self) -> Vec<ShownSection> {
         let admin = self.admin.as_ref();
         let admin = admin.map(|admin| ("admin", admin::Settings::TABLE, Group::show(admin)));

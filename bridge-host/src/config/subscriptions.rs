@@ -1,4 +1,4 @@
-//! The tables `[[subscriptions]]`, and what has to fit between the keys of one.
+//! Reads the tables `[[subscriptions]]`, and checks the keys of each against each other.
 //! The keys are declared in `subscription`.
 
 use std::collections::BTreeMap;
@@ -7,10 +7,10 @@ use toml::de::DeValue;
 
 use super::inspect::Inspect;
 use super::subscription::TOPICS_HELP;
-use super::{Parts, Place, Subscription, WasmSettings, endpoints, grants};
+use super::{Components, SourceLocation, Subscription, WasmSettings, component_access, endpoints};
 use crate::schema::{Group, Section, Value};
 
-/// All subscriptions that are well written, in the order of the file.
+/// Returns all valid subscriptions, in the order of the file.
 pub(super) fn read(
     value: Option<Value<'_>>,
     wasm: &WasmSettings,
@@ -23,7 +23,7 @@ pub(super) fn read(
     let DeValue::Array(items) = value.value else {
         value.fault(
             "`subscriptions` is a list of tables",
-            "write [[subscriptions]], in two pairs of brackets, above each of them",
+            "write [[subscriptions]], with two pairs of brackets, above each subscription",
         );
         return Vec::new();
     };
@@ -31,7 +31,7 @@ pub(super) fn read(
     let mut all = Vec::new();
     for item in items.iter() {
         let DeValue::Table(table) = item.get_ref() else {
-            let help = "write [[subscriptions]] above each of them";
+            let help = "write [[subscriptions]] above each subscription";
             reader.fault(item.span(), "a subscription is a table", help);
             continue;
         };
@@ -52,42 +52,42 @@ pub(super) fn read(
 fn one(
     mut section: Section<'_>,
     wasm: &WasmSettings,
-    seen: &mut BTreeMap<String, Place>,
+    seen: &mut BTreeMap<String, SourceLocation>,
 ) -> Option<Subscription> {
     let read = Subscription::read(&mut section);
-    needs(&section);
-    unique(&section, seen);
+    check_required(&section);
+    check_name(&section, seen);
     if let Some(one) = &read {
-        let is_alone = one.parts == Parts::Adapter;
+        let is_alone = one.components == Components::Adapter;
         endpoints::check(&section, &one.endpoints, is_alone);
-        replies(&section, one);
+        check_replies(&section, one);
         let handler_alone = one.handler().is_some() && is_alone;
-        grants::check_limits(&section, wasm.memory, one.limits.memory, handler_alone);
-        threads(&section, one);
+        component_access::check_limits(&section, wasm.memory, one.limits.memory, handler_alone);
+        check_threads(&section, one);
     }
-    let mut places = section.places();
-    let begins = section.place();
-    places.entry("name".into()).or_insert(begins);
+    let mut locations = section.locations();
+    let begins = section.location();
+    locations.entry("name".into()).or_insert(begins);
     section.finish();
-    read.map(|one| Subscription { places, ..one })
+    read.map(|one| Subscription { locations, ..one })
 }
 
-/// What the adapter alone cannot do without.
-fn needs(section: &Section<'_>) {
-    let is_there = |key: &str| section.peek(key).is_some();
-    if is_there("chain") || is_there("component") {
+/// Checks that a subscription without components has `topics` and `to`.
+fn check_required(section: &Section<'_>) {
+    let has = |key: &str| section.peek(key).is_some();
+    if has("chain") || has("component") {
         return;
     }
-    if !is_there("topics") {
+    if !has("topics") {
         section.missing("topics", TOPICS_HELP);
     }
-    if !is_there("to") {
+    if !has("to") {
         section.missing("to", "name the endpoint: to = \"https://…\"");
     }
 }
 
-/// Records a name that another subscription has already.
-fn unique(section: &Section<'_>, seen: &mut BTreeMap<String, Place>) {
+/// Checks that no earlier subscription has the same name.
+fn check_name(section: &Section<'_>, seen: &mut BTreeMap<String, SourceLocation>) {
     if section.is_faulty("name") {
         return;
     }
@@ -100,47 +100,49 @@ fn unique(section: &Section<'_>, seen: &mut BTreeMap<String, Place>) {
     if let Some(first) = seen.get(text.expose()) {
         value.fault(
             format!(
-                "there is a subscription {} already, on line {}",
+                "the subscription on line {1} has the name {0}, too",
                 text.quoted(),
                 first.line
             ),
-            "each needs a name of its own: its place in the queue is kept under that",
+            "give each subscription its own name: the broker keeps the subscription's position under it",
         );
         return;
     }
-    let place = section.reader.place(value.span);
-    seen.insert(text.expose().into(), place);
+    let location = section.reader.location(value.span);
+    seen.insert(text.expose().into(), location);
 }
 
-/// What ties `threads` to the rest.
-fn threads(section: &Section<'_>, one: &Subscription) {
+/// Checks `threads` against `order_key` and `max_in_flight`.
+fn check_threads(section: &Section<'_>, one: &Subscription) {
     let (threads, most) = (one.threads, one.policy.max_in_flight);
     if threads > 1 && one.policy.order.is_some() {
         section.fault(
             "threads",
-            "with an `order_key` all messages are on one thread, where their order is kept",
-            "leave `threads` out, or the `order_key`",
+            "with an `order_key`, all messages are on one thread to keep their order",
+            "leave out `threads` or `order_key`",
         );
     } else if threads > most {
         section.fault(
             "threads",
-            format!("{threads} threads cannot share the {most} in flight"),
-            "`threads` is at most `max_in_flight`",
+            format!(
+                "{threads} threads are more than the {most} messages in flight that they share"
+            ),
+            "`threads` must not be greater than `max_in_flight`",
         );
     }
 }
 
-/// Replies need responses, and must not come back as messages.
-fn replies(section: &Section<'_>, subscription: &Subscription) {
+/// Checks that `reply_to` has an endpoint, and that replies do not come back as messages.
+fn check_replies(section: &Section<'_>, subscription: &Subscription) {
     let Some(value) = section.peek("reply_to") else {
         return;
     };
-    // An endpoint that could not be read has a fault of its own.
+    // An endpoint that could not be read has its own error.
     if section.peek("to").is_none() {
         value.reader.fault(
             value.key_span.clone(),
-            "there is a `reply_to`, and no `to` that would answer",
-            "name the endpoint, or have the component publish what it wants",
+            "there is a `reply_to`, but no `to` whose responses could be published",
+            "name the endpoint in `to`, or let the component publish",
         );
     }
     let Some(reply_to) = &subscription.reply_to else {
@@ -152,7 +154,7 @@ fn replies(section: &Section<'_>, subscription: &Subscription) {
     if comes_back && reply_to.connection == subscription.from {
         value.fault(
             format!("the subscription would receive its own replies, on {topic:?}"),
-            "choose a topic that `topics` does not select",
+            "choose a topic that `topics` does not match",
         );
     }
 }

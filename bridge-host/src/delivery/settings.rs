@@ -15,8 +15,8 @@ use toml::de::DeValue;
 
 use super::order::{AfterDeadLetter, OrderKey};
 use crate::schema::{
-    Form, Group, Kind, Of, Section, Shown, Value, choice, duration, flag, integer, show_duration,
-    table,
+    Declaration, Group, Kind, Section, SettingValue, Shown, Value, choice, duration, flag, integer,
+    show_duration, table,
 };
 use crate::settings;
 
@@ -120,12 +120,12 @@ pub struct InFlight {
     pub max: usize,
 }
 
-const IN_FLIGHT: Of<InFlight> = Of::kind(Kind::Either(
+const IN_FLIGHT: Declaration<InFlight> = Declaration::kind(Kind::Either(
     &integer::<usize>().as_kind(),
     &Kind::Table(AdaptiveLimit::TABLE),
 ));
 
-impl Form for InFlight {
+impl SettingValue for InFlight {
     fn from_value(value: &Value<'_>, _: &Kind) -> Option<Self> {
         if !matches!(value.value, DeValue::Table(_)) {
             let max = value.count()? as usize;

@@ -7,7 +7,7 @@ use super::error::SubscriptionError;
 use crate::compose::{
     ADAPTER, ComposeError, Part, compose, compose_open, sends_only, to_endpoint, to_endpoints,
 };
-use crate::config::{self, Parts, Subscription};
+use crate::config::{self, Components, Subscription};
 use crate::files;
 use crate::guest::contract::{Answering, Contract, Handler};
 
@@ -23,7 +23,7 @@ pub struct Composed {
 /// components.
 #[derive(PartialEq, Eq, Hash)]
 pub(super) struct CompositionKey {
-    parts: Parts,
+    components: Components,
     has_endpoint: bool,
     has_named_endpoints: bool,
 }
@@ -31,7 +31,7 @@ pub(super) struct CompositionKey {
 impl CompositionKey {
     pub(super) fn of(subscription: &Subscription) -> Self {
         Self {
-            parts: subscription.parts.clone(),
+            components: subscription.components.clone(),
             has_endpoint: subscription.endpoint.is_some(),
             has_named_endpoints: !subscription.endpoints.is_empty(),
         }
@@ -42,17 +42,17 @@ impl CompositionKey {
 /// adapter if there is an endpoint, or a component unchanged. Messages that the component
 /// publishes go to the named endpoints, if there are any.
 pub fn composition(subscription: &Subscription) -> Result<Composed, SubscriptionError> {
-    let (mut bytes, mut contract) = match &subscription.parts {
-        Parts::Chain(files) if files.is_empty() => return Ok(Composed::adapter()),
-        Parts::Adapter => return Ok(Composed::adapter()),
-        Parts::Component(file) => read(file)?,
-        Parts::Chain(files) => chain(files, subscription.endpoint.is_some())?,
+    let (mut bytes, mut contract) = match &subscription.components {
+        Components::Chain(files) if files.is_empty() => return Ok(Composed::adapter()),
+        Components::Adapter => return Ok(Composed::adapter()),
+        Components::Component(file) => read(file)?,
+        Components::Chain(files) => chain(files, subscription.endpoint.is_some())?,
     };
     if !subscription.endpoints.is_empty() {
         (bytes, contract) = with_named_endpoints(subscription, contract, &bytes)?;
     }
     let handler = contract.complete()?;
-    check_imports(&contract, subscription.parts.files())?;
+    check_imports(&contract, subscription.components.files())?;
     Ok(Composed { bytes, handler })
 }
 
@@ -92,7 +92,8 @@ fn with_named_endpoints(
 /// Returns whether the endpoint receives what the chain publishes, instead of what the
 /// chain forwards. Returns `false` for a chain that cannot be read.
 pub fn posts_published_messages(subscription: &Subscription) -> bool {
-    let (Parts::Chain(files), Some(_)) = (&subscription.parts, &subscription.endpoint) else {
+    let (Components::Chain(files), Some(_)) = (&subscription.components, &subscription.endpoint)
+    else {
         return false;
     };
     let last = files.last().and_then(|file| load(file).ok());

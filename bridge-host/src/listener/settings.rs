@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use super::access::{Access, is_token};
-use crate::schema::{Of, Rejection, Secret, Section, Shape, secret_of};
+use crate::schema::{Declaration, Rejection, Secret, Section, Shape, secret_of};
 
 const TOKEN: Shape = Shape {
     name: "bearer token",
@@ -14,7 +14,7 @@ const TOKEN: Shape = Shape {
 };
 
 /// A token that clients send as their bearer token.
-pub const fn token() -> Of<Option<Secret>> {
+pub const fn token() -> Declaration<Option<Secret>> {
     secret_of(&TOKEN).optional("none")
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The location, if the fault is in a file.
-    pub place: Option<Place>,
+    pub location: Option<SourceLocation>,
     /// What was found, in one line.
     pub what: String,
     /// What is allowed, or how to mend it.
@@ -16,12 +16,12 @@ pub struct Fault {
 impl Fault {
     /// Creates a fault, with or without a location.
     pub fn new(
-        place: Option<Place>,
+        location: Option<SourceLocation>,
         what: impl Into<String>,
         help: Option<impl Into<String>>,
     ) -> Self {
         Self {
-            place,
+            location,
             what: what.into(),
             help: help.map(Into::into),
         }
@@ -31,7 +31,7 @@ impl Fault {
 /// A location in a config file, with its line in a form that may be shown: secrets in
 /// the file are replaced by asterisks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct SourceLocation {
     /// Counts from 1.
     pub line: usize,
     /// In characters, counts from 1.

@@ -8,10 +8,10 @@ use serde_json::{Map, Value as Shown};
 use toml::de::DeTable;
 
 use super::environment::Environment;
-use super::form::Form;
 use super::reader::Reader;
 use super::section::Section;
 use super::setting::{Kind, Table};
+use super::setting_value::SettingValue;
 use super::source::Source;
 use super::value::Value;
 
@@ -28,7 +28,7 @@ pub trait Group: Sized {
     /// reader whether there were faults. `None` if a faulty value has no default.
     fn read(section: &mut Section<'_>) -> Option<Self>;
 
-    /// Returns the values by their keys, each as [`Form::show`] returns it.
+    /// Returns the values by their keys, each as [`SettingValue::show`] returns it.
     fn show(&self) -> ShownTable;
 }
 
@@ -48,7 +48,7 @@ pub fn defaults_in<T: Group>(environment: &dyn Environment) -> T {
 
 impl Value<'_> {
     /// Reads the value as a table.
-    pub fn table<T: Group + Form>(&self) -> Option<T> {
+    pub fn table<T: Group + SettingValue>(&self) -> Option<T> {
         T::from_value(self, &Kind::Table(T::TABLE))
     }
 }

@@ -79,7 +79,7 @@ mod tests {
                     .named("wait", " How long."),
             ),
             Part::One(
-                super::super::Of::<()>::kind(Kind::Table(INNER))
+                super::super::Declaration::<()>::kind(Kind::Table(INNER))
                     .default("{}")
                     .named("inner", ""),
             ),

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::form::Form;
+use super::declaration::path_to;
 use super::group::{Group, ShownTable};
-use super::of::path_to;
 use super::section::Section;
 use super::setting::{Part, PathKind, Rejection, Table};
+use super::setting_value::SettingValue;
 use crate::files;
 
 /// A readable file of certificates, or of a key.

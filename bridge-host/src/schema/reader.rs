@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::environment::Environment;
-use super::fault::{Fault, Place};
+use super::fault::{Fault, SourceLocation};
 use super::source::Source;
 
 /// A config file that is being read.
@@ -50,8 +50,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns the location of these bytes of the text.
-    pub fn place(&self, span: Range<usize>) -> Place {
-        self.source.place(span)
+    pub fn location(&self, span: Range<usize>) -> SourceLocation {
+        self.source.location(span)
     }
 
     /// Returns the names that a value of the kind "connection" may have. Before
@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
     /// how to mend it.
     pub fn fault(&self, span: Range<usize>, what: impl Into<String>, help: impl Into<String>) {
         let help = Some(help.into()).filter(|help: &String| !help.is_empty());
-        self.push(Fault::new(Some(self.place(span)), what, help));
+        self.push(Fault::new(Some(self.location(span)), what, help));
     }
 
     /// Records a fault that was found elsewhere.
@@ -93,8 +93,8 @@ impl<'a> Reader<'a> {
     /// unknown keys.
     pub fn into_faults(self) -> (Vec<Fault>, Vec<Range<usize>>) {
         let mut faults = self.faults.into_inner();
-        faults.sort_by_key(|fault| match &fault.place {
-            Some(place) => (place.line, place.column),
+        faults.sort_by_key(|fault| match &fault.location {
+            Some(location) => (location.line, location.column),
             None => (usize::MAX, 0),
         });
         faults.dedup();

@@ -4,14 +4,14 @@
 use serde_json::Value as Shown;
 use toml::de::DeValue;
 
-use super::form::Form;
 use super::setting::Kind;
+use super::setting_value::SettingValue;
 use super::text::Text;
 use super::value::Value;
 use crate::files;
 use crate::secret::Secret;
 
-impl Form for Secret {
+impl SettingValue for Secret {
     fn from_value(value: &Value<'_>, kind: &Kind) -> Option<Self> {
         let text = value.secret_text()?;
         if text.expose().is_empty() {

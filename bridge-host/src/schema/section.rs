@@ -8,12 +8,12 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::fault::Place;
-use super::form::Form;
+use super::fault::SourceLocation;
+use super::former_names::former_name;
 use super::mask;
 use super::reader::Reader;
-use super::renamed::renamed;
 use super::setting::{Presence, Setting, Table};
+use super::setting_value::SettingValue;
 use super::suggest::did_you_mean;
 use super::text::quote;
 use super::value::Value;
@@ -63,7 +63,7 @@ impl<'a> Section<'a> {
 
     /// Reads a declared setting as its type. Returns the default if the key is
     /// missing or its value is faulty; `None` if there is no default.
-    pub fn read<T: Form>(&mut self, key: &'static str) -> Option<T> {
+    pub fn read<T: SettingValue>(&mut self, key: &'static str) -> Option<T> {
         let setting = self.declared.iter().find(|it| it.key == key);
         let setting = *setting.expect("a key is declared before it is read");
         if let Some(value) = self.peek(key) {
@@ -81,7 +81,7 @@ impl<'a> Section<'a> {
     }
 
     /// Returns the value of a setting that was left out.
-    fn without<T: Form>(&self, setting: &Setting) -> Option<T> {
+    fn without<T: SettingValue>(&self, setting: &Setting) -> Option<T> {
         let Presence::Default(default) = setting.presence else {
             return T::absent(self.reader);
         };
@@ -147,24 +147,24 @@ impl<'a> Section<'a> {
     }
 
     /// Returns the location where the table begins.
-    pub fn place(&self) -> Place {
-        self.reader.place(self.span.clone())
+    pub fn location(&self) -> SourceLocation {
+        self.reader.location(self.span.clone())
     }
 
     /// Returns the location of each value by its key, and of each element of a list by
     /// the key and a number: `chain.0`.
-    pub fn places(&self) -> BTreeMap<String, Place> {
-        let mut places = BTreeMap::new();
+    pub fn locations(&self) -> BTreeMap<String, SourceLocation> {
+        let mut locations = BTreeMap::new();
         for (key, value) in self.table.iter() {
             let items = value.get_ref().as_array();
             for (n, item) in items.into_iter().flat_map(|items| items.iter()).enumerate() {
-                let place = self.reader.place(item.span());
-                places.insert(format!("{}.{n}", key.get_ref()), place);
+                let location = self.reader.location(item.span());
+                locations.insert(format!("{}.{n}", key.get_ref()), location);
             }
-            let place = self.reader.place(value.span());
-            places.insert(key.get_ref().to_string(), place);
+            let location = self.reader.location(value.span());
+            locations.insert(key.get_ref().to_string(), location);
         }
-        places
+        locations
     }
 
     /// Records a fault for each key that is not known.
@@ -177,7 +177,7 @@ impl<'a> Section<'a> {
             let mut unknown = Vec::new();
             mask::values(self.reader.text(), value, &mut unknown);
             self.reader.unknown(unknown);
-            let help = renamed(&self.known, written)
+            let help = former_name(&self.known, written)
                 .map(str::to_owned)
                 .or_else(|| did_you_mean(written, &self.known))
                 .unwrap_or_else(|| format!("it may have: {}", self.known.join(", ")));

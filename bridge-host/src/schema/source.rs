@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::fault::Place;
+use super::fault::SourceLocation;
 use crate::printable::printable;
 
 /// A line longer than this is shown around its place only.
@@ -37,7 +37,7 @@ impl<'t> Source<'t> {
     }
 
     /// The place of these bytes.
-    pub fn place(&self, span: Range<usize>) -> Place {
+    pub fn location(&self, span: Range<usize>) -> SourceLocation {
         let at = self.boundary(span.start);
         let line = self.lines.partition_point(|start| *start <= at);
         let start = self.lines[line - 1];
@@ -50,7 +50,7 @@ impl<'t> Source<'t> {
             self.show(at..until),
             self.show(until..end),
         );
-        Place {
+        SourceLocation {
             line,
             column: self.text[start..at].chars().count() + 1,
             file: self.file.clone(),
@@ -142,9 +142,12 @@ mod tests {
         let text = "a = 1\nü = 2\n";
         let source = Source::new("f", text, Vec::new());
         let at = text.find('2').unwrap();
-        let place = source.place(at..at + 1);
-        assert_eq!((place.line, place.column, &*place.shown), (2, 5, "ü = 2"));
-        let end = source.place(text.len()..text.len());
+        let location = source.location(at..at + 1);
+        assert_eq!(
+            (location.line, location.column, &*location.shown),
+            (2, 5, "ü = 2")
+        );
+        let end = source.location(text.len()..text.len());
         assert_eq!((end.line, end.column, end.width), (3, 1, 1));
     }
 
@@ -155,24 +158,24 @@ mod tests {
             "a = \"secret\", b = 1",
             std::iter::once(5..11).collect(),
         );
-        let place = source.place(14..15);
-        assert_eq!(&*place.shown, "a = \"***\", b = 1");
-        assert_eq!((place.column, place.indent), (15, 11));
+        let location = source.location(14..15);
+        assert_eq!(&*location.shown, "a = \"***\", b = 1");
+        assert_eq!((location.column, location.indent), (15, 11));
     }
 
     #[test]
     fn masks_within_others_hide_no_less() {
         let masks = vec![12..14, 0..30, 13..16];
-        let place = Source::new("f", "0123456789\nabcdefghij\nklmnopqrstuvw", masks);
-        assert_eq!(&*place.place(21..21).shown, "***");
-        assert_eq!(&*place.place(30..31).shown, "***stuvw");
+        let location = Source::new("f", "0123456789\nabcdefghij\nklmnopqrstuvw", masks);
+        assert_eq!(&*location.location(21..21).shown, "***");
+        assert_eq!(&*location.location(30..31).shown, "***stuvw");
     }
 
     #[test]
     fn long_lines_are_cut() {
         let text = format!("{}X{}", "a".repeat(500), "b".repeat(500));
-        let place = Source::new("f", &text, Vec::new()).place(500..501);
-        assert_eq!(place.shown.chars().nth(place.indent), Some('X'));
-        assert!(place.shown.chars().count() <= LONGEST_SHOWN + 2);
+        let location = Source::new("f", &text, Vec::new()).location(500..501);
+        assert_eq!(location.shown.chars().nth(location.indent), Some('X'));
+        assert!(location.shown.chars().count() <= LONGEST_SHOWN + 2);
     }
 }

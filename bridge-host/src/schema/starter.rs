@@ -67,7 +67,7 @@ pub fn comment(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{Of, Part, duration, flag};
+    use crate::schema::{Declaration, Part, duration, flag};
 
     const TABLE: &Table = &Table {
         parts: &[
@@ -78,7 +78,7 @@ mod tests {
             ),
             Part::One(flag().optional("`true`").named("on", " Whether.")),
             Part::One(
-                Of::<()>::kind(Kind::Table(&Table {
+                Declaration::<()>::kind(Kind::Table(&Table {
                     parts: &[Part::One(flag().required("").named("deep", " Deep."))],
                 }))
                 .default("{}")

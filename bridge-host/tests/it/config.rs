@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use bridge_host::config::{Config, EMBEDDED, Fault, Parts, load};
+use bridge_host::config::{Components, Config, EMBEDDED, Fault, load};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config")
@@ -245,7 +245,7 @@ fn rooms_get_what_the_user_wrote() {
     assert_eq!(embedded.store(), Some(&*folder().join("bridge-data")));
 
     let orders = &config.subscriptions[0];
-    assert_eq!(orders.parts, Parts::Adapter);
+    assert_eq!(orders.components, Components::Adapter);
     assert_eq!(orders.policy.retry.max_delay, Duration::from_secs(20));
     assert_eq!(orders.limits.memory, 64 << 20);
     let pairs = orders.pairs();
@@ -278,19 +278,19 @@ fn rooms_get_what_the_user_wrote() {
 fn later_faults_find_their_line() {
     let config = read("36-sound.toml").unwrap();
     let orders = &config.subscriptions[0];
-    let line = |key| orders.place(key).map(|place| place.line);
+    let line = |key| orders.location(key).map(|location| location.line);
     assert_eq!(line("topics"), Some(11));
     assert_eq!(line("chain.0"), line("name"));
 
     let faulty = |_: &_, one: &bridge_host::config::Subscription| {
         vec![Fault::new(
-            one.place("to").cloned(),
+            one.location("to").cloned(),
             "nobody is there",
             None::<String>,
         )]
     };
     let faults = load(&folder().join("36-sound.toml"), &BTreeMap::new(), &faulty).unwrap_err();
-    assert_eq!(faults[0].place.as_ref().unwrap().line, 19);
+    assert_eq!(faults[0].location.as_ref().unwrap().line, 19);
 }
 
 #[test]
@@ -308,7 +308,7 @@ fn two_arguments_are_a_config() {
         only.pairs(),
         [("to.url".to_string(), "http://h/x?key=$A".to_string())]
     );
-    assert!(only.place("to").is_none());
+    assert!(only.location("to").is_none());
     let name = |topics: &[&str], url| {
         let topics: Vec<_> = topics.iter().map(ToString::to_string).collect();
         let config = Config::forward(&topics, url, Path::new("data"), &none).unwrap();

@@ -212,6 +212,9 @@ async fn it_has_no_topics_of_its_own_and_is_told_by_inspect() {
         .expect("the tool runs");
     let said = String::from_utf8_lossy(&checked.stderr).into_owned();
     assert_eq!(checked.status.code(), Some(78), "{said}");
-    assert!(said.contains("no topics: name some in `topics`"), "{said}");
+    assert!(
+        said.contains("the subscription has no topics: set `topics`"),
+        "{said}"
+    );
     assert!(said.contains("as in the newest draft"), "{said}");
 }

@@ -21,7 +21,7 @@ pub enum DurationError {
     #[error(
         "is {0:?}, but a duration is a whole number and a unit, one of ms, s, m, h, d, as in \"30s\""
     )]
-    Form(String),
+    SettingValue(String),
     /// Nothing ends in no time.
     #[error("is {0:?}, but it must be longer than nothing")]
     Zero(String),
@@ -32,7 +32,7 @@ pub enum DurationError {
 
 /// Reads `500ms`, `30s`, `5m`, `1h`, `1d`.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
-    let form = || DurationError::Form(text.into());
+    let form = || DurationError::SettingValue(text.into());
     let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(form)?;
     let (number, unit) = text.split_at(digits);
     let (_, worth) = UNITS
@@ -74,7 +74,10 @@ mod tests {
     #[test]
     fn faults() {
         for text in ["", "30", "s", "1.5s", "-1s", " 1s", "1 s", "1w", "١s"] {
-            assert_eq!(parse_duration(text), Err(DurationError::Form(text.into())));
+            assert_eq!(
+                parse_duration(text),
+                Err(DurationError::SettingValue(text.into()))
+            );
         }
         assert_eq!(parse_duration("0s"), Err(DurationError::Zero("0s".into())));
         for text in ["3651d", "99999999999999999999ms"] {

@@ -9,8 +9,8 @@ pub use super::auth::Auth;
 use super::subject::{check_name, check_subject};
 use crate::message::TopicPattern;
 use crate::schema::{
-    self, Of, Rejection, Shape, Words, choice, duration, flag, integer, list, one_or_more, path_to,
-    pem, size, table, text,
+    self, Declaration, Rejection, Shape, Words, choice, duration, flag, integer, list, one_or_more,
+    path_to, pem, size, table, text,
 };
 use crate::settings;
 
@@ -20,14 +20,14 @@ pub(super) const ACK_WAIT: Duration = Duration::from_secs(30);
 const URL_HELP: &str =
     "url = \"nats://host:4222\", or a list of the servers of one cluster; tls:// asks for TLS";
 
-const URL: Of<String> = text(&Shape {
+const URL: Declaration<String> = text(&Shape {
     name: "URL of a NATS server",
     pattern: Some("^(nats|tls)://"),
     check: check_url,
     help: URL_HELP,
 });
 
-const NAME: Of<String> = text(&Shape {
+const NAME: Declaration<String> = text(&Shape {
     name: "name",
     pattern: None,
     check: |name| Ok(check_name(name)?),
@@ -36,7 +36,7 @@ const NAME: Of<String> = text(&Shape {
 
 const SUBJECTS_HELP: &str = "a list of topics: subjects = [\"orders.>\"]";
 
-const SUBJECT: Of<String> = text(&Shape {
+const SUBJECT: Declaration<String> = text(&Shape {
     name: "topic pattern",
     pattern: None,
     check: check_pattern,

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::connect::check_url;
 pub use crate::schema::Secret;
 use crate::schema::{
-    Of, Rejection, Section, Shape, duration, integer, path_to, pem, secret, secret_of, table, text,
+    Declaration, Rejection, Section, Shape, duration, integer, path_to, pem, secret, secret_of,
+    table, text,
 };
 use crate::settings;
 
@@ -24,7 +25,7 @@ const URL: Shape = Shape {
     help: URL_HELP,
 };
 
-const NAME: Of<String> = text(&Shape {
+const NAME: Declaration<String> = text(&Shape {
     name: "name",
     pattern: None,
     check: check_name,

@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 
 use crate::compose::ComposeError;
 use crate::config::{
-    AskedTopics, Config, Fault, Parts, ProcessEnvironment, Subscription, WasmSettings, load,
+    ComponentTopics, Components, Config, Fault, ProcessEnvironment, Subscription, WasmSettings,
+    load,
 };
 use crate::host::{self, SubscriptionError, composition, handler};
 use crate::message::TopicPattern;
 
 /// Loads a config and looks into its components: the config, and the topics
 /// that the components ask for.
-pub(in crate::cli) fn inspected(file: &Path) -> Result<(Config, AskedTopics), Vec<Fault>> {
+pub(in crate::cli) fn inspected(file: &Path) -> Result<(Config, ComponentTopics), Vec<Fault>> {
     let asked = RefCell::default();
     let look =
         |wasm: &WasmSettings, subscription: &Subscription| inspect(wasm, subscription, &asked);
@@ -26,7 +27,7 @@ pub(in crate::cli) fn inspected(file: &Path) -> Result<(Config, AskedTopics), Ve
 fn inspect(
     wasm: &WasmSettings,
     subscription: &Subscription,
-    asked: &RefCell<AskedTopics>,
+    asked: &RefCell<ComponentTopics>,
 ) -> Vec<Fault> {
     let (what, key) = if let Err(error) = composition(subscription) {
         let what = error.to_string();
@@ -44,8 +45,8 @@ fn inspect(
             Err(error) => (error.to_string(), "topics".into()),
         }
     };
-    let place = subscription.place(&key).cloned();
-    vec![Fault::new(place, what, None::<String>)]
+    let location = subscription.location(&key).cloned();
+    vec![Fault::new(location, what, None::<String>)]
 }
 
 fn topics(
@@ -64,21 +65,21 @@ fn key_of(subscription: &Subscription, error: &SubscriptionError, what: &str) ->
     use ComposeError::{SendsNothing, SendsToOne};
     match error {
         SubscriptionError::Compose(SendsNothing { .. } | SendsToOne { .. }) => "endpoints".into(),
-        _ => part_of(&subscription.parts, what),
+        _ => part_of(&subscription.components, what),
     }
 }
 
 /// The key of the component that an error is about: the first that it names.
-fn part_of(parts: &Parts, what: &str) -> String {
+fn part_of(parts: &Components, what: &str) -> String {
     let named = |file: &PathBuf| what.find(&file.display().to_string());
     let files = parts.files().iter().enumerate();
     let first = files
         .filter_map(|(n, file)| named(file).map(|at| (at, n)))
         .min();
     match (parts, first) {
-        (Parts::Adapter, _) => "to".into(),
-        (Parts::Component(_), _) => "component".into(),
-        (Parts::Chain(_), Some((_, n))) => format!("chain.{n}"),
-        (Parts::Chain(_), None) => "chain".into(),
+        (Components::Adapter, _) => "to".into(),
+        (Components::Component(_), _) => "component".into(),
+        (Components::Chain(_), Some((_, n))) => format!("chain.{n}"),
+        (Components::Chain(_), None) => "chain".into(),
     }
 }

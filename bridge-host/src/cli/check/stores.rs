@@ -2,13 +2,13 @@
 //! subscriptions that it no longer has, and those that will be new.
 
 use crate::broker::Start;
-use crate::config::{AskedTopics, Config, EMBEDDED, Subscription};
+use crate::config::{ComponentTopics, Config, EMBEDDED, Subscription};
 use crate::message::TopicPattern;
 use crate::store::{Inspector, Ledger, StoreError};
 
 /// What the operator should know before the next start. A store that cannot be
 /// read is told of by the start itself.
-pub(super) fn warnings(config: &Config, asked: &AskedTopics) -> Vec<String> {
+pub(super) fn warnings(config: &Config, asked: &ComponentTopics) -> Vec<String> {
     let mut warnings = Vec::new();
     for (name, connection) in &config.connections {
         let Some(path) = connection.settings().store() else {
@@ -31,7 +31,7 @@ pub(super) fn warnings(config: &Config, asked: &AskedTopics) -> Vec<String> {
 struct Store<'a> {
     name: &'a str,
     config: &'a Config,
-    asked: &'a AskedTopics,
+    asked: &'a ComponentTopics,
 }
 
 impl Store<'_> {

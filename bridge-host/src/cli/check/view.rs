@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::broker::{Broker, Described, at_broker, delivers, warnings};
 use super::stores;
-use crate::config::{AskedTopics, Config, Connection, Loop, Parts, Subscription, loops};
+use crate::config::{ComponentTopics, Components, Config, Connection, Loop, Subscription, loops};
 use crate::host::{self, posts_published_messages, too_few_descriptors};
 use crate::schema::{Group, Shown, ShownTable, Table};
 use crate::trouble::descriptors;
@@ -53,7 +53,7 @@ pub(super) struct Policy {
 }
 
 impl View {
-    pub(super) fn of(config: &Config, asked: &AskedTopics) -> Self {
+    pub(super) fn of(config: &Config, asked: &ComponentTopics) -> Self {
         let sections = config.sections();
         let values = sections.iter();
         let values = values.map(|(name, _, values)| ((*name).to_owned(), values.clone().into()));
@@ -75,7 +75,7 @@ impl View {
     }
 }
 
-fn warnings_of_all(config: &Config, asked: &AskedTopics) -> Vec<String> {
+fn warnings_of_all(config: &Config, asked: &ComponentTopics) -> Vec<String> {
     let loops = loops(config, asked);
     let loops = loops
         .iter()
@@ -124,11 +124,11 @@ fn values(subscription: &Subscription, connection: &Connection) -> ShownTable {
 }
 
 fn parts(subscription: &Subscription) -> Vec<Option<String>> {
-    let files = subscription.parts.files().iter();
-    let adapter = match subscription.parts {
-        Parts::Adapter => true,
-        Parts::Chain(_) => subscription.endpoint.is_some(),
-        Parts::Component(_) => false,
+    let files = subscription.components.files().iter();
+    let adapter = match subscription.components {
+        Components::Adapter => true,
+        Components::Chain(_) => subscription.endpoint.is_some(),
+        Components::Component(_) => false,
     };
     files
         .map(|file| Some(file.display().to_string()))

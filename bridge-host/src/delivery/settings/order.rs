@@ -5,14 +5,16 @@ use serde_json::json;
 use toml::de::DeValue;
 
 use crate::delivery::order::{AfterDeadLetter, OrderKey};
-use crate::schema::{Form, Group, Kind, Of, Rejection, Shape, Shown, Value, Words, quote, text};
+use crate::schema::{
+    Declaration, Group, Kind, Rejection, SettingValue, Shape, Shown, Value, Words, quote, text,
+};
 use crate::settings;
 
 /// How `order_key` is written, for those who wrote something else.
 pub(super) const ORDER_HELP: &str =
     "order_key = \"topic\", { metadata = \"tenant\" } or { pointer = \"/customer/id\" }";
 
-const METADATA: Of<String> = text(&Shape {
+const METADATA: Declaration<String> = text(&Shape {
     name: "name of a metadata entry",
     pattern: None,
     check: |name| match name.is_empty() {
@@ -22,7 +24,7 @@ const METADATA: Of<String> = text(&Shape {
     help: ORDER_HELP,
 });
 
-const POINTER: Of<String> = text(&Shape {
+const POINTER: Declaration<String> = text(&Shape {
     name: "JSON pointer",
     pattern: Some("^/"),
     check: check_pointer,
@@ -41,12 +43,12 @@ settings! {
 }
 
 /// The kind of `order_key`.
-pub(super) const KEY: Of<OrderKey> = Of::kind(Kind::Either(
+pub(super) const KEY: Declaration<OrderKey> = Declaration::kind(Kind::Either(
     &Kind::Choice(|| vec!["topic"]),
     &Kind::Table(InMessage::TABLE),
 ));
 
-impl Form for OrderKey {
+impl SettingValue for OrderKey {
     fn from_value(value: &Value<'_>, _: &Kind) -> Option<Self> {
         match value.value {
             DeValue::String(_) => return value.one_of(&[("topic", Self::Topic)]),

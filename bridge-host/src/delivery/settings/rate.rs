@@ -6,7 +6,9 @@ use std::time::Duration;
 use serde_json::json;
 use toml::de::DeValue;
 
-use crate::schema::{self, Form, Group, Kind, Of, RATE_HELP, Shown, Value, integer, show_rate};
+use crate::schema::{
+    self, Declaration, Group, Kind, RATE_HELP, SettingValue, Shown, Value, integer, show_rate,
+};
 use crate::settings;
 
 /// A number of attempts in a time.
@@ -25,21 +27,21 @@ settings! {
     #[derive(Clone, Debug)]
     pub struct RateAndBurst in "`rate_limit`" {
         /// Attempts per second, minute, hour or day.
-        rate: Plain = Of::kind(Kind::Rate).required(RATE_HELP);
+        rate: Plain = Declaration::kind(Kind::Rate).required(RATE_HELP);
         /// How many attempts may be made at once after an idle time.
         burst: Option<u32> = integer().optional("as many as the rate allows in a tenth of a second");
     }
 }
 
 /// The kind of `rate_limit`.
-pub(super) const LIMIT: Of<Rate> =
-    Of::kind(Kind::Either(&Kind::Rate, &Kind::Table(RateAndBurst::TABLE)));
+pub(super) const LIMIT: Declaration<Rate> =
+    Declaration::kind(Kind::Either(&Kind::Rate, &Kind::Table(RateAndBurst::TABLE)));
 
 /// A rate with the burst that it has by itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Plain(Rate);
 
-impl Form for Rate {
+impl SettingValue for Rate {
     fn from_value(value: &Value<'_>, kind: &Kind) -> Option<Self> {
         if !matches!(value.value, DeValue::Table(_)) {
             return Plain::from_value(value, kind).map(|rate| rate.0);
@@ -57,7 +59,7 @@ impl Form for Rate {
     }
 }
 
-impl Form for Plain {
+impl SettingValue for Plain {
     fn from_value(value: &Value<'_>, _: &Kind) -> Option<Self> {
         if !matches!(value.value, DeValue::String(_)) {
             value.wrong_kind("a rate", RATE_HELP);

@@ -7,8 +7,8 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use crate::schema::{
-    self, ANY_TEXT, Form, Group, Kind, Of, PathKind, Rejection, Shown, Value, duration, flag,
-    integer, list, path_to, size, text,
+    self, ANY_TEXT, Declaration, Group, Kind, PathKind, Rejection, SettingValue, Shown, Value,
+    duration, flag, integer, list, path_to, size, text,
 };
 use crate::secret::Secret;
 use crate::settings;
@@ -97,12 +97,12 @@ settings! {
     }
 }
 
-const FOLDER: Of<Folder> = Of::kind(Kind::Either(
+const FOLDER: Declaration<Folder> = Declaration::kind(Kind::Either(
     &Kind::Path(&EXISTING),
     &Kind::Table(FolderSettings::TABLE),
 ));
 
-impl Form for Folder {
+impl SettingValue for Folder {
     fn from_value(value: &Value<'_>, _: &Kind) -> Option<Self> {
         let folder = match value.value {
             DeValue::Table(_) => value.table()?,
@@ -139,9 +139,9 @@ fn check_folder(path: &Path) -> Result<(), Rejection> {
     }
 }
 
-const VARIABLE: Of<(String, Secret)> = Of::kind(Kind::Secret(&ANY_TEXT));
+const VARIABLE: Declaration<(String, Secret)> = Declaration::kind(Kind::Secret(&ANY_TEXT));
 
-impl Form for (String, Secret) {
+impl SettingValue for (String, Secret) {
     /// `NAME`, with the bridge's own value, or `NAME=value`.
     fn from_value(value: &Value<'_>, _: &Kind) -> Option<Self> {
         let text = value.text()?;

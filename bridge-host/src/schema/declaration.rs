@@ -7,30 +7,30 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::form::{Form, Whole, Words};
 use super::group::Group;
 use super::setting::{Bound, Bounds, Kind, PathKind, Presence, Setting, Shape};
+use super::setting_value::{SettingValue, WholeNumber, Words};
 use super::text::Text;
 use crate::message::TopicPattern;
 use crate::secret::Secret;
 
 /// A declaration without its key and its documentation. The setting is required
-/// until [`Of::default`] or [`Of::optional`] changes that.
-pub struct Of<T> {
+/// until [`Declaration::default`] or [`Declaration::optional`] changes that.
+pub struct Declaration<T> {
     kind: Kind,
     presence: Presence,
     read_as: PhantomData<fn() -> T>,
 }
 
-impl<T> Clone for Of<T> {
+impl<T> Clone for Declaration<T> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T> Copy for Of<T> {}
+impl<T> Copy for Declaration<T> {}
 
-impl<T> Of<T> {
+impl<T> Declaration<T> {
     /// Declares a value of this kind. Prefer the functions below, which know the type.
     pub const fn kind(kind: Kind) -> Self {
         Self {
@@ -57,15 +57,15 @@ impl<T> Of<T> {
     }
 
     /// Makes the setting optional; `without` says what happens without it: `none`.
-    pub const fn optional(self, without: &'static str) -> Of<Option<T>> {
-        Of {
+    pub const fn optional(self, without: &'static str) -> Declaration<Option<T>> {
+        Declaration {
             kind: self.kind,
             presence: Presence::Optional(without),
             read_as: PhantomData,
         }
     }
 
-    /// Makes the setting optional. Its type computes the value then ([`Form::absent`]);
+    /// Makes the setting optional. Its type computes the value then ([`SettingValue::absent`]);
     /// `without` describes that value.
     pub const fn computed(self, without: &'static str) -> Self {
         Self {
@@ -91,26 +91,26 @@ impl<T> Of<T> {
 }
 
 /// `true` or `false`.
-pub const fn flag() -> Of<bool> {
-    Of::kind(Kind::Flag)
+pub const fn flag() -> Declaration<bool> {
+    Declaration::kind(Kind::Flag)
 }
 
 /// A whole number from 1 on.
-pub const fn integer<T: Whole>() -> Of<T> {
-    Of::kind(Kind::Integer(Bounds::NONE))
+pub const fn integer<T: WholeNumber>() -> Declaration<T> {
+    Declaration::kind(Kind::Integer(Bounds::NONE))
 }
 
 /// A duration: `"500ms"`.
-pub const fn duration() -> Of<Duration> {
-    Of::kind(Kind::Duration(Bounds::NONE))
+pub const fn duration() -> Declaration<Duration> {
+    Declaration::kind(Kind::Duration(Bounds::NONE))
 }
 
 /// A size in bytes: `"64MiB"`.
-pub const fn size() -> Of<u64> {
-    Of::kind(Kind::Size(Bounds::NONE))
+pub const fn size() -> Declaration<u64> {
+    Declaration::kind(Kind::Size(Bounds::NONE))
 }
 
-impl<T> Of<Vec<T>> {
+impl<T> Declaration<Vec<T>> {
     /// May be left out and is empty then; `without` says what that means.
     pub const fn or_empty(self, without: &'static str) -> Self {
         Self {
@@ -120,7 +120,7 @@ impl<T> Of<Vec<T>> {
     }
 }
 
-impl<T> Of<BTreeMap<String, T>> {
+impl<T> Declaration<BTreeMap<String, T>> {
     /// May be left out and is empty then; `without` says what that means.
     pub const fn or_empty(self, without: &'static str) -> Self {
         Self {
@@ -130,7 +130,7 @@ impl<T> Of<BTreeMap<String, T>> {
     }
 }
 
-impl<T: Whole> Of<T> {
+impl<T: WholeNumber> Declaration<T> {
     /// At most this much, because of `why`.
     pub const fn at_most(self, value: u32, why: &'static str) -> Self {
         let Kind::Integer(Bounds { least, .. }) = self.kind else {
@@ -144,7 +144,7 @@ impl<T: Whole> Of<T> {
     }
 }
 
-impl Of<Duration> {
+impl Declaration<Duration> {
     /// At least this long, because of `why`.
     pub const fn least(self, value: Duration, why: &'static str) -> Self {
         let Kind::Duration(Bounds { most, .. }) = self.kind else {
@@ -170,7 +170,7 @@ impl Of<Duration> {
     }
 }
 
-impl Of<u64> {
+impl Declaration<u64> {
     /// At least this many bytes, because of `why`.
     pub const fn least(self, value: u64, why: &'static str) -> Self {
         let Kind::Size(Bounds { most, .. }) = self.kind else {
@@ -197,12 +197,12 @@ impl Of<u64> {
 }
 
 /// A string of this shape, read as anything that a string can be read as.
-pub const fn text<T: Form>(shape: &'static Shape) -> Of<T> {
-    Of::kind(Kind::Text(shape))
+pub const fn text<T: SettingValue>(shape: &'static Shape) -> Declaration<T> {
+    Declaration::kind(Kind::Text(shape))
 }
 
 /// Any string.
-pub const fn any_text() -> Of<Text> {
+pub const fn any_text() -> Declaration<Text> {
     text(&ANY_TEXT)
 }
 
@@ -215,7 +215,7 @@ pub const ANY_TEXT: Shape = Shape {
 };
 
 /// An IP address and a port.
-pub const fn socket_address() -> Of<SocketAddr> {
+pub const fn socket_address() -> Declaration<SocketAddr> {
     text(&SOCKET_ADDRESS)
 }
 
@@ -227,7 +227,7 @@ const SOCKET_ADDRESS: Shape = Shape {
 };
 
 /// A pattern of topics.
-pub const fn topic_pattern() -> Of<TopicPattern> {
+pub const fn topic_pattern() -> Declaration<TopicPattern> {
     text(&TOPIC_PATTERN)
 }
 
@@ -239,27 +239,27 @@ const TOPIC_PATTERN: Shape = Shape {
 };
 
 /// A string that is never shown, and is not empty.
-pub const fn secret() -> Of<Secret> {
+pub const fn secret() -> Declaration<Secret> {
     secret_of(&ANY_TEXT)
 }
 
 /// A secret of this shape. The messages of its check must not contain the secret.
-pub const fn secret_of(shape: &'static Shape) -> Of<Secret> {
-    Of::kind(Kind::Secret(shape))
+pub const fn secret_of(shape: &'static Shape) -> Declaration<Secret> {
+    Declaration::kind(Kind::Secret(shape))
 }
 
 /// One of the words of a type.
-pub const fn choice<T: Words>() -> Of<T> {
-    Of::kind(Kind::Choice(T::words))
+pub const fn choice<T: Words>() -> Declaration<T> {
+    Declaration::kind(Kind::Choice(T::words))
 }
 
 /// The name of a connection of the config.
-pub const fn connection() -> Of<String> {
-    Of::kind(Kind::Connection)
+pub const fn connection() -> Declaration<String> {
+    Declaration::kind(Kind::Connection)
 }
 
 /// Any path.
-pub const fn path() -> Of<PathBuf> {
+pub const fn path() -> Declaration<PathBuf> {
     path_to(&ANY_PATH)
 }
 
@@ -269,26 +269,32 @@ const ANY_PATH: PathKind = PathKind {
 };
 
 /// The path of a file or folder that is checked.
-pub const fn path_to(kind: &'static PathKind) -> Of<PathBuf> {
-    Of::kind(Kind::Path(kind))
+pub const fn path_to(kind: &'static PathKind) -> Declaration<PathBuf> {
+    Declaration::kind(Kind::Path(kind))
 }
 
 /// A list that is not empty; `help` says how to write it.
-pub const fn list<T: Form>(of: &'static Of<T>, help: &'static str) -> Of<Vec<T>> {
-    Of::kind(Kind::List(&of.kind, help))
+pub const fn list<T: SettingValue>(
+    of: &'static Declaration<T>,
+    help: &'static str,
+) -> Declaration<Vec<T>> {
+    Declaration::kind(Kind::List(&of.kind, help))
 }
 
 /// One value, or a list that is not empty; `help` says how to write them.
-pub const fn one_or_more<T: Form>(of: &'static Of<T>, help: &'static str) -> Of<Vec<T>> {
-    Of::kind(Kind::OneOrMore(&of.kind, help))
+pub const fn one_or_more<T: SettingValue>(
+    of: &'static Declaration<T>,
+    help: &'static str,
+) -> Declaration<Vec<T>> {
+    Declaration::kind(Kind::OneOrMore(&of.kind, help))
 }
 
 /// A table with keys that the user chooses.
-pub const fn map<T: Form>(of: &'static Of<T>) -> Of<BTreeMap<String, T>> {
-    Of::kind(Kind::Map(&of.kind))
+pub const fn map<T: SettingValue>(of: &'static Declaration<T>) -> Declaration<BTreeMap<String, T>> {
+    Declaration::kind(Kind::Map(&of.kind))
 }
 
 /// A table with the keys of a struct of `settings!`.
-pub const fn table<T: Group + Form>() -> Of<T> {
-    Of::kind(Kind::Table(T::TABLE))
+pub const fn table<T: Group + SettingValue>() -> Declaration<T> {
+    Declaration::kind(Kind::Table(T::TABLE))
 }

@@ -1,13 +1,13 @@
-//! `dead_letters`: a topic that they are published on, in place of the local
-//! store. What they have to fit is `letters_fit`.
+//! Declares `dead_letters`: the topic on which dead letters are published, instead of the
+//! local store. Checks against connections are in `dead_letter_checks`.
 
 use super::replies::check_one_topic;
-use crate::schema::{Of, Shape, connection, text};
+use crate::schema::{Declaration, Shape, connection, text};
 use crate::settings;
 
 const HELP: &str = "dead_letters = { connection = \"events\", topic = \"dead.orders\" }";
 
-const TOPIC: Of<String> = text(&Shape {
+const TOPIC: Declaration<String> = text(&Shape {
     name: "topic",
     pattern: None,
     check: check_one_topic,
@@ -17,7 +17,7 @@ const TOPIC: Of<String> = text(&Shape {
 settings! {
     /// Where the dead letters of a subscription are published.
     #[derive(Clone, Debug, PartialEq, Eq)]
-    pub struct LettersTo {
+    pub struct DeadLetterTarget {
         /// A connection of type `"jetstream"` or `"redis"`; the subscription itself takes its messages from a
         /// connection of type `"nats"`, `"jetstream"` or `"redis"`.
         connection: String = connection().required(HELP);

@@ -1,27 +1,27 @@
-//! The components of a subscription: `chain` or `component`. Whether they fit
-//! together is seen when they are composed.
+//! Reads the components of a subscription: `chain` or `component`. Whether they fit
+//! together is checked when they are composed.
 
 use std::path::PathBuf;
 
-use super::component;
-use crate::schema::{Form, Group, Part, Section, ShownTable, Table, list};
+use super::component_file;
+use crate::schema::{Group, Part, Section, SettingValue, ShownTable, Table, list};
 
 const CHAIN_HELP: &str =
     "a list of files: chain = [\"filter.wasm\"]; leave it out for the adapter alone";
 
 /// The components of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Parts {
+pub enum Components {
     /// The built-in adapter alone.
     Adapter,
     /// Components in front of the adapter, the first one first.
     Chain(Vec<PathBuf>),
-    /// One component, made whole elsewhere.
+    /// One component that was composed elsewhere.
     Component(PathBuf),
 }
 
-impl Parts {
-    /// The files of components.
+impl Components {
+    /// Returns the files of the components.
     pub fn files(&self) -> &[PathBuf] {
         match self {
             Self::Adapter => &[],
@@ -31,16 +31,20 @@ impl Parts {
     }
 }
 
-impl Group for Parts {
+impl Group for Components {
     const TABLE: &'static Table = &Table {
         parts: &[
-            Part::One(list(&component::FILE, CHAIN_HELP).or_empty("none").named(
-                "chain",
-                "Components in front of the adapter, the first one first.",
-            )),
-            Part::One(component::FILE.optional("none").named(
+            Part::One(
+                list(&component_file::FILE, CHAIN_HELP)
+                    .or_empty("none")
+                    .named(
+                        "chain",
+                        "Components in front of the adapter, the first one first.",
+                    ),
+            ),
+            Part::One(component_file::FILE.optional("none").named(
                 "component",
-                "One component that was composed elsewhere; in place of `chain`.",
+                "One component that was composed elsewhere; instead of `chain`.",
             )),
         ],
     };
@@ -58,7 +62,7 @@ impl Group for Parts {
                 section.reader.fault(
                     component.key_span,
                     "there is both a `chain` and a `component`",
-                    "`component` is a composition made whole elsewhere, `chain` is composed here: keep one",
+                    "keep one: `chain` lists components that the bridge composes, `component` is one that was composed elsewhere",
                 );
                 None
             }

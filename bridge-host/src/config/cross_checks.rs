@@ -1,29 +1,29 @@
-//! What has to fit between a subscription and the connection it comes from.
+//! Checks subscriptions against their connections. Checks within one subscription stay
+//! out: `subscriptions` does them.
 
 use std::collections::BTreeMap;
 
-use super::letters_fit;
+use super::dead_letter_checks;
 use super::{Connection, Subscription};
 use crate::broker::Descriptor;
 use crate::schema::{Fault, Reader};
 
-/// Takes note of what does not fit, and hands each connection what its
-/// subscriptions ask of it.
-pub(super) fn fit(
+/// Checks all subscriptions, and adds their options to their connections.
+pub(super) fn check(
     reader: &Reader<'_>,
     connections: &mut BTreeMap<String, Connection>,
     subscriptions: &[Subscription],
 ) {
     let mut groups = BTreeMap::new();
     for subscription in subscriptions {
-        let one = One {
+        let one = SubscriptionCheck {
             reader,
             subscription,
         };
         if let Some(from) = connections.get(&subscription.from) {
             let to = subscription.dead_letters.as_ref();
             let to = to.and_then(|to| connections.get(&to.connection));
-            letters_fit::fit(reader, subscription, from, to);
+            dead_letter_checks::check(reader, subscription, from, to);
         }
         let Some(connection) = connections.get_mut(&subscription.from) else {
             continue;
@@ -37,19 +37,19 @@ pub(super) fn fit(
     }
 }
 
-/// A subscription that is looked at.
-struct One<'a> {
+/// The check of one subscription.
+struct SubscriptionCheck<'a> {
     reader: &'a Reader<'a>,
     subscription: &'a Subscription,
 }
 
-impl<'a> One<'a> {
+impl<'a> SubscriptionCheck<'a> {
     fn fault(&self, key: &str, what: String, help: &str) {
-        let place = self.subscription.place(key).cloned();
-        self.reader.push(Fault::new(place, what, Some(help)));
+        let location = self.subscription.location(key).cloned();
+        self.reader.push(Fault::new(location, what, Some(help)));
     }
 
-    /// No option is set that is for another kind of broker.
+    /// Checks that no option is set that is for another type of broker.
     fn options(&self, kind: &Descriptor) {
         for (other, option) in self.subscription.options.set() {
             let (key, from) = (option.setting.key, &self.subscription.from);
@@ -63,7 +63,7 @@ impl<'a> One<'a> {
         }
     }
 
-    /// No two subscriptions share messages by accident.
+    /// Checks that no two subscriptions share messages by accident.
     fn group(&self, connection: &Connection, groups: &mut BTreeMap<(&'a str, String), &'a str>) {
         let Some(group) = connection.settings().group(&self.subscription.candidate()) else {
             return;

@@ -1,29 +1,30 @@
-//! What components are given: `settings` and `allow`. Their limits are declared
-//! by `guest`.
+//! Declares `settings` and `allow`: what components can read and reach. Their limits are
+//! declared by `guest`.
 
 use crate::http::Allow;
 use crate::schema::{
-    Form, Kind, Of, Reader, Rejection, Section, Shape, Shown, Text, Value, list, secret,
-    sounds_secret, text,
+    Declaration, Kind, Reader, Rejection, Section, SettingValue, Shape, Shown, Text, Value, list,
+    secret, sounds_secret, text,
 };
 
-/// What components read through `wasi:config/store`.
-pub(super) const SETTINGS: Of<Vec<(String, Text)>> = Of::kind(Kind::Map(&secret().as_kind()));
+/// The settings that components read through `wasi:config/store`.
+pub(super) const SETTINGS: Declaration<Vec<(String, Text)>> =
+    Declaration::kind(Kind::Map(&secret().as_kind()));
 
-/// What components may reach.
-pub(super) const ALLOW: Of<Vec<String>> = list(
+/// The hosts that components may reach.
+pub(super) const ALLOW: Declaration<Vec<String>> = list(
     &ENTRY,
     "a list of hosts: allow = [\"api.example.com\", \"*.internal.example\", \"10.0.0.0/8\"]",
 );
 
-const ENTRY: Of<String> = text(&Shape {
+const ENTRY: Declaration<String> = text(&Shape {
     name: "host, IP address or CIDR block",
     pattern: None,
     check: check_entry,
     help: "",
 });
 
-impl Form for Vec<(String, Text)> {
+impl SettingValue for Vec<(String, Text)> {
     fn from_value(value: &Value<'_>, _: &Kind) -> Option<Self> {
         let all = value.section("`settings`")?.take_all();
         Some(all.iter().filter_map(setting).collect())
@@ -44,8 +45,8 @@ fn setting(setting: &Value<'_>) -> Option<(String, Text)> {
     if key.starts_with("to.") || key == "to" {
         setting.reader.fault(
             setting.key_span.clone(),
-            format!("`{key}` is not for `settings`"),
-            "keys that begin with `to.` are the endpoint's: write them in `to = { … }`",
+            format!("`{key}` is not allowed in `settings`"),
+            "keys that begin with `to.` are reserved for the endpoint: write them in `to = { … }`",
         );
         return None;
     }
@@ -67,7 +68,7 @@ fn check_entry(entry: &str) -> Result<(), Rejection> {
     }
 }
 
-/// Records what does not fit between `limits` and the rest of the config.
+/// Checks `limits` against the rest of the config: `most` is the memory of all components.
 pub(super) fn check_limits(section: &Section<'_>, most: u64, memory: u64, handler_alone: bool) {
     let Some(limits) = section.peek("limits") else {
         return;
@@ -76,7 +77,7 @@ pub(super) fn check_limits(section: &Section<'_>, most: u64, memory: u64, handle
         let show = crate::schema::show_size;
         let (one, all) = (show(memory), show(most));
         limits.key("memory").fault(
-            format!("`limits.memory`, {one}, is more than `wasm.memory`, {all}"),
+            format!("`limits.memory` is {one}, which is more than the {all} of `wasm.memory`"),
             "lower it, or raise `memory` in [wasm], which all instances share",
         );
     }

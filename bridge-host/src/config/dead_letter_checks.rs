@@ -1,13 +1,13 @@
-//! What has to fit between `dead_letters`, its subscription and the connections.
-//! The keys are declared in `letters`.
+//! Checks `dead_letters` against its subscription and the connections. Its keys are
+//! declared in `dead_letters`.
 
-use super::letters::LettersTo;
+use super::dead_letters::DeadLetterTarget;
 use super::{Connection, Subscription};
 use crate::broker::{ALL, Descriptor};
 use crate::schema::{Fault, Reader};
 
-/// Takes note of what would lose letters, or bring them back.
-pub(super) fn fit(
+/// Checks that dead letters are neither lost nor delivered to their own subscription.
+pub(super) fn check(
     reader: &Reader<'_>,
     subscription: &Subscription,
     from: &Connection,
@@ -17,20 +17,22 @@ pub(super) fn fit(
         return;
     };
     let fault = |what: String, help: &str| {
-        let place = subscription.place("dead_letters").cloned();
-        reader.push(Fault::new(place, what, Some(help)));
+        let location = subscription.location("dead_letters").cloned();
+        reader.push(Fault::new(location, what, Some(help)));
     };
-    let LettersTo { connection, topic } = letters;
+    let DeadLetterTarget { connection, topic } = letters;
     if from.capabilities().dead_letters {
         let types = kinds(|it| !it.capabilities.dead_letters, quoted);
         fault(
             format!("`{}` keeps dead letters itself", subscription.from),
-            &format!("leave `dead_letters` out: it is for subscriptions from {types}"),
+            &format!(
+                "leave `dead_letters` out: it is for subscriptions from connections of type {types}"
+            ),
         );
     }
     if subscription.policy.blocks() {
         fault(
-            "`dead_letters` and on_dead_letter = \"block\" exclude each other: nobody would tell when a letter on a topic is done with".into(),
+            "`dead_letters` and on_dead_letter = \"block\" exclude each other: a dead letter on a topic cannot release its key".into(),
             "leave `dead_letters` out, or set on_dead_letter = \"skip\"",
         );
     }
@@ -45,7 +47,7 @@ pub(super) fn fit(
             let (titles, types) = (kinds(can, |it| it.title.into()), kinds(can, quoted));
             fault(
                 format!(
-                    "`{connection}` is {}, which keeps nothing that is published to it: dead letters need {titles}",
+                    "`{connection}` is {}, which does not store messages: dead letters need {titles}",
                     other.kind()
                 ),
                 &format!(
@@ -59,12 +61,12 @@ pub(super) fn fit(
     if *connection == subscription.from && topics.iter().any(|one| one.matches(topic)) {
         fault(
             format!("the subscription would receive its own dead letters, on {topic:?}"),
-            "choose a topic that `topics` does not select",
+            "choose a topic that `topics` does not match",
         );
     }
 }
 
-/// The kinds of brokers for which something holds, as a list in a sentence:
+/// Returns the types of brokers for which `holds`, as a list in a sentence:
 /// `nats, jetstream or redis`.
 fn kinds(holds: impl Fn(&Descriptor) -> bool, name: impl Fn(&Descriptor) -> String) -> String {
     let all = ALL.iter().filter(|it| holds(it));

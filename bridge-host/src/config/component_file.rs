@@ -1,25 +1,25 @@
-//! Whether a file is a component, told from its first bytes. What it exports
-//! stays out: that is seen when it is loaded.
+//! Checks by its first bytes whether a file is a component. Its exports stay out: they
+//! are checked when it is loaded.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::files;
-use crate::schema::{Of, PathKind, Rejection, path_to};
+use crate::schema::{Declaration, PathKind, Rejection, path_to};
 
-/// What all binary WebAssembly begins with.
+/// The beginning of all binary WebAssembly.
 const MAGIC: &[u8] = b"\0asm";
-/// What follows in a core module, and in a component.
+/// The version that follows in a core module, and in a component.
 const MODULE: &[u8] = &[1, 0, 0, 0];
 const COMPONENT: &[u8] = &[0x0d, 0, 1, 0];
 
 /// The path of a component.
-pub(super) const FILE: Of<PathBuf> = path_to(&PathKind {
+pub(super) const FILE: Declaration<PathBuf> = path_to(&PathKind {
     name: "component",
     check,
 });
 
-/// Says why a file is no component.
+/// Returns why a file is not a component.
 fn check(path: &Path) -> Result<(), Rejection> {
     let shown = path.display();
     let start = start_of(path).map_err(|error| match error.kind() {
@@ -29,7 +29,7 @@ fn check(path: &Path) -> Result<(), Rejection> {
         ),
         _ => Rejection::new(
             format!("cannot read {shown}: {error}"),
-            "it has to be a component that this user may read",
+            "the file must be a component that the user of this process can read",
         ),
     })?;
     match start.strip_prefix(MAGIC) {
@@ -55,8 +55,8 @@ fn wrong_version(path: &Path, version: &[u8]) -> Rejection {
             ),
         ),
         false => Rejection::new(
-            format!("{shown} is WebAssembly of a version that is not known here"),
-            "build it with tools of WASI 0.2",
+            format!("{shown} is WebAssembly of an unknown version"),
+            "build it with tools for WASI 0.2",
         ),
     }
 }
@@ -66,7 +66,7 @@ fn no_wasm(path: &Path, start: &[u8]) -> Rejection {
     let text = String::from_utf8_lossy(start);
     let text = text.trim_start();
     if start.is_empty() {
-        let help = "build it again: something wrote no more than its name";
+        let help = "build the component again";
         return Rejection::new(format!("{shown} is empty"), help);
     }
     if text.starts_with("(component") || text.starts_with("(module") || text.starts_with(";;") {
@@ -77,17 +77,17 @@ fn no_wasm(path: &Path, start: &[u8]) -> Rejection {
     }
     if text.starts_with("package ") {
         return Rejection::new(
-            format!("{shown} is a description for wac or WIT, not a component"),
+            format!("{shown} is a wac or WIT file, not a component"),
             format!("run: wac compose {shown} -o OUT.wasm"),
         );
     }
     let what = match std::str::from_utf8(start) {
         Ok(_) => "a text file",
         Err(error) if error.error_len().is_none() => "a text file",
-        Err(_) => "some other file",
+        Err(_) => "a file of another type",
     };
     Rejection::new(
         format!("{shown} is {what}, not a component"),
-        "name the .wasm file that the build of a component made",
+        "name the .wasm file of a component",
     )
 }

@@ -47,7 +47,7 @@ const FORMER: [Former; 14] = [
 ];
 
 /// Returns what a key is called now. `known` are the keys of the table.
-pub(crate) fn renamed(known: &[&str], key: &str) -> Option<&'static str> {
+pub(crate) fn former_name(known: &[&str], key: &str) -> Option<&'static str> {
     let mut all = FORMER.iter();
     let found = all.find(|former| former.key == key && known.contains(&former.beside));
     found.map(|former| former.help)

@@ -18,7 +18,7 @@ use super::value::Value;
 use crate::message::TopicPattern;
 
 /// A type that the value of a setting is read as.
-pub trait Form: Sized {
+pub trait SettingValue: Sized {
     /// Reads a value that was declared to be of this kind, and records its faults.
     /// `None` if no part of the value is usable.
     fn from_value(value: &Value<'_>, kind: &Kind) -> Option<Self>;
@@ -44,7 +44,7 @@ pub trait Words: Clone + PartialEq + 'static {
     }
 }
 
-impl<T: Words> Form for T {
+impl<T: Words> SettingValue for T {
     fn from_value(value: &Value<'_>, _: &Kind) -> Option<Self> {
         value.one_of(Self::WORDS)
     }
@@ -55,7 +55,7 @@ impl<T: Words> Form for T {
     }
 }
 
-impl<T: Form> Form for Option<T> {
+impl<T: SettingValue> SettingValue for Option<T> {
     fn from_value(value: &Value<'_>, kind: &Kind) -> Option<Self> {
         T::from_value(value, kind).map(Some)
     }
@@ -69,7 +69,7 @@ impl<T: Form> Form for Option<T> {
     }
 }
 
-impl<T: Form> Form for Vec<T> {
+impl<T: SettingValue> SettingValue for Vec<T> {
     fn from_value(value: &Value<'_>, kind: &Kind) -> Option<Self> {
         let (of, items) = match kind {
             Kind::List(of, help) => (of, value.list(help)?),
@@ -94,7 +94,7 @@ impl<T: Form> Form for Vec<T> {
     }
 }
 
-impl<T: Form> Form for BTreeMap<String, T> {
+impl<T: SettingValue> SettingValue for BTreeMap<String, T> {
     fn from_value(value: &Value<'_>, kind: &Kind) -> Option<Self> {
         let Kind::Map(of) = kind else {
             return None;
@@ -114,7 +114,7 @@ impl<T: Form> Form for BTreeMap<String, T> {
     }
 }
 
-impl Form for bool {
+impl SettingValue for bool {
     fn from_value(value: &Value<'_>, _: &Kind) -> Option<Self> {
         value.flag()
     }
@@ -125,9 +125,9 @@ impl Form for bool {
 }
 
 /// A type of whole numbers from 1 on.
-pub trait Whole: Form {}
+pub trait WholeNumber: SettingValue {}
 
-impl Form for u32 {
+impl SettingValue for u32 {
     fn from_value(value: &Value<'_>, kind: &Kind) -> Option<Self> {
         let count = value.count()?;
         match kind {
@@ -141,7 +141,7 @@ impl Form for u32 {
     }
 }
 
-impl Form for usize {
+impl SettingValue for usize {
     fn from_value(value: &Value<'_>, kind: &Kind) -> Option<Self> {
         u32::from_value(value, kind).map(|count| count as Self)
     }
@@ -151,7 +151,7 @@ impl Form for usize {
     }
 }
 
-impl Form for NonZeroU32 {
+impl SettingValue for NonZeroU32 {
     fn from_value(value: &Value<'_>, kind: &Kind) -> Option<Self> {
         u32::from_value(value, kind).and_then(Self::new)
     }
@@ -161,11 +161,11 @@ impl Form for NonZeroU32 {
     }
 }
 
-impl Whole for u32 {}
-impl Whole for usize {}
-impl Whole for NonZeroU32 {}
+impl WholeNumber for u32 {}
+impl WholeNumber for usize {}
+impl WholeNumber for NonZeroU32 {}
 
-impl Form for Duration {
+impl SettingValue for Duration {
     fn from_value(value: &Value<'_>, kind: &Kind) -> Option<Self> {
         let duration = value.duration()?;
         match kind {
@@ -179,7 +179,7 @@ impl Form for Duration {
     }
 }
 
-impl Form for u64 {
+impl SettingValue for u64 {
     fn from_value(value: &Value<'_>, kind: &Kind) -> Option<Self> {
         let size = value.size()?;
         match kind {
@@ -216,7 +216,7 @@ fn within<T: PartialOrd>(
     None
 }
 
-impl Form for Text {
+impl SettingValue for Text {
     fn from_value(value: &Value<'_>, kind: &Kind) -> Option<Self> {
         let text = value.text()?;
         if let Kind::Text(shape) = kind
@@ -234,7 +234,7 @@ impl Form for Text {
     }
 }
 
-impl Form for String {
+impl SettingValue for String {
     fn from_value(value: &Value<'_>, kind: &Kind) -> Option<Self> {
         let text = Text::from_value(value, kind)?;
         if matches!(kind, Kind::Connection) {
@@ -263,7 +263,7 @@ fn is_connection(value: &Value<'_>, name: &Text) -> Option<()> {
     None
 }
 
-impl Form for PathBuf {
+impl SettingValue for PathBuf {
     fn from_value(value: &Value<'_>, kind: &Kind) -> Option<Self> {
         let path = value.path()?;
         if let Kind::Path(kind) = kind
@@ -280,7 +280,7 @@ impl Form for PathBuf {
     }
 }
 
-impl Form for SocketAddr {
+impl SettingValue for SocketAddr {
     fn from_value(value: &Value<'_>, kind: &Kind) -> Option<Self> {
         let text = Text::from_value(value, kind)?;
         let parsed = text.expose().parse();
@@ -293,7 +293,7 @@ impl Form for SocketAddr {
     }
 }
 
-impl Form for TopicPattern {
+impl SettingValue for TopicPattern {
     fn from_value(value: &Value<'_>, kind: &Kind) -> Option<Self> {
         let text = Text::from_value(value, kind)?;
         value.checked(&text, Self::parse(text.expose()), help(kind))

@@ -68,7 +68,7 @@ macro_rules! settings {
             }
         }
 
-        impl $crate::schema::Form for $Name {
+        impl $crate::schema::SettingValue for $Name {
             fn show(&self) -> $crate::schema::Shown {
                 <Self as $crate::schema::Group>::show(self).into()
             }
@@ -93,7 +93,7 @@ macro_rules! settings {
     (@key $key:literal $field:ident) => { $key };
 
     (@part [$($key:tt)*] [$($about:literal)*] $type:ty, $of:expr) => {{
-        const OF: $crate::schema::Of<$type> = $of;
+        const OF: $crate::schema::Declaration<$type> = $of;
         $crate::schema::Part::One(
             OF.named($crate::settings!(@key $($key)*), concat!($($about),*)),
         )
@@ -109,7 +109,7 @@ macro_rules! settings {
     (@show $all:ident $self:ident [$($key:tt)*] $field:ident $type:ty, $of:expr) => {
         $all.insert(
             $crate::settings!(@key $($key)*).to_owned(),
-            <$type as $crate::schema::Form>::show(&$self.$field),
+            <$type as $crate::schema::SettingValue>::show(&$self.$field),
         )
     };
     (@show $all:ident $self:ident [$($key:tt)*] $field:ident $type:ty) => {
