@@ -1,5 +1,5 @@
-//! The command line: which command, with which arguments, and what its end
-//! tells the shell. A command is a file; what it does is in the rooms below.
+//! The command line: parses commands and arguments, and returns the exit code. Each
+//! command is a file. What a command does is in the modules below.
 
 mod adapter;
 mod check;
@@ -31,9 +31,14 @@ use tracing::Level;
 
 use crate::schema::Words;
 
-/// Carries messages to HTTP, through WebAssembly components.
+/// Delivers messages from a broker to HTTP endpoints, through WebAssembly components.
 #[derive(Parser)]
-#[command(name = "bridge-host", version, max_term_width = 100)]
+#[command(
+    name = "bridge-host",
+    version,
+    max_term_width = 100,
+    after_help = "Example:\n    bridge-host forward 'orders.>' http://127.0.0.1:9000/hooks"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -71,8 +76,8 @@ enum Command {
     Man(man::Args),
 }
 
-/// Runs the command that the process was started with. Exit 0: done, 1: it
-/// failed, 2: no such usage, 78: the config has faults.
+/// Runs the command of this process's arguments. Returns exit code 0 for success, 1 for a
+/// failure, 2 for wrong usage, and 78 for a config with errors.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let level = cli.level();

@@ -1,5 +1,5 @@
 //! Settings: each is declared once, and the declaration serves to read, suggest, check
-//! and document it. Each room declares its own settings elsewhere.
+//! and document it. The declarations themselves are in the modules that use the settings.
 //!
 //! A room declares a table of settings by [`settings!`](crate::settings), which
 //! makes the struct that the room uses:

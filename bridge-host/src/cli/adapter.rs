@@ -1,4 +1,5 @@
-//! `bridge-host adapter`: the built-in components as files, for wac.
+//! `bridge-host adapter`: writes a built-in adapter to a file, to compose it with other
+//! tools. The adapters are in `compose`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,8 +9,11 @@ use crate::compose::{
     ADAPTER, ASYNC_ADAPTER, CLIENT_AS_HANDLER, DRAFT_ADAPTER, PRODUCE, PRODUCE_BY_NAME, SHELL,
 };
 
-/// Write a built-in adapter to a file, to compose with it elsewhere
+/// Write a built-in adapter to a file, to compose it with other tools
 #[derive(clap::Args)]
+#[command(
+    after_help = "Example:\n    bridge-host adapter -o adapter.wasm\n    wac plug filter.wasm --plug adapter.wasm -o orders.wasm"
+)]
 pub(super) struct Args {
     /// The file to write; - for standard output
     #[arg(short, long, value_name = "FILE")]
@@ -21,21 +25,20 @@ pub(super) struct Args {
 
 #[derive(Clone, Copy, Default, clap::ValueEnum)]
 enum Kind {
-    /// Takes messages: the last of a chain
+    /// Posts the messages that it handles: the last component of a chain
     #[default]
     Forward,
-    /// The same for asynchronous chains; it asks the wasi:http 0.3 handler that it is composed with
+    /// As forward, for asynchronous chains; calls the wasi:http 0.3 handler that it is composed with
     ForwardAsync,
-    /// The same for chains that speak the newest draft of wasi:messaging
+    /// As forward, for chains with the newest draft of wasi:messaging
     ForwardDraft,
-    /// What the asynchronous adapter is composed with where its requests go to
-    /// the network: it offers wasi:http/client as wasi:http/handler
+    /// Sends the requests of forward-async to the network: provides wasi:http/client as wasi:http/handler
     ClientAsHandler,
-    /// Takes what a component sends, all of it for one endpoint
+    /// Posts what a component publishes, to one endpoint
     Produce,
-    /// Takes what a component sends, for the endpoint of the name that it connects to
+    /// Posts what a component publishes, to the endpoint with the name of the connection
     ProduceByName,
-    /// Goes around a component that has the messages of produce-by-name
+    /// Wraps a component that is composed with produce-by-name
     Shell,
 }
 

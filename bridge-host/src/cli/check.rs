@@ -1,4 +1,5 @@
-//! `bridge-host check`: every error in a config, or its effective settings.
+//! `bridge-host check`: prints every error in a config, or its effective settings. Reading
+//! and checking the config is in `config`.
 
 mod broker;
 mod inspect;
@@ -35,20 +36,20 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> ExitCode {
     match (inspected(&args.config), args.json) {
-        (Ok((config, asked)), true) => sound_json(&config, &asked),
+        (Ok((config, asked)), true) => valid_json(&config, &asked),
         (Ok((config, asked)), false) => {
             let view = view::View::of(&config, &asked);
             ended(output::text(&show::show(&args.config, &view, args.verbose)))
         }
-        (Err(faults), true) => faults_json(&faults),
+        (Err(faults), true) => errors_json(&faults),
         (Err(faults), false) => report::faults(&faults),
     }
 }
 
-fn sound_json(config: &Config, asked: &ComponentTopics) -> ExitCode {
+fn valid_json(config: &Config, asked: &ComponentTopics) -> ExitCode {
     let view = view::View::of(config, asked);
     ended(output::json(
-        &json!({ "sound": true, "config": view }),
+        &json!({ "valid": true, "config": view }),
         true,
     ))
 }
@@ -60,7 +61,7 @@ fn ended(shown: Result<(), OutputError>) -> ExitCode {
     }
 }
 
-fn faults_json(faults: &[Fault]) -> ExitCode {
+fn errors_json(faults: &[Fault]) -> ExitCode {
     let fault = |fault: &Fault| {
         let location = fault.location.as_ref();
         json!({
@@ -72,7 +73,7 @@ fn faults_json(faults: &[Fault]) -> ExitCode {
         })
     };
     let faults: Vec<_> = faults.iter().map(fault).collect();
-    match output::json(&json!({ "sound": false, "faults": faults }), true) {
+    match output::json(&json!({ "valid": false, "errors": faults }), true) {
         Ok(()) => report::bad_config(),
         Err(error) => report::failure(&error),
     }

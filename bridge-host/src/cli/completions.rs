@@ -1,12 +1,15 @@
-//! `bridge-host completions`: a script with which a shell completes the command line.
-//! `cli` declares the commands.
+//! `bridge-host completions`: prints the completion script of a shell. The commands are
+//! declared in `cli`.
 
 use std::process::ExitCode;
 
 use super::{output, report};
 
-/// Print a script with which a shell completes commands and options
+/// Print the completion script of a shell
 #[derive(clap::Args)]
+#[command(
+    after_help = "Example:\n    bridge-host completions bash > ~/.local/share/bash-completion/completions/bridge-host"
+)]
 pub(super) struct Args {
     /// The shell
     #[arg(value_enum)]

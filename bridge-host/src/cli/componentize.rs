@@ -1,4 +1,5 @@
-//! `bridge-host componentize`: what a compiler made, as a component.
+//! `bridge-host componentize`: makes a component of a core module. Encoding is in
+//! `compose`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,17 +8,18 @@ use super::{output, report};
 use crate::compose::{EncodeError, encode};
 use crate::files;
 
-/// Make a component of the module that a compiler for wasm32-unknown-unknown leaves
+/// Make a component of a core module, such as a build for wasm32-unknown-unknown
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n    bridge-host componentize filter_core.wasm -o filter.wasm")]
 pub(super) struct Args {
-    /// The module, built from sources that use wit-bindgen
+    /// The module, which must be built with wit-bindgen
     module: PathBuf,
     /// The file to write; - for standard output
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
 }
 
-/// Why there is no component.
+/// Why no component was made.
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error("cannot read {}: {}", .0.display(), .1)]

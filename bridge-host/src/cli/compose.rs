@@ -1,5 +1,5 @@
-//! `bridge-host compose`: a chain as one component, for anything that takes
-//! components.
+//! `bridge-host compose`: composes a chain into one component file. Composing is in
+//! `compose`.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,8 +10,9 @@ use crate::files;
 use crate::guest::contract::{Contract, ContractError};
 use crate::printable::printable_lines;
 
-/// Make one component of several, as the config's `chain` does
+/// Compose components into one, as the config's `chain` does
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n    bridge-host compose filter.wasm enrich.wasm -o orders.wasm")]
 pub(super) struct Args {
     /// The components, in the order in which a message passes through them
     #[arg(required = true, value_name = "COMPONENT")]
@@ -19,8 +20,8 @@ pub(super) struct Args {
     /// The file to write; - for standard output
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
-    /// Leave a last component that passes messages on without the built-in
-    /// adapter after it; the result does so in turn
+    /// Do not add the built-in adapter behind a last component that forwards messages, so
+    /// that the result forwards them, too
     #[arg(long)]
     no_adapter: bool,
 }
@@ -66,7 +67,7 @@ fn compose(args: &Args) -> Result<usize, Error> {
     let name = args.output.display().to_string();
     let contract = Contract::read(&name, &whole)?;
     output::write(&args.output, &whole)?;
-    // Other hosts may have what this one has not.
+    // Another host may provide an import that this host does not.
     if let Err(missing) = contract.startable() {
         output::note(&format!(
             "warning: {}\n",

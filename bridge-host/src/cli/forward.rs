@@ -1,4 +1,5 @@
-//! `bridge-host forward`: the bridge from two arguments, without a file.
+//! `bridge-host forward`: runs a bridge with one subscription, without a config file. Its
+//! config is built in `config`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,27 +14,28 @@ use crate::config::{Config, Fault, ProcessEnvironment};
 use crate::ingest;
 use crate::listener::Access;
 
-/// Forward the messages of some topics to a URL, without a config file
+/// Forward the messages on some topics to a URL, without a config file
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n    bridge-host forward 'orders.>' http://127.0.0.1:9000/hooks")]
 pub(super) struct Args {
-    /// Which topics: `orders.new`, `orders.*` for one more word, `orders.>` for all below
+    /// The topics: `orders.new`, `orders.*` for one more word, `orders.>` for one or more further words
     topic: String,
-    /// Where each message is posted to
+    /// The URL to which each message is posted
     url: String,
-    /// More topics
+    /// Further topics
     #[arg(long = "topic", value_name = "TOPIC")]
     more: Vec<String>,
-    /// Where the intake listens
+    /// The address of the intake
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8484")]
     intake: SocketAddr,
-    /// The file with the token that publishers send; required if the intake address is not loopback
+    /// The file with the token of publishers; required if the intake's address is not loopback
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Which stored messages the subscription gets when it runs for the first time
+    /// Which stored messages the subscription receives when it runs for the first time
     #[arg(long, value_name = "START", default_value = "all",
           value_parser = Start::CHOICES.map(|(name, _)| name))]
     start: String,
-    /// Where messages are kept
+    /// The folder for messages
     #[arg(long, value_name = "FOLDER", default_value = "bridge-data")]
     data: PathBuf,
 }

@@ -1,5 +1,5 @@
-//! `bridge-host inspect`: what a component is, what it may be used as, what
-//! it can reach. Read from its bytes; nothing is compiled or run.
+//! `bridge-host inspect`: shows what a component is, its possible uses, and what it can
+//! reach, from its bytes. It neither compiles nor runs the component.
 
 mod facts;
 mod text;
@@ -13,8 +13,9 @@ use crate::guest::contract::ContractError;
 use crate::printable::printable_lines;
 use facts::Facts;
 
-/// Tell what a component is, what it may be used as, and what it can reach
+/// Show what a component is, how to use it, and what it can reach
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n    bridge-host inspect orders.wasm")]
 pub(super) struct Args {
     /// The component
     component: PathBuf,
@@ -23,7 +24,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Why there is nothing to tell.
+/// Why the component cannot be inspected.
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error("cannot read {}: {}", .0.display(), .1)]

@@ -1,5 +1,5 @@
-//! How errors look, for all commands: the only place that renders them. On
-//! standard error; in colour where that is a terminal.
+//! Prints errors for all commands to standard error, in colour on a terminal. No other
+//! module formats errors.
 
 use std::error::Error;
 use std::io::{self, IsTerminal};
@@ -9,32 +9,32 @@ use super::output;
 use crate::config::{Environment, Fault, ProcessEnvironment, SourceLocation};
 use crate::printable::{beginning, printable, printable_lines};
 
-/// Something did not work.
+/// The command failed.
 const FAILED: u8 = 1;
-/// Not asked for in a way that it could be done.
+/// The arguments are wrong.
 const USAGE: u8 = 2;
-/// The config has faults (`EX_CONFIG`).
+/// The config has errors (`EX_CONFIG`).
 const BAD_CONFIG: u8 = 78;
 
-/// Shows what did not work, and why, down to the first cause.
+/// Prints an error with its causes.
 pub(super) fn failure(error: &dyn Error) -> ExitCode {
     output::note(&Style::of_stderr().failure(error));
     ExitCode::from(FAILED)
 }
 
-/// Shows why something is not done unless it is asked for otherwise.
+/// Prints an error about the arguments.
 pub(super) fn refusal(error: &dyn Error) -> ExitCode {
     output::note(&Style::of_stderr().failure(error));
     ExitCode::from(USAGE)
 }
 
-/// Shows the faults of a config, all of them.
+/// Prints all errors of a config.
 pub(super) fn faults(faults: &[Fault]) -> ExitCode {
     output::note(&Style::of_stderr().faults(faults));
     bad_config()
 }
 
-/// Shows the faults of a command's arguments, all of them.
+/// Prints all errors of a command's arguments.
 pub(super) fn arguments(command: &str, faults: &[Fault]) -> ExitCode {
     let style = Style::of_stderr();
     for fault in faults {
@@ -45,12 +45,12 @@ pub(super) fn arguments(command: &str, faults: &[Fault]) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
-/// What a config with faults ends in, when they were shown otherwise.
+/// Returns the exit code for a config with errors that were printed otherwise.
 pub(super) fn bad_config() -> ExitCode {
     ExitCode::from(BAD_CONFIG)
 }
 
-/// In colour, or plain.
+/// The style of the output: with or without colour.
 struct Style {
     colour: bool,
 }
@@ -70,12 +70,12 @@ impl Style {
         let mut above = error.to_string();
         let mut cause = error.source();
         while let Some(error) = cause {
-            let told = error.to_string();
-            // Some errors have their cause's text in their own.
-            if !above.contains(&told) {
-                text.push_str(&self.note("because", &told, ""));
+            let reason = error.to_string();
+            // Some errors contain the text of their cause.
+            if !above.contains(&reason) {
+                text.push_str(&self.note("because", &reason, ""));
             }
-            above = told;
+            above = reason;
             cause = error.source();
         }
         text
@@ -88,8 +88,8 @@ impl Style {
             text.push('\n');
         }
         let count = match faults.len() {
-            1 => "1 fault".into(),
-            many => format!("{many} faults"),
+            1 => "1 error".into(),
+            many => format!("{many} errors"),
         };
         text + &self.headline(&format!("{count} found"))
     }
@@ -120,7 +120,7 @@ impl Style {
         text
     }
 
-    /// The line with a caret below the place.
+    /// Returns the line with carets below the location.
     fn excerpt(&self, location: &SourceLocation) -> String {
         let number = location.line.to_string();
         let margin = " ".repeat(number.len());
@@ -142,11 +142,11 @@ impl Style {
         format!("{}: {}\n", self.red("error"), harmless(what))
     }
 
-    fn note(&self, kind: &str, told: &str, margin: &str) -> String {
+    fn note(&self, kind: &str, text: &str, margin: &str) -> String {
         let sign = if margin.is_empty() { " " } else { "=" };
         let under = format!("\n{margin}   ");
-        let told = harmless(told).replace('\n', &under);
-        format!("{margin}{} {kind}: {told}\n", self.blue(sign))
+        let text = harmless(text).replace('\n', &under);
+        format!("{margin}{} {kind}: {text}\n", self.blue(sign))
     }
 
     fn red(&self, text: &str) -> String {
@@ -165,10 +165,10 @@ impl Style {
     }
 }
 
-/// How much of one text is shown, in characters.
+/// The most characters of one text that are printed.
 const LONGEST_SHOWN: usize = 4000;
 
-/// A text that may hold what others wrote, in any length.
+/// Returns a text that may come from outside, shortened and safe to print.
 fn harmless(text: &str) -> String {
     printable_lines(&beginning(text, LONGEST_SHOWN)).into_owned()
 }
@@ -205,8 +205,8 @@ mod tests {
             indent: 4,
             width: 1,
         };
-        let fault = Fault::new(Some(location), "`a` is a text\n  not 7", Some("quote it"));
-        let expected = "error: `a` is a text
+        let fault = Fault::new(Some(location), "`a` is a string\n  not 7", Some("quote it"));
+        let expected = "error: `a` is a string
   --> bridge.toml:12:5
    |
 12 | a = 7

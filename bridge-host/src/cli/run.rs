@@ -1,4 +1,5 @@
-//! `bridge-host run`: the bridge, until it is told to stop.
+//! `bridge-host run`: runs the bridge of a config until a signal stops it. What the bridge
+//! does is in `host`.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use crate::trouble::descriptors;
 
 /// Run the bridge that a config describes, until SIGINT or SIGTERM
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n    bridge-host run bridge.toml")]
 pub(super) struct Args {
     /// The config file
     #[arg(default_value = config::DEFAULT_FILE)]
@@ -44,7 +46,7 @@ pub(super) fn start(config: &Config, level: Option<Level>) -> ExitCode {
         Err(error) => return report::failure(&error),
     };
     let ended = runtime.block_on(serve(config));
-    // A start that was given up may leave work behind that nobody waits for.
+    // An aborted start may leave work behind, which is not awaited.
     runtime.shutdown_background();
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -60,37 +62,36 @@ async fn serve(config: &Config) -> Result<(), HostError> {
     let host = Host::bind(config).await?;
     let banner = banner(config, &host);
     tracing::info!(intake = %host.address(), "listening; starting");
-    let told_to_stop = async move {
+    let shutdown = async move {
         let which = tokio::select! {
             _ = interrupt.recv() => "SIGINT",
             _ = terminate.recv() => "SIGTERM",
         };
         tracing::info!(
             signal = which,
-            "draining, then stopping; once more to stop at once"
+            "draining; a second signal stops the bridge at once"
         );
         tokio::spawn(async move {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            // Whatever is not settled is delivered again after the next start.
+            // Unsettled messages are redelivered after the next start.
             std::process::exit(1);
         });
     };
-    host.run(|| announce(&banner), told_to_stop).await
+    host.run(|| announce(&banner), shutdown).await
 }
 
-/// Prints that the bridge runs. A bridge whose standard output is closed
-/// delivers messages nevertheless.
+/// Prints that the bridge runs. If standard output is closed, the bridge runs without the
+/// message.
 fn announce(banner: &str) {
     if let Err(error) = output::text(banner) {
         tracing::warn!(%error, "the start message cannot be written to standard output");
     }
 }
 
-/// A terminal that closes sends SIGHUP, and so do tools that want a config
-/// read again.
+/// Ignores SIGHUP, which terminals send when they close, and tools to reload a config.
 async fn ignore(mut hangup: Signal) {
     while hangup.recv().await.is_some() {
         tracing::warn!(
@@ -99,7 +100,7 @@ async fn ignore(mut hangup: Signal) {
     }
 }
 
-/// What runs, for whoever started it.
+/// Returns the listeners and subscriptions, for people.
 fn banner(config: &Config, host: &Host) -> String {
     let mut text = format!("bridge-host {}\n", env!("CARGO_PKG_VERSION"));
     let width = config.subscriptions.iter().map(|one| one.name.len()).max();
@@ -123,14 +124,14 @@ fn banner(config: &Config, host: &Host) -> String {
             text,
             "  {:width$}  {}",
             subscription.name,
-            way(subscription)
+            route(subscription)
         );
     }
     printable_lines(&text).into_owned()
 }
 
-/// The way of a message through one subscription.
-fn way(subscription: &Subscription) -> String {
+/// Returns the stations of a message in one subscription.
+fn route(subscription: &Subscription) -> String {
     let topics = match &subscription.topics {
         Some(topics) => {
             let topics: Vec<_> = topics.iter().map(|topic| topic.as_str()).collect();
@@ -142,21 +143,21 @@ fn way(subscription: &Subscription) -> String {
         let name = path.file_name().unwrap_or(path.as_os_str());
         name.to_string_lossy().into_owned()
     };
-    let mut way = vec![topics];
+    let mut route = vec![topics];
     match &subscription.components {
         Components::Adapter => {}
-        Components::Chain(files) => way.extend(files.iter().map(file)),
-        Components::Component(component) => way.push(file(component)),
+        Components::Chain(files) => route.extend(files.iter().map(file)),
+        Components::Component(component) => route.push(file(component)),
     }
     match (&subscription.endpoint, subscription.handler()) {
         (_, Some(handler)) => {
             let files = handler.middleware.iter().chain([&handler.file]);
-            way.extend(files.map(file));
+            route.extend(files.map(file));
         }
-        (endpoint, None) => way.extend(endpoint.iter().map(|it| it.shown.clone())),
+        (endpoint, None) => route.extend(endpoint.iter().map(|it| it.shown.clone())),
     }
     let named = subscription.endpoints.iter();
     let named: Vec<_> = named.map(|(_, endpoint)| endpoint.shown.clone()).collect();
-    way.extend((!named.is_empty()).then(|| named.join(", ")));
-    way.join(" -> ")
+    route.extend((!named.is_empty()).then(|| named.join(", ")));
+    route.join(" -> ")
 }

@@ -61,9 +61,7 @@ impl ComponentCodes {
     /// Returns the shared copy of these bytes.
     fn share(&self, bytes: Vec<u8>) -> ComponentCode {
         let digest = Sha256::digest(&bytes).into();
-        let mut codes = self
-            .by_digest
-            .lock();
+        let mut codes = self.by_digest.lock();
         let code = codes.entry(digest).or_insert_with(|| ComponentCode {
             bytes: bytes.into(),
             digest,

@@ -1,9 +1,9 @@
-//! Former names of keys: the error for a key that was renamed says what it is called
-//! now. A key under its current name stays out.
+//! Former names of keys: the error for a key that was renamed gives its current name. A
+//! former name is not read as the setting.
 
 /// A key that was renamed.
 struct Former {
-    /// A key of the table that had the former name: by default the new name.
+    /// A current key of the table that had the former key: usually the current name.
     beside: &'static str,
     key: &'static str,
     help: &'static str,
@@ -46,7 +46,7 @@ const FORMER: [Former; 14] = [
     ),
 ];
 
-/// Returns what a key is called now. `known` are the keys of the table.
+/// Returns the help for a former key of a table with the keys `known`.
 pub(crate) fn former_name(known: &[&str], key: &str) -> Option<&'static str> {
     let mut all = FORMER.iter();
     let found = all.find(|former| former.key == key && known.contains(&former.beside));

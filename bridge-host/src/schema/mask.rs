@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::text::is_reference;
 
-/// Keys whose value is a secret, and keys of tables whose values are secrets.
+/// A key whose value is a secret, and keys of tables whose values are secrets.
 const TOKEN: &str = "token";
 const HEADERS: &str = "headers";
 const ENV: &str = "env";

@@ -59,14 +59,17 @@ impl Group for Client {
 fn check(path: &Path) -> Result<(), Rejection> {
     let text = files::read(path, files::MAX_SECRET).map_err(|error| {
         let what = format!("cannot read {}: {error}", path.display());
-        Rejection::new(what, "it has to be a PEM file that this user may read")
+        Rejection::new(
+            what,
+            "the file must be a PEM file that the user of this process can read",
+        )
     })?;
     if String::from_utf8_lossy(&text).contains("-----BEGIN ") {
         return Ok(());
     }
-    let what = format!("{} is no PEM file", path.display());
+    let what = format!("{} is not a PEM file", path.display());
     Err(Rejection::new(
         what,
-        "one has a line such as -----BEGIN CERTIFICATE-----",
+        "a PEM file has a line such as -----BEGIN CERTIFICATE-----",
     ))
 }

@@ -56,10 +56,7 @@ impl Value<'_> {
             }
             Err(error) => {
                 let what = format!("cannot read {}: {error}", path.display());
-                value.fault(
-                    what,
-                    "it has to be a file of UTF-8 text with the secret in it",
-                );
+                value.fault(what, "the file must contain the secret as UTF-8 text");
                 None
             }
         }

@@ -180,7 +180,7 @@ impl<'a> Section<'a> {
             let help = former_name(&self.known, written)
                 .map(str::to_owned)
                 .or_else(|| did_you_mean(written, &self.known))
-                .unwrap_or_else(|| format!("it may have: {}", self.known.join(", ")));
+                .unwrap_or_else(|| format!("its keys are {}", self.known.join(", ")));
             self.reader.fault(
                 key.span(),
                 format!("{} is not a key of {}", quote(written), self.name),

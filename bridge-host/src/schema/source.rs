@@ -1,4 +1,5 @@
-//! The text of a config file, and its lines as they may be shown.
+//! The text of a config file, and its lines with secrets masked. Finding secrets stays
+//! out: `mask` does it.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -6,20 +7,21 @@ use std::sync::Arc;
 use super::fault::SourceLocation;
 use crate::printable::printable;
 
-/// A line longer than this is shown around its place only.
+/// The most characters of a line that are shown, around the location.
 const LONGEST_SHOWN: usize = 140;
 
-/// A file's text, and which parts of it are never shown.
+/// The text of a file, and the spans that are never shown.
 pub struct Source<'t> {
     file: Arc<str>,
     text: &'t str,
     masks: Vec<Range<usize>>,
-    /// Where each line begins.
+    /// The beginning of each line, in bytes.
     lines: Vec<usize>,
 }
 
 impl<'t> Source<'t> {
-    /// A file of this name; of the parts in `masks` only asterisks are shown.
+    /// Creates a source of this file name and text. Spans in `masks` are shown as
+    /// asterisks.
     pub fn new(file: &str, text: &'t str, masks: Vec<Range<usize>>) -> Self {
         let masks = disjoint(masks);
         let ends = text.match_indices('\n').map(|(at, _)| at + 1);
@@ -31,12 +33,12 @@ impl<'t> Source<'t> {
         }
     }
 
-    /// The whole of it.
+    /// Returns the whole text.
     pub fn text(&self) -> &'t str {
         self.text
     }
 
-    /// The place of these bytes.
+    /// Returns the location of these bytes.
     pub fn location(&self, span: Range<usize>) -> SourceLocation {
         let at = self.boundary(span.start);
         let line = self.lines.partition_point(|start| *start <= at);
@@ -60,7 +62,7 @@ impl<'t> Source<'t> {
         }
     }
 
-    /// The part of the text, fit for a terminal, masked parts as asterisks.
+    /// Returns a part of the text, safe to print, with masked spans as asterisks.
     fn show(&self, span: Range<usize>) -> String {
         let mut shown = String::new();
         let mut at = span.start;
@@ -77,20 +79,20 @@ impl<'t> Source<'t> {
         plain(&shown)
     }
 
-    /// The masks that may touch a part of a line.
+    /// Returns the masks that may overlap a part of a line.
     fn masks_in(&self, span: &Range<usize>) -> &[Range<usize>] {
         let first = self.masks.partition_point(|mask| mask.end <= span.start);
         let end = self.masks.partition_point(|mask| mask.start < span.end);
         &self.masks[first..end.max(first)]
     }
 
-    /// The nearest place, from there on backwards, where a character begins.
+    /// Returns the nearest beginning of a character at or before `at`.
     fn boundary(&self, at: usize) -> usize {
         self.text.floor_char_boundary(at)
     }
 }
 
-/// The same parts of the text in order, none of them within another.
+/// Returns the same spans in order, with overlapping ones merged.
 fn disjoint(mut masks: Vec<Range<usize>>) -> Vec<Range<usize>> {
     masks.sort_by_key(|mask| mask.start);
     let mut all: Vec<Range<usize>> = Vec::with_capacity(masks.len());
@@ -103,14 +105,14 @@ fn disjoint(mut masks: Vec<Range<usize>>) -> Vec<Range<usize>> {
     all
 }
 
-/// The text as it may be shown.
+/// Returns the text, safe to print.
 fn plain(text: &str) -> String {
     let text = text.trim_end_matches('\r').replace('\t', " ");
     printable(&text).into_owned()
 }
 
-/// A line of its parts before, at and after the place; the place's indent and
-/// width.
+/// Joins the parts of a line before, at and after the location. Returns the line, shortened
+/// if it is long, and the indent and the width of the location.
 fn window(before: String, at: String, after: String) -> (String, usize, usize) {
     let (indent, width) = (before.chars().count(), at.chars().count());
     let line = format!("{before}{at}{after}");
@@ -138,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_lines_and_columns() {
+    fn locations_are_lines_and_columns() {
         let text = "a = 1\nü = 2\n";
         let source = Source::new("f", text, Vec::new());
         let at = text.find('2').unwrap();
@@ -164,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn masks_within_others_hide_no_less() {
+    fn nested_masks_are_merged() {
         let masks = vec![12..14, 0..30, 13..16];
         let location = Source::new("f", "0123456789\nabcdefghij\nklmnopqrstuvw", masks);
         assert_eq!(&*location.location(21..21).shown, "***");

@@ -1,20 +1,20 @@
-//! A starter config: every key of a table as a comment, with its documentation
-//! and its default. Which tables it has, and in what order, stays out.
+//! Writes a starter config: every key of a table as a comment, with its documentation and
+//! its default. The choice and the order of tables stay out: `cli/init` has them.
 
 use super::json::plain;
 use super::setting::{Kind, Presence, Setting, Table};
 
-/// How wide a comment is.
+/// The most characters of a line.
 const WIDTH: usize = 100;
 
-/// The keys of a table, each with its documentation; all of them commented out.
+/// Returns the keys of a table with their documentation, all of them commented out.
 pub fn commented(table: &'static Table) -> String {
     let mut text = String::new();
     add(&mut text, "", table, &[]);
     text
 }
 
-/// The same, without these keys.
+/// As [`commented`], without some keys.
 pub fn commented_without(table: &'static Table, without: &[&str]) -> String {
     let mut text = String::new();
     add(&mut text, "", table, without);
@@ -37,7 +37,7 @@ fn add(text: &mut String, prefix: &str, table: &'static Table, without: &[&str])
     }
 }
 
-/// The key with its default, or with what stands for a value.
+/// Returns the key with its default, or with `…` if it has none.
 fn line(key: &str, setting: &Setting) -> String {
     match setting.presence {
         Presence::Default(toml) => format!("# {key} = {toml}\n"),
@@ -48,7 +48,7 @@ fn line(key: &str, setting: &Setting) -> String {
     }
 }
 
-/// Text as comments, in lines that are not too long.
+/// Returns a text as comment lines.
 pub fn comment(text: &str) -> String {
     let mut comment = String::new();
     let mut line = String::from("#");
@@ -88,7 +88,7 @@ mod tests {
     };
 
     #[test]
-    fn keys_are_shown_with_what_holds_without_them() {
+    fn keys_are_shown_with_their_defaults() {
         assert_eq!(
             commented_without(TABLE, &["on"]),
             "# How long, see waits (docs/guides/waits.md).\n# wait = \"1s\"\n\n# Deep.\n# inner.deep = …    # required\n\n"

@@ -1,9 +1,9 @@
-//! The likeliest meaning of a word that is not known.
+//! Suggests a known word for an unknown one. The known words come from the caller.
 
-/// How alike two words have to be, from 0 to 1.
+/// How similar two words must be, from 0 to 1.
 const ALIKE: f64 = 0.75;
 
-/// "did you mean", where one of the known words is alike.
+/// Returns "did you mean …?" if one of the known words is similar.
 pub(crate) fn did_you_mean(written: &str, known: &[&str]) -> Option<String> {
     let written = written.to_lowercase().replace('-', "_");
     known
@@ -14,7 +14,7 @@ pub(crate) fn did_you_mean(written: &str, known: &[&str]) -> Option<String> {
         .map(|(_, word)| format!("did you mean `{word}`?"))
 }
 
-/// A list in words: `` `a`, `b` ``.
+/// Returns words as a list: `` `a`, `b` ``.
 pub(crate) fn list<T: AsRef<str>>(words: impl IntoIterator<Item = T>) -> String {
     let words: Vec<_> = words
         .into_iter()

@@ -1,10 +1,11 @@
-//! Texts of a config: `${NAME}` and `${NAME:default}` replaced from the
-//! environment, and what may be shown of the result.
+//! Strings of a config, with `${NAME}` and `${NAME:default}` replaced from the
+//! environment. Values from the environment are not shown. Reading the environment of the
+//! process stays out.
 
 use super::environment::Environment;
 use crate::printable::is_printable;
 
-/// A text, what it stands for and what may be shown of it.
+/// A string: its value, and the text that may be shown instead.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Text {
     value: String,
@@ -12,7 +13,7 @@ pub struct Text {
 }
 
 impl Text {
-    /// A text that is shown as it is.
+    /// Creates a text that is shown unchanged.
     pub fn plain(value: impl Into<String>) -> Self {
         let value = value.into();
         Self {
@@ -21,7 +22,7 @@ impl Text {
         }
     }
 
-    /// A text of which only this is shown.
+    /// Creates a text for which `shown` is shown.
     pub(crate) fn hidden(value: impl Into<String>, shown: impl Into<String>) -> Self {
         Self {
             value: value.into(),
@@ -29,25 +30,24 @@ impl Text {
         }
     }
 
-    /// What the text stands for: for use, not for showing.
+    /// Returns the value, which must not be shown.
     pub fn expose(&self) -> &str {
         &self.value
     }
 
-    /// The text as the user wrote it: `${NAME}` where it came from the
-    /// environment.
+    /// Returns the text that may be shown: as the user wrote it, with `${NAME}` for a value
+    /// from the environment.
     pub fn shown(&self) -> &str {
         &self.shown
     }
 
-    /// The text as the user wrote it, for a message: in one line, and not all
-    /// of a long one.
+    /// Returns the text that may be shown, in backticks, in one line and shortened.
     pub(crate) fn quoted(&self) -> String {
         quote(&self.shown)
     }
 
-    /// A message with the value, or parts of it in quotes, made one that may
-    /// be shown.
+    /// Replaces the value, and quoted parts of it, in a message, so that the message may be
+    /// shown.
     pub(crate) fn hide_in(&self, message: &str) -> String {
         if self.value == self.shown || self.value.is_empty() {
             return message.into();
@@ -72,10 +72,10 @@ impl std::fmt::Debug for Text {
     }
 }
 
-/// How much of a text is quoted in a message, in characters.
+/// The most characters of a text that a message quotes.
 const LONGEST_QUOTED: usize = 60;
 
-/// A text in backticks, without anything that could break a line.
+/// Returns a text in backticks, in one line and shortened.
 pub(crate) fn quote(text: &str) -> String {
     let mut quoted = String::from("`");
     for (n, c) in text.chars().enumerate() {
@@ -92,7 +92,7 @@ pub(crate) fn quote(text: &str) -> String {
     quoted
 }
 
-/// Why a text could not be completed: what was found, and the remedy.
+/// Why the references in a text cannot be replaced: what was found, and what to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TextFault {
     pub(crate) what: String,
@@ -105,11 +105,11 @@ impl TextFault {
     }
 }
 
-/// Replaces every `${NAME}`, and `$$` by one dollar.
+/// Replaces every `${NAME}`, and `$$` by one dollar sign.
 pub(crate) fn expand(written: &str, environment: &dyn Environment) -> Result<Text, TextFault> {
     let mut value = String::new();
     let mut rest = written;
-    let mut from_outside = false;
+    let mut has_reference = false;
     while let Some(dollar) = rest.find('$') {
         value.push_str(&rest[..dollar]);
         let after = &rest[dollar + 1..];
@@ -119,7 +119,7 @@ pub(crate) fn expand(written: &str, environment: &dyn Environment) -> Result<Tex
                 &after[1..]
             }
             Some('{') => {
-                from_outside = true;
+                has_reference = true;
                 let (replaced, rest) = replace(&after[1..], environment)?;
                 value.push_str(&replaced);
                 rest
@@ -134,21 +134,21 @@ pub(crate) fn expand(written: &str, environment: &dyn Environment) -> Result<Tex
         };
     }
     value.push_str(rest);
-    Ok(match from_outside {
+    Ok(match has_reference {
         true => Text::hidden(value, written),
         false => Text::plain(value),
     })
 }
 
-/// Replaces one reference, of which `${` is gone already.
+/// Replaces one reference. `text` begins behind its `${`.
 fn replace<'a>(
     text: &'a str,
     environment: &dyn Environment,
 ) -> Result<(String, &'a str), TextFault> {
     let Some((reference, rest)) = text.split_once('}') else {
         return Err(TextFault::new(
-            "`${` without its `}`".into(),
-            "write `${NAME}` or `${NAME:default}`, and `$$` for a dollar".into(),
+            "`${` without `}`".into(),
+            "write `${NAME}` or `${NAME:default}`, and `$$` for a dollar sign".into(),
         ));
     };
     let (name, default) = match reference.split_once(':') {
@@ -158,7 +158,7 @@ fn replace<'a>(
     if !is_name(name) {
         return Err(TextFault::new(
             format!("`${{{name}}}` is not the name of a variable"),
-            "names have letters, digits and `_`: `${NAME}` or `${NAME:default}`".into(),
+            "a name consists of letters, digits and `_`: `${NAME}` or `${NAME:default}`".into(),
         ));
     }
     let default = default
@@ -170,7 +170,7 @@ fn replace<'a>(
         (Some(value), _) => Ok((value, rest)),
         (None, _) if environment.is_set(name) => Err(TextFault::new(
             format!("the environment variable `{name}` is not UTF-8"),
-            "set it to text, or keep the bytes in a file".into(),
+            "set it to UTF-8 text".into(),
         )),
         (None, Some(default)) => Ok((default.into(), rest)),
         (None, None) => Err(TextFault::new(
@@ -180,8 +180,8 @@ fn replace<'a>(
     }
 }
 
-/// A default as shells write it, too: `${NAME:-default}`. What else they have
-/// behind the colon would be taken for a default here.
+/// Returns the default, which may be written as in a shell, too: `${NAME:-default}`.
+/// Refuses the other operators of shells, which would be read as a default.
 fn shell_default<'a>(name: &str, written: &'a str) -> Result<&'a str, TextFault> {
     match written.chars().next() {
         Some('-') => Ok(&written[1..]),
@@ -201,8 +201,8 @@ fn bare(after: &str) -> TextFault {
         .unwrap_or(after.len());
     let name = &after[..end];
     TextFault::new(
-        format!("`${name}` is not replaced by anything"),
-        format!("write `${{{name}}}` for the variable, or `$${name}` for a dollar"),
+        format!("`${name}` is not a reference to a variable"),
+        format!("write `${{{name}}}` for the variable, or `$${name}` for a dollar sign"),
     )
 }
 
@@ -211,8 +211,8 @@ fn is_name(name: &str) -> bool {
     starts_well && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Whether a text is nothing but a reference, after a word at most: `${TOKEN}`,
-/// `Bearer ${TOKEN}`. One like that tells no secret.
+/// Returns whether a text contains no secret because it is only a reference, with at most
+/// one word before it: `${TOKEN}`, `Bearer ${TOKEN}`.
 pub(crate) fn is_reference(written: &str) -> bool {
     let reference = match written.split_once(' ') {
         Some((word, rest)) if word.chars().all(|c| c.is_ascii_alphabetic()) => rest,
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_from_outside_is_not_shown() {
+    fn values_from_the_environment_are_not_shown() {
         let text = try_expand("x ${A}").unwrap();
         assert_eq!(
             (text.shown(), format!("{text:?}").as_str()),
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn quoted_texts_stay_in_their_line() {
+    fn quoted_texts_have_one_line() {
         assert_eq!(quote("a\n\u{1b}[31m\"b\""), "`a\\n\\u{1b}[31m\"b\"`");
         assert_eq!(quote(&"x".repeat(100)).chars().count(), LONGEST_QUOTED + 3);
     }
@@ -280,12 +280,12 @@ mod tests {
     fn faults() {
         for (written, what) in [
             ("${B}", "the environment variable `B` is not set"),
-            ("${", "`${` without its `}`"),
+            ("${", "`${` without `}`"),
             ("${a-b}", "`${a-b}` is not the name of a variable"),
             ("${A:?unset}", "`${A:?…}` is not supported"),
             ("${B:+x}", "`${B:+…}` is not supported"),
             ("${B:=x}", "`${B:=…}` is not supported"),
-            ("$A.", "`$A` is not replaced by anything"),
+            ("$A.", "`$A` is not a reference to a variable"),
         ] {
             assert_eq!(try_expand(written).unwrap_err().what, what);
         }

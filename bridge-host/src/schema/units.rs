@@ -1,10 +1,11 @@
-//! Durations and sizes as users write and read them: `500ms`, `64MiB`.
+//! Parses and formats durations, sizes and rates: `500ms`, `64MiB`, `100/s`. Their limits
+//! for a setting stay out: its declaration has them.
 
 use std::time::Duration;
 
-/// No duration is longer, so that sums of them stay within what clocks have.
+/// The longest duration, so that sums of durations stay within the range of clocks.
 const LONGEST: Duration = Duration::from_secs(3650 * 24 * 3600);
-/// No size is larger.
+/// The largest size, in bytes.
 const LARGEST: u64 = 1 << 60;
 
 const DURATIONS: [(&str, u64); 5] = [
@@ -27,21 +28,21 @@ const SIZES: [(&str, u64); 9] = [
     ("tb", 1_000_000_000_000),
 ];
 
-/// What a duration looks like, for those who wrote something else.
+/// How to write a duration, for errors.
 pub(crate) const DURATION_HELP: &str =
-    "a whole number and one of ms, s, m, h, d, at most 3650d: \"500ms\", \"30s\", \"1h\"";
-/// What a rate looks like, for those who wrote something else.
+    "write a whole number and ms, s, m, h or d, at most 3650d: \"500ms\", \"30s\", \"1h\"";
+/// How to write a rate, for errors.
 pub(crate) const RATE_HELP: &str =
-    "a whole number from 1 on, a slash and one of s, m, h, d: \"100/s\", \"30/m\"";
-/// What a size looks like, for those who wrote something else.
-pub(crate) const SIZE_HELP: &str = "a whole number and one of KiB, MiB, GiB, kB, MB, GB: \"64MiB\", \"10GB\"; \"1024\" is in bytes";
+    "write a whole number from 1 on, a slash and s, m, h or d: \"100/s\", \"30/m\"";
+/// How to write a size, for errors.
+pub(crate) const SIZE_HELP: &str = "write a whole number and KiB, MiB, GiB, kB, MB or GB: \"64MiB\", \"10GB\"; without a unit, it is in bytes";
 
-/// The patterns of all three, for editors.
+/// The regular expressions of all three, for the JSON Schema.
 pub(crate) const DURATION_PATTERN: &str = "^[0-9]+ ?(ms|s|m|h|d)$";
 pub(crate) const RATE_PATTERN: &str = "^[0-9]+ ?/ ?(s|m|h|d)$";
 pub(crate) const SIZE_PATTERN: &str = "^[0-9]+ ?([KkMmGgTt][Ii]?)?[Bb]?$";
 
-/// Reads a duration; `None` where it is none, or more than ten years.
+/// Parses a duration; `None` if the text is not a duration or exceeds ten years.
 pub(crate) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     let (_, millis) = DURATIONS.iter().find(|(name, _)| *name == unit)?;
@@ -49,7 +50,7 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
     (duration <= LONGEST).then_some(duration)
 }
 
-/// Reads a rate: how many, in how long.
+/// Parses a rate: a number of events, and the time for them.
 pub(crate) fn rate(text: &str) -> Option<(u32, Duration)> {
     let (count, unit) = text.split_once('/')?;
     let (_, millis) = DURATIONS[1..]
@@ -64,7 +65,7 @@ pub(crate) fn rate(text: &str) -> Option<(u32, Duration)> {
     Some((count, Duration::from_millis(*millis)))
 }
 
-/// Reads a size in bytes; `None` where it is none, or too large for any disk.
+/// Parses a size in bytes; `None` if the text is not a size, or is too large.
 pub(crate) fn size(text: &str) -> Option<u64> {
     let (number, unit) = split(text)?;
     let unit = match unit {
@@ -83,7 +84,7 @@ fn split(text: &str) -> Option<(u64, &str)> {
     Some((text[..digits].parse().ok()?, text[digits..].trim_start()))
 }
 
-/// A duration as a reader likes it: at most two units, `8m 32s`.
+/// Formats a duration for people, with at most two units: `8m 32s`.
 pub fn show_duration(duration: Duration) -> String {
     let mut millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let mut parts = Vec::new();
@@ -102,7 +103,7 @@ pub fn show_duration(duration: Duration) -> String {
     }
 }
 
-/// A duration as it is written: in the largest unit of which it is whole.
+/// Formats a duration as in a config, in the largest unit without a fraction: `90s`.
 pub fn write_duration(duration: Duration) -> String {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let mut units = DURATIONS.iter().rev();
@@ -113,7 +114,7 @@ pub fn write_duration(duration: Duration) -> String {
     }
 }
 
-/// A rate as it is written: `100/s`.
+/// Formats a rate as in a config: `100/s`.
 pub fn show_rate(count: u32, per: Duration) -> String {
     let millis = u64::try_from(per.as_millis()).unwrap_or(u64::MAX);
     let unit = DURATIONS.iter().find(|(_, size)| *size == millis);
@@ -123,7 +124,7 @@ pub fn show_rate(count: u32, per: Duration) -> String {
     }
 }
 
-/// A size as a reader likes it: `64MiB` where it is whole, else in bytes.
+/// Formats a size in the largest unit without a fraction: `64MiB`, `1001 bytes`.
 pub fn show_size(bytes: u64) -> String {
     const UNITS: [(&str, u64); 8] = [
         ("TiB", 1 << 40),
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn shown_as_written() {
+    fn formatted_values() {
         assert_eq!(show_duration(Duration::from_millis(512_500)), "8m 32s");
         assert_eq!(show_duration(Duration::from_millis(1500)), "1s 500ms");
         assert_eq!(show_duration(Duration::from_secs(3600)), "1h");

@@ -1,5 +1,5 @@
-//! One value of a config, read as what it should be. A value of another kind
-//! is a fault that says how to write it.
+//! One value of a config, which is read as a type. A value of another type is an error
+//! that says how to write it. Limits of values stay out: `setting_value` checks them.
 
 use std::fmt::Display;
 use std::ops::Range;
@@ -13,7 +13,7 @@ use super::suggest::{did_you_mean, list};
 use super::text::{Text, expand, quote};
 use super::units::{self, DURATION_HELP, SIZE_HELP};
 
-/// A key's value, or an element of a list.
+/// The value of a key, or an element of a list.
 #[derive(Clone)]
 pub struct Value<'a> {
     pub(crate) reader: &'a Reader<'a>,
@@ -24,42 +24,42 @@ pub struct Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// What errors call the value: its key, quoted.
+    /// Returns the name of the value in errors: its key, quoted.
     pub fn title(&self) -> String {
         format!("`{}`", self.key)
     }
 
-    /// Takes note of a fault of this value.
+    /// Records an error about this value. `help` says what to do.
     pub fn fault(&self, what: impl Into<String>, help: impl Into<String>) {
         self.reader.fault(self.span.clone(), what, help);
     }
 
-    /// Takes note that the value is of another kind than `wanted`.
+    /// Records that the value is not of the type `wanted`, such as "a list".
     pub fn wrong_kind(&self, wanted: &str, help: impl Into<String>) {
         let found = match self.value {
-            DeValue::String(_) => "a text",
+            DeValue::String(_) => "a string",
             DeValue::Integer(_) | DeValue::Float(_) => "a number without quotes",
-            DeValue::Boolean(_) => "a truth value",
+            DeValue::Boolean(_) => "a boolean",
             DeValue::Datetime(_) => "a date",
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
         self.fault(
-            format!("{} has to be {wanted}, and is {found}", quote(&self.key)),
+            format!("{} must be {wanted}, but is {found}", quote(&self.key)),
             help,
         );
     }
 
-    /// A text, its references replaced.
+    /// Reads a string, and replaces its references to environment variables.
     pub fn text(&self) -> Option<Text> {
         match self.value {
             DeValue::String(written) => self.expand(written),
             DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => {
-                self.wrong_kind("a text", "put it in quotes");
+                self.wrong_kind("a string", "put it in quotes");
                 None
             }
             _ => {
-                self.wrong_kind("a text", "write \"…\"");
+                self.wrong_kind("a string", "write \"…\"");
                 None
             }
         }
@@ -71,7 +71,7 @@ impl<'a> Value<'a> {
             .ok()
     }
 
-    /// A path; a relative one begins at the folder of the config file.
+    /// Reads a path. A relative path begins at the folder of the config file.
     pub fn path(&self) -> Option<PathBuf> {
         let text = self.text()?;
         match text.expose() {
@@ -81,27 +81,27 @@ impl<'a> Value<'a> {
             }
             path if path.starts_with("~/") => {
                 let help = format!("write \"${{HOME}}{}\"", &path[1..]);
-                self.fault("`~` is not replaced in a config", help);
+                self.fault("`~` does not stand for the home folder in a config", help);
                 None
             }
             path => Some(self.reader.folder().join(path)),
         }
     }
 
-    /// One of a few words.
+    /// Reads one of a few words.
     pub fn one_of<T: Clone>(&self, choices: &[(&str, T)]) -> Option<T> {
         let text = self.text()?;
         let found = choices.iter().find(|(word, _)| *word == text.expose());
         if found.is_none() {
             let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
             let help = did_you_mean(text.expose(), &words)
-                .unwrap_or_else(|| format!("it is one of {}", list(&words)));
+                .unwrap_or_else(|| format!("use one of {}", list(&words)));
             self.fault(format!("`{}` cannot be {}", self.key, text.quoted()), help);
         }
         found.map(|(_, choice)| choice.clone())
     }
 
-    /// True or false.
+    /// Reads `true` or `false`.
     pub fn flag(&self) -> Option<bool> {
         if let DeValue::Boolean(flag) = self.value {
             return Some(*flag);
@@ -110,10 +110,10 @@ impl<'a> Value<'a> {
         None
     }
 
-    /// A whole number from 1 on.
+    /// Reads a whole number from 1 on.
     pub fn count(&self) -> Option<u32> {
         let DeValue::Integer(number) = self.value else {
-            self.wrong_kind("a whole number", format!("{} = 1, or more", self.key));
+            self.wrong_kind("a whole number", format!("write {} = 1, or more", self.key));
             return None;
         };
         let count = u32::from_str_radix(number.as_str(), number.radix()).ok();
@@ -121,22 +121,22 @@ impl<'a> Value<'a> {
         if count.is_none() {
             self.fault(
                 format!("`{}` cannot be {number}", self.key),
-                format!("it is a whole number from 1 to {}", u32::MAX),
+                format!("use a whole number from 1 to {}", u32::MAX),
             );
         }
         count
     }
 
-    /// A duration of more than nothing.
+    /// Reads a duration greater than zero.
     pub fn duration(&self) -> Option<Duration> {
         let duration = self.measure("a duration", "s", DURATION_HELP, units::duration)?;
-        self.more_than_nothing(duration, Duration::ZERO)
+        self.greater_than_zero(duration, Duration::ZERO)
     }
 
-    /// A size of more than nothing, in bytes.
+    /// Reads a size greater than zero, in bytes.
     pub fn size(&self) -> Option<u64> {
         let size = self.measure("a size", "MiB", SIZE_HELP, units::size)?;
-        self.more_than_nothing(size, 0)
+        self.greater_than_zero(size, 0)
     }
 
     fn measure<T>(
@@ -158,26 +158,26 @@ impl<'a> Value<'a> {
         let text = self.text()?;
         let read = read(text.expose());
         if read.is_none() {
-            self.fault(format!("{} is no {}", text.quoted(), &kind[2..]), help);
+            self.fault(format!("{} is not {kind}", text.quoted()), help);
         }
         read
     }
 
-    fn more_than_nothing<T: PartialEq>(&self, found: T, nothing: T) -> Option<T> {
-        if found != nothing {
+    fn greater_than_zero<T: PartialEq>(&self, found: T, zero: T) -> Option<T> {
+        if found != zero {
             return Some(found);
         }
-        let what = format!("`{}` cannot be nothing", self.key);
-        self.fault(what, "it has to be more than 0");
+        let what = format!("`{}` must be greater than zero", self.key);
+        self.fault(what, "");
         None
     }
 
-    /// Whether the value is a list.
+    /// Returns whether the value is a list.
     pub fn is_list(&self) -> bool {
         matches!(self.value, DeValue::Array(_))
     }
 
-    /// The elements of a list, which is not empty.
+    /// Reads the elements of a list that is not empty.
     pub fn list(&self, help: &str) -> Option<Vec<Value<'a>>> {
         let DeValue::Array(items) = self.value else {
             self.wrong_kind("a list", help);
@@ -197,7 +197,7 @@ impl<'a> Value<'a> {
         Some(items.iter().enumerate().map(item).collect())
     }
 
-    /// What a check made of the value; its error becomes a fault.
+    /// Returns the result of a check of this value, and records its error.
     pub fn checked<T, E: Display>(
         &self,
         text: &Text,

@@ -1,5 +1,5 @@
-//! What connections come to, and what each promises to subscriptions, as plain
-//! data. Each kind of broker describes its own settings.
+//! The effective settings of connections, and what each connection guarantees, as plain
+//! data. Each type of broker describes its own settings.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -14,7 +14,7 @@ pub(super) struct Broker {
     pub(super) name: String,
     r#type: &'static str,
     delivers: &'static str,
-    /// A message can be sent as a request, and one that is a request replied to.
+    /// Whether it supports request-reply.
     requests: bool,
     #[serde(flatten)]
     settings: Described,
@@ -31,12 +31,12 @@ pub(super) struct Described {
 
 impl Described {
     /// Returns whether a line describes this key, or the table that contains it.
-    pub(super) fn tells(&self, key: &str) -> bool {
+    pub(super) fn describes(&self, key: &str) -> bool {
         let (table, _) = key.split_once('.').unwrap_or((key, ""));
         self.lines.iter().any(|(title, _)| *title == table)
     }
 
-    /// The same, for people.
+    /// Adds the lines for people.
     pub(super) fn show(&self, lines: &mut Lines) {
         for (title, text) in &self.lines {
             lines.line(title, text);
@@ -63,21 +63,23 @@ impl Broker {
         }
     }
 
-    /// The same, for people.
+    /// Adds the lines for people.
     pub(super) fn show(&self, lines: &mut Lines) {
         self.settings.show(lines);
         lines.line("delivers", self.delivers);
         if self.requests {
-            lines.line("requests", "can be sent, and replied to");
+            lines.line("requests", "components can send requests and reply to them");
         }
     }
 }
 
-/// What is promised of each message.
+/// Returns the delivery guarantee.
 pub(super) fn delivers(connection: &Connection) -> &'static str {
     match connection.capabilities().at_least_once {
         true => "at least once",
-        false => "at most once: what is under way, or waits for a retry, is lost with the process",
+        false => {
+            "at most once: messages in flight, or waiting for a retry, are lost if the process ends"
+        }
     }
 }
 
@@ -87,21 +89,21 @@ pub(super) fn at_broker(subscription: &Subscription, connection: &Connection) ->
     connection.settings().describe_options(&candidate).into()
 }
 
-/// What the policy asks for and the broker cannot do.
+/// Returns warnings of what the policy requests but the broker cannot do.
 pub(super) fn warnings(subscription: &Subscription, connection: &Connection) -> Vec<&'static str> {
     let can = connection.capabilities();
     let mut warnings = Vec::new();
     if subscription.policy.ordered() && !can.ordered {
-        warnings.push("max_in_flight = 1 keeps the order on one host alone: this broker keeps none between hosts");
+        warnings.push("max_in_flight = 1 keeps the order on one host only: this broker keeps no order between several hosts");
     }
     if subscription.policy.order.is_some() && can.shared {
-        warnings.push("order_key holds on each host alone: those that share this subscription may overtake each other");
+        warnings.push("order_key keeps the order on one host only: several hosts that share this subscription may deliver messages of one key out of order");
     }
     if subscription.policy.blocks() && can.shared {
-        warnings.push("on_dead_letter = \"block\" is of each host's own dead letters: one that shares this subscription goes on with the key");
+        warnings.push("on_dead_letter = \"block\" applies to each host's own dead letters: other hosts that share this subscription continue with the key");
     }
     if !can.delayed_retry {
-        warnings.push("retries wait in this process, and are lost with it");
+        warnings.push("messages wait for retries in this process, and are lost if it ends");
     }
     warnings
 }

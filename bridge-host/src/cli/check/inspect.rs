@@ -1,6 +1,6 @@
-//! What only a component itself tells: whether it handles messages or answers
-//! requests, whether a chain fits together, and which topics it wants where
-//! the config names none.
+//! Inspects the components of a config: whether they handle messages or answer requests,
+//! whether a chain can be composed, and which topics they return if the config names none.
+//! Checking the other settings is in `config`.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -13,17 +13,17 @@ use crate::config::{
 use crate::host::{self, SubscriptionError, composition, handler};
 use crate::message::TopicPattern;
 
-/// Loads a config and looks into its components: the config, and the topics
-/// that the components ask for.
+/// Loads a config and inspects its components. Returns the config and the topics that the
+/// components returned.
 pub(in crate::cli) fn inspected(file: &Path) -> Result<(Config, ComponentTopics), Vec<Fault>> {
     let asked = RefCell::default();
-    let look =
+    let inspect =
         |wasm: &WasmSettings, subscription: &Subscription| inspect(wasm, subscription, &asked);
-    let config = load(file, &ProcessEnvironment, &look)?;
+    let config = load(file, &ProcessEnvironment, &inspect)?;
     Ok((config, asked.into_inner()))
 }
 
-/// The faults of a subscription's components.
+/// Returns the errors of a subscription's components.
 fn inspect(
     wasm: &WasmSettings,
     subscription: &Subscription,
@@ -56,27 +56,27 @@ fn topics(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .expect("a thread can wait for itself");
+        .expect("a runtime on this thread needs no resources");
     runtime.block_on(host::topics(wasm, subscription))
 }
 
-/// The key that an error is about.
+/// Returns the key that an error concerns.
 fn key_of(subscription: &Subscription, error: &SubscriptionError, what: &str) -> String {
     use ComposeError::{SendsNothing, SendsToOne};
     match error {
         SubscriptionError::Compose(SendsNothing { .. } | SendsToOne { .. }) => "endpoints".into(),
-        _ => part_of(&subscription.components, what),
+        _ => component_key(&subscription.components, what),
     }
 }
 
-/// The key of the component that an error is about: the first that it names.
-fn part_of(parts: &Components, what: &str) -> String {
+/// Returns the key of the first component that an error names.
+fn component_key(components: &Components, what: &str) -> String {
     let named = |file: &PathBuf| what.find(&file.display().to_string());
-    let files = parts.files().iter().enumerate();
+    let files = components.files().iter().enumerate();
     let first = files
         .filter_map(|(n, file)| named(file).map(|at| (at, n)))
         .min();
-    match (parts, first) {
+    match (components, first) {
         (Components::Adapter, _) => "to".into(),
         (Components::Component(_), _) => "component".into(),
         (Components::Chain(_), Some((_, n))) => format!("chain.{n}"),

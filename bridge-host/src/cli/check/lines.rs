@@ -1,4 +1,5 @@
-//! Text for people: titles, and names with their values.
+//! Lays out the text of `check` for people: titles, and names with values. What is shown
+//! comes from `show`.
 
 use std::fmt::Write;
 

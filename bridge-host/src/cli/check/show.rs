@@ -1,5 +1,5 @@
-//! The effective settings for people: those that differ from the defaults, or all of
-//! them with `--verbose`.
+//! Shows the effective settings for people: those that differ from the defaults, or all of
+//! them with `--verbose`. The values come from `view`.
 
 mod retry;
 
@@ -10,17 +10,17 @@ use super::view::{Policy, View};
 use crate::config::Subscription;
 use crate::schema::{Group, Shown, effective};
 
-/// What the built-in component is called.
+/// The name of the built-in adapter.
 const ADAPTER: &str = "the adapter";
-/// The same where it takes what is sent.
-const PRODUCE: &str = "the adapter, for what is sent";
+/// The name of the adapter for messages that components publish.
+const PRODUCE: &str = "the adapter, for what the chain publishes";
 
 /// Keys that the first lines of a subscription show already.
-const TOLD: [&str; 5] = ["name", "from", "topics", "chain", "component"];
+const SHOWN_FIRST: [&str; 5] = ["name", "from", "topics", "chain", "component"];
 
 pub(super) fn show(file: &Path, view: &View, verbose: bool) -> String {
     let mut lines = Lines::default();
-    lines.title(&format!("{} is sound", file.display()));
+    lines.title(&format!("{} is valid", file.display()));
     process(&mut lines, view, verbose);
     for connection in &view.connections {
         lines.title(&format!("connection {}", connection.name));
@@ -33,7 +33,7 @@ pub(super) fn show(file: &Path, view: &View, verbose: bool) -> String {
         retry::show(&mut lines, &subscription.schedule, verbose);
     }
     if view.subscriptions.is_empty() {
-        lines.title("no subscriptions: messages are taken, and delivered to nobody");
+        lines.title("no subscriptions: messages are accepted, but not delivered");
     }
     lines.into_text()
 }
@@ -64,7 +64,7 @@ fn listener(values: &crate::schema::ShownTable) -> String {
         line.push_str(&format!(", publishes to {}", text(Some(connection))));
     }
     if values.get("unrouted").is_some_and(|it| it == "refuse") {
-        line.push_str(", which refuses what no subscription takes");
+        line.push_str(", refuses messages that match no subscription");
     }
     line
 }
@@ -81,27 +81,29 @@ fn policy(lines: &mut Lines, policy: &Policy, verbose: bool) {
             let topics: Vec<_> = topics.iter().filter_map(Shown::as_str).collect();
             topics.join(", ")
         }
-        _ => "those its component asks for".into(),
+        _ => "those that its component returns".into(),
     };
     lines.line("topics", &topics);
-    let parts = policy.parts.iter().map(|part| {
-        part.as_deref()
+    let components = policy.components.iter().map(|component| {
+        component
+            .as_deref()
             .unwrap_or(match policy.posts_published_messages {
                 true => PRODUCE,
                 false => ADAPTER,
             })
     });
-    lines.line("through", &parts.collect::<Vec<_>>().join(" > "));
+    lines.line("components", &components.collect::<Vec<_>>().join(" > "));
     for (key, value) in effective(Subscription::TABLE, &policy.values, verbose) {
-        let is_told = TOLD.contains(&key.as_str()) || policy.at_broker.tells(&key) && !verbose;
+        let is_shown =
+            SHOWN_FIRST.contains(&key.as_str()) || policy.at_broker.describes(&key) && !verbose;
         match (key.as_str(), policy.reuses_instances) {
-            _ if is_told => {}
+            _ if is_shown => {}
             ("to.component", Some(true)) => {
                 lines.line(&key, &format!("{value}, in process; instances are reused"));
             }
             ("to.component", Some(false)) => {
-                let told = format!("{value}, in process; a new instance for each request");
-                lines.line(&key, &told);
+                let text = format!("{value}, in process; a new instance for each request");
+                lines.line(&key, &text);
             }
             // Its default depends on other keys.
             ("retry.max_age", _) => lines.line(&key, &policy.schedule.max_age),

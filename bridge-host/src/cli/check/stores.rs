@@ -1,13 +1,13 @@
-//! What the stores of embedded brokers hold that a config does not show:
-//! subscriptions that it no longer has, and those that will be new.
+//! Compares a config with the stores of embedded brokers, and warns of subscriptions that
+//! were removed or that are new. Changing a store stays out.
 
 use crate::broker::Start;
 use crate::config::{ComponentTopics, Config, EMBEDDED, Subscription};
 use crate::message::TopicPattern;
 use crate::store::{Inspector, Ledger, StoreError};
 
-/// What the operator should know before the next start. A store that cannot be
-/// read is told of by the start itself.
+/// Returns warnings for the operator. A store that cannot be read is skipped, because the
+/// next start reports it.
 pub(super) fn warnings(config: &Config, asked: &ComponentTopics) -> Vec<String> {
     let mut warnings = Vec::new();
     for (name, connection) in &config.connections {
@@ -27,7 +27,7 @@ pub(super) fn warnings(config: &Config, asked: &ComponentTopics) -> Vec<String> 
     warnings
 }
 
-/// The store of one connection, seen from the config.
+/// The comparison of one store with the config.
 struct Store<'a> {
     name: &'a str,
     config: &'a Config,
@@ -40,7 +40,7 @@ impl Store<'_> {
         let mut warnings = Vec::new();
         for ledger in inspector.ledgers()? {
             if !self.has(&ledger.subscription) {
-                warnings.push(self.left_over(&ledger));
+                warnings.push(self.orphan(&ledger));
             }
         }
         for one in self.config.subscriptions.iter() {
@@ -50,16 +50,15 @@ impl Store<'_> {
             let asked = self.asked.get(&one.name);
             let topics = one.topics.as_ref().or(asked).map_or(&[][..], Vec::as_slice);
             match known.get(&one.name) {
-                Some(before) => warnings.extend(fewer(one, before, topics)),
-                None => warnings.extend(new(one, inspector.kept(topics)?)),
+                Some(before) => warnings.extend(removed_topics(one, before, topics)),
+                None => warnings.extend(new_subscription(one, inspector.kept(topics)?)),
             }
         }
         Ok(warnings)
     }
 
-    /// Whether the config has a subscription of this name that has a row here:
-    /// those to other brokers have one in the local store, for their dead
-    /// letters.
+    /// Returns whether the config has a subscription with this name in this store. The
+    /// local store also has the dead letters of subscriptions to other brokers.
     fn has(&self, name: &str) -> bool {
         let elsewhere = |from: &str| {
             let connection = self.config.connections.get(from);
@@ -70,41 +69,46 @@ impl Store<'_> {
         all.any(|one| one.name == name && (one.from == self.name || elsewhere(&one.from)))
     }
 
-    fn left_over(&self, ledger: &Ledger) -> String {
+    /// Returns the warning for a subscription that the config no longer has.
+    fn orphan(&self, ledger: &Ledger) -> String {
         let (name, pending) = (&ledger.subscription, ledger.pending);
         let connection = match self.name {
             EMBEDDED => String::new(),
             other => format!(" --connection {other}"),
         };
         format!(
-            "`{}` still collects messages for `{name}`, which the config no longer has ({pending} pending, \
-             {} dead letters): `bridge-host ledger forget {name}{connection}` ends that",
+            "`{}` still keeps messages for `{name}`, which is not in the config any more ({pending} pending, \
+             {} dead letters): `bridge-host ledger forget {name}{connection}` deletes them",
             self.name,
             ledger.dead_letters()
         )
     }
 }
 
-/// What is said of topics that a subscription no longer takes.
-fn fewer(one: &Subscription, before: &[TopicPattern], topics: &[TopicPattern]) -> Option<String> {
+/// Returns the warning for topics that were removed from a subscription.
+fn removed_topics(
+    one: &Subscription,
+    before: &[TopicPattern],
+    topics: &[TopicPattern],
+) -> Option<String> {
     let gone = before.iter().filter(|topic| !topics.contains(topic));
     let gone: Vec<_> = gone.map(TopicPattern::as_str).collect();
     (!gone.is_empty()).then(|| {
         format!(
-            "`{}` no longer takes {}: pending messages of removed topics are still delivered",
+            "`{}` no longer has the topics {}: their pending messages are still delivered",
             one.name,
             gone.join(", ")
         )
     })
 }
 
-/// What is said of a subscription that the store does not know.
-fn new(one: &Subscription, kept: u64) -> Option<String> {
+/// Returns the warning for a subscription that is new in the store.
+fn new_subscription(one: &Subscription, kept: u64) -> Option<String> {
     let start = one.start.unwrap_or_default();
     (start == Start::All && kept > 0).then(|| {
         format!(
-            "`{}` is new, and gets the {kept} messages on its topics that are still kept: \
-             start = \"new\" leaves them out",
+            "`{}` is new, and receives the {kept} stored messages on its topics: \
+             start = \"new\" skips them",
             one.name
         )
     })

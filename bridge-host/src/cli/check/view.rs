@@ -1,5 +1,5 @@
-//! What a config comes to, as plain data: for `--json`, and for those who
-//! read it. Which keys there are comes from their declarations.
+//! The effective settings of a config as plain data, for `--json` and for `show`. The keys
+//! come from their declarations.
 
 mod retry;
 
@@ -14,7 +14,7 @@ use crate::trouble::descriptors;
 
 pub(super) use retry::{Retry, Wait};
 
-/// A config, defaults and all, secrets left out.
+/// A config with its defaults, without secrets.
 #[derive(Serialize)]
 pub(super) struct View {
     /// The values of each section, by the section's name.
@@ -23,7 +23,7 @@ pub(super) struct View {
     /// The sections, with their declarations.
     #[serde(skip)]
     pub(super) sections: Vec<(&'static str, &'static Table, ShownTable)>,
-    /// What concerns several subscriptions, and would be expected otherwise.
+    /// Warnings that concern several subscriptions.
     pub(super) warnings: Vec<String>,
     pub(super) connections: Vec<Broker>,
     pub(super) subscriptions: Vec<Policy>,
@@ -35,16 +35,18 @@ pub(super) struct Policy {
     /// The values, by their keys.
     #[serde(flatten)]
     pub(super) values: ShownTable,
-    /// In the order in which a message meets them; the adapter is `None`.
-    pub(super) parts: Vec<Option<String>>,
-    /// The endpoint gets what these send, rather than what they pass on.
+    /// The components, in the order in which a message passes through them; the adapter is
+    /// `None`.
+    pub(super) components: Vec<Option<String>>,
+    /// Whether the endpoint receives what the components publish, instead of what they
+    /// forward.
     pub(super) posts_published_messages: bool,
     /// If the endpoint is a component: whether its instances are reused for further
     /// requests.
     pub(super) reuses_instances: Option<bool>,
-    /// What is promised of each message.
+    /// The delivery guarantee.
     pub(super) delivers: &'static str,
-    /// What would be expected, and is not so.
+    /// What the policy requests but the broker cannot do.
     pub(super) warnings: Vec<&'static str>,
     /// The options, as its broker uses them.
     #[serde(flatten)]
@@ -87,7 +89,7 @@ fn warnings_of_all(config: &Config, asked: &ComponentTopics) -> Vec<String> {
 
 fn loop_warning(found: &Loop, max_hops: u32) -> String {
     let end = match found.is_counted() {
-        true => format!("one that made more than {max_hops} hops becomes a dead letter"),
+        true => format!("a message that made more than {max_hops} hops becomes a dead letter"),
         false => "hops are not counted through the intake, so the loop never ends".into(),
     };
     format!("messages can go round in a loop, {found}: {end}")
@@ -96,7 +98,7 @@ fn loop_warning(found: &Loop, max_hops: u32) -> String {
 fn policy(subscription: &Subscription, connection: &Connection) -> Policy {
     Policy {
         values: values(subscription, connection),
-        parts: parts(subscription),
+        components: components(subscription),
         posts_published_messages: posts_published_messages(subscription),
         // An unreadable value is reported as a fault, and not shown.
         reuses_instances: subscription.handler().map(|handler| {
@@ -123,7 +125,7 @@ fn values(subscription: &Subscription, connection: &Connection) -> ShownTable {
     values
 }
 
-fn parts(subscription: &Subscription) -> Vec<Option<String>> {
+fn components(subscription: &Subscription) -> Vec<Option<String>> {
     let files = subscription.components.files().iter();
     let adapter = match subscription.components {
         Components::Adapter => true,

@@ -1,4 +1,4 @@
-//! All that is told of a component, as data.
+//! The facts about a component, as plain data. Formatting them for people is in `text`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,41 +10,41 @@ use crate::guest::contract::{Contract, ContractError, Handler, Interface, Reach,
 /// Tools and their versions, by kind.
 pub(super) type MadeWith = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
-/// What a component is.
+/// The facts about a component.
 #[derive(Serialize)]
 pub(super) struct Facts {
     /// The file.
     pub(super) component: String,
-    /// Its size.
+    /// The size of the file.
     pub(super) bytes: usize,
-    /// Which wasi:messaging it has, if any.
+    /// The version of wasi:messaging that it uses, if any.
     pub(super) speaks: Option<&'static str>,
-    /// How it may be used here.
+    /// How it can be used in a config.
     pub(super) uses: Vec<Use>,
-    /// Why not at all, when not.
+    /// Why it cannot be used, if there is no use.
     pub(super) not_a_handler: Option<String>,
-    /// What it offers.
+    /// Its exports.
     pub(super) exports: Vec<Interface>,
-    /// What it asks for.
+    /// Its imports.
     pub(super) imports: Vec<Import>,
     /// Languages and tools, with their versions: `language`, `processed-by`, `sdk`.
     pub(super) made_with: MadeWith,
 }
 
-/// One way to use it.
+/// One way to use a component.
 #[derive(Serialize)]
 pub(super) struct Use {
-    /// In words.
+    /// A description.
     #[serde(rename = "as")]
     pub(super) role: &'static str,
     /// The line of a subscription for it.
     pub(super) config: String,
 }
 
-/// An import, and what lies behind it.
+/// An import, and what it reaches.
 #[derive(Serialize)]
 pub(super) struct Import {
-    /// What this host has behind it.
+    /// What this host provides for it.
     pub(super) reach: Reach,
     /// The interface.
     #[serde(flatten)]
@@ -52,7 +52,7 @@ pub(super) struct Import {
 }
 
 impl Facts {
-    /// Reads them from a component's bytes.
+    /// Reads the facts from a component's bytes.
     pub(super) fn of(file: &str, bytes: &[u8]) -> Result<Self, ContractError> {
         let contract = Contract::read(file, bytes)?;
         let (uses, not_a_handler) = uses(file, &contract);
@@ -68,10 +68,10 @@ impl Facts {
         })
     }
 
-    /// The imports of one reach.
+    /// Returns the imports with this reach.
     pub(super) fn reaching(&self, reach: Reach) -> impl Iterator<Item = &Interface> {
-        let of_it = self.imports.iter().filter(move |i| i.reach == reach);
-        of_it.map(|import| &import.interface)
+        let imports = self.imports.iter().filter(move |i| i.reach == reach);
+        imports.map(|import| &import.interface)
     }
 }
 
@@ -98,12 +98,12 @@ fn uses(file: &str, contract: &Contract) -> (Vec<Use>, Option<String>) {
     }
     if contract.http_middleware().is_ok() {
         uses.push(Use {
-            role: "an HTTP middleware: it stands in front of a handler in process",
+            role: "an HTTP middleware in front of a handler in process",
             config: format!("to = {{ component = \"handler.wasm\", middleware = [{file:?}] }}"),
         });
     } else if contract.answers().is_ok() {
         uses.push(Use {
-            role: "an endpoint in process: it answers HTTP requests",
+            role: "an endpoint in process, which answers HTTP requests",
             config: format!("to = {{ component = {file:?}, path = \"/\" }}"),
         });
     }
@@ -114,23 +114,23 @@ fn uses(file: &str, contract: &Contract) -> (Vec<Use>, Option<String>) {
 fn of_messages(file: &str, handler: Handler) -> Use {
     if handler.passes_on {
         return Use {
-            role: "part of a chain: it receives messages and passes them on",
+            role: "part of a chain: it receives messages and forwards them",
             config: format!("chain = [{file:?}]"),
         };
     }
     Use {
         role: match (handler.requests, handler.produces) {
-            (true, true) => "a handler that sends messages and HTTP requests",
+            (true, true) => "a handler that publishes messages and sends HTTP requests",
             (true, false) => "a handler that sends HTTP requests",
-            (false, true) => "a handler that sends messages",
-            (false, false) => "a handler that keeps what it receives to itself",
+            (false, true) => "a handler that publishes messages",
+            (false, false) => "a handler that sends neither messages nor HTTP requests",
         },
         config: format!("component = {file:?}"),
     }
 }
 
-/// What the tools left in the component and in all that it contains. A section
-/// that cannot be read tells nothing; it is no fault of the component's.
+/// Returns the tools that the `producers` sections of the component and its inner modules
+/// name. A section that cannot be read is skipped.
 fn made_with(bytes: &[u8]) -> MadeWith {
     let mut found = MadeWith::new();
     for payload in Parser::new(0).parse_all(bytes).map_while(Result::ok) {

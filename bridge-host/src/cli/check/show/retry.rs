@@ -1,4 +1,5 @@
-//! The lines on retries: until when, and how long between.
+//! Shows the retry schedule: when a delivery becomes a dead letter, and the waits between
+//! attempts. The schedule comes from `view`.
 
 use crate::cli::check::lines::Lines;
 use crate::cli::check::view::Retry;
@@ -13,7 +14,7 @@ pub(super) fn show(lines: &mut Lines, retry: &Retry, verbose: bool) {
 /// Returns the schedule in one line.
 fn summary(retry: &Retry) -> String {
     if retry.max_attempts == Some(1) {
-        return "none: a delivery that fails once is a dead letter".into();
+        return "none: the first failure makes a message a dead letter".into();
     }
     let longest = |wait: Option<&crate::cli::check::view::Wait>| {
         wait.map_or("0s", |wait| &wait.longest).to_owned()
@@ -50,6 +51,6 @@ fn table(lines: &mut Lines, retry: &Retry) {
         lines.raw(&row);
     }
     lines.raw(
-        "  Each wait is chosen at random between zero and the longest wait: half of it, on average.\n  A Retry-After makes it longer, up to `retry.max_delay`.\n",
+        "  Each wait is random, between zero and the longest wait.\n  A Retry-After makes it longer, up to `retry.max_delay`.\n",
     );
 }

@@ -1,4 +1,5 @@
-//! When attempts are made again, and until when, as plain data.
+//! The retry schedule of a subscription as plain data. Computing waits is in `delivery`.
+//! Showing them is in `show`.
 
 use std::time::Duration;
 
@@ -7,31 +8,33 @@ use serde::Serialize;
 use crate::config::show_duration;
 use crate::delivery::{self, Policy};
 
-/// Until when a delivery is tried, and how long it waits between.
+/// The retry schedule of a subscription.
 #[derive(Serialize)]
 pub(in crate::cli::check) struct Retry {
-    /// After the first attempt; then it is given up.
+    /// The time after the first attempt after which a failing delivery becomes a dead
+    /// letter.
     pub(in crate::cli::check) max_age: String,
-    /// A message that waits for its retry holds back others: hence the age.
+    /// Whether a message that waits for its retry holds back others, which shortens the
+    /// default age.
     pub(in crate::cli::check) holds_back: bool,
-    /// `None`: as many as there is time for.
+    /// The most attempts; `None` for no limit.
     pub(in crate::cli::check) max_attempts: Option<u32>,
-    /// Where it is the component that fails.
+    /// The most attempts if the component fails.
     pub(in crate::cli::check) component_attempts: u32,
-    /// The longest waits; when the last was reached, it stays so.
+    /// The longest waits. The last wait applies to all further attempts.
     pub(in crate::cli::check) waits: Vec<Wait>,
-    /// The longest time from the first attempt to the last, attempts apart.
+    /// The longest total of all waits.
     pub(in crate::cli::check) longest: String,
 }
 
-/// The wait before these attempts.
+/// The longest wait before some attempts.
 #[derive(Serialize)]
 pub(in crate::cli::check) struct Wait {
     pub(in crate::cli::check) first_attempt: u32,
-    /// `None`: all that follow.
+    /// The last of these attempts; `None` for all further attempts.
     pub(in crate::cli::check) last_attempt: Option<u32>,
     pub(in crate::cli::check) longest: String,
-    /// All waits up to the last of these attempts.
+    /// The longest total of all waits up to the last of these attempts.
     pub(in crate::cli::check) in_all: String,
 }
 
@@ -51,8 +54,8 @@ impl Retry {
     }
 }
 
-/// The schedule until the age is reached, in which attempts with the same wait
-/// are told as one once the longest wait is reached.
+/// Returns the schedule until the age is reached. Attempts with the longest wait are one
+/// entry.
 fn waits(policy: &Policy) -> Vec<Wait> {
     let (retry, max_age) = (&policy.retry, policy.max_age());
     let mut waits = Vec::new();
