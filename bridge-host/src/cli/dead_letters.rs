@@ -1,6 +1,5 @@
-//! `bridge-host dead-letters`: look at what was given up, send it again, or
-//! let it go. Works beside a running bridge, and without one; where letters
-//! are published on a topic of a broker, with that broker.
+//! `bridge-host dead-letters`: lists, shows, replays and drops dead letters, with or
+//! without a running bridge. Storing dead letters is in `store` and `broker`.
 
 mod error;
 mod published;
@@ -11,15 +10,16 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::store::{Found, Published, Store};
+use super::store::{DeadLetterTopics, Located, Store};
 use super::{output, report};
 use crate::broker::Which;
 use crate::store::Inspector;
 use error::Error;
 use published::Topics;
 
-/// Look at dead letters, replay or drop them
+/// List, show, replay and drop dead letters
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n    bridge-host dead-letters list\n    bridge-host dead-letters replay --subscription orders")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -47,11 +47,11 @@ enum Command {
         json: bool,
     },
     /// Deliver dead letters again, counting attempts from 1
-    Replay(Meant),
+    Replay(Selection),
     /// Delete dead letters
     Drop {
         #[command(flatten)]
-        meant: Meant,
+        selection: Selection,
         /// Confirm --all, which deletes every dead letter
         #[arg(long)]
         yes: bool,
@@ -60,7 +60,7 @@ enum Command {
 
 #[derive(clap::Args)]
 #[group(required = true, multiple = false)]
-struct Meant {
+struct Selection {
     /// The number of a dead letter, as `list` shows it
     letter: Option<i64>,
     /// All dead letters of this subscription
@@ -71,7 +71,7 @@ struct Meant {
     all: bool,
 }
 
-impl Meant {
+impl Selection {
     /// Requires `--yes` before all dead letters are deleted.
     fn check(&self, yes: bool) -> Result<(), Error> {
         match self.all && !yes {
@@ -90,10 +90,10 @@ impl Meant {
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
-    let done = match args.store.found() {
+    let done = match args.store.locate() {
         Err(faults) => return report::faults(&faults),
-        Ok(Found::Folder(folder)) => in_folder(&folder.path, &folder.letters, &args.command),
-        Ok(Found::Published(published)) => on_topics(*published, &args.command),
+        Ok(Located::Folder(folder)) => in_folder(&folder.path, &folder.letters, &args.command),
+        Ok(Located::Topics(topics)) => on_topics(*topics, &args.command),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -102,13 +102,13 @@ pub(super) fn run(args: &Args) -> ExitCode {
     }
 }
 
-/// What became of the letters, and what happens next: without a bridge nothing
-/// is delivered yet.
+/// Returns how many dead letters were replayed, and that they wait for a bridge if none
+/// runs.
 fn replayed(count: u64, is_served: bool) -> String {
     match is_served || count == 0 {
         true => format!("{count} replayed\n"),
         false => format!(
-            "{count} pending again: no bridge runs on this store, and the next one to start delivers them\n"
+            "{count} pending again: no bridge runs on this store, and the next bridge to start delivers them\n"
         ),
     }
 }
@@ -119,45 +119,45 @@ fn in_folder(folder: &Path, others: &[String], command: &Command) -> Result<(), 
         Command::List { subscription, json } => {
             list(&inspector, subscription.as_deref(), *json)?;
             for name in others.iter().filter(|_| !json) {
-                let more = "there are dead letters on a topic, too: list them with --connection";
+                let more = "further dead letters are on a topic: list them with --connection";
                 output::text(&format!("{more} {name}\n"))?;
             }
         }
         Command::Show { letter, json } => {
             output::text(&show::whole(&inspector.dead_letter(*letter)?, *json))?;
         }
-        Command::Replay(meant) => {
-            let count = inspector.replay(&meant.which())?;
+        Command::Replay(selection) => {
+            let count = inspector.replay(&selection.which())?;
             output::text(&replayed(count, inspector.is_served()))?;
         }
-        Command::Drop { meant, yes } => {
-            meant.check(*yes)?;
-            let count = inspector.drop_dead_letters(&meant.which())?;
+        Command::Drop { selection, yes } => {
+            selection.check(*yes)?;
+            let count = inspector.drop_dead_letters(&selection.which())?;
             output::text(&format!("{count} dropped\n"))?;
         }
     }
     Ok(())
 }
 
-fn on_topics(published: Published, command: &Command) -> Result<(), Error> {
+fn on_topics(topics: DeadLetterTopics, command: &Command) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Error::Runtime)?;
     runtime.block_on(async {
-        let mut topics = Topics::open(published).await?;
+        let mut topics = Topics::open(topics).await?;
         match command {
             Command::List { subscription, json } => {
                 topics.list(&which(subscription.as_deref()), *json).await?;
             }
             Command::Show { letter, json } => topics.show(*letter, *json).await?,
-            Command::Replay(meant) => {
-                let count = topics.replay(&meant.which()).await?;
+            Command::Replay(selection) => {
+                let count = topics.replay(&selection.which()).await?;
                 output::text(&format!("{count} replayed\n"))?;
             }
-            Command::Drop { meant, yes } => {
-                meant.check(*yes)?;
-                let count = topics.drop_them(&meant.which()).await?;
+            Command::Drop { selection, yes } => {
+                selection.check(*yes)?;
+                let count = topics.drop_all(&selection.which()).await?;
                 output::text(&format!("{count} dropped\n"))?;
             }
         }

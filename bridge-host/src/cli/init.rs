@@ -1,5 +1,5 @@
-//! `bridge-host init`: a config to start from, with every key as a comment. The
-//! keys and their documentation come from their declarations.
+//! `bridge-host init`: writes a first config, with every key as a comment. The keys and
+//! their documentation come from their declarations.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -11,8 +11,9 @@ use crate::broker::{ALL, embedded};
 use crate::config::{self, CONFIG};
 use crate::schema::{comment, commented, commented_without};
 
-/// Write a first config file, with its settings as comments, and the JSON Schema beside it
+/// Write a first config file with all settings as comments, and its JSON Schema
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n    bridge-host init\n    bridge-host run")]
 pub(super) struct Args {
     /// The config file; an existing file is not changed
     #[arg(default_value = config::DEFAULT_FILE)]
@@ -22,7 +23,7 @@ pub(super) struct Args {
 /// Why no config was written.
 #[derive(Debug, thiserror::Error)]
 enum Error {
-    #[error("{} is there already, and was not changed; name another file", .0.display())]
+    #[error("{} exists already and was not changed: name another file", .0.display())]
     Exists(PathBuf),
     #[error("cannot write {}: {}", .0.display(), .1)]
     Write(PathBuf, #[source] io::Error),
@@ -44,7 +45,7 @@ fn make(file: &Path) -> Result<(), Error> {
     let beside = match write(&schema_file, &schema) {
         Ok(()) => "",
         // It may belong to another version, or to the user.
-        Err(Error::Exists(_)) => "  (was there already, and was not changed)",
+        Err(Error::Exists(_)) => "  (existed already, and was not changed)",
         Err(error) => return Err(error),
     };
     let text = format!(

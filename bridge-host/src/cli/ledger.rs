@@ -1,6 +1,5 @@
-//! `bridge-host ledger`: what became of every message, subscription by
-//! subscription, and the end of a subscription that nobody wants any more.
-//! Works beside a running bridge, and without one.
+//! `bridge-host ledger`: shows the ledger of each subscription, and removes a subscription
+//! from a store, with or without a running bridge. Counting is in `store`.
 
 mod show;
 
@@ -13,8 +12,9 @@ use super::report;
 use super::store::Store;
 use crate::store::{Inspector, StoreError};
 
-/// Show what became of the messages of each subscription
+/// Show how many messages of each subscription were delivered, dead-lettered or are pending
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n    bridge-host ledger\n    bridge-host ledger forget old-orders --yes")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
@@ -27,8 +27,8 @@ pub(super) struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Remove a subscription, its pending deliveries and its dead letters; one
-    /// that the config still has begins anew at the next start
+    /// Remove a subscription with its pending deliveries and dead letters; if the config
+    /// still has it, it begins anew at the next start
     Forget {
         /// The subscription
         name: String,
@@ -38,7 +38,7 @@ enum Command {
     },
 }
 
-/// Why it was not done.
+/// Why the command failed.
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error(transparent)]
@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
         .map_err(Error::from)
         .and_then(|inspector| match &args.command {
             None => {
-                let text = show::all(&inspector.ledgers()?, &folder.elsewhere, args.json);
+                let text = show::all(&inspector.ledgers()?, &folder.remote, args.json);
                 Ok(output::text(&text)?)
             }
             Some(Command::Forget { name, yes }) => forget(&inspector, name, *yes, args.json),

@@ -1,5 +1,5 @@
-//! Where the log goes: to standard error, for people or for machines.
-//! Standard output is for what a command was asked for.
+//! Sets up the log, which goes to standard error as text or JSON. Standard output is for
+//! the results of commands.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -11,7 +11,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::config::{Log, LogFormat};
 use crate::printable::printable_log;
 
-/// Starts the log. What the libraries beneath say is shown from warnings on.
+/// Starts the log. Libraries log warnings and errors only.
 pub(super) fn start(log: Log) {
     let filter = Targets::new()
         .with_default(tracing::Level::WARN.min(log.level))
@@ -37,8 +37,8 @@ pub(super) fn start(log: Log) {
     }
 }
 
-/// Writes lines for people, in which others may have had their say: messages,
-/// endpoints, components. Each line comes in one piece.
+/// Writes lines for people, and escapes characters from messages, endpoints and components
+/// that are not safe to print. Each call writes a whole line.
 struct Printable<W>(W);
 
 impl<W: Write> Write for Printable<W> {

@@ -1,4 +1,5 @@
-//! `bridge-host man`: the manual pages, made from the descriptions of the commands.
+//! `bridge-host man`: prints or writes the manual pages. The commands are declared in
+//! `cli`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use super::{output, report};
 
 /// Print the manual page of bridge-host, or write the pages of all commands to a folder
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n    bridge-host man ~/.local/share/man/man1")]
 pub(super) struct Args {
     /// The folder, such as ~/.local/share/man/man1; it is created if it is missing
     folder: Option<PathBuf>,

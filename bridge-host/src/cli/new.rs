@@ -1,5 +1,5 @@
-//! `bridge-host new`: a small project that works, as a folder. What is in it
-//! is in the repository's templates; building it is its own commands' matter.
+//! `bridge-host new`: writes a small working project to a folder. Its files are in the
+//! repository's templates. Building it stays out.
 
 mod name;
 mod template;
@@ -12,10 +12,11 @@ use super::{output, report, schema};
 use name::Name;
 use template::{File, Kind, Language};
 
-/// Start a project of your own: a component that works, to build upon
+/// Create a project with a working component, as a start for your own
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n    bridge-host new my-filter --kind middleware --lang rust")]
 pub(super) struct Args {
-    /// Its name, and that of the folder that is made
+    /// The name of the project and of its folder
     name: String,
     /// What the component does
     #[arg(long, value_enum)]
@@ -25,14 +26,13 @@ pub(super) struct Args {
     lang: Language,
 }
 
-/// Why there is no project.
+/// Why no project was created.
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error(transparent)]
     Name(#[from] name::NameError),
     #[error(
-        "the folder {0} is there already, and nothing in it was touched; choose another name, \
-         or move it away"
+        "the folder {0} exists already and was not changed: choose another name, or move the folder"
     )]
     Exists(String),
     #[error("cannot write {}: {}", .0.display(), .1)]
@@ -58,11 +58,11 @@ fn make(args: &Args) -> Result<(), Error> {
         _ => Error::Write(folder.into(), error),
     })?;
     for file in &files {
-        write(&folder.join(file.path), &name.put_into(file.text))?;
+        write(&folder.join(file.path), &name.fill(file.text))?;
     }
     let schema = output::json_text(&schema::schema(), true);
     write(&folder.join(schema::FILE), &schema)?;
-    Ok(output::text(&told(&name, &files))?)
+    Ok(output::text(&next_steps(&name, &files))?)
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Error> {
@@ -72,8 +72,8 @@ fn write(path: &Path, text: &str) -> Result<(), Error> {
         .map_err(|error| Error::Write(path.into(), error))
 }
 
-/// What was written, and the commands that come next: the first of its README.
-fn told(name: &Name, files: &[File]) -> String {
+/// Returns the written files, and the next commands: the first block of the README.
+fn next_steps(name: &Name, files: &[File]) -> String {
     let mut text = String::from("written:\n");
     for file in files {
         text.push_str(&format!("    {}/{}\n", name.as_str(), file.path));
@@ -81,10 +81,10 @@ fn told(name: &Name, files: &[File]) -> String {
     text.push_str(&format!("    {}/{}\n", name.as_str(), schema::FILE));
     text.push_str(&format!("\nnext:\n    cd {}\n", name.as_str()));
     let readme = files.iter().find(|file| file.path == "README.md");
-    let readme = readme.map_or(String::new(), |file| name.put_into(file.text));
+    let readme = readme.map_or(String::new(), |file| name.fill(file.text));
     let build = readme.split("```").nth(1).unwrap_or_default();
     for command in build.lines().skip(1) {
         text.push_str(&format!("    {command}\n"));
     }
-    text + "and README.md has how to run it\n"
+    text + "README.md says how to run it\n"
 }

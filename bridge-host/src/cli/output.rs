@@ -1,5 +1,5 @@
-//! Where a command leaves what it made or has to say: a file, standard output
-//! or standard error. A reader that has seen enough is no failure.
+//! Writes the results of commands to a file, standard output or standard error. A closed
+//! pipe is not an error. Formatting stays out.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -8,16 +8,16 @@ use serde_json::Value;
 
 use crate::printable::printable_json;
 
-/// Why a component was not written.
+/// Why a result was not written.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum OutputError {
-    /// Bytes on a terminal help nobody.
-    #[error("standard output is a terminal; name a file with -o, or pipe the component on")]
+    /// A binary is not written to a terminal.
+    #[error("standard output is a terminal: name a file with -o, or pipe the output")]
     Terminal,
-    /// Nobody reads on.
+    /// Standard output cannot be written.
     #[error("cannot write to standard output: {0}")]
     Stdout(io::Error),
-    /// The disk, or the path.
+    /// The file cannot be written.
     #[error("cannot write {}: {}", .0.display(), .1)]
     File(PathBuf, io::Error),
 }
@@ -37,13 +37,12 @@ pub(super) fn write(to: &Path, component: &[u8]) -> Result<(), OutputError> {
     }
 }
 
-/// Writes text to standard output. A reader that has seen enough is no failure.
+/// Writes text to standard output. A closed pipe is not an error.
 pub(super) fn text(text: &str) -> Result<(), OutputError> {
     part(text).map(drop)
 }
 
-/// Writes one of many parts to standard output, and says whether anybody reads
-/// on.
+/// Writes one of several parts to standard output. Returns whether the reader still reads.
 pub(super) fn part(text: &str) -> Result<bool, OutputError> {
     let mut out = io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
@@ -53,13 +52,12 @@ pub(super) fn part(text: &str) -> Result<bool, OutputError> {
     }
 }
 
-/// Writes JSON to standard output: over several lines for those who read one
-/// object, in one line where there may be many.
+/// Writes JSON to standard output: on several lines if `pretty`, otherwise on one.
 pub(super) fn json(value: &Value, pretty: bool) -> Result<(), OutputError> {
     text(&json_text(value, pretty))
 }
 
-/// JSON as it is shown, with a newline.
+/// Returns JSON that is safe to print, with a newline.
 pub(super) fn json_text(value: &Value, pretty: bool) -> String {
     let written = match pretty {
         true => format!("{value:#}\n"),
@@ -68,8 +66,8 @@ pub(super) fn json_text(value: &Value, pretty: bool) -> String {
     printable_json(&written).into_owned()
 }
 
-/// Writes text to standard error, where there is one.
+/// Writes text to standard error.
 pub(super) fn note(text: &str) {
-    // Where it cannot be told, nobody is there to be told so.
+    // There is no other place to report an error of standard error.
     _ = io::stderr().lock().write_all(text.as_bytes());
 }

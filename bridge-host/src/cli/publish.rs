@@ -1,5 +1,5 @@
-//! `bridge-host publish`: messages to a running bridge, or to a broker, from an
-//! argument, a file or standard input, one or many.
+//! `bridge-host publish`: publishes one or many messages, from an argument, a file or
+//! standard input, to a bridge or to a broker. Sending them is in `send`.
 
 mod answer;
 mod args;
@@ -26,7 +26,7 @@ use target::{Bridge, Target};
 pub(super) fn run(args: Args) -> ExitCode {
     let describes = args.content_type.is_some() || !args.metadata.is_empty();
     if args.ndjson.is_some() && describes && !args.raw_lines {
-        let text = "with --ndjson, content-type and metadata stand in each line; --raw-lines takes them from here";
+        let text = "with --ndjson, each line has its own content-type and metadata; with --raw-lines, these options apply";
         Args::command_for_errors()
             .error(ErrorKind::ArgumentConflict, text)
             .exit();
@@ -41,10 +41,10 @@ pub(super) fn run(args: Args) -> ExitCode {
     }
 }
 
-/// What the config says of the connection that is named, or those there are.
-type Found = Result<(String, Connection), Error>;
+/// The connection with its name, or an error that lists the known names.
+type NamedConnection = Result<(String, Connection), Error>;
 
-fn connection(args: &Args) -> Result<Option<Found>, Vec<Fault>> {
+fn connection(args: &Args) -> Result<Option<NamedConnection>, Vec<Fault>> {
     let Some(name) = &args.connection else {
         return Ok(None);
     };
@@ -65,7 +65,7 @@ async fn open((name, connection): (String, Connection)) -> Result<Target, Error>
     }
 }
 
-fn publish(args: &Args, connection: Option<Found>) -> Result<(), Error> {
+fn publish(args: &Args, connection: Option<NamedConnection>) -> Result<(), Error> {
     let connection = connection.transpose()?;
     let token = args.token_file.as_deref().map(token::read).transpose()?;
     let source = Source::open(args)?;
@@ -86,7 +86,7 @@ fn publish(args: &Args, connection: Option<Found>) -> Result<(), Error> {
         sent
     });
     let failed = progress.end();
-    // A thread may still wait for standard input, which nobody will write to.
+    // A thread may still wait for standard input, so it is not awaited.
     runtime.shutdown_background();
     sent?;
     failed

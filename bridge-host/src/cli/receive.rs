@@ -1,5 +1,5 @@
-//! `bridge-host receive`: an endpoint that shows what arrives, and fails or
-//! dawdles when told to.
+//! `bridge-host receive`: an endpoint for tests, which shows requests and can fail or delay
+//! its answers. Serving them is in `server`.
 
 mod args;
 mod behaviour;

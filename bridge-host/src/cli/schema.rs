@@ -1,5 +1,5 @@
-//! `bridge-host schema`: the JSON Schema of a config, for editors. Each room declares
-//! its own settings.
+//! `bridge-host schema`: prints the JSON Schema of a config. The settings are declared in
+//! the modules that use them.
 
 use std::process::ExitCode;
 
@@ -12,8 +12,9 @@ use crate::schema::json_schema;
 /// The name of the schema's file beside a config.
 pub(super) const FILE: &str = "bridge.schema.json";
 
-/// Print the JSON Schema of a config file, for editors that complete and check it
+/// Print the JSON Schema of a config file, with which editors complete and check it
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n    bridge-host schema > bridge.schema.json")]
 pub(super) struct Args {}
 
 pub(super) fn run(_: &Args) -> ExitCode {

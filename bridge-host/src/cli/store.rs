@@ -1,12 +1,12 @@
-//! What a command looks into: an embedded broker of a config, or the one in
-//! the folder that is the default; or the topics that dead letters are on.
+//! Locates what a command inspects: the folder of an embedded broker, or the topics with
+//! dead letters. Reading them stays out.
 
 use std::path::PathBuf;
 
 use crate::config::{self, Config, EMBEDDED, Fault, ProcessEnvironment};
 use crate::store::Settings;
 
-// No doc comment: clap would tell it as that of the command.
+// Without a doc comment, because clap would show it as that of the command.
 #[derive(clap::Args)]
 pub(super) struct Store {
     /// The config whose embedded broker to use; by default ./bridge.toml, or the broker in ./bridge-data if there is no such file
@@ -20,47 +20,47 @@ pub(super) struct Store {
     connection: String,
 }
 
-/// What a command looks into.
-pub(super) enum Found {
-    /// An embedded broker's.
+/// What a command inspects.
+pub(super) enum Located {
+    /// The folder of an embedded broker.
     Folder(Folder),
-    /// Topics of another, which dead letters are published on.
-    Published(Box<Published>),
+    /// Topics of a broker with dead letters.
+    Topics(Box<DeadLetterTopics>),
 }
 
-/// The folder of an embedded broker, and what the config has besides.
+/// The folder of an embedded broker, and related connections of the config.
 #[derive(Default)]
 pub(super) struct Folder {
     pub(super) path: PathBuf,
     /// The connections on which dead letters are published.
     pub(super) letters: Vec<String>,
-    /// Subscriptions to brokers that keep no books, and their connections.
-    pub(super) elsewhere: Vec<(String, String)>,
+    /// Subscriptions to brokers without a ledger, and their connections.
+    pub(super) remote: Vec<(String, String)>,
 }
 
-/// Dead letters on topics.
-pub(super) struct Published {
-    /// The connection's name.
-    pub(super) name: String,
-    /// All topics of dead letters on it.
+/// Topics with dead letters.
+pub(super) struct DeadLetterTopics {
+    /// The name of the connection.
+    pub(super) connection: String,
+    /// All topics of dead letters on the connection.
     pub(super) topics: Vec<String>,
-    /// Whose subscriptions they are of.
+    /// The config with the subscriptions of the dead letters.
     pub(super) config: Config,
 }
 
 impl Store {
-    /// The folder of the broker that is meant.
+    /// Returns the folder of the embedded broker.
     pub(super) fn folder(&self) -> Result<Folder, Vec<Fault>> {
-        match self.found()? {
-            Found::Folder(folder) => Ok(folder),
-            Found::Published(published) => Err(self.keeps_nothing(&published.config)),
+        match self.locate()? {
+            Located::Folder(folder) => Ok(folder),
+            Located::Topics(topics) => Err(self.keeps_nothing(&topics.config)),
         }
     }
 
-    /// What is meant: a folder, or topics that dead letters are published on.
-    pub(super) fn found(&self) -> Result<Found, Vec<Fault>> {
+    /// Returns the folder of the embedded broker, or the topics with dead letters.
+    pub(super) fn locate(&self) -> Result<Located, Vec<Fault>> {
         if let Some(path) = &self.data {
-            return Ok(Found::Folder(Folder {
+            return Ok(Located::Folder(Folder {
                 path: path.clone(),
                 ..Folder::default()
             }));
@@ -70,7 +70,7 @@ impl Store {
             Some(file) => file.clone(),
             None if default.exists() => default,
             None => {
-                return Ok(Found::Folder(Folder {
+                return Ok(Located::Folder(Folder {
                     path: Settings::default().path,
                     ..Folder::default()
                 }));
@@ -79,32 +79,32 @@ impl Store {
         let config = config::load(&file, &ProcessEnvironment, &|_, _| Vec::new())?;
         let connection = config.connections.get(&self.connection);
         match connection.map(|it| it.settings().store()) {
-            Some(Some(path)) => Ok(Found::Folder(Folder {
+            Some(Some(path)) => Ok(Located::Folder(Folder {
                 path: path.into(),
-                letters: with_letters(&config),
-                elsewhere: elsewhere(&config),
+                letters: dead_letter_connections(&config),
+                remote: remote_subscriptions(&config),
             })),
-            Some(None) => self.published(config),
+            Some(None) => self.topics(config),
             None => {
                 let known: Vec<_> = config.connections.keys().map(String::as_str).collect();
-                let what = format!("no connection is named {:?}", self.connection);
+                let what = format!("there is no connection {:?}", self.connection);
                 let help = format!("{} has {}", file.display(), known.join(", "));
                 Err(vec![Fault::new(None, what, Some(help))])
             }
         }
     }
 
-    fn published(&self, config: Config) -> Result<Found, Vec<Fault>> {
+    fn topics(&self, config: Config) -> Result<Located, Vec<Fault>> {
         let letters = config.subscriptions.iter();
         let letters = letters.filter_map(|one| one.dead_letters.as_ref());
-        let here = letters.filter(|to| to.connection == self.connection);
-        let mut topics: Vec<_> = here.map(|to| to.topic.clone()).collect();
+        let letters = letters.filter(|to| to.connection == self.connection);
+        let mut topics: Vec<_> = letters.map(|to| to.topic.clone()).collect();
         topics.sort();
         topics.dedup();
         match topics.is_empty() {
             true => Err(self.keeps_nothing(&config)),
-            false => Ok(Found::Published(Box::new(Published {
-                name: self.connection.clone(),
+            false => Ok(Located::Topics(Box::new(DeadLetterTopics {
+                connection: self.connection.clone(),
                 topics,
                 config,
             }))),
@@ -113,17 +113,17 @@ impl Store {
 
     fn keeps_nothing(&self, config: &Config) -> Vec<Fault> {
         let what = format!(
-            "{:?} is {}, which keeps neither books nor dead letters itself",
+            "{:?} is {}, which keeps neither a ledger nor dead letters",
             self.connection,
             config.connections[&self.connection].kind()
         );
-        let help = "they are in the embedded broker: leave --connection out";
+        let help = "leave --connection out: the embedded broker has them";
         vec![Fault::new(None, what, Some(help))]
     }
 }
 
-/// The connections on which dead letters are published.
-fn with_letters(config: &Config) -> Vec<String> {
+/// Returns the connections on which dead letters are published.
+fn dead_letter_connections(config: &Config) -> Vec<String> {
     let letters = config.subscriptions.iter();
     let letters = letters.filter_map(|one| one.dead_letters.as_ref());
     let mut names: Vec<_> = letters.map(|to| to.connection.clone()).collect();
@@ -132,12 +132,12 @@ fn with_letters(config: &Config) -> Vec<String> {
     names
 }
 
-/// Subscriptions to brokers that keep no books.
-fn elsewhere(config: &Config) -> Vec<(String, String)> {
+/// Returns the subscriptions to brokers without a ledger.
+fn remote_subscriptions(config: &Config) -> Vec<(String, String)> {
     let remote = |from: &str| config.connections[from].settings().store().is_none();
     let subscriptions = config.subscriptions.iter();
-    let theirs = subscriptions.filter(|one| remote(&one.from));
-    theirs
+    let subscriptions = subscriptions.filter(|one| remote(&one.from));
+    subscriptions
         .map(|one| (one.name.clone(), one.from.clone()))
         .collect()
 }

@@ -1,4 +1,5 @@
-//! The intake's token, from the file that an argument names.
+//! Reads a token from a file that an argument names. Tokens in a config stay out: `schema`
+//! reads them.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,15 +11,15 @@ use crate::secret::Secret;
 /// Why a file has no token.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TokenError {
-    /// The disk, or the path.
+    /// The file cannot be read.
     #[error("cannot read the token in {}: {}", .0.display(), .1)]
     Read(PathBuf, io::Error),
-    /// Nothing, or what no header's value can be.
-    #[error("{} has no token: visible ASCII characters without spaces are expected", .0.display())]
+    /// The file is empty, or its content is not valid in a header.
+    #[error("{} has no token: a token consists of visible ASCII characters without spaces", .0.display())]
     Illegal(PathBuf),
 }
 
-/// Reads it, white space around it left out.
+/// Reads a token, without white space around it.
 pub(super) fn read(file: &Path) -> Result<Secret, TokenError> {
     let text = files::read_text(file, files::MAX_SECRET);
     let text = text.map_err(|error| TokenError::Read(file.into(), error))?;

@@ -15,13 +15,13 @@ pub(super) enum Error {
     Open(#[from] OpenError),
     #[error("there are no dead letters on {0:?}")]
     NoLetters(String),
-    #[error("there is no dead letter {0}: `bridge-host dead-letters list` shows those there are")]
+    #[error("there is no dead letter {0}: list them with `bridge-host dead-letters list`")]
     NoLetter(i64),
     #[error(
-        "the config has no subscription {0:?}, which gave it up: it tells where the message came from"
+        "the config has no subscription {0:?}, to which the dead letter belongs: add it to replay the message"
     )]
     NoSubscription(String),
-    #[error("{0} {1}, and then: {2}")]
+    #[error("{0} {1}, then an error: {2}")]
     NotAll(u64, &'static str, String),
     #[error(
         "`drop --all` deletes every dead letter: confirm with --yes, or give the number of one, or a --subscription"

@@ -1,5 +1,5 @@
-//! Dead letters that are published on topics of a broker: looked at in its
-//! stream, and sent back to where they came from.
+//! Dead letters on topics of a broker: lists them, shows them, and publishes them to the
+//! broker that they came from. Dead letters in a store are in `dead_letters`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use super::show::{self, PAGE};
 use crate::broker::dead_letters::{self, Source};
 use crate::broker::{Broker, BrokerError, KeptDeadLetter, Refusal, Which};
 use crate::cli::output;
-use crate::cli::store::Published;
+use crate::cli::store::DeadLetterTopics;
 use crate::config::Config;
 use crate::message::MessageId;
 
-/// The letters of a connection, and whom they may be sent back to.
+/// The dead letters of a connection, and the brokers that they came from.
 pub(super) struct Topics {
     letters: Box<dyn Source>,
     config: Config,
@@ -21,13 +21,13 @@ pub(super) struct Topics {
 }
 
 impl Topics {
-    /// Connects.
-    pub(super) async fn open(published: Published) -> Result<Self, Error> {
-        let Published {
-            name,
+    /// Connects to the broker.
+    pub(super) async fn open(topics: DeadLetterTopics) -> Result<Self, Error> {
+        let DeadLetterTopics {
+            connection: name,
             topics,
             config,
-        } = published;
+        } = topics;
         let broker = config.connections[&name].open(&name).await?;
         let Some(keeper) = broker.dead_letter_topics() else {
             return Err(Error::NoLetters(name));
@@ -58,21 +58,21 @@ impl Topics {
         Ok(output::text(&show::whole(&self.one(number).await?, json))?)
     }
 
-    /// Publishes each to where it came from, for its subscription alone, and
-    /// removes it after. A crash between them can only do the first once more.
+    /// Publishes each message to its broker, for its subscription only, and then removes the
+    /// dead letter. After a crash in between, a second replay publishes it again.
     pub(super) async fn replay(&mut self, which: &Which) -> Result<u64, Error> {
         let mut done = 0;
         for number in self.numbers(which).await? {
             let letter = self.one(number).await?;
-            let again = self.send_back(letter).await;
-            again.map_err(|error| Error::NotAll(done, "replayed", error.to_string()))?;
+            let published = self.republish(letter).await;
+            published.map_err(|error| Error::NotAll(done, "replayed", error.to_string()))?;
             self.letters.remove(number).await?;
             done += 1;
         }
         Ok(done)
     }
 
-    pub(super) async fn drop_them(&self, which: &Which) -> Result<u64, Error> {
+    pub(super) async fn drop_all(&self, which: &Which) -> Result<u64, Error> {
         let mut done = 0;
         for number in self.numbers(which).await? {
             let removed = self.letters.remove(number).await;
@@ -82,18 +82,20 @@ impl Topics {
         Ok(done)
     }
 
-    async fn send_back(&mut self, mut letter: KeptDeadLetter) -> Result<(), Error> {
+    async fn republish(&mut self, mut letter: KeptDeadLetter) -> Result<(), Error> {
         let once = dead_letters::once(&letter);
         let broker = self.broker(&letter.subscription).await?;
         let id = MessageId::parse(&letter.message_id).unwrap_or_else(|_| once.clone());
         let group = &letter.subscription;
         letter.message.set_hops(0);
-        let back = broker.republish();
-        let back = back.ok_or_else(|| BrokerError::from(Refusal::NoRepublish))?;
-        Ok(back.republish(letter.message, &id, group, &once).await?)
+        let ability = broker.republish();
+        let ability = ability.ok_or_else(|| BrokerError::from(Refusal::NoRepublish))?;
+        Ok(ability
+            .republish(letter.message, &id, group, &once)
+            .await?)
     }
 
-    /// What a subscription's messages come from.
+    /// Returns the broker of a subscription's messages.
     async fn broker(&mut self, subscription: &str) -> Result<Arc<dyn Broker>, Error> {
         let mut all = self.config.subscriptions.iter();
         let known = all.find(|one| one.name == subscription);
@@ -112,7 +114,8 @@ impl Topics {
         letter.ok_or(Error::NoLetter(number))
     }
 
-    /// Those that are there now, and no later ones: a replayed one may come back.
+    /// Returns the numbers of the current dead letters. Later ones are not included, since
+    /// a replayed message may become a dead letter again.
     async fn numbers(&self, which: &Which) -> Result<Vec<i64>, Error> {
         if let Which::Id(number) = which {
             return Ok(vec![self.one(*number).await?.id]);

@@ -1,4 +1,4 @@
-//! Dead letters as text and as JSON.
+//! Formats dead letters as text and as JSON. Reading them stays out.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -26,7 +26,8 @@ impl List {
         Self { json, printed: 0 }
     }
 
-    /// Prints a page of them, and says whether anybody reads on.
+    /// Prints a page of dead letters. Returns whether the reader of standard output still
+    /// reads.
     pub(super) fn page(&mut self, letters: &[KeptDeadLetter]) -> Result<bool, OutputError> {
         let mut text = String::new();
         for letter in letters {
@@ -46,7 +47,7 @@ impl List {
             (true, _) => "]\n".into(),
             (false, 0) => "no dead letters\n".into(),
             (false, count) => format!(
-                "{count} in all; `dead-letters show N` has the whole of one, `dead-letters replay N` delivers it again\n"
+                "{count} in all; `dead-letters show N` shows one, `dead-letters replay N` delivers it again\n"
             ),
         })
     }
@@ -66,7 +67,7 @@ fn line(letter: &KeptDeadLetter) -> String {
     )
 }
 
-/// One dead letter, with everything.
+/// Returns a whole dead letter.
 pub(super) fn whole(letter: &KeptDeadLetter, json: bool) -> String {
     if json {
         return format!("{}\n", printable_json(&as_line(letter)));
@@ -105,7 +106,7 @@ fn data(data: &[u8]) -> String {
         Ok("") => "\nno data\n".into(),
         Ok(text) => format!("\n{}\n", printable_lines(text)),
         Err(_) => format!(
-            "\n{} bytes that are no text; --json has them as base64\n",
+            "\n{} bytes that are not text; --json prints them as base64\n",
             data.len()
         ),
     }
@@ -128,7 +129,8 @@ fn value(letter: &KeptDeadLetter) -> Value {
     })
 }
 
-/// The letter as one line that `publish --ndjson` takes back byte for byte.
+/// Returns the dead letter as one line of JSON, from which `publish --ndjson` publishes the
+/// same bytes.
 fn as_line(letter: &KeptDeadLetter) -> String {
     let message = &letter.message;
     let mut known = value(letter);
@@ -144,8 +146,8 @@ fn as_line(letter: &KeptDeadLetter) -> String {
     format!("{members},\"{name}\":{data}}}")
 }
 
-/// The data as the json envelope reads it: JSON as it is where it fits a line,
-/// text as a string, anything else in base64.
+/// Returns the data as the JSON envelope reads it: JSON unchanged if it has one line, text
+/// as a string, and anything else in base64.
 fn data_member(content_type: Option<&str>, data: &[u8]) -> (&'static str, String) {
     let base64 = || ("data_base64", format!("\"{}\"", STANDARD.encode(data)));
     let Ok(text) = std::str::from_utf8(data) else {
@@ -167,7 +169,7 @@ fn data_member(content_type: Option<&str>, data: &[u8]) -> (&'static str, String
     }
 }
 
-/// To the second.
+/// Formats a time to the second.
 fn date(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     rfc3339(UNIX_EPOCH + Duration::from_secs(since.as_secs()))

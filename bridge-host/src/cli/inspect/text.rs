@@ -1,4 +1,4 @@
-//! The facts of a component, for people.
+//! Formats the facts about a component for people. The facts come from `facts`.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -18,7 +18,7 @@ impl Display for Text<'_> {
         )?;
         made_with(f, facts)?;
         if let Some(shape) = facts.speaks {
-            writeln!(f, "speaks {shape}")?;
+            writeln!(f, "uses {shape}")?;
         }
         uses(f, facts)?;
         exports(f, facts)?;
@@ -48,7 +48,7 @@ fn uses(f: &mut Formatter<'_>, facts: &Facts) -> fmt::Result {
         writeln!(f, "  {}\n      {}", one.role, one.config)?;
     }
     if let Some(reason) = &facts.not_a_handler {
-        writeln!(f, "  nothing of bridge-host's: {reason}")?;
+        writeln!(f, "  nothing in bridge-host: {reason}")?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Ledgers as a table and as JSON.
+//! Formats ledgers as a table and as JSON. Reading them stays out.
 
 use std::fmt::Write;
 
@@ -20,9 +20,9 @@ const HEAD: [&str; 9] = [
     "balances",
 ];
 
-/// All of them; of those whose messages are `elsewhere`, with their connection,
-/// only the dead letters are here.
-pub(super) fn all(ledgers: &[Ledger], elsewhere: &[(String, String)], json: bool) -> String {
+/// Returns all ledgers of a store. `remote` are subscriptions whose messages are at
+/// another broker, with their connections: the store has only their dead letters.
+pub(super) fn all(ledgers: &[Ledger], remote: &[(String, String)], json: bool) -> String {
     if json {
         let all: Value = ledgers.iter().map(value).collect();
         return output::json_text(&json!({ "subscriptions": all }), true);
@@ -31,23 +31,23 @@ pub(super) fn all(ledgers: &[Ledger], elsewhere: &[(String, String)], json: bool
         true => "no subscriptions\n".into(),
         false => table(ledgers),
     };
-    for (name, from) in elsewhere {
+    for (name, from) in remote {
         // Writing to a string cannot fail.
         _ = writeln!(
             text,
-            "note: the messages of {name} are at {from}, which keeps no books: a running bridge counts them \
-             (GET /ledger); here are its dead letters alone"
+            "note: the messages of {name} are at {from}, which keeps no ledger: a running bridge counts them \
+             (GET /ledger). This table has only its dead letters"
         );
     }
     text
 }
 
-/// One that is about to go, and what goes with it.
+/// Returns the ledger of a subscription that is removed.
 pub(super) fn last(ledger: &Ledger, json: bool) -> String {
     match json {
         true => output::json_text(&value(ledger), true),
         false => format!(
-            "{} is forgotten, and with it {} pending deliveries and {} dead letters\n",
+            "{} is removed, with {} pending deliveries and {} dead letters\n",
             printable(&ledger.subscription),
             ledger.pending,
             ledger.dead_letters()

@@ -1,12 +1,13 @@
-//! The name of a new project: a folder, a package of its language and a file,
-//! so that it has to be a name in all of them.
+//! Checks the name of a new project, which must be valid as a folder, a package of each
+//! language and a file. Writing the project stays out.
 
 const LONGEST: usize = 64;
 
-/// What stands for the name in the templates, as a name and as Rust's file of it.
+/// The placeholders for the name in the templates: the name itself, and the name of Rust's
+/// output file.
 const PLACEHOLDERS: [&str; 2] = ["project-name", "project_name"];
 
-/// Rust has crates or words of these names.
+/// Names of Rust's crates and keywords.
 const TAKEN: &[&str] = &[
     "alloc", "async", "await", "break", "const", "continue", "core", "crate", "dyn", "else",
     "enum", "extern", "false", "fn", "for", "if", "impl", "in", "let", "loop", "match", "mod",
@@ -14,33 +15,33 @@ const TAKEN: &[&str] = &[
     "trait", "true", "type", "unsafe", "use", "where", "while",
 ];
 
-/// Why it cannot be called so.
+/// Why a name is not valid.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} cannot be a project's name: {why}; {}", mend(try_))]
+#[error("{found:?} is not a valid name for a project: {why}; {}", suggestion(try_))]
 pub(super) struct NameError {
     found: String,
     why: &'static str,
     try_: Option<String>,
 }
 
-fn mend(try_: &Option<String>) -> String {
+fn suggestion(try_: &Option<String>) -> String {
     match try_ {
         Some(name) => format!("try {name:?}"),
         None => "try \"my-handler\"".into(),
     }
 }
 
-/// A name that will do.
+/// A valid name.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Name(String);
 
 impl Name {
-    /// Takes lower-case letters, digits and single hyphens between them.
+    /// Parses a name of lower-case letters, digits and single hyphens between them.
     pub fn new(name: &str) -> Result<Self, NameError> {
         let Some(why) = wrong(name) else {
             return Ok(Self(name.into()));
         };
-        let try_ = Some(resembling(name)).filter(|it| wrong(it).is_none());
+        let try_ = Some(similar(name)).filter(|it| wrong(it).is_none());
         Err(NameError {
             found: name.into(),
             why,
@@ -48,13 +49,13 @@ impl Name {
         })
     }
 
-    /// As it was given.
+    /// Returns the name as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// A template's text, with this name in its places.
-    pub fn put_into(&self, text: &str) -> String {
+    /// Replaces the placeholders in a template's text.
+    pub fn fill(&self, text: &str) -> String {
         let [name, file] = PLACEHOLDERS;
         text.replace(name, &self.0)
             .replace(file, &self.0.replace('-', "_"))
@@ -67,22 +68,22 @@ fn wrong(name: &str) -> Option<&'static str> {
         return Some("it is empty");
     }
     if !name.chars().all(allowed) {
-        return Some("it may have lower-case letters, digits and hyphens");
+        return Some("use only lower-case letters, digits and hyphens");
     }
     if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
-        return Some("it begins with a lower-case letter");
+        return Some("it must begin with a lower-case letter");
     }
     if name.ends_with('-') || name.contains("--") {
-        return Some("a hyphen stands between two others");
+        return Some("a hyphen must be between two letters or digits");
     }
     if name.len() > LONGEST {
         return Some("it has more than 64 characters");
     }
-    (TAKEN.contains(&name)).then_some("the language Rust has something of that name")
+    (TAKEN.contains(&name)).then_some("it is a keyword or a crate of Rust")
 }
 
-/// The nearest name, where there is one.
-fn resembling(name: &str) -> String {
+/// Returns the most similar name, which may still be invalid.
+fn similar(name: &str) -> String {
     let lower = name.to_lowercase();
     let words = lower.split(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit());
     let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
@@ -127,6 +128,6 @@ mod tests {
     fn the_name_is_put_where_it_belongs() {
         let name = Name::new("my-orders").unwrap();
         let text = "cp project_name.wasm project-name.wasm";
-        assert_eq!(name.put_into(text), "cp my_orders.wasm my-orders.wasm");
+        assert_eq!(name.fill(text), "cp my_orders.wasm my-orders.wasm");
     }
 }

@@ -1,16 +1,16 @@
-//! What a new project consists of, by its kind and its language. The files are
-//! those of the folder templates, and interfaces that the repository has anyway.
+//! The files of a new project, by its kind and its language: from the folder `templates`,
+//! and interfaces from `wit`. Writing them stays out.
 
-/// What the component is.
+/// The kind of component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Kind {
-    /// Receives messages, and passes them on, changes or drops them
+    /// Receives messages, and forwards, changes or drops them
     Middleware,
-    /// Answers HTTP requests, and so consumes messages
+    /// Answers HTTP requests; the bridge sends it messages as requests
     Handler,
 }
 
-/// What it is written in.
+/// The language of the component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Language {
     /// Rust, with wit-bindgen
@@ -21,7 +21,7 @@ pub(super) enum Language {
     Python,
 }
 
-/// A file of a project: where it goes, and what is in it before the name is.
+/// A file of a project: its path, and its text with placeholders for the name.
 #[derive(Clone, Copy)]
 pub(super) struct File {
     pub path: &'static str,
@@ -77,7 +77,7 @@ const GITIGNORE: File = File {
     text: "*.wasm\n/bridge-data\n/build\n/node_modules\n/target\n/.venv\n__pycache__\n",
 };
 
-/// All files of a project, its README first.
+/// Returns all files of a project, its README first.
 pub(super) fn files(kind: Kind, language: Language) -> Vec<File> {
     let own = match (kind, language) {
         (Kind::Handler, Language::Rust) => RUST_HANDLER,

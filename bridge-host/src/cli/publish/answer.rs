@@ -1,18 +1,18 @@
-//! What a bridge answers to one line of a batch.
+//! Reads the responses of a bridge to the lines of a batch. Sending a batch stays out.
 
 use serde::Deserialize;
 
-/// What became of a message.
+/// The response to a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// It is durable.
+    /// The message is durable.
     Accepted { id: String, duplicate: bool },
-    /// It was not taken, or nobody knows.
+    /// The message was not accepted, or it is not known whether it was.
     Refused { reason: String, lasting: bool },
 }
 
 #[derive(Deserialize)]
-struct Told {
+struct ResponseLine {
     id: Option<String>,
     #[serde(default)]
     duplicate: bool,
@@ -22,38 +22,41 @@ struct Told {
 }
 
 impl Answer {
-    /// Reads a line of the answer to a batch.
+    /// Reads a line of the response to a batch.
     pub fn read(line: &[u8]) -> Self {
         match serde_json::from_slice(line) {
-            Ok(Told {
+            Ok(ResponseLine {
                 id: Some(id),
                 duplicate,
                 ..
             }) => Self::Accepted { id, duplicate },
-            Ok(Told {
+            Ok(ResponseLine {
                 error: Some(reason),
                 status,
                 ..
             }) => Self::refused(status, reason),
-            _ => Self::refused(0, "the answer is not a bridge's: is --to right?".into()),
+            _ => Self::refused(
+                0,
+                "the response does not come from a bridge: check --to".into(),
+            ),
         }
     }
 
-    /// The answer to a whole batch that is no batch of answers.
+    /// Reads a response that refuses a whole batch.
     pub fn to_all(status: u16, body: &[u8]) -> Self {
         match serde_json::from_slice(body) {
-            Ok(Told {
+            Ok(ResponseLine {
                 error: Some(reason),
                 ..
             }) => Self::refused(status, reason),
             _ => Self::refused(
                 status,
-                format!("it answers {status}, as no bridge does: is --to right?"),
+                format!("the response {status} does not come from a bridge: check --to"),
             ),
         }
     }
 
-    /// No answer: the bridge may have taken it or not.
+    /// Returns the result without a response: the message may have been accepted.
     pub fn none(reason: String) -> Self {
         Self::Refused {
             reason,

@@ -9,7 +9,7 @@ use crate::cli::output::OutputError;
 use crate::cli::token::TokenError;
 use crate::http::SettingsError;
 
-/// Why nothing, or not everything, was published.
+/// Why messages were not published.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
     #[error("cannot read {}: {}", .0.display(), .1)]
@@ -18,14 +18,14 @@ pub(super) enum Error {
     Stdin(std::io::Error),
     #[error("nothing to publish: give the data as an argument, with --file, or on standard input")]
     NoData,
-    #[error("{0:?} is no message id: {1}")]
+    #[error("{0:?} is not a message id: {1}")]
     Id(String, crate::message::IdError),
-    #[error("{0} is no bridge: a URL such as http://127.0.0.1:8484 is expected")]
+    #[error("{0} is not the URL of a bridge: use a URL such as http://127.0.0.1:8484")]
     To(Uri),
     #[error(
         "no bridge listens at {0}: start one with `bridge-host run`, or with `bridge-host forward TOPIC URL`; --wait waits for it"
     )]
-    NobodyListens(Uri),
+    NotListening(Uri),
     #[error(transparent)]
     Token(#[from] TokenError),
     #[error(transparent)]
@@ -42,6 +42,6 @@ pub(super) enum Error {
     Refused(String),
     #[error(transparent)]
     Output(#[from] OutputError),
-    #[error("not published: {0}, of {1} lines")]
+    #[error("{0} of {1} lines were not published")]
     Failed(u64, u64),
 }

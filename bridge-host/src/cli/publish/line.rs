@@ -1,5 +1,5 @@
-//! Lines of a batch: made of data, or completed where a publisher left
-//! something out.
+//! The lines of a batch: writes a line for plain data, and completes lines of the user.
+//! Reading input stays out: `source` does it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,15 +8,15 @@ use serde_json::value::RawValue;
 
 use crate::message::MessageId;
 
-/// A message as the intake's `/batch` takes it, without a newline.
+/// A message as a line for `/batch`, without a newline.
 #[derive(Debug)]
 pub(super) struct Line {
-    /// Counts from 1, in what was read.
+    /// The number of the line in the input, from 1 on.
     pub number: u64,
     pub text: String,
 }
 
-/// What messages made of plain data have besides it.
+/// The topic, content-type and metadata of messages of plain data.
 #[derive(Clone, Debug)]
 pub(super) struct Template {
     pub topic: String,
@@ -43,10 +43,10 @@ fn as_object<S: Serializer>(pairs: &&[(String, String)], to: S) -> Result<S::Ok,
 }
 
 impl Template {
-    /// The line that carries this data.
+    /// Returns the line for this data.
     pub fn line(&self, number: u64, id: &MessageId, data: &[u8]) -> Line {
         let content_type = self.content_type.as_deref().or_else(|| detected(data));
-        // With a content-type, `data` could mean JSON; base64 is never mistaken.
+        // With a content-type, `data` could be read as JSON; base64 is unambiguous.
         let text = match content_type {
             None => std::str::from_utf8(data).ok().filter(|text| is_short(text)),
             Some(_) => None,
@@ -59,13 +59,12 @@ impl Template {
             data: text,
             data_base64: text.is_none().then(|| STANDARD.encode(data)),
         };
-        let text = serde_json::to_string(&message).expect("texts and lists are always JSON");
+        let text = serde_json::to_string(&message).expect("strings and lists are always JSON");
         Line { number, text }
     }
 }
 
-/// The content-type of data of which nothing was said: an object or an array in
-/// JSON is meant as such.
+/// Returns the content-type of data without one: JSON if it is an object or an array.
 fn detected(data: &[u8]) -> Option<&'static str> {
     let begins = data.trim_ascii_start().first()?;
     let is_json =
@@ -73,14 +72,14 @@ fn detected(data: &[u8]) -> Option<&'static str> {
     is_json.then_some("application/json")
 }
 
-/// Whether the text is no longer in JSON than it would be in base64. A bridge
-/// takes a line that is as long as the base64 of the largest message.
+/// Returns whether the text is at most as long in JSON as in base64. The longest line that
+/// a bridge accepts is that of the largest message in base64.
 fn is_short(text: &str) -> bool {
     let escapes: usize = text.bytes().map(escape).sum();
     text.len() + escapes <= text.len().div_ceil(3) * 4
 }
 
-/// How many bytes more than one this byte has in a JSON text.
+/// Returns the additional bytes of this byte in a JSON string.
 fn escape(byte: u8) -> usize {
     match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
@@ -89,21 +88,21 @@ fn escape(byte: u8) -> usize {
     }
 }
 
-/// What is looked at in a line that is a message already.
+/// The keys that are read of a line that is already a message.
 #[derive(Deserialize)]
 struct Known {
     id: Option<serde::de::IgnoredAny>,
     topic: Option<serde::de::IgnoredAny>,
 }
 
-/// Gives a line the id and the topic that it does not have: the id here, so
-/// that sending it again makes no second message of it. They stand at its end,
-/// so that a column in an answer is one of the line as it was given.
+/// Adds an id and a topic to a line without them. The id is generated here, so that sending
+/// the line again makes no duplicate. Both are added at the end, so that columns in error
+/// messages match the user's line.
 pub(super) fn complete(number: u64, text: &str, topic: Option<&str>) -> Result<Line, String> {
     let known: Known = serde_json::from_str(text)
-        .map_err(|error| in_line(&format!("this line is no message: {error}")))?;
+        .map_err(|error| in_line(&format!("this line is not a message: {error}")))?;
     let members = text.trim_end().strip_suffix('}');
-    let members = members.ok_or("this line is no message: it is not a JSON object")?;
+    let members = members.ok_or("this line is not a message: it is not a JSON object")?;
     if members.trim() == "{" {
         return Err("this line has no `data`".into());
     }
@@ -119,8 +118,8 @@ pub(super) fn complete(number: u64, text: &str, topic: Option<&str>) -> Result<L
     Ok(Line { number, text: line })
 }
 
-/// A reason without the number that JSON's own errors have: each line is one
-/// alone there, and has its number before the reason.
+/// Returns a reason without the line number of JSON errors, which is always 1: the
+/// number in the input comes before the reason.
 pub(super) fn in_line(reason: &str) -> String {
     reason.replace(" at line 1 column ", " at column ")
 }

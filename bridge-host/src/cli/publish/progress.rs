@@ -1,4 +1,4 @@
-//! What is shown while messages are published, and at the end.
+//! Counts responses, and shows the progress and a summary. Sending stays out.
 
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
@@ -10,10 +10,10 @@ use super::error::Error;
 use crate::cli::output;
 use crate::printable::printable;
 
-/// The line on the terminal is written again this often.
+/// The interval at which the line on the terminal is updated.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Counts answers, and shows them.
+/// Counts and shows responses.
 pub(super) struct Progress {
     began: Instant,
     many: bool,
@@ -22,11 +22,11 @@ pub(super) struct Progress {
     shown: Option<Instant>,
     accepted: u64,
     duplicates: u64,
-    /// Of one message alone.
+    /// The id of the last message; shown if there is only one.
     id: Option<String>,
     failures: Vec<Failure>,
     failed: u64,
-    /// Why it ended before all lines were read.
+    /// Why publishing ended before all lines were read.
     ended: Option<String>,
 }
 
@@ -36,11 +36,11 @@ struct Failure {
     error: String,
 }
 
-/// So many failures are kept for the JSON summary; all are told as they come.
+/// The most failures in the JSON summary. Each failure is also printed at once.
 const KEPT: usize = 1000;
 
 impl Progress {
-    /// Of one message, or of many.
+    /// Starts to count, for one message or for many.
     pub fn new(many: bool, json: bool) -> Self {
         Self {
             began: Instant::now(),
@@ -67,9 +67,9 @@ impl Progress {
         self.show();
     }
 
-    /// Counts lines that nobody took, for one reason that is told elsewhere: no
-    /// more are read.
-    pub fn lose(&mut self, lines: impl Iterator<Item = u64>, reason: &str) {
+    /// Counts lines that were not sent for the same reason, after which no more lines are
+    /// read. The caller prints the reason.
+    pub fn abort(&mut self, lines: impl Iterator<Item = u64>, reason: &str) {
         for line in lines {
             self.count_failed(line, reason);
         }
@@ -77,7 +77,7 @@ impl Progress {
         self.ended = Some(reason.into());
     }
 
-    /// Counts a line that did not make it, and tells why.
+    /// Counts a line that was refused, and prints the reason.
     pub fn fail(&mut self, line: u64, reason: &str) {
         self.count_failed(line, reason);
         self.clear();
@@ -111,10 +111,10 @@ impl Progress {
         }
     }
 
-    /// Shows the summary. Anything that failed is an error.
+    /// Shows the summary. Returns an error if any message failed.
     pub fn end(mut self) -> Result<(), Error> {
         self.clear();
-        let told = match (self.json, self.many, &self.id) {
+        let summary = match (self.json, self.many, &self.id) {
             (true, ..) => Some(output::json_text(&self.object(), false)),
             (false, true, _) => Some(self.summary() + "\n"),
             (false, false, Some(id)) => {
@@ -127,8 +127,8 @@ impl Progress {
             }
             (false, false, None) => None,
         };
-        if let Some(told) = told {
-            output::text(&told)?;
+        if let Some(summary) = summary {
+            output::text(&summary)?;
         }
         let all = self.accepted + self.duplicates + self.failed;
         match (self.failed, self.failures.pop()) {

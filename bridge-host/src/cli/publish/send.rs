@@ -1,5 +1,5 @@
-//! Sending: lines gathered to batches, one batch after the other so that the
-//! order holds, and what was not taken again where that is wanted.
+//! Sends lines in batches, one batch after the other to keep their order, and retries
+//! refused lines if requested. A single batch is sent by `target`.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use super::progress::Progress;
 use super::source::{ReadLine, Source};
 use super::target::Target;
 
-/// Lines in one batch: a bridge commits about as many together.
+/// The most lines of one batch: about as many as a bridge commits together.
 const LINES: usize = 1000;
-/// Bytes in one batch, unless a line alone has more.
+/// The most bytes of one batch, unless a single line has more.
 const BYTES: usize = 4 << 20;
-/// Before a batch is sent again; doubled each time.
+/// The wait before a batch is sent again, which doubles each time.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
-/// No wait is longer.
+/// The longest wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// Sends all that the source has. The error is what ended it early.
+/// Sends all lines of the source. The error is the reason for an early end.
 pub(super) async fn all(
     source: Source,
     target: &Target,
@@ -37,7 +37,7 @@ pub(super) async fn all(
     Ok(())
 }
 
-/// The lines that are there already, up to a full batch.
+/// Collects the lines that were read already, up to a full batch.
 fn gather(
     first: ReadLine,
     lines: &mut mpsc::Receiver<Result<ReadLine, Error>>,
@@ -51,7 +51,7 @@ fn gather(
                 bytes += line.text.len();
                 batch.push(line);
             }
-            Err(told) => wrong.push(told),
+            Err(invalid) => wrong.push(invalid),
         }
         if batch.len() + wrong.len() < LINES && bytes < BYTES {
             next = lines.try_recv().ok().transpose()?;
@@ -66,12 +66,12 @@ fn gather(
 /// Lines that are sent together.
 struct Batch {
     lines: Vec<Line>,
-    /// The numbers of those that are no messages, and why.
+    /// The numbers of lines that are not messages, and why.
     wrong: Vec<(u64, String)>,
 }
 
-/// Sends a batch; where that is wanted, again, until every line has an answer
-/// that lasts. What failed is told in the order of the lines.
+/// Sends a batch. With `wait`, sends refused lines again until each line has a lasting
+/// response. Prints failures in the order of the lines.
 async fn batch_until_done(
     batch: Batch,
     target: &Target,
@@ -83,10 +83,10 @@ async fn batch_until_done(
     while !batch.is_empty() {
         let found = match target.send(&batch).await {
             Ok(found) => found,
-            Err(error @ Error::NobodyListens(_)) if !wait => {
+            Err(error @ Error::NotListening(_)) if !wait => {
                 let lines = batch.iter().map(|line| line.number);
                 let wrong = failed.iter().map(|(number, _)| *number);
-                progress.lose(lines.chain(wrong), &error.to_string());
+                progress.abort(lines.chain(wrong), &error.to_string());
                 return Err(error);
             }
             Err(error) => vec![Answer::none(error.to_string()); batch.len()],

@@ -1,5 +1,5 @@
-//! Where messages are read from: one whole, or many line by line, in a thread
-//! of its own.
+//! Reads messages from an argument, a file or standard input: one message, or many line by
+//! line on a thread. Sending them stays out.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal, Read, stdin};
@@ -13,16 +13,16 @@ use super::line::{self, Line, Template};
 use crate::files;
 use crate::message::MessageId;
 
-/// The most data of one message: what has no end is not read into memory.
+/// The most bytes of a message's data, so that endless input is not read into memory.
 const MAX_DATA: u64 = 1 << 30;
-/// The most bytes of a line, which may have the data as base64.
+/// The most bytes of a line, which may contain the data as base64.
 const MAX_LINE: u64 = 3 << 29;
 
-/// What there is to publish.
+/// The messages to publish.
 pub(super) enum Source {
     /// One message.
     One(Line),
-    /// As many as there are lines.
+    /// A message on each line.
     Many {
         from: Box<dyn BufRead + Send>,
         name: PathBuf,
@@ -30,19 +30,19 @@ pub(super) enum Source {
     },
 }
 
-/// What a line is.
+/// The kind of a line.
 pub(super) enum Kind {
-    /// A message; this topic where it has none.
+    /// A message; the topic is for lines without one.
     Message(Option<String>),
-    /// The data of one.
+    /// The data of a message.
     Data(Template),
 }
 
-/// A line to send, or why it cannot be one.
+/// A line to send, or its number and why it cannot be sent.
 pub(super) type ReadLine = Result<Line, (u64, String)>;
 
 impl Source {
-    /// Opens what the arguments name; one message is read at once.
+    /// Opens the source that the arguments name. A single message is read at once.
     pub fn open(args: &Args) -> Result<Self, Error> {
         let template = args.topic.clone().map(|topic| Template {
             topic,
@@ -71,12 +71,12 @@ impl Source {
         }
     }
 
-    /// Whether there can be more than one.
+    /// Returns whether there can be more than one message.
     pub fn is_many(&self) -> bool {
         matches!(self, Self::Many { .. })
     }
 
-    /// Reads on in the background, as far as the channel has room.
+    /// Reads lines in the background, as far as the channel has capacity.
     pub fn read(self, to: mpsc::Sender<Result<ReadLine, Error>>) {
         match self {
             Self::One(line) => _ = to.try_send(Ok(Ok(line))),
@@ -119,7 +119,7 @@ fn read_lines(
                 .and_then(|text| line::complete(number, text, topic.as_deref()))
                 .map_err(|reason| (number, reason)),
         };
-        // Nobody waits for more once sending has failed.
+        // An error means that sending has failed, so no more lines are needed.
         if to.blocking_send(Ok(read)).is_err() {
             return Ok(());
         }

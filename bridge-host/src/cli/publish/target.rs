@@ -1,4 +1,5 @@
-//! Where messages go: to a running bridge over HTTP, or to a broker itself.
+//! The target of `publish`: a running bridge over HTTP, or a broker. Batches come from
+//! `send`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,24 +18,24 @@ use crate::http::{Allow, Client, HttpError, Options, ResponseBody, Settings, Upl
 use crate::ingest;
 use crate::secret::Secret;
 
-/// For a bridge to answer a batch.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The time limit for a bridge to answer a batch.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Who takes the messages.
+/// The target of messages.
 #[derive(Clone)]
 pub(super) enum Target {
-    /// A bridge, which publishes them into what its config says.
+    /// A bridge, which publishes them to the connection of its config.
     Bridge(Arc<Bridge>),
     /// A broker.
     Broker(Arc<dyn Broker>),
 }
 
 impl Target {
-    /// Sends a batch once. Each line has one answer, in order.
+    /// Sends a batch once. Returns one answer for each line, in order.
     pub(super) async fn send(&self, lines: &[Line]) -> Result<Vec<Answer>, Error> {
         match self {
             Self::Bridge(bridge) => bridge.send(lines).await.map_err(|error| match error {
-                HttpError::ConnectRefused(_) => Error::NobodyListens(bridge.given.clone()),
+                HttpError::ConnectRefused(_) => Error::NotListening(bridge.given.clone()),
                 error => Error::Unanswered(error),
             }),
             Self::Broker(broker) => {
@@ -50,7 +51,7 @@ impl Target {
     }
 }
 
-/// The bridge that is published to.
+/// A bridge to publish to.
 pub(super) struct Bridge {
     given: Uri,
     batch: Uri,
@@ -60,7 +61,7 @@ pub(super) struct Bridge {
 }
 
 impl Bridge {
-    /// Nothing is sent yet.
+    /// Creates a client for this bridge. Sends nothing yet.
     pub fn new(to: &Uri, token: Option<Secret>) -> Result<Self, Error> {
         let wrong = || Error::To(to.clone());
         let text = format!("{}/batch", to.to_string().trim_end_matches('/'));
@@ -80,9 +81,9 @@ impl Bridge {
             client: Client::new(&Settings::default())?,
             options: Options {
                 connect_timeout: Duration::from_secs(10),
-                first_byte_timeout: PATIENCE,
+                first_byte_timeout: ANSWER_TIMEOUT,
                 deadline: None,
-                between_bytes_timeout: Some(PATIENCE),
+                between_bytes_timeout: Some(ANSWER_TIMEOUT),
                 allow: Arc::new(Allow::default().with_endpoint(&batch)),
                 upload: Upload::InTime,
             },
@@ -90,7 +91,7 @@ impl Bridge {
         })
     }
 
-    /// Sends a batch once. Each line has one answer, in order.
+    /// Sends a batch once. Returns one answer for each line, in order.
     async fn send(&self, lines: &[Line]) -> Result<Vec<Answer>, HttpError> {
         let mut text = BytesMut::new();
         for line in lines {
@@ -100,7 +101,7 @@ impl Bridge {
         let mut request = Request::post(&self.batch)
             .header(CONTENT_TYPE, "application/x-ndjson")
             .body(Full::new(text.freeze()))
-            .expect("its URL and header were legal before");
+            .expect("the URL and the header were checked before");
         if let Some(value) = &self.authorization {
             request.headers_mut().insert(AUTHORIZATION, value.clone());
         }
@@ -117,12 +118,12 @@ impl Bridge {
     }
 }
 
-/// Reads answers as they come: those that came before the bridge went away
-/// hold.
+/// Reads answers as they arrive. Answers that arrived before the connection closed are
+/// valid.
 async fn read_answers(mut body: ResponseBody<Full<Bytes>>, lines: usize) -> Vec<Answer> {
     let mut answers = Vec::with_capacity(lines);
     let mut text = BytesMut::new();
-    let mut end = "the bridge ended its answers before this line's".to_owned();
+    let mut end = "the bridge closed the connection before it answered this line".to_owned();
     while let Some(frame) = body.frame().await {
         match frame.map(|frame| frame.into_data()) {
             Ok(Ok(data)) => text.extend_from_slice(&data),

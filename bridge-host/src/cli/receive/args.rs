@@ -9,28 +9,29 @@ use http::StatusCode;
 
 use super::values::{Delay, Percent, duration, status};
 
-/// Show what arrives at an endpoint; fail or dawdle on demand
+/// Serve an endpoint for tests that shows requests, and fails or delays answers on demand
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n    bridge-host receive --fail 10% --delay 5ms..50ms")]
 pub(in crate::cli) struct Args {
-    /// Where to listen
+    /// The address to listen on
     #[arg(long, default_value = "127.0.0.1:9000")]
     pub(super) address: SocketAddr,
     /// Answer after this time (10ms) or after a random time in a range (5ms..50ms)
     #[arg(long, value_name = "TIME")]
     pub(super) delay: Option<Delay>,
-    /// Let this share of the requests fail, such as 10%
+    /// Fail this share of the requests, such as 10%
     #[arg(long, value_name = "SHARE")]
     pub(super) fail: Option<Percent>,
-    /// Let the first N requests fail
+    /// Fail the first N requests
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) fail_first: u64,
-    /// The status of the answers to failing requests
+    /// The status of failed requests
     #[arg(long, value_name = "STATUS", default_value = "503", value_parser = status)]
     pub(super) status: StatusCode,
-    /// Send Retry-After with the first failure
+    /// Send a Retry-After with the first failure
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) retry_after: Option<Duration>,
-    /// Show each message whole: topic, metadata, data
+    /// Show whole messages: topic, metadata and data
     #[arg(long)]
     pub(super) body: bool,
     /// Show only the count at the end

@@ -1,4 +1,4 @@
-//! How the endpoint answers: when, and with what.
+//! Decides when and with which status the endpoint answers. Serving requests stays out.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(super) struct Answer {
 }
 
 impl Behaviour {
-    /// As the arguments have it; `seed` makes the random parts.
+    /// Creates the behaviour of these arguments. `seed` is the seed of random values.
     pub fn new(args: &Args, seed: u64) -> Self {
         Self {
             delay: args.delay,
@@ -44,7 +44,7 @@ impl Behaviour {
         }
     }
 
-    /// The answer to the next request.
+    /// Returns the answer to the next request.
     pub fn next(&self) -> Answer {
         let is_early = self.seen.fetch_add(1, Ordering::Relaxed) < self.fail_first;
         let fails = is_early || self.share() * 100.0 < self.fail.0;
@@ -64,7 +64,7 @@ impl Behaviour {
         }
     }
 
-    /// A random number from 0 to 1 (SplitMix64).
+    /// Returns a random number from 0 to 1 (SplitMix64).
     fn share(&self) -> f64 {
         const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
         let mut n = self

@@ -1,4 +1,4 @@
-//! What arrived in all.
+//! Counts the requests of the endpoint. Showing single requests is in `show`.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -8,7 +8,7 @@ use http::StatusCode;
 
 use crate::config::show_size;
 
-/// Counts requests. Ids are kept as hashes: a count of millions has room.
+/// Counts requests. Ids are kept as hashes, so millions of them need little memory.
 #[derive(Default)]
 pub(super) struct Counts {
     requests: u64,
@@ -21,13 +21,13 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// Counts a request that arrived whole, and tells how many did so far.
+    /// Counts a complete request, and returns the number of requests so far.
     pub fn arrived(&mut self) -> u64 {
         self.requests += 1;
         self.requests
     }
 
-    /// Counts the answer to one.
+    /// Counts an answered request.
     pub fn answered(&mut self, status: StatusCode, id: Option<&str>, length: usize) {
         self.answered += 1;
         if !status.is_success() {

@@ -1,4 +1,4 @@
-//! What is kept of what arrived: a log, and the bodies.
+//! Records requests in a log file, and bodies in a folder. Showing them is in `show`.
 
 use parking_lot::Mutex;
 use std::fs::{File, OpenOptions, create_dir_all};
@@ -8,15 +8,14 @@ use std::path::{Path, PathBuf};
 use super::error::Error;
 use crate::cli::output;
 
-/// Where records go, if anywhere. A failure to write is told, and no request
-/// fails for it.
+/// Records requests. An error while writing is printed, and does not fail the request.
 pub(super) struct Recorder {
     log: Option<(PathBuf, Mutex<File>)>,
     folder: Option<PathBuf>,
 }
 
 impl Recorder {
-    /// Opens the file to add to, and makes the folder.
+    /// Opens the log file, and creates the folder.
     pub fn open(log: Option<PathBuf>, folder: Option<PathBuf>) -> Result<Self, Error> {
         if let Some(folder) = &folder {
             create_dir_all(folder).map_err(|error| Error::Write(folder.clone(), error))?;
@@ -34,32 +33,32 @@ impl Recorder {
         })
     }
 
-    /// Whether there is a log at all.
+    /// Returns whether there is a log file.
     pub fn logs(&self) -> bool {
         self.log.is_some()
     }
 
-    /// Adds a line, whole: it is there before the request is answered.
+    /// Appends a line before the request is answered.
     pub fn log(&self, mut line: String) {
         let Some((path, file)) = &self.log else {
             return;
         };
         line.push('\n');
         let mut file = file.lock();
-        tell(path, file.write_all(line.as_bytes()));
+        report(path, file.write_all(line.as_bytes()));
     }
 
-    /// Keeps a body under its id, or its number.
+    /// Writes a body to a file named after the id, or else after the number.
     pub fn save(&self, id: Option<&str>, number: u64, body: &[u8]) {
         if let Some(folder) = &self.folder {
             let name = id.map_or_else(|| format!("request-{number}"), file_name);
             let path = folder.join(name);
-            tell(&path, std::fs::write(&path, body));
+            report(&path, std::fs::write(&path, body));
         }
     }
 }
 
-/// The id, in characters that every file system takes.
+/// Returns the id in characters that are valid on every file system.
 fn file_name(id: &str) -> String {
     let legal = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let name: String = id
@@ -76,7 +75,7 @@ fn file_name(id: &str) -> String {
     }
 }
 
-fn tell(path: &Path, result: std::io::Result<()>) {
+fn report(path: &Path, result: std::io::Result<()>) {
     if let Err(error) = result {
         output::note(&format!("cannot write to {}: {error}\n", path.display()));
     }

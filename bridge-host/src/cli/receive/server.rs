@@ -1,4 +1,5 @@
-//! The listener: reads each request, shows and records it, answers as told.
+//! Serves the endpoint: reads requests, shows and records them, and answers. How it answers
+//! is in `behaviour`.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::hash::{BuildHasher, RandomState};
@@ -28,18 +29,18 @@ use crate::cli::output;
 use crate::listener::{has_date, refuse_without_date};
 use crate::message::ID_KEY;
 
-/// A message with a thousand entries of metadata must arrive.
+/// The most headers of a request: more than the entries of metadata that a message may have.
 const MAX_HEADERS: usize = 2048;
-/// The head of a request, in bytes.
+/// The most bytes of a request's head.
 const MAX_HEAD: usize = 1 << 20;
 
-/// What requests are shown as.
+/// How requests are shown.
 enum Shown {
     Nothing,
     Line,
     Whole,
     Json,
-    /// With the message itself.
+    /// JSON with the whole message.
     WholeJson,
 }
 
@@ -50,7 +51,7 @@ struct Endpoint {
     counts: Mutex<Counts>,
 }
 
-/// Serves until SIGINT or SIGTERM, then tells how much arrived.
+/// Serves until SIGINT or SIGTERM, then prints the counts.
 pub(super) async fn serve(args: Args) -> Result<(), Error> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Start)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Start)?;
@@ -64,7 +65,7 @@ pub(super) async fn serve(args: Args) -> Result<(), Error> {
     let refused = |error| Error::Listen(args.address, error);
     let listener = TcpListener::bind(args.address).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
-    // Not on standard output: that is for what arrives.
+    // Standard output is for requests only.
     output::note(&format!("listening on http://{address}; Ctrl-C ends it\n"));
     let mut stopped = pin!(async {
         tokio::select! {
@@ -86,7 +87,7 @@ pub(super) async fn serve(args: Args) -> Result<(), Error> {
 }
 
 async fn serve_one(stream: TcpStream, endpoint: Arc<Endpoint>) {
-    // An answer is small, and must not wait for an acknowledgement.
+    // A small response must not wait for a TCP acknowledgement.
     let _ = stream.set_nodelay(true);
     if !has_date() {
         return refuse_without_date(stream).await;
@@ -95,7 +96,7 @@ async fn serve_one(stream: TcpStream, endpoint: Arc<Endpoint>) {
         let endpoint = endpoint.clone();
         async move { endpoint.answer(request).await }
     });
-    // How a connection ends is the client's business.
+    // An error of the connection concerns the client only.
     let _ = http1::Builder::new()
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD)
@@ -149,7 +150,7 @@ impl Endpoint {
         {
             text.push_str(&show::whole(&message));
         }
-        // A reader that went away is no reason to refuse messages.
+        // If standard output is closed, requests are still answered.
         let _ = output::text(&text);
     }
 

@@ -1,4 +1,5 @@
-//! A request as a line: for people, for machines, and whole.
+//! Formats requests: as a line for people, as JSON, and with the whole message. Recording
+//! them is in `record`.
 
 use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,10 +15,10 @@ use super::view::View;
 use crate::config::show_size;
 use crate::printable::printable;
 
-/// So much of a body is shown in a line.
+/// The most characters of a body in a line.
 const SHOWN: usize = 60;
 
-/// One line for people.
+/// Returns a line for people.
 pub(super) fn line(view: &View<'_>, status: StatusCode, body: &Bytes, at: SystemTime) -> String {
     let or_dash = |text: Option<&str>| text.map_or_else(|| "-".into(), plain);
     format!(
@@ -32,7 +33,7 @@ pub(super) fn line(view: &View<'_>, status: StatusCode, body: &Bytes, at: System
     )
 }
 
-/// One line for machines.
+/// Returns a JSON object.
 pub(super) fn record(view: &View<'_>, status: StatusCode, body: &Bytes, at: SystemTime) -> Value {
     let hash = Sha256::digest(body)
         .iter()
@@ -52,8 +53,8 @@ pub(super) fn record(view: &View<'_>, status: StatusCode, body: &Bytes, at: Syst
     })
 }
 
-/// The same with the whole message: its metadata and its data, as a batch has
-/// them. Of a request that carries none, the body is the data.
+/// Adds the metadata and the data of the message, as in a batch. If the request has no
+/// message, the body is the data.
 pub(super) fn with_message(
     mut record: Value,
     message: Option<&mapping::Message>,
@@ -70,7 +71,7 @@ pub(super) fn with_message(
     record
 }
 
-/// The whole message, indented below its line.
+/// Returns the whole message, indented.
 pub(super) fn whole(message: &mapping::Message) -> String {
     let mut text = String::new();
     for (key, value) in &message.metadata {
@@ -88,7 +89,7 @@ pub(super) fn whole(message: &mapping::Message) -> String {
     text
 }
 
-/// The time of day, UTC.
+/// Formats the time of day, in UTC.
 fn clock(at: SystemTime) -> String {
     let since = since(at);
     let seconds = since.as_secs() % 86_400;
@@ -102,7 +103,7 @@ fn since(at: SystemTime) -> Duration {
 }
 
 fn beginning(body: &Bytes) -> String {
-    // Four bytes a character at most.
+    // A character has at most four bytes.
     let start = &body[..body.len().min(SHOWN * 4)];
     let text = String::from_utf8_lossy(start);
     let mut shown = plain(&text.chars().take(SHOWN).collect::<String>());
@@ -112,7 +113,7 @@ fn beginning(body: &Bytes) -> String {
     shown
 }
 
-/// What a stranger sent, in one line.
+/// Returns text of the request in one line, safe to print.
 fn plain(text: &str) -> String {
     printable(&text.replace(['\n', '\r', '\t'], " ")).into_owned()
 }

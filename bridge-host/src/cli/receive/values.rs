@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-/// From the shortest to the longest, evenly.
+/// A random delay, evenly distributed from the shortest to the longest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Delay {
     pub(super) shortest: Duration,
@@ -24,12 +24,12 @@ impl FromStr for Delay {
         };
         match delay.shortest <= delay.longest {
             true => Ok(delay),
-            false => Err("the longer time comes last".into()),
+            false => Err("write the shorter time first".into()),
         }
     }
 }
 
-/// 0 to 100.
+/// A percentage, from 0 to 100.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Percent(pub(super) f64);
 

@@ -1,4 +1,4 @@
-//! A request as the message that it carries, in either envelope.
+//! Reads the message of a request, in either envelope. Formatting it is in `show`.
 
 use std::borrow::Cow;
 
@@ -9,10 +9,11 @@ use mapping::{Envelope, Message};
 
 use crate::message::ID_KEY;
 
-/// Says the topic in the raw envelope; what has it not may be in the other.
+/// The header with the topic in the raw envelope. A request without it may be in the JSON
+/// envelope.
 const TOPIC: &str = "message-topic";
 
-/// What is known of a request at a glance.
+/// The id, topic and content-type of a request.
 pub(super) struct View<'a> {
     pub id: Option<Cow<'a, str>>,
     pub topic: Option<String>,
@@ -20,17 +21,17 @@ pub(super) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// Reads no more of the body than it must.
+    /// Reads them, and parses the body only if it has to.
     pub fn of(headers: &'a HeaderMap, body: &Bytes) -> Self {
         let text = |name: &str| Some(String::from_utf8_lossy(headers.get(name)?.as_bytes()));
         let content_type = text(CONTENT_TYPE.as_str());
         let topic = match headers.get(TOPIC) {
             Some(value) => {
-                let told = [(TOPIC, value.as_bytes())];
-                let message = mapping::decode(Envelope::Raw, told, &[]);
+                let headers = [(TOPIC, value.as_bytes())];
+                let message = mapping::decode(Envelope::Raw, headers, &[]);
                 message.ok().map(|message| message.topic)
             }
-            // A value that is not plain text has its name marked: decode all.
+            // A value that is not plain text has a marked name, so the message is decoded.
             None => message(headers, body).map(|message| message.topic),
         };
         Self {
@@ -41,16 +42,16 @@ impl<'a> View<'a> {
     }
 }
 
-/// The whole message, where it is one.
+/// Returns the whole message, if the request has one.
 pub(super) fn message(headers: &HeaderMap, body: &Bytes) -> Option<Message> {
-    let told = || {
+    let headers = || {
         let pairs = headers.iter();
         pairs.map(|(name, value)| (name.as_str(), value.as_bytes()))
     };
-    let raw = mapping::decode(Envelope::Raw, told(), &[]).ok()?;
+    let raw = mapping::decode(Envelope::Raw, headers(), &[]).ok()?;
     let is_json = raw.content_type.as_deref() == Some("application/json");
     if raw.topic.is_empty() && is_json {
-        let message = mapping::decode(Envelope::Json, told(), body);
+        let message = mapping::decode(Envelope::Json, headers(), body);
         if let Ok(message) = message {
             return Some(message);
         }
