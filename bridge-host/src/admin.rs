@@ -111,7 +111,7 @@ impl Admin {
     fn trouble(&self) -> Option<String> {
         let sources = self.sources.lock().clone();
         let brokers = sources.and_then(|sources| (sources.trouble)());
-        let texts: Vec<_> = self.troubles.all().into_iter().chain(brokers).collect();
+        let texts: Vec<_> = self.troubles.summary().into_iter().chain(brokers).collect();
         (!texts.is_empty()).then(|| texts.join("; "))
     }
 

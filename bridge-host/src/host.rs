@@ -106,7 +106,7 @@ impl Host {
         };
         let (stop, stopped) = watch::channel(false);
         let mut deliveries = deliveries(ready, &threads, &stopped, config.shutdown.drain_timeout);
-        listeners.admin.set_phase(Phase::RuntimeThread);
+        listeners.admin.set_phase(Phase::Running);
         started();
         tokio::select! {
             () = shutdown => {}

@@ -26,9 +26,9 @@ use holders::Holders;
 ///
 /// let troubles = Troubles::default();
 /// troubles.raise("descriptors", "no file descriptors are left".into());
-/// assert_eq!(troubles.all().as_deref(), Some("no file descriptors are left"));
+/// assert_eq!(troubles.summary().as_deref(), Some("no file descriptors are left"));
 /// troubles.clear("descriptors");
-/// assert_eq!(troubles.all(), None);
+/// assert_eq!(troubles.summary(), None);
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Troubles(Arc<Mutex<State>>);
@@ -100,10 +100,10 @@ mod tests {
         other.raise("descriptors", "no descriptors".into());
         other.raise("disk", "the disk is still full".into());
         let all = "no descriptors; the disk is still full";
-        assert_eq!(troubles.all().as_deref(), Some(all));
+        assert_eq!(troubles.summary().as_deref(), Some(all));
         troubles.clear("descriptors");
         troubles.clear("disk");
         troubles.clear("disk");
-        assert_eq!(other.all(), None);
+        assert_eq!(other.summary(), None);
     }
 }

@@ -105,7 +105,7 @@ fn published(topic: &str, given_up: &GivenUp, at: SystemTime) -> (Message, Messa
         topic: topic.into(),
         ..Message::clone(message)
     }
-    .made_at(message.hops());
+    .one_hop_after(message.hops());
     // It may have been a letter before: what this one has not is not its own.
     let rare = |key: &str| matches!(key.strip_prefix(PREFIX), Some("status" | "backtrace"));
     text.metadata.retain(|(key, _)| !rare(key));

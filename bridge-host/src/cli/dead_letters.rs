@@ -19,7 +19,9 @@ use published::Topics;
 
 /// List, show, replay and drop dead letters
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n    bridge-host dead-letters list\n    bridge-host dead-letters replay --subscription orders")]
+#[command(
+    after_help = "Example:\n    bridge-host dead-letters list\n    bridge-host dead-letters replay --subscription orders"
+)]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,

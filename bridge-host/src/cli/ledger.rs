@@ -14,7 +14,9 @@ use crate::store::{Inspector, StoreError};
 
 /// Show how many messages of each subscription were delivered, dead-lettered or are pending
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n    bridge-host ledger\n    bridge-host ledger forget old-orders --yes")]
+#[command(
+    after_help = "Example:\n    bridge-host ledger\n    bridge-host ledger forget old-orders --yes"
+)]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Option<Command>,

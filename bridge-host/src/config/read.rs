@@ -6,7 +6,7 @@ use toml::de::DeTable;
 use super::inspect::Inspect;
 use super::optional_section::section;
 use super::{
-    Config, Log, Shutdown, Subscription, WasmSettings, connections, fit, http, listeners,
+    Config, Log, Shutdown, Subscription, WasmSettings, connections, cross_checks, http, listeners,
     subscriptions,
 };
 use crate::delivery::DeliverySettings;

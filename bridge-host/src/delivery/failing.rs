@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use super::log;
 use super::setup::Delivery;
 use crate::broker::BrokerError;
-use crate::trouble::{Held, Lack};
+use crate::trouble::{Shortage, TroubleGuard};
 
 /// The pauses begin here, double, and end there.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -19,7 +19,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(10);
 pub(super) struct Failing {
     /// None so far.
     pause: Option<Duration>,
-    held: Option<Held>,
+    held: Option<TroubleGuard>,
 }
 
 impl Failing {
@@ -33,7 +33,7 @@ impl Failing {
     /// Waits until it is time to ask again. An error of a broker does not say
     /// whether descriptors have run out, so that is looked for.
     pub(super) async fn wait(&mut self, delivery: &Delivery, error: &BrokerError) {
-        self.held = Lack::now().map(|lack| delivery.troubles.hold(lack));
+        self.held = Shortage::now().map(|lack| delivery.troubles.hold(lack));
         let pause = self
             .pause
             .map_or(FIRST_PAUSE, |last| LAST_PAUSE.min(last * 2));

@@ -12,7 +12,7 @@ use super::lease::keep_from_now;
 use super::log::Story;
 use crate::broker::Receipt;
 use crate::guest::{Outcome, Unmade};
-use crate::trouble::Held;
+use crate::trouble::TroubleGuard;
 
 /// The pauses begin here, double, and end there.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -28,7 +28,7 @@ const MOST_REFUSALS: u32 = 12;
 pub(super) struct Hindrance {
     tries: u32,
     refusals: u32,
-    held: Option<Held>,
+    held: Option<TroubleGuard>,
 }
 
 impl Hindrance {
@@ -55,7 +55,7 @@ impl Hindrance {
         place.stand_back();
         // The new one first, so that the trouble does not end between the two.
         self.held = match unmade {
-            Unmade::Lack(lack) => Some(engine.delivery.troubles.hold(lack)),
+            Unmade::Shortage(lack) => Some(engine.delivery.troubles.hold(lack)),
             Unmade::Refused => None,
         };
         let pause = pause(self.tries, engine.jitter.next());
@@ -82,7 +82,7 @@ fn pause(before: u32, jitter: f64) -> Duration {
 mod tests {
     use super::*;
     use crate::guest::Failure;
-    use crate::trouble::Lack;
+    use crate::trouble::Shortage;
 
     #[test]
     fn pauses_double_up_to_the_longest() {
@@ -103,7 +103,7 @@ mod tests {
             .filter(|_| hindrance.of(&refused).is_some())
             .count();
         assert_eq!(borne, MOST_REFUSALS as usize);
-        let lacking = outcome(Unmade::Lack(Lack::Ports));
+        let lacking = outcome(Unmade::Shortage(Shortage::Ports));
         assert!((0..100).all(|_| hindrance.of(&lacking).is_some()));
     }
 }

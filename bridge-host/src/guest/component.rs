@@ -186,7 +186,7 @@ impl<B: Receiver> Instance<B> {
         timeout: Duration,
         limits: &Limits,
     ) -> Result<Vec<String>, CallResult> {
-        self.begin(MessageId::idle(), timeout);
+        self.begin(MessageId::placeholder(), timeout);
         let call = self.bindings.subscribe(&mut self.store);
         let end = limited(call, timeout, limits).await?;
         end.map_err(|trap| self.failure(trap, limits))?

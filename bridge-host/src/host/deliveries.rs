@@ -113,7 +113,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_ends_readiness() {
         let admin = Admin::new(Default::default());
-        admin.set_phase(Phase::RuntimeThread);
+        admin.set_phase(Phase::Running);
         let mut deliveries = Deliveries::default();
         let panics = async { panic!("made for this test") };
         deliveries.spawn("orders".into(), panics, &Handle::current());

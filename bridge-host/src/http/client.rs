@@ -19,7 +19,7 @@ use super::sending::{Route, Sending, Unsent};
 use super::target::Target;
 use super::upload::Upload;
 use super::{Allow, HttpError, ResponseBody, Settings, SettingsError, tls};
-use crate::trouble::Lack;
+use crate::trouble::Shortage;
 use crate::trouble::descriptors;
 
 /// Who sends, where a request does not say it: some endpoints answer 403 to
@@ -159,11 +159,11 @@ where
             };
             // Endpoints keep what they use all the time.
             let unused = match lack {
-                Lack::EndpointShare => UNUSED,
+                Shortage::EndpointShare => UNUSED,
                 _ => Duration::ZERO,
             };
             if !pool.close_oldest(unused) {
-                return Err(HttpError::Lack(lack));
+                return Err(HttpError::Shortage(lack));
             }
         }
     }

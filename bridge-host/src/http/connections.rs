@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::target::Target;
-use crate::trouble::Lack;
+use crate::trouble::Shortage;
 use crate::trouble::descriptors::PER_FREE;
 
 /// The limit on the connections of the process, and their counts. Clones share both.
@@ -45,15 +45,15 @@ impl Connections {
     /// Acquires a permit for a connection. An endpoint gets another one while it has
     /// fewer than [`PER_FREE`] connections for each free connection, so that a few
     /// connections stay free for endpoints without any.
-    pub(super) fn take(&self, endpoint: &Target) -> Result<Connected, Lack> {
+    pub(super) fn take(&self, endpoint: &Target) -> Result<Connected, Shortage> {
         let mut taken = self.lock();
         let free = self.0.most.saturating_sub(taken.all);
         if free == 0 {
-            return Err(Lack::Connections);
+            return Err(Shortage::Connections);
         }
         let held = taken.by_endpoint.get(endpoint).copied().unwrap_or(0);
         if held >= free.saturating_mul(PER_FREE) {
-            return Err(Lack::EndpointShare);
+            return Err(Shortage::EndpointShare);
         }
         taken.all += 1;
         taken.by_endpoint.insert(endpoint.clone(), held + 1);
@@ -105,7 +105,10 @@ mod tests {
         let slow = target("http://slow.example/");
         let taken = take_all(&connections, &slow);
         assert_eq!(taken.len(), for_one_endpoint(80));
-        assert_eq!(connections.take(&slow).unwrap_err(), Lack::EndpointShare);
+        assert_eq!(
+            connections.take(&slow).unwrap_err(),
+            Shortage::EndpointShare
+        );
         let other = take_all(&connections, &target("http://other.example/"));
         assert!(other.len() > 10, "{}", other.len());
     }
@@ -133,7 +136,7 @@ mod tests {
         let endpoint = target("http://a.example/");
         let taken = connections.take(&endpoint).unwrap();
         let other = target("http://b.example/");
-        assert_eq!(connections.take(&other).unwrap_err(), Lack::Connections);
+        assert_eq!(connections.take(&other).unwrap_err(), Shortage::Connections);
         drop(taken);
         assert!(connections.take(&other).is_ok());
         assert!(connections.lock().by_endpoint.is_empty());

@@ -6,14 +6,14 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::trouble::{Lack, causes};
+use crate::trouble::{Shortage, causes};
 
 /// What became of a request that got no whole response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
     /// This machine has not what a connection takes: nothing was sent.
     #[error("{0}")]
-    Lack(Lack),
+    Shortage(Shortage),
     /// The request cannot be sent by anyone.
     #[error("the request cannot be sent: {0}")]
     Request(String),
@@ -129,8 +129,8 @@ impl HttpError {
     /// Sorts an error of hyper's, whichever half of the exchange with this host
     /// it ended.
     pub(super) fn of_exchange(error: &hyper::Error, host: &str) -> Self {
-        if let Some(lack) = Lack::of(error) {
-            return Self::Lack(lack);
+        if let Some(lack) = Shortage::of(error) {
+            return Self::Shortage(lack);
         }
         let reason = describe(error);
         if causes(error).any(is_refusal) {

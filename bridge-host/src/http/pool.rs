@@ -20,7 +20,7 @@ use super::Settings;
 use super::http1::Http1;
 use super::http2::Http2;
 use super::target::Target;
-use crate::trouble::descriptors::{self, Share, Taken};
+use crate::trouble::descriptors::{self, DescriptorPermit, DescriptorQuota};
 
 /// The way into a connection.
 pub(super) enum Sender<B> {
@@ -40,7 +40,7 @@ struct Limits {
     idle_timeout: Duration,
     max_idle: usize,
     /// The idle connections that all clients of the process may keep.
-    all_idle: Share,
+    all_idle: DescriptorQuota,
     max_age: Duration,
 }
 
@@ -59,7 +59,7 @@ pub(super) struct Slot<B> {
 
 struct Kept<B> {
     /// The one given back last is taken first, so that the others grow old.
-    idle: Vec<(Idle<Http1<B>>, Taken)>,
+    idle: Vec<(Idle<Http1<B>>, DescriptorPermit)>,
     /// As many as their exchanges need.
     shared: Vec<Idle<Http2<B>>>,
     speaks_http1: bool,
@@ -83,7 +83,7 @@ where
             limits: Limits {
                 idle_timeout: settings.idle_timeout.min(Settings::MAX_IDLE_TIMEOUT),
                 max_idle: settings.max_idle,
-                all_idle: Share::new(descriptors::for_idle(descriptors::limit())),
+                all_idle: DescriptorQuota::new(descriptors::for_idle(descriptors::limit())),
                 max_age: settings.max_connection_age,
             },
         }
@@ -224,9 +224,9 @@ where
         let mut kept = self.kept.lock();
         if kept.idle.len() < self.limits.max_idle
             && !self.limits.is_old(Instant::now(), connection.born(), peer)
-            && let Some(taken) = self.limits.all_idle.take()
+            && let Some(permit) = self.limits.all_idle.acquire()
         {
-            kept.idle.push((Idle::new(connection, peer), taken));
+            kept.idle.push((Idle::new(connection, peer), permit));
         }
     }
 

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use super::HttpError;
-use crate::trouble::Lack;
+use crate::trouble::Shortage;
 
 /// An attempt has this long before the next one is made beside it: RFC 8305's
 /// Connection Attempt Delay.
@@ -64,8 +64,8 @@ async fn reach(address: SocketAddr) -> Result<(TcpStream, SocketAddr), HttpError
 
 /// Why there is no connection to this address.
 fn refused(error: &io::Error, address: SocketAddr) -> HttpError {
-    if let Some(lack) = Lack::of_connecting(error, address) {
-        return HttpError::Lack(lack);
+    if let Some(lack) = Shortage::of_connecting(error, address) {
+        return HttpError::Shortage(lack);
     }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => HttpError::ConnectRefused(address),
@@ -80,7 +80,7 @@ fn refused(error: &io::Error, address: SocketAddr) -> HttpError {
 /// tells nothing of the endpoint; that one refuses tells more than no route.
 fn telling(before: Option<HttpError>, error: HttpError) -> HttpError {
     let weight = |error: &HttpError| match error {
-        HttpError::Lack(_) => 2,
+        HttpError::Shortage(_) => 2,
         HttpError::ConnectRefused(_) => 1,
         _ => 0,
     };

@@ -6,7 +6,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
 use super::HttpError;
-use crate::trouble::Lack;
+use crate::trouble::Shortage;
 
 /// Returns the addresses of a host, at least one.
 pub(super) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, HttpError> {
@@ -22,22 +22,22 @@ pub(super) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Ht
     match asked.map_err(|error| fault(error.to_string()))? {
         Ok(addresses) if addresses.is_empty() => Err(fault("it has none".into())),
         Ok(addresses) => Ok(addresses),
-        Err((_, Some(lack))) => Err(HttpError::Lack(lack)),
+        Err((_, Some(lack))) => Err(HttpError::Shortage(lack)),
         Err((error, None)) => Err(fault(error.to_string())),
     }
 }
 
 /// Asks the resolver. An error comes with what this machine lacked for an
 /// answer.
-fn ask(host: &str, port: u16) -> Result<Vec<SocketAddr>, (io::Error, Option<Lack>)> {
+fn ask(host: &str, port: u16) -> Result<Vec<SocketAddr>, (io::Error, Option<Shortage>)> {
     forget_last_error();
     let answer = (host, port).to_socket_addrs();
     // Without descriptors the resolver says that the name is unknown, and only
     // the thread's last error says why. A descriptor may be free again by now.
     let last = io::Error::last_os_error();
     answer.map(Iterator::collect).map_err(|error| {
-        let lack = Lack::of(&error).or_else(|| Lack::of(&last));
-        (error, lack.or_else(Lack::now))
+        let lack = Shortage::of(&error).or_else(|| Shortage::of(&last));
+        (error, lack.or_else(Shortage::now))
     })
 }
 

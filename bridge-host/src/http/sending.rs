@@ -21,7 +21,7 @@ use super::sniff::Seen;
 use super::target::Target;
 use super::upload::Upload;
 use super::{Client, HttpError, Options, ResponseBody};
-use crate::trouble::Lack;
+use crate::trouble::Shortage;
 
 /// A request that cannot go out.
 pub struct Unsent<B> {
@@ -228,7 +228,7 @@ where
         let limit = self.within(*connect_timeout);
         let connected = self.client.connected(&self.target)?;
         let made = connect(&self.target, allow, tls, limit, connected).await;
-        if let Err(HttpError::Lack(Lack::Descriptors)) = made {
+        if let Err(HttpError::Shortage(Shortage::Descriptors)) = made {
             // Whatever opens one next has this.
             self.client.shared.pool.close_oldest(Duration::ZERO);
         }

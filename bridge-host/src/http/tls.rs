@@ -13,7 +13,7 @@ use tokio_rustls::TlsConnector;
 
 use super::error::describe;
 use super::{HttpError, Settings, SettingsError};
-use crate::trouble::{Lack, causes};
+use crate::trouble::{Shortage, causes};
 
 /// What HTTP/2 is called in ALPN.
 pub(super) const H2: &[u8] = b"h2";
@@ -91,8 +91,8 @@ fn certificates_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, Settings
 /// Why there is no TLS with this host, in words that tell what to do.
 pub(super) fn failed(error: &io::Error, host: &str) -> HttpError {
     let host = host.to_owned();
-    if let Some(lack) = Lack::of(error) {
-        return HttpError::Lack(lack);
+    if let Some(lack) = Shortage::of(error) {
+        return HttpError::Shortage(lack);
     }
     let cause = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>());
     match cause {

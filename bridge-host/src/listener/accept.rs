@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use super::reserve::{Lent, Reserve};
 use super::seats::{Seat, Seats};
-use crate::trouble::{Held, Lack, Troubles};
+use crate::trouble::{Shortage, TroubleGuard, Troubles};
 
 /// How long to wait before the next attempt to accept a connection.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -41,7 +41,7 @@ pub(super) struct Accepted {
 /// Held by a connection that uses the descriptor of a spare. The bridge is not ready
 /// while it exists.
 pub(super) struct Emergency {
-    _held: Held,
+    _held: TroubleGuard,
     _lent: Lent,
 }
 
@@ -75,7 +75,7 @@ impl Acceptor {
                 }
                 Err(error) => error,
             };
-            match Lack::of(&error) {
+            match Shortage::of(&error) {
                 Some(lack) => {
                     if let Some(accepted) = self.without_descriptors(lack).await {
                         return accepted;
@@ -92,7 +92,7 @@ impl Acceptor {
     /// Accepts a waiting connection with the descriptor of a spare. The connection
     /// that has been idle the longest is then closed to replace the spare; if no
     /// connection is idle, the new one is an emergency.
-    async fn without_descriptors(&self, lack: Lack) -> Option<(TcpStream, Option<Emergency>)> {
+    async fn without_descriptors(&self, lack: Shortage) -> Option<(TcpStream, Option<Emergency>)> {
         let Some(mut lent) = self.reserve.lend() else {
             self.wait_for_spare(lack).await;
             return None;
@@ -122,7 +122,7 @@ impl Acceptor {
 
     /// Waits a moment for a spare. If no spare can come back by itself, the
     /// connection that has been idle the longest is closed to make one.
-    async fn wait_for_spare(&self, lack: Lack) {
+    async fn wait_for_spare(&self, lack: Shortage) {
         let _held = self.troubles.hold(lack);
         if self.reserve.is_lost() {
             self.seats.make_room(IDLE);

@@ -22,7 +22,7 @@ impl Message {
     /// Sets the hop count of a message that was made while a message with `hops` was
     /// handled: one more.
     #[must_use]
-    pub fn made_at(mut self, hops: u32) -> Self {
+    pub fn one_hop_after(mut self, hops: u32) -> Self {
         self.set_hops(hops.saturating_add(1));
         self
     }
@@ -40,12 +40,12 @@ mod tests {
         let entry = |key: &str| (key.to_owned(), "9".to_owned());
         message.set_any_metadata(vec![entry(HOPS_KEY), entry("a"), entry(HOPS_KEY)]);
         assert_eq!((message.hops(), message.metadata.len()), (0, 1));
-        let mut message = message.made_at(0).made_at(3);
+        let mut message = message.one_hop_after(0).one_hop_after(3);
         assert_eq!((message.hops(), message.metadata.len()), (4, 2));
         message.set_any_metadata(vec![entry("b")]);
         assert_eq!(message.hops(), 4, "it is not lost with the other entries");
         message.set_hops(0);
         assert_eq!(message.metadata, [entry("b")]);
-        assert_eq!(message.made_at(u32::MAX).hops(), u32::MAX);
+        assert_eq!(message.one_hop_after(u32::MAX).hops(), u32::MAX);
     }
 }

@@ -117,7 +117,7 @@ impl Shared {
     /// Why messages cannot be taken or given now, in one line.
     pub(super) fn trouble(&self) -> Option<String> {
         let failed = self.check().err().map(|error| error.to_string());
-        failed.or_else(|| self.troubles.all())
+        failed.or_else(|| self.troubles.summary())
     }
 
     pub(super) fn is_poisoned(&self) -> bool {

@@ -15,24 +15,24 @@ const QUIET: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct TroubleGuard {
     troubles: Troubles,
-    lack: Lack,
+    shortage: Shortage,
 }
 
 impl Troubles {
     /// Raises the trouble of a shortage. The trouble lasts until two seconds after the
     /// returned guard is dropped, and until the process can open a file again.
     #[must_use]
-    pub fn hold(&self, lack: Lack) -> TroubleGuard {
-        let name = lack.name();
+    pub fn hold(&self, shortage: Shortage) -> TroubleGuard {
+        let name = shortage.name();
         let mut state = self.lock();
         let holder = state.holders.0.entry(name).or_default();
         holder.now += 1;
         holder.ever += 1;
         drop(state);
-        self.note(name, lack.to_string(), lack.ends_readiness());
+        self.note(name, shortage.to_string(), shortage.ends_readiness());
         TroubleGuard {
             troubles: self.clone(),
-            lack,
+            shortage,
         }
     }
 
@@ -50,21 +50,21 @@ impl Troubles {
     }
 
     /// As [`Self::end`], once the shortage is over.
-    async fn end_after(self, lack: Lack, ever: u64) {
+    async fn end_after(self, shortage: Shortage, ever: u64) {
         sleep(QUIET).await;
         // If the resource is needed only now and then, such as by a probe, the trouble
         // would begin and end with each use.
-        while self.is_quiet(lack.name(), ever) && lack.lasts() {
+        while self.is_quiet(shortage.name(), ever) && shortage.lasts() {
             sleep(QUIET).await;
         }
-        self.end(lack.name(), ever);
+        self.end(shortage.name(), ever);
     }
 }
 
 impl Drop for TroubleGuard {
     fn drop(&mut self) {
         let mut state = self.troubles.lock();
-        let name = self.lack.name();
+        let name = self.shortage.name();
         let Some(holder) = state.holders.0.get_mut(name) else {
             return;
         };
@@ -76,7 +76,7 @@ impl Drop for TroubleGuard {
         }
         let troubles = self.troubles.clone();
         match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(troubles.end_after(self.lack, ever))),
+            Ok(runtime) => drop(runtime.spawn(troubles.end_after(self.shortage, ever))),
             Err(_) => troubles.end(name, ever),
         }
     }
@@ -89,17 +89,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_trouble_lasts_as_long_as_its_last_guard_and_does_not_flap() {
         let troubles = Troubles::default();
-        let (one, other) = (troubles.hold(Lack::Ports), troubles.hold(Lack::Ports));
+        let (one, other) = (
+            troubles.hold(Shortage::Ports),
+            troubles.hold(Shortage::Ports),
+        );
         drop(one);
         sleep(QUIET * 2).await;
-        assert!(troubles.all().is_some());
+        assert!(troubles.summary().is_some());
         drop(other);
         sleep(QUIET / 2).await;
-        let again = troubles.hold(Lack::Ports);
+        let again = troubles.hold(Shortage::Ports);
         sleep(QUIET).await;
-        assert!(troubles.all().is_some(), "it has a guard again");
+        assert!(troubles.summary().is_some(), "it has a guard again");
         drop(again);
         sleep(QUIET * 2).await;
-        assert_eq!(troubles.all(), None);
+        assert_eq!(troubles.summary(), None);
     }
 }

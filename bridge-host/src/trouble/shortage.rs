@@ -12,7 +12,7 @@ use super::descriptors;
 /// A resource that has run out on this machine. Neither the component nor the
 /// endpoint has failed, and the attempt that needed the resource does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Lack {
+pub enum Shortage {
     /// All descriptors for connections to endpoints are in use.
     #[error(
         "all {} connections to endpoints that the limit of {} file descriptors allows are in use: raise it (`ulimit -n`, LimitNOFILE= in systemd), or lower `max_in_flight` of subscriptions whose endpoints are slow",
@@ -45,7 +45,7 @@ pub enum Lack {
     Ports,
 }
 
-impl Lack {
+impl Shortage {
     /// Returns the resource that an error, or one of its causes, says is missing.
     pub fn of(error: &(dyn Error + 'static)) -> Option<Self> {
         causes(error).find_map(|cause| {
@@ -147,17 +147,17 @@ mod tests {
     #[test]
     fn a_shortage_is_found_at_any_depth() {
         for (code, expected) in [
-            (Errno::MFILE, Some(Lack::Descriptors)),
-            (Errno::NFILE, Some(Lack::SystemDescriptors)),
-            (Errno::NOMEM, Some(Lack::Memory)),
-            (Errno::NOBUFS, Some(Lack::Memory)),
+            (Errno::MFILE, Some(Shortage::Descriptors)),
+            (Errno::NFILE, Some(Shortage::SystemDescriptors)),
+            (Errno::NOMEM, Some(Shortage::Memory)),
+            (Errno::NOBUFS, Some(Shortage::Memory)),
             (Errno::CONNREFUSED, None),
         ] {
             let error = io::Error::from_raw_os_error(code.raw_os_error());
-            assert_eq!(Lack::of(&error), expected, "{code:?}");
+            assert_eq!(Shortage::of(&error), expected, "{code:?}");
             let wrapped = Outer(io::Error::other(Outer(error)));
-            assert_eq!(Lack::of(&wrapped), expected, "{code:?}");
-            assert_eq!(Lack::of(&code), expected, "{code:?}");
+            assert_eq!(Shortage::of(&wrapped), expected, "{code:?}");
+            assert_eq!(Shortage::of(&code), expected, "{code:?}");
         }
     }
 
@@ -168,14 +168,14 @@ mod tests {
         // No machine may use it, so there is no route to it.
         let nowhere = SocketAddr::from(([240, 0, 0, 1], 80));
         let error = io::Error::from_raw_os_error(Errno::ADDRNOTAVAIL.raw_os_error());
-        assert_eq!(Lack::of_connecting(&error, here), Some(Lack::Ports));
-        assert_eq!(Lack::of(&error), None);
+        assert_eq!(Shortage::of_connecting(&error, here), Some(Shortage::Ports));
+        assert_eq!(Shortage::of(&error), None);
         if UdpSocket::bind("0.0.0.0:0")
             .unwrap()
             .connect(nowhere)
             .is_err()
         {
-            assert_eq!(Lack::of_connecting(&error, nowhere), None);
+            assert_eq!(Shortage::of_connecting(&error, nowhere), None);
         }
     }
 }

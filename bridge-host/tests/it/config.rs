@@ -93,7 +93,7 @@ fn variables_are_taken_and_not_shown() {
         ("HOOK_TOKEN", "s3cret\n"),
     ];
     let found = report(&check(&["19-unset-variable.toml"], &wrong));
-    assert!(found.contains("2 faults found"), "{found}");
+    assert!(found.contains("2 errors found"), "{found}");
     assert!(!found.contains("s3cret"), "{found}");
 }
 
@@ -149,7 +149,7 @@ fn twenty_thousand_equal_names_are_told_of_soon() {
     fs::write(&file, one.repeat(20_000)).unwrap();
     let began = std::time::Instant::now();
     let found = report(&check(&[file.to_str().unwrap()], &[]));
-    assert!(found.contains("19999 faults found"));
+    assert!(found.contains("19999 errors found"));
     let took = began.elapsed();
     assert!(took < Duration::from_secs(60), "{took:?}");
 }
@@ -160,13 +160,13 @@ fn machines_read_json() {
         serde_json::from_slice(&check(&["--json", case], &[]).stdout).unwrap()
     };
     let faulty = read("35-several-in-one.toml");
-    assert_eq!(faulty["sound"], false);
-    assert_eq!(faulty["faults"][0]["line"], 2);
-    assert_eq!(faulty["faults"].as_array().unwrap().len(), 8);
+    assert_eq!(faulty["valid"], false);
+    assert_eq!(faulty["errors"][0]["line"], 2);
+    assert_eq!(faulty["errors"].as_array().unwrap().len(), 8);
 
-    let sound = read("36-sound.toml");
-    assert_eq!(sound["sound"], true);
-    let orders = &sound["config"]["subscriptions"][0];
+    let valid = read("36-valid.toml");
+    assert_eq!(valid["valid"], true);
+    let orders = &valid["config"]["subscriptions"][0];
     assert_eq!(
         orders["to"]["successful_on"],
         serde_json::json!(["2xx", 409])
@@ -174,7 +174,7 @@ fn machines_read_json() {
     assert_eq!(orders["retry"]["max_attempts"], 8);
     assert_eq!(orders["schedule"]["waits"][5]["last_attempt"], 8);
     assert_eq!(orders["max_in_flight"], 1);
-    assert_eq!(sound["config"]["http"]["max_idle"], 256);
+    assert_eq!(valid["config"]["http"]["max_idle"], 256);
 }
 
 /// Many subscriptions, each of which says only what it does otherwise.
@@ -200,7 +200,7 @@ fn a_subscription_takes_few_lines() {
 
 #[test]
 fn verbose_shows_what_holds_for_keys_that_were_left_out() {
-    let found = report(&check(&["37-sound-by-default.toml", "--verbose"], &[]));
+    let found = report(&check(&["37-valid-by-default.toml", "--verbose"], &[]));
     for (key, value) in [
         ("start", "all"),
         ("retry.max_age", "3d"),
@@ -238,7 +238,7 @@ fn read(case: &str) -> Result<Config, Vec<Fault>> {
 
 #[test]
 fn rooms_get_what_the_user_wrote() {
-    let config = read("36-sound.toml").unwrap();
+    let config = read("36-valid.toml").unwrap();
     assert_eq!(config.intake.token.as_ref().unwrap().expose(), "s3cret");
     assert_eq!(&*config.wasm.cache, folder().join("cache"));
     let embedded = config.connections[EMBEDDED].settings();
@@ -276,7 +276,7 @@ fn rooms_get_what_the_user_wrote() {
 
 #[test]
 fn later_faults_find_their_line() {
-    let config = read("36-sound.toml").unwrap();
+    let config = read("36-valid.toml").unwrap();
     let orders = &config.subscriptions[0];
     let line = |key| orders.location(key).map(|location| location.line);
     assert_eq!(line("topics"), Some(11));
@@ -289,7 +289,7 @@ fn later_faults_find_their_line() {
             None::<String>,
         )]
     };
-    let faults = load(&folder().join("36-sound.toml"), &BTreeMap::new(), &faulty).unwrap_err();
+    let faults = load(&folder().join("36-valid.toml"), &BTreeMap::new(), &faulty).unwrap_err();
     assert_eq!(faults[0].location.as_ref().unwrap().line, 19);
 }
 

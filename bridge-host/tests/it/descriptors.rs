@@ -141,7 +141,7 @@ async fn without_descriptors_messages_wait_and_the_bridge_says_so() {
         bridge.log()
     );
     until("its line", || async {
-        (logged(&bridge, "the trouble is over") == 1).then_some(())
+        (logged(&bridge, "the trouble has ended") == 1).then_some(())
     })
     .await;
     assert_eq!(logged(&bridge, "retry"), 0, "{:?}", bridge.log());

@@ -138,7 +138,7 @@ async fn a_full_disk_does_not_stop_deliveries() {
     })
     .await;
     let log = bridge.log().join("\n");
-    for end in ["not ready: the disk", "the trouble is over"] {
+    for end in ["not ready: the disk", "the trouble has ended"] {
         assert_eq!(log.matches(end).count(), 1, "{end}: {log}");
     }
 
@@ -215,7 +215,7 @@ async fn a_store_at_its_size_limit_is_not_ready() {
     })
     .await;
     let log = bridge.log().join("\n");
-    for end in ["refuses messages", "the trouble is over"] {
+    for end in ["refuses messages", "the trouble has ended"] {
         assert_eq!(log.matches(end).count(), 1, "{end}: {log}");
     }
     bridge.accept("load", &[], vec![b'x'; 64 << 10]).await;

@@ -27,7 +27,7 @@ pub use nats::{NatsServer, NatsVersion};
 pub use pem::pem;
 pub use preload::preload;
 pub use redis::RedisServer;
-pub use reply::{Components, End, Reply};
+pub use reply::{End, Parts, Reply};
 pub use reserved::ReservedAddress;
 use server_process::ServerProcess;
 

@@ -108,10 +108,10 @@ fn the_schema_in_the_repository_is_that_of_the_declarations() {
 
 /// All configs of the repository that `check` takes, and some that it does not.
 fn configs() -> (Vec<PathBuf>, Vec<PathBuf>) {
-    let mut sound = Vec::new();
+    let mut valid = Vec::new();
     for example in fs::read_dir(root().join("examples")).expect("examples") {
         let config = example.expect("an example").path().join("bridge.toml");
-        sound.extend(config.is_file().then_some(config));
+        valid.extend(config.is_file().then_some(config));
     }
     let cases = root().join("bridge-host/tests/config");
     for case in fs::read_dir(&cases).expect("cases") {
@@ -120,8 +120,8 @@ fn configs() -> (Vec<PathBuf>, Vec<PathBuf>) {
             .file_name()
             .and_then(|name| name.to_str())
             .expect("UTF-8");
-        let is_sound = name.contains("-sound") && name.ends_with(".toml");
-        sound.extend(is_sound.then_some(case.clone()));
+        let is_valid = name.contains("-valid") && name.ends_with(".toml");
+        valid.extend(is_valid.then_some(case.clone()));
     }
     let wrong = [
         "01-unknown-key",
@@ -133,7 +133,7 @@ fn configs() -> (Vec<PathBuf>, Vec<PathBuf>) {
         "55-threads",
     ];
     let wrong = wrong.map(|name| cases.join(name).with_extension("toml"));
-    (sound, wrong.into())
+    (valid, wrong.into())
 }
 
 /// Configs with keys of an HTTP handler where an endpoint has none.
@@ -162,13 +162,13 @@ Draft202012Validator.check_schema(schema)
 for file in sys.argv[2:]:
     with open(file, "rb") as config:
         errors = list(Draft202012Validator(schema).iter_errors(tomllib.load(config)))
-    print("wrong" if errors else "sound", file, "; ".join(e.message[:200] for e in errors))
+    print("wrong" if errors else "valid", file, "; ".join(e.message[:200] for e in errors))
 "#;
 
 #[test]
 fn editors_accept_what_check_accepts() {
-    let (sound, mut wrong) = configs();
-    assert!(sound.len() >= 12, "{sound:?}");
+    let (valid, mut wrong) = configs();
+    assert!(valid.len() >= 12, "{valid:?}");
     let starter = tempfile::tempdir().expect("a folder");
     wrong.extend(misplaced_handler_keys(starter.path()));
     run(&["init"], starter.path());
@@ -177,7 +177,7 @@ fn editors_accept_what_check_accepts() {
         .args(["-c", VALIDATE])
         .arg(root().join("docs/bridge.schema.json"))
         .arg(starter.path().join("bridge.toml"))
-        .args(&sound)
+        .args(&valid)
         .args(&wrong)
         .output()
         .expect("`cargo xtask test` brings Python and jsonschema");
@@ -185,17 +185,17 @@ fn editors_accept_what_check_accepts() {
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{error}");
     let lines: Vec<_> = said.lines().collect();
-    assert_eq!(lines.len(), 1 + sound.len() + wrong.len(), "{said}");
-    let (first, last) = lines.split_at(1 + sound.len());
+    assert_eq!(lines.len(), 1 + valid.len() + wrong.len(), "{said}");
+    let (first, last) = lines.split_at(1 + valid.len());
     assert!(
-        first.iter().all(|line| line.starts_with("sound ")),
+        first.iter().all(|line| line.starts_with("valid ")),
         "{said}"
     );
     assert!(last.iter().all(|line| line.starts_with("wrong ")), "{said}");
 }
 
 #[test]
-fn init_writes_a_config_that_is_sound_and_leaves_others_alone() {
+fn init_writes_a_config_that_is_valid_and_leaves_others_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let (code, told, error) = run(&["init"], folder.path());
     assert_eq!(code, Some(0), "{error}");
@@ -224,7 +224,7 @@ fn init_writes_a_config_that_is_sound_and_leaves_others_alone() {
     fs::write(folder.path().join("bridge.toml"), "# mine\n").expect("a file");
     let (code, _, error) = run(&["init"], folder.path());
     assert_eq!(code, Some(1));
-    assert!(error.contains("bridge.toml is there already"), "{error}");
+    assert!(error.contains("bridge.toml exists already"), "{error}");
     let kept = fs::read_to_string(folder.path().join("bridge.toml")).expect("a config");
     assert_eq!(kept, "# mine\n");
 }

@@ -24,14 +24,14 @@ fn impossible_names_and_taken_folders_are_refused() {
         ("core", "try \"my-core\""),
     ] {
         let told = told(&new(&folder, name, "handler", "rust"), 2);
-        assert!(told.contains("cannot be a project's name"), "{told}");
+        assert!(told.contains("is not a valid name for a project"), "{told}");
         assert!(told.contains(expected), "{told}");
     }
     assert!(folder.path().read_dir().expect("a folder").next().is_none());
 
     std::fs::write(folder.path().join("taken"), "mine").expect("a file");
     let there = told(&new(&folder, "taken", "handler", "rust"), 1);
-    assert!(there.contains("taken is there already"), "{there}");
+    assert!(there.contains("taken exists already"), "{there}");
     assert!(there.contains("choose another name"), "{there}");
 
     let language = told(&new(&folder, "orders", "handler", "cobol"), 2);

@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn hops_are_counted_on_and_forged_by_nobody() {
-        let message = sent(None, &[("a", "1")]).made_at(6);
+        let message = sent(None, &[("a", "1")]).one_hop_after(6);
         round_trip(&message);
         let mut headers = encode(&message, None);
         assert_eq!(headers.get(HOPS).map(HeaderValue::as_str), Some("7"));

@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn hops_are_counted_on_and_forged_by_nobody() {
-        let message = Message::new("t", "x").made_at(6);
+        let message = Message::new("t", "x").one_hop_after(6);
         round_trip(&message);
         let forged = written(&[("topic", "t"), ("data", "x"), ("metadata:hops", "0")]);
         assert_eq!(decode(forged, "events").message.hops(), 0);

@@ -90,9 +90,7 @@ impl Topics {
         letter.message.set_hops(0);
         let ability = broker.republish();
         let ability = ability.ok_or_else(|| BrokerError::from(Refusal::NoRepublish))?;
-        Ok(ability
-            .republish(letter.message, &id, group, &once)
-            .await?)
+        Ok(ability.republish(letter.message, &id, group, &once).await?)
     }
 
     /// Returns the broker of a subscription's messages.

@@ -17,7 +17,10 @@ const TAKEN: &[&str] = &[
 
 /// Why a name is not valid.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is not a valid name for a project: {why}; {}", suggestion(try_))]
+#[error(
+    "{found:?} is not a valid name for a project: {why}; {}",
+    suggestion(try_)
+)]
 pub(super) struct NameError {
     found: String,
     why: &'static str,

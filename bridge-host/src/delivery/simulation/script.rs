@@ -19,7 +19,7 @@ use crate::broker::Settlement;
 use crate::delivery::Policy;
 use crate::guest::{Call, CallResult, ExchangeRecord, Failure, Handle, Outcome, Unmade};
 use crate::message::MessageId;
-use crate::trouble::Lack;
+use crate::trouble::Shortage;
 
 /// How a message is handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -249,7 +249,7 @@ fn outcome(result: CallResult, status: Option<u16>) -> Outcome {
 
 fn hindered() -> Outcome {
     Outcome {
-        unmade: Some(Unmade::Lack(Lack::Descriptors)),
+        unmade: Some(Unmade::Shortage(Shortage::Descriptors)),
         ..outcome(CallResult::Other("no".into()), None)
     }
 }

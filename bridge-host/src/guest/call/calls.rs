@@ -66,7 +66,7 @@ impl CallState {
     fn idle(hops: u32) -> Self {
         Self {
             hops,
-            ..Self::new(MessageId::idle(), Duration::ZERO)
+            ..Self::new(MessageId::placeholder(), Duration::ZERO)
         }
     }
 

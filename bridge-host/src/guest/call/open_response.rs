@@ -149,7 +149,7 @@ impl Head {
         message.metadata = made.metadata;
         message.metadata.retain(|(key, _)| key != ID_KEY);
         Reply {
-            message: message.made_at(self.wanted.hops),
+            message: message.one_hop_after(self.wanted.hops),
             id: (self.wanted.id).reply(&self.wanted.replies.by, self.wanted.before),
         }
     }

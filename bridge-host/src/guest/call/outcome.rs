@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::broker::ReplyTo;
 use crate::guest::limits::held::Excess;
 use crate::message::{Message, MessageId};
-use crate::trouble::Lack;
+use crate::trouble::Shortage;
 
 /// One attempt: the message for a component's `handle`.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ pub struct Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unmade {
     /// A resource of this machine has run out.
-    Lack(Lack),
+    Shortage(Shortage),
     /// The endpoint refused it before it processed anything, as HTTP/2 can tell.
     Refused,
 }
@@ -60,7 +60,7 @@ impl Outcome {
             CallResult::Failed(failure) => failure.lack(),
             _ => None,
         };
-        let unmade = lack.map(Unmade::Lack).or(self.unmade);
+        let unmade = lack.map(Unmade::Shortage).or(self.unmade);
         unmade.filter(|_| !done)
     }
 
@@ -123,7 +123,7 @@ pub enum Failure {
     Start(String),
     /// A resource that an instance needs has run out on this machine.
     #[error("the component could not be started: {0}")]
-    Lack(Lack),
+    Shortage(Shortage),
     /// An HTTP handler that returned, and had set no response.
     #[error("the component returned before it set a response")]
     NoResponse,
@@ -146,9 +146,9 @@ pub enum Failure {
 
 impl Failure {
     /// What this machine lacked for it.
-    pub fn lack(&self) -> Option<Lack> {
+    pub fn lack(&self) -> Option<Shortage> {
         match self {
-            Self::Lack(lack) => Some(*lack),
+            Self::Shortage(lack) => Some(*lack),
             Self::InHandler(failure) | Self::WithStderr { failure, .. } => failure.lack(),
             _ => None,
         }

@@ -147,7 +147,7 @@ impl Instance<Receiver> {
         timeout: Duration,
         limits: &Limits,
     ) -> Result<Vec<String>, CallResult> {
-        self.begin(MessageId::idle(), timeout);
+        self.begin(MessageId::placeholder(), timeout);
         let handler = self.bindings.bridge_messaging_incoming_handler();
         let call = self
             .store

@@ -44,7 +44,7 @@ impl Failed {
 impl From<HttpError> for Failed {
     fn from(error: HttpError) -> Self {
         let unmade = match error {
-            HttpError::Lack(lack) => Some(Unmade::Lack(lack)),
+            HttpError::Shortage(lack) => Some(Unmade::Shortage(lack)),
             HttpError::NotProcessed { .. } => Some(Unmade::Refused),
             _ => None,
         };
@@ -65,7 +65,7 @@ impl From<NoAnswer> for Failed {
                 Self {
                     error: Error::InternalError(Some(format!("in the HTTP handler: {why}"))),
                     why,
-                    unmade: failure.lack().map(Unmade::Lack),
+                    unmade: failure.lack().map(Unmade::Shortage),
                     cause: Cause::Handler(failure),
                 }
             }
@@ -92,7 +92,7 @@ impl From<NoAnswer> for Failed {
 /// the record of the call.
 pub(super) fn lower(error: HttpError) -> Error {
     match error {
-        HttpError::Lack(lack) => Error::InternalError(Some(lack.to_string())),
+        HttpError::Shortage(lack) => Error::InternalError(Some(lack.to_string())),
         HttpError::Request(_) => Error::HttpRequestUriInvalid,
         HttpError::HostNotAllowed { .. } => Error::HttpRequestDenied,
         HttpError::AddressNotAllowed { .. } => Error::DestinationIpProhibited,

@@ -13,7 +13,7 @@ use crate::guest::interfaces::state::State;
 use crate::guest::limits::cpu_meter::{OutOfCompute, metered};
 use crate::guest::limits::held::Excess;
 use crate::guest::limits::settings::Limits;
-use crate::trouble::Lack;
+use crate::trouble::Shortage;
 
 /// A call within its time, and its computing within the component's limit.
 pub(crate) async fn limited<T>(
@@ -38,8 +38,8 @@ pub(crate) fn failure(store: &Store<State>, error: wasmtime::Error, limits: &Lim
         return Failure::Excess(excess);
     }
     // What the engine itself is refused; a component's own calls see codes.
-    if let Some(lack) = Lack::of(error.as_ref()) {
-        return Failure::Lack(lack);
+    if let Some(lack) = Shortage::of(error.as_ref()) {
+        return Failure::Shortage(lack);
     }
     let backtrace = error.downcast_ref::<WasmBacktrace>();
     Failure::Trap {

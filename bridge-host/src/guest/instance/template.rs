@@ -17,7 +17,7 @@ use crate::guest::interfaces::state::{Environment, Shared, State};
 use crate::guest::limits::budget::Budget;
 use crate::guest::limits::settings::Limits;
 use crate::message::MessageId;
-use crate::trouble::Lack;
+use crate::trouble::Shortage;
 
 /// How long an instance may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -58,8 +58,8 @@ impl<R: Ready> InstanceTemplate<R> {
     pub(crate) async fn instantiate(&self) -> Result<Option<Instance<R::Bindings>>, Failure> {
         let mut store = self
             .store()
-            .map_err(|error| match Lack::of(error.as_ref()) {
-                Some(lack) => Failure::Lack(lack),
+            .map_err(|error| match Shortage::of(error.as_ref()) {
+                Some(lack) => Failure::Shortage(lack),
                 None => Failure::Start(format!("{error:#}")),
             })?;
         let start = self.ready.instantiate(&mut store);

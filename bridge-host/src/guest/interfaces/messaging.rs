@@ -220,7 +220,7 @@ impl State {
             None => held.id,
         };
         let hops = self.hooks.calls.current().hops;
-        (Arc::unwrap_or_clone(held.message).made_at(hops), id)
+        (Arc::unwrap_or_clone(held.message).one_hop_after(hops), id)
     }
 
     /// Counts what was sent for the call that the component acts for.

@@ -128,7 +128,7 @@ impl State {
     pub(crate) fn begin(&mut self, call: CallState) {
         self.limiter.forget_excess();
         let id = call.id.clone();
-        self.begin_lines(Some(id).filter(|id| *id != MessageId::idle()));
+        self.begin_lines(Some(id).filter(|id| *id != MessageId::placeholder()));
         let before = self.hooks.calls.begin(call);
         self.limiter.give_back(before.charged);
         self.held.forget(&mut self.limiter);

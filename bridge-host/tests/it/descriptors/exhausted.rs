@@ -100,7 +100,7 @@ async fn health_is_answered_without_descriptors() {
     // Longer than it takes for a trouble to end that nobody suffers from.
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(ask(admin, "GET", "/readyz").await.status, 503);
-    assert_eq!(logged(&bridge, "the trouble is over"), 0);
+    assert_eq!(logged(&bridge, "the trouble has ended"), 0);
 
     set_limit(process, 256);
     until("a bridge that is ready", || async {
@@ -110,7 +110,7 @@ async fn health_is_answered_without_descriptors() {
     let text = "no file descriptors are left";
     assert_eq!(logged(&bridge, text), 1, "{:?}", bridge.log());
     until("its line", || async {
-        (logged(&bridge, "the trouble is over") == 1).then_some(())
+        (logged(&bridge, "the trouble has ended") == 1).then_some(())
     })
     .await;
     bridge.accept("orders", &[], "data").await;

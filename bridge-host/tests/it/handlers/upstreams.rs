@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use super::{out, subscription_of};
-use crate::harness::{Bridge, Components, Config, End, Endpoint, Reply, ReservedAddress};
+use crate::harness::{Bridge, Config, End, Endpoint, Parts, Reply, ReservedAddress};
 
 /// A server whose bodies come as its paths say.
 pub async fn upstream() -> Endpoint {

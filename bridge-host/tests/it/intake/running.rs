@@ -18,7 +18,7 @@ use bridge_host::admin::{Admin, Ledger, Phase};
 use bridge_host::broker::embedded::Embedded;
 use bridge_host::broker::{Broker, Incoming, Settlement, Start, SubscribeSpec, Subscription};
 use bridge_host::http::{Allow, Client, Options, Settings, Upload};
-use bridge_host::ingest::{self, Publishing};
+use bridge_host::ingest::{self, IntakeState};
 use bridge_host::message::TopicPattern;
 use bridge_host::store;
 use bridge_host::trouble::Troubles;
@@ -73,9 +73,9 @@ impl Running {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let troubles = Troubles::default();
         let admin = Arc::new(Admin::new(troubles.clone()));
-        admin.opened(Books, || None);
+        admin.set_sources(Books, || None);
         admin.set_phase(Phase::Running);
-        let publishing = Arc::new(Publishing::default());
+        let publishing = Arc::new(IntakeState::default());
         publishing.open(broker, None);
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(ingest::serve(
@@ -86,7 +86,7 @@ impl Running {
             troubles,
             async move {
                 let _ = stopped.await;
-                ingest::GRACE
+                ingest::SHUTDOWN_GRACE
             },
         ));
         Self {

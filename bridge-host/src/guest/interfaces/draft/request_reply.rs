@@ -58,7 +58,7 @@ impl asking::Host for &mut State {
         let call = self.hooks.calls.current();
         let deadline = call.deadline + call.record.waits().so_far();
         let left = deadline.saturating_duration_since(Instant::now());
-        let message = message.made_at(call.hops);
+        let message = message.one_hop_after(call.hops);
         let request = Request {
             message,
             // The component may ask the same again.
