@@ -1,5 +1,5 @@
-// An ordinary HTTP handler: `POST /greet` with a name is answered with a
-// greeting. It knows nothing of messages, and runs in any server of wasi:http.
+// An HTTP handler: `POST /greet` with a name returns a greeting. It uses no messaging
+// interface, and runs on any wasi:http server.
 
 import { Hono } from "hono";
 

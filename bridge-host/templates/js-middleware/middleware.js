@@ -1,15 +1,15 @@
-// A middleware: messages of fewer bytes than the setting `minimum` go no
-// further. All others are marked and passed on.
+// A middleware: it drops messages with fewer bytes than the setting `minimum`, and marks
+// and forwards all others.
 
 import { get } from "wasi:config/store@0.2.0-rc.1";
 import * as next from "wasi:messaging/incoming-handler@0.2.0-draft";
 
 export const incomingHandler = {
   handle(message) {
-    // To return without calling on drops the message, and it is done with.
+    // Returning without a call to the next component drops the message.
     if (message.data().length < minimum()) return;
     message.addMetadata("seen-by", "project-name");
-    // An error of the next component is thrown, and passes through unchanged.
+    // An error of the next component is thrown, and returned unchanged.
     next.handle(message);
   },
 
@@ -19,11 +19,11 @@ export const incomingHandler = {
 };
 
 /**
- * The setting. While it is wrong, messages become dead letters, which can be
- * replayed once it is mended: what is thrown is an `error` of the contract.
+ * Returns the setting. While it is invalid, messages become dead letters, which you can
+ * replay once it is fixed: the exception is an `error` of wasi:messaging.
  */
 function minimum() {
   const number = Number(get("minimum") ?? 0);
   if (Number.isInteger(number)) return number;
-  throw { tag: "other", val: "the setting `minimum` is no whole number" };
+  throw { tag: "other", val: "the setting `minimum` is not a whole number" };
 }

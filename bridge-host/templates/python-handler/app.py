@@ -1,6 +1,6 @@
-"""An ordinary HTTP handler: `POST /greet` with a name is answered with a greeting.
+"""An HTTP handler: `POST /greet` with a name returns a greeting.
 
-It knows nothing of messages, and runs in any server of wasi:http.
+It uses no messaging interface, and runs on any wasi:http server.
 """
 
 from componentize_py_types import Err, Ok
@@ -46,7 +46,7 @@ def answer(out: ResponseOutparam, status: int, text: str) -> None:
 
 
 def read(request: IncomingRequest) -> bytes:
-    """All of the request's body."""
+    """Returns the whole body of the request."""
     data = b""
     with request.consume() as body, body.stream() as stream:
         while True:

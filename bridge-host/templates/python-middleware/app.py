@@ -1,6 +1,6 @@
-"""A middleware: messages of fewer bytes than the setting `minimum` go no further.
+"""A middleware: it drops messages with fewer bytes than the setting `minimum`.
 
-All others are marked and passed on.
+It marks and forwards all others.
 """
 
 from componentize_py_types import Err
@@ -13,22 +13,22 @@ class IncomingHandler(exports.IncomingHandler):
     """The exported interface."""
 
     def handle(self, ms: Message) -> None:
-        """Passes a message on, or drops it: then it is done with."""
+        """Forwards a message, or drops it."""
         if len(ms.data()) < minimum():
             return
         ms.add_metadata("seen-by", "project-name")
-        # An error of the next component is raised, and passes through unchanged.
+        # An error of the next component is raised, and returned unchanged.
         incoming_handler.handle(ms)
 
     def subscribe(self) -> list[str]:
-        """The topics are the next component's to choose."""
+        """Returns the topics of the next component."""
         return incoming_handler.subscribe()
 
 
 def minimum() -> int:
-    """The setting. While it is wrong, messages become dead letters, which can be
-    replayed once it is mended: what is raised is an error of the contract."""
+    """Returns the setting. While it is invalid, messages become dead letters, which you can
+    replay once it is fixed: the exception is an error of wasi:messaging."""
     try:
         return int(store.get("minimum") or 0)
     except ValueError:
-        raise Err(Error_Other("the setting `minimum` is no whole number")) from None
+        raise Err(Error_Other("the setting `minimum` is not a whole number")) from None

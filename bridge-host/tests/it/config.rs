@@ -200,7 +200,7 @@ fn a_subscription_takes_few_lines() {
 
 #[test]
 fn verbose_shows_what_holds_for_keys_that_were_left_out() {
-    let found = report(&check(&["37-valid-by-default.toml", "--verbose"], &[]));
+    let found = report(&check(&["56-valid-threads.toml", "--verbose"], &[]));
     for (key, value) in [
         ("start", "all"),
         ("retry.max_age", "3d"),

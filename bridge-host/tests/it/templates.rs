@@ -130,5 +130,5 @@ async fn middleware(language: &str) {
     let id = wrong.accept("notes.new", &headers, "long enough").await;
     let letter = wrong.dead_letter(&id).await;
     assert_eq!(letter.attempts, 1);
-    assert!(letter.reason.contains("no whole number"), "{letter:?}");
+    assert!(letter.reason.contains("not a whole number"), "{letter:?}");
 }

@@ -1,10 +1,10 @@
-//! The body of a request and a response of text, in the words of `wasi:http`.
+//! Reads the body of a request and sends a text response with `wasi:http`.
 
 use crate::wasi::http::types::{
     Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
 
-/// All of the request's body; empty where it breaks off.
+/// Returns the body of the request, up to a read error.
 pub fn read(request: IncomingRequest) -> Vec<u8> {
     let mut read = Vec::new();
     let Ok(body) = request.consume() else {
@@ -18,7 +18,7 @@ pub fn read(request: IncomingRequest) -> Vec<u8> {
     read
 }
 
-/// Sends the response. Whoever no longer listens is not told.
+/// Sends the response. Errors are ignored, because the client has closed the connection.
 pub fn answer(out: ResponseOutparam, status: u16, text: &str) {
     let headers = Fields::new();
     _ = headers.append("content-type", b"text/plain");

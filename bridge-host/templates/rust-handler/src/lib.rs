@@ -1,5 +1,5 @@
-//! An ordinary HTTP handler: `POST /greet` with a name is answered with a
-//! greeting. It knows nothing of messages, and runs in any server of `wasi:http`.
+//! An HTTP handler: `POST /greet` with a name returns a greeting. It uses no messaging
+//! interface, and runs on any `wasi:http` server.
 
 mod exchange;
 
@@ -27,7 +27,7 @@ impl Guest for Handler {
     }
 }
 
-/// A status, and what to say with it.
+/// Returns the status and the text of the response.
 fn greet(body: &[u8]) -> (u16, String) {
     match String::from_utf8_lossy(body).trim() {
         "" => (422, "whom to greet?".into()),

@@ -1,5 +1,5 @@
-//! A middleware: messages of fewer bytes than the setting `minimum` go no
-//! further. All others are marked and passed on.
+//! A middleware: it drops messages with fewer bytes than the setting `minimum`, and marks
+//! and forwards all others.
 
 wit_bindgen::generate!({
     path: "wit",
@@ -16,7 +16,7 @@ struct Middleware;
 impl Guest for Middleware {
     fn handle(ms: Message) -> Result<(), Error> {
         if ms.data().len() < minimum()? {
-            // Ok without calling on: the message is dropped, and done with.
+            // Returning Ok without a call to the next component drops the message.
             return Ok(());
         }
         ms.add_metadata("seen-by", "project-name");
@@ -28,11 +28,11 @@ impl Guest for Middleware {
     }
 }
 
-/// The setting. While it is wrong, messages become dead letters, which can be
-/// replayed once it is mended.
+/// Returns the setting. While it is invalid, messages become dead letters, which you can
+/// replay once it is fixed.
 fn minimum() -> Result<usize, Error> {
     let text = store::get("minimum").map_err(|error| Error::Other(format!("{error:?}")))?;
-    let wrong = |_| Error::Other("the setting `minimum` is no whole number".into());
+    let wrong = |_| Error::Other("the setting `minimum` is not a whole number".into());
     text.map_or(Ok(0), |text| text.trim().parse().map_err(wrong))
 }
 

@@ -1,5 +1,5 @@
-//! An HTTP middleware: a request goes on only with the token that the setting
-//! `token` names; any other is answered with 401. It knows nothing of messages.
+//! An HTTP middleware: it forwards requests with the token of the setting `token`, and
+//! answers all others with 401. It uses no messaging interface.
 
 wit_bindgen::generate!({
     path: [
@@ -28,7 +28,7 @@ impl Guest for Auth {
     }
 }
 
-/// Without a token in the settings nobody is.
+/// Returns whether the request has the token. Without the setting, no request is allowed.
 fn is_allowed(request: &Request, token: Option<&str>) -> bool {
     let wanted = token.map(|token| format!("Bearer {token}"));
     let given = request.get_headers().get("authorization");

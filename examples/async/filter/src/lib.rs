@@ -1,5 +1,5 @@
-//! Drops small orders, as the filter of examples/filter-enrich does, in front
-//! of an asynchronous adapter: many messages are under way in one instance.
+//! Drops small orders, as the filter of examples/filter-enrich does, in front of an
+//! asynchronous adapter: one instance handles many messages concurrently.
 
 wit_bindgen::generate!({
     path: [
@@ -20,7 +20,7 @@ struct Filter;
 impl Guest for Filter {
     async fn handle(ms: Message) -> Result<(), Error> {
         match (amount(&ms), minimum()?) {
-            // Ok without calling on: the message is dropped, and done with.
+            // Returning Ok without a call to the next component drops the message.
             (Some(amount), Some(minimum)) if amount < minimum => Ok(()),
             _ => next::handle(ms).await,
         }
@@ -31,20 +31,20 @@ impl Guest for Filter {
     }
 }
 
-/// The order's amount, where the message is one that has it.
+/// Returns the amount of the order; `None` if the message is not an order.
 fn amount(ms: &Message) -> Option<f64> {
     let value: serde_json::Value = serde_json::from_slice(&ms.data()).ok()?;
     value.get("amount")?.as_f64()
 }
 
-/// The setting. While it is wrong, messages become dead letters, which can be
-/// replayed once it is mended.
+/// Returns the setting. While it is invalid, messages become dead letters, which you can
+/// replay once it is fixed.
 fn minimum() -> Result<Option<f64>, Error> {
     let text = store::get("minimum").map_err(|error| Error::Other(format!("{error:?}")))?;
     let Some(text) = text else {
         return Ok(None);
     };
-    let wrong = |_| Error::Other(format!("the setting `minimum` is no number: {text:?}"));
+    let wrong = |_| Error::Other(format!("the setting `minimum` is not a number: {text:?}"));
     text.trim().parse().map(Some).map_err(wrong)
 }
 

@@ -1,10 +1,10 @@
-//! The body of a request and a response of JSON, in the words of `wasi:http`.
+//! Reads the body of a request and sends a JSON response with `wasi:http`.
 
 use crate::wasi::http::types::{ErrorCode, Fields, Request, Response};
 use crate::{wit_future, wit_stream};
 use wit_bindgen::spawn_local;
 
-/// All of the request's body. One that breaks off is no request.
+/// Returns the body of the request, or an error if it is not complete.
 pub async fn read(request: Request) -> Result<Vec<u8>, ErrorCode> {
     let (_, done) = wit_future::new(|| Ok(()));
     let (body, trailers) = Request::consume_body(request, done);
@@ -13,7 +13,7 @@ pub async fn read(request: Request) -> Result<Vec<u8>, ErrorCode> {
     Ok(read)
 }
 
-/// A response whose body is written beside it.
+/// Returns a response whose body is written concurrently.
 pub fn answer(status: u16, json: String) -> Result<Response, ErrorCode> {
     let headers = Fields::new();
     let json_type = headers.append("content-type", b"application/json");
@@ -24,7 +24,7 @@ pub fn answer(status: u16, json: String) -> Result<Response, ErrorCode> {
     let set = response.set_status_code(status);
     set.map_err(|()| ErrorCode::InternalError(None))?;
     spawn_local(async move {
-        // Whoever no longer reads is not told.
+        // An error means that the client has closed the connection.
         _ = body.write_all(json.into_bytes()).await;
         drop(body);
         _ = end.write(Ok(None)).await;

@@ -1,6 +1,6 @@
-//! The order service of examples/handler as a handler of wasi:http 0.3: `POST
-//! /orders` takes an order and answers with its confirmation. It knows nothing
-//! of messages, and runs in any server of `wasi:http`.
+//! The order service of examples/handler as a wasi:http 0.3 handler: `POST /orders` takes
+//! an order and returns its confirmation. It uses no messaging interface, and runs on any
+//! `wasi:http` server.
 
 mod exchange;
 
@@ -20,14 +20,14 @@ use wasi::http::types::Method;
 
 struct Service;
 
-/// What is ordered.
+/// An order.
 #[derive(Deserialize)]
 struct Order {
     id: u64,
     amount: u64,
 }
 
-/// What the shop says to it.
+/// The confirmation of an order.
 #[derive(Serialize)]
 struct Confirmation {
     order: u64,
@@ -35,7 +35,7 @@ struct Confirmation {
     status: &'static str,
 }
 
-/// A status, and what to say with it.
+/// The status and the body of a response.
 type Answer = (u16, String);
 
 impl Guest for Service {
@@ -51,7 +51,7 @@ impl Guest for Service {
     }
 }
 
-/// Takes an order: one that cannot be read will never be, one for nothing is refused.
+/// Takes an order. Refuses one that cannot be read, and one with an amount of zero.
 fn order(body: &[u8]) -> Answer {
     match serde_json::from_slice(body) {
         Ok(Order { amount: 0, .. }) => (422, problem("an order is for something")),

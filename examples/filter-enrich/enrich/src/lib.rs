@@ -1,5 +1,5 @@
-//! Completes orders: each message gets an entry of metadata, each JSON object
-//! a `currency`, and a batch becomes one message for each of its items.
+//! Completes orders: adds an entry of metadata to each message and a `currency` to each
+//! JSON object, and splits a batch into one message for each item.
 
 wit_bindgen::generate!({
     path: "../../../wit",
@@ -31,8 +31,8 @@ impl Guest for Enrich {
     }
 }
 
-/// Passes each item on as a message of its own. One that fails keeps none of
-/// the others back; the batch is tried again if that may help any of them.
+/// Forwards each item as a separate message. If one fails, the others are still forwarded.
+/// The batch is retried if a retry may help any of them.
 fn split(batch: &Message, topic: &str, items: &[Value]) -> Result<(), Error> {
     let mut worst = Ok(());
     for item in items {
@@ -50,7 +50,7 @@ fn split(batch: &Message, topic: &str, items: &[Value]) -> Result<(), Error> {
     worst
 }
 
-/// Completes one message, and passes it on.
+/// Completes one message and forwards it.
 fn pass_on(ms: Message, value: Option<Value>) -> Result<(), Error> {
     ms.add_metadata("enriched-by", "enrich");
     if let Some(Value::Object(mut order)) = value {

@@ -1,5 +1,5 @@
-//! Drops small orders: a JSON message whose `amount` is below the setting
-//! `minimum` goes no further. Everything else is passed on as it is.
+//! Drops small orders: JSON messages with an `amount` below the setting `minimum`. It
+//! forwards all other messages unchanged.
 
 wit_bindgen::generate!({
     path: "../../../wit",
@@ -16,7 +16,7 @@ struct Filter;
 impl Guest for Filter {
     fn handle(ms: Message) -> Result<(), Error> {
         match (amount(&ms), minimum()?) {
-            // Ok without calling on: the message is dropped, and done with.
+            // Returning Ok without a call to the next component drops the message.
             (Some(amount), Some(minimum)) if amount < minimum => Ok(()),
             _ => next::handle(ms),
         }
@@ -27,20 +27,20 @@ impl Guest for Filter {
     }
 }
 
-/// The order's amount, where the message is one that has it.
+/// Returns the amount of the order; `None` if the message is not an order.
 fn amount(ms: &Message) -> Option<f64> {
     let value: serde_json::Value = serde_json::from_slice(&ms.data()).ok()?;
     value.get("amount")?.as_f64()
 }
 
-/// The setting. While it is wrong, messages become dead letters, which can be
-/// replayed once it is mended.
+/// Returns the setting. While it is invalid, messages become dead letters, which you can
+/// replay once it is fixed.
 fn minimum() -> Result<Option<f64>, Error> {
     let text = store::get("minimum").map_err(|error| Error::Other(format!("{error:?}")))?;
     let Some(text) = text else {
         return Ok(None);
     };
-    let wrong = |_| Error::Other(format!("the setting `minimum` is no number: {text:?}"));
+    let wrong = |_| Error::Other(format!("the setting `minimum` is not a number: {text:?}"));
     text.trim().parse().map(Some).map_err(wrong)
 }
 

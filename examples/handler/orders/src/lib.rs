@@ -1,6 +1,5 @@
-//! An order service as an ordinary HTTP handler: `POST /orders` takes an order
-//! and answers with its confirmation. It knows nothing of messages, and runs
-//! in any server of `wasi:http`.
+//! An order service as an HTTP handler: `POST /orders` takes an order and returns its
+//! confirmation. It uses no messaging interface, and runs on any `wasi:http` server.
 
 mod exchange;
 
@@ -16,14 +15,14 @@ use wasi::http::types::Method;
 
 struct Service;
 
-/// What is ordered.
+/// An order.
 #[derive(Deserialize)]
 struct Order {
     id: u64,
     amount: u64,
 }
 
-/// What the shop says to it.
+/// The confirmation of an order.
 #[derive(Serialize)]
 struct Confirmation {
     order: u64,
@@ -31,7 +30,7 @@ struct Confirmation {
     status: &'static str,
 }
 
-/// A status, where to find what was made, and what to say with it.
+/// The status, the location of the order, and the body of a response.
 type Answer = (u16, Option<String>, String);
 
 impl Guest for Service {
@@ -47,7 +46,7 @@ impl Guest for Service {
     }
 }
 
-/// Takes an order: one that cannot be read will never be, one for nothing is refused.
+/// Takes an order. Refuses one that cannot be read, and one with an amount of zero.
 fn order(body: &[u8]) -> Answer {
     match serde_json::from_slice(body) {
         Ok(Order { amount: 0, .. }) => problem(422, "an order is for something"),

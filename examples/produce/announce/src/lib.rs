@@ -1,5 +1,5 @@
-//! Sends a copy of each message to everyone in the setting `announce_to`: the
-//! names of connections. What they are, is the composition's matter.
+//! Publishes a copy of each message to every connection in the setting `announce_to`. The
+//! composition decides what these connections are.
 
 wit_bindgen::generate!({
     path: "../../../wit",
@@ -25,7 +25,7 @@ impl Guest for Announce {
         Ok(())
     }
 
-    /// None of its own: the config has them.
+    /// Returns no topics: the config has them.
     fn subscribe() -> Result<Vec<String>, Error> {
         Ok(Vec::new())
     }

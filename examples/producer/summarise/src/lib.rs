@@ -1,5 +1,5 @@
-//! Publishes, for each message that it handles, a short summary of it: on the
-//! setting `topic`, over the connection that the setting `connection` names.
+//! Publishes a short summary of each message, on the topic of the setting `topic` and the
+//! connection of the setting `connection`.
 
 wit_bindgen::generate!({
     path: "../../../wit",
@@ -25,12 +25,12 @@ impl Guest for Summarise {
         });
         let message = Message::new(&setting("topic")?, summary.to_string().as_bytes());
         message.set_content_type("application/json");
-        // Both may fail in a way that passes: the host tries this message again.
+        // Both may fail with a transient error: the host then retries this message.
         let client = Client::connect(&setting("connection")?)?;
         producer::send(client, message)
     }
 
-    /// None of its own: the config has them.
+    /// Returns no topics: the config has them.
     fn subscribe() -> Result<Vec<String>, Error> {
         Ok(Vec::new())
     }
