@@ -205,7 +205,6 @@ fn verbose_shows_what_holds_for_keys_that_were_left_out() {
         ("start", "all"),
         ("retry.max_age", "3d"),
         ("to.timeout", "the timeout of the subscription"),
-        ("retry.max_attempts", "none"),
         ("dead_letters", "the broker's own, or the local store"),
     ] {
         let is_shown = |line: &str| {
