@@ -1,5 +1,8 @@
-//! Carries messages from brokers through WebAssembly components to HTTP. The
-//! rooms, from the top floor down; each imports only from those below it.
+//! Delivers messages from brokers to HTTP endpoints, through WebAssembly components.
+//!
+//! The modules are listed from the top floor down, one floor to a paragraph. A module
+//! imports only from lower floors, with two exceptions: `ingest` uses `admin`, and
+//! `compose` uses `guest::contract`. ARCHITECTURE.md says what each module does.
 
 pub mod cli;
 
