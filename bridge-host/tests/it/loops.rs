@@ -139,7 +139,7 @@ fn check_tells_the_path_of_each_loop() {
         serde_json::from_value(told["config"]["warnings"].clone()).expect("texts");
     let paths = [
         "orders -> stock.ask (reply_to) -> stock -> audit.stock (reply_to) -> audit -> \
-         orders.audited (reply_to) -> orders: one that made more than 5 hops becomes a dead letter",
+         orders.audited (reply_to) -> orders: a message that made more than 5 hops becomes a dead letter",
         "own -> mine.new (to, this bridge's intake) -> own: hops are not counted",
     ];
     assert_eq!(warnings.len(), paths.len(), "{warnings:?}");
