@@ -18,7 +18,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use crate::listener::{not_allowed, status};
+use crate::listener::{json_response, method_not_allowed};
 use crate::trouble::Troubles;
 
 /// The ledger of the bridge: accepted, delivered and pending messages.
@@ -83,10 +83,10 @@ impl Admin {
         }
         let methods = [Method::GET, Method::HEAD];
         if !methods.contains(request.method()) {
-            return Some(not_allowed(path, &methods));
+            return Some(method_not_allowed(path, &methods));
         }
         Some(match path {
-            "/healthz" => status(StatusCode::OK, &json!({ "status": "ok" })),
+            "/healthz" => json_response(StatusCode::OK, &json!({ "status": "ok" })),
             "/readyz" => self.readiness(is_authorized),
             _ => self.ledger().await,
         })
@@ -98,13 +98,13 @@ impl Admin {
         let phase = self.phase.lock().clone();
         let reason = phase.reason().map(str::to_owned).or_else(|| self.trouble());
         let Some(reason) = reason else {
-            return status(StatusCode::OK, &json!({ "status": "ready" }));
+            return json_response(StatusCode::OK, &json!({ "status": "ready" }));
         };
         let mut body = json!({ "status": phase.status() });
         if with_reason {
             body["reason"] = reason.into();
         }
-        status(StatusCode::SERVICE_UNAVAILABLE, &body)
+        json_response(StatusCode::SERVICE_UNAVAILABLE, &body)
     }
 
     /// Returns the current problems of this machine and of the brokers, in one line.
@@ -122,8 +122,10 @@ impl Admin {
             None => Err("the bridge is starting: the ledger is not open yet".into()),
         };
         match ledger {
-            Ok(ledger) => status(StatusCode::OK, &ledger),
-            Err(reason) => status(StatusCode::SERVICE_UNAVAILABLE, &json!({ "error": reason })),
+            Ok(ledger) => json_response(StatusCode::OK, &ledger),
+            Err(reason) => {
+                json_response(StatusCode::SERVICE_UNAVAILABLE, &json!({ "error": reason }))
+            }
         }
     }
 }

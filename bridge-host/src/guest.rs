@@ -1,18 +1,18 @@
-//! Components at work: the one room that names wasmtime. It tells what a call
-//! showed, and judges nothing.
+//! WebAssembly components: reading, compiling, instantiating and calling them. Only this room uses
+//! wasmtime. It reports what a call did; `delivery` decides what follows.
 //!
 //! The sub-rooms, from the top floor down; each imports only from those below it.
 //!
 //! | floor | sub-room | what it does |
 //! |---|---|---|
-//! | 1 | `runtime` | loads components, and holds what all of them share |
+//! | 1 | `runtime` | loads components, and holds the state that all components share |
 //! | 2 | `component`, `handler` | a component that handles messages; one that answers HTTP requests in process |
-//! | 3 | `instance`, `engine` | makes, limits and pools instances; compiles components, and keeps them on disk |
-//! | 4 | `interfaces` | the host's side of every import, and the data of a store |
-//! | 5 | `exchange` | where a message becomes a request: the states of one request |
+//! | 3 | `instance`, `engine` | creates, limits and pools instances; compiles components, and caches them on disk |
+//! | 4 | `interfaces` | the host's implementation of every import, and the data of a wasmtime store |
+//! | 5 | `exchange` | the states of one HTTP request |
 //! | 6 | `call` | the record, the clock and the outcome of one call |
-//! | 7 | `limits` | counts memory, CPU time and what the host keeps for a component |
-//! | 8 | `contract` | what a component is, read from its bytes |
+//! | 7 | `limits` | counts a component's memory, CPU time and the resources that the host keeps for it |
+//! | 8 | `contract` | the kind and the interfaces of a component, read from its bytes |
 
 mod runtime;
 
@@ -32,13 +32,13 @@ mod limits;
 
 pub mod contract;
 
-pub use call::handle::Handle;
-pub use call::outcome::{Call, CallResult, ExchangeRecord, Failure, Outcome, Reply, Unmade};
-pub use call::reply::Replies;
+pub use call::message_handler::MessageHandler;
+pub use call::outcome::{Call, CallResult, ExchangeRecord, Failure, Outcome, Reply, Unprocessed};
+pub use call::reply_settings::ReplySettings;
 pub use component::Component;
 pub use exchange::endpoint::Endpoint;
 pub use exchange::in_process::HttpHandler;
 pub use interfaces::state::{Connections, Environment};
-pub use limits::held::Excess;
+pub use limits::host_resources::ResourceExcess;
 pub use limits::settings::{Folder, Limits, Permissions, WASM_PAGE, WASM_PAGES};
 pub use runtime::{Runtime, RuntimeError, Thread};

@@ -1,33 +1,36 @@
-//! The one place that sends HTTP: one pooled client, its allow list, its
-//! errors. It reports, and never retries.
+//! Sends HTTP: one client with a connection pool, its allow list and its errors. No other room
+//! sends HTTP. The client sends a request once; retries are `delivery`'s.
 
 mod allow;
 mod body;
 mod client;
 mod connect;
-mod connections;
+mod connection_limit;
+mod connection_stream;
 mod error;
 mod http1;
 mod http2;
-mod pace;
+mod options;
+mod pending_request;
 mod pool;
 mod race;
 mod resolve;
 mod retry_after;
-mod sending;
 mod settings;
-mod sniff;
+mod sniffer;
 mod target;
+mod thread_load;
 mod tls;
+mod transport;
 mod upload;
-mod wire;
 
 pub use crate::secret::Secret;
-pub use allow::{Allow, AllowError};
+pub use allow::{AllowEntryError, AllowList};
 pub use body::ResponseBody;
-pub use client::{Client, Options};
+pub use client::Client;
 pub use error::HttpError;
+pub use options::RequestOptions;
+pub use pending_request::{PendingRequest, UnsentRequest};
 pub use retry_after::retry_after;
-pub use sending::{Sending, Unsent};
 pub use settings::{Settings, SettingsError};
 pub use upload::Upload;

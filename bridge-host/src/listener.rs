@@ -1,23 +1,22 @@
-//! What the HTTP servers of the bridge share: connections and their limits,
-//! who may come in, answers in JSON. What is served stays out: that is `admin`
-//! and `ingest`.
+//! The HTTP server that `admin` and `ingest` share: connections and their limits, access, and
+//! answers in JSON. The requests themselves are answered in those rooms.
 
 mod accept;
 mod access;
-mod answer;
+mod access_denied;
 mod clock;
-mod denied;
-mod heads;
-mod reserve;
-mod seats;
+mod connection_table;
+mod counted_stream;
+mod descriptor_reserve;
+mod head_memory;
+mod json_response;
+mod local_access;
 mod server;
 mod settings;
-mod stream;
-mod visitor;
 
-pub use access::{Access, is_token};
-pub use answer::{not_allowed, status};
+pub use access::{AccessRule, is_valid_token};
+pub use access_denied::AccessDenied;
 pub use clock::{has_date, refuse_without_date};
-pub use denied::Denied;
-pub use server::{Limits, Service, serve};
+pub use json_response::{json_response, method_not_allowed};
+pub use server::{ListenerLimits, Service, serve};
 pub use settings::{check_open, token};

@@ -7,9 +7,9 @@ use std::time::Duration;
 use bridge_host::broker::{BrokerError, DeadLetters, GivenUp, Parked, Subscription, Turn, Waiting};
 use bridge_host::compose::ADAPTER;
 use bridge_host::delivery::{CrashRecord, Delivery, Gate, Policy, Stats};
-use bridge_host::guest::contract::Handler;
+use bridge_host::guest::contract::MessageHandlerProfile;
 use bridge_host::guest::{Component, Environment, Limits, Permissions, Runtime, Thread};
-use bridge_host::http::{Allow, Settings};
+use bridge_host::http::{AllowList, Settings};
 use bridge_host::trouble::Troubles;
 use tokio::runtime::Handle;
 
@@ -20,12 +20,18 @@ pub fn adapter(url: &str) -> Arc<Component> {
     let environment = Environment {
         settings: BTreeMap::from([("to.url".into(), url.into())]),
         connections: Arc::default(),
-        allow: Arc::new(Allow::default().with_endpoint(&url.parse().expect("a URL"))),
+        allow: Arc::new(AllowList::default().with_endpoint(&url.parse().expect("a URL"))),
         endpoint: None,
         permissions: Permissions::default(),
         limits: Limits::default(),
     };
-    let component = runtime.load("adapter", ADAPTER, Handler::ADAPTER, environment, Thread(0));
+    let component = runtime.load(
+        "adapter",
+        ADAPTER,
+        MessageHandlerProfile::ADAPTER,
+        environment,
+        Thread(0),
+    );
     Arc::new(component.expect("the adapter"))
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::pull;
 use bridge_host::broker::{Incoming, Settlement, Subscription};
-use bridge_host::http::{Allow, Client, Options, Settings, Upload};
+use bridge_host::http::{AllowList, Client, RequestOptions, Settings, Upload};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use http::request::Builder;
@@ -21,7 +21,7 @@ use crate::IN_FLIGHT;
 #[derive(Clone)]
 struct Target {
     client: Client<Full<Bytes>>,
-    options: Arc<Options>,
+    options: Arc<RequestOptions>,
     url: Uri,
 }
 
@@ -31,13 +31,13 @@ impl Target {
         let timeout = Duration::from_secs(30);
         Self {
             client: Client::new(&Settings::default()).expect("a client"),
-            options: Arc::new(Options {
+            options: Arc::new(RequestOptions {
                 connect_timeout: timeout,
                 first_byte_timeout: timeout,
                 deadline: None,
                 between_bytes_timeout: Some(timeout),
-                allow: Arc::new(Allow::default().with_endpoint(&url)),
-                upload: Upload::AtOnce,
+                allow: Arc::new(AllowList::default().with_endpoint(&url)),
+                upload: Upload::Complete,
             }),
             url,
         }

@@ -17,11 +17,11 @@ use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
 use super::{Admin, Settings};
-use crate::listener::{Access, Limits, Service, serve, status};
+use crate::listener::{AccessRule, ListenerLimits, Service, json_response, serve};
 use crate::trouble::Troubles;
 
 /// The limits of its connections: operators send few and small requests.
-const LIMITS: Limits = Limits {
+const LIMITS: ListenerLimits = ListenerLimits {
     connections: 64,
     extra: 0,
     head: 64 << 10,
@@ -49,7 +49,7 @@ pub fn start(
         let _entered = runtime.enter();
         TcpListener::from_std(listener)?
     };
-    let access = Access::new(settings.token.clone(), settings.address.ip());
+    let access = AccessRule::new(settings.token.clone(), settings.address.ip());
     let operators = Arc::new(Operators { admin, access });
     let (stop, stopped) = oneshot::channel::<Infallible>();
     let stopped = async move {
@@ -80,7 +80,7 @@ impl Drop for Server {
 
 struct Operators {
     admin: Arc<Admin>,
-    access: Access,
+    access: AccessRule,
 }
 
 impl Service for Operators {
@@ -95,7 +95,7 @@ impl Service for Operators {
         answer.unwrap_or_else(|| {
             let error =
                 "this path does not exist: this listener answers GET /healthz, /readyz and /ledger";
-            status(StatusCode::NOT_FOUND, &json!({ "error": error }))
+            json_response(StatusCode::NOT_FOUND, &json!({ "error": error }))
         })
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::{output, report};
-use crate::compose::{ComposeError, Part, compose_open, compose_to_http};
+use crate::compose::{ChainPart, ComposeError, compose_open, compose_to_http};
 use crate::files;
 use crate::guest::contract::{Contract, ContractError};
 use crate::printable::printable_lines;
@@ -56,9 +56,9 @@ fn compose(args: &Args) -> Result<usize, Error> {
         .iter()
         .map(|path| read(path))
         .collect::<Result<Vec<_>, _>>()?;
-    let parts: Vec<Part<'_>> = files
+    let parts: Vec<ChainPart<'_>> = files
         .iter()
-        .map(|(name, bytes)| Part { name, bytes })
+        .map(|(name, bytes)| ChainPart { name, bytes })
         .collect();
     let whole = match args.no_adapter {
         true => compose_open(&parts)?,
@@ -68,7 +68,7 @@ fn compose(args: &Args) -> Result<usize, Error> {
     let contract = Contract::read(&name, &whole)?;
     output::write(&args.output, &whole)?;
     // Another host may provide an import that this host does not.
-    if let Err(missing) = contract.startable() {
+    if let Err(missing) = contract.check_imports() {
         output::note(&format!(
             "warning: {}\n",
             printable_lines(&missing.to_string())

@@ -12,7 +12,7 @@ use tracing::Level;
 
 use crate::config::{Config, Fault, ProcessEnvironment};
 use crate::ingest;
-use crate::listener::Access;
+use crate::listener::AccessRule;
 
 /// Forward the messages on some topics to a URL, without a config file
 #[derive(clap::Args)]
@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args, level: Option<Level>) -> ExitCode {
         Err(error) => return report::failure(&error),
     };
     let mut faults = Vec::new();
-    if Access::is_open(intake.token.as_ref(), intake.address.ip()) {
+    if AccessRule::is_open(intake.token.as_ref(), intake.address.ip()) {
         let what = format!("{} is open to other machines", intake.address);
         let help = "name a file with a token: --token-file FILE, or listen on 127.0.0.1";
         faults.push(Fault::new(None, what, Some(help)));

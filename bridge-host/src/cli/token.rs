@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::files;
-use crate::listener::is_token;
+use crate::listener::is_valid_token;
 use crate::secret::Secret;
 
 /// Why a file has no token.
@@ -24,7 +24,7 @@ pub(super) fn read(file: &Path) -> Result<Secret, TokenError> {
     let text = files::read_text(file, files::MAX_SECRET);
     let text = text.map_err(|error| TokenError::Read(file.into(), error))?;
     let token = text.trim();
-    match is_token(token) {
+    match is_valid_token(token) {
         true => Ok(Secret::new(token)),
         false => Err(TokenError::Illegal(file.into())),
     }

@@ -1,73 +1,73 @@
-//! A core module made into a component, as its own notes say: wit-bindgen
-//! leaves in it which interfaces it was compiled for.
+//! Converts a core module to a component. wit-bindgen records in a module which interfaces it was
+//! compiled for.
 
 use wasmparser::{Encoding, Parser, Payload};
 use wit_component::ComponentEncoder;
 
-/// What the sections are called in which wit-bindgen leaves its notes.
-const NOTES: &str = "component-type";
+/// The prefix of the custom sections in which wit-bindgen records the interfaces of a module.
+const SECTION_PREFIX: &str = "component-type";
 
-/// Why a module is no component yet.
+/// Why a module cannot be converted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EncodeError {
-    /// Not even a module.
+    /// The file is not a module.
     #[error(
-        "{file} is not a WebAssembly module: {reason}; name the .wasm file that the compiler left, \
+        "{file} is not a WebAssembly module: {reason}; name the .wasm file that the compiler wrote, \
          for Rust target/wasm32-unknown-unknown/release/NAME.wasm"
     )]
-    NoModule {
+    NotAModule {
         /// The file.
         file: String,
-        /// The parser's word for it.
+        /// The parser's error.
         reason: String,
     },
-    /// Nothing is left to be done.
-    #[error("{file} is a component already; use it as it is")]
-    Component {
+    /// The file is a component already.
+    #[error("{file} is already a component; use it as it is")]
+    AlreadyComponent {
         /// The file.
         file: String,
     },
-    /// The compiler knew of no interfaces.
+    /// The module does not record its interfaces.
     #[error(
-        "{file} does not tell its interfaces: it has no section `component-type`, which wit-bindgen \
-         leaves in what it was used for; generate the bindings with wit_bindgen::generate! and \
-         `export!` your type, and build a library with crate-type = [\"cdylib\"]"
+        "{file} does not record its interfaces: it has no section `component-type`, which wit-bindgen \
+         writes; generate the bindings with wit_bindgen::generate!, `export!` your type, and build \
+         a library with crate-type = [\"cdylib\"]"
     )]
     NoInterfaces {
         /// The file.
         file: String,
     },
-    /// The encoder refuses it.
+    /// The encoder rejects the module.
     #[error(
-        "{file} cannot be made a component: {reason}; build it for the target wasm32-unknown-unknown"
+        "{file} cannot be converted to a component: {reason}; build it for the target wasm32-unknown-unknown"
     )]
-    Refused {
+    Rejected {
         /// The file.
         file: String,
-        /// The encoder's word for it.
+        /// The encoder's error.
         reason: String,
     },
 }
 
-/// The component made of a module; `file` names it in errors.
+/// Converts a module to a component. Errors name `file`.
 pub fn encode(file: &str, module: &[u8]) -> Result<Vec<u8>, EncodeError> {
     let name = || file.to_owned();
-    if !has_notes(file, module)? {
+    if !records_interfaces(file, module)? {
         return Err(EncodeError::NoInterfaces { file: name() });
     }
     ComponentEncoder::default()
         .validate(true)
         .module(module)
         .and_then(|mut encoder| encoder.encode())
-        .map_err(|error| EncodeError::Refused {
+        .map_err(|error| EncodeError::Rejected {
             file: name(),
             reason: format!("{error:#}"),
         })
 }
 
-/// Whether there are notes in what must be a module.
-fn has_notes(file: &str, module: &[u8]) -> Result<bool, EncodeError> {
-    let no_module = |reason: &str| EncodeError::NoModule {
+/// Returns whether the module records its interfaces. Fails for a file that is not a module.
+fn records_interfaces(file: &str, module: &[u8]) -> Result<bool, EncodeError> {
+    let no_module = |reason: &str| EncodeError::NotAModule {
         file: file.into(),
         reason: reason.into(),
     };
@@ -81,8 +81,8 @@ fn has_notes(file: &str, module: &[u8]) -> Result<bool, EncodeError> {
             Payload::Version {
                 encoding: Encoding::Component,
                 ..
-            } => return Err(EncodeError::Component { file: file.into() }),
-            Payload::CustomSection(section) => found |= section.name().starts_with(NOTES),
+            } => return Err(EncodeError::AlreadyComponent { file: file.into() }),
+            Payload::CustomSection(section) => found |= section.name().starts_with(SECTION_PREFIX),
             _ => {}
         }
     }
@@ -94,19 +94,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_module_with_interfaces_is_told_apart() {
-        let told = |bytes: &[u8]| encode("a.wasm", bytes).unwrap_err().to_string();
-        assert!(told(b"").starts_with("a.wasm is not a WebAssembly module"));
-        let source = told(b"fn main() {}");
+    fn files_that_cannot_be_converted_are_named() {
+        let error_of = |bytes: &[u8]| encode("a.wasm", bytes).unwrap_err().to_string();
+        assert!(error_of(b"").starts_with("a.wasm is not a WebAssembly module"));
+        let source = error_of(b"fn main() {}");
         assert!(
             source.contains("does not begin with `\\0asm`; name the .wasm file"),
             "{source}"
         );
-        assert!(told(b"\0asm\x01\0\0\0\x01").contains("unexpected end"));
-        assert!(told(b"\0asm\x01\0\0\0").contains("does not tell its interfaces"));
+        assert!(error_of(b"\0asm\x01\0\0\0\x01").contains("unexpected end"));
+        assert!(error_of(b"\0asm\x01\0\0\0").contains("does not record its interfaces"));
         assert_eq!(
-            told(super::super::ADAPTER),
-            "a.wasm is a component already; use it as it is"
+            error_of(super::super::ADAPTER),
+            "a.wasm is already a component; use it as it is"
         );
     }
 }

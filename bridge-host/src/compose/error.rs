@@ -1,205 +1,206 @@
-//! Why components do not make one, told to someone who has only their files.
+//! Why components cannot be composed, for a reader who has only their files.
 
 use crate::guest::contract::{ContractError, Difference};
 
 /// Why a chain cannot be composed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ComposeError {
-    /// No parts.
-    #[error("a chain of no components; name at least one")]
+    /// The chain has no parts.
+    #[error("the chain is empty: name at least one component")]
     Empty,
     /// A part is not a component that handles messages.
     #[error(transparent)]
-    Part(#[from] ContractError),
-    /// Something follows a part that ends the way of a message.
+    ChainPart(#[from] ContractError),
+    /// A part that does not forward messages is not the last one.
     #[error(
-        "{file} ends the chain: it does not import wasi:messaging/incoming-handler@0.2.0-draft, \
-         so that {next} after it would never get a message; \
-         put {file} last, or build it for a world that also imports that interface"
+        "{file} does not forward messages: it does not import wasi:messaging/incoming-handler@0.2.0-draft, \
+         so {next}, which follows it, would never get a message; \
+         put {file} last, or build it for a world that imports that interface"
     )]
-    PassesNothingOn {
+    ForwardsNothing {
         /// The part.
         file: String,
-        /// The one after it.
+        /// The part after it.
         next: String,
     },
-    /// An HTTP handler that something follows.
+    /// An HTTP handler is not the last part.
     #[error(
-        "{file} answers HTTP requests itself: it does not import wasi:http/handler@0.3, so that {next} \
-         after it would never get a request; put {file} last"
+        "{file} does not forward requests: it does not import wasi:http/handler@0.3, so {next}, which \
+         follows it, would never get a request; put {file} last"
     )]
-    AnswersItself {
+    ForwardsNoRequests {
         /// The part.
         file: String,
-        /// The one after it.
+        /// The part after it.
         next: String,
     },
-    /// The last part passes messages on.
+    /// The last part forwards messages.
     #[error(
-        "{file} is the last of the chain and passes messages on: it imports \
-         wasi:messaging/incoming-handler@0.2.0-draft, and nothing follows; \
-         set `to`, the endpoint that gets what the chain passes on, \
-         or let another component that handles messages follow it"
+        "{file} is the last of the chain, but forwards messages: it imports \
+         wasi:messaging/incoming-handler@0.2.0-draft, and no component follows it; \
+         set `to`, the endpoint that the chain's messages go to, \
+         or add another component that handles messages"
     )]
     NothingFollows {
         /// The part.
         file: String,
     },
-    /// A part's import is not the next one's export.
+    /// A part imports an interface differently from how the next part exports it.
     #[error(
-        "{caller} and {callee} do not fit: {caller} imports {interface} as {callee} does not \
-         export it:{}\n  {}",
+        "{caller} and {callee} do not match: {caller} imports {interface}, which {callee} exports \
+         differently:{}\n  {}",
         lines(differences, caller, callee),
-        remedy(departs)
+        remedy(differing)
     )]
-    Misfit {
+    InterfaceMismatch {
         /// The part that calls.
         caller: String,
         /// The next part, which is called.
         callee: String,
-        /// Through what.
+        /// The interface.
         interface: String,
-        /// All that differs, seen from the caller.
+        /// All differences, from the caller's side.
         differences: Vec<Difference>,
-        /// Those of the two that depart from the published contract.
-        departs: Box<[String]>,
+        /// The files of the parts that differ from the published contract.
+        differing: Box<[String]>,
     },
-    /// Parts of two shapes of wasi:messaging.
+    /// The parts use two revisions of wasi:messaging.
     #[error(
-        "{draft} and {published} do not fit: {draft} is made from the newest draft of wasi:messaging and \
-         {published} from the published contract; both are called {interface}, and are not the \
-         same:{}\n  build {draft} from wit/deps/messaging of bridge-host's source, or {published} from \
+        "{draft} and {published} do not match: {draft} uses the newest draft of wasi:messaging, and \
+         {published} the published contract; both name the interface {interface}, but it \
+         differs:{}\n  build {draft} from wit/deps/messaging of bridge-host's source, or {published} from \
          wit/draft/deps/messaging",
         lines(differences, draft, published)
     )]
-    Shapes {
-        /// The part that is of the newest draft.
+    MixedRevisions {
+        /// The part that uses the newest draft.
         draft: String,
-        /// The one that is not.
+        /// The part that uses the published contract.
         published: String,
-        /// In which they differ.
+        /// An interface that differs.
         interface: String,
-        /// All that differs, seen from the first.
+        /// All differences, from the side of `draft`.
         differences: Vec<Difference>,
     },
-    /// The adapters for what is sent have messages of the published shape.
+    /// The component sends messages of the newest draft. The adapters for sent messages support the
+    /// published contract only.
     #[error(
-        "{file} sends messages as the newest draft of wasi:messaging has them, and the adapter that posts \
-         what a component sends is made for the published contract; let {file} send to a connection, \
+        "{file} sends messages through the newest draft of wasi:messaging, but the adapter that posts \
+         sent messages supports the published contract only; let {file} send to a connection \
          from which another subscription forwards, or build it from wit/deps/messaging of \
          bridge-host's source"
     )]
-    DraftSends {
+    DraftProducer {
         /// The component.
         file: String,
     },
-    /// A part calls through an interface that the next one does not have.
+    /// The next part does not export the interface through which a part calls it.
     #[error(
-        "{caller} and {callee} do not fit: {caller} imports {import}, and {callee} exports {}; \
-         a synchronous handler of messages calls a synchronous one, an asynchronous one an \
-         asynchronous one: build {callee} for a world that exports {import}, or {caller} for one \
-         that imports what {callee} has",
+        "{caller} and {callee} do not match: {caller} imports {import}, but {callee} exports {}; \
+         a synchronous message handler can only call a synchronous one, and an asynchronous one only \
+         an asynchronous one: build {callee} for a world that exports {import}, or {caller} for one \
+         that imports what {callee} exports",
         list(exports)
     )]
-    NotTaken {
+    MissingExport {
         /// The part that calls.
         caller: String,
-        /// The interface through which it does.
+        /// The interface that it imports.
         import: String,
         /// The next part.
         callee: String,
-        /// What that one exports.
+        /// The interfaces that the next part exports.
         exports: Vec<String>,
     },
-    /// A synchronous part in front of an asynchronous handler.
+    /// A synchronous part is in front of an asynchronous HTTP handler.
     #[error(
-        "{file} and {handler} do not go into one component: {file} passes messages on through a plain \
-         func, which may not wait for a handler of wasi:http 0.3; let the host join them, \
+        "{file} and {handler} cannot be one component: {file} forwards messages through a plain \
+         func, which cannot wait for a handler of wasi:http 0.3; let the host connect them with \
          `chain = [{file:?}]` and `to = {{ component = {handler:?} }}`, or build {file} for \
          bridge:messaging/incoming-handler@0.1.0"
     )]
-    Blocks {
-        /// The part that passes messages on.
+    BlockingCaller {
+        /// The part that forwards messages.
         file: String,
         /// The handler after it.
         handler: String,
     },
-    /// A handler that no adapter can be composed with.
+    /// A handler of wasi:http 0.2, which cannot be composed with an adapter.
     #[error(
-        "{file} cannot be composed with the adapter: it answers in wasi:http 0.2, where the one who asks \
-         and the one who answers have different types of requests; let the host join them, \
+        "{file} cannot be composed with the adapter: it answers through wasi:http 0.2, whose caller \
+         and handler have different types of requests; let the host connect them with \
          `to = {{ component = {file:?} }}`, or build it for wasi:http/handler@0.3"
     )]
-    OldHandler {
+    OldHttpHandler {
         /// The handler.
         file: String,
     },
-    /// A middleware of wasi:http 0.3 in front of a handler of 0.2.
+    /// A middleware of wasi:http 0.3 is in front of a handler of wasi:http 0.2.
     #[error(
-        "{middleware} and {file} do not fit: {middleware} hands its request on in wasi:http 0.3, and {file} \
-         answers in 0.2; build {file} for wasi:http/handler@0.3, or leave {middleware} out"
+        "{middleware} and {file} do not match: {middleware} forwards requests through wasi:http 0.3, but \
+         {file} answers through 0.2; build {file} for wasi:http/handler@0.3, or leave {middleware} out"
     )]
-    OldBehind {
-        /// The one in front.
+    OldHandlerAfterMiddleware {
+        /// The middleware.
         middleware: String,
         /// The handler.
         file: String,
     },
-    /// Two parts want something else of the host under one name.
+    /// Two parts import an interface of the host differently.
     #[error(
-        "{one} and {other} do not fit: both import {interface}, and the host would have to \
-         offer it in two shapes:{}\n  {}",
+        "{one} and {other} do not match: both import {interface}, but differently, and the host provides \
+         it once:{}\n  {}",
         lines(differences, one, other),
-        remedy(departs)
+        remedy(differing)
     )]
-    Shared {
+    SharedImportMismatch {
         /// The earlier part.
         one: String,
         /// The later part.
         other: String,
         /// The interface that both import.
         interface: String,
-        /// All that differs, seen from the earlier part.
+        /// All differences, from the side of the earlier part.
         differences: Vec<Difference>,
-        /// Those of the two that depart from the published contract.
-        departs: Box<[String]>,
+        /// The files of the parts that differ from the published contract.
+        differing: Box<[String]>,
     },
-    /// Endpoints by name, and a component that names none.
+    /// The component sends no messages, but `endpoints` is set.
     #[error(
         "{file} sends no messages: it does not import wasi:messaging/producer@0.2.0-draft, \
-         so that `endpoints` are for nobody; leave them out"
+         so `endpoints` has no effect; remove it"
     )]
     SendsNothing {
         /// The component.
         file: String,
     },
-    /// Endpoints by name, and another for all that is sent.
+    /// The component sends messages and forwards none, but both `to` and `endpoints` are set.
     #[error(
-        "{file} sends messages and passes none on, so that all it sends goes to `to`, and \
-         none of it to `endpoints`: keep one of the two"
+        "{file} sends messages but forwards none, so its messages go to `to`, and \
+         `endpoints` has no effect: remove one of the two"
     )]
     SendsToOne {
-        /// The last component.
+        /// The last component of the chain.
         file: String,
     },
-    /// What nothing above foresaw.
+    /// wac rejects the composition for a reason that no check above found.
     #[error(
-        "{} cannot be composed: {reason}; their interfaces have the same names and are not the same, \
-         see `bridge-host inspect` of each",
+        "{} cannot be composed: {reason}; their interfaces have the same names, but differ: \
+         compare the output of `bridge-host inspect` for each",
         parts.join(", ")
     )]
     Graph {
-        /// All parts, in order.
+        /// The names of all parts, in order.
         parts: Vec<String>,
-        /// The composer's word for it.
+        /// The error of wac.
         reason: String,
     },
-    /// A result that is not what was meant.
+    /// The result is not a usable component.
     #[error("composing {} gave a component that cannot be used: {reason}", parts.join(", "))]
     Result {
-        /// All parts, in order.
+        /// The names of all parts, in order.
         parts: Vec<String>,
-        /// What is wrong with it.
+        /// What is wrong with the result.
         reason: String,
     },
 }
@@ -218,15 +219,15 @@ fn list(names: &[String]) -> String {
     }
 }
 
-fn remedy(departs: &[String]) -> String {
-    match departs {
-        [] => "build both from the same WIT; the names of parameters count".into(),
+fn remedy(differing: &[String]) -> String {
+    match differing {
+        [] => "build both from the same WIT; the names of parameters count, too".into(),
         files => format!(
             "{} from the published contract; build from wit/deps/messaging of bridge-host's \
-             source, where the names of parameters count",
+             source; the names of parameters count, too",
             match files {
-                [file] => format!("{file} departs"),
-                files => format!("{} depart", files.join(" and ")),
+                [file] => format!("{file} differs"),
+                files => format!("{} differ", files.join(" and ")),
             }
         ),
     }

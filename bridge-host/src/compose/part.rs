@@ -1,18 +1,21 @@
-//! What a chain is made of, and how it ends. How it is joined is in `compose`.
+//! The parts of a chain, and its end. Joining them is in `compose`.
 
 /// One component of a chain.
 #[derive(Clone, Copy, Debug)]
-pub struct Part<'a> {
-    /// The file it came from, for errors.
+pub struct ChainPart<'a> {
+    /// The file that it was read from, for errors.
     pub name: &'a str,
-    /// The component itself.
+    /// The component.
     pub bytes: &'a [u8],
 }
 
-/// How a chain ends.
+/// What a chain ends with.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(super) enum ChainEnd {
+    /// A part that does not forward messages.
     Complete,
+    /// The adapter, which is added.
     Adapter,
+    /// Any part. What it calls stays open.
     Open,
 }

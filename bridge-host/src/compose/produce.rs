@@ -1,71 +1,77 @@
-//! Compositions with an adapter for what a component sends, in place of the
-//! host: to the one endpoint, or to one of several by name.
+//! Composes a component with an adapter for the messages that it sends: to one endpoint, or to
+//! several by name.
 
 use wac_graph::{CompositionGraph, NodeId};
 
 use super::{
-    ComposeError, Ending, PRODUCE, PRODUCE_BY_NAME, Part, SHELL, chain_of, check_result,
-    compose_as, export_all, register, write,
+    ChainEnd, ChainPart, ComposeError, PRODUCE, PRODUCE_BY_NAME, SHELL, check_result, compose_as,
+    export_all, register, with_causes, write,
 };
-use crate::guest::contract::{Contract, HANDLER, MessageFace, PRODUCER, Shape, TYPES};
+use crate::guest::contract::{
+    Contract, HANDLER, MessageInterface, MessagingRevision, PRODUCER, TYPES,
+};
 
-/// Where `produce-by-name` and `shell` meet: an export, and two imports.
+/// The interface that `produce-by-name` exports for `shell`, and the two that `shell` imports.
 const RECEIVED: &str = "bridge:worlds/received@0.1.0";
 const INNER_RECEIVED: &str = "bridge:worlds/inner-received@0.1.0";
 const INNER_HANDLER: &str = "bridge:worlds/inner-handler@0.1.0";
 
-/// Makes one component of a chain that goes to one endpoint: what its last part
-/// passes on; or, if that passes nothing on and sends messages, what the chain
-/// sends.
-pub fn to_endpoint(parts: &[Part<'_>]) -> Result<Vec<u8>, ComposeError> {
+/// Composes a chain whose messages go to one endpoint. The endpoint gets what the last part
+/// forwards. If the last part forwards nothing, the endpoint gets what the chain sends.
+pub fn to_endpoint(parts: &[ChainPart<'_>]) -> Result<Vec<u8>, ComposeError> {
     let last = parts.last().ok_or(ComposeError::Empty)?;
     let contract = Contract::read(last.name, last.bytes)?;
-    if !contract.sends_only() {
-        let face = contract.passes_to().or(contract.face());
+    if !contract.only_sends() {
+        let interface = contract.next_interface().or(contract.message_interface());
         let mut parts = parts.to_vec();
-        parts.push(Part::adapter(face.unwrap_or(MessageFace::Synchronous)));
-        return compose_as(&parts, Ending::Complete);
+        parts.push(ChainPart::adapter(
+            interface.unwrap_or(MessageInterface::Synchronous),
+        ));
+        return compose_as(&parts, ChainEnd::Complete);
     }
-    check_shape(&contract)?;
-    let chain = compose_as(parts, Ending::Complete)?;
-    finished(sent_to_one(&chain), parts)
+    check_producer_revision(&contract)?;
+    let chain = compose_as(parts, ChainEnd::Complete)?;
+    checked(with_one_endpoint(&chain), parts)
 }
 
-/// Whether it sends messages and passes none on.
-pub fn sends_only(part: &Part<'_>) -> Result<bool, ComposeError> {
+/// Returns whether a component sends messages and forwards none.
+pub fn only_sends(part: &ChainPart<'_>) -> Result<bool, ComposeError> {
     let contract = Contract::read(part.name, part.bytes)?;
-    Ok(contract.sends_only())
+    Ok(contract.only_sends())
 }
 
-/// Makes the component one that sends its messages to endpoints, by the name
-/// that it connects to.
-pub fn to_endpoints(part: &Part<'_>) -> Result<Vec<u8>, ComposeError> {
+/// Composes a component with the adapter that sends its messages to endpoints by name.
+pub fn to_endpoints(part: &ChainPart<'_>) -> Result<Vec<u8>, ComposeError> {
     let contract = Contract::read(part.name, part.bytes)?;
-    if !contract.produces() {
+    if !contract.sends_messages() {
         let file = part.name.to_owned();
         return Err(ComposeError::SendsNothing { file });
     }
-    check_shape(&contract)?;
-    finished(sent_by_name(part.bytes), &[*part])
+    check_producer_revision(&contract)?;
+    checked(with_named_endpoints(part.bytes), &[*part])
 }
 
-/// The adapters for what is sent have messages of the published shape.
-fn check_shape(contract: &Contract) -> Result<(), ComposeError> {
-    match contract.shape() {
-        Some(Shape::Draft) => Err(ComposeError::DraftSends {
+/// Rejects a component of the newest draft: the adapters for sent messages use the published
+/// revision.
+fn check_producer_revision(contract: &Contract) -> Result<(), ComposeError> {
+    match contract.revision() {
+        Some(MessagingRevision::Draft) => Err(ComposeError::DraftProducer {
             file: contract.file.clone(),
         }),
         _ => Ok(()),
     }
 }
 
-fn finished(made: Result<Vec<u8>, String>, parts: &[Part<'_>]) -> Result<Vec<u8>, ComposeError> {
+fn checked(
+    made: Result<Vec<u8>, String>,
+    parts: &[ChainPart<'_>],
+) -> Result<Vec<u8>, ComposeError> {
     let parts = || parts.iter().map(|part| part.name.to_owned()).collect();
     let bytes = made.map_err(|reason| ComposeError::Graph {
         parts: parts(),
         reason,
     })?;
-    match check_result(&bytes, Ending::Complete) {
+    match check_result(&bytes, ChainEnd::Complete) {
         Ok(()) => Ok(bytes),
         Err(reason) => Err(ComposeError::Result {
             parts: parts(),
@@ -74,8 +80,9 @@ fn finished(made: Result<Vec<u8>, String>, parts: &[Part<'_>]) -> Result<Vec<u8>
     }
 }
 
-/// The messages stay the host's, and only where they are sent is replaced.
-fn sent_to_one(chain: &[u8]) -> Result<Vec<u8>, String> {
+/// Joins the chain and the adapter. The chain's messages are still the host's; only the producer is
+/// replaced.
+fn with_one_endpoint(chain: &[u8]) -> Result<Vec<u8>, String> {
     let mut graph = CompositionGraph::new();
     let produce = register(&mut graph, 0, &part("produce", PRODUCE))?;
     let chain = register(&mut graph, 1, &part("the chain", chain))?;
@@ -86,9 +93,9 @@ fn sent_to_one(chain: &[u8]) -> Result<Vec<u8>, String> {
     write(&graph)
 }
 
-/// The component has messages and clients of `produce-by-name`'s, and around
-/// it is a shell that has both kinds.
-fn sent_by_name(component: &[u8]) -> Result<Vec<u8>, String> {
+/// Joins the component, the adapter and the shell. The component gets its messages and clients from
+/// the adapter; the shell converts between these and the host's.
+fn with_named_endpoints(component: &[u8]) -> Result<Vec<u8>, String> {
     let mut graph = CompositionGraph::new();
     let produce = register(&mut graph, 0, &part("produce-by-name", PRODUCE_BY_NAME))?;
     let inner = register(&mut graph, 1, &part("the component", component))?;
@@ -104,11 +111,11 @@ fn sent_by_name(component: &[u8]) -> Result<Vec<u8>, String> {
     write(&graph)
 }
 
-fn part<'a>(name: &'a str, bytes: &'a [u8]) -> Part<'a> {
-    Part { name, bytes }
+fn part<'a>(name: &'a str, bytes: &'a [u8]) -> ChainPart<'a> {
+    ChainPart { name, bytes }
 }
 
-/// Makes one's export the other's import.
+/// Connects an export of one instance to an import of another.
 fn join(
     graph: &mut CompositionGraph,
     (from, export): (NodeId, &str),
@@ -116,8 +123,8 @@ fn join(
 ) -> Result<(), String> {
     let export = graph
         .alias_instance_export(from, export)
-        .map_err(|error| chain_of(&error))?;
+        .map_err(|error| with_causes(&error))?;
     graph
         .set_instantiation_argument(to, import, export)
-        .map_err(|error| chain_of(&error))
+        .map_err(|error| with_causes(&error))
 }

@@ -1,7 +1,7 @@
 //! Declares `settings` and `allow`: what components can read and reach. Their limits are
 //! declared by `guest`.
 
-use crate::http::Allow;
+use crate::http::AllowList;
 use crate::schema::{
     Declaration, Kind, Reader, Rejection, Section, SettingValue, Shape, Shown, Text, Value, list,
     secret, sounds_secret, text,
@@ -59,7 +59,7 @@ fn setting(setting: &Value<'_>) -> Option<(String, Text)> {
 }
 
 fn check_entry(entry: &str) -> Result<(), Rejection> {
-    match Allow::parse(&[entry.to_owned()]) {
+    match AllowList::parse(&[entry.to_owned()]) {
         Ok(_) => Ok(()),
         Err(errors) => {
             let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();

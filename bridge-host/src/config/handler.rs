@@ -7,7 +7,7 @@ use mapping::EndpointError;
 
 use super::component_file;
 use crate::guest::Permissions;
-use crate::guest::contract::HttpFace;
+use crate::guest::contract::HttpInterface;
 use crate::schema::{Group, Section, Text, any_text, flag, list, table};
 use crate::settings;
 
@@ -49,7 +49,7 @@ pub struct Handler {
 
 impl Handler {
     /// Returns whether an instance may answer several requests, one after the other.
-    pub fn reuses(&self, face: HttpFace) -> bool {
+    pub fn reuses(&self, face: HttpInterface) -> bool {
         self.reuse.unwrap_or(face.expects_reuse())
     }
 }

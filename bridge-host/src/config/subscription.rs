@@ -13,7 +13,7 @@ use super::replies::ReplyTo;
 use crate::broker::{Candidate, Options, Start};
 use crate::delivery::Policy;
 use crate::guest::Limits;
-use crate::guest::contract::HttpFace;
+use crate::guest::contract::HttpInterface;
 use crate::message::TopicPattern;
 use crate::schema::{
     Declaration, Rejection, Shape, SourceLocation, Text, choice, connection, integer, list, quote,
@@ -126,7 +126,7 @@ impl Subscription {
     }
 
     /// Returns the limits of its HTTP handler, which has its own key for `reuse`.
-    pub fn handler_limits(&self, face: HttpFace) -> Limits {
+    pub fn handler_limits(&self, face: HttpInterface) -> Limits {
         let reuse = self.handler().is_some_and(|handler| handler.reuses(face));
         Limits {
             reuse,

@@ -23,7 +23,7 @@ use super::setup::Delivery;
 use super::stats::Settled;
 use super::tried::Tried;
 use crate::broker::{Chances, Incoming, Receipt, ReplyTo, Settlement};
-use crate::guest::{Call, CallResult, Failure, Handle, Outcome};
+use crate::guest::{Call, CallResult, Failure, MessageHandler, Outcome};
 
 /// After so many messages a task lets others run, however short a time each took.
 const STRETCH: u64 = 16;
@@ -105,11 +105,11 @@ pub(super) async fn make(
             timeout: delivery.policy.timeout,
         };
         let outcome = within(delivery, call, receipt, story).await;
-        let Some(unmade) = hindrance.of(&outcome) else {
+        let Some(unprocessed) = hindrance.of(&outcome) else {
             break (outcome, begun);
         };
         // In a box, as it is rare.
-        Box::pin(hindrance.wait(unmade, place, receipt, story)).await?;
+        Box::pin(hindrance.wait(unprocessed, place, receipt, story)).await?;
     };
     let took = begun.elapsed();
     delivery.stats.attempted(took);
@@ -168,7 +168,7 @@ fn goes_round(hops: u32) -> Outcome {
 }
 
 /// A handler that panics has failed as a component that traps.
-async fn caught(handler: &dyn Handle, call: Call) -> Outcome {
+async fn caught(handler: &dyn MessageHandler, call: Call) -> Outcome {
     let mut run = pin!(async move { handler.handle(call).await });
     poll_fn(
         |cx| match catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(cx))) {

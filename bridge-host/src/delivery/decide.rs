@@ -39,7 +39,7 @@ enum Fault {
 /// | failed | the same, and without `max_attempts` after a few attempts |
 /// | other | dead letter |
 pub fn decide(outcome: &Outcome, attempts: Attempts, policy: &Policy, jitter: f64) -> Settlement {
-    let gone = !outcome.contained && outcome.exchanges.is_empty() && outcome.sent == 0;
+    let gone = !outcome.has_hidden_effects && outcome.exchanges.is_empty() && outcome.sent == 0;
     let fault = match &outcome.result {
         CallResult::Ok if gone => return Settlement::Filtered,
         CallResult::Ok => return Settlement::Delivered,

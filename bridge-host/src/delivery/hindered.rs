@@ -11,7 +11,7 @@ use super::in_flight::InFlight;
 use super::lease::keep_from_now;
 use super::log::Story;
 use crate::broker::Receipt;
-use crate::guest::{Outcome, Unmade};
+use crate::guest::{Outcome, Unprocessed};
 use crate::trouble::TroubleGuard;
 
 /// The pauses begin here, double, and end there.
@@ -33,20 +33,20 @@ pub(super) struct Hindrance {
 
 impl Hindrance {
     /// What kept an attempt from being one, and may do so once more.
-    pub(super) fn of(&mut self, outcome: &Outcome) -> Option<Unmade> {
-        let unmade = outcome.hindered()?;
-        if unmade == Unmade::Refused {
+    pub(super) fn of(&mut self, outcome: &Outcome) -> Option<Unprocessed> {
+        let unprocessed = outcome.hindered()?;
+        if unprocessed == Unprocessed::Refused {
             self.refusals += 1;
-            return (self.refusals <= MOST_REFUSALS).then_some(unmade);
+            return (self.refusals <= MOST_REFUSALS).then_some(unprocessed);
         }
-        Some(unmade)
+        Some(unprocessed)
     }
 
     /// Waits before the attempt is made again, and keeps the lease meanwhile.
     /// `None`: nothing begins any more, and the message is to be given back.
     pub(super) async fn wait(
         &mut self,
-        unmade: Unmade,
+        unprocessed: Unprocessed,
         place: &InFlight,
         receipt: &mut dyn Receipt,
         story: &Story<'_>,
@@ -54,13 +54,13 @@ impl Hindrance {
         let engine = place.engine();
         place.stand_back();
         // The new one first, so that the trouble does not end between the two.
-        self.held = match unmade {
-            Unmade::Shortage(lack) => Some(engine.delivery.troubles.hold(lack)),
-            Unmade::Refused => None,
+        self.held = match unprocessed {
+            Unprocessed::Shortage(lack) => Some(engine.delivery.troubles.hold(lack)),
+            Unprocessed::Refused => None,
         };
         let pause = pause(self.tries, engine.jitter.next());
         self.tries = self.tries.saturating_add(1);
-        story.hindered(unmade, pause);
+        story.hindered(unprocessed, pause);
         tokio::select! {
             biased;
             () = engine.draining() => None,
@@ -93,17 +93,17 @@ mod tests {
 
     #[test]
     fn refusals_have_an_end_and_a_lack_has_none() {
-        let outcome = |unmade| Outcome {
-            unmade: Some(unmade),
+        let outcome = |unprocessed| Outcome {
+            unprocessed: Some(unprocessed),
             ..Outcome::from(Failure::NoResponse)
         };
         let mut hindrance = Hindrance::default();
-        let refused = outcome(Unmade::Refused);
+        let refused = outcome(Unprocessed::Refused);
         let borne = (0..100)
             .filter(|_| hindrance.of(&refused).is_some())
             .count();
         assert_eq!(borne, MOST_REFUSALS as usize);
-        let lacking = outcome(Unmade::Shortage(Shortage::Ports));
+        let lacking = outcome(Unprocessed::Shortage(Shortage::Ports));
         assert!((0..100).all(|_| hindrance.of(&lacking).is_some()));
     }
 }

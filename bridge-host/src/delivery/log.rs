@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::broker::{BrokerError, Settlement};
-use crate::guest::{Outcome, Unmade};
+use crate::guest::{Outcome, Unprocessed};
 use crate::message::{Message, MessageId};
 
 use super::decide::{Reason, status};
@@ -139,8 +139,8 @@ impl Story<'_> {
 
     /// Its attempt was none, and is made again: what this machine lacks has one
     /// line for all of them, the trouble's own.
-    pub(super) fn hindered(&self, unmade: Unmade, pause: Duration) {
-        tell!(debug, self, ?unmade, again_in = ?pause, "the attempt is postponed");
+    pub(super) fn hindered(&self, unprocessed: Unprocessed, pause: Duration) {
+        tell!(debug, self, ?unprocessed, again_in = ?pause, "the attempt is postponed");
     }
 
     /// The broker failed to settle it, and is asked again after a pause.
@@ -252,9 +252,9 @@ mod tests {
                 took: Duration::ZERO,
             }],
             sent: 0,
-            contained: false,
+            has_hidden_effects: false,
             replies: Vec::new(),
-            unmade: None,
+            unprocessed: None,
         };
         let took = Duration::from_millis(7);
         let line = logged(|| story.verdict(&outcome, took, &settlement));
@@ -299,9 +299,9 @@ mod tests {
             result: CallResult::Connection("no answer".into()),
             exchanges: Vec::new(),
             sent: 0,
-            contained: false,
+            has_hidden_effects: false,
             replies: Vec::new(),
-            unmade: None,
+            unprocessed: None,
         };
         let lines = logged(|| {
             for n in 0..10_000 {

@@ -22,7 +22,7 @@ pub struct Delivery {
     /// What holds attempts back; deliveries to one endpoint share it.
     pub gate: Arc<Gate>,
     /// What the messages are handed to.
-    pub handler: Arc<dyn guest::Handle>,
+    pub handler: Arc<dyn guest::MessageHandler>,
     /// Where the replies are published that its outcomes bring.
     pub replies: Option<Arc<dyn Broker>>,
     /// Where the attempts run, for as long as the delivery does.

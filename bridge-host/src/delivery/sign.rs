@@ -82,9 +82,9 @@ mod tests {
             result,
             exchanges: exchanges.collect(),
             sent: 0,
-            contained: false,
+            has_hidden_effects: false,
             replies: Vec::new(),
-            unmade: None,
+            unprocessed: None,
         });
         let pause = sign.pause.map(|pause| pause.as_secs());
         assert_eq!((sign.health, sign.overloaded, pause), expected);

@@ -1,5 +1,4 @@
-//! A component ready for messages: the instances of one subscription, and
-//! how they are called.
+//! A component that handles messages: the instances of one subscription, and how they are called.
 
 mod asynchronous;
 mod exports;
@@ -14,32 +13,32 @@ use wasmtime::Result;
 use wasmtime::component::InstancePre;
 
 use super::call::conclusion::conclude;
-use super::call::handle::Handle;
+use super::call::message_handler::MessageHandler;
 use super::call::outcome::{Call, CallResult, Failure, Outcome};
 use super::call::wait_clock::{self, WaitClock, within};
-use super::contract::{Handler, MessageFace};
-use super::instance::pool::Pool;
-use super::instance::{Instance, InstanceTemplate, Ready, failure, limited};
+use super::contract::{MessageHandlerProfile, MessageInterface};
+use super::instance::pool::InstancePool;
+use super::instance::{Instance, InstanceTemplate, World, failure, limited};
 use super::interfaces::draft::MessagingRequestReplyPre;
 use super::interfaces::messaging::MessagingPre;
-use super::interfaces::state::{Environment, Shared, State};
-use super::limits::cpu_meter::{OutOfCompute, metered};
+use super::interfaces::state::{Environment, SharedResources, State};
+use super::limits::cpu_meter::{OutOfCpuTime, metered};
 use super::limits::settings::Limits;
 use crate::message::MessageId;
 use asynchronous::ConcurrentInstances;
-use exports::Receiver;
+use exports::MessageExports;
 
-/// A component that is ready to handle messages.
+/// A component that handles messages.
 pub struct Component {
-    face: Face,
-    /// What it does with a message may stay within it.
-    contained: bool,
+    kind: InstanceKind,
+    /// Whether its effects may be invisible to the host.
+    has_hidden_effects: bool,
 }
 
-/// Its instances: as many as are called at once, or one for many calls.
-enum Face {
-    Synchronous(Arc<Pool<MessagingPre<State>>>),
-    Draft(Arc<Pool<MessagingRequestReplyPre<State>>>),
+/// The instances of a component, by the interface through which they are called.
+enum InstanceKind {
+    Synchronous(Arc<InstancePool<MessagingPre<State>>>),
+    Draft(Arc<InstancePool<MessagingRequestReplyPre<State>>>),
     Asynchronous(ConcurrentInstances),
 }
 
@@ -47,49 +46,52 @@ impl Component {
     pub(super) fn new(
         name: &str,
         ready: InstancePre<State>,
-        handler: Handler,
+        handler: MessageHandlerProfile,
         environment: Environment,
-        shared: Shared,
+        shared: SharedResources,
     ) -> Result<Self> {
-        let face = match handler.face {
-            MessageFace::Synchronous => {
+        let kind = match handler.interface {
+            MessageInterface::Synchronous => {
                 let template = InstanceTemplate::new(name, ready, environment, shared)?;
-                Face::Synchronous(Pool::new(template))
+                InstanceKind::Synchronous(InstancePool::new(template))
             }
-            MessageFace::Draft => {
+            MessageInterface::Draft => {
                 let template = InstanceTemplate::new(name, ready, environment, shared)?;
-                Face::Draft(Pool::new(template))
+                InstanceKind::Draft(InstancePool::new(template))
             }
-            MessageFace::Asynchronous => {
+            MessageInterface::Asynchronous => {
                 let template = InstanceTemplate::new(name, ready, environment, shared)?;
-                Face::Asynchronous(ConcurrentInstances::new(template))
+                InstanceKind::Asynchronous(ConcurrentInstances::new(template))
             }
         };
-        let contained = handler.contained;
-        Ok(Self { face, contained })
+        let has_hidden_effects = handler.has_hidden_effects;
+        Ok(Self {
+            kind,
+            has_hidden_effects,
+        })
     }
 
-    /// The topics that the component itself asks for.
+    /// Returns the topics that the component asks for.
     pub async fn subscribe(&self, timeout: Duration) -> Result<Vec<String>, CallResult> {
-        match &self.face {
-            Face::Synchronous(pool) => subscribe(pool, timeout).await,
-            Face::Draft(_) => Ok(Vec::new()),
-            Face::Asynchronous(instances) => instances.subscribe(timeout).await,
+        match &self.kind {
+            InstanceKind::Synchronous(pool) => subscribe(pool, timeout).await,
+            InstanceKind::Draft(_) => Ok(Vec::new()),
+            InstanceKind::Asynchronous(instances) => instances.subscribe(timeout).await,
         }
     }
 }
 
-impl Handle for Component {
-    /// Each message makes and moves one of these: none is larger for the others.
+impl MessageHandler for Component {
+    // Boxed for each interface, so that the future of one is not as large as that of another.
     fn handle(&self, call: Call) -> BoxFuture<'_, Outcome> {
-        let contained = self.contained;
-        match &self.face {
-            Face::Synchronous(pool) => Box::pin(handle(pool, call, contained)),
-            Face::Draft(pool) => Box::pin(handle(pool, call, contained)),
-            Face::Asynchronous(instances) => {
+        let has_hidden_effects = self.has_hidden_effects;
+        match &self.kind {
+            InstanceKind::Synchronous(pool) => Box::pin(handle(pool, call, has_hidden_effects)),
+            InstanceKind::Draft(pool) => Box::pin(handle(pool, call, has_hidden_effects)),
+            InstanceKind::Asynchronous(instances) => {
                 let handled = instances.handle(call);
                 Box::pin(handled.map(move |outcome| Outcome {
-                    contained,
+                    has_hidden_effects,
                     ..outcome
                 }))
             }
@@ -97,12 +99,12 @@ impl Handle for Component {
     }
 }
 
-async fn subscribe<R: Ready>(
-    pool: &Arc<Pool<R>>,
+async fn subscribe<W: World>(
+    pool: &Arc<InstancePool<W>>,
     timeout: Duration,
 ) -> Result<Vec<String>, CallResult>
 where
-    R::Bindings: Receiver,
+    W::Bindings: MessageExports,
 {
     let (lease, mut instance) = pool.take().await?;
     let topics = instance.subscribe(timeout, pool.limits()).await?;
@@ -110,15 +112,19 @@ where
     Ok(topics)
 }
 
-async fn handle<R: Ready>(pool: &Arc<Pool<R>>, call: Call, contained: bool) -> Outcome
+async fn handle<W: World>(
+    pool: &Arc<InstancePool<W>>,
+    call: Call,
+    has_hidden_effects: bool,
+) -> Outcome
 where
-    R::Bindings: Receiver,
+    W::Bindings: MessageExports,
 {
     let (lease, mut instance) = match pool.take().await {
         Ok(taken) => taken,
         Err(failure) => {
             return Outcome {
-                contained,
+                has_hidden_effects,
                 ..failure.into()
             };
         }
@@ -145,14 +151,14 @@ where
         result,
         exchanges: record.take_exchanges(),
         sent,
-        contained,
+        has_hidden_effects,
         replies,
-        unmade: record.unmade(),
+        unprocessed: record.unprocessed(),
     }
 }
 
-impl<B: Receiver> Instance<B> {
-    /// Calls `handle`. After a failure the instance is of no more use.
+impl<B: MessageExports> Instance<B> {
+    /// Calls `handle`. After a failure, the instance cannot be used again.
     async fn handle(
         &mut self,
         call: Call,
@@ -171,7 +177,7 @@ impl<B: Receiver> Instance<B> {
                 let call = pin!(metered(call, limits.cpu_time));
                 match within(call, timeout, waits).await {
                     Some(Ok(end)) => end,
-                    Some(Err(OutOfCompute)) => return Err(Failure::OutOfCompute(limits.cpu_time)),
+                    Some(Err(OutOfCpuTime)) => return Err(Failure::OutOfCpuTime(limits.cpu_time)),
                     None => return Err(Failure::OutOfTime(timeout)),
                 }
             }

@@ -1,55 +1,64 @@
-//! Which shape a component has, read from its bytes without compiling it:
-//! its interfaces as text, and whether they are the contract's. What it does
-//! with them stays out.
+//! The contract of a component: its interfaces, read from its bytes without compiling it, and
+//! whether they match wasi:messaging and wasi:http. Running a component stays out.
 
+mod call_model;
 mod compare;
+mod core_module;
 mod error;
-mod http;
-mod inner;
+mod http_interface;
+mod import_access;
+mod inner_handler;
 mod interface;
-mod linked;
-mod messages;
-mod missing;
-mod mixed;
-mod model;
-mod module;
-mod reach;
-mod shape;
+mod linked_interfaces;
+mod message_interface;
+mod missing_imports;
+mod revision;
+mod revision_check;
 mod standard;
-mod text;
+mod type_text;
 
+pub use call_model::CallModel;
 pub use compare::{Difference, differences};
-pub use error::{ContractError, Direction, Fault};
-pub use http::{Answering, HttpFace};
+pub use core_module::ModuleKind;
+pub use error::{ContractError, Direction, Mismatch};
+pub use http_interface::{HttpHandlerProfile, HttpInterface};
+pub use import_access::ImportAccess;
 pub use interface::{Function, Interface, TypeDefinition};
-pub use linked::Missing;
-pub(super) use linked::{LOGGING, SETTINGS};
+pub use linked_interfaces::MissingImport;
+pub(super) use linked_interfaces::{LOGGING, SETTINGS};
 #[cfg(test)]
-pub(super) use linked::{WASI_0_2, WASI_0_3};
-pub use messages::{Handler, MessageFace};
-pub use model::Model;
-pub use module::ModuleKind;
-pub use reach::Reach;
-pub use shape::Shape;
+pub(super) use linked_interfaces::{WASI_0_2, WASI_0_3};
+pub use message_interface::{MessageHandlerProfile, MessageInterface};
+pub use revision::MessagingRevision;
 pub use standard::{ASYNC_HANDLER, HANDLER, PRODUCER, REQUEST_REPLY, TYPES, standard};
 
 use wit_parser::decoding::{DecodedWasm, decode};
 
-/// A component's interfaces, and what follows from them.
+/// The interfaces of a component, and what follows from them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contract {
-    /// The file it came from, for errors.
+    /// The file that the component was read from, for errors.
     pub file: String,
-    /// In the component's order.
+    /// The imported interfaces, in the component's order.
     pub imports: Vec<Interface>,
-    /// In the component's order.
+    /// The exported interfaces, in the component's order.
     pub exports: Vec<Interface>,
-    /// An HTTP handler is part of it, so that its requests may stay within.
+    /// Whether the composition contains an HTTP handler, so that a request may not reach the host.
     pub has_inner_handler: bool,
 }
 
 impl Contract {
-    /// Reads the interfaces of the component in `bytes`; `file` names it in errors.
+    /// Reads the interfaces of the component in `bytes`. Errors name `file`.
+    ///
+    /// ```
+    /// use bridge_host::compose::ADAPTER;
+    /// use bridge_host::guest::contract::{Contract, ContractError, HANDLER};
+    ///
+    /// let contract = Contract::read("adapter.wasm", ADAPTER)?;
+    /// assert!(contract.export(HANDLER).is_some());
+    /// assert!(contract.message_handler()?.sends_requests);
+    /// # Ok::<(), ContractError>(())
+    /// ```
     pub fn read(file: &str, bytes: &[u8]) -> Result<Self, ContractError> {
         Self::check_kind(file, bytes)?;
         let decoded = decode(bytes).map_err(|error| ContractError::Unreadable {
@@ -61,20 +70,20 @@ impl Contract {
             DecodedWasm::Component(resolve, world) => {
                 let world = &resolve.worlds[world];
                 let exports = interface::all(&resolve, &world.exports);
-                // Nothing else is made into one with the asynchronous adapter.
+                // Only compositions with the asynchronous adapter can contain an HTTP handler.
                 let is_asynchronous = exports.iter().any(|it| it.name == ASYNC_HANDLER);
                 Ok(Self {
                     file: file.into(),
                     imports: interface::all(&resolve, &world.imports),
                     exports,
-                    has_inner_handler: is_asynchronous && inner::has_http_handler(bytes),
+                    has_inner_handler: is_asynchronous && inner_handler::has_http_handler(bytes),
                 })
             }
         }
     }
 
-    /// Tells a component from what else lies about in `.wasm` files: the
-    /// eight bytes in front say which it is.
+    /// Checks the first eight bytes, which tell a component from a core module and from other
+    /// files.
     fn check_kind(file: &str, bytes: &[u8]) -> Result<(), ContractError> {
         let file = || file.to_owned();
         match bytes {
@@ -88,18 +97,18 @@ impl Contract {
         }
     }
 
-    /// All interfaces, and on which side they are.
+    /// Returns all interfaces, each with its direction.
     pub fn all(&self) -> impl Iterator<Item = (Direction, &Interface)> {
         let imports = self.imports.iter().map(|i| (Direction::Import, i));
         imports.chain(self.exports.iter().map(|i| (Direction::Export, i)))
     }
 
-    /// The import of that full name.
+    /// Returns the import with this full name.
     pub fn import(&self, name: &str) -> Option<&Interface> {
         self.imports.iter().find(|interface| interface.name == name)
     }
 
-    /// The export of that full name.
+    /// Returns the export with this full name.
     pub fn export(&self, name: &str) -> Option<&Interface> {
         self.exports.iter().find(|interface| interface.name == name)
     }

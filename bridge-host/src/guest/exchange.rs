@@ -1,20 +1,20 @@
-//! One HTTP request of a component and its response: from the call that asks for it
-//! until the component has taken the answer. A request changes its state here alone.
+//! One HTTP request of a component and its response, from the call that sends it until the
+//! component has taken the response. The state of a request changes in this file only.
 //!
 //! ```text
 //!   outgoing-handler.handle
 //!            │
 //!            ▼
-//!     ┌─────────────┐
-//!     │  Prepared   │  where it goes (`destination`), and who drives it (`Driver`)
-//!     └──────┬──────┘
+//!   ┌─────────────────┐
+//!   │ PreparedRequest │  its destination (`destination`), and who drives it (`Driver`)
+//!   └────────┬────────┘
 //!            │ begin
 //!            ├─── Driver::Waiter ─► first step ─── waits ─► Driven ──┐
 //!            │                          │                           │ ready, or take
 //!            ├─── Driver::Call ───► first step ─── waits ─► InTask ──┤
 //!            │                          │                           │ the task ends
 //!            └─── Driver::Task ─────────┼─────────────────► InTask ──┤
-//!                                       │ is there                  │
+//!                                       │ has arrived               │
 //!                                       ▼                           ▼
 //!                                   Answered ◄──────────────────────┘
 //!                                       │ take (future-incoming-response.get)
@@ -22,21 +22,21 @@
 //!                                     Taken
 //! ```
 //!
-//! On its way to `Answered` a request to the network has a connection or makes one, is
-//! handed over, and waits for the head of its response (`http/sending`). A connection
-//! is driven by the exchange that is on it, or by a task of the connection where the
-//! request is long or the thread is busy (`http/http1`). A request to an HTTP handler in
-//! process waits for an instance, and runs in it (`handler`).
+//! Before it is `Answered`, a request to the network takes a pooled connection or opens one, is
+//! handed to it, and waits for the head of its response (`http/pending_request`). The exchange
+//! drives its connection itself. If the request is long or the thread is busy, a task of the
+//! connection does (`http/http1`). A request to an HTTP handler in process waits for an instance
+//! and runs in it (`handler`).
 //!
-//! The record of the call learns of each step: the request begins, its response has a
-//! head or none. A response whose body matters to the host is kept in the record, and
-//! read to its end once the component has returned (`call/open_response`).
+//! The record of the call notes when a request begins, and whether its response had a head. A
+//! response that the host needs is kept in the record, and read to its end after the component has
+//! returned (`call/open_response`).
 
-pub(super) mod denied;
+pub(super) mod denials;
 mod destination;
 mod empty_body;
 pub(super) mod endpoint;
-mod failed;
+mod failed_request;
 pub(super) mod in_process;
 pub(super) mod outbound;
 pub(super) mod request_body;
@@ -53,45 +53,45 @@ use wasmtime_wasi::p2::Pollable;
 use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-/// The head of a response and a body that follows, or why there is none.
+/// The head of a response with its body, or why there is none.
 pub(super) type Answer = Result<Response<WasiBody>, Error>;
 
-/// All that is left to do until there is an answer.
-pub(super) type Carried = BoxFuture<'static, Answer>;
+/// The rest of an exchange, which yields the answer.
+pub(super) type AnswerFuture = BoxFuture<'static, Answer>;
 
 /// Who drives a request to its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Driver {
-    /// A task: the request may have to wait, and would stand still whenever the
-    /// component waits for something else.
+    /// A task. The request may have to wait, and would make no progress while the component waits
+    /// for something else.
     Task,
-    /// The call that asks for it until it has to wait, then a task. A handler in
-    /// process may have its answer at once, and is called as a function would be:
-    /// with a task for each request, all handlers in flight would take turns.
+    /// The component's call until the request has to wait, then a task. A handler in process may
+    /// answer at once, as a function would; with a task for each request, all handlers in flight
+    /// would take turns.
     Call,
-    /// The component that waits for the response: a connection has the request.
+    /// The component, when it waits for the response: a connection has taken the whole request.
     Waiter,
 }
 
 /// A request that has not begun.
-pub(super) struct Prepared {
+pub(super) struct PreparedRequest {
     driver: Driver,
-    carried: Carried,
+    carried: AnswerFuture,
 }
 
-/// A request that has begun; behind a component's `future-incoming-response`.
+/// A request that has begun: the resource `future-incoming-response`.
 pub(super) enum Exchange {
-    /// Goes on while somebody waits for it.
-    Driven(Carried),
-    /// A task brings the answer.
+    /// Makes progress while the component waits for the response.
+    Driven(AnswerFuture),
+    /// A task yields the answer.
     InTask(AbortOnDropJoinHandle<Answer>),
-    /// The answer is there.
+    /// The answer has arrived.
     Answered(Answer),
-    /// The component has it.
+    /// The component has taken the answer.
     Taken,
 }
 
-impl Prepared {
+impl PreparedRequest {
     /// Begins the request.
     pub(super) fn begin(mut self) -> Exchange {
         if self.driver == Driver::Task {
@@ -104,14 +104,14 @@ impl Prepared {
         }
     }
 
-    /// Leaves the request to its caller, who drives it.
-    pub(super) fn carried(self) -> Carried {
+    /// Returns the future of the request, for a caller that drives it.
+    pub(super) fn into_future(self) -> AnswerFuture {
         self.carried
     }
 }
 
 impl Exchange {
-    /// Takes the answer, if it is there; `None` if it was taken before.
+    /// Takes the answer, if it has arrived. Returns `None` if it was taken before.
     pub(super) fn take(&mut self) -> Poll<Option<Answer>> {
         let (next, taken) = match mem::replace(self, Self::Taken) {
             Self::Answered(answer) => return Poll::Ready(Some(answer)),
@@ -127,9 +127,8 @@ impl Exchange {
     }
 }
 
-/// Takes one step, whatever the task under way has had of its share of time. Nobody is
-/// woken for the next step.
-fn step(carried: &mut Carried) -> Poll<Answer> {
+/// Polls once, even if the current task has used up its budget. No waker is registered.
+fn step(carried: &mut AnswerFuture) -> Poll<Answer> {
     let mut context = Context::from_waker(Waker::noop());
     pin!(unconstrained(carried.as_mut())).poll(&mut context)
 }
@@ -152,15 +151,15 @@ mod tests {
 
     use super::*;
 
-    /// A request that is answered through the sender, and how often it was polled.
-    fn prepared(driver: Driver) -> (Prepared, oneshot::Sender<()>) {
+    /// Returns a request that is answered when the sender is used.
+    fn prepared(driver: Driver) -> (PreparedRequest, oneshot::Sender<()>) {
         let (sender, answered) = oneshot::channel();
         let carried = async move {
             answered.await.map_err(|_| Error::ConnectionTerminated)?;
             Ok(Response::new(WasiBody::default()))
         };
         let carried = Box::pin(carried);
-        (Prepared { driver, carried }, sender)
+        (PreparedRequest { driver, carried }, sender)
     }
 
     fn taken(exchange: &mut Exchange) -> Option<bool> {
@@ -171,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_there_at_once_is_answered_unless_a_task_was_asked_for() {
+    async fn an_immediate_answer_is_taken_unless_a_task_drives_the_request() {
         for (driver, at_once) in [
             (Driver::Waiter, true),
             (Driver::Call, true),
@@ -186,7 +185,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_has_to_wait_is_driven_by_who_waits_or_by_a_task() {
+    async fn a_waiting_request_is_driven_by_the_component_or_by_a_task() {
         for (driver, by_task) in [
             (Driver::Waiter, false),
             (Driver::Call, true),
@@ -205,7 +204,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_driven_request_goes_on_when_its_answer_is_asked_for() {
+    async fn taking_the_answer_drives_the_request() {
         let (prepared, sender) = prepared(Driver::Waiter);
         let mut exchange = prepared.begin();
         sender.send(()).unwrap();

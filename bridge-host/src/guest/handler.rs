@@ -1,10 +1,10 @@
-//! An HTTP handler in process: a component that answers requests, in a store
-//! of its own for each. What it answers is not judged here.
+//! HTTP handlers in process: each request is answered in the store of one instance. `exchange`
+//! decides what a response means.
 
+mod body_source;
 mod incoming;
-mod outlet;
 mod service;
-mod unread;
+mod unread_body;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -21,46 +21,48 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::call::call_record::CallRecord;
-use super::call::calls::CallState;
 use super::call::outcome::Failure;
-use super::call::running::{Ended, GRACE, Running};
-use super::contract::HttpFace;
-use super::exchange::in_process::{Answer, AnswerRequests, Asked, HttpHandler, NoAnswer};
-use super::instance::pool::{Lease, Pool};
-use super::instance::{Instance, InstanceTemplate, Ready};
-use super::interfaces::state::{Environment, Shared, State};
-use super::limits::cpu_meter::{OutOfCompute, metered};
-use unread::Unread;
+use super::call::running_handler::{GRACE, HandlerEnd, RunningHandler};
+use super::call::store_calls::CallState;
+use super::contract::HttpInterface;
+use super::exchange::in_process::{
+    Answer, AnswerRequests, HandlerError, HandlerRequest, HttpHandler,
+};
+use super::instance::pool::{InstanceLease, InstancePool};
+use super::instance::{Instance, InstanceTemplate, World};
+use super::interfaces::state::{Environment, SharedResources, State};
+use super::limits::cpu_meter::{OutOfCpuTime, metered};
+use unread_body::UnreadBody;
 
-/// A component that answers requests through this interface.
+/// Returns the handler of a component that answers requests through this interface.
 pub(super) fn http_handler(
     name: &str,
     ready: InstancePre<State>,
-    face: HttpFace,
+    interface: HttpInterface,
     environment: Environment,
-    shared: Shared,
+    shared: SharedResources,
 ) -> Result<HttpHandler> {
-    Ok(HttpHandler(match face {
-        HttpFace::Incoming => {
+    Ok(HttpHandler(match interface {
+        HttpInterface::Incoming => {
             let template: InstanceTemplate<ProxyPre<State>> =
                 InstanceTemplate::new(name, ready, environment, shared)?;
-            Pool::new(template)
+            InstancePool::new(template)
         }
-        HttpFace::Service => {
+        HttpInterface::Service => {
             let template: InstanceTemplate<ServicePre<State>> =
                 InstanceTemplate::new(name, ready, environment, shared)?;
-            Pool::new(template)
+            InstancePool::new(template)
         }
     }))
 }
 
-/// A component of which it is known how to have a request answered.
-trait Answers: Ready {
-    /// What an instance answers with in place of a response.
+/// A linked component that answers HTTP requests.
+trait HttpWorld: World {
+    /// The error that an instance may set in place of a response.
     type Code: Into<Error> + Send + 'static;
 
-    /// Has an instance answer a request, and finish what it does after it. The
-    /// answer goes out as soon as it is there. An error is a trap.
+    /// Calls an instance, and lets it run to its end. The response is sent through `answer` as soon
+    /// as it is set. An error is a trap.
     fn answer(
         instance: &mut Instance<Self::Bindings>,
         request: Request<WasiBody>,
@@ -68,42 +70,44 @@ trait Answers: Ready {
     ) -> impl Future<Output = Result<Result<(), Failure>>> + Send;
 }
 
-impl<R: Answers> AnswerRequests for Pool<R> {
-    fn answer(self: Arc<Self>, asked: Asked) -> BoxFuture<'static, Answer> {
-        Box::pin(answer(self, asked))
+impl<W: HttpWorld> AnswerRequests for InstancePool<W> {
+    fn answer(self: Arc<Self>, request: HandlerRequest) -> BoxFuture<'static, Answer> {
+        Box::pin(answer(self, request))
     }
 }
 
-/// Waits for an instance, for however long the others take; then for the head of
-/// its response, within the limit. Requests that the handler makes itself are in a
-/// record of its own, and end at the deadline.
-async fn answer<R: Answers>(pool: Arc<Pool<R>>, asked: Asked) -> Answer {
-    let Asked {
+/// Waits for an instance, without a limit; then waits for the head of its response, for up to the
+/// limit. The handler's own requests have their own record, and end at the deadline.
+async fn answer<W: HttpWorld>(
+    pool: Arc<InstancePool<W>>,
+    handler_request: HandlerRequest,
+) -> Answer {
+    let HandlerRequest {
         request,
         id,
         record,
         deadline,
         limit,
         in_call,
-    } = asked;
+    } = handler_request;
     let taken = record.waits().during(pool.take()).await;
-    let deadline = deadline + record.waits().so_far();
-    let record = CallRecord::under(&record);
+    let deadline = deadline + record.waits().total();
+    let record = CallRecord::nested_in(&record);
     let send = async {
         let (lease, instance) = taken?;
         let left = deadline.saturating_duration_since(Instant::now());
-        let call = CallState::with(record, id, left);
-        send(lease, instance, request.map(Unread::of), call, in_call).await
+        let call = CallState::with_record(record, id, left);
+        send(lease, instance, request.map(UnreadBody::of), call, in_call).await
     };
     match timeout(limit, send).await {
         Ok(answer) => answer,
-        Err(_) => Err(NoAnswer::Late(limit)),
+        Err(_) => Err(HandlerError::Late(limit)),
     }
 }
 
-async fn send<R: Answers>(
-    lease: Lease<R>,
-    mut instance: Instance<R::Bindings>,
+async fn send<W: HttpWorld>(
+    lease: InstanceLease<W>,
+    mut instance: Instance<W::Bindings>,
     request: Request<WasiBody>,
     call: CallState,
     in_call: bool,
@@ -115,13 +119,13 @@ async fn send<R: Answers>(
     let (sender, mut receiver) = oneshot::channel();
     let run = run(lease, instance, request, sender);
     let mut running = match in_call {
-        true => Running::begin(run).await,
-        false => Running::Still(tokio::spawn(run)),
+        true => RunningHandler::begin(run).await,
+        false => RunningHandler::Active(tokio::spawn(run)),
     };
     let answer = tokio::select! {
         biased;
         answer = &mut receiver => answer.ok(),
-        // It may keep what it should have set the response with.
+        // The handler may have returned without dropping the response's setter.
         _ = running.ended() => receiver.try_recv().ok(),
     };
     match answer {
@@ -129,31 +133,31 @@ async fn send<R: Answers>(
         Some(Err(code)) => {
             let _ = timeout(GRACE, running.ended()).await;
             let last = record.take_exchanges().pop();
-            Err(NoAnswer::Answered {
+            Err(HandlerError::Answered {
                 error: code.into(),
                 during: last.and_then(|it| it.result.err()),
             })
         }
         None => {
-            let printed = running.printed().await?;
+            let printed = running.ended_with_output().await?;
             if let Some(pool) = reused {
-                pool.distrust();
+                pool.discard_idle();
             }
             Err(Failure::NoResponse.with_stderr(printed).into())
         }
     }
 }
 
-async fn run<R: Answers>(
-    lease: Lease<R>,
-    mut instance: Instance<R::Bindings>,
+async fn run<W: HttpWorld>(
+    lease: InstanceLease<W>,
+    mut instance: Instance<W::Bindings>,
     request: Request<WasiBody>,
-    answer: oneshot::Sender<Result<Response<WasiBody>, R::Code>>,
-) -> Ended {
+    answer: oneshot::Sender<Result<Response<WasiBody>, W::Code>>,
+) -> HandlerEnd {
     let limits = lease.limits().clone();
-    // Its time is that of whoever waits for it.
+    // Its time is limited by the caller that waits for it.
     let ended = {
-        let call = pin!(R::answer(&mut instance, request, answer));
+        let call = pin!(W::answer(&mut instance, request, answer));
         metered(call, limits.cpu_time).await
     };
     match ended {
@@ -165,6 +169,6 @@ async fn run<R: Answers>(
         }
         Ok(Ok(Err(failure))) => Err(failure),
         Ok(Err(trap)) => Err(instance.failure(trap, &limits)),
-        Err(OutOfCompute) => Err(instance.failed(Failure::OutOfCompute(limits.cpu_time))),
+        Err(OutOfCpuTime) => Err(instance.failed(Failure::OutOfCpuTime(limits.cpu_time))),
     }
 }

@@ -1,11 +1,11 @@
-//! Instances of a component: how one is made and limited, and the pool of those that
-//! are reused. What is called on an instance stays out.
+//! Instances of a component: creating and limiting them, and the pool of those that are reused.
+//! Calling them is in `component` and `handler`.
 
 mod failure;
 pub(super) mod pool;
-mod ready;
 mod template;
+mod world;
 
 pub(super) use failure::{failure, limited};
-pub(super) use ready::{Ready, ready};
 pub(super) use template::{Instance, InstanceTemplate};
+pub(super) use world::{World, impl_world};

@@ -1,5 +1,5 @@
-//! The host's side of every interface that a component may import, and the data of
-//! the store behind them. How an instance is made and called stays out.
+//! The host's implementation of every interface that a component may import, and the data of a
+//! wasmtime store. Creating and calling an instance is in `instance`, `component` and `handler`.
 
 mod caller;
 mod concurrent;

@@ -1,5 +1,5 @@
-//! What components run in: two engines, the folder of compiled components,
-//! and what all components of the process share.
+//! The runtime of all components: the engines, the cache of compiled components, and the state that
+//! components share.
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -11,156 +11,161 @@ use wasmtime::component::InstancePre;
 use wasmtime_wasi_http::WasiBody;
 
 use super::component::Component;
-use super::contract::{Answering, Handler, Model, Shape};
-use super::engine::{Cache, Engine, Engines};
-use super::exchange::denied::Denials;
+use super::contract::{CallModel, HttpHandlerProfile, MessageHandlerProfile, MessagingRevision};
+use super::engine::{ComponentCache, Engine, Engines};
+use super::exchange::denials::Denials;
 use super::exchange::in_process::HttpHandler;
 use super::handler::http_handler;
-use super::interfaces::state::{Environment, Shared, State};
-use super::limits::budget::Budget;
+use super::interfaces::state::{Environment, SharedResources, State};
+use super::limits::budget::MemoryBudget;
 use super::limits::settings::Limits;
 use crate::http::{self, Client};
 
 /// Why components cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
-    /// The engine does not work on this machine.
-    #[error("the WebAssembly engine does not start: {0}")]
+    /// wasmtime does not work on this machine.
+    #[error("cannot start the WebAssembly engine: {0}")]
     Engine(String),
-    /// The folder for compiled components cannot be used.
-    #[error("the folder for compiled components, {}, cannot be used: {source}", path.display())]
+    /// The cache of compiled components cannot be used.
+    #[error("cannot use the folder for compiled components, {}: {source}", path.display())]
     Cache {
-        /// As configured.
+        /// The path in the config.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The HTTP client cannot be set up.
+    /// The HTTP client cannot be created.
     #[error(transparent)]
     Client(#[from] http::SettingsError),
-    /// The bytes are no component that this engine can run.
-    #[error("{name} cannot be compiled: {reason}")]
+    /// The bytes are not a component that this engine can run.
+    #[error("cannot compile {name}: {reason}")]
     Compile {
-        /// Of the component.
+        /// The name of the component.
         name: String,
-        /// The engine's word for it.
+        /// The error of wasmtime.
         reason: String,
     },
-    /// It imports something that this host does not have, or as something else.
-    #[error("{name} does not fit this host: {reason}")]
+    /// It imports an interface that the host does not provide, or provides differently.
+    #[error("{name} does not match this host: {reason}")]
     Link {
-        /// Of the component.
+        /// The name of the component.
         name: String,
-        /// Which import.
+        /// The import that does not match.
         reason: String,
     },
 }
 
-/// The engines, and what all components share.
+/// The engines, and the state that all components share.
 pub struct Runtime {
     engines: Engines,
-    cache: Cache,
-    linked: Linked,
-    budget: Arc<Budget>,
+    cache: ComponentCache,
+    linked: LinkedComponents,
+    budget: Arc<MemoryBudget>,
     client: Client<WasiBody>,
-    /// Those of each thread: its connections run on its own runtime, and belong
-    /// to their endpoint, whichever subscription opened them.
+    /// The HTTP client of each thread. Connections run on the thread's runtime. The subscriptions
+    /// of a thread share them.
     clients: Mutex<HashMap<Thread, Client<WasiBody>>>,
-    /// Those of each component.
+    /// The denied hosts of each component.
     denials: Mutex<HashMap<String, Arc<Denials>>>,
 }
 
-/// Which of the host's threads a component runs on.
+/// The index of the host's thread that a component runs on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Thread(pub usize);
 
 impl Runtime {
-    /// A runtime that keeps compiled components in `cache`, gives all
-    /// instances together `memory` bytes, and sends their requests as `http`
-    /// has it.
+    /// Returns a runtime that caches compiled components in `cache`, limits the memory of all
+    /// instances together to `memory` bytes, and sends requests with the settings `http`.
     pub fn new(cache: &Path, memory: u64, http: &http::Settings) -> Result<Self, RuntimeError> {
         Ok(Self {
             engines: Engines::new().map_err(|e| RuntimeError::Engine(format!("{e:#}")))?,
-            cache: Cache::open(cache).map_err(|source| RuntimeError::Cache {
+            cache: ComponentCache::open(cache).map_err(|source| RuntimeError::Cache {
                 path: cache.into(),
                 source,
             })?,
-            linked: Linked::default(),
-            budget: Arc::new(Budget::new(memory)),
+            linked: LinkedComponents::default(),
+            budget: Arc::new(MemoryBudget::new(memory)),
             client: Client::new(http)?,
             clients: Mutex::default(),
             denials: Mutex::default(),
         })
     }
 
-    /// Compiles a component that handles messages, so that loading it later is
-    /// quick. Blocks for as long as that takes.
-    pub fn compile(&self, name: &str, bytes: &[u8], handler: Handler) -> Result<(), RuntimeError> {
-        let engine = self.engines.of(handler.model);
-        self.link(engine, name, bytes, handler.face.shape())
+    /// Compiles a component that handles messages, so that loading it later is fast. Blocks until
+    /// it is compiled.
+    pub fn compile(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        profile: MessageHandlerProfile,
+    ) -> Result<(), RuntimeError> {
+        let engine = self.engines.of(profile.call_model);
+        self.link(engine, name, bytes, profile.interface.revision())
             .map(drop)
     }
 
-    /// As [`Runtime::compile`], for a component that answers HTTP requests
-    /// within these limits.
+    /// Compiles an HTTP handler with these limits, as [`Runtime::compile`] does.
     pub fn compile_handler(
         &self,
         name: &str,
         bytes: &[u8],
-        answering: Answering,
+        profile: HttpHandlerProfile,
         limits: &Limits,
     ) -> Result<(), RuntimeError> {
-        self.link_handler(name, bytes, answering, limits).map(drop)
+        self.link_handler(name, bytes, profile, limits).map(drop)
     }
 
-    /// Compiles a component that handles messages, or takes it from the
-    /// cache, and links it. It runs on that thread alone.
+    /// Compiles a component that handles messages, or loads it from the cache, and links it. The
+    /// component must only be called on this thread.
     pub fn load(
         &self,
         name: &str,
         bytes: &[u8],
-        handler: Handler,
+        profile: MessageHandlerProfile,
         environment: Environment,
         thread: Thread,
     ) -> Result<Component, RuntimeError> {
-        let engine = self.engines.of(handler.model);
-        let ready = self.link(engine, name, bytes, handler.face.shape())?;
-        let made = Component::new(name, ready, handler, environment, self.shared(name, thread));
-        made.map_err(|error| misfit(name, &error))
+        let engine = self.engines.of(profile.call_model);
+        let ready = self.link(engine, name, bytes, profile.interface.revision())?;
+        let component =
+            Component::new(name, ready, profile, environment, self.shared(name, thread));
+        component.map_err(|error| link_error(name, &error))
     }
 
-    /// As [`Runtime::load`], for a component that answers HTTP requests
-    /// through that interface.
+    /// Loads an HTTP handler, as [`Runtime::load`] does.
     ///
-    /// Where its instances are not reused, they are made in memory that is set
-    /// aside for them; if that has no room for one of this component, as others are.
+    /// If instances are not reused, they are created in reserved memory, unless the component is
+    /// too large for that.
     pub fn load_handler(
         &self,
         name: &str,
         bytes: &[u8],
-        answering: Answering,
+        profile: HttpHandlerProfile,
         environment: Environment,
         thread: Thread,
     ) -> Result<HttpHandler, RuntimeError> {
-        let ready = self.link_handler(name, bytes, answering, &environment.limits)?;
-        let made = http_handler(
+        let ready = self.link_handler(name, bytes, profile, &environment.limits)?;
+        let component = http_handler(
             name,
             ready,
-            answering.face,
+            profile.interface,
             environment,
             self.shared(name, thread),
         );
-        made.map_err(|error| misfit(name, &error))
+        component.map_err(|error| link_error(name, &error))
     }
 
-    /// What a component shares on one thread.
-    fn shared(&self, name: &str, thread: Thread) -> Shared {
+    /// Returns the state that a component shares on one thread.
+    fn shared(&self, name: &str, thread: Thread) -> SharedResources {
         let mut denials = self.denials.lock();
         let denials = denials.entry(name.into());
         let denials = denials.or_insert_with(|| Arc::new(Denials::of(name)));
         let mut clients = self.clients.lock();
-        let client = clients.entry(thread).or_insert_with(|| self.client.apart());
-        Shared {
+        let client = clients
+            .entry(thread)
+            .or_insert_with(|| self.client.for_another_runtime());
+        SharedResources {
             budget: self.budget.clone(),
             client: client.clone(),
             denials: denials.clone(),
@@ -171,33 +176,33 @@ impl Runtime {
         &self,
         name: &str,
         bytes: &[u8],
-        answering: Answering,
+        profile: HttpHandlerProfile,
         limits: &Limits,
     ) -> Result<InstancePre<State>, RuntimeError> {
-        let (model, shape) = (answering.model, answering.shape);
-        let single_use = !limits.reuse && model == Model::Synchronous;
+        let (model, revision) = (profile.call_model, profile.revision);
+        let single_use = !limits.reuse && model == CallModel::Synchronous;
         let engine = single_use.then(|| self.engines.single_use()).flatten();
         let ready = engine.and_then(|engine| {
-            let ready = self.link(engine, name, bytes, shape);
+            let ready = self.link(engine, name, bytes, revision);
             ready
-                .inspect_err(|error| tracing::debug!(%error, "no memory is set aside for it"))
+                .inspect_err(|error| tracing::debug!(%error, "the component does not fit into reserved memory"))
                 .ok()
         });
         match ready {
             Some(ready) => Ok(ready),
-            None => self.link(self.engines.of(model), name, bytes, shape),
+            None => self.link(self.engines.of(model), name, bytes, revision),
         }
     }
 
-    /// Compiled and linked once for all that use the same component.
+    /// Compiles and links a component. The result is shared by all users of the same component.
     fn link(
         &self,
         engine: &Engine,
         name: &str,
         bytes: &[u8],
-        shape: Shape,
+        revision: MessagingRevision,
     ) -> Result<InstancePre<State>, RuntimeError> {
-        let linked = self.linked.entry(engine, shape, bytes);
+        let linked = self.linked.entry(engine, revision, bytes);
         let mut linked = linked.lock();
         if let Some(ready) = &*linked {
             return Ok(ready.clone());
@@ -207,29 +212,34 @@ impl Runtime {
             name: name.into(),
             reason: format!("{e:#}"),
         })?;
-        let linker = engine.linker(shape);
+        let linker = engine.linker(revision);
         let ready = linker.and_then(|linker| linker.instantiate_pre(&compiled));
-        let ready = ready.map_err(|error| misfit(name, &error))?;
+        let ready = ready.map_err(|error| link_error(name, &error))?;
         Ok(linked.insert(ready).clone())
     }
 }
 
-/// What was linked, by its bytes and what they were linked for.
+/// The linked components, by their digest, engine and revision.
 #[derive(Default)]
-struct Linked(Mutex<HashMap<Key, Arc<Mutex<Entry>>>>);
+struct LinkedComponents(Mutex<HashMap<Key, Arc<Mutex<Entry>>>>);
 
-type Key = ([u8; 32], &'static str, Shape);
+type Key = ([u8; 32], &'static str, MessagingRevision);
 type Entry = Option<InstancePre<State>>;
 
-impl Linked {
-    fn entry(&self, engine: &Engine, shape: Shape, bytes: &[u8]) -> Arc<Mutex<Entry>> {
-        let key = (Sha256::digest(bytes).into(), engine.name(), shape);
+impl LinkedComponents {
+    fn entry(
+        &self,
+        engine: &Engine,
+        revision: MessagingRevision,
+        bytes: &[u8],
+    ) -> Arc<Mutex<Entry>> {
+        let key = (Sha256::digest(bytes).into(), engine.name(), revision);
         let mut all = self.0.lock();
         all.entry(key).or_default().clone()
     }
 }
 
-fn misfit(name: &str, error: &wasmtime::Error) -> RuntimeError {
+fn link_error(name: &str, error: &wasmtime::Error) -> RuntimeError {
     RuntimeError::Link {
         name: name.into(),
         reason: format!("{error:#}"),

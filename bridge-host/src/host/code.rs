@@ -13,7 +13,7 @@ use super::composition::{self, Composed, CompositionKey, composition};
 use super::error::SubscriptionError;
 use crate::config::{self, Subscription};
 use crate::guest::Runtime;
-use crate::guest::contract::{Answering, Handler};
+use crate::guest::contract::{HttpHandlerProfile, MessageHandlerProfile};
 
 /// The SHA-256 of a component.
 pub(super) type Digest = [u8; 32];
@@ -29,8 +29,8 @@ pub(super) struct ComponentCode {
 #[derive(Default)]
 pub(super) struct ComponentCodes {
     by_digest: Mutex<HashMap<Digest, ComponentCode>>,
-    messages: OnceMap<CompositionKey, (ComponentCode, Handler)>,
-    http: OnceMap<Vec<PathBuf>, (ComponentCode, Answering)>,
+    messages: OnceMap<CompositionKey, (ComponentCode, MessageHandlerProfile)>,
+    http: OnceMap<Vec<PathBuf>, (ComponentCode, HttpHandlerProfile)>,
 }
 
 impl ComponentCodes {
@@ -39,7 +39,7 @@ impl ComponentCodes {
     pub(super) fn messages(
         &self,
         subscription: &Subscription,
-    ) -> Result<(ComponentCode, Handler), SubscriptionError> {
+    ) -> Result<(ComponentCode, MessageHandlerProfile), SubscriptionError> {
         self.messages.get(CompositionKey::of(subscription), || {
             let Composed { bytes, handler } = composition(subscription)?;
             Ok((self.share(bytes), handler))
@@ -50,7 +50,7 @@ impl ComponentCodes {
     pub(super) fn http(
         &self,
         handler: &config::Handler,
-    ) -> Result<(ComponentCode, Answering), SubscriptionError> {
+    ) -> Result<(ComponentCode, HttpHandlerProfile), SubscriptionError> {
         let files = handler.middleware.iter().chain([&handler.file]);
         self.http.get(files.cloned().collect(), || {
             let (bytes, answering) = composition::handler(handler)?;
@@ -102,8 +102,8 @@ pub(super) struct Compilation {
 
 /// The use of a component.
 pub(super) enum Role {
-    Messages(Handler),
-    Http(Answering),
+    Messages(MessageHandlerProfile),
+    Http(HttpHandlerProfile),
 }
 
 impl Compilation {
@@ -111,7 +111,7 @@ impl Compilation {
     pub(super) fn key(&self) -> (Digest, bool) {
         let reuse = match self.role {
             Role::Messages(_) => true,
-            Role::Http(answering) => self.subscription.handler_limits(answering.face).reuse,
+            Role::Http(answering) => self.subscription.handler_limits(answering.interface).reuse,
         };
         (self.code.digest, reuse)
     }
@@ -123,7 +123,7 @@ impl Compilation {
         let compiled = match self.role {
             Role::Messages(handler) => runtime.compile(name, bytes, handler),
             Role::Http(answering) => {
-                let limits = self.subscription.handler_limits(answering.face);
+                let limits = self.subscription.handler_limits(answering.interface);
                 runtime.compile_handler(name, bytes, answering, &limits)
             }
         };

@@ -9,12 +9,12 @@ use sha2::{Digest as _, Sha256};
 use super::code::{Compilation, ComponentCode, ComponentCodes, Role};
 use super::error::SubscriptionError;
 use crate::config::{Subscription, WasmSettings};
-use crate::guest::contract::{self, Answering};
+use crate::guest::contract::{self, HttpHandlerProfile};
 use crate::guest::{
-    CallResult, Component, Connections, Endpoint, Environment, HttpHandler, Permissions, Replies,
-    Runtime, Thread,
+    CallResult, Component, Connections, Endpoint, Environment, HttpHandler, Permissions,
+    ReplySettings, Runtime, Thread,
 };
-use crate::http::{self, Allow};
+use crate::http::{self, AllowList};
 use crate::message::TopicPattern;
 use crate::printable::{beginning, printable};
 
@@ -30,9 +30,9 @@ pub(super) struct ComponentSource {
     runtime: Arc<Runtime>,
     connections: Arc<Connections>,
     code: ComponentCode,
-    handler: contract::Handler,
+    handler: contract::MessageHandlerProfile,
     /// The endpoint, if it is a component in this process.
-    http: Option<(ComponentCode, Answering)>,
+    http: Option<(ComponentCode, HttpHandlerProfile)>,
 }
 
 impl ComponentSource {
@@ -105,8 +105,8 @@ impl ComponentSource {
         Ok(runtime.load(name, bytes, self.handler, environment, thread)?)
     }
 
-    fn allow_list(&self) -> Result<Allow, SubscriptionError> {
-        Allow::parse(&self.subscription.allow).map_err(SubscriptionError::Allow)
+    fn allow_list(&self) -> Result<AllowList, SubscriptionError> {
+        AllowList::parse(&self.subscription.allow).map_err(SubscriptionError::Allow)
     }
 
     /// Returns the endpoint for the request hook. Returns `None` for an endpoint on the
@@ -122,7 +122,7 @@ impl ComponentSource {
             Arc::new(Endpoint {
                 settings: endpoint.settings.clone(),
                 handler,
-                replies: reply_to.map(|it| Replies {
+                replies: reply_to.map(|it| ReplySettings {
                     by: self.subscription.name.clone(),
                     topic: it.topic.clone(),
                     max_size: it.max_size,
@@ -147,7 +147,7 @@ impl ComponentSource {
             allow: Arc::new(self.allow_list()?),
             endpoint: None,
             permissions: handler.permissions.clone(),
-            limits: self.subscription.handler_limits(answering.face),
+            limits: self.subscription.handler_limits(answering.interface),
         };
         let stem = handler.file.file_stem().unwrap_or_default();
         let name = format!("{}/{}", self.subscription.name, stem.display());

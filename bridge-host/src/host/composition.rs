@@ -5,18 +5,18 @@ use std::path::{Path, PathBuf};
 
 use super::error::SubscriptionError;
 use crate::compose::{
-    ADAPTER, ComposeError, Part, compose, compose_open, sends_only, to_endpoint, to_endpoints,
+    ADAPTER, ChainPart, ComposeError, compose, compose_open, only_sends, to_endpoint, to_endpoints,
 };
 use crate::config::{self, Components, Subscription};
 use crate::files;
-use crate::guest::contract::{Answering, Contract, Handler};
+use crate::guest::contract::{Contract, HttpHandlerProfile, MessageHandlerProfile};
 
 /// A component that handles messages.
 pub struct Composed {
     /// The bytes of the component.
     pub bytes: Vec<u8>,
     /// The interface by which it handles messages.
-    pub handler: Handler,
+    pub handler: MessageHandlerProfile,
 }
 
 /// The settings that a subscription's component depends on: equal keys compose to equal
@@ -51,7 +51,7 @@ pub fn composition(subscription: &Subscription) -> Result<Composed, Subscription
     if !subscription.endpoints.is_empty() {
         (bytes, contract) = with_named_endpoints(subscription, contract, &bytes)?;
     }
-    let handler = contract.complete()?;
+    let handler = contract.complete_message_handler()?;
     check_imports(&contract, subscription.components.files())?;
     Ok(Composed { bytes, handler })
 }
@@ -62,16 +62,16 @@ fn check_imports<'a>(
     whole: &Contract,
     files: impl IntoIterator<Item = &'a PathBuf>,
 ) -> Result<(), SubscriptionError> {
-    let Some(missing) = whole.missing().next() else {
+    let Some(missing) = whole.missing_imports().next() else {
         return Ok(());
     };
     for file in files {
         let (_, part) = read(file)?;
         if part.import(&missing.import).is_some() {
-            part.startable()?;
+            part.check_imports()?;
         }
     }
-    Ok(whole.startable()?)
+    Ok(whole.check_imports()?)
 }
 
 /// Adds the adapter that posts what the component publishes to the named endpoints.
@@ -84,7 +84,7 @@ fn with_named_endpoints(
     if posts_published_messages(subscription) {
         return Err(ComposeError::SendsToOne { file: name }.into());
     }
-    let sent = to_endpoints(&Part { name: &name, bytes })?;
+    let sent = to_endpoints(&ChainPart { name: &name, bytes })?;
     let contract = Contract::read(&name, &sent)?;
     Ok((sent, contract))
 }
@@ -98,11 +98,11 @@ pub fn posts_published_messages(subscription: &Subscription) -> bool {
     };
     let last = files.last().and_then(|file| load(file).ok());
     last.is_some_and(|bytes| {
-        let part = Part {
+        let part = ChainPart {
             name: "the last component of the chain",
             bytes: &bytes,
         };
-        sends_only(&part).unwrap_or(false)
+        only_sends(&part).unwrap_or(false)
     })
 }
 
@@ -110,7 +110,7 @@ impl Composed {
     fn adapter() -> Self {
         Self {
             bytes: ADAPTER.to_vec(),
-            handler: Handler::ADAPTER,
+            handler: MessageHandlerProfile::ADAPTER,
         }
     }
 }
@@ -118,7 +118,7 @@ impl Composed {
 /// Composes a chain, with an adapter at its end if it is `to_http`.
 fn chain(files: &[PathBuf], to_http: bool) -> Result<(Vec<u8>, Contract), SubscriptionError> {
     for file in files {
-        read(file)?.1.in_chain()?;
+        read(file)?.1.check_chain_member()?;
     }
     let files: Vec<_> = files.iter().collect();
     match to_http {
@@ -130,7 +130,7 @@ fn chain(files: &[PathBuf], to_http: bool) -> Result<(Vec<u8>, Contract), Subscr
 /// Reads these files and composes them with `compose`.
 fn compose_files(
     files: &[&PathBuf],
-    compose: impl FnOnce(&[Part<'_>]) -> Result<Vec<u8>, ComposeError>,
+    compose: impl FnOnce(&[ChainPart<'_>]) -> Result<Vec<u8>, ComposeError>,
 ) -> Result<(Vec<u8>, Contract), SubscriptionError> {
     let mut bytes = Vec::with_capacity(files.len());
     for file in files {
@@ -138,7 +138,9 @@ fn compose_files(
     }
     let names: Vec<_> = files.iter().map(|it| it.display().to_string()).collect();
     let parts = names.iter().zip(&bytes);
-    let parts: Vec<_> = parts.map(|(name, bytes)| Part { name, bytes }).collect();
+    let parts: Vec<_> = parts
+        .map(|(name, bytes)| ChainPart { name, bytes })
+        .collect();
     let composed = compose(&parts)?;
     let contract = Contract::read(&names.join(" + "), &composed)?;
     Ok((composed, contract))
@@ -146,17 +148,19 @@ fn compose_files(
 
 /// Returns the HTTP handler that is a subscription's endpoint, composed with its
 /// middlewares.
-pub fn handler(handler: &config::Handler) -> Result<(Vec<u8>, Answering), SubscriptionError> {
+pub fn handler(
+    handler: &config::Handler,
+) -> Result<(Vec<u8>, HttpHandlerProfile), SubscriptionError> {
     let (mut bytes, mut contract) = read(&handler.file)?;
-    contract.answering()?;
+    contract.http_handler()?;
     let files: Vec<_> = handler.middleware.iter().chain([&handler.file]).collect();
     if !handler.middleware.is_empty() {
         for file in &handler.middleware {
-            read(file)?.1.http_middleware()?;
+            read(file)?.1.check_http_middleware()?;
         }
         (bytes, contract) = compose_files(&files, compose_open)?;
     }
-    let answering = contract.answering()?;
+    let answering = contract.http_handler()?;
     check_imports(&contract, files)?;
     Ok((bytes, answering))
 }

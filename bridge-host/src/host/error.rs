@@ -9,7 +9,7 @@ use crate::broker::{BrokerError, OpenError};
 use crate::compose::ComposeError;
 use crate::guest::RuntimeError;
 use crate::guest::contract::ContractError;
-use crate::http::AllowError;
+use crate::http::AllowEntryError;
 use crate::message::PatternError;
 
 /// Why the bridge does not start.
@@ -82,7 +82,7 @@ pub enum SubscriptionError {
     Runtime(#[from] RuntimeError),
     /// The allow list has errors.
     #[error("`allow` cannot be used: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Allow(Vec<AllowError>),
+    Allow(Vec<AllowEntryError>),
     /// The config has no topics, and the component returned none.
     #[error(
         "the subscription has no topics: set `topics`. Without them the component's `subscribe` has to return some, and it {0}"

@@ -1,33 +1,42 @@
-//! What a component may reach: its endpoint, and what the user lists. Hosts
-//! are checked before anything is resolved, addresses before anything is sent.
+//! Which hosts and addresses a component may reach: its endpoint, and what the operator lists. A
+//! host is checked before it is resolved, an address before it is connected to.
 
 mod address;
 mod entry;
 
-pub use entry::AllowError;
+pub use entry::AllowEntryError;
 
 use std::net::IpAddr;
 
 use http::Uri;
 
-use entry::{Entry, Place};
+use address::AddressKind;
+use entry::{AllowEntry, HostPattern};
 
 use super::HttpError;
 use super::target::host_of;
 
-/// An allow list. Empty, it lets nothing through.
+/// An allow list. An empty one allows nothing.
 ///
-/// An entry is a host name, `*.suffix`, an IP address or a CIDR block, each
-/// with a `:port` where only that one is meant.
+/// An entry is a host name, `*.suffix`, an IP address or a CIDR block. With `:port`, it allows that
+/// port only.
+///
+/// ```
+/// use bridge_host::http::AllowList;
+///
+/// let entries = ["api.example.com:443", "10.0.0.0/8"].map(str::to_owned);
+/// assert!(AllowList::parse(&entries).is_ok());
+/// assert!(AllowList::parse(&["https://api.example.com/".to_owned()]).is_err());
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Allow {
-    endpoints: Vec<Entry>,
-    listed: Vec<Entry>,
+pub struct AllowList {
+    endpoints: Vec<AllowEntry>,
+    listed: Vec<AllowEntry>,
 }
 
-impl Allow {
-    /// Reads the entries; all the faulty ones are reported.
-    pub fn parse(entries: &[String]) -> Result<Self, Vec<AllowError>> {
+impl AllowList {
+    /// Parses the entries, and returns the errors of all invalid ones.
+    pub fn parse(entries: &[String]) -> Result<Self, Vec<AllowEntryError>> {
         let mut faults = Vec::new();
         let listed = entries
             .iter()
@@ -42,8 +51,8 @@ impl Allow {
         }
     }
 
-    /// Adds an endpoint: its host, on its port, may be at any address, since
-    /// the operator wrote it.
+    /// Adds an endpoint. Its host may resolve to a private address, since the operator wrote the
+    /// URL, but only on the port of the URL.
     pub fn with_endpoint(mut self, url: &Uri) -> Self {
         if let Some(authority) = url.authority() {
             let usual = if url.scheme_str() == Some("https") {
@@ -53,12 +62,12 @@ impl Allow {
             };
             let port = authority.port_u16().unwrap_or(usual);
             self.endpoints
-                .push(Entry::endpoint(host_of(authority), port));
+                .push(AllowEntry::endpoint(host_of(authority), port));
         }
         self
     }
 
-    /// Whether a request for this host may be made at all.
+    /// Checks the host of a request before it is resolved.
     pub(super) fn check_host(&self, host: &str, port: u16) -> Result<(), HttpError> {
         let host = host.strip_suffix('.').unwrap_or(host);
         let mut entries = self.endpoints.iter().chain(&self.listed);
@@ -71,8 +80,7 @@ impl Allow {
         }
     }
 
-    /// Whether the host, which passed [`Allow::check_host`], may be reached at
-    /// this address.
+    /// Checks an address of a host that passed [`Self::check_host`].
     pub(super) fn check_address(
         &self,
         host: &str,
@@ -81,14 +89,14 @@ impl Allow {
     ) -> Result<(), HttpError> {
         let host = host.strip_suffix('.').unwrap_or(host);
         let address = address.to_canonical();
-        let permitted = match address::Reach::of(address) {
-            address::Reach::Public => true,
-            address::Reach::Private => {
-                self.is_endpoint(host, port) || self.lists(host, port, address)
+        let permitted = match AddressKind::of(address) {
+            AddressKind::Public => true,
+            AddressKind::Private => {
+                self.is_endpoint(host, port) || self.lists_private_address(host, port, address)
             }
-            // A name that leads here is an attack more often than a wish, even
-            // when it is the endpoint's: these addresses are written out.
-            address::Reach::Metadata => self.writes_out(port, address),
+            // A name that resolves to a metadata address is more often an attack than intended,
+            // even the endpoint's. So the address itself has to be listed.
+            AddressKind::Metadata => self.lists_metadata_address(port, address),
         };
         match permitted {
             true => Ok(()),
@@ -99,29 +107,35 @@ impl Allow {
         }
     }
 
+    /// Returns whether `host` and `port` are an endpoint's.
     fn is_endpoint(&self, host: &str, port: u16) -> bool {
         let mut endpoints = self.endpoints.iter();
         endpoints.any(|endpoint| endpoint.has_port(port) && endpoint.names(host))
     }
 
-    fn lists(&self, host: &str, port: u16, address: IpAddr) -> bool {
+    /// Returns whether the list allows this private address.
+    fn lists_private_address(&self, host: &str, port: u16, address: IpAddr) -> bool {
         let mut listed = self.listed.iter().filter(|entry| entry.has_port(port));
-        listed.any(|entry| match &entry.place {
-            Place::Network(network) => network.contains(&address),
-            Place::Name(name) => name == "localhost" && entry.names(host) && address.is_loopback(),
-            Place::Suffix(_) => false,
+        listed.any(|entry| match &entry.pattern {
+            HostPattern::Network(network) => network.contains(&address),
+            HostPattern::Name(name) => {
+                name == "localhost" && entry.names(host) && address.is_loopback()
+            }
+            HostPattern::Suffix(_) => false,
         })
     }
 
-    fn writes_out(&self, port: u16, address: IpAddr) -> bool {
+    /// Returns whether an entry names this metadata address, or a network within the metadata
+    /// ranges that contains it. A wide block, such as `0.0.0.0/0`, does not count.
+    fn lists_metadata_address(&self, port: u16, address: IpAddr) -> bool {
         let mut entries = self.endpoints.iter().chain(&self.listed);
-        entries.any(|entry| match &entry.place {
-            Place::Network(network) => {
+        entries.any(|entry| match &entry.pattern {
+            HostPattern::Network(network) => {
                 entry.has_port(port)
                     && network.contains(&address)
-                    && address::Reach::of(network.network()) == address::Reach::Metadata
+                    && AddressKind::of(network.network()) == AddressKind::Metadata
             }
-            Place::Name(_) | Place::Suffix(_) => false,
+            HostPattern::Name(_) | HostPattern::Suffix(_) => false,
         })
     }
 }
@@ -130,14 +144,14 @@ impl Allow {
 mod tests {
     use super::*;
 
-    fn allow(endpoint: &str, entries: &[&str]) -> Allow {
+    fn allow(endpoint: &str, entries: &[&str]) -> AllowList {
         let entries: Vec<_> = entries.iter().map(|entry| entry.to_string()).collect();
-        Allow::parse(&entries)
+        AllowList::parse(&entries)
             .unwrap()
             .with_endpoint(&endpoint.parse().unwrap())
     }
 
-    fn reaches(allow: &Allow, host: &str, port: u16, address: &str) -> bool {
+    fn reaches(allow: &AllowList, host: &str, port: u16, address: &str) -> bool {
         allow.check_host(host, port).is_ok()
             && allow
                 .check_address(host, port, address.parse().unwrap())
@@ -145,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_endpoint_may_be_anywhere_but_only_itself() {
+    fn the_endpoint_may_be_private_but_only_on_its_port() {
         let allow = allow("http://shop.internal:9000/hooks", &[]);
         assert!(reaches(&allow, "Shop.internal", 9000, "10.0.0.1"));
         assert!(reaches(&allow, "shop.internal.", 9000, "::ffff:127.0.0.1"));
@@ -168,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_open_the_addresses_in_them() {
+    fn a_network_allows_its_addresses() {
         let allow = allow("https://a.example", &["db.example", "10.0.0.0/8:5432"]);
         assert!(reaches(&allow, "10.1.2.3", 5432, "10.1.2.3"));
         assert!(reaches(&allow, "db.example", 5432, "10.1.2.3"));
@@ -186,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_addresses_are_written_out() {
+    fn a_metadata_address_must_be_listed_itself() {
         let wide = allow("https://a.example", &["0.0.0.0/0", "::/0"]);
         assert!(reaches(&wide, "10.0.0.1", 80, "10.0.0.1"));
         for address in ["169.254.169.254", "fe80::1", "fd00:ec2::254"] {
@@ -200,7 +214,7 @@ mod tests {
 
     #[test]
     fn nothing_is_allowed_by_default() {
-        let refused = Allow::default().check_host("a.example", 443);
+        let refused = AllowList::default().check_host("a.example", 443);
         assert_eq!(
             refused.unwrap_err().to_string(),
             "a.example:443 is neither the endpoint nor on the allow list: add \"a.example\" to `allow` if the component may reach it"

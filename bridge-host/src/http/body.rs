@@ -1,5 +1,5 @@
-//! The body of a response: as it comes, with a limit on how long it stalls;
-//! at its end the connection goes back to where it was taken.
+//! The body of a response, with a limit on the time between two frames. At its end, the connection
+//! goes back to the pool.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -14,54 +14,54 @@ use hyper::body::Incoming;
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::HttpError;
-use super::http1::Http1;
-use super::http2::Stream;
-use super::pool::Slot;
+use super::http1::Http1Connection;
+use super::http2::StreamPermit;
+use super::pool::EndpointPool;
 
-/// Of what is left of a body that nobody reads, so much is read after all, to
-/// keep the connection.
+/// How many bytes of an unread body are read after all, to keep the connection.
 const DRAIN_BYTES: usize = 64 << 10;
-/// And for so long.
+/// How long reading an unread body may take.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 /// The body of a response.
 ///
-/// Dropped before its end, it reads a short rest in the background so that the
-/// connection can be used again; over a long one, the connection is closed.
+/// If it is dropped before its end, it reads a short remainder in the background, so that the
+/// connection can be reused. If the remainder is long, it closes the connection.
 pub struct ResponseBody<B>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     incoming: Option<Incoming>,
-    /// Why there is no body to read: its head could not be.
+    /// The error of a response whose head was invalid, so that it has no body to read.
     broken: Option<HttpError>,
     stall: Option<Duration>,
     stalled: Option<Pin<Box<Sleep>>>,
-    lease: Option<Lease<B>>,
-    slot: Arc<Slot<B>>,
+    lease: Option<ConnectionLease<B>>,
+    endpoint: Arc<EndpointPool<B>>,
 }
 
-/// The right to a connection while an exchange is on it.
-pub(super) enum Lease<B> {
-    /// Alone.
-    Http1(Http1<B>, SocketAddr),
-    /// Beside others.
+/// A lease on a connection while an exchange uses it.
+pub(super) enum ConnectionLease<B> {
+    /// The connection serves this exchange alone.
+    Http1(Http1Connection<B>, SocketAddr),
+    /// The connection serves other exchanges as well.
     Http2 {
-        /// Counted until it is dropped.
-        _exchange: Stream,
+        /// Counts towards the connection's limit on exchanges until it is dropped.
+        _exchange: StreamPermit,
     },
 }
 
-impl<B> Lease<B>
+impl<B> ConnectionLease<B>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    /// Dropped, it closes a connection that is for one exchange at a time.
-    fn give_back(self, slot: Arc<Slot<B>>) {
+    /// Returns the connection to the pool. Dropping the lease instead closes an HTTP/1.1
+    /// connection.
+    fn give_back(self, endpoint: Arc<EndpointPool<B>>) {
         if let Self::Http1(connection, peer) = self {
-            slot.give_back(connection, peer);
+            endpoint.give_back(connection, peer);
         }
     }
 }
@@ -74,8 +74,8 @@ where
     pub(super) fn new(
         incoming: Incoming,
         stall: Option<Duration>,
-        lease: Lease<B>,
-        slot: Arc<Slot<B>>,
+        lease: ConnectionLease<B>,
+        endpoint: Arc<EndpointPool<B>>,
     ) -> Self {
         let mut body = Self {
             incoming: Some(incoming),
@@ -83,30 +83,30 @@ where
             stall,
             stalled: None,
             lease: Some(lease),
-            slot,
+            endpoint,
         };
-        body.settle();
+        body.give_back_at_end();
         body
     }
 
-    /// That of a response of which only the status could be read.
-    pub(super) fn broken(error: HttpError, slot: Arc<Slot<B>>) -> Self {
+    /// Returns the body of a response of which only the status could be read.
+    pub(super) fn broken(error: HttpError, endpoint: Arc<EndpointPool<B>>) -> Self {
         Self {
             incoming: None,
             broken: Some(error),
             stall: None,
             stalled: None,
             lease: None,
-            slot,
+            endpoint,
         }
     }
 
-    /// Gives the connection back when the body is at its end.
-    fn settle(&mut self) {
+    /// Returns the connection to the pool if the body has ended.
+    fn give_back_at_end(&mut self) {
         if self.is_end_stream()
             && let Some(lease) = self.lease.take()
         {
-            lease.give_back(self.slot.clone());
+            lease.give_back(self.endpoint.clone());
         }
     }
 
@@ -134,22 +134,22 @@ where
             return Poll::Ready(this.broken.take().map(Err));
         };
         let frame = match &mut this.lease {
-            Some(Lease::Http1(connection, _)) => connection.poll_frame(incoming, cx),
+            Some(ConnectionLease::Http1(connection, _)) => connection.poll_frame(incoming, cx),
             _ => Pin::new(incoming).poll_frame(cx),
         };
         match frame {
             Poll::Ready(Some(Ok(frame))) => {
                 this.stalled = None;
-                this.settle();
+                this.give_back_at_end();
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
-                let error = HttpError::of_exchange(&error, &this.slot.host);
+                let error = HttpError::of_exchange(&error, &this.endpoint.host);
                 this.fail(error)
             }
             Poll::Ready(None) => {
                 this.incoming = None;
-                this.settle();
+                this.give_back_at_end();
                 Poll::Ready(None)
             }
             Poll::Pending => {
@@ -158,7 +158,7 @@ where
                 };
                 let stalled = this.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
                 ready!(stalled.as_mut().poll(cx));
-                let host = this.slot.host.to_string();
+                let host = this.endpoint.host.to_string();
                 this.fail(HttpError::BodyTimeout { host, after: limit })
             }
         }
@@ -183,21 +183,21 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     fn drop(&mut self) {
-        let (Some(mut incoming), Some(Lease::Http1(mut connection, peer))) =
+        let (Some(mut incoming), Some(ConnectionLease::Http1(mut connection, peer))) =
             (self.incoming.take(), self.lease.take())
         else {
             return;
         };
-        let slot = self.slot.clone();
+        let endpoint = self.endpoint.clone();
         let mut left = DRAIN_BYTES;
-        // Short bodies are here already, as a rule.
+        // The rest of a short body has usually arrived already.
         match poll_drain(
             &mut incoming,
             &mut connection,
             &mut left,
             &mut Context::from_waker(Waker::noop()),
         ) {
-            Poll::Ready(true) => slot.give_back(connection, peer),
+            Poll::Ready(true) => endpoint.give_back(connection, peer),
             Poll::Ready(false) => {}
             Poll::Pending => {
                 if let Ok(runtime) = tokio::runtime::Handle::try_current() {
@@ -206,7 +206,7 @@ where
                             poll_drain(&mut incoming, &mut connection, &mut left, cx)
                         });
                         if let Ok(true) = timeout(DRAIN_TIME, rest).await {
-                            slot.give_back(connection, peer);
+                            endpoint.give_back(connection, peer);
                         }
                     });
                 }
@@ -215,10 +215,10 @@ where
     }
 }
 
-/// Reads to the end, and tells whether it got there.
+/// Reads to the end of the body. Returns whether the end was reached within `left` bytes.
 fn poll_drain<B>(
     incoming: &mut Incoming,
-    connection: &mut Http1<B>,
+    connection: &mut Http1Connection<B>,
     left: &mut usize,
     cx: &mut Context<'_>,
 ) -> Poll<bool>

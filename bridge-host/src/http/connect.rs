@@ -1,5 +1,5 @@
-//! Making a connection: resolve, check each address against the allow list,
-//! connect, shake hands.
+//! Opens a connection: resolves the host, checks each address against the allow list, connects, and
+//! does the handshakes of TLS and HTTP.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -15,33 +15,33 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
-use super::connections::Connected;
-use super::http1::{Http1, tell};
-use super::http2::Http2;
-use super::pool::Sender;
+use super::connection_limit::ConnectionPermit;
+use super::connection_stream::{ConnectionStream, HeadMonitor, MAX_HEAD};
+use super::http1::{Http1Connection, log_end};
+use super::http2::Http2Connection;
+use super::pool::PooledConnection;
 use super::race::race;
 use super::resolve;
 use super::target::Target;
 use super::tls::{self, H2};
-use super::wire::{MAX_HEAD, Watch, Wire};
-use super::{Allow, HttpError};
+use super::{AllowList, HttpError};
 
-/// How often a busy HTTP/2 connection is asked whether it still lives.
+/// The time between two pings on a busy HTTP/2 connection.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 
-/// The headers of a response of which each is read. What a head is bounded by is
-/// its bytes; of one that has more headers still the status counts.
+/// How many headers of a response are parsed. `MAX_HEAD` limits the bytes of a head; of a response
+/// with more headers than this, only the status is used.
 const MAX_HEADERS: usize = 1024;
 
-/// Connects to `target` within `limit`, and tells the address that it reached.
-/// The connection keeps the right to be one.
+/// Connects to `target` within `limit`, and returns the connection with the address of its peer.
+/// The connection holds the permit until it is closed.
 pub(super) async fn connect<B>(
     target: &Target,
-    allow: &Allow,
+    allow: &AllowList,
     tls: &TlsConnector,
     limit: Duration,
-    connected: Connected,
-) -> Result<(Sender<B>, SocketAddr), HttpError>
+    permit: ConnectionPermit,
+) -> Result<(PooledConnection<B>, SocketAddr), HttpError>
 where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -51,8 +51,8 @@ where
         let addresses = reachable(target, allow).await?;
         let (stream, peer) = race(&addresses).await?;
         let sender = match target.tls {
-            true => secure(target, stream, tls, connected).await?,
-            false => speak_http1(Wire::new(stream, connected), target).await?,
+            true => handshake_tls(target, stream, tls, permit).await?,
+            false => handshake_http1(ConnectionStream::new(stream, permit), target).await?,
         };
         Ok((sender, peer))
     };
@@ -63,8 +63,8 @@ where
     timeout_at(deadline, attempt).await.map_err(elapsed)?
 }
 
-/// The addresses of the target that may be reached, at least one.
-async fn reachable(target: &Target, allow: &Allow) -> Result<Vec<SocketAddr>, HttpError> {
+/// Returns the addresses of the target that the allow list permits, at least one.
+async fn reachable(target: &Target, allow: &AllowList) -> Result<Vec<SocketAddr>, HttpError> {
     let (host, port) = (target.host(), target.port());
     let found = resolve::resolve(host, port).await?;
     let mut refused = None;
@@ -82,12 +82,12 @@ async fn reachable(target: &Target, allow: &Allow) -> Result<Vec<SocketAddr>, Ht
     }
 }
 
-async fn secure<B>(
+async fn handshake_tls<B>(
     target: &Target,
     stream: TcpStream,
     tls: &TlsConnector,
-    connected: Connected,
-) -> Result<Sender<B>, HttpError>
+    permit: ConnectionPermit,
+) -> Result<PooledConnection<B>, HttpError>
 where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -95,37 +95,45 @@ where
     let host = target.host();
     let name = ServerName::try_from(host.to_owned()).map_err(|_| HttpError::Tls {
         host: host.into(),
-        reason: "a certificate cannot be issued for such a name".into(),
+        reason: "the host is not a name that a certificate can be issued for".into(),
     })?;
     let stream = tls.connect(name, stream).await;
-    let stream = stream.map_err(|error| tls::failed(&error, host))?;
+    let stream = stream.map_err(|error| tls::handshake_error(&error, host))?;
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(H2);
-    let stream = Wire::new(stream, connected);
+    let stream = ConnectionStream::new(stream, permit);
     match is_http2 {
-        true => speak_http2(stream, target).await,
-        false => speak_http1(stream, target).await,
+        true => handshake_http2(stream, target).await,
+        false => handshake_http1(stream, target).await,
     }
 }
 
-async fn speak_http1<S, B>(stream: Wire<S>, target: &Target) -> Result<Sender<B>, HttpError>
+async fn handshake_http1<S, B>(
+    stream: ConnectionStream<S>,
+    target: &Target,
+) -> Result<PooledConnection<B>, HttpError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let watch = Watch::new();
+    let monitor = HeadMonitor::new();
     let (sender, connection) = http1::Builder::new()
         .max_headers(MAX_HEADERS)
         .ignore_invalid_headers_in_responses(true)
         .allow_obsolete_multiline_headers_in_responses(true)
         .allow_spaces_after_header_name_in_responses(true)
-        .handshake(TokioIo::new(stream.watched(watch.clone())))
+        .handshake(TokioIo::new(stream.monitored(monitor.clone())))
         .await
         .map_err(|error| HttpError::of_exchange(&error, target.host()))?;
-    Ok(Sender::Http1(Http1::new(sender, connection, watch)))
+    Ok(PooledConnection::Http1(Http1Connection::new(
+        sender, connection, monitor,
+    )))
 }
 
-async fn speak_http2<S, B>(stream: Wire<S>, target: &Target) -> Result<Sender<B>, HttpError>
+async fn handshake_http2<S, B>(
+    stream: ConnectionStream<S>,
+    target: &Target,
+) -> Result<PooledConnection<B>, HttpError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     B: Body<Data = Bytes> + Unpin + Send + 'static,
@@ -138,6 +146,6 @@ where
         .handshake(TokioIo::new(stream))
         .await
         .map_err(|error| HttpError::of_exchange(&error, target.host()))?;
-    tokio::spawn(async { tell(connection.await) });
-    Ok(Sender::Http2(Http2::new(sender)))
+    tokio::spawn(async { log_end(connection.await) });
+    Ok(PooledConnection::Http2(Http2Connection::new(sender)))
 }

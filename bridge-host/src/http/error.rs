@@ -1,5 +1,5 @@
-//! Why there is no response, or not the whole of it. The texts name hosts and
-//! addresses, never paths or headers: those may hold secrets.
+//! Why a request got no response, or only a part of it. An error names hosts and addresses, never
+//! paths or headers, which may contain secrets.
 
 use std::error::Error;
 use std::io;
@@ -8,126 +8,127 @@ use std::time::Duration;
 
 use crate::trouble::{Shortage, causes};
 
-/// What became of a request that got no whole response.
+/// Why a request got no complete response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
-    /// This machine has not what a connection takes: nothing was sent.
+    /// This machine lacks a resource that a connection needs. Nothing was sent.
     #[error("{0}")]
     Shortage(Shortage),
-    /// The request cannot be sent by anyone.
+    /// The request is invalid: no client could send it.
     #[error("the request cannot be sent: {0}")]
     Request(String),
-    /// Neither the endpoint nor on the allow list.
+    /// The host is neither the endpoint's nor on the allow list.
     #[error(
         "{host}:{port} is neither the endpoint nor on the allow list: add \"{host}\" to `allow` if the component may reach it"
     )]
     HostNotAllowed {
-        /// As the request has it.
+        /// The host in the request's URL.
         host: String,
-        /// As the request has it, or that of its scheme.
+        /// The port in the request's URL, or the default port of its scheme.
         port: u16,
     },
-    /// The host may be reached, but not at this address.
+    /// The host is allowed, but not at this address.
     #[error(
         "{host} is at {address}, which is not a public address: add \"{address}\" to `allow` if the component may reach it"
     )]
     AddressNotAllowed {
-        /// As the request has it.
+        /// The host in the request's URL.
         host: String,
-        /// The first of those it resolves to.
+        /// The first of its addresses that is not allowed.
         address: IpAddr,
     },
-    /// The name does not resolve.
-    #[error("cannot find the address of {host}: {reason}")]
+    /// The name cannot be resolved.
+    #[error("cannot resolve {host}: {reason}")]
     Dns {
-        /// As the request has it.
+        /// The host in the request's URL.
         host: String,
-        /// The resolver's word for it.
+        /// The resolver's error.
         reason: String,
     },
-    /// Nothing listens there.
-    #[error("{0} refuses the connection: does the endpoint run, and on this port?")]
+    /// Nothing listens on this address.
+    #[error(
+        "{0} refused the connection: check that the endpoint is running and listens on this port"
+    )]
     ConnectRefused(SocketAddr),
-    /// No connection for another reason: no route, no more sockets.
+    /// The connection failed for another reason, such as a missing route.
     #[error("cannot connect to {address}: {reason}")]
     Connect {
-        /// The last one tried.
+        /// The address that was tried last.
         address: SocketAddr,
-        /// The system's word for it.
+        /// The system's error.
         reason: String,
     },
-    /// Resolving, connecting and the TLS handshake took too long.
+    /// Resolving, connecting and the TLS handshake together exceeded the time limit.
     #[error("no connection to {host} within {after:?}")]
     ConnectTimeout {
-        /// As the request has it.
+        /// The host in the request's URL.
         host: String,
-        /// The time it was given.
+        /// The time limit.
         after: Duration,
     },
-    /// The endpoint's certificate is not accepted.
+    /// The endpoint's certificate is not trusted, or not valid.
     #[error("the certificate of {host} is not accepted: {reason}")]
     Certificate {
-        /// As the request has it.
+        /// The host in the request's URL.
         host: String,
-        /// What is wrong with it.
+        /// What is wrong with the certificate.
         reason: String,
     },
-    /// The handshake failed in another way.
+    /// The TLS handshake failed for another reason.
     #[error("TLS with {host} failed: {reason}")]
     Tls {
-        /// As the request has it.
+        /// The host in the request's URL.
         host: String,
-        /// What the handshake found.
+        /// The error of the handshake.
         reason: String,
     },
-    /// The endpoint answered in another protocol.
+    /// The endpoint speaks another protocol.
     #[error("{host}:{port} {spoken}")]
     OtherProtocol {
-        /// As the request has it.
+        /// The host in the request's URL.
         host: String,
-        /// As the request has it, or that of its scheme.
+        /// The port in the request's URL, or the default port of its scheme.
         port: u16,
-        /// What it spoke, and what to do about it.
+        /// What it speaks, and what to change.
         spoken: &'static str,
     },
-    /// The endpoint refused the request before anything was done about it.
+    /// The endpoint rejected the request before it processed it.
     #[error("{host} refused the request before it processed it: {reason}")]
     NotProcessed {
-        /// As the request has it.
+        /// The host in the request's URL.
         host: String,
-        /// How it is known.
+        /// How the endpoint said so.
         reason: String,
     },
-    /// The connection ended before the response did.
+    /// The connection was closed before the response ended.
     #[error("the connection was closed before the response was complete: {0}")]
     Closed(String),
-    /// No response head in time.
+    /// The head of the response did not arrive within the time limit.
     #[error("no response from {host} within {after:?}")]
     ResponseTimeout {
-        /// As the request has it.
+        /// The host in the request's URL.
         host: String,
-        /// The time it was given.
+        /// The time limit.
         after: Duration,
     },
-    /// The response began, and then stalled.
+    /// The body of the response stalled.
     #[error("the response of {host} stalled: nothing arrived for {after:?}")]
     BodyTimeout {
-        /// As the request has it.
+        /// The host in the request's URL.
         host: String,
-        /// For how long.
+        /// How long nothing arrived.
         after: Duration,
     },
-    /// What came back is not HTTP, or breaks its rules.
+    /// The response is not HTTP, or violates the protocol.
     #[error("the response is not valid HTTP: {0}")]
     Protocol(String),
-    /// The body of the request failed while it was sent.
+    /// The request's own body failed while it was sent.
     #[error("the body of the request failed: {0}")]
     Body(String),
 }
 
 impl HttpError {
-    /// Sorts an error of hyper's, whichever half of the exchange with this host
-    /// it ended.
+    /// Classifies an error of hyper's, from either half of an exchange with this host.
     pub(super) fn of_exchange(error: &hyper::Error, host: &str) -> Self {
         if let Some(lack) = Shortage::of(error) {
             return Self::Shortage(lack);
@@ -150,10 +151,10 @@ impl HttpError {
     }
 }
 
-/// The longest that a cause chain is told, in bytes.
+/// The length, in bytes, after which no further cause is appended.
 const MAX_CAUSES: usize = 500;
 
-/// An error and what caused it, on one line of bounded length.
+/// Renders an error and its causes on one line of limited length.
 pub(super) fn describe(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     for source in causes(error).skip(1) {
@@ -169,9 +170,8 @@ pub(super) fn describe(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// Whether a server said by its HTTP/2 that it did nothing about the request:
-/// a stream that it refused, or above the last that it took before it goes away
-/// (RFC 9113, 8.7).
+/// Returns whether a server said over HTTP/2 that it did not process the request: it refused the
+/// stream, or went away before it took the stream (RFC 9113, section 8.7).
 fn is_refusal(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<h2::Error>().is_some_and(|error| {
         let refused = error.reason() == Some(h2::Reason::REFUSED_STREAM);

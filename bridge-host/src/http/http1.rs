@@ -1,6 +1,6 @@
-//! A connection over HTTP/1.1. An exchange drives it itself, so that no other
-//! task has to be woken for a request to go out and for its response to come
-//! back; or it leaves that to a task of the connection's own.
+//! An HTTP/1.1 connection. Usually the exchange on it drives it, so that no other task has to be
+//! woken to send a request or to receive its response. Otherwise a task of the connection drives
+//! it.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::error::Error;
@@ -20,117 +20,115 @@ use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::SendRequest;
 use tokio::task::coop::has_budget_remaining;
 
+use super::connection_stream::HeadMonitor;
 use super::error::describe;
-use super::sniff::Seen;
-use super::wire::Watch;
+use super::sniffer::Sniffed;
 
-/// One connection, and the right to send on it. Dropped, it is closed: first the
-/// one, then the other.
-pub(super) struct Http1<B> {
+/// An HTTP/1.1 connection, with the right to send on it. Dropping it closes the connection.
+pub(super) struct Http1Connection<B> {
     sender: SendRequest<B>,
-    line: Arc<Line>,
-    watch: Arc<Watch>,
-    born: Instant,
+    driver: Arc<ConnectionDriver>,
+    watch: Arc<HeadMonitor>,
+    opened_at: Instant,
 }
 
-/// What reads and writes.
-struct Line {
+/// The part of a connection that reads and writes.
+struct ConnectionDriver {
     state: Mutex<State>,
     runner: AtomicWaker,
 }
 
 struct State {
-    /// Until it ended.
-    driver: Option<Driver>,
-    runner: Runner,
+    /// `None` once the connection has ended.
+    driver: Option<DriverFuture>,
+    task: TaskState,
 }
 
-/// The task of a connection. Whenever it does not drive the connection, whoever wants
-/// something of it does.
+/// The state of the connection's task. While it does not drive the connection, the exchange does.
 #[derive(PartialEq, Eq)]
-enum Runner {
-    /// It was never needed.
+enum TaskState {
+    /// The task was never needed.
     Absent,
     Waiting,
     Driving,
 }
 
-type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
+type DriverFuture = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
 
-impl<B> Http1<B>
+impl<B> Http1Connection<B>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    /// The two ends of a connection that hyper made.
+    /// Wraps the two halves of a connection that hyper returns.
     pub fn new(
         sender: SendRequest<B>,
         connection: impl Future<Output = hyper::Result<()>> + Send + 'static,
-        watch: Arc<Watch>,
+        watch: Arc<HeadMonitor>,
     ) -> Self {
         let state = State {
             driver: Some(Box::pin(connection)),
-            runner: Runner::Absent,
+            task: TaskState::Absent,
         };
         Self {
             sender,
-            line: Arc::new(Line {
+            driver: Arc::new(ConnectionDriver {
                 state: Mutex::new(state),
                 runner: AtomicWaker::new(),
             }),
             watch,
-            born: Instant::now(),
+            opened_at: Instant::now(),
         }
     }
 
-    /// When it was made.
-    pub fn born(&self) -> Instant {
-        self.born
+    /// Returns when the connection was opened.
+    pub fn opened_at(&self) -> Instant {
+        self.opened_at
     }
 
-    /// What came in answer to the last request.
-    pub fn seen(&self) -> Option<Seen> {
-        self.watch.seen()
+    /// Returns what the response to the last request begins with.
+    pub fn sniffed(&self) -> Option<Sniffed> {
+        self.watch.sniffed()
     }
 
-    /// Whether it is of no more use.
+    /// Returns whether the connection can no longer be used.
     pub fn is_closed(&mut self) -> bool {
-        self.line.look();
+        self.driver.notice_end();
         self.sender.is_closed()
     }
 
-    /// The exchange is over: whether there can be another now.
+    /// Ends an exchange. Returns whether the connection is ready for the next one.
     pub fn is_ready(&mut self) -> bool {
-        self.line.lock().leave();
+        self.driver.lock().stop_task();
         if !self.sender.is_ready() {
-            self.line.look();
+            self.driver.notice_end();
         }
         self.sender.is_ready()
     }
 
-    /// Waits until there can be another.
+    /// Waits until the connection is ready for the next exchange.
     pub async fn ready(&mut self) -> hyper::Result<()> {
         poll_fn(|context| {
-            _ = self.line.step(context);
+            _ = self.driver.step(context);
             self.sender.poll_ready(context)
         })
         .await
     }
 
-    /// There will be no other; what is under way comes to its end.
+    /// Accepts no further exchange, and drives the current one to its end.
     pub async fn finish(self) {
-        let Self { sender, line, .. } = self;
+        let Self { sender, driver, .. } = self;
         drop(sender);
-        poll_fn(|context| line.step(context)).await;
+        poll_fn(|context| driver.step(context)).await;
     }
 
-    /// Leaves the exchange that is about to begin to a task.
-    pub fn run(&mut self) {
-        let before = mem::replace(&mut self.line.lock().runner, Runner::Driving);
-        if before == Runner::Absent {
-            tokio::spawn(run(Arc::downgrade(&self.line)));
+    /// Lets a task drive the next exchange.
+    pub fn drive_in_task(&mut self) {
+        let before = mem::replace(&mut self.driver.lock().task, TaskState::Driving);
+        if before == TaskState::Absent {
+            tokio::spawn(run(Arc::downgrade(&self.driver)));
         }
-        self.line.runner.wake();
+        self.driver.runner.wake();
     }
 
     /// Sends a request, and waits for the head of its response.
@@ -138,63 +136,63 @@ where
         &mut self,
         request: Request<B>,
     ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<B>>>> {
-        self.watch.expect();
+        self.watch.begin_response();
         let response = self.sender.try_send_request(request);
-        let (line, watch) = (&self.line, &self.watch);
+        let (driver, watch) = (&self.driver, &self.watch);
         async move {
             let mut response = pin!(response);
-            let end =
-                poll_fn(|context| line.bring(context, |context| response.as_mut().poll(context)));
+            let end = poll_fn(|context| {
+                driver.poll_driven(context, |context| response.as_mut().poll(context))
+            });
             let end = end.await;
-            watch.done();
+            watch.head_complete();
             end
         }
     }
 
-    /// The next frame of the response's body.
+    /// Reads the next frame of the response's body.
     pub fn poll_frame(
         &mut self,
         body: &mut Incoming,
         context: &mut Context<'_>,
     ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
         let mut body = Pin::new(body);
-        // Asked for first: what nobody asks for is not read.
-        match body.as_mut().poll_frame(&mut nobody()) {
+        // hyper reads a frame only once it is requested, so poll the body first.
+        match body.as_mut().poll_frame(&mut no_waker()) {
             Poll::Pending => {
-                (self.line).bring(context, |context| body.as_mut().poll_frame(context))
+                (self.driver).poll_driven(context, |context| body.as_mut().poll_frame(context))
             }
             ready => ready,
         }
     }
 }
 
-impl Line {
-    /// What comes by it. Where it is driven here, that is there after a step, and
-    /// nobody has to be woken for it.
-    fn bring<T>(
+impl ConnectionDriver {
+    /// Polls for something that the connection yields. If the exchange drives the connection, it
+    /// first does one step, after which no waker is needed.
+    fn poll_driven<T>(
         &self,
         context: &mut Context<'_>,
         mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
         let mut state = self.lock();
-        if state.runner == Runner::Driving {
+        if state.task == TaskState::Driving {
             drop(state);
             return poll(context);
         }
         _ = state.step(context);
         drop(state);
-        let brought = poll(&mut nobody());
-        // What is there is not given to a task that has had its share.
-        if brought.is_pending() && !has_budget_remaining() {
+        let polled = poll(&mut no_waker());
+        // A task that has used up its budget gets nothing, even if it has arrived.
+        if polled.is_pending() && !has_budget_remaining() {
             context.waker().wake_by_ref();
         }
-        brought
+        polled
     }
 
-    /// Notices what came meanwhile, its end above all. Those who drove it before
-    /// are not woken for it any more.
-    fn look(&self) {
-        _ = self.step(&mut nobody());
+    /// Does one step, to notice that the connection has ended. No waker is registered.
+    fn notice_end(&self) {
+        _ = self.step(&mut no_waker());
     }
 
     fn step(&self, context: &mut Context<'_>) -> Poll<()> {
@@ -207,56 +205,55 @@ impl Line {
 }
 
 impl State {
-    /// The runner drives it no more.
-    fn leave(&mut self) {
-        if self.runner == Runner::Driving {
-            self.runner = Runner::Waiting;
+    /// Stops the connection's task from driving it.
+    fn stop_task(&mut self) {
+        if self.task == TaskState::Driving {
+            self.task = TaskState::Waiting;
         }
     }
 
-    /// Whether it ended.
+    /// Does one step. Returns `Ready` when the connection has ended.
     fn step(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Some(connection) = &mut self.driver else {
             return Poll::Ready(());
         };
         let end = std::task::ready!(connection.as_mut().poll(context));
         self.driver = None;
-        tell(end);
+        log_end(end);
         Poll::Ready(())
     }
 }
 
-impl Drop for Line {
-    /// Nobody sends on it any more, and it closes as its protocol has it.
+impl Drop for ConnectionDriver {
+    /// Closes the connection as the protocol requires.
     fn drop(&mut self) {
-        self.look();
+        self.notice_end();
         self.runner.wake();
     }
 }
 
-/// Drives a connection whenever that is left to it.
-async fn run(line: Weak<Line>) {
+/// Drives a connection whenever its exchange leaves that to the task.
+async fn run(driver: Weak<ConnectionDriver>) {
     poll_fn(|context| {
-        let Some(line) = line.upgrade() else {
+        let Some(driver) = driver.upgrade() else {
             return Poll::Ready(());
         };
-        line.runner.register(context.waker());
-        let mut state = line.lock();
-        match state.runner {
-            Runner::Driving => state.step(context),
-            Runner::Absent | Runner::Waiting => Poll::Pending,
+        driver.runner.register(context.waker());
+        let mut state = driver.lock();
+        match state.task {
+            TaskState::Driving => state.step(context),
+            TaskState::Absent | TaskState::Waiting => Poll::Pending,
         }
     })
     .await;
 }
 
-fn nobody() -> Context<'static> {
+fn no_waker() -> Context<'static> {
     Context::from_waker(Waker::noop())
 }
 
-/// The error of a connection is told to the request under way as well; between
-/// requests, it is only its end.
-pub(super) fn tell(end: hyper::Result<()>) {
+/// Logs the error of a connection. A request in progress gets the error as well.
+pub(super) fn log_end(end: hyper::Result<()>) {
     if let Err(error) = end {
         tracing::debug!(error = describe(&error), "a connection ended");
     }

@@ -1,54 +1,54 @@
-//! A connection over HTTP/2, and how many exchanges are on it: past a number,
-//! another connection is made, or the server would have them wait in a line.
+//! An HTTP/2 connection, and the number of its exchanges. At the limit, the pool opens another
+//! connection, since the server would queue further exchanges.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::client::conn::http2::SendRequest;
 
-/// The exchanges that one connection has at most: what RFC 9113 asks servers to
-/// allow at least.
-const STREAMS: usize = 100;
+/// How many exchanges use one connection at most: the number that RFC 9113, section 6.5.2, asks
+/// servers to allow at least.
+const MAX_EXCHANGES: usize = 100;
 
-/// One connection; clones share it.
-pub(super) struct Http2<B> {
+/// An HTTP/2 connection. Clones share it.
+pub(super) struct Http2Connection<B> {
     pub sender: SendRequest<B>,
-    pub born: Instant,
-    /// One for the pool, one for each exchange.
-    streams: Stream,
+    pub opened_at: Instant,
+    /// The pool holds one clone, and each exchange one more.
+    streams: StreamPermit,
 }
 
-/// An exchange on a connection, until it is dropped.
+/// One exchange's share of a connection, until it is dropped.
 #[derive(Clone)]
-pub(super) struct Stream(Arc<()>);
+pub(super) struct StreamPermit(Arc<()>);
 
-impl<B> Clone for Http2<B> {
+impl<B> Clone for Http2Connection<B> {
     fn clone(&self) -> Self {
         Self {
             sender: self.sender.clone(),
-            born: self.born,
+            opened_at: self.opened_at,
             streams: self.streams.clone(),
         }
     }
 }
 
-impl<B> Http2<B> {
-    /// A new connection.
+impl<B> Http2Connection<B> {
+    /// Wraps a new connection.
     pub fn new(sender: SendRequest<B>) -> Self {
         Self {
             sender,
-            born: Instant::now(),
-            streams: Stream(Arc::new(())),
+            opened_at: Instant::now(),
+            streams: StreamPermit(Arc::new(())),
         }
     }
 
-    /// Whether it takes another exchange. Asked of the pool's.
+    /// Returns whether the connection takes another exchange. Valid for the pool's clone only.
     pub fn has_room(&self) -> bool {
-        Arc::strong_count(&self.streams.0) <= STREAMS
+        Arc::strong_count(&self.streams.0) <= MAX_EXCHANGES
     }
 
-    /// The sender, and the exchange to be sent on it.
-    pub fn split(self) -> (SendRequest<B>, Stream) {
+    /// Returns the sender, and the permit that the exchange has to hold.
+    pub fn split(self) -> (SendRequest<B>, StreamPermit) {
         (self.sender, self.streams)
     }
 }

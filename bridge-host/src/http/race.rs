@@ -1,5 +1,5 @@
-//! Reaches a host at one of its addresses: they are raced, so that one that does
-//! not answer costs a quarter of a second and not the attempt (RFC 8305).
+//! Connects to the first address of a host that answers. Attempts overlap (RFC 8305), so an address
+//! that does not answer delays the request by a quarter of a second only.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,31 +13,31 @@ use tokio::time::sleep;
 use super::HttpError;
 use crate::trouble::Shortage;
 
-/// An attempt has this long before the next one is made beside it: RFC 8305's
-/// Connection Attempt Delay.
+/// How long an attempt runs before the next address is tried as well: the Connection Attempt Delay
+/// of RFC 8305, section 5.
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// Connects to the first of these addresses that answers. The error is the one
-/// that says most.
+/// Connects to the first of these addresses that answers. If none does, returns the most
+/// informative error.
 pub(super) async fn race(addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), HttpError> {
     let mut waiting = interleaved(addresses).into_iter();
     let mut racing = FuturesUnordered::new();
-    let mut worst: Option<HttpError> = None;
+    let mut best_error: Option<HttpError> = None;
     loop {
-        racing.extend(waiting.next().map(reach));
+        racing.extend(waiting.next().map(connect));
         let more = waiting.len() > 0;
         tokio::select! {
             ended = racing.next() => match ended {
                 Some(Ok(reached)) => return Ok(reached),
-                Some(Err(error)) => worst = Some(telling(worst, error)),
-                None => return Err(worst.unwrap_or_else(nowhere)),
+                Some(Err(error)) => best_error = Some(more_informative(best_error, error)),
+                None => return Err(best_error.unwrap_or_else(no_address)),
             },
             () = sleep(HEAD_START), if more => {}
         }
     }
 }
 
-/// One family after the other, beginning with the family of the first.
+/// Orders the addresses so that the families alternate, beginning with the first address's.
 fn interleaved(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let is_first = |address: &&SocketAddr| address.is_ipv4() == addresses[0].is_ipv4();
     let mut first = addresses.iter().filter(is_first);
@@ -50,20 +50,19 @@ fn interleaved(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     order
 }
 
-async fn reach(address: SocketAddr) -> Result<(TcpStream, SocketAddr), HttpError> {
+async fn connect(address: SocketAddr) -> Result<(TcpStream, SocketAddr), HttpError> {
     match TcpStream::connect(address).await {
         Ok(stream) => {
-            // Small requests must not wait for one another's acknowledgements; a
-            // socket that cannot do it works too.
+            // Nagle's algorithm would delay small requests. A socket without the option works too.
             let _ = stream.set_nodelay(true);
             Ok((stream, address))
         }
-        Err(error) => Err(refused(&error, address)),
+        Err(error) => Err(connect_error(&error, address)),
     }
 }
 
-/// Why there is no connection to this address.
-fn refused(error: &io::Error, address: SocketAddr) -> HttpError {
+/// Converts a failed connection attempt to an error.
+fn connect_error(error: &io::Error, address: SocketAddr) -> HttpError {
     if let Some(lack) = Shortage::of_connecting(error, address) {
         return HttpError::Shortage(lack);
     }
@@ -76,9 +75,9 @@ fn refused(error: &io::Error, address: SocketAddr) -> HttpError {
     }
 }
 
-/// Of two addresses' errors the one to report: that this machine lacks something
-/// tells nothing of the endpoint; that one refuses tells more than no route.
-fn telling(before: Option<HttpError>, error: HttpError) -> HttpError {
+/// Chooses the more informative error: a lack of this machine says nothing of the endpoint and so
+/// comes first; a refused connection says more than a missing route.
+fn more_informative(before: Option<HttpError>, error: HttpError) -> HttpError {
     let weight = |error: &HttpError| match error {
         HttpError::Shortage(_) => 2,
         HttpError::ConnectRefused(_) => 1,
@@ -90,7 +89,7 @@ fn telling(before: Option<HttpError>, error: HttpError) -> HttpError {
     }
 }
 
-fn nowhere() -> HttpError {
+fn no_address() -> HttpError {
     HttpError::Request("its host has no address".into())
 }
 
@@ -103,26 +102,26 @@ mod tests {
     }
 
     #[test]
-    fn families_take_turns() {
+    fn address_families_alternate() {
         let given = addresses(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1", "1.1.1.2:1"]);
         let expected = addresses(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "1.1.1.2:1", "[::3]:1"]);
         assert_eq!(interleaved(&given), expected);
         assert_eq!(interleaved(&given[3..]), given[3..]);
     }
 
-    /// 192.0.2.0/24 is for documentation (RFC 5737): nothing answers there, or
-    /// there is no route to it.
+    /// 192.0.2.0/24 is for documentation (RFC 5737): nothing answers there, or there is no route to
+    /// it.
     #[tokio::test]
     async fn an_address_that_does_not_answer_does_not_hold_up_the_next() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let here = listener.local_addr().unwrap();
+        let open = listener.local_addr().unwrap();
         let silent = SocketAddr::from(([192, 0, 2, 1], 9));
-        let raced = tokio::time::timeout(Duration::from_secs(20), race(&[silent, here])).await;
-        assert_eq!(raced.expect("it does not wait").unwrap().1, here);
+        let raced = tokio::time::timeout(Duration::from_secs(20), race(&[silent, open])).await;
+        assert_eq!(raced.expect("it does not wait").unwrap().1, open);
     }
 
     #[tokio::test]
-    async fn the_refusal_is_what_is_reported() {
+    async fn a_refused_connection_is_reported() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let closed = listener.local_addr().unwrap();
         drop(listener);

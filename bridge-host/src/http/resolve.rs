@@ -1,5 +1,4 @@
-//! The addresses of a host, by the system's resolver. Which of them may be
-//! reached is checked elsewhere.
+//! Resolves a host with the system's resolver. The caller checks which addresses may be reached.
 
 use std::fs::File;
 use std::io;
@@ -18,22 +17,22 @@ pub(super) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Ht
         reason,
     };
     let name = host.to_owned();
-    let asked = tokio::task::spawn_blocking(move || ask(&name, port)).await;
-    match asked.map_err(|error| fault(error.to_string()))? {
-        Ok(addresses) if addresses.is_empty() => Err(fault("it has none".into())),
+    let outcome = tokio::task::spawn_blocking(move || query_resolver(&name, port)).await;
+    match outcome.map_err(|error| fault(error.to_string()))? {
+        Ok(addresses) if addresses.is_empty() => Err(fault("it has no address".into())),
         Ok(addresses) => Ok(addresses),
         Err((_, Some(lack))) => Err(HttpError::Shortage(lack)),
         Err((error, None)) => Err(fault(error.to_string())),
     }
 }
 
-/// Asks the resolver. An error comes with what this machine lacked for an
-/// answer.
-fn ask(host: &str, port: u16) -> Result<Vec<SocketAddr>, (io::Error, Option<Shortage>)> {
+/// Calls the resolver. An error is returned with the lack of this machine that caused it, if one
+/// did.
+fn query_resolver(host: &str, port: u16) -> Result<Vec<SocketAddr>, (io::Error, Option<Shortage>)> {
     forget_last_error();
     let answer = (host, port).to_socket_addrs();
-    // Without descriptors the resolver says that the name is unknown, and only
-    // the thread's last error says why. A descriptor may be free again by now.
+    // Without descriptors, the resolver reports an unknown name, and only the thread's last error
+    // has the cause. By now a descriptor may be free again.
     let last = io::Error::last_os_error();
     answer.map(Iterator::collect).map_err(|error| {
         let lack = Shortage::of(&error).or_else(|| Shortage::of(&last));
@@ -41,10 +40,10 @@ fn ask(host: &str, port: u16) -> Result<Vec<SocketAddr>, (io::Error, Option<Shor
     })
 }
 
-/// Replaces the last error of this thread's system calls, which may be old, by
-/// one that is no lack.
+/// Replaces the last system error of this thread, which may be an old one, by an error that is not
+/// a lack.
 fn forget_last_error() {
-    // Nothing has an empty name.
+    // No file has an empty name, so this fails with ENOENT.
     let _ = File::open("");
 }
 
@@ -53,7 +52,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn addresses_are_not_asked_for() {
+    async fn an_ip_address_is_not_resolved() {
         for (host, address) in [("192.0.2.1", "192.0.2.1:80"), ("::1", "[::1]:80")] {
             let expected = vec![address.parse().unwrap()];
             assert_eq!(resolve(host, 80).await, Ok(expected));
@@ -61,8 +60,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_that_is_unknown_is_no_lack() {
-        let error = resolve("nowhere.invalid", 80).await.unwrap_err();
+    async fn an_unknown_name_is_not_a_lack() {
+        let error = resolve("no_address.invalid", 80).await.unwrap_err();
         assert!(matches!(error, HttpError::Dns { .. }), "{error}");
     }
 }

@@ -1,17 +1,16 @@
-//! `Retry-After`, in both its forms.
+//! The header `Retry-After` in both of its forms (RFC 9110, section 10.2.3).
 
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 use http::header::RETRY_AFTER;
 
-/// How long an endpoint asks to be left alone, counted from `now`: a number of
-/// seconds, or a date. A date in the past is no wait; anything else is no
-/// answer.
+/// Returns how long the endpoint asks to wait, counted from `now`: a number of seconds, or a date.
+/// A date in the past is a wait of zero. Returns `None` without the header or for an invalid value.
 pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More seconds than fit are as good as forever: `delivery` caps them.
+        // Saturates: `delivery` caps the wait.
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let date = httpdate::parse_http_date(value).ok()?;
@@ -36,7 +35,7 @@ mod tests {
     }
 
     #[test]
-    fn both_forms() {
+    fn seconds_and_dates() {
         check("120", Some(120));
         check(" 0 ", Some(0));
         check("99999999999999999999999", Some(u64::MAX));
@@ -45,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn never_negative_and_never_guessed() {
+    fn a_past_date_is_zero_and_an_invalid_value_is_ignored() {
         check("Sun, 06 Nov 1994 08:49:27 GMT", Some(0));
         for value in ["", "-5", "+5", "1.5", "soon", "5s"] {
             check(value, None);

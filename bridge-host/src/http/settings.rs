@@ -1,4 +1,4 @@
-//! What a user sets of the HTTP client.
+//! The settings of the HTTP client, as a config has them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use crate::schema::{self, duration, integer, path_to, pem};
 use crate::settings;
 
 settings! {
-    /// Of the client as a whole; what one request is given is in
-    /// [`Options`](super::Options).
+    /// The settings of the client as a whole. The limits of a single request are in
+    /// [`RequestOptions`](super::RequestOptions).
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Settings in "[http]" {
         /// A PEM file of certificates that are trusted beside the system's.
@@ -20,19 +20,19 @@ settings! {
             Settings::MAX_IDLE_TIMEOUT,
             "by then most servers have closed the connection themselves",
         );
-        /// The most idle connections that are kept to one endpoint. All idle connections together take at most
-        /// a quarter of the limit on open files.
+        /// The most idle connections that are kept to one endpoint. All idle connections together
+        /// take at most a quarter of the limit on open files.
         max_idle: usize = integer().default("256");
-        /// A connection takes no more requests after this time (or up to a tenth earlier, so that connections
-        /// are not all replaced at once). A busy bridge therefore follows a change of the endpoint's DNS records
-        /// within this time.
+        /// A connection takes no more requests after this time (or up to a tenth earlier, so that
+        /// connections are not all replaced at once). A busy bridge therefore follows a change of
+        /// the endpoint's DNS records within this time.
         max_connection_age: Duration = duration().default("\"5m\"");
     }
 }
 
 impl Settings {
-    /// No idle connection is kept longer, whatever is set: most servers and
-    /// load balancers have forgotten it by then.
+    /// The upper bound of `idle_timeout`: most servers and load balancers close idle connections by
+    /// then.
     pub const MAX_IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 }
 
@@ -42,26 +42,26 @@ impl Default for Settings {
     }
 }
 
-/// Why there is no client.
+/// Why the client cannot be created.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// The file cannot be read, or is no PEM.
+    /// The file of certificates cannot be read, or is not PEM.
     #[error("cannot read certificates from {path}: {reason}")]
     CaFile {
-        /// As it was set.
+        /// The path in the config.
         path: PathBuf,
-        /// What went wrong.
+        /// The error.
         reason: String,
     },
-    /// The file is no key, or not that of the certificate.
+    /// The file does not contain a key, or not the key of the certificate.
     #[error("cannot use the key in {path}: {reason}")]
     KeyFile {
-        /// As it was set.
+        /// The path in the config.
         path: PathBuf,
-        /// What went wrong.
+        /// The error.
         reason: String,
     },
-    /// PEM, without a certificate in it.
-    #[error("{0} has no certificate: a PEM file with `-----BEGIN CERTIFICATE-----` is expected")]
+    /// The file is PEM, but contains no certificate.
+    #[error("{0} contains no certificate: expected a PEM file with `-----BEGIN CERTIFICATE-----`")]
     NoCertificate(PathBuf),
 }

@@ -1,5 +1,5 @@
-//! Where a request goes: scheme, host and port, taken from its URL, and what
-//! the URL becomes on the wire.
+//! The target of a request: scheme, host and port of its URL. Also rewrites the URL as HTTP/1.1 and
+//! HTTP/2 need it.
 
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, Request, Uri, Version};
 
 use super::HttpError;
 
-/// The scheme and authority of a URL; connections are kept by it.
+/// The scheme and authority of a URL. The pool keeps the connections of each target apart.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Target {
     pub tls: bool,
@@ -15,7 +15,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Reads where a request goes, and refuses what cannot be sent.
+    /// Reads the target from the request's URL. Fails for a request that cannot be sent.
     pub fn of<B>(request: &Request<B>) -> Result<Self, HttpError> {
         let refuse = |reason: &str| Err(HttpError::Request(reason.into()));
         let uri = request.uri();
@@ -25,7 +25,9 @@ impl Target {
             _ => return refuse("its URL begins with neither http:// nor https://"),
         };
         match uri.authority() {
-            _ if request.method() == Method::CONNECT => refuse("tunnels (CONNECT) are not made"),
+            _ if request.method() == Method::CONNECT => {
+                refuse("the method CONNECT is not supported")
+            }
             Some(authority) if authority.as_str().contains('@') => {
                 refuse("its URL has a user name: send an `authorization` header instead")
             }
@@ -37,25 +39,25 @@ impl Target {
         }
     }
 
-    /// A name or an address, the latter without brackets.
+    /// The host: a name, or an address without brackets.
     pub fn host(&self) -> &str {
         host_of(&self.authority)
     }
 
-    /// As the URL has it, or that of its scheme.
+    /// The port of the URL, or the default port of its scheme.
     pub fn port(&self) -> u16 {
         let usual = if self.tls { 443 } else { 80 };
         self.authority.port_u16().unwrap_or(usual)
     }
 
-    /// The value of `Host`.
+    /// Returns the value of the header `Host`.
     pub fn host_header(&self) -> HeaderValue {
         HeaderValue::from_str(self.authority.as_str())
             .expect("an authority is made of visible ASCII, as a header's value is")
     }
 
-    /// Gives a request the form that HTTP/1.1 wants: a path, and `Host` unless
-    /// it has one.
+    /// Rewrites a request for HTTP/1.1: the URL becomes a path, and `Host` is added if it is
+    /// missing.
     pub fn to_http1<B>(&self, request: &mut Request<B>, host: &HeaderValue) {
         if let Some(path) = request.uri().path_and_query() {
             *request.uri_mut() = origin_form(path);
@@ -67,8 +69,8 @@ impl Target {
             .or_insert_with(|| host.clone());
     }
 
-    /// Gives a request the form that HTTP/2 wants: a whole URL, whose authority
-    /// is what `Host` would have said.
+    /// Rewrites a request for HTTP/2: the URL gets a scheme and an authority, which `Host`
+    /// overrides.
     pub fn to_http2<B>(&self, request: &mut Request<B>) {
         let host = request.headers_mut().remove(HOST);
         let authority = host
@@ -87,8 +89,8 @@ impl Target {
     }
 }
 
-/// What stands in a request line. A path that is empty is `/`, which the URL has
-/// not got from a component that set it so.
+/// Returns a path as it is written in a request line. An empty path becomes `/`: `Uri` parses it
+/// so, but a component can set an empty path.
 fn origin_form(path: &PathAndQuery) -> Uri {
     match path.as_str() == "/" {
         true => Uri::from(PathAndQuery::from_static("/")),
@@ -96,7 +98,7 @@ fn origin_form(path: &PathAndQuery) -> Uri {
     }
 }
 
-/// The host of an authority, an IPv6 address without its brackets.
+/// Returns the host of an authority: an IPv6 address without its brackets.
 pub(super) fn host_of(authority: &Authority) -> &str {
     let host = authority.host();
     host.strip_prefix('[')
@@ -113,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_of_a_request() {
+    fn a_request_in_both_versions_of_http() {
         let mut request = request("https://Example.com:8443/a?b=c");
         let target = Target::of(&request).unwrap();
         assert_eq!((target.host(), target.port()), ("Example.com", 8443));
@@ -135,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent() {
+    fn requests_that_cannot_be_sent_are_rejected() {
         for url in ["/path", "ftp://host/", "http://user:word@host/"] {
             let error = Target::of(&request(url)).unwrap_err();
             assert!(matches!(&error, HttpError::Request(_)), "{url}: {error}");

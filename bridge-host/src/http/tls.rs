@@ -1,4 +1,4 @@
-//! TLS: which certificates are trusted, and the protocols offered.
+//! TLS settings: the trusted certificates, the client certificate and the protocols offered.
 
 use std::io;
 use std::path::Path;
@@ -15,11 +15,11 @@ use super::error::describe;
 use super::{HttpError, Settings, SettingsError};
 use crate::trouble::{Shortage, causes};
 
-/// What HTTP/2 is called in ALPN.
+/// The name of HTTP/2 in ALPN.
 pub(super) const H2: &[u8] = b"h2";
 
-/// The system's clock: before 1970 no certificate can be checked, which is an
-/// error then. The library's own clock panics.
+/// The system's clock. Before 1970 it returns an error, so that checking a certificate fails. The
+/// clock of rustls panics instead.
 #[derive(Debug)]
 struct Clock;
 
@@ -31,19 +31,19 @@ impl TimeProvider for Clock {
 }
 
 impl Settings {
-    /// Whether the files are what they should be.
+    /// Checks that the files exist and contain what they should.
     pub fn check(&self) -> Result<(), SettingsError> {
         connector(self).map(drop)
     }
 }
 
-/// Reads the system's certificates and the extra ones. A system without any is
-/// no fault: plain HTTP needs none.
+/// Reads the system's certificates and the certificates in `ca_file`. A system without certificates
+/// is not an error, since plain HTTP needs none.
 pub(super) fn connector(settings: &Settings) -> Result<TlsConnector, SettingsError> {
     let mut roots = RootCertStore::empty();
     let system = rustls_native_certs::load_native_certs();
     for error in &system.errors {
-        tracing::warn!(%error, "some of the system's certificates cannot be read");
+        tracing::warn!(%error, "cannot read some of the system's certificates");
     }
     roots.add_parsable_certificates(system.certs);
     if let Some(path) = &settings.ca_file {
@@ -73,7 +73,9 @@ pub(super) fn connector(settings: &Settings) -> Result<TlsConnector, SettingsErr
 
 fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), SettingsError> {
     for certificate in certificates_in(path)? {
-        roots.add(certificate).map_err(|error| fault(path, error))?;
+        roots
+            .add(certificate)
+            .map_err(|error| ca_file_error(path, error))?;
     }
     Ok(())
 }
@@ -81,15 +83,15 @@ fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), SettingsError>
 fn certificates_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
     let certificates = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| fault(path, error))?;
+        .map_err(|error| ca_file_error(path, error))?;
     match certificates.is_empty() {
         true => Err(SettingsError::NoCertificate(path.into())),
         false => Ok(certificates),
     }
 }
 
-/// Why there is no TLS with this host, in words that tell what to do.
-pub(super) fn failed(error: &io::Error, host: &str) -> HttpError {
+/// Converts a failed handshake to an error that says what to change.
+pub(super) fn handshake_error(error: &io::Error, host: &str) -> HttpError {
     let host = host.to_owned();
     if let Some(lack) = Shortage::of(error) {
         return HttpError::Shortage(lack);
@@ -98,7 +100,7 @@ pub(super) fn failed(error: &io::Error, host: &str) -> HttpError {
     match cause {
         Some(rustls::Error::InvalidCertificate(fault)) => HttpError::Certificate {
             host,
-            reason: certificate(fault),
+            reason: describe_certificate_error(fault),
         },
         Some(rustls::Error::AlertReceived(alert)) => HttpError::Tls {
             host,
@@ -106,7 +108,9 @@ pub(super) fn failed(error: &io::Error, host: &str) -> HttpError {
         },
         Some(rustls::Error::InvalidMessage(_)) => HttpError::Tls {
             host,
-            reason: "what came back is not TLS: is it an http:// URL?".into(),
+            reason:
+                "the endpoint does not speak TLS: check whether its URL should begin with http://"
+                    .into(),
         },
         _ => HttpError::Tls {
             host,
@@ -115,20 +119,20 @@ pub(super) fn failed(error: &io::Error, host: &str) -> HttpError {
     }
 }
 
-fn certificate(fault: &CertificateError) -> String {
+fn describe_certificate_error(fault: &CertificateError) -> String {
     use CertificateError::*;
     let words = match fault {
         Expired | ExpiredContext { .. } => "it has expired",
         NotValidYet | NotValidYetContext { .. } => {
-            "it is not valid yet: is the clock of this machine right?"
+            "it is not valid yet: check the clock of this machine"
         }
         UnknownIssuer => {
-            "it is self-signed, or of an authority that is not trusted: name the authority's certificate in `http.ca_file`"
+            "it is self-signed, or signed by a certificate authority that is not trusted: add the authority's certificate to `http.ca_file`"
         }
-        NotValidForName | NotValidForNameContext { .. } => "it is for another host",
+        NotValidForName | NotValidForNameContext { .. } => "it was issued for another host",
         Revoked => "it was revoked",
         Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-            "it is a certificate authority's own certificate: name it in `http.ca_file`, and give the endpoint one that the authority signed"
+            "it is a certificate authority's own certificate: add it to `http.ca_file`, and give the endpoint a certificate that the authority signed"
         }
         other => return other.to_string(),
     };
@@ -140,7 +144,7 @@ fn certificate(fault: &CertificateError) -> String {
     }
 }
 
-fn fault(path: &Path, error: impl ToString) -> SettingsError {
+fn ca_file_error(path: &Path, error: impl ToString) -> SettingsError {
     SettingsError::CaFile {
         path: path.into(),
         reason: error.to_string(),

@@ -1,11 +1,11 @@
-//! How the body of a request goes out, as far as it is known beforehand.
+//! Whether the body of a request is complete when the request is sent.
 
-/// How a request's body goes out.
+/// Whether a request's body is complete when the request is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Upload {
-    /// In one step: all of it is there, and so short that a connection takes it at
-    /// once. Nothing has to be written while the response is waited for.
-    AtOnce,
-    /// Bit by bit: it is long, or its writer may write more.
-    InTime,
+    /// The body is complete, and so short that a connection takes it in one write. Nothing has to
+    /// be written while the exchange waits for the response.
+    Complete,
+    /// The body is long, or its writer may write more.
+    Streamed,
 }

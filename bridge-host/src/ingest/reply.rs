@@ -94,5 +94,5 @@ fn line(value: &Value) -> Bytes {
 }
 
 fn reply(status: StatusCode, value: &Value) -> Reply {
-    listener::status(status, value).map(Either::Left)
+    listener::json_response(status, value).map(Either::Left)
 }

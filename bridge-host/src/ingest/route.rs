@@ -19,7 +19,7 @@ use super::state::IntakeState;
 use super::{Settings, batch, message};
 use crate::admin::Admin;
 use crate::broker::Broker;
-use crate::listener::{Access, Service, not_allowed};
+use crate::listener::{AccessRule, Service, method_not_allowed};
 use crate::message::MessageId;
 
 /// The path for batches.
@@ -31,7 +31,7 @@ const MAX_DISCARDED: u64 = 1 << 20;
 pub(super) struct Intake {
     state: Arc<IntakeState>,
     admin: Arc<Admin>,
-    access: Access,
+    access: AccessRule,
     memory: BodyMemory,
 }
 
@@ -46,7 +46,7 @@ impl Intake {
         Self {
             state,
             admin,
-            access: Access::new(settings.token, settings.address.ip()),
+            access: AccessRule::new(settings.token, settings.address.ip()),
             memory: BodyMemory::new(settings.max_body),
         }
     }
@@ -120,7 +120,7 @@ impl Service for Intake {
         let refused = match access.map(|()| self.target(&head, is_extra)) {
             Err(denied) => denied.answer().map(Either::Left),
             Ok(_) if is_wrong_method(&head) => {
-                not_allowed(head.uri.path(), &[Method::POST]).map(Either::Left)
+                method_not_allowed(head.uri.path(), &[Method::POST]).map(Either::Left)
             }
             Ok(Err(error)) => error.reply(),
             Ok(Ok((Target::Batch, broker))) => return self.batch(broker, body),

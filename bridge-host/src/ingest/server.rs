@@ -8,12 +8,12 @@ use tokio::net::TcpListener;
 use super::route::Intake;
 use super::{IntakeState, Settings};
 use crate::admin::Admin;
-use crate::listener::{self, Limits};
+use crate::listener::{self, ListenerLimits};
 use crate::trouble::{Troubles, descriptors};
 
 /// The limits of publishers' connections. A head of 1 MiB is large enough for all the
 /// metadata that a message may have.
-const LIMITS: Limits = Limits {
+const LIMITS: ListenerLimits = ListenerLimits {
     connections: 1024,
     extra: 64,
     head: 1 << 20,
@@ -34,7 +34,7 @@ pub async fn serve(
     shutdown: impl Future<Output = Duration>,
 ) {
     let most = descriptors::for_intake(descriptors::limit());
-    let limits = Limits {
+    let limits = ListenerLimits {
         connections: LIMITS.connections.min(most),
         ..LIMITS
     };

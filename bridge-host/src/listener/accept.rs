@@ -11,8 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::unconstrained;
 use tokio::time::{sleep, timeout};
 
-use super::reserve::{Lent, Reserve};
-use super::seats::{Seat, Seats};
+use super::connection_table::{ConnectionEntry, ConnectionTable};
+use super::descriptor_reserve::{DescriptorReserve, LentDescriptor};
 use crate::trouble::{Shortage, TroubleGuard, Troubles};
 
 /// How long to wait before the next attempt to accept a connection.
@@ -25,42 +25,42 @@ const IDLE: Duration = Duration::from_millis(250);
 /// Accepts the connections of one listener.
 pub(super) struct Acceptor {
     pub listener: TcpListener,
-    pub seats: Arc<Seats>,
-    pub reserve: Reserve,
+    pub table: Arc<ConnectionTable>,
+    pub reserve: DescriptorReserve,
     pub troubles: Troubles,
 }
 
 /// A connection that was accepted.
-pub(super) struct Accepted {
+pub(super) struct AcceptedConnection {
     pub stream: TcpStream,
-    pub seat: Arc<Seat>,
+    pub entry: Arc<ConnectionEntry>,
     /// Set if the connection uses the descriptor of a spare and has to end soon.
     pub emergency: Option<Emergency>,
 }
 
-/// Held by a connection that uses the descriptor of a spare. The bridge is not ready
+/// TroubleGuard by a connection that uses the descriptor of a spare. The bridge is not ready
 /// while it exists.
 pub(super) struct Emergency {
     _held: TroubleGuard,
-    _lent: Lent,
+    _lent: LentDescriptor,
 }
 
 impl Acceptor {
-    /// Returns the next connection, when a seat is free for it.
-    pub(super) async fn next(&self) -> Accepted {
+    /// Returns the next connection, once the table has room for it.
+    pub(super) async fn next(&self) -> AcceptedConnection {
         let (stream, emergency) = self.stream().await;
         loop {
-            let mut left = pin!(self.seats.left.notified());
-            left.as_mut().enable();
-            match self.seats.take() {
-                Some(seat) => {
-                    return Accepted {
+            let mut ended = pin!(self.table.ended.notified());
+            ended.as_mut().enable();
+            match self.table.take() {
+                Some(entry) => {
+                    return AcceptedConnection {
                         stream,
-                        seat,
+                        entry,
                         emergency,
                     };
                 }
-                None => left.await,
+                None => ended.await,
             }
         }
     }
@@ -103,10 +103,10 @@ impl Acceptor {
             self.wait_for_spare(lack).await;
             return None;
         };
-        if self.seats.make_room(IDLE) {
+        if self.table.make_room(IDLE) {
             let replaced = async {
                 while !lent.replace() {
-                    self.seats.left.notified().await;
+                    self.table.ended.notified().await;
                 }
             };
             if timeout(PAUSE, replaced).await.is_ok() {
@@ -125,7 +125,7 @@ impl Acceptor {
     async fn wait_for_spare(&self, lack: Shortage) {
         let _held = self.troubles.hold(lack);
         if self.reserve.is_lost() {
-            self.seats.make_room(IDLE);
+            self.table.make_room(IDLE);
         }
         let _ = timeout(PAUSE, self.reserve.returned()).await;
         self.reserve.refill();

@@ -1,5 +1,4 @@
-//! Who may come in: whoever has the token; without a token, programs on this
-//! machine.
+//! Who may use a listener: clients with the token, or, without a token, programs on this machine.
 
 use std::hint::black_box;
 use std::net::IpAddr;
@@ -8,35 +7,35 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use sha2::{Digest, Sha256};
 
-use super::denied::Denied;
-use super::visitor;
+use super::access_denied::AccessDenied;
+use super::local_access;
 use crate::secret::Secret;
 
-/// The rule of one listener.
-pub struct Access {
+/// The access rule of one listener.
+pub struct AccessRule {
     token: Option<Secret>,
     listener: IpAddr,
 }
 
-impl Access {
-    /// The rule of a listener on this address.
+impl AccessRule {
+    /// Returns the rule of a listener on this address.
     pub fn new(token: Option<Secret>, listener: IpAddr) -> Self {
         Self { token, listener }
     }
 
-    /// Whether programs on other machines may come in without a token.
+    /// Returns whether programs on other machines have access without a token.
     pub fn is_open(token: Option<&Secret>, listener: IpAddr) -> bool {
         token.is_none() && !listener.is_loopback()
     }
 
-    /// Whether this request may come in.
-    pub fn check<B>(&self, request: &Request<B>) -> Result<(), Denied> {
+    /// Checks that this request has access.
+    pub fn check<B>(&self, request: &Request<B>) -> Result<(), AccessDenied> {
         let Some(token) = &self.token else {
-            return visitor::check(self.listener, request.uri(), request.headers());
+            return local_access::check(self.listener, request.uri(), request.headers());
         };
         match has_token(request.headers(), token) {
             true => Ok(()),
-            false => Err(Denied {
+            false => Err(AccessDenied {
                 status: StatusCode::UNAUTHORIZED,
                 reason: "this bridge requires a token: send it as `authorization: Bearer TOKEN`",
             }),
@@ -44,9 +43,9 @@ impl Access {
     }
 }
 
-/// Whether a text can be sent as a bearer token: visible ASCII characters, one
-/// at least.
-pub fn is_token(text: &str) -> bool {
+/// Returns whether a string can be sent as a bearer token: at least one character, all of them
+/// visible ASCII.
+pub fn is_valid_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
@@ -60,8 +59,8 @@ fn bearer(value: &HeaderValue) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
 }
 
-/// Compares digests, and all of them, so that the time it takes tells nothing
-/// of how much was right.
+/// Compares the digests of two tokens. It compares all bytes, so that the time does not depend on
+/// how many are equal.
 fn is_same(given: &[u8], token: &Secret) -> bool {
     let given = Sha256::digest(given);
     let token = Sha256::digest(token.expose());
@@ -75,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens() {
+    fn tokens_are_compared_and_parsed() {
         let token = Secret::new("abc");
         assert!(is_same(b"abc", &token));
         assert!(!is_same(b"abd", &token));

@@ -1,6 +1,6 @@
-//! Handles a system clock whose time HTTP cannot express as a date. hyper's HTTP/1
-//! server formats the date for every connection, even without a `date` header, and
-//! panics then. So such connections get a fixed answer.
+//! Handles a system clock whose time HTTP cannot express as a date. hyper's HTTP/1 server formats
+//! the date for every connection, even without a `date` header, and panics then. So such
+//! connections get a fixed answer.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -64,7 +64,7 @@ fn is_date(time: SystemTime) -> bool {
 mod tests {
     use super::*;
 
-    /// Of the first and the last of these times there is a date.
+    /// The first and the last of these times can be expressed as a date.
     #[test]
     fn dates_are_from_1970_to_9999() {
         let second = Duration::from_secs(1);

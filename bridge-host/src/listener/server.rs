@@ -1,5 +1,5 @@
-//! A listener: takes connections within its limits, hands their requests to a
-//! service, and stops without cutting off what is under way.
+//! The server of one listener: accepts connections within its limits, passes their requests to a
+//! service, and lets requests in progress finish when it stops.
 
 use std::error::Error;
 use std::pin::{Pin, pin};
@@ -24,50 +24,48 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::accept::{Acceptor, Emergency};
-use super::answer;
 use super::clock;
-use super::reserve::Reserve;
-use super::seats::{Seat, Seats};
-use super::stream::Stream;
+use super::connection_table::{ConnectionEntry, ConnectionTable};
+use super::counted_stream::CountedStream;
+use super::descriptor_reserve::DescriptorReserve;
+use super::json_response::json_response;
 use crate::trouble::Troubles;
 
-/// One entry of metadata is a header, and a thousand must do.
+/// The limit on headers of a request. Each metadata entry of a message is a header.
 const MAX_HEADERS: usize = 2048;
-/// How long the head of a request may take at a stop.
+/// How long a client may take to complete the head of a request while the server stops.
 const HEAD_AT_STOP: Duration = Duration::from_secs(1);
-/// How long the head of a request may take on a connection that uses the descriptor of
-/// a spare: other connections wait for this descriptor.
+/// How long the head of a request may take on a connection that uses the descriptor of a spare:
+/// other connections wait for this descriptor.
 const EMERGENCY_HEAD: Duration = Duration::from_millis(250);
-/// How long such a connection may take in all.
+/// How long such a connection may last in total.
 const EMERGENCY: Duration = Duration::from_secs(2);
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// What one listener may use.
+/// The limits of one listener.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Connections; with more, the one that is idle for the longest time is
-    /// closed.
+pub struct ListenerLimits {
+    /// The number of connections. One more evicts the connection that has been idle the longest.
     pub connections: usize,
-    /// Connections besides, for requests that are answered while all others
-    /// are busy.
+    /// The number of additional connections, for requests that must be answered even while all
+    /// others are busy.
     pub extra: usize,
-    /// The head of one request, in bytes.
+    /// The length of one request's head, in bytes.
     pub head: usize,
-    /// The heads of all requests together, in bytes.
+    /// The memory for the heads of all requests together, in bytes.
     pub heads: u64,
-    /// A connection without a request for so long is closed.
+    /// How long a connection may be idle.
     pub idle: Duration,
 }
 
-/// What is served.
+/// What a listener serves.
 pub trait Service: Send + Sync + 'static {
-    /// The body of its answers.
+    /// The body of a response.
     type Body: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static;
 
-    /// Answers one request. `is_extra` is set if the connection is beyond the regular
-    /// number, or uses the last descriptor: the service then answers only requests
-    /// that take little time.
+    /// Answers one request. `is_extra` is set if the connection is beyond the regular number, or
+    /// uses the last descriptor: the service then answers only requests that take little time.
     fn answer(
         &self,
         request: Request<Incoming>,
@@ -75,20 +73,24 @@ pub trait Service: Send + Sync + 'static {
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 }
 
-/// Serves until `shutdown` completes, then lets the requests under way end
-/// within the time that it returns. Returns whether all of them did.
+/// Serves until `shutdown` completes, then lets requests in progress finish within the time that
+/// `shutdown` returned. Returns whether all of them finished.
 pub async fn serve<S: Service>(
     listener: TcpListener,
     service: Arc<S>,
-    limits: Limits,
+    limits: ListenerLimits,
     troubles: Troubles,
     shutdown: impl Future<Output = Duration>,
 ) -> bool {
-    let seats = Arc::new(Seats::new(limits.connections, limits.extra, limits.heads));
+    let table = Arc::new(ConnectionTable::new(
+        limits.connections,
+        limits.extra,
+        limits.heads,
+    ));
     let acceptor = Acceptor {
         listener,
-        seats: seats.clone(),
-        reserve: Reserve::new(),
+        table: table.clone(),
+        reserve: DescriptorReserve::new(),
         troubles,
     };
     let (stop, stopped) = watch::channel(());
@@ -99,8 +101,8 @@ pub async fn serve<S: Service>(
             accepted = acceptor.next() => {
                 let connection = Connection {
                     service: service.clone(),
-                    seats: seats.clone(),
-                    seat: accepted.seat,
+                    table: table.clone(),
+                    entry: accepted.entry,
                     emergency: accepted.emergency,
                 };
                 match clock::check(&acceptor.troubles) {
@@ -112,13 +114,13 @@ pub async fn serve<S: Service>(
             grace = &mut shutdown => break grace,
         }
     };
-    // Nobody new; those who are here see the channel close.
+    // No new connections are accepted. Existing ones notice that the channel is closed.
     drop((acceptor, stop));
     let rest = async {
         let mut ended = async || while connections.join_next().await.is_some() {};
         if timeout(HEAD_AT_STOP, ended()).await.is_err() {
             // A connection that is still idle is in the middle of a request's head.
-            while seats.make_room(Duration::ZERO) {}
+            while table.make_room(Duration::ZERO) {}
             ended().await;
         }
     };
@@ -128,21 +130,26 @@ pub async fn serve<S: Service>(
 /// One connection.
 struct Connection<S> {
     service: Arc<S>,
-    seats: Arc<Seats>,
-    seat: Arc<Seat>,
+    table: Arc<ConnectionTable>,
+    entry: Arc<ConnectionEntry>,
     emergency: Option<Emergency>,
 }
 
-/// The connection was told to close before its request began.
+/// The error of a connection that had to close before its request began.
 #[derive(Debug, thiserror::Error)]
-#[error("the connection made room for another")]
+#[error("the connection was closed to make room for another")]
 struct Evicted;
 
 impl<S: Service> Connection<S> {
-    async fn serve(self, stream: TcpStream, limits: Limits, mut stopped: watch::Receiver<()>) {
-        // An answer is small, and must not wait for an acknowledgement.
+    async fn serve(
+        self,
+        stream: TcpStream,
+        limits: ListenerLimits,
+        mut stopped: watch::Receiver<()>,
+    ) {
+        // Nagle's algorithm would delay a small response.
         let _ = stream.set_nodelay(true);
-        let stream = Stream::new(stream, self.seats.clone(), self.seat.clone());
+        let stream = CountedStream::new(stream, self.table.clone(), self.entry.clone());
         let service = service_fn(|request| self.answer(request));
         let is_emergency = self.emergency.is_some();
         let idle = if is_emergency {
@@ -163,7 +170,7 @@ impl<S: Service> Connection<S> {
         let result = loop {
             tokio::select! {
                 result = &mut connection => break result,
-                () = self.seat.evicted() => return,
+                () = self.entry.evicted() => return,
                 () = &mut late, if is_emergency => return,
                 // The channel never carries a value: a change means that it was closed.
                 _ = stopped.changed(), if !is_stopping => {
@@ -182,29 +189,29 @@ impl<S: Service> Connection<S> {
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Result<Answer<S::Body>, Evicted> {
-        let busy = Busy::begin(&self.seats, &self.seat).ok_or(Evicted)?;
+        let busy = ActiveRequest::begin(&self.table, &self.entry).ok_or(Evicted)?;
         let answer = match host_fault(&request) {
             Some(fault) => {
                 let error = json!({ "error": fault });
-                answer::status(StatusCode::BAD_REQUEST, &error).map(Either::Left)
+                json_response(StatusCode::BAD_REQUEST, &error).map(Either::Left)
             }
             None => {
-                let is_extra = self.seat.is_extra || self.emergency.is_some();
+                let is_extra = self.entry.is_extra || self.emergency.is_some();
                 let answer = self.service.answer(request, is_extra).await;
                 answer.map(Either::Right)
             }
         };
-        Ok(answer.map(|body| Tracked { body, _busy: busy }))
+        Ok(answer.map(|body| TrackedBody { body, _busy: busy }))
     }
 }
 
 impl<S> Drop for Connection<S> {
     fn drop(&mut self) {
-        self.seats.leave(&self.seat);
+        self.table.remove(&self.entry);
     }
 }
 
-/// What RFC 9112 section 3.2 has a server refuse.
+/// Returns what is wrong with the `Host` header, which RFC 9112, section 3.2, has a server reject.
 fn host_fault<B>(request: &Request<B>) -> Option<&'static str> {
     let mut hosts = request.headers().get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
@@ -219,36 +226,36 @@ fn host_fault<B>(request: &Request<B>) -> Option<&'static str> {
     }
 }
 
-type Answer<B> = Response<Tracked<Either<Full<Bytes>, B>>>;
+type Answer<B> = Response<TrackedBody<Either<Full<Bytes>, B>>>;
 
-/// A request under way; dropped, it is over.
-struct Busy {
-    seats: Arc<Seats>,
-    seat: Arc<Seat>,
+/// A request in progress. Dropping it ends the request.
+struct ActiveRequest {
+    table: Arc<ConnectionTable>,
+    entry: Arc<ConnectionEntry>,
 }
 
-impl Busy {
-    fn begin(seats: &Arc<Seats>, seat: &Arc<Seat>) -> Option<Self> {
-        seat.begin().then(|| Self {
-            seats: seats.clone(),
-            seat: seat.clone(),
+impl ActiveRequest {
+    fn begin(table: &Arc<ConnectionTable>, entry: &Arc<ConnectionEntry>) -> Option<Self> {
+        entry.begin().then(|| Self {
+            table: table.clone(),
+            entry: entry.clone(),
         })
     }
 }
 
-impl Drop for Busy {
+impl Drop for ActiveRequest {
     fn drop(&mut self) {
-        self.seats.rest(&self.seat);
+        self.table.end_request(&self.entry);
     }
 }
 
-/// The body of an answer: its request is over once all of it is sent.
-struct Tracked<B> {
+/// The body of a response. Its request ends when the body is sent completely.
+struct TrackedBody<B> {
     body: B,
-    _busy: Busy,
+    _busy: ActiveRequest,
 }
 
-impl<B: Body + Unpin> Body for Tracked<B> {
+impl<B: Body + Unpin> Body for TrackedBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use super::access::{Access, is_token};
+use super::access::{AccessRule, is_valid_token};
 use crate::schema::{Declaration, Rejection, Secret, Section, Shape, secret_of};
 
 const TOKEN: Shape = Shape {
@@ -19,7 +19,7 @@ pub const fn token() -> Declaration<Option<Secret>> {
 }
 
 fn check_token(token: &str) -> Result<(), Rejection> {
-    match is_token(token) {
+    match is_valid_token(token) {
         true => Ok(()),
         false => Err("the token has spaces or characters that are not visible ASCII".into()),
     }
@@ -30,7 +30,7 @@ fn check_token(token: &str) -> Result<(), Rejection> {
 pub fn check_open(section: &Section<'_>, address: SocketAddr, variable: &str) {
     let is_written = section.peek("address").is_some() && !section.is_faulty("address");
     // An unreadable token has its own fault already.
-    if is_written && section.peek("token").is_none() && Access::is_open(None, address.ip()) {
+    if is_written && section.peek("token").is_none() && AccessRule::is_open(None, address.ip()) {
         section.fault(
             "address",
             format!("{address} is open to other machines, and no `token` is set"),

@@ -1,5 +1,5 @@
-//! Asynchronous compositions: many messages under way in one instance, each
-//! with its own record, time and outcome.
+//! Asynchronous compositions: an instance handles many messages at a time, each with its own
+//! record, time limit and outcome.
 
 mod elsewhere;
 pub mod files;
@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Bridge, Config, Endpoint, Received, Reply, guest};
 
-/// Small orders are dropped by an asynchronous filter, and all others go to
-/// this endpoint, through the asynchronous adapter.
+/// Returns a config whose asynchronous filter drops small orders. All others go to this endpoint,
+/// through the asynchronous adapter.
 fn filtered(endpoint: &Endpoint, lines: &str) -> Config {
     Config::subscription("orders", ">")
         .chain(&[guest("async-filter")])
@@ -60,7 +60,7 @@ async fn a_thousand_messages_are_in_flight_in_one_instance() {
     bridge
         .ledger_when("orders", |it| it.delivered == 1000)
         .await;
-    // One after the other they would take 500 s.
+    // One after the other, the messages would take 500 s.
     assert!(
         began.elapsed() < Duration::from_secs(50),
         "{:?}",

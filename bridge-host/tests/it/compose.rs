@@ -1,22 +1,23 @@
-//! Chains made into one component: what comes of parts that fit, and the
-//! words for those that do not.
+//! Composing chains: the results of parts that match, and the errors of parts that do not.
 
 mod commands;
 
 use bridge_host::compose::{
-    ComposeError, Part, compose, compose_open, compose_to_http, to_endpoint,
+    ChainPart, ComposeError, compose, compose_open, compose_to_http, to_endpoint,
 };
-use bridge_host::guest::contract::{Contract, HANDLER, Handler, MessageFace, TYPES};
+use bridge_host::guest::contract::{
+    Contract, HANDLER, MessageHandlerProfile, MessageInterface, TYPES,
+};
 
 use crate::contract::dummy::{END, MIDDLEWARE, component, newest, published};
 use crate::harness::guest;
 
-fn part<'a>(name: &'a str, bytes: &'a [u8]) -> Part<'a> {
-    Part { name, bytes }
+fn part<'a>(name: &'a str, bytes: &'a [u8]) -> ChainPart<'a> {
+    ChainPart { name, bytes }
 }
 
-fn refused(parts: &[Part<'_>]) -> String {
-    let error = compose(parts).expect_err("parts that do not fit");
+fn error_of(parts: &[ChainPart<'_>]) -> String {
+    let error = compose(parts).expect_err("parts that do not match");
     assert!(!matches!(error, ComposeError::Graph { .. }), "{error}");
     error.to_string()
 }
@@ -28,7 +29,10 @@ fn the_example_becomes_one_component() {
     let parts = [part("filter.wasm", &filter), part("enrich.wasm", &enrich)];
     let whole = compose_to_http(&parts).unwrap();
     let contract = Contract::read("whole", &whole).unwrap();
-    assert_eq!(contract.complete(), Ok(Handler::ADAPTER));
+    assert_eq!(
+        contract.complete_message_handler(),
+        Ok(MessageHandlerProfile::ADAPTER)
+    );
     let count = |name: &str| contract.imports.iter().filter(|i| i.name == name).count();
     assert_eq!(count(TYPES), 1);
     assert_eq!(count("wasi:config/store@0.2.0-rc.1"), 1);
@@ -37,14 +41,17 @@ fn the_example_becomes_one_component() {
     let open = compose_open(&parts).unwrap();
     let again = [
         part("open.wasm", &open),
-        Part::adapter(MessageFace::Synchronous),
+        ChainPart::adapter(MessageInterface::Synchronous),
     ];
     let contract = Contract::read("again", &compose(&again).unwrap()).unwrap();
-    assert_eq!(contract.complete(), Ok(Handler::ADAPTER));
+    assert_eq!(
+        contract.complete_message_handler(),
+        Ok(MessageHandlerProfile::ADAPTER)
+    );
 }
 
 #[test]
-fn a_component_twice_is_carried_once() {
+fn a_repeated_component_is_included_once() {
     let bytes = component(&published(), MIDDLEWARE);
     let end = component(&published(), END);
     let once = compose(&[part("a", &bytes), part("end", &end)]).unwrap();
@@ -64,13 +71,13 @@ fn a_component_twice_is_carried_once() {
     assert!(
         Contract::read("thrice", &thrice)
             .unwrap()
-            .complete()
+            .complete_message_handler()
             .is_ok()
     );
 }
 
 #[test]
-fn one_part_is_itself() {
+fn a_single_part_is_returned_unchanged() {
     let end = component(&published(), END);
     assert_eq!(compose(&[part("end", &end)]).unwrap(), end);
     assert_eq!(compose_to_http(&[part("end", &end)]).unwrap(), end);
@@ -81,45 +88,48 @@ fn one_part_is_itself() {
 fn a_chain_ends_where_it_must() {
     let middleware = component(&published(), MIDDLEWARE);
     let end = component(&published(), END);
-    let error = refused(&[part("end.wasm", &end), part("next.wasm", &middleware)]);
-    assert!(error.starts_with("end.wasm ends the chain"), "{error}");
+    let error = error_of(&[part("end.wasm", &end), part("next.wasm", &middleware)]);
     assert!(
-        error.contains("next.wasm after it would never get a message"),
+        error.starts_with("end.wasm does not forward messages"),
         "{error}"
     );
-    let error = refused(&[part("a.wasm", &middleware), part("b.wasm", &middleware)]);
     assert!(
-        error.starts_with("b.wasm is the last of the chain and passes messages on"),
+        error.contains("next.wasm, which follows it, would never get a message"),
+        "{error}"
+    );
+    let error = error_of(&[part("a.wasm", &middleware), part("b.wasm", &middleware)]);
+    assert!(
+        error.starts_with("b.wasm is the last of the chain, but forwards messages"),
         "{error}"
     );
 }
 
 #[test]
-fn neighbours_that_do_not_fit_are_named() {
+fn neighbours_that_do_not_match_are_named() {
     let middleware = component(&published(), MIDDLEWARE);
     let renamed = published().replace("ms: message", "message: message");
     let renamed = component(&renamed, END);
-    let error = refused(&[
+    let error = error_of(&[
         part("filter.wasm", &middleware),
         part("mine.wasm", &renamed),
     ]);
     for words in [
-        "filter.wasm and mine.wasm do not fit",
+        "filter.wasm and mine.wasm do not match",
         "`handle`: filter.wasm has `func(ms: message) -> result<_, error>`",
         "mine.wasm has `func(message: message) -> result<_, error>`",
-        "mine.wasm departs from the published contract",
+        "mine.wasm differs from the published contract",
     ] {
         assert!(error.contains(words), "{words:?} is not in: {error}");
     }
 }
 
 #[test]
-fn a_part_that_takes_no_messages_is_named() {
+fn a_part_that_handles_no_messages_is_named() {
     let items = "import wasi:messaging/incoming-handler@0.2.0-draft;";
     let caller = component(&published(), items);
-    let error = refused(&[
+    let error = error_of(&[
         part("caller.wasm", &caller),
-        Part::adapter(MessageFace::Synchronous),
+        ChainPart::adapter(MessageInterface::Synchronous),
     ]);
     assert!(
         error.starts_with("caller.wasm does not handle messages"),
@@ -128,18 +138,18 @@ fn a_part_that_takes_no_messages_is_named() {
 }
 
 #[test]
-fn parts_that_depart_together_are_named_too() {
+fn parts_that_differ_from_the_contract_together_are_named_too() {
     let renamed = published().replace("ms: message", "message: message");
     let middleware = component(&renamed, MIDDLEWARE);
     let end = component(&renamed, END);
-    let error = refused(&[part("a.wasm", &middleware), part("b.wasm", &end)]);
+    let error = error_of(&[part("a.wasm", &middleware), part("b.wasm", &end)]);
     assert!(
-        error.starts_with("a.wasm is not made for the published"),
+        error.starts_with("a.wasm does not match the published"),
         "{error}"
     );
-    let error = refused(&[part("b.wasm", &end)]);
+    let error = error_of(&[part("b.wasm", &end)]);
     assert!(
-        error.starts_with("b.wasm is not made for the published"),
+        error.starts_with("b.wasm does not match the published"),
         "{error}"
     );
 }
@@ -155,12 +165,12 @@ fn what_parts_share_must_be_the_same() {
         &other,
         &format!("import wasi:messaging/producer@0.2.0-draft;{END}"),
     );
-    let error = refused(&[part("a.wasm", &middleware), part("b.wasm", &end)]);
+    let error = error_of(&[part("a.wasm", &middleware), part("b.wasm", &end)]);
     for words in [
         "both import wasi:messaging/producer@0.2.0-draft",
         "`send`: a.wasm has `func(c: client, m: message)",
         "b.wasm has `func(client: client, m: message)",
-        "b.wasm departs",
+        "b.wasm differs from the published contract",
     ] {
         assert!(error.contains(words), "{words:?} is not in: {error}");
     }
@@ -173,7 +183,7 @@ fn another_error_in_one_part_is_named() {
         &published().replace("other(string)", "strange(string)"),
         END,
     );
-    let error = refused(&[part("a.wasm", &middleware), part("b.wasm", &other)]);
+    let error = error_of(&[part("a.wasm", &middleware), part("b.wasm", &other)]);
     assert!(error.contains("strange(string)"), "{error}");
     assert!(
         error.contains("both import wasi:messaging/types@0.2.0-draft"),
@@ -182,14 +192,14 @@ fn another_error_in_one_part_is_named() {
 }
 
 #[test]
-fn two_shapes_do_not_fit() {
+fn two_revisions_do_not_match() {
     let middleware = component(&published(), MIDDLEWARE);
     let newest = component(&newest(), END);
-    let error = refused(&[part("a.wasm", &middleware), part("b.wasm", &newest)]);
+    let error = error_of(&[part("a.wasm", &middleware), part("b.wasm", &newest)]);
     for words in [
-        "b.wasm and a.wasm do not fit",
-        "b.wasm is made from the newest draft of wasi:messaging and a.wasm from the published contract",
-        "both are called wasi:messaging/incoming-handler@0.2.0-draft",
+        "b.wasm and a.wasm do not match",
+        "b.wasm uses the newest draft of wasi:messaging, and a.wasm the published contract",
+        "both name the interface wasi:messaging/incoming-handler@0.2.0-draft",
         "`handle`: b.wasm has `func(message: message) -> result<_, error>`",
         "a.wasm has `func(ms: message) -> result<_, error>`",
         "or a.wasm from wit/draft/deps/messaging",
@@ -201,10 +211,13 @@ fn two_shapes_do_not_fit() {
 #[test]
 fn a_chain_of_the_newest_draft_gets_its_adapter() {
     let middleware = component(&newest(), MIDDLEWARE);
-    let whole = compose_to_http(&[part("a.wasm", &middleware)]).expect("they fit");
-    let handler = Contract::read("whole", &whole).unwrap().complete().unwrap();
-    assert_eq!(handler.face, MessageFace::Draft);
-    assert!(handler.requests);
+    let whole = compose_to_http(&[part("a.wasm", &middleware)]).expect("they match");
+    let handler = Contract::read("whole", &whole)
+        .unwrap()
+        .complete_message_handler()
+        .unwrap();
+    assert_eq!(handler.interface, MessageInterface::Draft);
+    assert!(handler.sends_requests);
 }
 
 #[test]
@@ -215,14 +228,21 @@ fn what_the_newest_draft_sends_is_not_posted() {
     assert!(
         error
             .to_string()
-            .starts_with("sender.wasm sends messages as the newest draft")
+            .starts_with("sender.wasm sends messages through the newest draft")
     );
 }
 
 #[test]
 fn the_adapter_is_a_complete_handler() {
-    let contract =
-        Contract::read("adapter", Part::adapter(MessageFace::Synchronous).bytes).unwrap();
-    assert!(contract.complete().is_ok_and(|handler| handler.requests));
+    let contract = Contract::read(
+        "adapter",
+        ChainPart::adapter(MessageInterface::Synchronous).bytes,
+    )
+    .unwrap();
+    assert!(
+        contract
+            .complete_message_handler()
+            .is_ok_and(|handler| handler.sends_requests)
+    );
     assert!(contract.import(HANDLER).is_none());
 }

@@ -1,5 +1,5 @@
-//! The table of docs/guides/compose-with-wac.md, made row by row: what it says works is
-//! run, and what it says cannot is refused in the words that it gives.
+//! Checks the table of docs/guides/compose-with-wac.md row by row: a combination that the page says
+//! works is run, and one that does not work must fail with the error that the page quotes.
 
 mod row;
 mod table;
@@ -7,7 +7,7 @@ mod table;
 use crate::harness::Bridge;
 use row::{ROWS, Row, Tool};
 
-/// What the document says of one cell, beside what came of it.
+/// Compares a cell of the page with the result.
 fn compare(row: &Row, tool: Tool, made: &Result<String, String>) {
     let said = table::cell(row.messages, row.answers, tool.column());
     let place = format!("{} | {} | {}", row.messages, row.answers, tool.column());

@@ -1,14 +1,14 @@
-//! Which shape a component has: the contract itself, and the words for all
-//! that is not it.
+//! Reading the contract of a component, and the errors for components that do not match the
+//! published one.
 
 pub mod dummy;
 
 use bridge_host::guest::contract::{
-    Contract, HANDLER, Handler, MessageFace, PRODUCER, TYPES, standard,
+    Contract, HANDLER, MessageHandlerProfile, MessageInterface, PRODUCER, TYPES, standard,
 };
 use dummy::{END, MIDDLEWARE, component, newest, over, published};
 
-/// The table of the published contract, letter by letter.
+/// The published contract, copied as a table.
 const TABLE: [(&str, &str, &str); 14] = [
     (
         TYPES,
@@ -114,35 +114,35 @@ fn the_world_is_the_published_one() {
 fn what_a_component_may_be_used_as() {
     let middleware = component(&published(), MIDDLEWARE);
     let end = component(&published(), END);
-    let passes_on = Handler {
-        passes_on: true,
-        produces: false,
-        requests: false,
-        contained: true,
-        ..Handler::ADAPTER
+    let forwarding = MessageHandlerProfile {
+        forwards: true,
+        sends_messages: false,
+        sends_requests: false,
+        has_hidden_effects: true,
+        ..MessageHandlerProfile::ADAPTER
     };
-    assert_eq!(read(&middleware).unwrap().handler(), Ok(passes_on));
+    assert_eq!(read(&middleware).unwrap().message_handler(), Ok(forwarding));
     assert_eq!(
-        read(&end).unwrap().complete(),
-        Ok(Handler {
-            passes_on: false,
-            ..passes_on
+        read(&end).unwrap().complete_message_handler(),
+        Ok(MessageHandlerProfile {
+            forwards: false,
+            ..forwarding
         })
     );
     let error = read(&middleware)
         .unwrap()
-        .complete()
+        .complete_message_handler()
         .unwrap_err()
         .to_string();
-    assert!(error.starts_with("part.wasm passes messages on"), "{error}");
+    assert!(error.starts_with("part.wasm forwards messages"), "{error}");
 }
 
 #[test]
 fn a_renamed_parameter_is_named() {
     let messaging = published().replace("ms: message", "message: message");
-    let error = refused(&component(&messaging, MIDDLEWARE));
+    let error = error_of(&component(&messaging, MIDDLEWARE));
     for words in [
-        "part.wasm is not made for the published wasi:messaging@0.2.0-draft",
+        "part.wasm does not match the published wasi:messaging@0.2.0-draft",
         "export wasi:messaging/incoming-handler@0.2.0-draft, `handle`",
         "it has `func(message: message) -> result<_, error>`",
         "the contract has `func(ms: message) -> result<_, error>`",
@@ -161,7 +161,7 @@ fn a_borrowed_message_and_another_result_are_named() {
             "func() -> result<list<string>, error>",
             "func() -> list<string>",
         );
-    let error = refused(&component(&messaging, END));
+    let error = error_of(&component(&messaging, END));
     assert!(error.contains("func(ms: borrow<message>)"), "{error}");
     assert!(
         error.contains("`subscribe`: it has `func() -> list<string>`"),
@@ -174,7 +174,7 @@ fn a_missing_function_and_another_error_are_named() {
     let messaging = published()
         .replace("subscribe: func() -> result<list<string>, error>;", "")
         .replace("other(string)", "strange(string)");
-    let error = refused(&component(&messaging, END));
+    let error = error_of(&component(&messaging, END));
     assert!(
         error.contains("`subscribe`: it does not have it"),
         "{error}"
@@ -186,27 +186,30 @@ fn a_missing_function_and_another_error_are_named() {
 }
 
 #[test]
-fn the_newest_draft_is_told_by_its_shape() {
+fn the_newest_draft_is_recognized() {
     let asks = "import wasi:messaging/producer@0.2.0-draft;
                 import wasi:messaging/request-reply@0.2.0-draft;";
-    for (items, passes_on, produces) in [
+    for (items, forwards, sends) in [
         (END, false, false),
         (&format!("{asks}{END}"), false, true),
         (MIDDLEWARE, true, false),
     ] {
         let contract = read(&component(&newest(), items)).expect("a component");
-        let handler = contract.handler().expect("a handler of messages");
-        assert_eq!(handler.face, MessageFace::Draft);
-        assert_eq!((handler.passes_on, handler.produces), (passes_on, produces));
+        let handler = contract.message_handler().expect("a handler of messages");
+        assert_eq!(handler.interface, MessageInterface::Draft);
+        assert_eq!(
+            (handler.forwards, handler.sends_messages),
+            (forwards, sends)
+        );
     }
 }
 
 #[test]
-fn what_departs_from_the_newest_draft_is_named() {
+fn what_differs_from_the_newest_draft_is_named() {
     let other = newest().replace("permission-denied(string)", "forbidden(string)");
-    let error = refused(&component(&other, END));
+    let error = error_of(&component(&other, END));
     for words in [
-        "part.wasm is not made for the newest draft of wasi:messaging",
+        "part.wasm does not match the newest draft of wasi:messaging",
         "forbidden(string)",
         "wit/draft/deps/messaging",
     ] {
@@ -215,16 +218,16 @@ fn what_departs_from_the_newest_draft_is_named() {
 }
 
 #[test]
-fn two_shapes_in_one_component_are_named() {
+fn two_revisions_in_one_component_are_named() {
     let handle = published()
         .replace("ms: message", "message: message")
         .replace("subscribe: func() -> result<list<string>, error>;", "");
     let items = format!("import wasi:messaging/producer@0.2.0-draft;{END}");
-    let error = refused(&component(&handle, &items));
+    let error = error_of(&component(&handle, &items));
     for words in [
-        "part.wasm has two shapes of wasi:messaging",
-        "it exports wasi:messaging/incoming-handler@0.2.0-draft as the newest draft has it",
-        "as it was published",
+        "part.wasm mixes two revisions of wasi:messaging",
+        "it exports wasi:messaging/incoming-handler@0.2.0-draft of the newest draft",
+        "of the published one",
         "build all of it from wit/deps/messaging, or all of it from wit/draft/deps/messaging",
     ] {
         assert!(error.contains(words), "{words:?} is not in: {error}");
@@ -234,7 +237,7 @@ fn two_shapes_in_one_component_are_named() {
 #[test]
 fn another_version_is_named() {
     let messaging = published().replace("0.2.0-draft", "0.3.0");
-    let error = refused(&component(&messaging, &END.replace("0.2.0-draft", "0.3.0")));
+    let error = error_of(&component(&messaging, &END.replace("0.2.0-draft", "0.3.0")));
     assert!(
         error.contains("uses wasi:messaging/incoming-handler@0.3.0"),
         "{error}"
@@ -242,9 +245,9 @@ fn another_version_is_named() {
 }
 
 #[test]
-fn an_http_handler_is_told_apart() {
+fn an_http_handler_is_recognized() {
     let http = "package wasi:http@0.2.3; interface incoming-handler { handle: func(); }";
-    let error = refused(&over(&[http], "export wasi:http/incoming-handler@0.2.3;"));
+    let error = error_of(&over(&[http], "export wasi:http/incoming-handler@0.2.3;"));
     assert!(
         error.contains("is an HTTP handler: it exports wasi:http/incoming-handler@0.2.3"),
         "{error}"
@@ -252,14 +255,14 @@ fn an_http_handler_is_told_apart() {
 }
 
 #[test]
-fn an_asynchronous_handler_is_told_apart() {
+fn an_asynchronous_handler_is_recognized() {
     let theirs = "package acme:messaging; interface incoming-handler { handle: async func(); }";
-    let error = refused(&over(&[theirs], "export acme:messaging/incoming-handler;"));
+    let error = error_of(&over(&[theirs], "export acme:messaging/incoming-handler;"));
     assert!(error.contains("handles messages asynchronously"), "{error}");
 
     let ours =
         "package bridge:messaging@0.1.0; interface incoming-handler { handle: async func(); }";
-    let error = refused(&over(
+    let error = error_of(&over(
         &[ours],
         "export bridge:messaging/incoming-handler@0.1.0;",
     ));
@@ -267,7 +270,7 @@ fn an_asynchronous_handler_is_told_apart() {
 }
 
 #[test]
-fn what_is_no_component_is_told_apart() {
+fn what_is_not_a_component_is_recognized() {
     let http = "package a:b; interface c { d: func(); } world e { import c; }";
     let end = component(&published(), END);
     for (bytes, words) in [
@@ -281,7 +284,7 @@ fn what_is_no_component_is_told_apart() {
             "cannot be read as a WebAssembly component",
         ),
     ] {
-        let error = refused(bytes);
+        let error = error_of(bytes);
         assert!(error.starts_with("part.wasm"), "{error}");
         assert!(error.contains(words), "{words:?} is not in: {error}");
     }
@@ -291,7 +294,7 @@ fn read(bytes: &[u8]) -> Result<Contract, bridge_host::guest::contract::Contract
     Contract::read("part.wasm", bytes)
 }
 
-fn refused(bytes: &[u8]) -> String {
-    let handler = read(bytes).and_then(|contract| contract.handler());
+fn error_of(bytes: &[u8]) -> String {
+    let handler = read(bytes).and_then(|contract| contract.message_handler());
     handler.expect_err("not a handler of ours").to_string()
 }

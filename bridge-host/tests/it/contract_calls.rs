@@ -1,9 +1,10 @@
-//! Every function of the contract, called by a real component in the real
-//! host, each error case among them.
+//! Calls every function of the contract, and provokes each of its errors, with a real component and
+//! a real bridge.
 
 use crate::harness::{Bridge, Config, Endpoint, Letter, guest};
 
-/// A bridge with the probe on `probe.>`, and what it sends going to an endpoint.
+/// Starts a bridge with the probe on `probe.>`. The messages that the probe sends go to an
+/// endpoint.
 async fn probe(more: &str) -> (Bridge, Endpoint) {
     let endpoint = Endpoint::accepting().await;
     let replies = Config::subscription("replies", "replies.>").to(&endpoint.url("/replies"));
@@ -15,7 +16,7 @@ async fn probe(more: &str) -> (Bridge, Endpoint) {
     (Bridge::start(&config).await, endpoint)
 }
 
-async fn told(bridge: &Bridge, verb: &str, text: &str) -> Letter {
+async fn dead_letter_of(bridge: &Bridge, verb: &str, text: &str) -> Letter {
     let id = bridge
         .accept(&format!("probe.{verb}"), &[], text.to_owned())
         .await;
@@ -26,16 +27,16 @@ async fn told(bridge: &Bridge, verb: &str, text: &str) -> Letter {
 async fn each_result_of_handle_has_its_meaning() {
     let (bridge, _) = probe("").await;
     bridge.accept("probe.ok", &[], "").await;
-    // Ok without an exchange or a message sent: filtered.
+    // Ok without an exchange and without a sent message: filtered.
     bridge
         .ledger_when("probe", |ledger| ledger.filtered == 1)
         .await;
 
-    let other = told(&bridge, "other", "of no use").await;
+    let other = dead_letter_of(&bridge, "other", "of no use").await;
     assert_eq!((other.attempts, other.status), (1, None));
     assert!(other.reason.contains("of no use"), "{}", other.reason);
 
-    let connection = told(&bridge, "connection", "nobody home").await;
+    let connection = dead_letter_of(&bridge, "connection", "nobody home").await;
     assert_eq!(connection.attempts, 2);
     assert!(
         connection.reason.contains("nobody home"),
@@ -43,10 +44,10 @@ async fn each_result_of_handle_has_its_meaning() {
         connection.reason
     );
 
-    let timeout = told(&bridge, "timeout", "").await;
+    let timeout = dead_letter_of(&bridge, "timeout", "").await;
     assert_eq!(timeout.attempts, 2);
 
-    let trap = told(&bridge, "trap", "boom").await;
+    let trap = dead_letter_of(&bridge, "trap", "boom").await;
     assert_eq!(trap.attempts, 2);
     let backtrace = trap.backtrace.expect("a backtrace");
     assert!(backtrace.contains("probe"), "{backtrace}");
@@ -87,7 +88,7 @@ async fn every_getter_and_setter_of_a_message_works() {
     assert_eq!(received.header("reply-topic"), "replies.echo");
     assert_eq!(received.header("odd%20key*"), "UTF-8''l%C3%B6we%0A");
     assert_eq!(&received.body[..], b"\x00\xff\n");
-    // Made while handling evt_1: its id and a counter, not a copy of its id.
+    // A message that was sent while evt_1 was handled has that id and a counter.
     assert_eq!(received.id(), "evt_1.probe.1");
     bridge
         .ledger_when("probe", |ledger| ledger.delivered == 1)
@@ -140,8 +141,8 @@ async fn two_components_that_send_lose_nothing_of_each_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sending_fails_as_the_contract_says() {
     let (bridge, _) = probe("").await;
-    let unknown = told(&bridge, "connect", "nowhere").await;
-    // error.connection: tried again, then given up.
+    let unknown = dead_letter_of(&bridge, "connect", "nowhere").await;
+    // error.connection: retried, then a dead letter.
     assert_eq!(unknown.attempts, 2);
     assert!(unknown.reason.contains("nowhere"), "{}", unknown.reason);
     assert!(unknown.reason.contains("embedded"), "{}", unknown.reason);
@@ -154,7 +155,7 @@ async fn sending_fails_as_the_contract_says() {
         .await
         .expect("an answer");
     assert_eq!(answer.status, 200, "{answer:?}");
-    // error.other: a topic that will never be one.
+    // error.other: an invalid topic.
     let refused = bridge.dead_letter("evt_3").await;
     assert_eq!(refused.attempts, 1);
     assert!(refused.reason.contains("empty word"), "{}", refused.reason);
@@ -163,11 +164,11 @@ async fn sending_fails_as_the_contract_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_reach_the_component() {
     let (bridge, _) = probe("settings = { colour = \"green\" }").await;
-    let set = told(&bridge, "settings", "colour").await;
+    let set = dead_letter_of(&bridge, "settings", "colour").await;
     assert!(set.reason.contains("Ok(Some(\"green\"))"), "{}", set.reason);
-    let unset = told(&bridge, "settings", "size").await;
+    let unset = dead_letter_of(&bridge, "settings", "size").await;
     assert!(unset.reason.contains("Ok(None)"), "{}", unset.reason);
-    let all = told(&bridge, "settings-all", "").await;
+    let all = dead_letter_of(&bridge, "settings-all", "").await;
     assert!(all.reason.contains("colour"), "{}", all.reason);
 }
 
@@ -180,7 +181,7 @@ async fn a_component_may_choose_its_topics() {
     );
     let bridge = Bridge::start(&config).await;
     bridge.accept("probe.ok", &[], "").await;
-    let letter = told(&bridge, "other", "asked for").await;
+    let letter = dead_letter_of(&bridge, "other", "asked for").await;
     assert_eq!(letter.topic, "probe.other");
     assert_eq!(bridge.ledger("probe").await.accepted, 1);
 }

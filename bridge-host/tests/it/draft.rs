@@ -1,12 +1,12 @@
-//! Components that are made from the newest draft of wasi:messaging: alone, in
-//! chains, and as those who ask and reply.
+//! Components that use the newest draft of wasi:messaging: alone, in chains, and with requests and
+//! replies.
 
 use std::process::Command;
 
 use crate::guests_of_others::wac;
 use crate::harness::{Bridge, Config, Endpoint, NatsServer, binary, guest};
 
-/// The desk, on these topics of this connection.
+/// Returns a subscription of the desk to these topics of this connection.
 fn desk(name: &str, from: &str, topics: &str) -> Config {
     Config::subscription(name, topics)
         .from(from)
@@ -15,7 +15,7 @@ fn desk(name: &str, from: &str, topics: &str) -> Config {
         .lines("timeout = \"20s\"")
 }
 
-/// What arrives on a topic of this connection goes to the endpoint.
+/// Returns a subscription that forwards the answers on this connection to the endpoint.
 fn answers(from: &str, endpoint: &Endpoint) -> Config {
     let answers = Config::subscription("answers", "answers").from(from);
     answers.to(&endpoint.url("/"))
@@ -96,7 +96,7 @@ async fn a_filter_plugged_by_wac_filters_and_forwards() {
     filters(&format!("component = {:?}", path("whole.wasm"))).await;
 }
 
-/// The filter, in this line of a subscription.
+/// Checks that the filter works in a subscription with this line.
 async fn filters(component: &str) {
     let endpoint = Endpoint::accepting().await;
     let config = Config::subscription("filter", ">")
@@ -143,7 +143,7 @@ async fn a_request_gets_the_replies_of_another_component() {
     ];
     bridge.accept("questions.ask", &headers, "why?").await;
     let received = endpoint.wait_for(2).await;
-    // They are forwarded side by side.
+    // Both are forwarded at the same time.
     let mut bodies: Vec<_> = received.iter().map(|it| it.body.clone()).collect();
     bodies.sort();
     assert_eq!(bodies, ["second", "why?"]);
@@ -153,12 +153,12 @@ async fn a_request_gets_the_replies_of_another_component() {
     }
     bridge.ledger_when("asks", |it| it.delivered == 1).await;
 
-    // Nobody asked with this one: a reply to it is ok, and nothing is sent.
+    // This message was not a request: a reply to it succeeds, and sends nothing.
     let publish = [("client", "events"), ("topic", "desk.reply")];
     bridge.accept("questions.send", &publish, "so").await;
     bridge.ledger_when("replies", |it| it.filtered == 1).await;
 
-    // Nobody listens; somebody listens, and does not reply.
+    // A request without a subscriber, and one whose subscriber does not reply.
     for (topic, patience, words) in [
         ("elsewhere", "20000", "nobody who replies listens"),
         ("desk.other", "300", "timed out"),
@@ -193,7 +193,7 @@ async fn a_request_to_a_broker_without_requests_is_an_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_has_no_topics_of_its_own_and_is_told_by_inspect() {
+async fn it_asks_for_no_topics_and_inspect_names_it() {
     let config = desk("desk", "embedded", "desk.>").replace("topics = [\"desk.>\"]\n", "");
     let bridge = Bridge::start(&(config.clone() + "topics = [\"desk\"]\n")).await;
     let desk = guest("draft-desk").display().to_string();

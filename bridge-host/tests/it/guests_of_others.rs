@@ -1,5 +1,5 @@
-//! Components made by others' tools against the contract: a Python
-//! middleware, compositions of the wac CLI, HTTP handlers of other SDKs.
+//! Components built with the tools of others: a Python middleware, compositions of the wac CLI, and
+//! HTTP handlers of several SDKs.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::asynchronous::files::consumer;
 use crate::harness::{Bridge, Config, Endpoint, guest};
 
-/// The wac CLI, as `cargo xtask test` installed it.
+/// Returns the path of the wac CLI, which `cargo xtask test` installs.
 pub fn wac() -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/bin/wac");
     assert!(
@@ -37,7 +37,7 @@ async fn a_python_middleware_filters_in_front_of_the_adapter() {
         .ledger_when("python", |ledger| ledger.delivered == 1)
         .await;
 
-    // Compiled once: the second start takes it from the cache.
+    // The second start loads the compiled component from the cache.
     let folder = bridge.kill();
     let began = Instant::now();
     let _bridge = Bridge::start_in(folder).await;
@@ -101,8 +101,7 @@ async fn a_handler_made_with_wstd_answers() {
     answers("wstd-handler").await;
 }
 
-/// The stock example of the crate wasip3, unchanged: in process, and composed
-/// into one file with the adapter and nothing else.
+/// The example of the crate wasip3, unchanged: in process, and composed with the adapter only.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_example_of_wasip3_becomes_a_consumer() {
     let endpoint = Endpoint::accepting().await;
@@ -122,7 +121,7 @@ async fn the_example_of_wasip3_becomes_a_consumer() {
     }
 }
 
-/// An HTTP handler as its SDK has it: it echoes on one path, and knows no other.
+/// Checks an HTTP handler that echoes on one path and answers 404 on others.
 async fn answers(component: &str) {
     let endpoint = Endpoint::accepting().await;
     let component = guest(component);

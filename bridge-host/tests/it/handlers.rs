@@ -1,5 +1,5 @@
-//! HTTP handler components as endpoints, in process: what they are given,
-//! and what each of their answers comes to.
+//! HTTP handlers in process as endpoints: the requests that they get, and the outcomes of their
+//! responses.
 
 mod crash;
 mod denied;
@@ -15,16 +15,16 @@ mod waiting;
 
 use crate::harness::{Bridge, Config, Endpoint, guest};
 
-/// Handlers that do as they are told, of wasi:http 0.2 and 0.3.
+/// Handlers of wasi:http 0.2 and 0.3 that do what a request tells them.
 const HANDLERS: [&str; 2] = ["responder", "service"];
 
-/// A subscription of which the handler is the endpoint, on the topic of its
-/// own name; `more` are keys of `to`, and lines of the subscription.
+/// Returns a subscription to the topic `name` with the handler as its endpoint. `to` has further
+/// keys of `to`, and `lines` further lines of the subscription.
 fn subscription(name: &str, path: &str, to: &str, lines: &str) -> Config {
     subscription_of("responder", name, path, to, lines)
 }
 
-/// As [`subscription`], of this handler.
+/// Returns a subscription as [`subscription`] does, with this handler.
 fn subscription_of(handler: &str, name: &str, path: &str, to: &str, lines: &str) -> Config {
     let handler = guest(handler);
     Config::subscription(name, name)
@@ -35,7 +35,7 @@ fn subscription_of(handler: &str, name: &str, path: &str, to: &str, lines: &str)
         .lines(lines)
 }
 
-/// One whose responses go to `replies.NAME`, and from there to an endpoint.
+/// Returns a subscription whose replies go to `replies.NAME`, and from there to an endpoint.
 fn answering(name: &str, path: &str, endpoint: &Endpoint) -> Config {
     let topic = format!("replies.{name}");
     let replies = Config::subscription(&format!("replies-{name}"), &topic);
@@ -91,7 +91,7 @@ async fn large_bodies(handler: &str) {
     bridge.ledger_when("stream", |it| it.delivered == 1).await;
 }
 
-/// Carries the replies out.
+/// Returns a subscription that forwards the replies to the endpoint.
 pub fn out(endpoint: &Endpoint) -> Config {
     Config::subscription("out", "replies").to(&endpoint.url("/"))
 }
@@ -116,9 +116,9 @@ async fn a_chain_runs_in_front_of_a_handler() {
     assert!(received[0].body.starts_with(b"{\"id\":"), "{received:?}");
 }
 
-/// What an instance of a handler of wasi:http 0.2 did before, no request sees.
+/// A request to a handler of wasi:http 0.2 does not see the state of earlier requests.
 #[tokio::test(flavor = "multi_thread")]
-async fn each_request_has_an_instance_unless_told_otherwise() {
+async fn each_request_has_a_new_instance_by_default() {
     for (handler, to, expected) in [
         ("responder", "", "1"),
         ("responder", ", reuse = true", "2"),
@@ -143,8 +143,7 @@ async fn each_request_has_an_instance_unless_told_otherwise() {
     }
 }
 
-/// What componentize-js makes of a `fetch` listener answers the first request
-/// of an instance, and no other.
+/// A `fetch` listener built with componentize-js answers only the first request of an instance.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_that_can_answer_only_once_gets_a_new_instance() {
     for (to, refused) in [("", 0), (", reuse = true", 1)] {
@@ -163,7 +162,7 @@ async fn a_handler_that_can_answer_only_once_gets_a_new_instance() {
     }
 }
 
-/// What fails in one request is no other's: a trap, memory that was taken.
+/// A trap or taken memory in one request does not affect other requests.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_at_once_have_an_instance_each() {
     let lines = "max_in_flight = 200";

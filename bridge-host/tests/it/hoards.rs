@@ -1,5 +1,5 @@
-//! What a component has the host keep is limited, as its own memory is: each
-//! attack ends in a failure that names the limit, and costs little memory.
+//! The limits on what the host keeps for a component. Each attack ends in a failure that names the
+//! limit, and occupies little memory.
 
 use crate::harness::{Bridge, Config, Endpoint, Letter, Reply, guest, request};
 
@@ -11,7 +11,7 @@ async fn bridge(endpoint: &Endpoint) -> Bridge {
     Bridge::start(&(limited(hog) + healthy)).await
 }
 
-/// The same with limits, and ample time to reach them.
+/// Adds the limits, and a long timeout, to a config.
 fn limited(config: Config) -> Config {
     config.attempts(1).lines(
         "allow = [\"127.0.0.1\"]\ntimeout = \"3m\"\n\
@@ -19,7 +19,7 @@ fn limited(config: Config) -> Config {
     )
 }
 
-/// What becomes of a message to the hog, beside one of another subscription.
+/// Returns the dead letter of a message to the hog, while another subscription continues.
 async fn hoard(what: &str, data: &str) -> (Bridge, Letter) {
     let healthy = Endpoint::accepting().await;
     let bridge = bridge(&healthy).await;
@@ -35,7 +35,7 @@ async fn hoard(what: &str, data: &str) -> (Bridge, Letter) {
     bridge.accept("healthy", &[], "").await;
     healthy.wait_for(2).await;
     let letter = bridge.dead_letter(&id).await;
-    // The system counts roughly: the figure can be a little lower later.
+    // The system's figure is approximate, and can decrease.
     let grown = bridge.peak().saturating_sub(before);
     println!("{what}: {} MiB more; {}", grown >> 20, letter.reason);
     assert!(grown < 3 * LIMIT, "{what}: {grown} bytes");
@@ -76,8 +76,7 @@ async fn open_requests_are_limited_in_number() {
     assert!(silent.received().len() <= 50, "{}", silent.received().len());
 }
 
-/// A response that becomes a message is kept until the call ends; its connection
-/// is not.
+/// The host keeps a response that becomes a message until the call ends, but not its connection.
 #[tokio::test(flavor = "multi_thread")]
 async fn more_replies_than_open_requests_are_made() {
     let endpoint = Endpoint::accepting().await;
@@ -98,7 +97,7 @@ async fn more_replies_than_open_requests_are_made() {
     assert_eq!(ledger.dead_lettered, 0, "{ledger:?}");
 }
 
-/// A handler of wasi:http 0.3 has other functions for the same.
+/// The functions of wasi:http 0.3 have the same limits.
 #[tokio::test(flavor = "multi_thread")]
 async fn handlers_of_wasi_http_0_3_have_the_same_limits() {
     let silent =
@@ -118,7 +117,7 @@ async fn handlers_of_wasi_http_0_3_have_the_same_limits() {
         let before = bridge.peak();
         let id = bridge.accept("hog", &[], "").await;
         let letter = bridge.dead_letter(&id).await;
-        // The system counts roughly: the figure can be a little lower later.
+        // The system's figure is approximate, and can decrease.
         let grown = bridge.peak().saturating_sub(before);
         println!("{path}: {} MiB more; {}", grown >> 20, letter.reason);
         assert!(letter.reason.contains(limit), "{path}: {}", letter.reason);

@@ -1,5 +1,5 @@
-//! The HTTP client against real servers: connections kept, TLS, HTTP/2, what
-//! may be reached, and how exchanges fail.
+//! The HTTP client with real servers: connection reuse, TLS, HTTP/2, the allow list, and failed
+//! exchanges.
 
 mod faults;
 mod heads;
@@ -16,7 +16,9 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 
-use bridge_host::http::{Allow, Client, HttpError, Options, ResponseBody, Settings, Upload};
+use bridge_host::http::{
+    AllowList, Client, HttpError, RequestOptions, ResponseBody, Settings, Upload,
+};
 
 type Body = Full<Bytes>;
 
@@ -24,24 +26,24 @@ fn client() -> Client<Body> {
     Client::new(&Settings::default()).unwrap()
 }
 
-/// Ample limits, and `endpoint` as the only place to reach.
-fn options(endpoint: &str) -> Options {
-    Options {
+/// Returns options with long time limits that allow only `endpoint`.
+fn options(endpoint: &str) -> RequestOptions {
+    RequestOptions {
         connect_timeout: Duration::from_secs(10),
         first_byte_timeout: Duration::from_secs(10),
         deadline: None,
         between_bytes_timeout: Some(Duration::from_secs(10)),
-        allow: Arc::new(Allow::default().with_endpoint(&endpoint.parse().unwrap())),
-        upload: Upload::AtOnce,
+        allow: Arc::new(AllowList::default().with_endpoint(&endpoint.parse().unwrap())),
+        upload: Upload::Complete,
     }
 }
 
-/// What `allow` lists, with an endpoint that nothing here is.
-fn listed(allow: &[&str]) -> Options {
+/// Returns options with this allow list, and an endpoint that no test uses.
+fn listed(allow: &[&str]) -> RequestOptions {
     let entries: Vec<_> = allow.iter().map(|entry| entry.to_string()).collect();
     let mut options = options("http://endpoint.invalid");
     options.allow = Arc::new(
-        Allow::parse(&entries)
+        AllowList::parse(&entries)
             .unwrap()
             .with_endpoint(&"http://endpoint.invalid".parse().unwrap()),
     );
@@ -51,13 +53,13 @@ fn listed(allow: &[&str]) -> Options {
 async fn post(
     client: &Client<Body>,
     url: &str,
-    options: &Options,
+    options: &RequestOptions,
 ) -> Result<Response<ResponseBody<Body>>, HttpError> {
     let request = Request::post(url).body(Full::from("ping")).unwrap();
     client.send(request, options).await
 }
 
-/// The status and the whole body of the response to one request.
+/// Returns the status and the complete body of the response to one request.
 async fn exchange(client: &Client<Body>, url: &str) -> Result<(u16, Bytes), HttpError> {
     let response = post(client, url, &options(url)).await?;
     let status = response.status().as_u16();

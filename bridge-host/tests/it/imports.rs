@@ -1,5 +1,5 @@
-//! Components by what they import: what the host has is linked, and where it
-//! lacks something, `check`, `inspect`, `compose` and `run` say the same.
+//! The imports of components: the host links what it provides, and `check`, `inspect`, `compose`
+//! and `run` report the same missing ones.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,8 +9,8 @@ use tempfile::TempDir;
 use crate::contract::dummy::{END, over, published};
 use crate::harness::{Bridge, Config, binary, guest};
 
-/// What a command tells, on both its outputs, and whether it succeeded.
-fn told(arguments: &[&str], file: &Path) -> (bool, String) {
+/// Runs a command. Returns whether it succeeded, and the text of both outputs.
+fn run_command(arguments: &[&str], file: &Path) -> (bool, String) {
     let mut command = Command::new(binary());
     command.args(arguments).arg(file);
     command.current_dir(file.parent().expect("a folder"));
@@ -26,13 +26,13 @@ fn write(folder: &TempDir, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
     path
 }
 
-/// A config of one subscription with these lines.
+/// Returns a config with one subscription, which has these lines.
 fn config(lines: &str) -> String {
     let data = "[intake]\naddress = \"127.0.0.1:0\"\n";
     format!("{data}[[subscriptions]]\nname = \"s\"\ntopics = [\"s\"]\n{lines}\n")
 }
 
-/// Packages with an interface that this host does not have.
+/// Packages with an interface that the host does not provide.
 const MISSING: [(&str, &str, &str); 4] = [
     (
         "wasi:keyvalue/store@0.2.0-draft",
@@ -42,7 +42,7 @@ const MISSING: [(&str, &str, &str); 4] = [
     (
         "spin:sqlite/sqlite",
         "package spin:sqlite; interface sqlite { resource connection; }",
-        "Spin alone",
+        "only Spin",
     ),
     (
         "wasi:cli/environment@0.2.0-rc-2023-12-05",
@@ -52,7 +52,7 @@ const MISSING: [(&str, &str, &str); 4] = [
     (
         "wasi:clocks/timezone@0.2.12",
         "package wasi:clocks@0.2.12; interface timezone { get: func() -> string; }",
-        "does not have this interface",
+        "does not provide this interface",
     ),
 ];
 
@@ -78,7 +78,7 @@ fn a_missing_interface_is_named_by_every_command() {
             (&["inspect"], &handler, true),
             (&["compose", "-o", "out.wasm"], &handler, true),
         ] {
-            let (success, text) = told(arguments, file);
+            let (success, text) = run_command(arguments, file);
             assert_eq!(success, succeeds, "{arguments:?}: {text}");
             for words in [import, meaning, "cannot start"] {
                 assert!(text.contains(words), "{arguments:?}, {words:?}: {text}");
@@ -93,16 +93,16 @@ fn a_missing_interface_is_named_by_every_command() {
 #[test]
 fn inspect_shows_where_an_http_middleware_goes() {
     let auth = guest("auth");
-    let (_, text) = told(&["inspect"], &auth);
+    let (_, text) = run_command(&["inspect"], &auth);
     let line = format!("to = {{ component = \"handler.wasm\", middleware = [{auth:?}] }}");
     assert!(text.contains(&line), "{text}");
-    assert!(!text.contains("not in this host"), "{text}");
-    let (_, text) = told(&["inspect"], &guest("async-orders"));
+    assert!(!text.contains("not provided"), "{text}");
+    let (_, text) = run_command(&["inspect"], &guest("async-orders"));
     assert!(!text.contains("middleware ="), "{text}");
 }
 
 #[test]
-fn a_component_in_the_wrong_place_is_sent_to_the_right_one() {
+fn the_error_for_a_misplaced_component_names_the_right_key() {
     let [orders, auth, filter] = ["orders", "auth", "filter"].map(guest);
     let url = "to = \"http://127.0.0.1:9000/\"";
     let behind = |middleware: &PathBuf| {
@@ -124,31 +124,31 @@ fn a_component_in_the_wrong_place_is_sent_to_the_right_one() {
         ),
         (
             format!("chain = [{filter:?}]"),
-            "set `to`, the endpoint that gets what the chain passes on".into(),
+            "set `to`, the endpoint that the chain's messages go to".into(),
         ),
         (
             behind(&filter),
-            "`through` takes components that import and export wasi:http/handler@0.3".into(),
+            "`middleware` needs components that import and export wasi:http/handler@0.3".into(),
         ),
         (
             behind(&guest("async-orders")),
-            "`through` takes components that import and export wasi:http/handler@0.3".into(),
+            "`middleware` needs components that import and export wasi:http/handler@0.3".into(),
         ),
     ] {
         let folder = tempfile::tempdir().expect("a folder");
         let file = write(&folder, "bridge.toml", config(&lines));
-        let (success, text) = told(&["check"], &file);
+        let (success, text) = run_command(&["check"], &file);
         assert!(!success && text.contains(&words), "{lines}\n{text}");
     }
 }
 
 #[test]
-fn another_messaging_is_not_taken_for_ours() {
+fn another_messaging_interface_is_rejected() {
     let folder = tempfile::tempdir().expect("a folder");
     let other = published().replace("@0.2.0-draft", "@0.3.0");
     let end = END.replace("@0.2.0-draft", "@0.3.0");
     let file = write(&folder, "other.wasm", over(&[&other], &end));
-    let (_, text) = told(&["inspect"], &file);
+    let (_, text) = run_command(&["inspect"], &file);
     assert!(!text.contains("speaks the published"), "{text}");
     assert!(
         text.contains("uses wasi:messaging/incoming-handler@0.3.0"),
@@ -157,7 +157,7 @@ fn another_messaging_is_not_taken_for_ours() {
     assert!(text.contains("build it from wit/deps/messaging"), "{text}");
 }
 
-/// Settings and log, under the names that other hosts have them by.
+/// The host also links the names that settings and logging have in other hosts.
 #[tokio::test(flavor = "multi_thread")]
 async fn drafts_of_settings_and_log_are_linked() {
     let config = Config::subscription("notary", "deeds")

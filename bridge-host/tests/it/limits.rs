@@ -1,5 +1,5 @@
-//! Components that trap, loop or hoard are stopped, end in their own dead
-//! letters, and leave their neighbours alone.
+//! Components that trap, loop or use too much memory are stopped. Their messages become dead
+//! letters, and other messages are not affected.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ async fn a_loop_is_stopped() {
     let letter = bridge.dead_letter(&id).await;
     assert_eq!(letter.attempts, 2);
     assert!(
-        letter.reason.contains("computed for more than 200ms"),
+        letter.reason.contains("used more than 200ms of CPU time"),
         "{}",
         letter.reason
     );
@@ -54,7 +54,7 @@ async fn a_hoard_is_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn instances_are_reused_unless_told_otherwise() {
+async fn instances_are_reused_by_default() {
     for (limits, expected) in [
         ("", "2"),
         ("limits = { reuse = false }", "1"),
@@ -92,7 +92,7 @@ async fn a_trap_takes_its_instance_with_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn time_spent_waiting_does_not_count_as_cpu_time() {
     let (bridge, endpoint) = bridge("limits = { cpu_time = \"400ms\" }").await;
-    // Each message that it sends is waited for, until it is on disk.
+    // The component waits until each of its messages is on disk.
     let line = serde_json::json!({
         "topic": "probe.send-many", "id": "many", "data": "300",
         "metadata": {"connection": "embedded", "reply-topic": "healthy"},
@@ -120,7 +120,7 @@ async fn a_silent_endpoint_is_not_blamed_on_the_component() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn waiting_for_an_instance_is_no_attempt() {
-    // Room for one instance or two: the rest of the messages wait for them.
+    // There is memory for one or two instances: the other messages wait for them.
     let slow = Endpoint::start(|_, _| Reply::status(204).after(Duration::from_millis(50))).await;
     let one = |name: &str| {
         Config::subscription(name, name)

@@ -1,4 +1,4 @@
-//! The listeners as clients meet them, byte by byte.
+//! The listeners, tested byte by byte.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use crate::intake::running::Running;
 
-/// What comes back for these bytes, until the end of the connection.
+/// Sends these bytes, and returns what comes back until the connection ends.
 async fn exchange(bridge: &Running, request: &str) -> String {
     let at = bridge.url().strip_prefix("http://").expect("a URL");
     let mut stream = TcpStream::connect(at).await.expect("a connection");
@@ -42,7 +42,7 @@ async fn a_request_must_have_exactly_one_host() {
     }
 }
 
-/// A connection that announces so much, and has sent a little of it.
+/// Opens a connection that announces a body of this length, and sends a part of it.
 async fn announce(bridge: &Running, length: usize, head: &str) -> TcpStream {
     let at = bridge.url().strip_prefix("http://").expect("a URL");
     let mut stream = TcpStream::connect(at).await.expect("a connection");
@@ -69,8 +69,7 @@ async fn slow_bodies_hold_only_what_they_sent() {
     }
 }
 
-/// Bodies that arrived in part hold all the memory there is: small messages do
-/// not need it.
+/// Partly received bodies may use up the memory for large bodies: small messages do not need it.
 #[tokio::test]
 async fn small_messages_are_taken_whatever_large_ones_hold() {
     let bridge = Running::start().await;

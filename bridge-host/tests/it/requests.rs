@@ -1,10 +1,10 @@
-//! What every request of the real bridge has, whatever its method.
+//! What every request of a real bridge contains, for each method.
 
 use crate::harness::{Bridge, Config, Endpoint, Received, guest};
 
 const DATA: &str = r#"{"amount":250}"#;
 
-/// What arrives of one message by this method, through this chain.
+/// Returns the request that the endpoint gets for one message with this method and chain.
 async fn received(method: &str, chain: &str) -> Received {
     let endpoint = Endpoint::accepting().await;
     let url = endpoint.url("/hooks");

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bridge_host::broker::{Settlement, Subscription};
-use bridge_host::compose::{ADAPTER, Part, compose_to_http};
-use bridge_host::guest::contract::{Contract, Handler};
+use bridge_host::compose::{ADAPTER, ChainPart, compose_to_http};
+use bridge_host::guest::contract::{Contract, MessageHandlerProfile};
 use bridge_host::guest::{Component, Endpoint, Environment, Limits, Permissions, Runtime, Thread};
-use bridge_host::http::{Allow, Settings};
+use bridge_host::http::{AllowList, Settings};
 
 use super::server;
 
@@ -103,7 +103,7 @@ impl Form {
         let component = match self {
             Self::Composed => composed(
                 &runtime,
-                Part {
+                ChainPart {
                     name,
                     bytes: &bytes,
                 },
@@ -111,7 +111,7 @@ impl Form {
             ),
             Self::InProcess | Self::NewInstance => in_process(
                 &runtime,
-                Part {
+                ChainPart {
                     name,
                     bytes: &bytes,
                 },
@@ -125,26 +125,32 @@ impl Form {
 }
 
 fn adapter(runtime: &Runtime, environment: Environment) -> Component {
-    let adapter = runtime.load("adapter", ADAPTER, Handler::ADAPTER, environment, Thread(0));
+    let adapter = runtime.load(
+        "adapter",
+        ADAPTER,
+        MessageHandlerProfile::ADAPTER,
+        environment,
+        Thread(0),
+    );
     adapter.expect("the adapter")
 }
 
-fn composed(runtime: &Runtime, part: Part<'_>, environment: Environment) -> Component {
+fn composed(runtime: &Runtime, part: ChainPart<'_>, environment: Environment) -> Component {
     let bytes = compose_to_http(&[part]).expect("what composes");
     let contract = Contract::read(part.name, &bytes).expect("a component");
-    let handler = contract.handler().expect("a consumer");
+    let handler = contract.message_handler().expect("a consumer");
     let composed = runtime.load(part.name, &bytes, handler, environment, Thread(0));
     composed.expect("a consumer")
 }
 
 fn in_process(
     runtime: &Runtime,
-    part: Part<'_>,
+    part: ChainPart<'_>,
     mut environment: Environment,
     reuse: bool,
 ) -> Component {
     let contract = Contract::read(part.name, part.bytes).expect("a component");
-    let answering = contract.answering().expect("a handler");
+    let answering = contract.http_handler().expect("a handler");
     let mut its_own = environment.clone();
     its_own.limits.reuse = reuse;
     let handler = runtime.load_handler(part.name, part.bytes, answering, its_own, Thread(0));
@@ -161,7 +167,7 @@ fn environment(url: &str) -> Environment {
     Environment {
         settings: BTreeMap::from([("to.url".into(), url.into())]),
         connections: Arc::default(),
-        allow: Arc::new(Allow::default().with_endpoint(&url.parse().expect("a URL"))),
+        allow: Arc::new(AllowList::default().with_endpoint(&url.parse().expect("a URL"))),
         endpoint: None,
         permissions: Permissions::default(),
         limits: Limits::default(),

@@ -102,7 +102,7 @@ fn policy(subscription: &Subscription, connection: &Connection) -> Policy {
         posts_published_messages: posts_published_messages(subscription),
         // An unreadable value is reported as a fault, and not shown.
         reuses_instances: subscription.handler().map(|handler| {
-            let answering = host::handler(handler).map(|(_, answering)| answering.face);
+            let answering = host::handler(handler).map(|(_, profile)| profile.interface);
             answering.is_ok_and(|face| handler.reuses(face))
         }),
         delivers: delivers(connection),

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use wasmparser::{KnownCustom, Parser, Payload, ProducersSectionReader};
 
-use crate::guest::contract::{Contract, ContractError, Handler, Interface, Reach, Shape};
+use crate::guest::contract::{
+    Contract, ContractError, ImportAccess, Interface, MessageHandlerProfile, MessagingRevision,
+};
 
 /// Tools and their versions, by kind.
 pub(super) type MadeWith = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
@@ -45,7 +47,7 @@ pub(super) struct Use {
 #[derive(Serialize)]
 pub(super) struct Import {
     /// What this host provides for it.
-    pub(super) reach: Reach,
+    pub(super) reach: ImportAccess,
     /// The interface.
     #[serde(flatten)]
     pub(super) interface: Interface,
@@ -59,7 +61,7 @@ impl Facts {
         Ok(Self {
             component: file.to_owned(),
             bytes: bytes.len(),
-            speaks: contract.shape().map(Shape::words),
+            speaks: contract.revision().map(MessagingRevision::description),
             uses,
             not_a_handler,
             exports: contract.exports,
@@ -69,7 +71,7 @@ impl Facts {
     }
 
     /// Returns the imports with this reach.
-    pub(super) fn reaching(&self, reach: Reach) -> impl Iterator<Item = &Interface> {
+    pub(super) fn reaching(&self, reach: ImportAccess) -> impl Iterator<Item = &Interface> {
         let imports = self.imports.iter().filter(move |i| i.reach == reach);
         imports.map(|import| &import.interface)
     }
@@ -78,15 +80,15 @@ impl Facts {
 impl Import {
     fn of(interface: Interface) -> Self {
         Self {
-            reach: Reach::of(&interface),
+            reach: ImportAccess::of(&interface),
             interface,
         }
     }
 }
 
 fn uses(file: &str, contract: &Contract) -> (Vec<Use>, Option<String>) {
-    let handler = contract.handler();
-    if let Err(missing) = contract.startable() {
+    let handler = contract.message_handler();
+    if let Err(missing) = contract.check_imports() {
         let other = handler
             .err()
             .filter(|it| matches!(it, ContractError::OtherVersion { .. }));
@@ -96,12 +98,12 @@ fn uses(file: &str, contract: &Contract) -> (Vec<Use>, Option<String>) {
     if let Ok(handler) = &handler {
         uses.push(of_messages(file, *handler));
     }
-    if contract.http_middleware().is_ok() {
+    if contract.check_http_middleware().is_ok() {
         uses.push(Use {
             role: "an HTTP middleware in front of a handler in process",
             config: format!("to = {{ component = \"handler.wasm\", middleware = [{file:?}] }}"),
         });
-    } else if contract.answers().is_ok() {
+    } else if contract.http_interface().is_ok() {
         uses.push(Use {
             role: "an endpoint in process, which answers HTTP requests",
             config: format!("to = {{ component = {file:?}, path = \"/\" }}"),
@@ -111,15 +113,15 @@ fn uses(file: &str, contract: &Contract) -> (Vec<Use>, Option<String>) {
     (uses, reason.map(|error| error.to_string()))
 }
 
-fn of_messages(file: &str, handler: Handler) -> Use {
-    if handler.passes_on {
+fn of_messages(file: &str, handler: MessageHandlerProfile) -> Use {
+    if handler.forwards {
         return Use {
             role: "part of a chain: it receives messages and forwards them",
             config: format!("chain = [{file:?}]"),
         };
     }
     Use {
-        role: match (handler.requests, handler.produces) {
+        role: match (handler.sends_requests, handler.sends_messages) {
             (true, true) => "a handler that publishes messages and sends HTTP requests",
             (true, false) => "a handler that sends HTTP requests",
             (false, true) => "a handler that publishes messages",

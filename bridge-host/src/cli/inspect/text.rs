@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::facts::Facts;
-use crate::guest::contract::{Interface, Reach};
+use crate::guest::contract::{ImportAccess, Interface};
 
 /// Shows facts as lines of text.
 pub(super) struct Text<'a>(pub(super) &'a Facts);
@@ -77,10 +77,15 @@ fn reach(f: &mut Formatter<'_>, facts: &Facts) -> fmt::Result {
     if facts.imports.is_empty() {
         writeln!(f, "  nothing")?;
     }
-    for reach in Reach::ALL {
+    for reach in ImportAccess::ALL {
         let names: Vec<&str> = facts.reaching(reach).map(|i| i.name.as_str()).collect();
         if !names.is_empty() {
-            writeln!(f, "  {}\n      {}", reach.words(), names.join("\n      "))?;
+            writeln!(
+                f,
+                "  {}\n      {}",
+                reach.description(),
+                names.join("\n      ")
+            )?;
         }
     }
     Ok(())

@@ -14,7 +14,7 @@ use super::answer::Answer;
 use super::error::Error;
 use super::line::Line;
 use crate::broker::Broker;
-use crate::http::{Allow, Client, HttpError, Options, ResponseBody, Settings, Upload};
+use crate::http::{AllowList, Client, HttpError, RequestOptions, ResponseBody, Settings, Upload};
 use crate::ingest;
 use crate::secret::Secret;
 
@@ -57,7 +57,7 @@ pub(super) struct Bridge {
     batch: Uri,
     authorization: Option<HeaderValue>,
     client: Client<Full<Bytes>>,
-    options: Options,
+    options: RequestOptions,
 }
 
 impl Bridge {
@@ -79,13 +79,13 @@ impl Bridge {
             given: to.clone(),
             authorization,
             client: Client::new(&Settings::default())?,
-            options: Options {
+            options: RequestOptions {
                 connect_timeout: Duration::from_secs(10),
                 first_byte_timeout: ANSWER_TIMEOUT,
                 deadline: None,
                 between_bytes_timeout: Some(ANSWER_TIMEOUT),
-                allow: Arc::new(Allow::default().with_endpoint(&batch)),
-                upload: Upload::InTime,
+                allow: Arc::new(AllowList::default().with_endpoint(&batch)),
+                upload: Upload::Streamed,
             },
             batch,
         })

@@ -11,9 +11,9 @@ fn outcome(result: CallResult, exchanges: Vec<ExchangeRecord>, sent: u32) -> Out
         result,
         exchanges,
         sent,
-        contained: false,
+        has_hidden_effects: false,
         replies: Vec::new(),
-        unmade: None,
+        unprocessed: None,
     }
 }
 
@@ -36,7 +36,7 @@ fn trap() -> CallResult {
 fn failed() -> Vec<CallResult> {
     let failures = [
         Failure::OutOfTime(Duration::from_secs(30)),
-        Failure::OutOfCompute(Duration::from_secs(5)),
+        Failure::OutOfCpuTime(Duration::from_secs(5)),
         Failure::OutOfMemory(1 << 20),
         Failure::Start("no such import".into()),
     ];
@@ -82,9 +82,9 @@ fn ok_is_delivered_or_filtered() {
 
 #[test]
 fn ok_of_a_component_that_has_all_within_it_is_delivered() {
-    let mut contained = outcome(CallResult::Ok, vec![], 0);
-    contained.contained = true;
-    let settlement = super::decide(&contained, nth(1, 0), &Policy::default(), 0.0);
+    let mut hidden = outcome(CallResult::Ok, vec![], 0);
+    hidden.has_hidden_effects = true;
+    let settlement = super::decide(&hidden, nth(1, 0), &Policy::default(), 0.0);
     assert_eq!(settlement, Settlement::Delivered);
 }
 
@@ -279,7 +279,7 @@ fn a_reason_has_what_the_host_saw() {
         "TLS failed: it has expired"
     );
     assert_eq!(
-        reason(CallResult::Timeout, ExchangeRecord::UNDER_WAY),
+        reason(CallResult::Timeout, ExchangeRecord::NOT_ANSWERED),
         "timed out"
     );
     let long = reason(CallResult::Timeout, &"x".repeat(2 * MAX_REASON));

@@ -17,7 +17,9 @@ use super::random::Random;
 use super::{MILLI, SECOND};
 use crate::broker::Settlement;
 use crate::delivery::Policy;
-use crate::guest::{Call, CallResult, ExchangeRecord, Failure, Handle, Outcome, Unmade};
+use crate::guest::{
+    Call, CallResult, ExchangeRecord, Failure, MessageHandler, Outcome, Unprocessed,
+};
 use crate::message::MessageId;
 use crate::trouble::Shortage;
 
@@ -241,15 +243,15 @@ fn outcome(result: CallResult, status: Option<u16>) -> Outcome {
         result,
         exchanges: status.map(exchange).into_iter().collect(),
         sent: 0,
-        contained: false,
+        has_hidden_effects: false,
         replies: Vec::new(),
-        unmade: None,
+        unprocessed: None,
     }
 }
 
 fn hindered() -> Outcome {
     Outcome {
-        unmade: Some(Unmade::Shortage(Shortage::Descriptors)),
+        unprocessed: Some(Unprocessed::Shortage(Shortage::Descriptors)),
         ..outcome(CallResult::Other("no".into()), None)
     }
 }
@@ -290,7 +292,7 @@ fn failure(random: &mut Random) -> Failure {
             message: "unreachable".into(),
             backtrace: Some("0: f".into()),
         },
-        1 => Failure::OutOfCompute(SECOND),
+        1 => Failure::OutOfCpuTime(SECOND),
         2 => Failure::OutOfMemory(1),
         _ => Failure::Start("no".into()),
     }
@@ -320,7 +322,7 @@ impl Drop for Witness<'_> {
     }
 }
 
-impl Handle for Script {
+impl MessageHandler for Script {
     fn handle(&self, call: Call) -> BoxFuture<'_, Outcome> {
         self.handled(call).boxed()
     }

@@ -1,5 +1,5 @@
-//! The record of one call: the exchanges that it made, and those of them whose
-//! response is not done with when its head is there.
+//! The record of one call: its exchanges, and the responses that have to be read to their end after
+//! the component has returned.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
@@ -8,136 +8,136 @@ use std::time::{Duration, Instant, SystemTime};
 use http::Response;
 use wasmtime_wasi_http::WasiBody;
 
-use super::open_response::Open;
-use super::outcome::{ExchangeRecord, Failure, Unmade};
+use super::open_response::OpenResponse;
+use super::outcome::{ExchangeRecord, Failure, Unprocessed};
 use super::wait_clock::WaitClock;
 use crate::http::retry_after;
 use crate::message::MessageId;
 
-/// Shared with the tasks that carry the exchanges out.
+/// The record of one call. Clones share it with the tasks that carry out the exchanges.
 #[derive(Clone, Default)]
 pub(crate) struct CallRecord {
     inner: Arc<Mutex<Inner>>,
     waits: WaitClock,
-    /// The record of the call that this one is made for.
-    above: Option<Arc<Mutex<Inner>>>,
+    /// The record of the call on whose behalf this one is made.
+    parent: Option<Arc<Mutex<Inner>>>,
 }
 
-/// An exchange of which the response is not read to its end. Dropped, it counts
-/// no more.
-pub(crate) type UnderWay = Arc<()>;
+/// Counts an exchange as in flight until it is dropped.
+pub(crate) type InFlight = Arc<()>;
 
-/// The longest text that the record keeps of a failure, in bytes.
+/// How many bytes of an error text the record keeps.
 const LONGEST_REASON: usize = 1 << 10;
 
-/// What an exchange takes in the record, in bytes.
-pub(crate) const RECORDED: u64 = (LONGEST_REASON + 256) as u64;
+/// How many bytes one exchange occupies in the record.
+pub(crate) const RECORD_SIZE: u64 = (LONGEST_REASON + 256) as u64;
 
 #[derive(Default)]
 struct Inner {
     exchanges: Vec<ExchangeRecord>,
-    open: Vec<Open>,
-    /// Each exchange that is under way has a clone.
-    under_way: UnderWay,
-    /// The ids of requests whose responses become messages.
-    asked: Vec<MessageId>,
-    /// Why the last exchange had no response, and what was recorded of it.
-    cause: Option<(Cause, String)>,
-    /// Why one of the exchanges was none.
-    unmade: Option<Unmade>,
+    open: Vec<OpenResponse>,
+    /// Each exchange in flight holds a clone.
+    in_flight: InFlight,
+    /// The ids of the requests whose responses become messages.
+    reply_requests: Vec<MessageId>,
+    /// Why the last exchange had no response, and the text that was recorded for it.
+    cause: Option<(FailureCause, String)>,
+    /// Why the endpoint did not process one of the requests.
+    unprocessed: Option<Unprocessed>,
 }
 
-/// What is to blame for an exchange without a response.
-pub(crate) enum Cause {
-    /// The network, or the time.
+/// Why an exchange had no response.
+pub(crate) enum FailureCause {
+    /// The network failed, or the time ran out.
     Transport,
-    /// An HTTP handler in process, which ended without an answer.
+    /// An HTTP handler in process ended without a response.
     Handler(Failure),
-    /// One that set an error. The adapter, which knows the error's name alone,
-    /// begins its own words for it like this.
+    /// An HTTP handler in process set an error. The adapter only knows the name of the error, and
+    /// its own text for it begins with this prefix.
     Answered(String),
 }
 
-/// The place of one exchange in the record.
+/// One exchange in the record.
 pub(crate) struct ExchangeSlot {
     record: CallRecord,
-    place: usize,
+    index: usize,
     began: Instant,
-    under_way: UnderWay,
+    in_flight: InFlight,
 }
 
 impl CallRecord {
-    /// The record of a call that is made for another: an exchange that was none
-    /// for the one, was none for both.
-    pub(crate) fn under(above: &Self) -> Self {
+    /// Returns the record of a call that is made on behalf of another. An unprocessed request
+    /// counts for both.
+    pub(crate) fn nested_in(parent: &Self) -> Self {
         Self {
-            above: Some(above.inner.clone()),
+            parent: Some(parent.inner.clone()),
             ..Self::default()
         }
     }
 
-    /// An exchange begins.
+    /// Adds an exchange to the record.
     pub(crate) fn begin(&self) -> ExchangeSlot {
         let mut inner = self.lock();
         inner.cause = None;
         inner.exchanges.push(ExchangeRecord {
-            result: Err(ExchangeRecord::UNDER_WAY.into()),
+            result: Err(ExchangeRecord::NOT_ANSWERED.into()),
             retry_after: None,
             took: Duration::ZERO,
         });
         ExchangeSlot {
-            place: inner.exchanges.len() - 1,
+            index: inner.exchanges.len() - 1,
             record: self.clone(),
             began: Instant::now(),
-            under_way: inner.under_way.clone(),
+            in_flight: inner.in_flight.clone(),
         }
     }
 
-    /// How many exchanges are under way.
-    pub(crate) fn under_way(&self) -> u32 {
-        let others = Arc::strong_count(&self.lock().under_way) - 1;
+    /// Returns how many exchanges are in flight.
+    pub(crate) fn in_flight(&self) -> u32 {
+        let others = Arc::strong_count(&self.lock().in_flight) - 1;
         u32::try_from(others).unwrap_or(u32::MAX)
     }
 
-    /// Reads on in the responses that the component has let go: those that end
-    /// are under way no more.
+    /// Reads on in the responses that the component has dropped. Those that end are no longer in
+    /// flight.
     pub(crate) fn advance(&self) {
         let open = self.take_open();
-        open.iter().for_each(Open::advance);
+        open.iter().for_each(OpenResponse::advance);
         let mut inner = self.lock();
         let later = std::mem::replace(&mut inner.open, open);
         inner.open.extend(later);
     }
 
-    /// All exchanges, in the order in which they began.
+    /// Takes all exchanges, in the order in which they began.
     pub(crate) fn take_exchanges(&self) -> Vec<ExchangeRecord> {
         std::mem::take(&mut self.lock().exchanges)
     }
 
-    /// The responses that are not done with, in the order in which they came.
-    pub(crate) fn take_open(&self) -> Vec<Open> {
+    /// Takes the responses that have not ended, in the order in which they arrived.
+    pub(crate) fn take_open(&self) -> Vec<OpenResponse> {
         std::mem::take(&mut self.lock().open)
     }
 
-    /// Why the last exchange had no response, and what was recorded of it.
-    pub(crate) fn take_cause(&self) -> Option<(Cause, String)> {
+    /// Takes the reason why the last exchange had no response, with the text that was recorded for
+    /// it.
+    pub(crate) fn take_cause(&self) -> Option<(FailureCause, String)> {
         self.lock().cause.take()
     }
 
-    /// Why one of the exchanges was none.
-    pub(crate) fn unmade(&self) -> Option<Unmade> {
-        self.lock().unmade
+    /// Returns why the endpoint did not process one of the requests.
+    pub(crate) fn unprocessed(&self) -> Option<Unprocessed> {
+        self.lock().unprocessed
     }
 
-    /// Its waits for instances of others.
+    /// Returns the clock of the call's waits for other components' instances.
     pub(crate) fn waits(&self) -> &WaitClock {
         &self.waits
     }
 
-    fn was_none(&self, unmade: Unmade) {
-        self.inner.lock().unmade = Some(unmade);
-        if let Some(above) = &self.above {
-            above.lock().unmade = Some(unmade);
+    fn mark_unprocessed(&self, unprocessed: Unprocessed) {
+        self.inner.lock().unprocessed = Some(unprocessed);
+        if let Some(parent) = &self.parent {
+            parent.lock().unprocessed = Some(unprocessed);
         }
     }
 
@@ -147,17 +147,20 @@ impl CallRecord {
 }
 
 impl ExchangeSlot {
-    /// Its response becomes a message, if it comes: how many others of this id
-    /// were asked for before, whatever became of them. So the number is the same
-    /// on each attempt.
-    pub(crate) fn asked_for(&self, id: &MessageId) -> usize {
+    /// Notes that the response will become a message, and returns how many requests of this id did
+    /// so before. Failed requests count, so a message gets the same number on each attempt.
+    pub(crate) fn number_reply(&self, id: &MessageId) -> usize {
         let mut inner = self.record.lock();
-        let before = inner.asked.iter().filter(|other| *other == id).count();
-        inner.asked.push(id.clone());
+        let before = inner
+            .reply_requests
+            .iter()
+            .filter(|other| *other == id)
+            .count();
+        inner.reply_requests.push(id.clone());
         before
     }
 
-    /// The head of the response is there.
+    /// Records the head of the response.
     pub(crate) fn answered(&self, response: &Response<WasiBody>) {
         self.set(
             Ok(response.status().as_u16()),
@@ -165,33 +168,33 @@ impl ExchangeSlot {
         );
     }
 
-    /// There is no response, and why.
-    pub(crate) fn failed(&self, mut why: String, cause: Cause) {
+    /// Records that there is no response.
+    pub(crate) fn failed(&self, mut why: String, cause: FailureCause) {
         why.truncate(why.floor_char_boundary(LONGEST_REASON));
         why.shrink_to_fit();
         self.set(Err(why.clone()), None);
         self.record.lock().cause = Some((cause, why));
     }
 
-    /// Has the exchange count as under way for as long as this is kept.
-    pub(crate) fn stays_under_way(&self) -> UnderWay {
-        self.under_way.clone()
+    /// Returns a guard that counts the exchange as in flight.
+    pub(crate) fn in_flight_guard(&self) -> InFlight {
+        self.in_flight.clone()
     }
 
-    /// The exchange was none: whatever the component makes of that.
-    pub(crate) fn was_none(&self, unmade: Unmade) {
-        self.record.was_none(unmade);
+    /// Records that the endpoint did not process the request, whatever the component returns.
+    pub(crate) fn mark_unprocessed(&self, unprocessed: Unprocessed) {
+        self.record.mark_unprocessed(unprocessed);
     }
 
-    /// The response is not done with.
-    pub(crate) fn keep(&self, open: Open) {
+    /// Keeps a response that has to be read to its end.
+    pub(crate) fn keep(&self, open: OpenResponse) {
         self.record.lock().open.push(open);
     }
 
     fn set(&self, result: Result<u16, String>, retry_after: Option<Duration>) {
         let took = self.began.elapsed();
-        // The record may have been taken meanwhile: the call did not wait.
-        if let Some(exchange) = self.record.lock().exchanges.get_mut(self.place) {
+        // The call may have ended without this exchange, and its record was taken.
+        if let Some(exchange) = self.record.lock().exchanges.get_mut(self.index) {
             *exchange = ExchangeRecord {
                 result,
                 retry_after,
@@ -206,11 +209,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn replies_are_numbered_as_they_are_asked_for() {
+    fn replies_are_numbered_in_the_order_of_their_requests() {
         let record = CallRecord::default();
         let [one, two] = ["one", "two"].map(|id| MessageId::parse(id).unwrap());
-        let asked = |id| record.begin().asked_for(id);
-        // Whatever becomes of the first.
-        assert_eq!([asked(&one), asked(&two), asked(&one)], [0, 0, 1]);
+        let number = |id| record.begin().number_reply(id);
+        // A request counts even if it fails.
+        assert_eq!([number(&one), number(&two), number(&one)], [0, 0, 1]);
     }
 }

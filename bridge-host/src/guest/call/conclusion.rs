@@ -1,18 +1,18 @@
-//! What is left to do once a component has returned: to wait for the responses
-//! that are not read to their end, and to name the handler where it is to blame.
+//! Concludes a call after the component has returned: waits for responses that have not ended, and
+//! attributes a failure to the HTTP handler that caused it.
 
 use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::call_record::{CallRecord, Cause};
-use super::open_response::Open;
+use super::call_record::{CallRecord, FailureCause};
+use super::open_response::OpenResponse;
 use super::outcome::{CallResult, Failure, Reply};
-use super::running::GRACE;
+use super::running_handler::GRACE;
 
-/// Waits for what is left of a call that returned, for no longer than `left`
-/// of its `limit`. What goes wrong there is the call's result; else these are
-/// its replies.
+/// Waits until all responses of a call have ended, for up to `left`. Returns the replies. A
+/// response that fails replaces the result of the call. `limit` is the call's whole time limit, for
+/// the error.
 pub(crate) async fn conclude(
     result: &mut CallResult,
     record: &CallRecord,
@@ -22,7 +22,7 @@ pub(crate) async fn conclude(
     if let CallResult::Connection(_) | CallResult::Other(_) = result
         && let Some((cause, why)) = record.take_cause()
     {
-        blame(result, cause, why);
+        attribute_failure(result, cause, why);
     }
     let open = record.take_open();
     if open.is_empty() {
@@ -40,22 +40,24 @@ pub(crate) async fn conclude(
     Vec::new()
 }
 
-/// Tells of an HTTP handler what the component, which asked it, cannot know.
-fn blame(result: &mut CallResult, cause: Cause, why: String) {
+/// Replaces an error by the failure of the HTTP handler that caused it, which the component cannot
+/// know.
+fn attribute_failure(result: &mut CallResult, cause: FailureCause, why: String) {
     match (result, cause) {
-        (result @ CallResult::Connection(_), Cause::Handler(failure)) => {
+        (result @ CallResult::Connection(_), FailureCause::Handler(failure)) => {
             *result = Failure::InHandler(Box::new(failure)).into();
         }
-        (CallResult::Connection(text) | CallResult::Other(text), Cause::Answered(prefix))
-            if text.starts_with(&prefix) =>
-        {
+        (
+            CallResult::Connection(text) | CallResult::Other(text),
+            FailureCause::Answered(prefix),
+        ) if text.starts_with(&prefix) => {
             *text = why;
         }
         _ => {}
     }
 }
 
-async fn finish(all: Vec<Open>) -> Result<Vec<Reply>, CallResult> {
+async fn finish(all: Vec<OpenResponse>) -> Result<Vec<Reply>, CallResult> {
     let mut replies = Vec::new();
     for open in all {
         replies.extend(open.finish().await?);

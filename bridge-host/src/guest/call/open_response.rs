@@ -1,6 +1,5 @@
-//! Responses that are not done with when the component is: their bodies are
-//! read to the end, kept where a message is made of them, and the handler
-//! that writes one is waited for.
+//! Responses that have not ended when the component returns. Their bodies are read to the end, kept
+//! if a message is made of them, and the HTTP handler that writes one is waited for.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::future::poll_fn;
@@ -17,55 +16,55 @@ use tokio::task::coop::unconstrained;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::outcome::{CallResult, Failure, Reply};
-use super::reply::Wanted;
-use super::running::Running;
+use super::reply_settings::ReplyRequest;
+use super::running_handler::RunningHandler;
 use crate::message::{ID_KEY, Message};
 
-/// A response whose end is waited for.
-pub(crate) struct Open {
-    flow: Watched,
-    running: Option<Running>,
-    reply: Option<Head>,
+/// A response that has not ended.
+pub(crate) struct OpenResponse {
+    flow: SharedBody,
+    running: Option<RunningHandler>,
+    reply: Option<ReplyHead>,
 }
 
-/// What a message is made of, the body apart.
-struct Head {
-    wanted: Wanted,
+/// What a reply is made of, except for the body.
+struct ReplyHead {
+    wanted: ReplyRequest,
     status: u16,
     headers: HeaderMap,
 }
 
-/// A body that the component reads as far as it likes, and the host to its end.
+/// A body that the component reads partly, and the host to its end. Clones share it.
 #[derive(Clone)]
-struct Watched(Arc<Mutex<Flow>>);
+struct SharedBody(Arc<Mutex<BodyState>>);
 
-struct Flow {
-    /// Gone once it ended.
+struct BodyState {
+    /// `None` once the body has ended.
     body: Option<WasiBody>,
-    /// How many bytes its head still promises.
+    /// How many more bytes `Content-Length` promises.
     promised: Option<u64>,
     kept: Vec<u8>,
-    /// Of what is kept.
+    /// How many bytes are kept at most.
     limit: usize,
     too_long: bool,
     broken: Option<String>,
 }
 
-impl Open {
-    /// The response for the component, and what is kept of it here. The
-    /// handler is the one that writes it. To a HEAD the length is that of what
-    /// a GET would bring (RFC 9110, 8.6).
+impl OpenResponse {
+    /// Returns the response for the component, and the part that the host keeps. `running` is the
+    /// handler that writes the response. `to_head` is set for a response to a HEAD request: its
+    /// `Content-Length` is that of a GET (RFC 9110, section 8.6).
     pub(crate) fn new(
         response: Response<WasiBody>,
         to_head: bool,
-        running: Option<Running>,
-        wanted: Option<Wanted>,
+        running: Option<RunningHandler>,
+        wanted: Option<ReplyRequest>,
     ) -> (Response<WasiBody>, Self) {
         let (head, body) = response.into_parts();
         let no_body = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
         let is_bodiless = to_head || no_body.contains(&head.status);
         let most = wanted.as_ref().map_or(0, |it| it.replies.max_size);
-        let flow = Watched(Arc::new(Mutex::new(Flow {
+        let flow = SharedBody(Arc::new(Mutex::new(BodyState {
             body: Some(body),
             promised: length(&head.headers).filter(|_| !is_bodiless),
             kept: Vec::new(),
@@ -73,7 +72,7 @@ impl Open {
             too_long: false,
             broken: None,
         })));
-        let reply = wanted.map(|wanted| Head {
+        let reply = wanted.map(|wanted| ReplyHead {
             wanted,
             status: head.status.as_u16(),
             headers: head.headers.clone(),
@@ -87,8 +86,7 @@ impl Open {
         (Response::from_parts(head, body), open)
     }
 
-    /// Takes what has come of a response that the component has let go, and does
-    /// not wait for more.
+    /// Reads what has arrived of a response that the component has dropped. Does not wait for more.
     pub(crate) fn advance(&self) {
         let is_read_by_others = Arc::strong_count(&self.flow.0) > 1;
         if is_read_by_others || self.running.is_some() {
@@ -98,7 +96,7 @@ impl Open {
         let _ = read.poll(&mut Context::from_waker(Waker::noop()));
     }
 
-    /// Waits for its end, and makes a message of it where one is wanted.
+    /// Waits for the end of the response. Returns the reply, if one is made of it.
     pub(crate) async fn finish(mut self) -> Result<Option<Reply>, CallResult> {
         let ended = self.run_out().await;
         ended.map_err(|failure| Failure::InHandler(Box::new(failure)))?;
@@ -116,9 +114,9 @@ impl Open {
         Ok(Some(head.reply(std::mem::take(&mut flow.kept))))
     }
 
-    /// Reads the body to its end, beside the handler that writes it.
+    /// Reads the body to its end while the handler writes it.
     async fn run_out(&mut self) -> Result<(), Failure> {
-        // What a handler writes is taken to the end, so that it can go on.
+        // The body of a handler is read to its end, so that the handler is not blocked.
         let cut = self.reply.is_some() && self.running.is_none();
         let mut read = pin!(self.flow.read(cut));
         let Some(running) = &mut self.running else {
@@ -130,7 +128,7 @@ impl Open {
             () = &mut read => return running.ended().await,
             ended = running.ended() => ended?,
         }
-        // Nobody writes any more: what is not there now will never be.
+        // The handler has returned: no more bytes will arrive.
         let rest = poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx).is_ready()));
         match tokio::task::unconstrained(rest).await {
             true => Ok(()),
@@ -139,7 +137,7 @@ impl Open {
     }
 }
 
-impl Head {
+impl ReplyHead {
     fn reply(self, body: Vec<u8>) -> Reply {
         let headers = self.headers.iter();
         let headers = headers.map(|(name, value)| (name.as_str(), value.as_bytes()));
@@ -156,14 +154,14 @@ impl Head {
 
     fn too_long(self) -> CallResult {
         CallResult::Other(format!(
-            "the response has more than {} bytes, the most that a reply may have: raise `reply_to.max_size`",
+            "the response has more than {} bytes, the limit for a reply: raise `reply_to.max_size`",
             self.wanted.replies.max_size
         ))
     }
 }
 
-impl Watched {
-    /// Reads to the end; or, to `cut` it short, no further than is kept.
+impl SharedBody {
+    /// Reads to the end. With `cut`, stops once the limit is exceeded.
     async fn read(&self, cut: bool) {
         poll_fn(|cx| {
             let mut flow = self.lock();
@@ -177,12 +175,12 @@ impl Watched {
         .await;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Flow> {
+    fn lock(&self) -> MutexGuard<'_, BodyState> {
         self.0.lock()
     }
 }
 
-impl Flow {
+impl BodyState {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let Some(body) = &mut self.body else {
             return Poll::Ready(None);
@@ -199,7 +197,8 @@ impl Flow {
         if frame.is_none()
             && let Some(missing) = self.promised.filter(|missing| *missing > 0)
         {
-            let why = format!("{missing} of the bytes that it promised are missing");
+            let why =
+                format!("{missing} bytes are missing of those that its `content-length` promised");
             self.broken = Some(why.clone());
             return Poll::Ready(Some(Err(Error::InternalError(Some(why)))));
         }
@@ -219,12 +218,12 @@ impl Flow {
     }
 }
 
-/// What a head says of the length of its body.
+/// Returns the value of `Content-Length`.
 fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-impl Body for Watched {
+impl Body for SharedBody {
     type Data = Bytes;
     type Error = Error;
 
@@ -253,7 +252,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_length_promises_a_body_where_there_is_one() {
+    async fn content_length_counts_unless_the_response_has_no_body() {
         for (status, to_head, is_whole) in
             [(200, false, false), (200, true, true), (304, false, true)]
         {
@@ -261,7 +260,7 @@ mod tests {
             let mut response = Response::new(body);
             *response.status_mut() = status.try_into().unwrap();
             response.headers_mut().insert(CONTENT_LENGTH, 5.into());
-            let (_, open) = Open::new(response, to_head, None, None);
+            let (_, open) = OpenResponse::new(response, to_head, None, None);
             assert_eq!(open.finish().await.is_ok(), is_whole, "{status} {to_head}");
         }
     }

@@ -1,86 +1,85 @@
-//! What a call of a component showed: its result, and the exchanges and
-//! messages that it made on the way. Plain data; `delivery` judges it.
+//! The outcome of one call: its result, its exchanges and the messages that it sent. Plain data,
+//! which `delivery` evaluates.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::broker::ReplyTo;
-use crate::guest::limits::held::Excess;
+use crate::guest::limits::host_resources::ResourceExcess;
 use crate::message::{Message, MessageId};
 use crate::trouble::Shortage;
 
-/// One attempt: the message for a component's `handle`.
+/// One attempt: a message, and what a component needs to handle it.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// The message itself.
+    /// The message.
     pub message: Arc<Message>,
-    /// Sent to endpoints as `webhook-id`.
+    /// The id of the message, sent to endpoints as `webhook-id`.
     pub id: MessageId,
-    /// Where replies to it go.
+    /// Where replies to the message go.
     pub reply_to: ReplyTo,
-    /// The component is stopped after this time.
+    /// The time limit, counted from the moment when an instance is available.
     pub timeout: Duration,
 }
 
-/// All that an attempt showed.
+/// Everything that `delivery` needs to know of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// What `handle` returned, or why it did not.
+    /// What `handle` returned, or why it did not return.
     pub result: CallResult,
-    /// In the order in which the component began them.
+    /// The exchanges, in the order in which they began.
     pub exchanges: Vec<ExchangeRecord>,
-    /// How many messages it sent through `wasi:messaging/producer`.
+    /// How many messages the component sent through `wasi:messaging/producer`.
     pub sent: u32,
-    /// It could do neither: what it does with a message stays within it.
-    pub contained: bool,
-    /// What the endpoint's responses are to be published as; none unless the
-    /// result is ok.
+    /// Whether the component's effects may be invisible to the host. If so, an attempt without an
+    /// exchange and without a sent message does not mean that the message was filtered.
+    pub has_hidden_effects: bool,
+    /// The endpoint's responses that are published as messages. Empty unless the result is ok.
     pub replies: Vec<Reply>,
-    /// Why one of the exchanges was none; whatever the component returned.
-    pub unmade: Option<Unmade>,
+    /// Why the endpoint did not process one of the requests. Independent of the result.
+    pub unprocessed: Option<Unprocessed>,
 }
 
-/// Why an exchange does not count: the endpoint certainly did not process the
-/// request, and has not failed.
+/// Why a request does not count as an attempt: the endpoint did not process it, and has not failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unmade {
+pub enum Unprocessed {
     /// A resource of this machine has run out.
     Shortage(Shortage),
-    /// The endpoint refused it before it processed anything, as HTTP/2 can tell.
+    /// The endpoint refused the request before it processed it, as HTTP/2 can tell.
     Refused,
 }
 
 impl Outcome {
-    /// What kept the attempt from being one. A component that returned ok had
-    /// what it wanted, if any of its exchanges was made.
-    pub fn hindered(&self) -> Option<Unmade> {
+    /// Returns why the attempt does not count. If the component returned ok and one of its
+    /// exchanges had a response, the attempt counts.
+    pub fn hindered(&self) -> Option<Unprocessed> {
         let mut exchanges = self.exchanges.iter();
         let done = self.result == CallResult::Ok && exchanges.any(|it| it.result.is_ok());
         let lack = match &self.result {
             CallResult::Failed(failure) => failure.lack(),
             _ => None,
         };
-        let unmade = lack.map(Unmade::Shortage).or(self.unmade);
-        unmade.filter(|_| !done)
+        let unprocessed = lack.map(Unprocessed::Shortage).or(self.unprocessed);
+        unprocessed.filter(|_| !done)
     }
 
-    /// Why the last exchange brought no response.
+    /// Returns why the last exchange had no response.
     pub fn cause(&self) -> Option<&str> {
         let error = self.exchanges.last()?.result.as_ref().err()?;
-        (error != ExchangeRecord::UNDER_WAY).then_some(error)
+        (error != ExchangeRecord::NOT_ANSWERED).then_some(error)
     }
 }
 
-/// A response of the endpoint as a message.
+/// A response of the endpoint, converted to a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// Its topic is the configured one.
+    /// The message, on the configured topic.
     pub message: Message,
-    /// The same for every attempt.
+    /// The id of the message, which is the same on each attempt.
     pub id: MessageId,
 }
 
-/// The end of a call of `handle`.
+/// What a call of `handle` returned, or why it did not return.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallResult {
     /// It returned ok.
@@ -91,7 +90,7 @@ pub enum CallResult {
     Connection(String),
     /// It returned `error.other`.
     Other(String),
-    /// It did not return: its instance is gone.
+    /// It did not return. Its instance was dropped.
     Failed(Failure),
 }
 
@@ -101,51 +100,50 @@ pub enum Failure {
     /// It trapped.
     #[error("the component trapped: {message}")]
     Trap {
-        /// The engine's word for it.
+        /// The engine's error.
         message: String,
-        /// Innermost frame first.
+        /// The frames, innermost first.
         backtrace: Option<String>,
     },
-    /// It had not returned after the time of the attempt.
+    /// It did not return within the time limit.
     #[error("the component did not return within {0:?}")]
     OutOfTime(Duration),
-    /// It computed for longer than one call may.
-    #[error("the component computed for more than {0:?} in one call")]
-    OutOfCompute(Duration),
-    /// It wanted more memory than it may have, in bytes.
-    #[error("the component needed more than its {0} bytes of memory (`limits.memory`)")]
+    /// It used more CPU time than one call may.
+    #[error("the component used more than {0:?} of CPU time in one call")]
+    OutOfCpuTime(Duration),
+    /// It needed more memory than its limit, in bytes.
+    #[error("the component needed more than {0} bytes of memory (`limits.memory`)")]
     OutOfMemory(u64),
-    /// It went beyond another limit.
+    /// It exceeded another limit.
     #[error("the component had {0}")]
-    Excess(Excess),
+    Excess(ResourceExcess),
     /// It could not be instantiated.
     #[error("the component could not be started: {0}")]
     Start(String),
-    /// A resource that an instance needs has run out on this machine.
+    /// This machine lacks a resource that an instance needs.
     #[error("the component could not be started: {0}")]
     Shortage(Shortage),
-    /// An HTTP handler that returned, and had set no response.
+    /// It is an HTTP handler that returned without setting a response.
     #[error("the component returned before it set a response")]
     NoResponse,
-    /// An HTTP handler that returned, and had not finished its response.
+    /// It is an HTTP handler that returned before it finished the body of its response.
     #[error("the component returned before it finished the body of its response")]
     Unfinished,
-    /// It had written something to its standard error before.
+    /// It failed after it had written to its standard error.
     #[error("{failure}; its last lines on stderr: {stderr}")]
     WithStderr {
-        /// How it ended.
+        /// The failure.
         failure: Box<Failure>,
-        /// The lines, separated by ` | `.
+        /// The last lines, separated by ` | `.
         stderr: String,
     },
-    /// It was not the component itself, but the HTTP handler that its request
-    /// was given to.
+    /// The HTTP handler that the component's request was passed to failed.
     #[error("in the HTTP handler: {0}")]
     InHandler(Box<Failure>),
 }
 
 impl Failure {
-    /// What this machine lacked for it.
+    /// Returns what this machine lacked.
     pub fn lack(&self) -> Option<Shortage> {
         match self {
             Self::Shortage(lack) => Some(*lack),
@@ -154,7 +152,7 @@ impl Failure {
         }
     }
 
-    /// The backtrace of a trap.
+    /// Returns the backtrace of a trap.
     pub fn backtrace(&self) -> Option<&str> {
         match self {
             Self::Trap { backtrace, .. } => backtrace.as_deref(),
@@ -163,7 +161,7 @@ impl Failure {
         }
     }
 
-    /// The same, with the last lines that the component wrote to its standard error.
+    /// Adds the last lines that the component wrote to its standard error.
     pub(crate) fn with_stderr(self, lines: Option<String>) -> Self {
         match lines {
             Some(stderr) => Self::WithStderr {
@@ -188,31 +186,31 @@ impl From<Failure> for Outcome {
 }
 
 impl From<CallResult> for Outcome {
-    /// Of an attempt of which nothing else is known.
+    /// Returns the outcome of an attempt of which only the result is known.
     fn from(result: CallResult) -> Self {
         Self {
             result,
             exchanges: Vec::new(),
             sent: 0,
-            contained: false,
+            has_hidden_effects: false,
             replies: Vec::new(),
-            unmade: None,
+            unprocessed: None,
         }
     }
 }
 
 impl ExchangeRecord {
-    /// What is said of one that has not ended.
-    pub const UNDER_WAY: &str = "not answered";
+    /// The error of an exchange that has not ended.
+    pub const NOT_ANSWERED: &str = "not answered";
 }
 
-/// One HTTP request that a component made, and what came back.
+/// One HTTP request of a component, and the response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExchangeRecord {
-    /// The status of the response, or why there was none.
+    /// The status of the response, or why there is none.
     pub result: Result<u16, String>,
-    /// The response's `Retry-After`, in both its forms, counted from its arrival.
+    /// The wait that the response's `Retry-After` asks for, counted from its arrival.
     pub retry_after: Option<Duration>,
-    /// From the request to the response's head.
+    /// The time from the request to the head of the response.
     pub took: Duration,
 }

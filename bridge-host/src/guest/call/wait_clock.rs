@@ -1,5 +1,5 @@
-//! The time of an attempt: what it waits for instances of others does not
-//! count, as no wait for its own does. How long that may be is nobody's failure.
+//! The time of an attempt. Waiting for an instance of another component does not count, as waiting
+//! for the attempt's own instance does not.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::pin::Pin;
@@ -8,30 +8,30 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-/// How often a call is looked at that is almost out of time, and waits.
+/// The shortest interval at which a call is checked once its time seems to have run out.
 const TICK: Duration = Duration::from_millis(5);
 
-/// The waits of one attempt, together. Clones share them.
+/// The total waiting time of one attempt. Clones share it.
 #[derive(Clone, Default)]
 pub(crate) struct WaitClock(Arc<Mutex<Inner>>);
 
 #[derive(Default)]
 struct Inner {
     over: Duration,
-    /// How many are under way, and since when there are any.
-    under_way: u32,
+    /// How many waits are in progress, and since when.
+    in_flight: u32,
     since: Option<Instant>,
 }
 
 impl WaitClock {
-    /// Waits, and counts it.
+    /// Waits, and counts the time.
     pub(crate) async fn during<T>(&self, wait: impl Future<Output = T>) -> T {
         let _one = One::begin(self);
         wait.await
     }
 
-    /// How long it waited; of several waits at once, the time counts once.
-    pub(crate) fn so_far(&self) -> Duration {
+    /// Returns how long the attempt has waited. Overlapping waits count once.
+    pub(crate) fn total(&self) -> Duration {
         let inner = self.lock();
         let now = inner.since.map_or(Duration::ZERO, |since| since.elapsed());
         inner.over.saturating_add(now)
@@ -42,13 +42,13 @@ impl WaitClock {
     }
 }
 
-/// A wait under way.
+/// A wait in progress.
 struct One<'a>(&'a WaitClock);
 
 impl<'a> One<'a> {
     fn begin(waits: &'a WaitClock) -> Self {
         let mut inner = waits.lock();
-        inner.under_way += 1;
+        inner.in_flight += 1;
         inner.since.get_or_insert_with(Instant::now);
         Self(waits)
     }
@@ -57,8 +57,8 @@ impl<'a> One<'a> {
 impl Drop for One<'_> {
     fn drop(&mut self) {
         let mut inner = self.0.lock();
-        inner.under_way -= 1;
-        if inner.under_way == 0
+        inner.in_flight -= 1;
+        if inner.in_flight == 0
             && let Some(since) = inner.since.take()
         {
             inner.over += since.elapsed();
@@ -66,13 +66,13 @@ impl Drop for One<'_> {
     }
 }
 
-/// What is left of a time that began then.
+/// Returns what is left of a time limit that began at `began`.
 pub(crate) fn left(limit: Duration, began: Instant, waits: &WaitClock) -> Duration {
-    let limit = limit.saturating_add(waits.so_far());
+    let limit = limit.saturating_add(waits.total());
     limit.saturating_sub(began.elapsed())
 }
 
-/// Runs a call to its end, for no longer than `limit` and its waits.
+/// Runs a call for up to `limit`, not counting its waits. Returns `None` when the time runs out.
 pub(crate) async fn within<T>(
     mut call: Pin<&mut impl Future<Output = T>>,
     limit: Duration,
@@ -102,7 +102,7 @@ mod tests {
     const LIMIT: Duration = Duration::from_millis(50);
 
     #[tokio::test]
-    async fn waits_do_not_count() {
+    async fn waiting_for_an_instance_does_not_count() {
         let waits = WaitClock::default();
         let call = async {
             tokio::join!(
@@ -111,15 +111,12 @@ mod tests {
             );
         };
         assert_eq!(within(pin!(call), LIMIT, &waits).await, Some(()));
-        let waited = waits.so_far();
-        assert!(
-            waited >= LIMIT * 3 && waited == waits.so_far(),
-            "{waited:?}"
-        );
+        let waited = waits.total();
+        assert!(waited >= LIMIT * 3 && waited == waits.total(), "{waited:?}");
     }
 
     #[tokio::test]
-    async fn the_rest_does() {
+    async fn other_time_counts() {
         let waits = WaitClock::default();
         let call = async {
             waits.during(sleep(LIMIT)).await;

@@ -1,9 +1,9 @@
-//! Components that handle messages asynchronously: many at a time in one
-//! instance. What one instance does is in `worker`.
+//! Components that handle messages asynchronously, many at a time in one instance. One instance is
+//! run in `worker`.
 //!
-//! A trap ends an instance with all that is under way in it, and tells nobody
-//! whose it was. Whoever was not alone there is called once more, alone: so
-//! that a poisonous message costs its neighbours time, and not an attempt.
+//! A trap ends an instance with all calls in it, and does not say which call trapped. So each call
+//! that shared the instance is repeated in an instance without other calls. A poison message then
+//! costs its neighbours time, but not an attempt.
 
 mod bindings;
 mod worker;
@@ -18,7 +18,7 @@ use crate::guest::call::call_record::CallRecord;
 use crate::guest::call::conclusion::conclude;
 use crate::guest::call::outcome::{Call, CallResult, Failure, Outcome};
 use crate::guest::call::wait_clock::{self, within};
-use crate::guest::instance::pool::Pool;
+use crate::guest::instance::pool::InstancePool;
 use crate::guest::instance::{Instance, InstanceTemplate, limited};
 use crate::guest::interfaces::state::State;
 use crate::guest::limits::settings::Limits;
@@ -28,21 +28,21 @@ use bindings::Receiver;
 pub(crate) use bindings::ReceiverPre;
 use worker::{Answer, Worker};
 
-/// The instances of one component, of which one at a time takes new calls.
+/// The instances of one component. One of them at a time accepts new calls.
 pub(crate) struct ConcurrentInstances {
-    pool: Arc<Pool<ReceiverPre<State>>>,
+    pool: Arc<InstancePool<ReceiverPre<State>>>,
     open: Mutex<Option<Worker>>,
 }
 
 impl ConcurrentInstances {
     pub(crate) fn new(template: InstanceTemplate<ReceiverPre<State>>) -> Self {
         Self {
-            pool: Pool::new(template),
+            pool: InstancePool::new(template),
             open: Mutex::new(None),
         }
     }
 
-    /// The topics that the component itself asks for.
+    /// Returns the topics that the component asks for.
     pub(crate) async fn subscribe(&self, timeout: Duration) -> Result<Vec<String>, CallResult> {
         let (lease, mut instance) = self.pool.take().await?;
         let topics = instance.subscribe(timeout, self.pool.limits()).await?;
@@ -57,10 +57,10 @@ impl ConcurrentInstances {
                 Ok(worker) => worker,
                 Err(failure) => return failure.into(),
             };
-            match ask(&worker, call.clone()).await {
-                Asked::Ended(outcome) => return outcome,
-                Asked::NotTaken => {}
-                Asked::Lost { left, .. } => {
+            match call_worker(&worker, call.clone()).await {
+                WorkerResult::Finished(outcome) => return outcome,
+                WorkerResult::Rejected => {}
+                WorkerResult::Lost { left, .. } => {
                     call.timeout = left;
                     break;
                 }
@@ -69,20 +69,20 @@ impl ConcurrentInstances {
         self.handle_alone(call).await
     }
 
-    /// Calls an instance that no other call shares.
+    /// Makes a call in an instance that no other call shares.
     async fn handle_alone(&self, call: Call) -> Outcome {
         let worker = match self.start().await {
             Ok(worker) => worker,
             Err(failure) => return failure.into(),
         };
-        match ask(&worker, call).await {
-            Asked::Ended(outcome) => outcome,
-            Asked::Lost { failure, .. } => failure.into(),
-            Asked::NotTaken => Failure::Start("it ended before it was called".into()).into(),
+        match call_worker(&worker, call).await {
+            WorkerResult::Finished(outcome) => outcome,
+            WorkerResult::Lost { failure, .. } => failure.into(),
+            WorkerResult::Rejected => Failure::Start("it ended before it was called".into()).into(),
         }
     }
 
-    /// The one that takes new calls.
+    /// Returns the worker that accepts new calls. Starts one if there is none.
     async fn worker(&self) -> Result<Worker, Failure> {
         let mut open = self.open.lock().await;
         if let Some(worker) = open.as_ref().filter(|worker| worker.is_open()) {
@@ -98,32 +98,32 @@ impl ConcurrentInstances {
     }
 }
 
-/// What came of asking a worker.
-enum Asked {
-    Ended(Outcome),
-    /// It was on its way out, and did not begin.
-    NotTaken,
-    /// It failed, with others under way beside this call.
+/// What became of a call that was passed to a worker.
+enum WorkerResult {
+    Finished(Outcome),
+    /// The worker was shutting down, and did not begin the call.
+    Rejected,
+    /// The instance failed, with other calls in progress besides this one.
     Lost {
         failure: Failure,
-        /// Of the call's time.
+        /// What is left of the call's time.
         left: Duration,
     },
 }
 
-async fn ask(worker: &Worker, call: Call) -> Asked {
+async fn call_worker(worker: &Worker, call: Call) -> WorkerResult {
     let (limit, record) = (call.timeout, CallRecord::default());
     let Some(answer) = worker.call(call, record.clone()).await else {
-        return Asked::NotTaken;
+        return WorkerResult::Rejected;
     };
     let began = Instant::now();
     let left = || wait_clock::left(limit, began, record.waits());
-    // Dropped at the end of its time, it tells the worker so.
+    // Dropping `answer` when the time runs out cancels the call in the worker.
     let (mut result, sent) = match within(pin!(answer.wait()), limit, record.waits()).await {
         Some(Answer::Returned { result, sent }) => (result, sent),
         Some(Answer::Failed(failure)) => (failure.into(), 0),
         Some(Answer::Lost(failure)) => {
-            return Asked::Lost {
+            return WorkerResult::Lost {
                 failure,
                 left: left(),
             };
@@ -131,13 +131,13 @@ async fn ask(worker: &Worker, call: Call) -> Asked {
         None => (Failure::OutOfTime(limit).into(), 0),
     };
     let replies = conclude(&mut result, &record, left(), limit).await;
-    Asked::Ended(Outcome {
+    WorkerResult::Finished(Outcome {
         result,
         exchanges: record.take_exchanges(),
         sent,
-        contained: false,
+        has_hidden_effects: false,
         replies,
-        unmade: record.unmade(),
+        unprocessed: record.unprocessed(),
     })
 }
 

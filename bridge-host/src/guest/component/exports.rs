@@ -1,17 +1,16 @@
-//! What components that handle one message at a time have in common: how their
-//! `handle` and `subscribe` are called, in the shape that each has.
+//! The exports of components that handle one message at a time, in each revision of wasi:messaging.
 
 use wasmtime::component::Resource;
 use wasmtime::{Result, Store};
 
 use crate::guest::call::outcome::CallResult;
-use crate::guest::instance::ready;
+use crate::guest::instance::impl_world;
 use crate::guest::interfaces::draft::{MessagingRequestReply, MessagingRequestReplyPre};
 use crate::guest::interfaces::messaging::{HeldMessage, Messaging, MessagingPre};
 use crate::guest::interfaces::state::State;
 
 /// The exports of a component that handles one message at a time.
-pub(crate) trait Receiver: Send + 'static {
+pub(crate) trait MessageExports: Send + 'static {
     /// Calls `handle`.
     fn handle(
         &self,
@@ -19,14 +18,14 @@ pub(crate) trait Receiver: Send + 'static {
         message: Resource<HeldMessage>,
     ) -> impl Future<Output = Result<CallResult>> + Send;
 
-    /// Calls `subscribe`, where there is one.
+    /// Calls `subscribe`, if the component exports it.
     fn subscribe(
         &self,
         store: &mut Store<State>,
     ) -> impl Future<Output = Result<Result<Vec<String>, CallResult>>> + Send;
 }
 
-impl Receiver for Messaging {
+impl MessageExports for Messaging {
     async fn handle(
         &self,
         store: &mut Store<State>,
@@ -44,7 +43,7 @@ impl Receiver for Messaging {
     }
 }
 
-impl Receiver for MessagingRequestReply {
+impl MessageExports for MessagingRequestReply {
     async fn handle(
         &self,
         store: &mut Store<State>,
@@ -55,12 +54,12 @@ impl Receiver for MessagingRequestReply {
         Ok(result.map_or_else(CallResult::from, |()| CallResult::Ok))
     }
 
-    /// The newest draft has none.
+    /// Returns no topics: the newest draft has no `subscribe`.
     async fn subscribe(&self, _: &mut Store<State>) -> Result<Result<Vec<String>, CallResult>> {
         Ok(Ok(Vec::new()))
     }
 }
 
-ready!(MessagingPre => Messaging);
+impl_world!(MessagingPre => Messaging);
 
-ready!(MessagingRequestReplyPre => MessagingRequestReply);
+impl_world!(MessagingRequestReplyPre => MessagingRequestReply);

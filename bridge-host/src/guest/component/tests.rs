@@ -1,4 +1,4 @@
-//! What a call leaves behind in its instance's store: nothing.
+//! Tests that a call leaves nothing behind in the store of its instance.
 
 use std::collections::BTreeMap;
 
@@ -7,24 +7,30 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::guest::{Permissions, Runtime, Thread};
-use crate::http::{Allow, Settings};
+use crate::http::{AllowList, Settings};
 use crate::message::Message;
 
 const ADAPTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/forward.wasm"));
 
-/// The adapter, posting to this URL.
+/// Returns the adapter, which posts to this URL.
 fn adapter(url: &str, cache: &tempfile::TempDir) -> Component {
     let runtime = Runtime::new(cache.path(), 1 << 30, &Settings::default()).unwrap();
     let environment = Environment {
         settings: BTreeMap::from([("to.url".into(), url.into())]),
         connections: Arc::default(),
-        allow: Arc::new(Allow::default().with_endpoint(&url.parse().unwrap())),
+        allow: Arc::new(AllowList::default().with_endpoint(&url.parse().unwrap())),
         endpoint: None,
         permissions: Permissions::default(),
         limits: Limits::default(),
     };
     runtime
-        .load("adapter", ADAPTER, Handler::ADAPTER, environment, Thread(0))
+        .load(
+            "adapter",
+            ADAPTER,
+            MessageHandlerProfile::ADAPTER,
+            environment,
+            Thread(0),
+        )
         .unwrap()
 }
 
@@ -38,9 +44,9 @@ async fn call(component: &Component) -> CallResult {
     component.handle(call).await.result
 }
 
-/// Of the one instance at rest.
+/// Returns whether the store of the idle instance is empty.
 async fn holds_nothing(component: &Component) -> bool {
-    let Face::Synchronous(pool) = &component.face else {
+    let InstanceKind::Synchronous(pool) = &component.kind else {
         panic!("the adapter is synchronous");
     };
     let (lease, instance) = pool.take().await.unwrap();
@@ -49,7 +55,7 @@ async fn holds_nothing(component: &Component) -> bool {
     nothing
 }
 
-/// Answers each connection with so little of HTTP.
+/// Starts an endpoint that answers every request with 503.
 async fn endpoint() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
@@ -78,7 +84,7 @@ async fn an_exchange_leaves_nothing_in_its_store() {
 }
 
 #[tokio::test]
-async fn an_exchange_that_fails_leaves_nothing_either() {
+async fn a_failed_exchange_leaves_nothing_in_its_store() {
     let cache = tempfile::tempdir().unwrap();
     let component = adapter("http://127.0.0.1:1/hook", &cache);
     let result = call(&component).await;

@@ -1,4 +1,4 @@
-//! Two interfaces of one name, side by side: what differs, in words.
+//! Compares two interfaces of the same name, and describes the differences.
 
 use std::fmt;
 
@@ -7,42 +7,42 @@ use super::interface::Interface;
 /// One difference between an interface and another of the same name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Difference {
-    /// A function is not there.
-    Missing {
-        /// Its name.
+    /// A function is missing.
+    MissingImport {
+        /// The name of the function.
         function: String,
-        /// Its signature on the other side.
+        /// The signature that the other interface has.
         wanted: String,
     },
-    /// A function is there that the other side does not have.
+    /// A function does not exist in the other interface.
     Unknown {
-        /// Its name.
+        /// The name of the function.
         function: String,
-        /// Its signature.
+        /// The signature of the function.
         has: String,
     },
-    /// A function has another signature.
+    /// A function has a different signature.
     Signature {
-        /// Its name.
+        /// The name of the function.
         function: String,
-        /// What it is.
+        /// The signature in this interface.
         has: String,
-        /// What it is on the other side.
+        /// The signature in the other interface.
         wanted: String,
     },
-    /// A type has another definition.
+    /// A type has a different definition.
     Type {
-        /// Its name.
+        /// The name of the type.
         name: String,
-        /// What it is.
+        /// The definition in this interface.
         has: String,
-        /// What it is on the other side.
+        /// The definition in the other interface.
         wanted: String,
     },
 }
 
-/// What differs in `has`, compared with `wanted`. An exported interface must
-/// be `whole`; an imported one carries only what its component uses.
+/// Returns how `has` differs from `wanted`. With `whole`, as for an export, missing functions
+/// count. An import contains only the functions that its component uses.
 pub fn differences(has: &Interface, wanted: &Interface, whole: bool) -> Vec<Difference> {
     let mut found = Vec::new();
     for function in &has.functions {
@@ -74,7 +74,7 @@ pub fn differences(has: &Interface, wanted: &Interface, whole: bool) -> Vec<Diff
     if whole {
         let absent = |name: &str| has.function(name).is_none();
         let missing = wanted.functions.iter().filter(|f| absent(&f.name));
-        found.extend(missing.map(|function| Difference::Missing {
+        found.extend(missing.map(|function| Difference::MissingImport {
             function: function.name.clone(),
             wanted: function.signature(),
         }));
@@ -83,10 +83,10 @@ pub fn differences(has: &Interface, wanted: &Interface, whole: bool) -> Vec<Diff
 }
 
 impl Difference {
-    /// The difference, told of two sides by name.
+    /// Describes the difference between two sides with these names.
     pub fn between(&self, one: &str, other: &str) -> String {
         match self {
-            Self::Missing { function, wanted } => {
+            Self::MissingImport { function, wanted } => {
                 format!("`{function}`: {one} does not have it; {other} has `{wanted}`")
             }
             Self::Unknown { function, has } => {

@@ -1,23 +1,23 @@
-//! Why a component cannot be used, told to someone who did not make it: what
-//! was found, what is wanted, how to mend it.
+//! Why a component cannot be used. Each text says what was found, what is expected, and how to
+//! change it, for a reader who did not build the component.
 
 use std::fmt;
 
 use super::compare::Difference;
-use super::linked::Missing;
-use super::module::ModuleKind;
-use super::shape::Shape;
+use super::core_module::ModuleKind;
+use super::linked_interfaces::MissingImport;
+use super::revision::MessagingRevision;
 
-/// Why a component is not what it is configured as.
+/// Why a component cannot be used where the config names it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ContractError {
-    /// No bytes at all.
-    #[error("{file} is empty; a WebAssembly component is wanted")]
+    /// The file is empty.
+    #[error("{file} is empty: name a WebAssembly component")]
     Empty {
         /// The file.
         file: String,
     },
-    /// Something else.
+    /// The file is not WebAssembly.
     #[error(
         "{file} is not WebAssembly: it does not begin with `\\0asm`; \
          name the component itself, not its source, text form or archive"
@@ -26,186 +26,184 @@ pub enum ContractError {
         /// The file.
         file: String,
     },
-    /// A core module.
+    /// The file is a core module.
     #[error("{file} is a core WebAssembly module, not a component; {}", kind.remedy(file))]
     CoreModule {
         /// The file.
         file: String,
-        /// What can be made of it.
+        /// What a component can be built from it with.
         kind: ModuleKind,
     },
-    /// Interfaces without code.
+    /// The file is a WIT package: interfaces without code.
     #[error(
-        "{file} is a WIT package, that is interfaces without code; \
-         name a component that was made from it"
+        "{file} is a WIT package, which has interfaces but no code; \
+         name a component that was built from it"
     )]
     WitPackage {
         /// The file.
         file: String,
     },
-    /// It breaks off, or is made of something we do not know.
+    /// The file is truncated, or uses a feature that the decoder does not know.
     #[error(
         "{file} cannot be read as a WebAssembly component: {reason}; \
-         build it again, or see whether it was copied whole"
+         build it again, or check that it was copied completely"
     )]
     Unreadable {
         /// The file.
         file: String,
-        /// The decoder's word for it.
+        /// The decoder's error.
         reason: String,
     },
-    /// Nothing that takes messages.
+    /// The component does not handle messages.
     #[error(
-        "{file} does not handle messages: it exports {}, \
-         and wasi:messaging/incoming-handler@0.2.0-draft is wanted; \
-         build it for a world that exports that interface",
+        "{file} does not handle messages: it exports {}; \
+         build it for a world that exports wasi:messaging/incoming-handler@0.2.0-draft",
         list(exports)
     )]
     NoHandler {
         /// The file.
         file: String,
-        /// What it exports.
+        /// The interfaces that it exports.
         exports: Vec<String>,
     },
-    /// A component that answers HTTP requests.
+    /// The component is an HTTP handler, in a place for a component that handles messages.
     #[error(
-        "{file} is an HTTP handler: it exports {interface} and takes no messages itself; \
+        "{file} is an HTTP handler: it exports {interface} and does not handle messages; \
          give it as the endpoint, `to = {{ component = {file:?}, path = \"/\" }}`, \
          or name a component that exports wasi:messaging/incoming-handler@0.2.0-draft"
     )]
     HttpHandler {
         /// The file.
         file: String,
-        /// The interface.
+        /// The interface that it exports.
         interface: String,
     },
-    /// A component that stands in front of one that answers HTTP requests.
+    /// The component is an HTTP middleware, in a place for a component that handles messages.
     #[error(
-        "{file} is an HTTP middleware: it takes requests through {interface}, hands them on, and takes no \
-         messages; give it in front of the handler that is the endpoint, \
+        "{file} is an HTTP middleware: it takes requests through {interface} and forwards them, but does \
+         not handle messages; put it in front of the handler that is the endpoint, \
          `to = {{ component = \"handler.wasm\", middleware = [{file:?}] }}`"
     )]
     HttpMiddleware {
         /// The file.
         file: String,
-        /// The interface.
+        /// The interface that it exports.
         interface: String,
     },
-    /// A component that does not stand in front of an HTTP handler.
+    /// The component is not an HTTP middleware.
     #[error(
-        "{file} is not an HTTP middleware: `through` takes components that import and export \
+        "{file} is not an HTTP middleware: `middleware` needs components that import and export \
          wasi:http/handler@0.3; it imports {}, and exports {}; \
-         a component that handles messages goes into `chain`",
+         put a component that handles messages into `chain`",
         list(imports),
         list(exports)
     )]
     NoHttpMiddleware {
         /// The file.
         file: String,
-        /// What it imports.
+        /// The interfaces that it imports.
         imports: Vec<String>,
-        /// What it exports.
+        /// The interfaces that it exports.
         exports: Vec<String>,
     },
-    /// A component that answers HTTP requests in a way that is not ours.
+    /// The component is an HTTP handler of an unsupported version.
     #[error(
-        "{file} exports {interface}, and this version of bridge-host takes HTTP handlers of \
+        "{file} exports {interface}, but bridge-host supports HTTP handlers of \
          wasi:http/incoming-handler@0.2 and wasi:http/handler@0.3; build it for one of them, \
          or run it behind an HTTP server and give its URL as `to`"
     )]
     OtherHttp {
         /// The file.
         file: String,
-        /// The interface.
+        /// The interface that it exports.
         interface: String,
     },
-    /// A component that answers no HTTP requests.
+    /// The component is not an HTTP handler.
     #[error(
-        "{file} is no HTTP handler: it exports {}, and neither wasi:http/incoming-handler@0.2 \
+        "{file} is not an HTTP handler: it exports {}, but neither wasi:http/incoming-handler@0.2 \
          nor wasi:http/handler@0.3; \
-         a component that handles messages goes into `chain` or `component`",
+         put a component that handles messages into `chain` or `component`",
         list(exports)
     )]
     NoHttpHandler {
         /// The file.
         file: String,
-        /// What it exports.
+        /// The interfaces that it exports.
         exports: Vec<String>,
     },
-    /// A component with an `async` handle that is not ours.
+    /// The component has an asynchronous `handle` of an unknown interface.
     #[error(
-        "{file} handles messages asynchronously, through {interface}, which this host does not know; \
-         export bridge:messaging/incoming-handler@0.1.0, which is in wit/async of bridge-host's source, \
+        "{file} handles messages asynchronously through {interface}, which bridge-host does not support; \
+         export bridge:messaging/incoming-handler@0.1.0 (wit/async in bridge-host's source) \
          or wasi:messaging/incoming-handler@0.2.0-draft, whose `handle` is a plain func"
     )]
     AsyncHandler {
         /// The file.
         file: String,
-        /// The interface.
+        /// The interface that it exports.
         interface: String,
     },
-    /// Made partly from the newest draft of wasi:messaging.
+    /// The component mixes two revisions of wasi:messaging.
     #[error(
-        "{file} has two shapes of wasi:messaging, which share the version 0.2.0-draft: it {draft} as the \
-         newest draft has it, and {published} as it was published: {difference}; a component has one of \
-         them: build all of it from wit/deps/messaging, or all of it from wit/draft/deps/messaging, of \
-         bridge-host's source"
+        "{file} mixes two revisions of wasi:messaging, which share the version 0.2.0-draft: it {draft} of the \
+         newest draft, and {published} of the published one: {difference}; build all of it from \
+         wit/deps/messaging, or all of it from wit/draft/deps/messaging, of bridge-host's source"
     )]
     Mixed {
         /// The file.
         file: String,
-        /// The side and the interface that is of the newest draft.
+        /// The direction and name of an interface of the newest draft.
         draft: String,
-        /// The same of the one that is not.
+        /// The direction and name of an interface of the published revision.
         published: String,
-        /// By what that shows.
+        /// The difference that shows it.
         difference: String,
     },
-    /// Another version of wasi:messaging.
+    /// The component uses another version of wasi:messaging.
     #[error(
-        "{file} uses {found}, and this bridge-host knows wasi:messaging of version 0.2.0-draft \
+        "{file} uses {found}, but bridge-host supports wasi:messaging@0.2.0-draft \
          with the interfaces types, producer and incoming-handler; \
          build it from wit/deps/messaging of bridge-host's source"
     )]
     OtherVersion {
         /// The file.
         file: String,
-        /// The interface.
+        /// The interface that was found.
         found: String,
     },
-    /// The right interfaces with other functions in them.
+    /// An interface has the right name, but other functions or types.
     #[error(
-        "{file} is not made for {}:{}\n  \
-         the names of parameters count; \
-         build it from {} of bridge-host's source",
-        shape.words(),
-        lines(faults),
-        shape.folder()
+        "{file} does not match {}:{}\n  \
+         the names of parameters count, too; \
+         build it from {} in bridge-host's source",
+        revision.description(),
+        lines(mismatches),
+        revision.folder()
     )]
     Mismatch {
         /// The file.
         file: String,
-        /// What it was compared with.
-        shape: Shape,
-        /// All that differs.
-        faults: Vec<Fault>,
+        /// The revision that it was compared with.
+        revision: MessagingRevision,
+        /// All differences.
+        mismatches: Vec<Mismatch>,
     },
-    /// It imports what this host does not have.
+    /// The component imports interfaces that the host does not provide.
     #[error(
-        "{file} cannot start: it imports what bridge-host does not have{}",
+        "{file} cannot start: it imports what bridge-host does not provide{}",
         missing_lines(missing)
     )]
     Unlinked {
         /// The file.
         file: String,
-        /// What it misses.
-        missing: Vec<Missing>,
+        /// The missing imports.
+        missing: Vec<MissingImport>,
     },
-    /// A middleware by itself.
+    /// The component forwards messages, and no component follows it.
     #[error(
-        "{file} passes messages on: it imports wasi:messaging/incoming-handler@0.2.0-draft, \
-         and nothing follows it; give it in `chain`, where the adapter follows, \
-         or make it complete with `bridge-host compose {file} -o complete.wasm`"
+        "{file} forwards messages: it imports wasi:messaging/incoming-handler@0.2.0-draft, \
+         and no component follows it; put it into `chain`, where the adapter follows, \
+         or complete it with `bridge-host compose {file} -o complete.wasm`"
     )]
     Incomplete {
         /// The file.
@@ -213,27 +211,27 @@ pub enum ContractError {
     },
 }
 
-/// The side of a component on which an interface is.
+/// Whether a component imports or exports an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// What it asks for.
+    /// The component imports it.
     Import,
-    /// What it offers.
+    /// The component exports it.
     Export,
 }
 
-/// One place where a component departs from the contract.
+/// One difference between a component and the contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Imported or exported.
+pub struct Mismatch {
+    /// Whether the interface is imported or exported.
     pub direction: Direction,
-    /// The interface's full name.
+    /// The full name of the interface.
     pub interface: String,
-    /// What differs.
+    /// The difference.
     pub difference: Difference,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = match self.direction {
             Direction::Import => "import",
@@ -248,12 +246,15 @@ impl fmt::Display for Fault {
     }
 }
 
-fn lines(faults: &[Fault]) -> String {
-    faults.iter().map(|fault| format!("\n  {fault}")).collect()
+fn lines(mismatches: &[Mismatch]) -> String {
+    mismatches
+        .iter()
+        .map(|mismatch| format!("\n  {mismatch}"))
+        .collect()
 }
 
-fn missing_lines(missing: &[Missing]) -> String {
-    let line = |it: &Missing| format!("\n  {}: {}", it.import, it.meaning);
+fn missing_lines(missing: &[MissingImport]) -> String {
+    let line = |it: &MissingImport| format!("\n  {}: {}", it.import, it.meaning);
     missing.iter().map(line).collect()
 }
 

@@ -1,67 +1,67 @@
-//! An interface as plain text: functions with the names of their parameters,
-//! and types. What it ought to be stays out.
+//! An interface as text: its functions, with the names of their parameters, and its types.
+//! Comparing interfaces is in `compare`.
 
 use serde::Serialize;
 use wit_parser::{Function as WitFunction, IndexMap, InterfaceId, Resolve, WorldItem, WorldKey};
 
-use super::text;
+use super::type_text as text;
 
 /// One interface that a component imports or exports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Interface {
-    /// With its version: `wasi:messaging/types@0.2.0-draft`.
+    /// The full name, with the version: `wasi:messaging/types@0.2.0-draft`.
     pub name: String,
-    /// In the component's order.
+    /// The functions, in the component's order.
     pub functions: Vec<Function>,
-    /// The types that it defines or takes from others.
+    /// The types that the interface defines, or uses from other interfaces.
     pub types: Vec<TypeDefinition>,
 }
 
 /// One function of an interface.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Function {
-    /// As the component has it: `handle`, `[method]message.topic`.
+    /// The name in the component: `handle`, `[method]message.topic`.
     pub name: String,
-    /// An `async func`.
+    /// Whether it is an `async func`.
     #[serde(rename = "async")]
     pub is_async: bool,
-    /// Names and types; a method's `self` is the first.
+    /// The names and types of the parameters. A method's `self` is the first one.
     pub params: Vec<(String, String)>,
-    /// Its type.
+    /// The type of the result.
     pub result: Option<String>,
 }
 
-/// A type that has a name.
+/// A named type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TypeDefinition {
-    /// Its name in this interface.
+    /// The name in this interface.
     pub name: String,
-    /// What it is: `resource`, `variant { … }`, `use other/interface.{name}`.
+    /// The definition: `resource`, `variant { … }`, `use other/interface.{name}`.
     pub definition: String,
 }
 
 impl Interface {
-    /// The name without the version.
+    /// Returns the name without the version.
     pub fn path(&self) -> &str {
         self.name
             .split_once('@')
             .map_or(&self.name, |(path, _)| path)
     }
 
-    /// The function of that name.
+    /// Returns the function with this name.
     pub fn function(&self, name: &str) -> Option<&Function> {
         self.functions.iter().find(|function| function.name == name)
     }
 
-    /// The definition of the type of that name.
+    /// Returns the definition of the type with this name.
     pub fn definition(&self, name: &str) -> Option<&str> {
         let found = self.types.iter().find(|ty| ty.name == name)?;
         Some(&found.definition)
     }
 
-    /// Whether a host that does not know it can have the component start: it
+    /// Returns whether a component that imports the interface can start without it: the interface
     /// has neither functions nor resources.
-    pub(super) fn needs_nothing(&self) -> bool {
+    pub(super) fn is_types_only(&self) -> bool {
         self.functions.is_empty() && self.types.iter().all(|ty| ty.definition != "resource")
     }
 
@@ -97,7 +97,7 @@ impl Function {
         }
     }
 
-    /// All of it but the name: `func(ms: message) -> result<_, error>`.
+    /// Returns the function without its name: `func(ms: message) -> result<_, error>`.
     pub fn signature(&self) -> String {
         let params: Vec<String> = self
             .params
@@ -111,8 +111,8 @@ impl Function {
     }
 }
 
-/// The interfaces among a world's items. A function that lies there by itself
-/// counts as an interface of its name; types by themselves are left out.
+/// Returns the interfaces among a world's items. A function outside an interface becomes an
+/// interface with the function's name. Types outside an interface are left out.
 pub(super) fn all(resolve: &Resolve, items: &IndexMap<WorldKey, WorldItem>) -> Vec<Interface> {
     let mut all = Vec::new();
     for (key, item) in items {

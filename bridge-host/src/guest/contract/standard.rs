@@ -1,26 +1,26 @@
-//! The contracts as interfaces to compare with, read from wit/: the published
-//! `wasi:messaging@0.2.0-draft`, our own asynchronous one, and the newest draft,
-//! which has the name and version of the first and another shape.
+//! The contracts to compare with, read from wit/: the published `wasi:messaging@0.2.0-draft`, the
+//! asynchronous interface of bridge-host, and the newest draft, which has the same name and version
+//! as the published contract.
 
 use std::sync::LazyLock;
 
 use wit_parser::{PackageId, Resolve, SourceMap};
 
 use super::interface::Interface;
-use super::shape::Shape;
+use super::revision::MessagingRevision;
 
-/// The interface of messages, clients and errors.
+/// The interface with messages, clients and errors.
 pub const TYPES: &str = "wasi:messaging/types@0.2.0-draft";
-/// The interface of sending.
+/// The interface for sending messages.
 pub const PRODUCER: &str = "wasi:messaging/producer@0.2.0-draft";
-/// The interface of receiving.
+/// The interface for handling messages.
 pub const HANDLER: &str = "wasi:messaging/incoming-handler@0.2.0-draft";
-/// The interface of asking and replying, of the newest draft alone.
+/// The interface for requests and replies, which only the newest draft has.
 pub const REQUEST_REPLY: &str = "wasi:messaging/request-reply@0.2.0-draft";
-/// The interface of receiving many at a time, which is ours.
+/// The interface of bridge-host for handling many messages at a time.
 pub const ASYNC_HANDLER: &str = "bridge:messaging/incoming-handler@0.1.0";
 
-/// Our own package, which stands on the published one.
+/// The package of bridge-host, which uses the published one.
 const OURS: (&str, &str) = (
     "incoming-handler.wit",
     include_str!("../../../../wit/async/incoming-handler.wit"),
@@ -90,21 +90,21 @@ fn read(resolve: &mut Resolve, sources: &[(&str, &str)]) -> Option<PackageId> {
     resolve.push_group(group).ok()
 }
 
-/// The interface of that full name, of the published contract or our own.
+/// Returns the interface with this full name, of the published contract or of bridge-host's own.
 pub fn standard(name: &str) -> Option<&'static Interface> {
     STANDARD.iter().find(|interface| interface.name == name)
 }
 
-/// The interface of that full name, as that shape has it.
-pub(super) fn standard_of(shape: Shape, name: &str) -> Option<&'static Interface> {
-    match shape {
-        Shape::Published => standard(name),
-        Shape::Draft => NEWEST.iter().find(|interface| interface.name == name),
+/// Returns the interface with this full name in this revision.
+pub(super) fn standard_of(revision: MessagingRevision, name: &str) -> Option<&'static Interface> {
+    match revision {
+        MessagingRevision::Published => standard(name),
+        MessagingRevision::Draft => NEWEST.iter().find(|interface| interface.name == name),
     }
 }
 
-/// Whether an interface of wasi:messaging is of the newest draft. A component
-/// carries only what it uses, so that one sign must do.
+/// Returns whether an interface of wasi:messaging is of the newest draft. A component contains only
+/// the functions that it uses, so a single difference has to suffice.
 pub(super) fn is_newest_draft(interface: &Interface) -> bool {
     let params = |name: &str| interface.function(name).map(|f| f.params.as_slice());
     match interface.name.as_str() {

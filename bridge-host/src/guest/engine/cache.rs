@@ -1,5 +1,5 @@
-//! Compiled components on disk: a component of 18 MB compiles for many
-//! seconds, and loads in milliseconds. The one place with `unsafe` in it.
+//! The cache of compiled components on disk. A component of 18 MB takes many seconds to compile and
+//! milliseconds to load. This is the only file with `unsafe` code.
 
 mod prune;
 
@@ -13,15 +13,16 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-/// A folder of compiled components, named by what they were made from and by
-/// the engine that made them.
+/// A folder of compiled components. A file name contains the digest of the component and a hash of
+/// the engine's version and settings.
 #[derive(Clone, Debug)]
-pub struct Cache {
+pub struct ComponentCache {
     folder: PathBuf,
 }
 
-impl Cache {
-    /// A cache in this folder, made where there is none, for the user alone.
+impl ComponentCache {
+    /// Opens the cache in this folder. Creates the folder, for the current user only, if it is
+    /// missing.
     pub fn open(folder: &Path) -> io::Result<Self> {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);
@@ -31,45 +32,44 @@ impl Cache {
         #[cfg(unix)]
         is_ours(&fs::metadata(folder)?)?;
         if let Err(error) = prune::prune(folder) {
-            tracing::warn!(path = %folder.display(), %error, "the cache of compiled components cannot be cleaned");
+            tracing::warn!(path = %folder.display(), %error, "cannot remove old files from the cache of compiled components");
         }
         Ok(Self {
             folder: folder.into(),
         })
     }
 
-    /// The component compiled earlier from these bytes, if there is one.
+    /// Loads the compiled form of the component in `bytes`, if it is cached.
     pub fn load(&self, engine: &Engine, bytes: &[u8]) -> Option<Component> {
         let path = self.path(engine, bytes);
         match check(&path) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "a cached component is not trusted, and is compiled again");
+                tracing::warn!(path = %path.display(), %error, "a cached component cannot be trusted, and is compiled again");
                 return None;
             }
         }
-        // SAFETY: `deserialize_file` runs the file as machine code, so it must
-        // be one that `serialize` made. The folder and the file are this user's, or
-        // root's, and writable by nobody else, which `open` and `check` saw to; the
-        // name binds the file to the component and to the engine's version and
-        // settings, and files appear under their name whole.
+        // SAFETY: `deserialize_file` runs the file as machine code, so `serialize` must have
+        // written it. `open` and `check` made sure that only this user, or root, can write to the
+        // folder and the file. The file name identifies the component and the engine's version and
+        // settings. `store` renames a file into place only when it is complete.
         match unsafe { Component::deserialize_file(engine, &path) } {
             Ok(component) => {
-                used(&path);
+                touch(&path);
                 Some(component)
             }
-            // Another process may have pruned it right now.
+            // Another process may have removed it just now.
             Err(_) if !path.exists() => None,
             Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "a cached component is unusable and is made anew");
+                tracing::warn!(path = %path.display(), %error, "a cached component is unusable, and is compiled again");
                 None
             }
         }
     }
 
-    /// Keeps a compiled component. It is written beside its place and moved
-    /// there, so that a reader never sees half of it.
+    /// Stores a compiled component. It is written to another file and renamed, so that readers
+    /// never see a partial file.
     pub fn store(&self, engine: &Engine, bytes: &[u8], component: &Component) -> io::Result<()> {
         let compiled = component.serialize().map_err(io::Error::other)?;
         let path = self.path(engine, bytes);
@@ -79,7 +79,7 @@ impl Cache {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&beside)?;
-        // Whatever the umask, and whatever was there.
+        // The mode may differ: the umask applies, and the file may have existed.
         #[cfg(unix)]
         file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         file.write_all(&compiled)?;
@@ -96,7 +96,7 @@ impl Cache {
     }
 }
 
-/// Whether a file of the cache is a regular one, and ours.
+/// Checks that a file of the cache is a regular file that no other user can write to.
 fn check(path: &Path) -> io::Result<()> {
     let found = fs::symlink_metadata(path)?;
     if !found.is_file() {
@@ -108,24 +108,24 @@ fn check(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes note that a file was loaded, so that pruning spares it. One of root's
-/// stays as it is.
-fn used(path: &Path) {
+/// Updates the modification time of a file, so that pruning keeps it. Fails silently for a file of
+/// root's.
+fn touch(path: &Path) {
     let file = fs::File::options().write(true).open(path);
     let _ = file.and_then(|file| file.set_modified(SystemTime::now()));
 }
 
-/// Whoever may write to it may have this process run anything; root may anyway,
-/// and an image may bring a folder of root's.
+/// Checks that no other user can write to a file, since its content is run. Root's files are
+/// accepted: root can run anything anyway, and a container image may come with a cache.
 #[cfg(unix)]
 fn is_ours(found: &fs::Metadata) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
 
     let owners = [0, rustix::process::geteuid().as_raw()];
     let why = match owners.contains(&found.uid()) {
-        false => "it belongs to another user: name a folder of your own in `wasm.cache`",
+        false => "it belongs to another user: set `wasm.cache` to a folder of your own",
         true if found.mode() & 0o022 != 0 => {
-            "others may write to it, and what is in it is run: chmod go-w, or name another in `wasm.cache`"
+            "other users can write to it, and its content is run: use `chmod go-w`, or set `wasm.cache` to another folder"
         }
         true => return Ok(()),
     };
@@ -139,23 +139,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_that_others_may_write_to_is_refused() {
+    fn a_folder_that_other_users_can_write_to_is_rejected() {
         let folder = tempfile::tempdir().unwrap();
-        Cache::open(folder.path()).unwrap();
+        ComponentCache::open(folder.path()).unwrap();
         for (mode, expected) in [(0o755, true), (0o775, false), (0o707, false)] {
             fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
-            assert_eq!(Cache::open(folder.path()).is_ok(), expected, "{mode:o}");
+            assert_eq!(
+                ComponentCache::open(folder.path()).is_ok(),
+                expected,
+                "{mode:o}"
+            );
         }
-        // Everybody may write to this one.
-        assert!(Cache::open(Path::new("/tmp")).is_err());
+        // Every user may write to this folder.
+        assert!(ComponentCache::open(Path::new("/tmp")).is_err());
     }
 
     #[test]
-    fn what_is_run_is_ours_alone() {
+    fn only_files_that_other_users_cannot_write_to_are_loaded() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::open(folder.path()).unwrap();
+        let cache = ComponentCache::open(folder.path()).unwrap();
         let engine = Engine::default();
-        // A component with nothing in it.
+        // An empty component.
         let bytes = b"\0asm\x0d\0\x01\0";
         let component = Component::new(&engine, bytes).unwrap();
         let path = cache.path(&engine, bytes);

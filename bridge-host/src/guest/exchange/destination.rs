@@ -1,5 +1,5 @@
-//! Where a request goes: to the network, or to an HTTP handler in process. And what
-//! comes back from there.
+//! The destination of a request: the network, or an HTTP handler in process. Also waits for the
+//! response.
 
 use futures_util::future::BoxFuture;
 use http::Response;
@@ -7,15 +7,15 @@ use http_body_util::BodyExt;
 use wasmtime_wasi_http::WasiBody;
 
 use super::Driver;
-use super::denied::{Denials, swallow};
-use super::empty_body::Begun;
-use super::failed::{Failed, lower};
+use super::denials::{Denials, discard_body};
+use super::empty_body::BeginResult;
+use super::failed_request::{FailedRequest, to_wasi_error};
 use super::in_process;
-use crate::guest::call::call_record::{ExchangeSlot, UnderWay};
-use crate::guest::call::running::Running;
-use crate::http::{HttpError, ResponseBody, Sending, Unsent, Upload};
+use crate::guest::call::call_record::{ExchangeSlot, InFlight};
+use crate::guest::call::running_handler::RunningHandler;
+use crate::http::{HttpError, PendingRequest, ResponseBody, UnsentRequest, Upload};
 
-/// Where a request goes.
+/// The destination of a request.
 #[expect(
     clippy::large_enum_variant,
     reason = "the large one is what nearly all messages take, and it is not moved"
@@ -23,84 +23,88 @@ use crate::http::{HttpError, ResponseBody, Sending, Unsent, Upload};
 pub(super) enum Destination {
     /// An HTTP handler in process.
     Handler(BoxFuture<'static, in_process::Answer>),
-    Network(Sending<WasiBody>),
-    /// To the network, once the beginning of its body is there.
-    Unread(BoxFuture<'static, Begun>),
-    /// Nowhere: it may not go where it should.
-    Refused(Option<Unsent<WasiBody>>),
+    Network(PendingRequest<WasiBody>),
+    /// The network, once the first frame of the body has arrived.
+    UnreadBody(BoxFuture<'static, BeginResult>),
+    /// None: the request is invalid, or not allowed.
+    Refused(Option<UnsentRequest<WasiBody>>),
 }
 
-/// A response with, from a handler in process, who writes its body.
-pub(super) type Arrived = Result<(Response<WasiBody>, Option<Running>), Failed>;
+/// A response, and the handler in process that writes its body.
+pub(super) type DestinationResult =
+    Result<(Response<WasiBody>, Option<RunningHandler>), FailedRequest>;
 
 impl Destination {
-    /// The network, as far as the request may go there.
-    pub(super) fn of(begun: Begun) -> Self {
+    /// Returns the network, unless the request could not be begun.
+    pub(super) fn of(begun: BeginResult) -> Self {
         match begun {
             Ok(sending) => Self::Network(sending),
             Err(unsent) => Self::Refused(Some(unsent)),
         }
     }
 
-    /// Who drives a request that goes here, where nobody else waits meanwhile. A
-    /// connection is not handed a body that is long, or of which the component might
-    /// wait to write more: while the component waits for something else, nobody would
-    /// send the rest.
+    /// Returns who drives a request to this destination in a store with one call at a time. A
+    /// request whose body is long or incomplete needs a task: while the component waits for
+    /// something else, the rest of the body would not be sent.
     pub(super) fn driver(&self, upload: Upload) -> Driver {
         match self {
             Self::Handler(_) => Driver::Call,
-            Self::Unread(_) => Driver::Task,
-            Self::Network(sending) if upload != Upload::AtOnce || !sending.is_connected() => {
+            Self::UnreadBody(_) => Driver::Task,
+            Self::Network(sending) if upload != Upload::Complete || !sending.is_connected() => {
                 Driver::Task
             }
             Self::Network(_) | Self::Refused(_) => Driver::Waiter,
         }
     }
 
-    /// Waits for the head of the response. Called once.
-    pub(super) async fn answer(&mut self, slot: &ExchangeSlot, denials: &Denials) -> Arrived {
+    /// Waits for the head of the response. Must be called once.
+    pub(super) async fn answer(
+        &mut self,
+        slot: &ExchangeSlot,
+        denials: &Denials,
+    ) -> DestinationResult {
         match self {
-            Self::Handler(asked) => match asked.await {
+            Self::Handler(answer) => match answer.await {
                 Ok((response, running)) => Ok((response, Some(running))),
                 Err(reason) => Err(reason.into()),
             },
-            Self::Unread(begun) => {
+            Self::UnreadBody(begun) => {
                 *self = Self::of(begun.await);
                 Box::pin(self.answer(slot, denials)).await
             }
             Self::Network(sending) => {
                 let answer = sending.response().await;
                 let answer = answer.map_err(|error| (error, sending.unsent()));
-                answered(answer, slot.stays_under_way(), denials)
+                answered(answer, slot.in_flight_guard(), denials)
             }
             Self::Refused(unsent) => match unsent.take() {
-                Some(Unsent { error, body }) => {
+                Some(UnsentRequest { error, body }) => {
                     let answer = Err((error, Some(body)));
-                    answered(answer, slot.stays_under_way(), denials)
+                    answered(answer, slot.in_flight_guard(), denials)
                 }
-                None => unreachable!("a future is not asked again once it ended"),
+                None => unreachable!("a request is answered once"),
             },
         }
     }
 }
 
-/// Over the network. The exchange is under way for as long as there is its body; of a
-/// request that failed, the body is what it would have sent.
+/// Converts a response from the network. The exchange counts as in flight until its body is
+/// dropped. The unsent body of a failed request is discarded.
 fn answered(
     response: Result<Response<ResponseBody<WasiBody>>, (HttpError, Option<WasiBody>)>,
-    under_way: UnderWay,
+    in_flight: InFlight,
     denials: &Denials,
-) -> Arrived {
+) -> DestinationResult {
     let response = response.map_err(|(error, unsent)| {
         denials.note(&error);
         if let Some(body) = unsent {
-            swallow(body);
+            discard_body(body);
         }
-        Failed::from(error)
+        FailedRequest::from(error)
     })?;
     let broken = move |error| {
-        let _ = &under_way;
-        lower(error)
+        let _ = &in_flight;
+        to_wasi_error(error)
     };
     let response = response.map(|body| body.map_err(broken).boxed_unsync());
     Ok((response, None))

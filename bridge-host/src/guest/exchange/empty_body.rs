@@ -1,6 +1,6 @@
-//! Requests whose body may be empty, which only reading it shows: a component
-//! of wasi:http 0.3 need not say so. An empty body sent in chunks is refused by
-//! many servers and proxies where the method has no use for a body.
+//! Requests whose body may be empty, which only reading it shows: a component of wasi:http 0.3 need
+//! not declare it. Many servers and proxies reject an empty chunked body with a method that needs
+//! no body.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,10 +13,10 @@ use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use crate::http::{Client, Options, Sending, Unsent};
+use crate::http::{Client, PendingRequest, RequestOptions, UnsentRequest};
 
-/// Returns whether the request has a body is unknown, and matters: content has
-/// no meaning in its method (RFC 9110, 9.3).
+/// Returns whether it matters and is unknown whether the request has a body: its method gives
+/// content no meaning (RFC 9110, section 9.3).
 pub(super) fn is_unknown(request: &Request<WasiBody>) -> bool {
     let body = request.body();
     let methods = [Method::GET, Method::HEAD, Method::DELETE];
@@ -25,36 +25,35 @@ pub(super) fn is_unknown(request: &Request<WasiBody>) -> bool {
         && body.size_hint().exact().is_none()
 }
 
-/// What comes of beginning a request.
-pub(super) type Begun = Result<Sending<WasiBody>, Unsent<WasiBody>>;
+/// A request that was begun, or could not be.
+pub(super) type BeginResult = Result<PendingRequest<WasiBody>, UnsentRequest<WasiBody>>;
 
 /// Begins the request once it is known whether it has a body.
 pub(super) fn begin(
     client: Client<WasiBody>,
     request: Request<WasiBody>,
-    options: Options,
-) -> BoxFuture<'static, Begun> {
-    async move { client.begin(decided(request).await, options) }.boxed()
+    options: RequestOptions,
+) -> BoxFuture<'static, BeginResult> {
+    async move { client.begin(with_known_body(request).await, options) }.boxed()
 }
 
-/// Waits for the beginning of the body. The request comes back without a body
-/// if that is empty.
-async fn decided(request: Request<WasiBody>) -> Request<WasiBody> {
+/// Waits for the first frame of the body. Removes the body if it is empty.
+async fn with_known_body(request: Request<WasiBody>) -> Request<WasiBody> {
     let (head, mut body) = request.into_parts();
     let body = match body.frame().await {
         None => Empty::new().map_err(|never| match never {}).boxed_unsync(),
-        first => Started { first, body }.boxed_unsync(),
+        first => PartlyReadBody { first, body }.boxed_unsync(),
     };
     Request::from_parts(head, body)
 }
 
-/// A body of which the first frame was read.
-struct Started {
+/// A body whose first frame was read.
+struct PartlyReadBody {
     first: Option<Result<Frame<Bytes>, Error>>,
     body: WasiBody,
 }
 
-impl Body for Started {
+impl Body for PartlyReadBody {
     type Data = Bytes;
     type Error = Error;
 
@@ -80,7 +79,7 @@ mod tests {
 
     use super::*;
 
-    /// A body of unknown length.
+    /// Returns a body of unknown length.
     fn streamed(parts: &[&'static str]) -> WasiBody {
         let frames: Vec<_> = parts
             .iter()
@@ -96,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn only_where_a_body_is_unusual_and_may_be_empty() {
+    fn only_an_unknown_body_of_an_unusual_method_matters() {
         assert!(is_unknown(&request(Method::DELETE, streamed(&[]))));
         assert!(!is_unknown(&request(Method::POST, streamed(&[]))));
         let known = Full::from("x").map_err(|never| match never {});
@@ -104,8 +103,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_empty_body_is_none_and_another_is_whole() {
-        let decided_of = async |parts| decided(request(Method::DELETE, streamed(parts))).await;
+    async fn an_empty_body_is_removed_and_another_is_complete() {
+        let decided_of =
+            async |parts| with_known_body(request(Method::DELETE, streamed(parts))).await;
         assert!(decided_of(&[]).await.body().is_end_stream());
         let whole = decided_of(&["a", "b"]).await.into_body().collect().await;
         assert_eq!(whole.unwrap().to_bytes(), "ab");

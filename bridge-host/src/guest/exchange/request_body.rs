@@ -1,5 +1,5 @@
-//! The body of a request that a component wrote before it sent it: all of it is
-//! there, and goes out in one piece.
+//! The part of a request's body that a component wrote before it sent the request. A complete body
+//! is sent in one piece.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -13,20 +13,20 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::http::Upload;
 
-/// A body whose first frames were taken.
-struct Begun {
+/// A body whose first frames were read.
+struct PartlyReadBody {
     taken: VecDeque<Taken>,
     rest: WasiBody,
 }
 
 type Taken = Result<Frame<Bytes>, Error>;
 
-/// Of a kept connection the system takes this much at once.
-const SMALL: u64 = 16 << 10;
+/// How many bytes the system accepts at once on a pooled connection.
+const SHORT_BODY: u64 = 16 << 10;
 
-/// The same request, with what is there of its body taken out of the
-/// component's hands.
-pub(crate) fn taken(request: Request<WasiBody>) -> (Request<WasiBody>, Upload) {
+/// Reads the frames of a request's body that have arrived. Returns the request, and whether its
+/// body is complete and short.
+pub(crate) fn take_written(request: Request<WasiBody>) -> (Request<WasiBody>, Upload) {
     let (head, mut body) = request.into_parts();
     let mut taken = VecDeque::new();
     let mut context = Context::from_waker(Waker::noop());
@@ -41,15 +41,15 @@ pub(crate) fn taken(request: Request<WasiBody>) -> (Request<WasiBody>, Upload) {
         true => in_one_piece(&mut taken),
         false => None,
     };
-    let body = piece.unwrap_or_else(|| Begun { taken, rest: body }.boxed_unsync());
+    let body = piece.unwrap_or_else(|| PartlyReadBody { taken, rest: body }.boxed_unsync());
     let upload = match body.size_hint().exact() {
-        Some(size) if is_whole && size <= SMALL => Upload::AtOnce,
-        _ => Upload::InTime,
+        Some(size) if is_whole && size <= SHORT_BODY => Upload::Complete,
+        _ => Upload::Streamed,
     };
     (Request::from_parts(head, body), upload)
 }
 
-/// What needs no queue.
+/// Returns a body without a queue, if it consists of one frame at most.
 fn in_one_piece(taken: &mut VecDeque<Taken>) -> Option<WasiBody> {
     match taken.front() {
         None => return Some(Empty::new().map_err(never).boxed_unsync()),
@@ -64,7 +64,7 @@ fn never(never: std::convert::Infallible) -> Error {
     match never {}
 }
 
-impl Body for Begun {
+impl Body for PartlyReadBody {
     type Data = Bytes;
     type Error = Error;
 
@@ -88,7 +88,7 @@ mod tests {
 
     use super::*;
 
-    /// A request whose body has these frames so far, and the way to more.
+    /// Returns a request whose body has these frames so far, and the sender of more frames.
     fn request(frames: Vec<Frame<Bytes>>) -> (Request<WasiBody>, mpsc::Sender<Frame<Bytes>>) {
         let (sender, mut receiver) = mpsc::channel(8);
         for frame in frames {
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_ended_is_known() {
+    async fn a_complete_body_is_recognized() {
         for (frames, expected, exact) in [
             (vec![], ("", false), Some(0)),
             (vec![data("a")], ("a", false), Some(1)),
@@ -123,8 +123,8 @@ mod tests {
             ),
         ] {
             let (request, _) = request(frames);
-            let (request, upload) = taken(request);
-            let known = exact.map_or(Upload::InTime, |_| Upload::AtOnce);
+            let (request, upload) = take_written(request);
+            let known = exact.map_or(Upload::Streamed, |_| Upload::Complete);
             assert_eq!(upload, known, "{expected:?}");
             assert_eq!(request.body().size_hint().exact(), exact);
             assert_eq!(text(request).await, (expected.0.into(), expected.1));
@@ -132,19 +132,22 @@ mod tests {
     }
 
     #[test]
-    fn a_long_one_takes_time() {
-        for (size, expected) in [(SMALL, Upload::AtOnce), (SMALL + 1, Upload::InTime)] {
+    fn a_long_body_is_streamed() {
+        for (size, expected) in [
+            (SHORT_BODY, Upload::Complete),
+            (SHORT_BODY + 1, Upload::Streamed),
+        ] {
             let bytes = Bytes::from(vec![b'x'; size as usize]);
             let (request, _) = request(vec![Frame::data(bytes)]);
-            assert_eq!(taken(request).1, expected);
+            assert_eq!(take_written(request).1, expected);
         }
     }
 
     #[tokio::test]
-    async fn one_that_goes_on_is_not_and_loses_nothing() {
+    async fn an_incomplete_body_is_streamed_without_loss() {
         let (request, sender) = request(vec![data("a"), data("b")]);
-        let (request, upload) = taken(request);
-        assert_eq!(upload, Upload::InTime);
+        let (request, upload) = take_written(request);
+        assert_eq!(upload, Upload::Streamed);
         sender.try_send(data("c")).unwrap();
         drop(sender);
         assert_eq!(text(request).await, ("abc".into(), false));

@@ -1,5 +1,4 @@
-//! Handlers of `wasi:http/incoming-handler@0.2`: they set their response while
-//! they run.
+//! Handlers of `wasi:http/incoming-handler@0.2`, which set their response while they run.
 
 use http::{Request, Response};
 use tokio::sync::oneshot;
@@ -8,14 +7,14 @@ use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 
-use super::Answers;
+use super::HttpWorld;
 use crate::guest::call::outcome::Failure;
-use crate::guest::instance::{Instance, ready};
+use crate::guest::instance::{Instance, impl_world};
 use crate::guest::interfaces::state::State;
 
-ready!(ProxyPre => Proxy);
+impl_world!(ProxyPre => Proxy);
 
-impl Answers for ProxyPre<State> {
+impl HttpWorld for ProxyPre<State> {
     type Code = ErrorCode;
 
     async fn answer(

@@ -1,5 +1,5 @@
-//! Handlers of `wasi:http/handler@0.3`: they return their response, and may
-//! write its body afterwards.
+//! Handlers of `wasi:http/handler@0.3`, which return their response and may write its body
+//! afterwards.
 
 use std::future::poll_fn;
 
@@ -12,15 +12,15 @@ use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::p3::bindings::{Service, ServicePre};
 use wasmtime_wasi_http::{WasiBody, WasiHttpView, p3};
 
-use super::Answers;
-use super::outlet::Outlet;
+use super::HttpWorld;
+use super::body_source::BodySource;
 use crate::guest::call::outcome::Failure;
-use crate::guest::instance::{Instance, ready};
+use crate::guest::instance::{Instance, impl_world};
 use crate::guest::interfaces::state::State;
 
-ready!(ServicePre => Service);
+impl_world!(ServicePre => Service);
 
-impl Answers for ServicePre<State> {
+impl HttpWorld for ServicePre<State> {
     type Code = ErrorCode;
 
     async fn answer(
@@ -34,12 +34,12 @@ impl Answers for ServicePre<State> {
             let (outlet, answered) = match answered {
                 Ok(response) => {
                     let (head, body) = response.into_parts();
-                    let (outlet, body) = Outlet::of(body);
+                    let (outlet, body) = BodySource::of(body);
                     (Some(outlet), Ok(Response::from_parts(head, body)))
                 }
                 Err(code) => (None, Err(code)),
             };
-            // Whoever asked may have given up.
+            // The caller may no longer wait.
             let _ = answer.send(answered);
             poll_fn(|cx| store.poll_no_interesting_tasks(cx)).await;
             let is_fed = || store.with(|mut store| store.data_mut().hooks.bodies.are_open());
@@ -60,12 +60,12 @@ async fn respond(
     let request = store.with(|mut store| {
         let state = store.data_mut();
         let request = request.map(|body| match body.size_hint().exact() {
-            // It is there whole.
+            // The body is complete.
             Some(_) => body,
             None => state.hooks.bodies.open().of(body),
         });
         let http = state.http();
-        // Nobody waits to hear how the handler liked the request.
+        // The second value would tell how the handler dealt with the request's body.
         let (request, _) = p3::Request::from_http(http.hooks, request);
         request
     });

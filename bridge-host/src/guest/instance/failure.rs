@@ -1,5 +1,5 @@
-//! How a call of an instance ends that does not return: the limits on its time, and
-//! what the engine's error and the store's data tell.
+//! Why a call of an instance did not return: the limits on its time, the engine's error, and the
+//! state of the store.
 
 use std::error::Error;
 use std::pin::pin;
@@ -10,12 +10,12 @@ use wasmtime::{Store, WasmBacktrace};
 
 use crate::guest::call::outcome::Failure;
 use crate::guest::interfaces::state::State;
-use crate::guest::limits::cpu_meter::{OutOfCompute, metered};
-use crate::guest::limits::held::Excess;
+use crate::guest::limits::cpu_meter::{OutOfCpuTime, metered};
+use crate::guest::limits::host_resources::ResourceExcess;
 use crate::guest::limits::settings::Limits;
 use crate::trouble::Shortage;
 
-/// A call within its time, and its computing within the component's limit.
+/// Runs a call within its time limit and the component's limit on CPU time.
 pub(crate) async fn limited<T>(
     call: impl Future<Output = T>,
     timeout: Duration,
@@ -24,12 +24,12 @@ pub(crate) async fn limited<T>(
     let call = pin!(call);
     match tokio::time::timeout(timeout, metered(call, limits.cpu_time)).await {
         Ok(Ok(end)) => Ok(end),
-        Ok(Err(OutOfCompute)) => Err(Failure::OutOfCompute(limits.cpu_time)),
+        Ok(Err(OutOfCpuTime)) => Err(Failure::OutOfCpuTime(limits.cpu_time)),
         Err(_) => Err(Failure::OutOfTime(timeout)),
     }
 }
 
-/// Why a call did not return, from the engine's error and the store's state.
+/// Returns why a call did not return, from the engine's error and the store's state.
 pub(crate) fn failure(store: &Store<State>, error: wasmtime::Error, limits: &Limits) -> Failure {
     if store.data().limiter.exceeded() {
         return Failure::OutOfMemory(limits.memory);
@@ -37,7 +37,7 @@ pub(crate) fn failure(store: &Store<State>, error: wasmtime::Error, limits: &Lim
     if let Some(excess) = excess(store, &error) {
         return Failure::Excess(excess);
     }
-    // What the engine itself is refused; a component's own calls see codes.
+    // The engine itself was refused a resource. A component's own calls get error codes.
     if let Some(lack) = Shortage::of(error.as_ref()) {
         return Failure::Shortage(lack);
     }
@@ -48,8 +48,8 @@ pub(crate) fn failure(store: &Store<State>, error: wasmtime::Error, limits: &Lim
     }
 }
 
-/// The number that a component went beyond, if it did.
-fn excess(store: &Store<State>, error: &wasmtime::Error) -> Option<Excess> {
+/// Returns the limit on host resources that the component exceeded, if it did.
+fn excess(store: &Store<State>, error: &wasmtime::Error) -> Option<ResourceExcess> {
     if let Some(excess) = error.downcast_ref() {
         return Some(*excess);
     }
@@ -58,5 +58,8 @@ fn excess(store: &Store<State>, error: &wasmtime::Error) -> Option<Excess> {
         matches!(cause, Some(ResourceTableError::Full))
     };
     let most = store.data().table.max_capacity();
-    error.chain().any(full).then_some(Excess::Resources(most))
+    error
+        .chain()
+        .any(full)
+        .then_some(ResourceExcess::Resources(most))
 }

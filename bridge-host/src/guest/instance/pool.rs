@@ -1,5 +1,5 @@
-//! A component's instances at rest and at work: how many there are, and who
-//! waits for one. What an instance is, and how it is called, stays out.
+//! The pool of a component's instances: how many exist, and which calls wait for one. Creating an
+//! instance is in `template`, and calling it is in `component` and `handler`.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::pin::pin;
@@ -7,51 +7,51 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::ready::Ready;
 use super::template::{Instance, InstanceTemplate};
+use super::world::World;
 use crate::guest::call::outcome::Failure;
-use crate::guest::limits::budget::Rest;
+use crate::guest::limits::budget::ReclaimInstances;
 use crate::guest::limits::settings::Limits;
 
-/// The instances of one component, and the template of more.
-pub(crate) struct Pool<R: Ready> {
-    template: InstanceTemplate<R>,
-    instances: Mutex<Instances<R::Bindings>>,
-    /// An instance that was used before gave no answer.
-    distrusted: AtomicBool,
+/// The instances of one component, and the template for new ones.
+pub(crate) struct InstancePool<W: World> {
+    template: InstanceTemplate<W>,
+    instances: Mutex<Instances<W::Bindings>>,
+    /// Whether the warning about reused instances was logged.
+    warned_of_reuse: AtomicBool,
 }
 
-/// Until it is looked again whether there may be another instance.
-const NO_SLOT: Duration = Duration::from_millis(5);
+/// How long to wait when the engine has no slot for another instance.
+const SLOT_RETRY_DELAY: Duration = Duration::from_millis(5);
 
 struct Instances<B> {
     idle: Vec<Instance<B>>,
-    /// Idle ones, and those on lease.
+    /// The number of instances, idle and leased.
     alive: usize,
-    /// Of those on lease, the ones that are being made.
+    /// How many of the leased instances are being created.
     starting: u64,
-    /// The memory that the next one may want, in bytes.
+    /// How many bytes of memory the next instance is expected to need.
     largest: Option<u64>,
 }
 
 impl<B> Instances<B> {
-    /// Learns how large an instance is that was called. One that was larger than
-    /// all others is forgotten bit by bit.
+    /// Updates the expected memory after a call. The expectation decreases by at most an eighth for
+    /// each call, so that one large instance is forgotten slowly.
     fn measure(&mut self, instance: &Instance<B>) {
         let before = self.largest.unwrap_or(0);
         self.largest = Some(instance.memory().max(before - before / 8));
     }
 }
 
-/// An instance at rest, where there is one.
-type Used<R> = Option<Instance<<R as Ready>::Bindings>>;
+/// An idle instance, if there is one.
+type IdleInstance<W> = Option<Instance<<W as World>::Bindings>>;
 
-/// One instance's place among the living: given up when dropped, unless the
-/// instance is given back.
-pub(crate) struct Lease<R: Ready>(Arc<Pool<R>>);
+/// The lease on one instance. If the instance is not given back, dropping the lease removes it from
+/// the count.
+pub(crate) struct InstanceLease<W: World>(Arc<InstancePool<W>>);
 
-impl<R: Ready> Pool<R> {
-    pub(crate) fn new(template: InstanceTemplate<R>) -> Arc<Self> {
+impl<W: World> InstancePool<W> {
+    pub(crate) fn new(template: InstanceTemplate<W>) -> Arc<Self> {
         let pool = Arc::new(Self {
             template,
             instances: Mutex::new(Instances {
@@ -60,7 +60,7 @@ impl<R: Ready> Pool<R> {
                 starting: 0,
                 largest: None,
             }),
-            distrusted: AtomicBool::new(false),
+            warned_of_reuse: AtomicBool::new(false),
         });
         let weak: Weak<Self> = Arc::downgrade(&pool);
         pool.template.budget().register(weak);
@@ -71,26 +71,25 @@ impl<R: Ready> Pool<R> {
         self.template.limits()
     }
 
-    /// An instance at rest, or else a new one. Where the budget has no room
-    /// for it, another component gives one up that rests, or this waits for
-    /// the first that is given back or given up. A component always gets its
-    /// first.
+    /// Returns an idle instance, or a new one. If the memory budget has no room for a new one,
+    /// drops an idle instance of another component, or waits until an instance is given back or
+    /// dropped. The first instance of a component is always created.
     pub(crate) async fn take(
         self: &Arc<Self>,
-    ) -> Result<(Lease<R>, Instance<R::Bindings>), Failure> {
+    ) -> Result<(InstanceLease<W>, Instance<W::Bindings>), Failure> {
         let budget = self.template.budget();
         loop {
             let mut changed = pin!(budget.changed.notified());
-            // From here on no change is missed.
+            // From here on, no notification is missed.
             changed.as_mut().enable();
             match self.try_take() {
                 Some((lease, Some(used))) => return Ok((lease, used)),
-                // In a box, since it is large, and rare where instances are reused.
+                // Boxed, because it is large, and rare if instances are reused.
                 Some((lease, None)) => match Box::pin(self.make()).await? {
                     Some(made) => return Ok((lease, made)),
                     None => {
                         drop(lease);
-                        tokio::time::sleep(NO_SLOT).await;
+                        tokio::time::sleep(SLOT_RETRY_DELAY).await;
                     }
                 },
                 None if budget.reclaim() => {}
@@ -99,25 +98,25 @@ impl<R: Ready> Pool<R> {
         }
     }
 
-    /// Throws away what rests: it answered before, and does no more.
-    pub(crate) fn distrust(&self) {
+    /// Drops the idle instances of a component that does not answer when it is reused.
+    pub(crate) fn discard_idle(&self) {
         let mut instances = self.lock();
         instances.alive -= instances.idle.len();
         let useless = std::mem::take(&mut instances.idle);
         drop(instances);
         drop(useless);
-        if !self.distrusted.swap(true, Relaxed) {
+        if !self.warned_of_reuse.swap(true, Relaxed) {
             tracing::warn!(
                 component = self.template.name(),
-                "an instance that had answered a request before set no response: the component may be made \
-                 for hosts that give each request a new instance; leave out `to.reuse`"
+                "a reused instance set no response: the component may expect a new instance for each \
+                 request; remove `to.reuse`"
             );
         }
     }
 
-    /// A new instance; none where there are as many as there may be at once.
-    async fn make(&self) -> Result<Option<Instance<R::Bindings>>, Failure> {
-        let _starting = Starting(self);
+    /// Creates an instance. Returns `None` if the engine has no slot for it.
+    async fn make(&self) -> Result<Option<Instance<W::Bindings>>, Failure> {
+        let _starting = StartingGuard(self);
         let Some(mut instance) = self.template.instantiate().await? else {
             return Ok(None);
         };
@@ -127,13 +126,14 @@ impl<R: Ready> Pool<R> {
         Ok(Some(instance))
     }
 
-    /// A place among the living, and the instance that has it, or none yet.
-    fn try_take(self: &Arc<Self>) -> Option<(Lease<R>, Used<R>)> {
+    /// Returns a lease, with an idle instance if there is one. Returns `None` without room for
+    /// another.
+    fn try_take(self: &Arc<Self>) -> Option<(InstanceLease<W>, IdleInstance<W>)> {
         let mut instances = self.lock();
         if let Some(instance) = instances.idle.pop() {
-            return Some((Lease(self.clone()), Some(instance)));
+            return Some((InstanceLease(self.clone()), Some(instance)));
         }
-        // How large one is shows the first.
+        // The first instance shows how much memory one needs.
         let wanted = instances
             .largest
             .map(|one| one.saturating_mul(instances.starting + 1));
@@ -141,37 +141,37 @@ impl<R: Ready> Pool<R> {
         (within || instances.alive == 0).then(|| {
             instances.alive += 1;
             instances.starting += 1;
-            (Lease(self.clone()), None)
+            (InstanceLease(self.clone()), None)
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Instances<R::Bindings>> {
+    fn lock(&self) -> MutexGuard<'_, Instances<W::Bindings>> {
         self.instances.lock()
     }
 }
 
-impl<R: Ready> Rest for Pool<R> {
-    fn give_up_one(&self) -> bool {
+impl<W: World> ReclaimInstances for InstancePool<W> {
+    fn drop_idle(&self) -> bool {
         let mut instances = self.lock();
-        let given_up = instances.idle.pop();
-        instances.alive -= usize::from(given_up.is_some());
+        let dropped = instances.idle.pop();
+        instances.alive -= usize::from(dropped.is_some());
         drop(instances);
-        given_up.is_some()
+        dropped.is_some()
     }
 }
 
-/// An instance that is being made.
-struct Starting<'a, R: Ready>(&'a Pool<R>);
+/// Counts an instance as being created, until it is dropped.
+struct StartingGuard<'a, W: World>(&'a InstancePool<W>);
 
-impl<R: Ready> Drop for Starting<'_, R> {
+impl<W: World> Drop for StartingGuard<'_, W> {
     fn drop(&mut self) {
         self.0.lock().starting -= 1;
         self.0.template.budget().changed.notify_waiters();
     }
 }
 
-impl<R: Ready> Lease<R> {
-    pub(crate) fn pool(&self) -> Arc<Pool<R>> {
+impl<W: World> InstanceLease<W> {
+    pub(crate) fn pool(&self) -> Arc<InstancePool<W>> {
         self.0.clone()
     }
 
@@ -179,8 +179,8 @@ impl<R: Ready> Lease<R> {
         self.0.limits()
     }
 
-    /// Gives the instance back, for the next call, unless it had its share.
-    pub(crate) fn give_back(self, mut instance: Instance<R::Bindings>) {
+    /// Returns the instance to the pool, unless it has served its maximum of calls.
+    pub(crate) fn give_back(self, mut instance: Instance<W::Bindings>) {
         let limits = self.0.limits();
         let mut instances = self.0.lock();
         instances.measure(&instance);
@@ -189,13 +189,13 @@ impl<R: Ready> Lease<R> {
             return;
         }
         instance.store.data_mut().limiter.release();
-        // It stays among the living: taken back out by the drop of `self`.
+        // Dropping `self` decrements `alive`, but the instance still exists.
         instances.alive += 1;
         instances.idle.push(instance);
     }
 }
 
-impl<R: Ready> Drop for Lease<R> {
+impl<W: World> Drop for InstanceLease<W> {
     fn drop(&mut self) {
         self.0.lock().alive -= 1;
         self.0.template.budget().changed.notify_waiters();

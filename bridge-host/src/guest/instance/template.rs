@@ -1,5 +1,5 @@
-//! One instance in its store: how it is made and limited, and what its end
-//! tells. How it is called is the matter of those who know its bindings.
+//! The template of a component's instances: creating one in its own store, with its limits. Calling
+//! an instance is in `component` and `handler`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use wasmtime::component::InstancePre;
 use wasmtime::{PoolConcurrencyLimitError, Result, Store};
 
 use super::failure::{failure, limited};
-use super::ready::Ready;
+use super::world::World;
 use crate::guest::call::call_record::CallRecord;
-use crate::guest::call::calls::CallState;
 use crate::guest::call::outcome::Failure;
-use crate::guest::interfaces::state::{Environment, Shared, State};
-use crate::guest::limits::budget::Budget;
+use crate::guest::call::store_calls::CallState;
+use crate::guest::interfaces::state::{Environment, SharedResources, State};
+use crate::guest::limits::budget::MemoryBudget;
 use crate::guest::limits::settings::Limits;
 use crate::message::MessageId;
 use crate::trouble::Shortage;
@@ -22,13 +22,13 @@ use crate::trouble::Shortage;
 /// How long an instance may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What every instance of one component is made from.
-pub(crate) struct InstanceTemplate<R> {
+/// What every instance of a component is created from.
+pub(crate) struct InstanceTemplate<W> {
     name: String,
-    ready: R,
+    ready: W,
     environment: Environment,
     settings: Arc<BTreeMap<String, String>>,
-    shared: Shared,
+    shared: SharedResources,
 }
 
 /// An instance that is not in a call.
@@ -38,24 +38,24 @@ pub(crate) struct Instance<B> {
     calls: u32,
 }
 
-impl<R: Ready> InstanceTemplate<R> {
+impl<W: World> InstanceTemplate<W> {
     pub(crate) fn new(
         name: &str,
         ready: InstancePre<State>,
         environment: Environment,
-        shared: Shared,
+        shared: SharedResources,
     ) -> Result<Self> {
         Ok(Self {
             name: name.into(),
-            ready: R::of(ready)?,
+            ready: W::of(ready)?,
             settings: Arc::new(environment.settings.clone()),
             environment,
             shared,
         })
     }
 
-    /// A new instance; none where the engine has as many as it may have.
-    pub(crate) async fn instantiate(&self) -> Result<Option<Instance<R::Bindings>>, Failure> {
+    /// Creates an instance. Returns `None` if the engine has no slot for it.
+    pub(crate) async fn instantiate(&self) -> Result<Option<Instance<W::Bindings>>, Failure> {
         let mut store = self
             .store()
             .map_err(|error| match Shortage::of(error.as_ref()) {
@@ -88,7 +88,7 @@ impl<R: Ready> InstanceTemplate<R> {
         }
     }
 
-    /// What it is called in the log.
+    /// Returns the component's name in the log.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -97,8 +97,8 @@ impl<R: Ready> InstanceTemplate<R> {
         &self.environment.limits
     }
 
-    /// The memory of all instances of the process.
-    pub(crate) fn budget(&self) -> &Budget {
+    /// Returns the memory budget of the process.
+    pub(crate) fn budget(&self) -> &MemoryBudget {
         &self.shared.budget
     }
 
@@ -114,7 +114,7 @@ impl<R: Ready> InstanceTemplate<R> {
         }
         let transfer = usize::try_from(self.limits().memory).unwrap_or(usize::MAX);
         store.set_hostcall_fuel(transfer.min(store.hostcall_fuel()));
-        // It yields at every tick: to its neighbours, and to the meter.
+        // At each tick, the component yields to other tasks and to the CPU meter.
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
         Ok(store)
@@ -122,22 +122,22 @@ impl<R: Ready> InstanceTemplate<R> {
 }
 
 impl<B> Instance<B> {
-    /// Linear memory, in bytes.
+    /// Returns the memory of the instance, in bytes.
     pub(crate) fn memory(&self) -> u64 {
         self.store.data().limiter.taken()
     }
 
-    /// Takes note of calls.
+    /// Counts calls.
     pub(crate) fn count(&mut self, calls: u32) {
         self.calls = self.calls.saturating_add(calls);
     }
 
-    /// How often it was called.
+    /// Returns how many calls the instance has served.
     pub(crate) fn calls(&self) -> u32 {
         self.calls
     }
 
-    /// A new call, for this message; and its record.
+    /// Begins a call for this message, and returns its record.
     pub(crate) fn begin(&mut self, id: MessageId, timeout: Duration) -> CallRecord {
         let call = CallState::new(id, timeout);
         let record = call.record.clone();
@@ -145,18 +145,18 @@ impl<B> Instance<B> {
         record
     }
 
-    /// A new call.
+    /// Begins a call.
     pub(crate) fn begin_call(&mut self, call: CallState) {
         self.count(1);
         self.store.data_mut().begin(call);
     }
 
-    /// Why a call of it did not return.
+    /// Returns why a call of this instance did not return.
     pub(crate) fn failure(&self, error: wasmtime::Error, limits: &Limits) -> Failure {
         self.failed(failure(&self.store, error, limits))
     }
 
-    /// The failure of a call, with what the component last said.
+    /// Adds the last lines of the component's standard error to a failure.
     pub(crate) fn failed(&self, failure: Failure) -> Failure {
         failure.with_stderr(self.store.data().last_lines())
     }

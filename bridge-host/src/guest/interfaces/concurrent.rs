@@ -1,6 +1,6 @@
-//! Host calls as a store has them in which many calls are under way: each
-//! first finds out for which of them it is made. And `wasi:http/handler` as
-//! an import: the host is the handler behind the last component.
+//! Host calls for stores with several calls in progress: each host call first finds the call that
+//! it is made for. Also `wasi:http/handler` as an import, which the host provides to the last
+//! component of a composition.
 
 use wasmtime::component::{Accessor, Linker, Resource};
 use wasmtime::{Result, StoreContextMut};
@@ -9,13 +9,13 @@ use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::p3::{Request, Response};
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
-use super::caller::act_for_caller;
+use super::caller::switch_to_caller;
 use super::messaging::types::HostMessage;
 use super::messaging::{HeldMessage, send_message};
 use super::state::State;
 use crate::guest::contract::{PRODUCER, TYPES};
 
-/// Puts those of HTTP in place of those that know of one call only.
+/// Replaces wasmtime's HTTP functions, which support a single call for each store.
 pub(crate) fn add_http_to_linker(linker: &mut Linker<State>) -> Result<()> {
     linker.allow_shadowing(true);
     for (interface, function) in [
@@ -30,7 +30,7 @@ pub(crate) fn add_http_to_linker(linker: &mut Linker<State>) -> Result<()> {
     Ok(())
 }
 
-/// As [`add_http_to_linker`], for those of messaging.
+/// Replaces the messaging functions, as [`add_http_to_linker`] does for HTTP.
 pub(crate) fn add_messaging_to_linker(linker: &mut Linker<State>) -> Result<()> {
     linker.allow_shadowing(true);
     linker
@@ -40,7 +40,7 @@ pub(crate) fn add_messaging_to_linker(linker: &mut Linker<State>) -> Result<()> 
         .instance(PRODUCER)?
         .func_wrap_async("send", |mut store, (client, message)| {
             Box::new(async move {
-                act_for_caller(&mut store)?;
+                switch_to_caller(&mut store)?;
                 let sent = send_message(store.data_mut(), client, message).await?;
                 Ok((sent,))
             })
@@ -54,7 +54,7 @@ async fn send(
     request: Resource<Request>,
 ) -> Result<(Result<Resource<Response>, ErrorCode>,)> {
     store.with(|mut store| {
-        act_for_caller(&mut store)?;
+        switch_to_caller(&mut store)?;
         store.data_mut().keep_exchange()
     })?;
     let http = store.with_getter::<WasiHttp>(State::http);
@@ -64,12 +64,12 @@ async fn send(
     }
 }
 
-/// A new message, whose id follows from the call's.
+/// Creates a message. Its id is derived from that of the current call.
 fn make(
     mut store: StoreContextMut<'_, State>,
     (topic, data): (String, Vec<u8>),
 ) -> Result<(Resource<HeldMessage>,)> {
-    act_for_caller(&mut store)?;
+    switch_to_caller(&mut store)?;
     let mut state = store.data_mut();
     Ok((HostMessage::new(&mut state, topic, data)?,))
 }

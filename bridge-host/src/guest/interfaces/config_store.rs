@@ -1,5 +1,5 @@
-//! `wasi:config/store`: a subscription's settings, under each name that the
-//! interface has had. The functions are the same in all of them.
+//! `wasi:config/store`: the settings of a subscription, under each name that the interface has had.
+//! The functions are the same in all versions.
 
 use wasmtime::component::{ComponentType, Linker, Lower};
 use wasmtime::{Result, StoreContextMut};
@@ -7,7 +7,7 @@ use wasmtime::{Result, StoreContextMut};
 use super::state::State;
 use crate::guest::contract::SETTINGS;
 
-/// Why settings cannot be had, which does not occur here.
+/// The error of the interface. The host never returns it.
 #[derive(ComponentType, Lower)]
 #[component(variant)]
 enum StoreError {
@@ -21,7 +21,7 @@ enum StoreError {
 
 type Pairs = Vec<(String, String)>;
 
-/// Links it.
+/// Links the interface under each of its names.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     for name in SETTINGS {
         let mut store = linker.instance(name)?;

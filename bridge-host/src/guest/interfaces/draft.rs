@@ -1,6 +1,5 @@
-//! The host's side of the newest draft of wasi:messaging, over the same
-//! messages and brokers as the published contract's. Asking and replying is in
-//! `request_reply`.
+//! The newest draft of wasi:messaging, implemented with the same messages and brokers as the
+//! published contract. Requests and replies are in `request_reply`.
 
 mod bindings;
 mod request_reply;
@@ -10,14 +9,14 @@ use std::sync::Arc;
 use wasmtime::Result;
 use wasmtime::component::{HasData, Linker, Resource};
 
-use super::messaging::{HeldMessage, message_parts, share_data, told};
+use super::messaging::{HeldMessage, broker_error, message_parts, share_data};
 use super::state::{HasState, State};
 use crate::broker::{Broker, BrokerError};
 use crate::guest::call::outcome::CallResult;
 use crate::message::{ID_KEY, Message};
 
 use bindings::DraftClient;
-use bindings::wasi::messaging::{producer, request_reply as asking, types};
+use bindings::wasi::messaging::{producer, request_reply as requests, types};
 pub(crate) use bindings::{MessagingRequestReply, MessagingRequestReplyPre};
 use types::Error;
 
@@ -27,12 +26,12 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     }
     types::add_to_linker::<State, HasState>(linker, get)?;
     producer::add_to_linker::<State, HasState>(linker, get)?;
-    asking::add_to_linker::<State, HasState>(linker, get)?;
+    requests::add_to_linker::<State, HasState>(linker, get)?;
     share_data(linker)
 }
 
 impl State {
-    /// The broker of a client that is connected.
+    /// Returns the broker of a client. Fails if the client is disconnected.
     fn broker(&self, client: &Resource<DraftClient>) -> Result<Result<Arc<dyn Broker>, Error>> {
         let DraftClient(broker) = self.table.get(client)?;
         let gone = || Error::Connection("the client is disconnected".into());
@@ -50,7 +49,7 @@ impl types::HostClient for &mut State {
         })
     }
 
-    /// The connection itself is the host's, and stays.
+    /// Disconnects the client only. The connection belongs to the host and stays open.
     fn disconnect(&mut self, this: Resource<DraftClient>) -> Result<Result<(), Error>> {
         self.table.get_mut(&this)?.0 = None;
         Ok(Ok(()))
@@ -63,7 +62,7 @@ impl types::HostClient for &mut State {
 }
 
 impl types::HostMessage for &mut State {
-    /// It has no topic: that is told when it is sent.
+    /// Creates a message without a topic, which is given when the message is sent.
     fn new(&mut self, data: Vec<u8>) -> Result<Resource<HeldMessage>> {
         self.make(Message::new("", data))
     }
@@ -110,14 +109,14 @@ impl producer::Host for &mut State {
     }
 }
 
-told!(Error);
+broker_error!(Error);
 
 impl From<Error> for CallResult {
     fn from(error: Error) -> Self {
         match error {
             Error::Timeout => Self::Timeout,
             Error::Connection(why) => Self::Connection(why),
-            // Trying again brings no permission.
+            // A retry would be denied as well.
             Error::PermissionDenied(why) => Self::Other(format!("permission denied: {why}")),
             Error::Other(why) => Self::Other(why),
         }

@@ -1,5 +1,5 @@
-//! The functions of wasi:http by which a component has the host keep headers and
-//! bodies: wasmtime's own, with what they add counted.
+//! The functions of wasi:http by which a component makes the host keep headers and bodies. They
+//! call wasmtime's functions, and count what these add.
 
 use http::HeaderMap;
 use wasmtime::component::{Linker, Resource};
@@ -12,16 +12,16 @@ use wasmtime_wasi_http::{FieldMap, WasiHttpView};
 
 use super::state::State;
 use super::wasi_outgoing_handler::TYPES;
-use crate::guest::limits::held::{HEADER, PLACE, size};
+use crate::guest::limits::host_resources::{HEADER, PLACE, size};
 
 type Store<'a> = StoreContextMut<'a, State>;
 type Fields = Resource<FieldMap>;
 
-/// Under the version that wasmtime has them.
+/// The interface of wasi:http 0.3, in the version that wasmtime links.
 const TYPES_P3: &str = "wasi:http/types@0.3.0";
 
-/// What a function of wasmtime's returned, as the component is told it.
-macro_rules! told {
+/// Converts the result of one of wasmtime's functions to the component's result.
+macro_rules! component_result {
     ($result:ident) => {
         match $result {
             Ok(value) => Ok((Ok(value),)),
@@ -30,7 +30,7 @@ macro_rules! told {
     };
 }
 
-/// The same functions in the types that each version has for them.
+/// Replaces the functions of `fields`, with the types of one version of wasi:http.
 macro_rules! fields {
     ($linker:ident, $interface:expr, $version:ident) => {
         use $version::HostFields;
@@ -48,7 +48,7 @@ macro_rules! fields {
                 let bytes = text.sum::<usize>() + entries.len() * HEADER;
                 store.data_mut().keep(PLACE + bytes)?;
                 let made = HostFields::from_list(&mut store.data_mut().http(), entries);
-                told!(made)
+                component_result!(made)
             },
         )?;
         types.func_wrap(
@@ -58,7 +58,7 @@ macro_rules! fields {
                 let bytes = name.len() + text + values.len() * HEADER;
                 store.data_mut().keep(bytes)?;
                 let set = HostFields::set(&mut store.data_mut().http(), fields, name, values);
-                told!(set)
+                component_result!(set)
             },
         )?;
         types.func_wrap(
@@ -66,14 +66,14 @@ macro_rules! fields {
             |mut store: Store<'_>, (fields, name, value): (Fields, String, Vec<u8>)| {
                 store.data_mut().keep(name.len() + value.len() + HEADER)?;
                 let added = HostFields::append(&mut store.data_mut().http(), fields, name, value);
-                told!(added)
+                component_result!(added)
             },
         )?;
         types.func_wrap(
             "[method]fields.clone",
             |mut store: Store<'_>, (fields,): (Fields,)| {
                 let map: &HeaderMap = store.data().table.get(&fields)?;
-                // A copy is made once the clone is changed.
+                // The content is copied when the clone is changed.
                 let bytes = size(map);
                 store.data_mut().keep(PLACE + bytes)?;
                 Ok((HostFields::clone(&mut store.data_mut().http(), fields)?,))
@@ -83,7 +83,7 @@ macro_rules! fields {
     };
 }
 
-/// As `fields!`, for the target of a request.
+/// Replaces the functions that set the target of a request, as `fields!` does.
 macro_rules! target {
     ($linker:ident, $interface:expr, $version:ident :: $Host:ident, $Request:ty, $name:literal) => {
         use $version::$Host as Target;
@@ -124,7 +124,7 @@ macro_rules! target {
     };
 }
 
-/// Puts them in place of wasmtime's, for components of wasi:http 0.2.
+/// Replaces wasmtime's functions of wasi:http 0.2.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     fields!(linker, TYPES, p2);
     target!(
@@ -142,7 +142,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     Ok(())
 }
 
-/// As [`add_to_linker`], for those of wasi:http 0.3.
+/// Replaces wasmtime's functions of wasi:http 0.3.
 pub(crate) fn add_p3_to_linker(linker: &mut Linker<State>) -> Result<()> {
     fields!(linker, TYPES_P3, p3);
     target!(linker, TYPES_P3, p3::HostRequest, p3::Request, "request");

@@ -1,6 +1,5 @@
-//! Bodies that the host writes into a store. While one of them is open, a
-//! response that a component made of it may still grow, although the component
-//! has returned.
+//! Bodies that the host writes into a store. While one of them is open, a response that a component
+//! made from it may still grow, even after the component has returned.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,32 +12,32 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 /// Counts the open bodies of one store.
 #[derive(Default)]
-pub(crate) struct HostBodies(Open);
+pub(crate) struct HostBodies(OpenBody);
 
-/// Counted as an open body until it is dropped.
+/// Counts a body as open until it is dropped.
 #[derive(Clone, Default)]
-pub(crate) struct Open(Arc<()>);
+pub(crate) struct OpenBody(Arc<()>);
 
-/// A body that is counted until its end.
+/// A body that counts as open until its end.
 struct HostBody {
     body: WasiBody,
-    open: Option<Open>,
+    open: Option<OpenBody>,
 }
 
 impl HostBodies {
-    /// Counts a body that may come.
-    pub(crate) fn open(&self) -> Open {
+    /// Returns a guard that counts one body as open.
+    pub(crate) fn open(&self) -> OpenBody {
         self.0.clone()
     }
 
-    /// Whether the host may still write to this store.
+    /// Returns whether the host may still write to the store.
     pub(crate) fn are_open(&self) -> bool {
         Arc::strong_count(&self.0.0) > 1
     }
 }
 
-impl Open {
-    /// Counts this body.
+impl OpenBody {
+    /// Counts this body as open until its end.
     pub(crate) fn of(self, body: WasiBody) -> WasiBody {
         let open = Some(self);
         HostBody { body, open }.boxed_unsync()

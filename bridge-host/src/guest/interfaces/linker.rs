@@ -1,5 +1,5 @@
-//! All that a component may import: wasi:messaging and wasi:http of ours,
-//! wasi:config, wasi:logging, and the whole of wasi:cli with nothing granted behind it.
+//! The linker with all interfaces that a component may import: wasi:messaging, wasi:http,
+//! wasi:config, wasi:logging, and the rest of wasi:cli, which gives access to nothing.
 
 use wasmtime::component::Linker;
 use wasmtime::{Engine, Result};
@@ -12,12 +12,15 @@ use super::logging;
 use super::messaging;
 use super::state::State;
 use super::wasi_outgoing_handler;
-use crate::guest::contract::{Model, Shape};
+use crate::guest::contract::{CallModel, MessagingRevision};
 
-/// A linker with every interface of the host, wasi:messaging in this shape. What
-/// is asynchronous itself is linked for those components alone that can wait for
-/// it.
-pub(crate) fn linker(engine: &Engine, model: Model, shape: Shape) -> Result<Linker<State>> {
+/// Returns a linker with every interface of the host, and wasi:messaging in this revision.
+/// Asynchronous interfaces are linked only for components that can wait for them.
+pub(crate) fn linker(
+    engine: &Engine,
+    model: CallModel,
+    shape: MessagingRevision,
+) -> Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
@@ -26,16 +29,16 @@ pub(crate) fn linker(engine: &Engine, model: Model, shape: Shape) -> Result<Link
     config_store::add_to_linker(&mut linker)?;
     logging::add_to_linker(&mut linker)?;
     match shape {
-        Shape::Published => messaging::add_to_linker(&mut linker)?,
-        Shape::Draft => draft::add_to_linker(&mut linker)?,
+        MessagingRevision::Published => messaging::add_to_linker(&mut linker)?,
+        MessagingRevision::Draft => draft::add_to_linker(&mut linker)?,
     }
-    if model == Model::Asynchronous {
+    if model == CallModel::Asynchronous {
         wasmtime_wasi::p3::add_to_linker(&mut linker)?;
         wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
         fields::add_p3_to_linker(&mut linker)?;
         concurrent::add_http_to_linker(&mut linker)?;
-        // Of the newest draft no instance has more than one call under way.
-        if shape == Shape::Published {
+        // Components of the newest draft have one call in progress for each instance.
+        if shape == MessagingRevision::Published {
             concurrent::add_messaging_to_linker(&mut linker)?;
         }
     }

@@ -1,4 +1,4 @@
-//! `wasi:logging`: what a component logs goes where its standard error goes.
+//! `wasi:logging`. Its messages go where the component's standard error goes.
 
 use wasmtime::component::{ComponentType, Lift, Linker};
 use wasmtime::{Result, StoreContextMut};
@@ -6,7 +6,7 @@ use wasmtime::{Result, StoreContextMut};
 use super::state::State;
 use crate::guest::contract::LOGGING;
 
-/// How much a line matters.
+/// The level of a message.
 #[derive(Clone, Copy, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]
@@ -26,7 +26,7 @@ enum Level {
     Critical,
 }
 
-/// Links it, under each name that the interface has had.
+/// Links the interface under each of its names.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     for name in LOGGING {
         linker.instance(name)?.func_wrap("log", log)?;

@@ -1,5 +1,5 @@
-//! The host's side of `wasi:messaging@0.2.0-draft`: clients are connections,
-//! messages keep their id, and what is sent is durable before `send` returns.
+//! `wasi:messaging@0.2.0-draft`. A client is a connection of the config, a message keeps its id,
+//! and a sent message is durable before `send` returns.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::state::{HasState, State};
 use crate::broker::{Broker, BrokerError, ReplyTo};
 use crate::guest::call::outcome::CallResult;
 use crate::guest::contract::TYPES;
-use crate::guest::limits::held::HeldTooMuch;
+use crate::guest::limits::host_resources::HostMemoryExceeded;
 use crate::message::{HOPS_KEY, ID_KEY, Message, MessageId};
 
 mod bindings {
@@ -35,7 +35,7 @@ pub use bindings::wasi::messaging::types;
 pub(crate) use bindings::{Messaging, MessagingPre};
 pub(crate) use types::Error;
 
-/// What a message has in both shapes of wasi:messaging.
+/// The functions of `message` that both revisions of wasi:messaging have.
 macro_rules! message_parts {
     () => {
         fn content_type(&mut self, this: Resource<HeldMessage>) -> Result<Option<String>> {
@@ -80,8 +80,8 @@ macro_rules! message_parts {
 }
 pub(crate) use message_parts;
 
-/// What a broker's trouble is called, in either shape.
-macro_rules! told {
+/// Converts a broker's error to the error type of one revision.
+macro_rules! broker_error {
     ($error:ident) => {
         impl From<BrokerError> for $error {
             fn from(error: BrokerError) -> Self {
@@ -98,21 +98,21 @@ macro_rules! told {
         }
     };
 }
-pub(crate) use told;
+pub(crate) use broker_error;
 
-/// Behind a component's `message`.
+/// The resource `message`.
 pub struct HeldMessage {
-    /// Shared with whoever may have to keep it as it came.
+    /// The message. The host shares it, to keep the original for a dead letter.
     pub(crate) message: Arc<Message>,
     id: MessageId,
-    /// It came from a broker, in this call or an earlier one: where replies go.
+    /// Where replies go. Set for a message that came from a broker.
     pub(crate) received: Option<ReplyTo>,
-    /// What of the component's memory is counted for it, in bytes.
+    /// How many bytes are charged to the component's memory.
     charged: u64,
 }
 
 impl HeldMessage {
-    /// What the component is shown: the id is the last entry.
+    /// Returns the metadata that the component sees, with the id as the last entry.
     pub(crate) fn metadata(&self) -> Vec<(String, String)> {
         let mut metadata = Vec::with_capacity(self.message.metadata.len() + 1);
         metadata.extend(self.message.metadata.iter().cloned());
@@ -134,7 +134,7 @@ impl HeldMessage {
 }
 
 impl State {
-    /// Takes in the message that a call is for.
+    /// Adds the message that a call is for to the resource table.
     pub(crate) fn receive(
         &mut self,
         mut message: Arc<Message>,
@@ -149,7 +149,7 @@ impl State {
         self.hold(message, id, Some(reply_to))
     }
 
-    /// Takes in a message that the component makes.
+    /// Adds a message that the component creates to the resource table.
     pub(crate) fn make(&mut self, message: Message) -> Result<Resource<HeldMessage>> {
         let id = self.next_id();
         self.hold(Arc::new(message), id, None)
@@ -172,7 +172,7 @@ impl State {
         Ok(held)
     }
 
-    /// Changes a message, and counts what it takes from then on.
+    /// Changes a message, and charges its new size.
     pub(crate) fn change(
         &mut self,
         held: &Resource<HeldMessage>,
@@ -188,19 +188,20 @@ impl State {
         self.limiter.give_back(held.charged);
         held.charged = 0;
         if !self.limiter.take(size) {
-            return Err(HeldTooMuch.into());
+            return Err(HostMemoryExceeded.into());
         }
         held.charged = size;
         Ok(())
     }
 
+    /// Removes a message from the resource table.
     pub(crate) fn release(&mut self, held: Resource<HeldMessage>) -> Result<HeldMessage> {
         let held = self.table.delete(held)?;
         self.limiter.give_back(held.charged);
         Ok(held)
     }
 
-    /// The connection of that name.
+    /// Returns the connection with this name.
     pub(crate) fn connect(&self, name: &str) -> Result<Arc<dyn Broker>, String> {
         self.connections.get(name).cloned().ok_or_else(|| {
             let mut known: Vec<_> = self.connections.keys().map(String::as_str).collect();
@@ -210,10 +211,8 @@ impl State {
         })
     }
 
-    /// A message as it is sent for the call that the component acts for, and
-    /// the id under which it is sent. Sent on as it came it is another message:
-    /// under the id of the one it came from, a broker would take it for a
-    /// duplicate.
+    /// Returns the message as it is sent, and the id under which it is sent. A received message
+    /// that is sent on gets a new id: with its old id, a broker would take it for a duplicate.
     pub(crate) fn outgoing(&mut self, held: HeldMessage) -> (Message, MessageId) {
         let id = match held.received {
             Some(_) => self.next_id(),
@@ -223,14 +222,14 @@ impl State {
         (Arc::unwrap_or_clone(held.message).one_hop_after(hops), id)
     }
 
-    /// Counts what was sent for the call that the component acts for.
+    /// Counts a sent message for the current call.
     pub(crate) fn sent<T>(&mut self, sent: Result<T, BrokerError>) -> Result<T, BrokerError> {
         self.hooks.calls.current().sent += u32::from(sent.is_ok());
         sent
     }
 }
 
-/// Behind a component's `client`.
+/// The resource `client`.
 pub struct HeldClient(Arc<dyn Broker>);
 
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
@@ -242,8 +241,8 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     share_data(linker)
 }
 
-/// In place of the generated function: this one hands the bytes over as they
-/// are, instead of as a copy.
+/// Replaces the generated function for the data of a message. This one passes the bytes without
+/// copying them.
 pub(crate) fn share_data(linker: &mut Linker<State>) -> Result<()> {
     linker.allow_shadowing(true);
     linker.instance(TYPES)?.func_wrap(
@@ -299,7 +298,7 @@ impl producer::Host for &mut State {
     }
 }
 
-/// Publishes for the call that the component acts for.
+/// Publishes a message for the current call.
 pub(crate) async fn send_message(
     state: &mut State,
     client: Resource<HeldClient>,
@@ -312,7 +311,7 @@ pub(crate) async fn send_message(
     Ok(state.sent(sent).map(drop).map_err(Error::from))
 }
 
-told!(Error);
+broker_error!(Error);
 
 impl From<Error> for CallResult {
     fn from(error: Error) -> Self {

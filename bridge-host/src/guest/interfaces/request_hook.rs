@@ -1,5 +1,5 @@
-//! The hook at which every request of a component leaves its store. Where it goes
-//! from there is in `exchange`.
+//! The hook through which every request of a component leaves its store. What follows is in
+//! `exchange`.
 
 use http::{HeaderName, Request, Response};
 use wasmtime_wasi_http::{
@@ -7,19 +7,19 @@ use wasmtime_wasi_http::{
 };
 
 use super::host_body::HostBodies;
-use crate::guest::call::calls::Calls;
-use crate::guest::exchange::Prepared;
+use crate::guest::call::store_calls::StoreCalls;
+use crate::guest::exchange::PreparedRequest;
 use crate::guest::exchange::outbound::Outbound;
 use crate::guest::limits::settings::Limits;
 use crate::http::Upload;
 
 /// Sends the requests of one store.
-pub(crate) struct Hooks {
+pub(crate) struct RequestHooks {
     pub(crate) outbound: Outbound,
-    /// How much the host keeps of a body until it is sent, in bytes: two of these.
+    /// The size of a chunk. The host keeps up to two chunks of a body until they are sent.
     chunk: usize,
-    pub(crate) calls: Calls,
-    /// Those that the host writes into the store.
+    pub(crate) calls: StoreCalls,
+    /// The bodies that the host writes into the store.
     pub(crate) bodies: HostBodies,
 }
 
@@ -28,43 +28,43 @@ type Sent = Result<(Response<WasiBody>, Io), Error>;
 
 static FORBIDDEN: [HeaderName; 9] = DEFAULT_FORBIDDEN_HEADERS;
 
-/// Two chunks hold as much as the one of wasmtime's.
+/// The maximum size of a chunk: two of them have the size of wasmtime's single one.
 const MAX_CHUNK: usize = 512 << 10;
 const MIN_CHUNK: usize = 16 << 10;
 
-impl Hooks {
+impl RequestHooks {
     pub(crate) fn new(outbound: Outbound, limits: &Limits) -> Self {
-        // All bodies that may be open at once have a quarter of the memory.
+        // All bodies that may be open at a time share a quarter of the memory.
         let share = limits.memory / 8 / u64::from(limits.requests);
         Self {
             outbound,
             chunk: usize::try_from(share)
                 .map_or(MAX_CHUNK, |share| share.clamp(MIN_CHUNK, MAX_CHUNK)),
-            calls: Calls::none(),
+            calls: StoreCalls::new(),
             bodies: HostBodies::default(),
         }
     }
 
-    /// Prepares a request of the call that the component acts for.
+    /// Prepares a request of the current call.
     pub(crate) fn prepare(
         &mut self,
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
         upload: Option<Upload>,
-    ) -> Prepared {
+    ) -> PreparedRequest {
         self.outbound
             .prepare(&mut self.calls, request, options, upload)
     }
 }
 
-impl WasiHttpHooks for Hooks {
-    /// As by default, without what that allocates for each header.
+impl WasiHttpHooks for RequestHooks {
+    /// Returns what the default implementation returns, without its allocations for each header.
     fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
         FORBIDDEN.contains(name)
     }
 
-    /// In room for one, what writes a body of one part waits for whoever reads
-    /// it, to be told that there is room for no more.
+    /// With room for a single chunk, the writer of a body of one chunk would wait until the reader
+    /// has taken it.
     fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {
         2
     }
@@ -79,7 +79,7 @@ impl WasiHttpHooks for Hooks {
         options: Option<RequestOptions>,
         _: Io,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        let sending = self.prepare(request, options, None).carried();
+        let sending = self.prepare(request, options, None).into_future();
         let open = self.bodies.open();
         Box::new(async move {
             let response = sending.await?.map(|body| open.of(body));

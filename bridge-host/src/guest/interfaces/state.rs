@@ -1,5 +1,4 @@
-//! What a store holds: the environment a component is given, and the record
-//! of the call under way.
+//! The data of a wasmtime store: the environment of a component, and the calls in progress.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -9,77 +8,79 @@ use wasmtime::component::{GuestTaskId, HasData, ResourceTable};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::request_hook::Hooks;
+use super::request_hook::RequestHooks;
 use super::stdio::LogStream;
 use super::wall_clock::WallClock;
 use crate::broker::Broker;
-use crate::guest::call::call_record::RECORDED;
-use crate::guest::call::calls::CallState;
-use crate::guest::exchange::denied::Denials;
+use crate::guest::call::call_record::RECORD_SIZE;
+use crate::guest::call::store_calls::CallState;
+use crate::guest::exchange::denials::Denials;
 use crate::guest::exchange::endpoint::Endpoint;
 use crate::guest::exchange::outbound::Outbound;
-use crate::guest::limits::budget::{Budget, Limiter};
-use crate::guest::limits::held::{Excess, Held, HeldTooMuch, max_resources};
+use crate::guest::limits::budget::{MemoryBudget, MemoryLimiter};
+use crate::guest::limits::host_resources::{
+    HostMemoryExceeded, HostResources, ResourceExcess, max_resources,
+};
 use crate::guest::limits::settings::{Limits, Permissions};
-use crate::http::{Allow, Client};
+use crate::http::{AllowList, Client};
 use crate::message::MessageId;
 
 /// The brokers that `client.connect` opens, by connection name.
 pub type Connections = HashMap<String, Arc<dyn Broker>>;
 
-/// What one subscription's components are given.
+/// What the components of one subscription are given.
 #[derive(Clone)]
 pub struct Environment {
-    /// What `wasi:config/store` answers.
+    /// What `wasi:config/store` returns.
     pub settings: BTreeMap<String, String>,
     /// What `client.connect` opens.
     pub connections: Arc<Connections>,
-    /// Whom these may reach.
-    pub allow: Arc<Allow>,
-    /// Who receives their requests, where that is more than a host to reach.
+    /// The hosts that HTTP requests may reach.
+    pub allow: Arc<AllowList>,
+    /// The endpoint, if it is an HTTP handler or if its responses become messages.
     pub endpoint: Option<Arc<Endpoint>>,
-    /// What they may see of the machine.
+    /// The folders and environment variables that the components may access.
     pub permissions: Permissions,
-    /// What they may use.
+    /// The limits of one component.
     pub limits: Limits,
 }
 
 impl Environment {
-    /// The most resources of the host that one instance may have.
+    /// Returns how many resources of the host one instance may have.
     pub(crate) fn max_resources(&self) -> usize {
         max_resources(&self.limits, !self.permissions.dirs.is_empty())
     }
 }
 
-/// What components share: the budget with all of the process, the client with
-/// those of the same thread.
+/// What components share: the memory budget with all components of the process, and the HTTP client
+/// with those of the same thread.
 #[derive(Clone)]
-pub(crate) struct Shared {
-    pub(crate) budget: Arc<Budget>,
+pub(crate) struct SharedResources {
+    pub(crate) budget: Arc<MemoryBudget>,
     pub(crate) client: Client<WasiBody>,
-    /// With the same component on other threads.
+    /// Shared with the same component on other threads.
     pub(crate) denials: Arc<Denials>,
 }
 
-/// Room in an instance's header tables: a message may have 256 KiB of
-/// metadata, and a table counts more than its text.
+/// The size limit of an instance's header tables: a message may have 256 KiB of metadata, and a
+/// table counts more than the text.
 const FIELDS_LIMIT: usize = 2 << 20;
 
 /// The data of one store.
 pub(crate) struct State {
     name: String,
     pub(crate) table: ResourceTable,
-    pub(crate) limiter: Limiter,
-    held: Held,
-    /// The most requests that one call may have open at once.
+    pub(crate) limiter: MemoryLimiter,
+    host_resources: HostResources,
+    /// How many requests one call may have open at a time.
     max_requests: u32,
     pub(crate) connections: Arc<Connections>,
-    pub(crate) hooks: Hooks,
-    /// Its standard output and error.
+    pub(crate) hooks: RequestHooks,
+    /// The standard output and the standard error.
     printed: [LogStream; 2],
     wasi: WasiCtx,
     http: WasiHttpCtx,
-    /// What `wasi:config/store` answers.
+    /// What `wasi:config/store` returns.
     pub(crate) settings: Arc<BTreeMap<String, String>>,
 }
 
@@ -88,7 +89,7 @@ impl State {
         name: &str,
         environment: &Environment,
         settings: Arc<BTreeMap<String, String>>,
-        shared: &Shared,
+        shared: &SharedResources,
     ) -> Result<Self> {
         let mut table = ResourceTable::new();
         table.set_max_capacity(environment.max_resources());
@@ -107,11 +108,11 @@ impl State {
         Ok(Self {
             name: name.into(),
             table,
-            limiter: Limiter::new(shared.budget.clone(), limits.memory),
-            held: Held::new(limits),
+            limiter: MemoryLimiter::new(shared.budget.clone(), limits.memory),
+            host_resources: HostResources::new(limits),
             max_requests: limits.requests,
             connections: environment.connections.clone(),
-            hooks: Hooks::new(outbound, limits),
+            hooks: RequestHooks::new(outbound, limits),
             wasi: wasi(&printed, &environment.permissions)?,
             printed,
             http,
@@ -119,7 +120,7 @@ impl State {
         })
     }
 
-    /// The id of the next message that the component makes.
+    /// Returns the id of the next message that the component creates.
     pub(crate) fn next_id(&mut self) -> MessageId {
         self.hooks.calls.current().next_id(&self.name)
     }
@@ -131,72 +132,73 @@ impl State {
         self.begin_lines(Some(id).filter(|id| *id != MessageId::placeholder()));
         let before = self.hooks.calls.begin(call);
         self.limiter.give_back(before.charged);
-        self.held.forget(&mut self.limiter);
+        self.host_resources.forget(&mut self.limiter);
     }
 
-    /// Ends a call in a store that has several.
+    /// Ends a call in a store that has several at a time.
     pub(crate) fn end(&mut self, task: GuestTaskId) -> Option<CallState> {
         let call = self.hooks.calls.end(task)?;
         self.limiter.give_back(call.charged);
         Some(call)
     }
 
-    /// Counts another request of the call that the component acts for.
+    /// Counts another request of the current call.
     pub(crate) fn keep_exchange(&mut self) -> Result<()> {
         let idle = self.hooks.calls.is_idle();
         let call = self.hooks.calls.current();
-        if call.record.under_way() >= self.max_requests {
+        if call.record.in_flight() >= self.max_requests {
             call.record.advance();
         }
-        if call.record.under_way() >= self.max_requests {
-            return Err(Excess::Requests(self.max_requests).into());
+        if call.record.in_flight() >= self.max_requests {
+            return Err(ResourceExcess::Requests(self.max_requests).into());
         }
         if idle {
             return Ok(());
         }
-        if !self.limiter.take(RECORDED) {
-            return Err(HeldTooMuch.into());
+        if !self.limiter.take(RECORD_SIZE) {
+            return Err(HostMemoryExceeded.into());
         }
-        call.charged += RECORDED;
+        call.charged += RECORD_SIZE;
         Ok(())
     }
 
-    /// Counts bytes that the host is to keep for the component.
+    /// Counts bytes that the host is about to keep for the component.
     pub(crate) fn keep(&mut self, bytes: usize) -> Result<()> {
-        self.held.keep(bytes, &mut self.table, &mut self.limiter)
+        self.host_resources
+            .keep(bytes, &mut self.table, &mut self.limiter)
     }
 
-    /// Counts another body that the host is to keep until it is sent.
+    /// Counts a body that the host is about to keep until it is sent.
     pub(crate) fn keep_body(&mut self) -> Result<()> {
-        self.held.keep_body(&mut self.table)
+        self.host_resources.keep_body(&mut self.table)
     }
 
-    /// What is printed from here on is for this message.
+    /// Attributes what is printed from here on to this message.
     pub(crate) fn begin_lines(&self, message: Option<MessageId>) {
         let [stdout, stderr] = &self.printed;
         stdout.begin(message.clone());
         stderr.begin(message);
     }
 
-    /// The last lines that a call wrote to the standard error.
+    /// Returns the last lines that the current call wrote to its standard error.
     pub(crate) fn last_lines(&self) -> Option<String> {
         self.printed[1].last_lines()
     }
 
-    /// A line of the log beside what the component prints.
+    /// Logs a line, as if the component had written it to its standard error.
     pub(crate) fn log(&self, line: &str) {
         let [_, stderr] = &self.printed;
         stderr.line(line);
     }
 
-    /// A call ends, and with it what it printed.
+    /// Ends the lines that a call has printed.
     pub(crate) fn end_lines(&self) {
         self.printed.iter().for_each(LogStream::end_line);
     }
 }
 
-/// Every interface of wasi:cli, and nothing behind it but what is granted: no
-/// arguments, no network; what is printed goes to the log.
+/// Builds the context of wasi:cli. It gives access to what is granted, and to nothing else: no
+/// arguments, no network. Printed lines go to the log.
 fn wasi([stdout, stderr]: &[LogStream; 2], permissions: &Permissions) -> Result<WasiCtx> {
     let mut builder = WasiCtx::builder();
     builder
@@ -218,7 +220,7 @@ fn wasi([stdout, stderr]: &[LogStream; 2], permissions: &Permissions) -> Result<
     Ok(builder.build())
 }
 
-/// The accessor of what is in [`State`] itself.
+/// Gives host functions access to [`State`].
 pub(crate) struct HasState;
 
 impl HasData for HasState {

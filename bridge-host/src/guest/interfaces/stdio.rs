@@ -1,5 +1,5 @@
-//! What components print goes to the log, line by line, with their name and
-//! the message that they are called for.
+//! The standard output and error of a component. Printed lines go to the log, with the component's
+//! name and the message that it handles.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::VecDeque;
@@ -14,33 +14,33 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
 use crate::message::MessageId;
 
-/// A line that is longer is logged in pieces.
+/// The length of a line, in bytes, above which it is logged in pieces.
 const LONGEST_LINE: usize = 8 << 10;
 
-/// Of the standard error, so much is kept for the reason of a failure: lines, and
-/// bytes of each.
+/// How many lines of the standard error are kept for the reason of a failure, and how many bytes of
+/// each.
 const LAST_LINES: usize = 4;
 const LAST_LINE: usize = 256;
 
-/// The standard output or error of one instance.
+/// The standard output or the standard error of one instance.
 #[derive(Clone)]
 pub(crate) struct LogStream(Arc<Lines>);
 
 struct Lines {
     component: String,
     stream: &'static str,
-    /// What one call may print, in bytes.
+    /// How many bytes one call may print.
     limit: u64,
     printed: Mutex<Printed>,
 }
 
-/// By the call under way.
+/// What the current call has printed.
 #[derive(Default)]
 struct Printed {
     message: Option<MessageId>,
     partial: Vec<u8>,
     bytes: u64,
-    /// The last lines, where they are kept.
+    /// The last lines of the standard error.
     last: VecDeque<String>,
 }
 
@@ -54,7 +54,7 @@ impl LogStream {
         }))
     }
 
-    /// A call begins, for this message where one is known.
+    /// Begins a call, for this message if it is known.
     pub(crate) fn begin(&self, message: Option<MessageId>) {
         let mut printed = self.0.lock();
         self.0.end_line(&mut printed);
@@ -65,19 +65,19 @@ impl LogStream {
         };
     }
 
-    /// Takes a whole line.
+    /// Logs a complete line.
     pub(crate) fn line(&self, line: &str) {
         self.end_line();
         self.0.take(line.as_bytes());
         self.0.take(b"\n");
     }
 
-    /// A line that is not ended is one all the same, where a call ends.
+    /// Ends an unfinished line, as at the end of a call.
     pub(crate) fn end_line(&self) {
         self.0.end_line(&mut self.0.lock());
     }
 
-    /// The last lines that the call printed, in one.
+    /// Takes the last lines that the call printed, joined into one.
     pub(crate) fn last_lines(&self) -> Option<String> {
         let mut printed = self.0.lock();
         self.0.end_line(&mut printed);
@@ -116,7 +116,7 @@ impl Lines {
         }
     }
 
-    /// Logs what there is as a line, unless the call printed too much already.
+    /// Logs the line, unless the call has printed too much.
     fn log(&self, printed: &mut Printed) {
         let text = mem::take(&mut printed.partial);
         let line = String::from_utf8_lossy(&text);
@@ -133,7 +133,7 @@ impl Lines {
                 stream,
                 id = message,
                 "the component printed more than {limit} bytes in one call (`limits.output`): \
-                 the rest of what this call prints is dropped"
+                 the rest of this call's output is dropped"
             );
         }
         if self.stream == "stderr" && !line.trim().is_empty() {
@@ -144,7 +144,7 @@ impl Lines {
             }
             printed.last.push_back(last);
         }
-        // Used again for the next line.
+        // Reuses the buffer for the next line.
         printed.partial = text;
         printed.partial.clear();
     }
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_of_a_line_is_bounded() {
+    fn the_kept_part_of_a_line_is_limited() {
         let stream = LogStream::new("probe", "stderr", 1);
         stream.0.take(&[b'x'; 100 << 10]);
         let last = stream.last_lines().unwrap();

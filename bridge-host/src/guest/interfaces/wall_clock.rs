@@ -1,11 +1,11 @@
-//! The wall clock that components see: the system's, which may be set to a time
-//! before 1970. wasmtime's own panics then.
+//! The wall clock that components see. The system's clock may be set to a time before 1970, where
+//! wasmtime's own implementation panics.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use wasmtime_wasi::HostWallClock;
 
-/// The system's clock; 1970 where that shows a time before it.
+/// The system's clock. Returns 1970 for earlier times.
 pub(crate) struct WallClock;
 
 impl HostWallClock for WallClock {

@@ -1,8 +1,7 @@
-//! `wasi:http/outgoing-handler@0.2`: what a component asks for, between the types of
-//! wasi:http and an `Exchange`.
+//! `wasi:http/outgoing-handler@0.2`: converts between the types of wasi:http and an `Exchange`.
 //!
-//! wasmtime's own implementation keeps the options of every request for as long as
-//! its store lives, and makes two tasks of each request; here it is one, or none.
+//! wasmtime's own implementation keeps the options of every request for the lifetime of the store,
+//! and spawns two tasks for each request. This one spawns one task, or none.
 
 use std::task::Poll;
 
@@ -22,19 +21,19 @@ use wasmtime_wasi_http::p2::types::{
 };
 use wasmtime_wasi_http::{Error, FieldMap, RequestOptions, WasiBody, WasiHttpView};
 
-use super::caller::act_for_caller;
+use super::caller::switch_to_caller;
 use super::state::State;
 use crate::guest::exchange::Exchange;
-use crate::guest::exchange::request_body::taken;
+use crate::guest::exchange::request_body::take_written;
 
 type Store<'a> = StoreContextMut<'a, State>;
 
-/// Under the version that wasmtime has them: other ones would stand beside
-/// its own, for components of exactly that version.
+/// The version that wasmtime links. Any other version would be linked in addition, for components
+/// of exactly that version.
 pub(crate) const TYPES: &str = "wasi:http/types@0.2.12";
 const OUTGOING_HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
 
-/// Puts it in place of wasmtime's.
+/// Replaces wasmtime's implementation.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     linker.allow_shadowing(true);
     let mut types = linker.instance(TYPES)?;
@@ -59,32 +58,32 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     Ok(())
 }
 
-type Asked = (
+type HandleArguments = (
     Resource<HostOutgoingRequest>,
     Option<Resource<RequestOptions>>,
 );
 
-/// Does not wait.
+/// Begins a request. Does not wait.
 fn handle(
     mut store: Store<'_>,
-    (request, options): Asked,
+    (request, options): HandleArguments,
 ) -> Result<(Result<Resource<Exchange>, ErrorCode>,)> {
-    act_for_caller(&mut store)?;
+    switch_to_caller(&mut store)?;
     let state = store.data_mut();
     state.keep_exchange()?;
     let request = state.table.delete(request)?;
     let options = options.map(|options| state.table.delete(options));
-    let request = match as_sent(request) {
+    let request = match to_http_request(request) {
         Ok(request) => request,
         Err(code) => return Ok((Err(code),)),
     };
-    let (request, upload) = taken(request);
+    let (request, upload) = take_written(request);
     let prepared = (state.hooks).prepare(request, options.transpose()?, Some(upload));
     Ok((Ok(state.table.push(prepared.begin())?),))
 }
 
-/// The request with a whole URL, as it goes to the client.
-fn as_sent(request: HostOutgoingRequest) -> Result<http::Request<WasiBody>, ErrorCode> {
+/// Converts a request to one with a complete URL, for the HTTP client.
+fn to_http_request(request: HostOutgoingRequest) -> Result<http::Request<WasiBody>, ErrorCode> {
     let mut sent = http::Request::new(match request.body {
         Some(body) => body,
         None if promises_body(&request.headers) => {
@@ -116,9 +115,9 @@ fn promises_body(headers: &FieldMap) -> bool {
     length.is_some_and(|length| length.as_bytes() != b"0")
 }
 
-type Got = Option<Result<Result<Resource<HostIncomingResponse>, ErrorCode>, ()>>;
+type GetResult = Option<Result<Result<Resource<HostIncomingResponse>, ErrorCode>, ()>>;
 
-fn get(mut store: Store<'_>, (exchange,): (Resource<Exchange>,)) -> Result<(Got,)> {
+fn get(mut store: Store<'_>, (exchange,): (Resource<Exchange>,)) -> Result<(GetResult,)> {
     let state = store.data_mut();
     let answer = match state.table.get_mut(&exchange)?.take() {
         Poll::Ready(Some(answer)) => answer,
@@ -126,14 +125,14 @@ fn get(mut store: Store<'_>, (exchange,): (Resource<Exchange>,)) -> Result<(Got,
         Poll::Pending => return Ok((None,)),
     };
     let got = match answer {
-        Ok(response) => Ok(state.received(response)?),
-        Err(error) => Err(state.code_of(error)?),
+        Ok(response) => Ok(state.push_response(response)?),
+        Err(error) => Err(state.error_code(error)?),
     };
     Ok((Some(Ok(got)),))
 }
 
 impl State {
-    fn received(
+    fn push_response(
         &mut self,
         response: http::Response<WasiBody>,
     ) -> Result<Resource<HostIncomingResponse>> {
@@ -146,14 +145,15 @@ impl State {
         Ok(self.table.push(response)?)
     }
 
-    /// wasmtime's words for an error, which it only tells of a promise of its own.
-    fn code_of(&mut self, error: Error) -> Result<ErrorCode> {
+    /// Converts an error to wasmtime's error code. wasmtime has this conversion only for its own
+    /// futures.
+    fn error_code(&mut self, error: Error) -> Result<ErrorCode> {
         let broken = HostFutureIncomingResponse::Ready(Err(error));
         let broken = self.table.push(broken)?;
         let mut http = self.http();
-        let told = http.get(Resource::new_borrow(broken.rep()))?;
+        let converted = http.get(Resource::new_borrow(broken.rep()))?;
         http.drop(broken)?;
-        match told {
+        match converted {
             Some(Ok(Err(code))) => Ok(code),
             _ => Ok(ErrorCode::InternalError(None)),
         }

@@ -1,5 +1,4 @@
-//! The memory that all instances of the process may have together, and the
-//! limiter that counts it in each store.
+//! The memory budget of the process, and the limiter that counts the memory of each store.
 
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -8,23 +7,23 @@ use std::sync::{Arc, Weak};
 use tokio::sync::Notify;
 use wasmtime::ResourceLimiter;
 
-/// Memory of all instances, in bytes: what there is, and what is taken.
-pub struct Budget {
+/// The memory that all instances of the process may use together, in bytes.
+pub struct MemoryBudget {
     limit: u64,
     taken: AtomicU64,
-    pools: Mutex<Vec<Weak<dyn Rest>>>,
-    /// An instance came to rest, or there is one less.
+    pools: Mutex<Vec<Weak<dyn ReclaimInstances>>>,
+    /// Notified when an instance became idle, or was dropped.
     pub changed: Notify,
 }
 
-/// Whatever has instances at rest.
-pub trait Rest: Send + Sync {
-    /// Throws one away, if there is one.
-    fn give_up_one(&self) -> bool;
+/// A pool of instances that can drop idle ones.
+pub trait ReclaimInstances: Send + Sync {
+    /// Drops one idle instance. Returns whether there was one.
+    fn drop_idle(&self) -> bool;
 }
 
-impl Budget {
-    /// A budget of so many bytes, none of them taken.
+impl MemoryBudget {
+    /// Returns an unused budget of `limit` bytes.
     pub fn new(limit: u64) -> Self {
         Self {
             limit,
@@ -34,46 +33,45 @@ impl Budget {
         }
     }
 
-    /// Counts on a pool to give up what rests there when others need room.
-    pub fn register(&self, pool: Weak<dyn Rest>) {
+    /// Registers a pool, whose idle instances may be dropped when others need memory.
+    pub fn register(&self, pool: Weak<dyn ReclaimInstances>) {
         let mut pools = self.pools.lock();
         pools.retain(|pool| pool.strong_count() > 0);
         pools.push(pool);
     }
 
-    /// Makes room at the cost of an instance that rests; whether there was one.
+    /// Drops an idle instance of any pool. Returns whether there was one.
     pub fn reclaim(&self) -> bool {
         let pools = self.pools.lock().clone();
         pools
             .iter()
             .filter_map(Weak::upgrade)
-            .any(|pool| pool.give_up_one())
+            .any(|pool| pool.drop_idle())
     }
 
-    /// Whether so many bytes more would be within it.
+    /// Returns whether the budget has room for `bytes` more.
     pub fn has_room(&self, bytes: u64) -> bool {
         self.taken.load(Relaxed).saturating_add(bytes) <= self.limit
     }
 }
 
-/// Counts one store's memory, its own and that of the messages it holds, and
-/// refuses more than one component may have. The budget is only counted here: a
-/// component in the middle of a call gets what its own limit allows, and the
-/// pool makes no new instance meanwhile.
-pub struct Limiter {
-    budget: Arc<Budget>,
+/// Counts the memory of one store, including the messages that it holds, and enforces the limit of
+/// its component. It only counts towards the budget: a component in a call may use what its own
+/// limit allows, and the pool creates no new instance meanwhile.
+pub struct MemoryLimiter {
+    budget: Arc<MemoryBudget>,
     limit: u64,
     taken: u64,
-    /// Of the budget, kept for what this store is about to take.
+    /// How many bytes of the budget are reserved for the future use of this store.
     reserved: u64,
-    /// Of what is taken, by the growth that was allowed last.
+    /// How many of the taken bytes belong to the growth that was allowed last.
     growing: u64,
     exceeded: bool,
 }
 
-impl Limiter {
-    /// A limiter for a store whose memories together may have `limit` bytes.
-    pub fn new(budget: Arc<Budget>, limit: u64) -> Self {
+impl MemoryLimiter {
+    /// Returns a limiter for a store whose memory may have `limit` bytes.
+    pub fn new(budget: Arc<MemoryBudget>, limit: u64) -> Self {
         Self {
             budget,
             limit,
@@ -84,35 +82,34 @@ impl Limiter {
         }
     }
 
-    /// The memory of this store, in bytes.
+    /// Returns the memory of this store, in bytes.
     pub fn taken(&self) -> u64 {
         self.taken
     }
 
-    /// What it may still take.
+    /// Returns how many bytes it may still take.
     pub fn left(&self) -> u64 {
         self.limit.saturating_sub(self.taken)
     }
 
-    /// Whether the store wanted more than its limit.
+    /// Returns whether the store requested more than its limit.
     pub fn exceeded(&self) -> bool {
         self.exceeded
     }
 
-    /// What an earlier call wanted is not held against the next one.
+    /// Forgets that an earlier call exceeded the limit.
     pub fn forget_excess(&mut self) {
         self.exceeded = false;
     }
 
-    /// Keeps room in the budget until this store has taken so much in all, as
-    /// others of its kind did.
+    /// Reserves room in the budget, so that this store can take `bytes` in total.
     pub fn reserve(&mut self, bytes: u64) {
         self.release();
         self.reserved = bytes.saturating_sub(self.taken);
         self.budget.taken.fetch_add(self.reserved, Relaxed);
     }
 
-    /// Keeps no more room than it takes.
+    /// Releases what is reserved and not yet taken.
     pub fn release(&mut self) {
         if self.reserved == 0 {
             return;
@@ -121,7 +118,7 @@ impl Limiter {
         self.budget.taken.fetch_sub(reserved, Relaxed);
     }
 
-    /// Takes so many bytes, if the limit allows.
+    /// Takes this many bytes. Returns `false` if the limit does not allow it.
     pub fn take(&mut self, bytes: u64) -> bool {
         let fits = bytes <= self.left();
         match fits {
@@ -136,21 +133,21 @@ impl Limiter {
         fits
     }
 
-    /// Gives back what was taken.
+    /// Gives bytes back.
     pub fn give_back(&mut self, bytes: u64) {
         self.taken -= bytes;
         self.budget.taken.fetch_sub(bytes, Relaxed);
     }
 }
 
-impl Drop for Limiter {
+impl Drop for MemoryLimiter {
     fn drop(&mut self) {
         let all = self.taken + self.reserved;
         self.budget.taken.fetch_sub(all, Relaxed);
     }
 }
 
-impl ResourceLimiter for Limiter {
+impl ResourceLimiter for MemoryLimiter {
     fn memory_growing(
         &mut self,
         current: usize,
@@ -165,14 +162,14 @@ impl ResourceLimiter for Limiter {
         Ok(allowed)
     }
 
-    /// The system had not what the limit allowed.
+    /// The system could not provide the memory that the limit allowed.
     fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
         let growing = std::mem::take(&mut self.growing);
         self.give_back(growing);
         Ok(())
     }
 
-    /// A table's element is a reference.
+    /// Counts a table as memory: an element is the size of a reference.
     fn table_growing(
         &mut self,
         current: usize,
@@ -196,12 +193,12 @@ mod tests {
 
     #[test]
     fn memory_is_counted_and_given_back() {
-        let budget = Arc::new(Budget::new(100));
-        let mut limiter = Limiter::new(budget.clone(), 80);
+        let budget = Arc::new(MemoryBudget::new(100));
+        let mut limiter = MemoryLimiter::new(budget.clone(), 80);
         assert!(limiter.memory_growing(0, 60, None).unwrap());
         assert!(!limiter.memory_growing(60, 81, None).unwrap());
         assert!(limiter.exceeded());
-        // One that goes on without it may still take what there is.
+        // A component that continues without the memory may still take less.
         assert!(limiter.take(20) && !limiter.take(1));
         limiter.give_back(20);
         assert!(budget.has_room(40) && !budget.has_room(41));
@@ -210,9 +207,9 @@ mod tests {
     }
 
     #[test]
-    fn room_is_kept_for_what_will_be_taken() {
-        let budget = Arc::new(Budget::new(100));
-        let mut limiter = Limiter::new(budget.clone(), 80);
+    fn reserved_memory_counts_towards_the_budget() {
+        let budget = Arc::new(MemoryBudget::new(100));
+        let mut limiter = MemoryLimiter::new(budget.clone(), 80);
         assert!(limiter.take(10));
         limiter.reserve(60);
         assert!(budget.has_room(40) && !budget.has_room(41));
@@ -233,7 +230,7 @@ mod tests {
         let engine = Engine::default();
         let module = Module::new(&engine, module).unwrap();
         for (limit, fits) in [(1 << 19, true), ((1 << 19) - 1, false)] {
-            let limiter = Limiter::new(Arc::new(Budget::new(limit)), limit);
+            let limiter = MemoryLimiter::new(Arc::new(MemoryBudget::new(limit)), limit);
             let mut store = Store::new(&engine, limiter);
             store.limiter(|limiter| limiter);
             let instance = Instance::new(&mut store, &module, &[]);

@@ -1,6 +1,5 @@
-//! How long a call computes: the CPU time that its thread spends in polls of
-//! its future. What it waits for passes between the polls, and what the machine
-//! gives to others meanwhile is not the thread's.
+//! Measures the CPU time of a call: the CPU time of its thread during the polls of its future. Time
+//! between the polls does not count, nor does time that the machine gives to other threads.
 
 use std::pin::Pin;
 use std::task::Poll;
@@ -8,37 +7,37 @@ use std::time::{Duration, Instant};
 
 use super::epoch_clock;
 
-/// Reading the clock of a thread is a system call: until a call has computed
-/// for this part of its limit, it is counted by the wall clock.
+/// The part of the limit below which the wall clock is used: reading the clock of a thread is a
+/// system call.
 const ROUGHLY: u32 = 10;
 
-/// A poll that takes longer was interrupted by a tick, or by the machine.
+/// A longer poll was interrupted by a tick, or by another thread.
 const LONG: Duration = Duration::from_millis(5);
 
-/// The call computed for longer than it may.
+/// The error of a call that used more CPU time than it may.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct OutOfCompute;
+pub(crate) struct OutOfCpuTime;
 
-/// Runs a call until it ends, or has computed for `limit`. It is looked at
-/// when it yields, which the engine makes it do at every tick. Pinned by the
-/// caller: what takes a future by value holds it twice.
+/// Runs a call until it ends, or has used `limit` of CPU time. The time is checked when the call
+/// yields, which the engine makes it do at every tick. The caller pins the future: passing it by
+/// value would store it twice.
 pub(crate) async fn metered<T>(
     call: Pin<&mut impl Future<Output = T>>,
     limit: Duration,
-) -> Result<T, OutOfCompute> {
+) -> Result<T, OutOfCpuTime> {
     metered_between(call, limit, || 0).await
 }
 
-/// As [`metered`], for several calls in one future: counted anew from every
-/// step that one of them takes.
+/// As [`metered`], for several calls in one future: the count restarts whenever the value of
+/// `steps` changes.
 pub(crate) async fn metered_between<T>(
     mut calls: Pin<&mut impl Future<Output = T>>,
     limit: Duration,
     steps: impl Fn() -> u32,
-) -> Result<T, OutOfCompute> {
+) -> Result<T, OutOfCpuTime> {
     let (mut meter, mut step) = (Meter::new(limit), steps());
     std::future::poll_fn(|context| {
-        epoch_clock::polled();
+        epoch_clock::note_poll();
         let poll = meter.measure(|| calls.as_mut().poll(context));
         let now = steps();
         if std::mem::replace(&mut step, now) != now {
@@ -46,7 +45,7 @@ pub(crate) async fn metered_between<T>(
         }
         match poll {
             Poll::Ready(end) => Poll::Ready(Ok(end)),
-            Poll::Pending if meter.computed > limit => Poll::Ready(Err(OutOfCompute)),
+            Poll::Pending if meter.computed > limit => Poll::Ready(Err(OutOfCpuTime)),
             Poll::Pending => Poll::Pending,
         }
     })
@@ -55,7 +54,7 @@ pub(crate) async fn metered_between<T>(
 
 struct Meter {
     computed: Duration,
-    /// With more than this, it is time for the thread's clock.
+    /// Above this time, the thread's clock is used.
     roughly: Duration,
     exact: bool,
 }
@@ -85,14 +84,14 @@ impl Meter {
     }
 }
 
-/// The CPU time of this thread so far.
+/// Returns the CPU time of this thread.
 #[cfg(unix)]
 fn cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::try_from(time).unwrap_or_default()
 }
 
-/// Where threads have no such clock: what passed since the first time.
+/// Returns the time since the first call, on a system whose threads have no CPU clock.
 #[cfg(not(unix))]
 fn cpu_time() -> Duration {
     static BEGAN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
@@ -124,7 +123,7 @@ mod tests {
         }
     }
 
-    /// A machine with too much to do leaves a thread without a core.
+    /// On a busy machine, a thread waits for a core.
     #[tokio::test]
     async fn only_the_time_on_a_core_is_counted() {
         let interrupted = async {
@@ -145,6 +144,6 @@ mod tests {
             }
         };
         let end: Result<(), _> = metered(pin!(compute), LIMIT).await;
-        assert_eq!(end, Err(OutOfCompute));
+        assert_eq!(end, Err(OutOfCpuTime));
     }
 }

@@ -1,5 +1,5 @@
-//! The clock of the engines: at each tick, what computes yields, to its
-//! neighbours and to the meter. It stands still while nothing computes.
+//! The epoch clock of the engines. At each tick, a computing component yields to other tasks and to
+//! the CPU meter. The clock stops while no component computes.
 
 use parking_lot::Mutex;
 use std::sync::OnceLock;
@@ -12,36 +12,36 @@ use wasmtime::EngineWeak;
 
 const TICK: Duration = Duration::from_millis(10);
 
-/// So many ticks after the last poll of a component, the clock stops.
-const REST: u32 = 20;
+/// How many ticks after the last poll of a component the clock stops.
+const IDLE_TICKS: u32 = 20;
 
-static CLOCK: Clock = Clock {
+static CLOCK: EpochClock = EpochClock {
     engines: Mutex::new(Vec::new()),
     thread: OnceLock::new(),
     polled: AtomicBool::new(false),
     stopped: AtomicBool::new(false),
 };
 
-/// One for the process.
-struct Clock {
+/// The epoch clock of the process.
+struct EpochClock {
     engines: Mutex<Vec<EngineWeak>>,
     thread: OnceLock<Thread>,
-    /// A component was polled since the last tick.
+    /// Whether a component was polled since the last tick.
     polled: AtomicBool,
     stopped: AtomicBool,
 }
 
-/// Tells the time to the components of this engine, for as long as it lives.
-pub(crate) fn of(engine: EngineWeak) {
+/// Advances the epoch of this engine at each tick, for as long as the engine exists.
+pub(crate) fn add_engine(engine: EngineWeak) {
     CLOCK.lock().push(engine);
     CLOCK
         .thread
         .get_or_init(|| thread::spawn(|| CLOCK.run()).thread().clone());
 }
 
-/// A component is about to be polled.
-pub(crate) fn polled() {
-    // Read by all threads, and written to once a tick.
+/// Notes that a component is about to be polled, and restarts the clock.
+pub(crate) fn note_poll() {
+    // All threads read it, and one of them writes to it once for each tick.
     if CLOCK.polled.load(Relaxed) {
         return;
     }
@@ -53,7 +53,7 @@ pub(crate) fn polled() {
     }
 }
 
-impl Clock {
+impl EpochClock {
     fn run(&self) {
         let mut idle = 0;
         loop {
@@ -61,18 +61,18 @@ impl Clock {
             self.tick();
             idle = match self.polled.swap(false, SeqCst) {
                 true => 0,
-                // One that computes is polled again at each tick.
+                // A component that computes is polled again at each tick.
                 false => idle + 1,
             };
-            if idle >= REST {
-                self.rest();
+            if idle >= IDLE_TICKS {
+                self.park_until_poll();
                 idle = 0;
             }
         }
     }
 
-    /// Until the next poll.
-    fn rest(&self) {
+    /// Waits until the next poll.
+    fn park_until_poll(&self) {
         self.stopped.store(true, SeqCst);
         while !self.polled.load(SeqCst) {
             thread::park();

@@ -1,5 +1,4 @@
-//! What a user sets of a component: its limits, and what it may see of the
-//! machine.
+//! The settings of a component: its limits, and what it may access on the machine.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,9 +12,9 @@ use crate::schema::{
 use crate::secret::Secret;
 use crate::settings;
 
-/// The least memory that a component may have: one page.
+/// The minimum of `limits.memory`: one page.
 pub const WASM_PAGE: u64 = 64 << 10;
-/// Why it may not have less.
+/// The reason for the minimum.
 pub const WASM_PAGES: &str =
     "WebAssembly memory comes in pages of 64KiB, and most components begin with more than 1MiB";
 
@@ -68,11 +67,11 @@ settings! {
 /// A folder that a component may open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folder {
-    /// Where it is.
+    /// The path of the folder.
     pub path: PathBuf,
-    /// Its name for the component.
+    /// The name of the folder for the component.
     pub seen_as: String,
-    /// It may change what is in it.
+    /// Whether the component may change the folder's content.
     pub write: bool,
 }
 
@@ -142,7 +141,7 @@ fn check_folder(path: &Path) -> Result<(), Rejection> {
 const VARIABLE: Declaration<(String, Secret)> = Declaration::kind(Kind::Secret(&ANY_TEXT));
 
 impl SettingValue for (String, Secret) {
-    /// `NAME`, with the bridge's own value, or `NAME=value`.
+    /// Parses `NAME`, whose value is the bridge's own, or `NAME=value`.
     fn from_value(value: &Value<'_>, _: &Kind) -> Option<Self> {
         let text = value.text()?;
         if let Some((name, value)) = text.expose().split_once('=') {

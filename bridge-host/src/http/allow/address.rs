@@ -1,21 +1,21 @@
-//! Addresses: which are public, which lead to a cloud's secrets. What a config
-//! lists is read in `entry`.
+//! Classifies IP addresses: public, private, or a cloud's metadata service. The entries of a config
+//! are parsed in `entry`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Who can be behind an address.
+/// The kind of an IP address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reach {
-    /// Anybody on the internet.
+pub(super) enum AddressKind {
+    /// An address on the internet.
     Public,
-    /// This machine, its neighbours, nobody.
+    /// An address of this machine or a private network, or a reserved one.
     Private,
-    /// The machine's own link, where clouds hand out credentials.
+    /// An address of a cloud's metadata service, which hands out credentials, or a link-local one.
     Metadata,
 }
 
-impl Reach {
-    /// Tells it of an address in its canonical form.
+impl AddressKind {
+    /// Classifies an address in its canonical form.
     pub fn of(address: IpAddr) -> Self {
         match address {
             IpAddr::V4(address) => Self::of_v4(address),
@@ -25,7 +25,7 @@ impl Reach {
 
     fn of_v4(address: Ipv4Addr) -> Self {
         match address.octets() {
-            // Alibaba's, Oracle's and Azure's; the others use link-local.
+            // The metadata services of Alibaba, Oracle and Azure. Other clouds use link-local.
             [169, 254, ..] | [100, 100, 100, 200] | [192, 0, 0, 192] | [168, 63, 129, 16] => {
                 Self::Metadata
             }
@@ -51,20 +51,20 @@ impl Reach {
         };
         match address.segments() {
             [0xfe80..=0xfebf, ..] => Self::Metadata,
-            // Amazon's (instances, and pods of EKS) and Google's.
+            // Amazon (instances, and pods of EKS), and Google.
             [0xfd00, 0xec2, ..] | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254] => Self::Metadata,
-            // Oracle's, Scaleway's, Akamai's and Alibaba's.
+            // Oracle, Scaleway, Akamai and Alibaba.
             [0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe]
             | [0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42]
             | [0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1]
             | [0xfd00, 0x100, 0, 0, 0, 0, 0x100, 0x200] => Self::Metadata,
-            // NAT64 and 6to4 lead to the IPv4 address within.
+            // NAT64 and 6to4 contain an IPv4 address.
             [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => embedded(high, low),
             // Teredo and other assignments, documentation.
             [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => {
                 Self::Private
             }
-            // All that is given out for the internet.
+            // The range that is assigned for the internet, 2000::/3.
             [0x2000..=0x3fff, ..] => Self::Public,
             _ => Self::Private,
         }
@@ -76,17 +76,17 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(reach: Reach, addresses: &[&str]) {
+    fn check(kind: AddressKind, addresses: &[&str]) {
         for text in addresses {
             let address = text.parse::<IpAddr>().unwrap().to_canonical();
-            assert_eq!(Reach::of(address), reach, "{text}");
+            assert_eq!(AddressKind::of(address), kind, "{text}");
         }
     }
 
     #[test]
-    fn who_is_behind_an_address() {
+    fn kinds_of_addresses() {
         check(
-            Reach::Public,
+            AddressKind::Public,
             &[
                 "1.1.1.1",
                 "172.32.0.1",
@@ -96,7 +96,7 @@ mod tests {
             ],
         );
         check(
-            Reach::Public,
+            AddressKind::Public,
             &[
                 "64:ff9b::808:808",
                 "2002:808:808::1",
@@ -104,7 +104,7 @@ mod tests {
             ],
         );
         check(
-            Reach::Private,
+            AddressKind::Private,
             &[
                 "0.0.0.0",
                 "10.0.0.1",
@@ -115,7 +115,7 @@ mod tests {
             ],
         );
         check(
-            Reach::Private,
+            AddressKind::Private,
             &[
                 "224.0.0.1",
                 "255.255.255.255",
@@ -127,7 +127,7 @@ mod tests {
             ],
         );
         check(
-            Reach::Private,
+            AddressKind::Private,
             &[
                 "::ffff:127.0.0.1",
                 "64:ff9b::7f00:1",
@@ -137,7 +137,7 @@ mod tests {
             ],
         );
         check(
-            Reach::Metadata,
+            AddressKind::Metadata,
             &[
                 "169.254.169.254",
                 "168.63.129.16",

@@ -1,107 +1,106 @@
-//! One entry of an allow list, as text and as a rule.
+//! One entry of an allow list: parsing it, and matching a host against it.
 
 use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::IpNet;
 
-/// A place that may be reached, on one port or on all.
+/// What an entry allows, on one port or on all.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub place: Place,
+pub(super) struct AllowEntry {
+    pub pattern: HostPattern,
     port: Option<u16>,
 }
 
-/// Names are in lower case.
+/// The hosts that an entry matches. Names are in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum HostPattern {
     Name(String),
-    /// With its leading dot.
+    /// A suffix with its leading dot.
     Suffix(String),
     Network(IpNet),
 }
 
-/// Why a text is no entry of an allow list.
+/// Why a string is not a valid entry of an allow list.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AllowError {
-    /// A scheme, a path or a user name with it.
+pub enum AllowEntryError {
+    /// It has a scheme, a path or a user name.
     #[error(
-        "{0:?} is a URL: an allow list has hosts (`api.example.com`, `*.example.com`, `10.0.0.0/8`), with `:port` where only one is meant"
+        "{0:?} is a URL: use a host (`api.example.com`, `*.example.com`, `10.0.0.0/8`), with `:port` to allow one port only"
     )]
     Url(String),
-    /// Not a number from 1 to 65535.
-    #[error("{0:?} has no port after its colon: a number from 1 to 65535 is expected")]
+    /// The port is not a number from 1 to 65535.
+    #[error("{0:?} has no valid port after its colon: use a number from 1 to 65535")]
     Port(String),
-    /// What stands before the slash is no address, or what follows no length.
-    #[error("{0:?} is no CIDR block: `10.0.0.0/8` or `fd00::/8` is what one looks like")]
+    /// The part before the slash is not an address, or the part after it not a prefix length.
+    #[error("{0:?} is not a CIDR block: use one such as `10.0.0.0/8` or `fd00::/8`")]
     Cidr(String),
-    /// Bits beyond the prefix.
-    #[error("{0:?} has bits beyond its prefix: is it \"{1}\" that is meant?")]
+    /// The address has bits set beyond the prefix.
+    #[error("{0:?} has bits set beyond its prefix: use \"{1}\" if you mean that block")]
     Bits(String, String),
-    /// Empty, or with a character that no host has.
-    #[error("{0:?} is no host: a name, `*.` and a name, an IP address or a CIDR block is expected")]
+    /// It is empty, or has a character that a host cannot have.
+    #[error("{0:?} is not a host: use a name, `*.` and a name, an IP address or a CIDR block")]
     Host(String),
 }
 
-impl Entry {
-    /// The entry for an endpoint's own host and port.
+impl AllowEntry {
+    /// Returns the entry for an endpoint's host and port.
     pub fn endpoint(host: &str, port: u16) -> Self {
         let host = host.strip_suffix('.').unwrap_or(host);
-        let place = match host.parse::<IpAddr>() {
-            Ok(address) => Place::Network(address.to_canonical().into()),
-            Err(_) => Place::Name(host.to_ascii_lowercase()),
+        let pattern = match host.parse::<IpAddr>() {
+            Ok(address) => HostPattern::Network(address.to_canonical().into()),
+            Err(_) => HostPattern::Name(host.to_ascii_lowercase()),
         };
         Self {
-            place,
+            pattern,
             port: Some(port),
         }
     }
 
-    /// Whether the entry holds on this port.
+    /// Returns whether the entry applies to this port.
     pub fn has_port(&self, port: u16) -> bool {
         self.port.is_none_or(|own| own == port)
     }
 
-    /// Whether the entry is about this host, a name or an address.
+    /// Returns whether the entry matches this host, a name or an address.
     pub fn names(&self, host: &str) -> bool {
-        match &self.place {
-            Place::Name(name) => name.eq_ignore_ascii_case(host),
-            Place::Suffix(suffix) => {
+        match &self.pattern {
+            HostPattern::Name(name) => name.eq_ignore_ascii_case(host),
+            HostPattern::Suffix(suffix) => {
                 let at = host.len().checked_sub(suffix.len());
                 at.and_then(|at| host.get(at..)).is_some_and(|end| {
                     host.len() > suffix.len() && end.eq_ignore_ascii_case(suffix)
                 })
             }
-            Place::Network(network) => host
+            HostPattern::Network(network) => host
                 .parse::<IpAddr>()
                 .is_ok_and(|address| network.contains(&address.to_canonical())),
         }
     }
 }
 
-impl FromStr for Entry {
-    type Err = AllowError;
+impl FromStr for AllowEntry {
+    type Err = AllowEntryError;
 
-    fn from_str(text: &str) -> Result<Self, AllowError> {
+    fn from_str(text: &str) -> Result<Self, AllowEntryError> {
         if text.contains("//") || text.contains('@') {
-            return Err(AllowError::Url(text.into()));
+            return Err(AllowEntryError::Url(text.into()));
         }
         let (place, port) = split_port(text)?;
         Ok(Self {
-            place: parse_place(text, place)?,
+            pattern: parse_pattern(text, place)?,
             port,
         })
     }
 }
 
-/// Parts `host:port`, where the host may be an IPv6 address: with a port that
-/// one stands in brackets.
-fn split_port(text: &str) -> Result<(&str, Option<u16>), AllowError> {
+/// Splits `host:port`. An IPv6 address with a port has to be in brackets.
+fn split_port(text: &str) -> Result<(&str, Option<u16>), AllowEntryError> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => match rest.split_once(']') {
             Some((host, "")) => return Ok((host, None)),
             Some((host, port)) => (host, port.strip_prefix(':')),
-            None => return Err(AllowError::Host(text.into())),
+            None => return Err(AllowEntryError::Host(text.into())),
         },
         None if text.matches(':').count() != 1 => return Ok((text, None)),
         None => text
@@ -113,16 +112,16 @@ fn split_port(text: &str) -> Result<(&str, Option<u16>), AllowError> {
         .filter(|port| *port > 0);
     match port {
         Some(port) => Ok((host, Some(port))),
-        None => Err(AllowError::Port(text.into())),
+        None => Err(AllowEntryError::Port(text.into())),
     }
 }
 
-fn parse_place(text: &str, place: &str) -> Result<Place, AllowError> {
+fn parse_pattern(text: &str, place: &str) -> Result<HostPattern, AllowEntryError> {
     if let Some((address, length)) = place.split_once('/') {
         return parse_block(text, address, length);
     }
     if let Ok(address) = place.parse::<IpAddr>() {
-        return Ok(Place::Network(address.to_canonical().into()));
+        return Ok(HostPattern::Network(address.to_canonical().into()));
     }
     let (name, wild) = match place.strip_prefix("*.") {
         Some(name) => (name, true),
@@ -130,28 +129,28 @@ fn parse_place(text: &str, place: &str) -> Result<Place, AllowError> {
     };
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     match (is_name(&name), wild) {
-        (false, _) => Err(AllowError::Host(text.into())),
-        (true, true) => Ok(Place::Suffix(format!(".{name}"))),
-        (true, false) => Ok(Place::Name(name)),
+        (false, _) => Err(AllowEntryError::Host(text.into())),
+        (true, true) => Ok(HostPattern::Suffix(format!(".{name}"))),
+        (true, false) => Ok(HostPattern::Name(name)),
     }
 }
 
-fn parse_block(text: &str, address: &str, length: &str) -> Result<Place, AllowError> {
+fn parse_block(text: &str, address: &str, length: &str) -> Result<HostPattern, AllowEntryError> {
     let Ok(first) = address.parse::<IpAddr>() else {
-        // `api.example.com/path` is a URL, `10.0.0.x/8` a failed block.
+        // `api.example.com/path` is a URL, `10.0.0.x/8` an invalid block.
         return match address.starts_with(|c: char| c.is_ascii_alphabetic()) {
-            true => Err(AllowError::Url(text.into())),
-            false => Err(AllowError::Cidr(text.into())),
+            true => Err(AllowEntryError::Url(text.into())),
+            false => Err(AllowEntryError::Cidr(text.into())),
         };
     };
     let length = length.parse().ok();
     match length.and_then(|length| IpNet::new(first, length).ok()) {
-        None => Err(AllowError::Cidr(text.into())),
+        None => Err(AllowEntryError::Cidr(text.into())),
         Some(network) if network.network() != first => {
             let block = network.trunc().to_string();
-            Err(AllowError::Bits(text.into(), block))
+            Err(AllowEntryError::Bits(text.into(), block))
         }
-        Some(network) => Ok(Place::Network(network)),
+        Some(network) => Ok(HostPattern::Network(network)),
     }
 }
 
@@ -168,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries() {
+    fn valid_entries_are_parsed() {
         for text in [
             "a.example",
             "*.a.example:8080",
@@ -182,16 +181,16 @@ mod tests {
             "[::1]",
             "my_host",
         ] {
-            assert!(text.parse::<Entry>().is_ok(), "{text}");
+            assert!(text.parse::<AllowEntry>().is_ok(), "{text}");
         }
     }
 
     #[test]
-    fn faults() {
-        use AllowError::{Bits, Cidr, Host, Port, Url};
+    fn invalid_entries_are_rejected() {
+        use AllowEntryError::{Bits, Cidr, Host, Port, Url};
         #[track_caller]
-        fn check(text: &str, fault: impl Fn(String) -> AllowError) {
-            assert_eq!(text.parse::<Entry>(), Err(fault(text.into())));
+        fn check(text: &str, fault: impl Fn(String) -> AllowEntryError) {
+            assert_eq!(text.parse::<AllowEntry>(), Err(fault(text.into())));
         }
         check("https://a.example", Url);
         check("a.example/path", Url);

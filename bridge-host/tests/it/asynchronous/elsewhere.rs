@@ -1,5 +1,5 @@
-//! A composed consumer in a host that is not ours: a plain linker with the
-//! standard interfaces and nothing else, and its export called.
+//! A composed consumer in another host: a plain linker with the standard interfaces, which calls
+//! the export.
 
 use std::process::Command;
 
@@ -41,13 +41,13 @@ mod bindings {
 use bindings::Elsewhere;
 use bindings::wasi::messaging::types::{Error, Host, HostClient, HostMessage, add_to_linker};
 
-/// A message as simple as can be.
+/// A minimal message.
 pub struct Held {
     topic: String,
     data: Vec<u8>,
 }
 
-/// That host has no brokers.
+/// The resource `client`. This host has no brokers.
 pub struct NoClient;
 
 struct State {
@@ -58,7 +58,7 @@ struct State {
     config: WasiConfigVariables,
 }
 
-/// Answers 204 to every request, and remembers them.
+/// Answers 204 to every request, and records the requests.
 #[derive(Default)]
 struct Network(Vec<String>);
 
@@ -159,8 +159,8 @@ impl HostMessage for State {
     }
 }
 
-/// Has the file handle these orders, all at once, and tells what it returned,
-/// and which requests went out. Nothing is left in the host's table.
+/// Lets the component handle these orders at the same time. Returns the results, and the requests
+/// that were sent. Checks that the resource table is empty afterwards.
 async fn handle(file: &std::path::Path, orders: &[&str]) -> (Vec<Result<(), String>>, Vec<String>) {
     let engine = Engine::default();
     let mut linker = Linker::<State>::new(&engine);
@@ -243,7 +243,7 @@ async fn a_consumer_without_a_handler_asks_the_network_in_another_host() {
     assert_eq!(requests, ["http://composed.internal/orders"; 2]);
 }
 
-/// What `wac plug` makes of them.
+/// Composes two components with `wac plug`.
 fn plug(socket: &std::path::Path, plug: &std::path::Path) -> TempPath {
     let out = tempfile::NamedTempFile::new().expect("a file");
     let out = out.into_temp_path();

@@ -1,5 +1,5 @@
-//! Consumers in one file, as `bridge-host compose` makes them of a handler of
-//! wasi:http 0.3 and what stands in front of it.
+//! Consumers in one file: `bridge-host compose` composes a handler of wasi:http 0.3 with the
+//! components in front of it.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,11 +8,11 @@ use tempfile::TempPath;
 
 use crate::harness::{Bridge, Config, binary, guest};
 
-/// The file that holds these components and the adapter. Gone when dropped.
+/// The file of a composed consumer. Dropping it deletes the file.
 pub struct Consumer(TempPath);
 
 impl Consumer {
-    /// A subscription to the topic of its name that asks the handler for this path.
+    /// Returns a subscription to the topic `name`, whose requests go to this path of the handler.
     pub fn config(&self, name: &str, path: &str) -> Config {
         Config::subscription(name, name)
             .component(self.0.to_path_buf())
@@ -24,7 +24,7 @@ impl Consumer {
     }
 }
 
-/// Composes these.
+/// Composes these components.
 pub fn consumer(parts: &[&str]) -> Consumer {
     let path = tempfile::Builder::new()
         .suffix(".wasm")
@@ -91,8 +91,8 @@ async fn a_filter_an_http_middleware_and_a_handler_run_in_one_file() {
     bridge.ledger_when("orders", |it| it.pending == 0).await;
 }
 
-/// A handler that writes its response after the head, and traps where nobody
-/// reads it. It may send requests of its own, and sends none.
+/// The handler writes its response after the head, and traps if its body is not read. It could send
+/// requests of its own, but sends none.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_response_of_a_handler_is_read_to_its_end() {
     let consumer = consumer(&["service"]);

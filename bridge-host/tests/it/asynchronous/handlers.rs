@@ -1,5 +1,5 @@
-//! An asynchronous adapter whose endpoint is a component in process, of wasi:http
-//! 0.2 or 0.3, behind HTTP middlewares or not.
+//! The asynchronous adapter with an HTTP handler in process as its endpoint, of wasi:http 0.2 or
+//! 0.3, with and without HTTP middlewares.
 
 use crate::handlers::out;
 use crate::harness::{Bridge, Config, Endpoint, guest};

@@ -1,20 +1,19 @@
-//! What a message that fails costs those beside it in the same instance: time,
-//! and no attempt.
+//! A message that fails costs the others in its instance time, but no attempt.
 
 use std::time::{Duration, Instant};
 
 use super::files::{Consumer, consumer};
 use crate::harness::{Bridge, Letter};
 
-/// A bridge, and the composition that it runs, which does as a message's `x-do` says.
+/// Starts a bridge with a composition that does what a message's `x-do` says.
 async fn start(lines: &str) -> (Bridge, Consumer) {
     let consumer = consumer(&["service"]);
     let config = consumer.config("told", "/").attempts(2).lines(lines);
     (Bridge::start(&config).await, consumer)
 }
 
-/// What becomes of a message told to fail amid well-behaved ones, which all
-/// are delivered by their first attempt.
+/// Returns the dead letter of a message that fails among others, all of which are delivered by
+/// their first attempt.
 async fn amid_others(told: &str, lines: &str) -> Letter {
     let (bridge, _consumer) = start(lines).await;
     let mut bad = String::new();
@@ -58,7 +57,7 @@ async fn a_trap_is_blamed_on_the_message_that_trapped() {
 async fn a_message_that_computes_for_ever_is_stopped_alone() {
     let letter = amid_others("/spin", "limits = { cpu_time = \"300ms\" }").await;
     assert!(
-        letter.reason.contains("computed for more than 300ms"),
+        letter.reason.contains("used more than 300ms of CPU time"),
         "{letter:?}"
     );
 }

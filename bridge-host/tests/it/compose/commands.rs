@@ -1,4 +1,4 @@
-//! `bridge-host compose`, `adapter` and `inspect` as a user calls them.
+//! The commands `compose`, `adapter` and `inspect`.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -51,7 +51,7 @@ fn a_chain_is_written_to_a_file() {
         imports.iter().any(|import| import["reach"] == name)
     };
     assert!(reaches("http") && reaches("settings") && !reaches("next"));
-    // The language is told only by a standard library that has debug information.
+    // Only a standard library with debug information shows the language.
     let tools = &facts["made_with"]["processed-by"];
     assert!(tools["wit-bindgen-rust"].is_array(), "{tools}");
 
@@ -63,7 +63,7 @@ fn a_chain_is_written_to_a_file() {
 }
 
 #[test]
-fn the_adapter_is_handed_out() {
+fn adapter_writes_the_built_in_adapter() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("adapter.wasm");
     succeeds(["adapter", "-o", path(&out)]);
@@ -81,7 +81,7 @@ fn components_that_do_not_compose_are_an_error() {
     let out = folder.path().join("out.wasm");
     let error = fails(1, ["compose", path(&filter), path(&mine), "-o", path(&out)]);
     assert!(
-        error.contains("mine.wasm departs from the published contract"),
+        error.contains("mine.wasm differs from the published contract"),
         "{error}"
     );
     assert!(!out.exists());
@@ -91,7 +91,7 @@ fn components_that_do_not_compose_are_an_error() {
 }
 
 #[test]
-fn a_component_is_told_in_text() {
+fn inspect_describes_a_component_in_text() {
     let probe = guest("probe");
     let text = String::from_utf8(succeeds(["inspect", path(&probe)])).expect("text");
     for words in [
@@ -110,7 +110,7 @@ fn a_component_is_told_in_text() {
     );
 }
 
-/// Interfaces by name, their functions and types too: composers differ in the order.
+/// Sorts interfaces by name, with their functions and types: composers use different orders.
 fn sorted(interfaces: &Value) -> Vec<Value> {
     let by_name = |all: &Value| {
         let mut all = all.as_array().expect("a list").clone();

@@ -1,5 +1,5 @@
-//! One row of the table: a filter of one messaging shape, its adapter, and a
-//! handler of one version of wasi:http, joined by each tool.
+//! One row of the table: a filter of one revision of wasi:messaging, its adapter, and a handler of
+//! one version of wasi:http, composed by each tool.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::guests_of_others::wac;
 use crate::harness::{binary, guest};
 
-/// What joins them.
+/// A tool that composes components.
 #[derive(Clone, Copy, Debug)]
 pub enum Tool {
     Plug,
@@ -19,7 +19,7 @@ pub enum Tool {
 impl Tool {
     pub const ALL: [Self; 4] = [Self::Plug, Self::Wac, Self::Process, Self::Compose];
 
-    /// As the document names it.
+    /// Returns the name of the tool's column in the page.
     pub fn column(self) -> &'static str {
         match self {
             Self::Plug => "`wac plug`",
@@ -30,15 +30,15 @@ impl Tool {
     }
 }
 
-/// A pair of the table.
+/// One combination of the table.
 pub struct Row {
-    /// As the document names them.
+    /// The names of the two components in the page.
     pub messages: &'static str,
     pub answers: &'static str,
-    /// The kind of adapter, and the interface that it exports.
+    /// The kind of the adapter, and the interface that it exports.
     adapter: (&'static str, &'static str),
     filter: &'static str,
-    /// The component, and the interface that it exports.
+    /// The handler, and the interface that it exports.
     handler: (&'static str, &'static str),
 }
 
@@ -84,8 +84,7 @@ const fn row(messages: &'static str, answers: &'static str) -> Row {
 }
 
 impl Row {
-    /// The lines of a subscription that runs what the tool made, or the words
-    /// in which it made nothing.
+    /// Returns the lines of a subscription that runs what the tool composed, or the tool's error.
     pub fn make(&self, tool: Tool, folder: &Path) -> Result<String, String> {
         let out = folder.join(format!(
             "{}-{}-{tool:?}.wasm",
@@ -124,7 +123,7 @@ impl Row {
         }
     }
 
-    /// Whether the adapter asks in the interface in which the handler answers.
+    /// Returns whether the handler exports the interface that the adapter imports.
     fn is_linked(&self) -> bool {
         self.adapter.0 == "forward-async" && self.handler == ASYNC_ORDERS
     }

@@ -1,9 +1,8 @@
-//! docs/guides/compose-with-wac.md as data: the cells of its first table, and the reasons
-//! that it counts below.
+//! Reads the first table of docs/guides/compose-with-wac.md, and the numbered reasons below it.
 
 const TEXT: &str = include_str!("../../../../docs/guides/compose-with-wac.md");
 
-/// The cells of all rows, the names of the columns first.
+/// Returns the cells of all rows, beginning with the names of the columns.
 fn all() -> Vec<Vec<&'static str>> {
     let lines = TEXT.lines().skip_while(|line| !line.starts_with('|'));
     let lines = lines.take_while(|line| line.starts_with('|'));
@@ -13,12 +12,12 @@ fn all() -> Vec<Vec<&'static str>> {
         .collect()
 }
 
-/// How many rows there are.
+/// Returns the number of rows.
 pub fn rows() -> usize {
     all().len() - 1
 }
 
-/// What is said of this pair, in the column of this name.
+/// Returns the cell of this combination in the column with this name.
 pub fn cell(messages: &str, answers: &str, column: &str) -> String {
     let all = all();
     let names = &all[0];
@@ -31,8 +30,7 @@ pub fn cell(messages: &str, answers: &str, column: &str) -> String {
     row[at].to_owned()
 }
 
-/// The words in which the tool refuses, of the reason whose number a cell
-/// ends with: what is quoted in it.
+/// Returns the error that the page quotes for the reason whose number the cell ends with.
 pub fn reason(cell: &str) -> String {
     let number = cell
         .trim_end_matches(')')

@@ -1,19 +1,19 @@
-//! Components without sense, made from WIT text: the right and the wrong
-//! shapes that no crate of this repository has.
+//! Generated components without code: valid and invalid contracts that no crate of this repository
+//! has.
 
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
 
-/// A world in front of an end: it receives and passes on.
+/// A world that handles messages and forwards them.
 pub const MIDDLEWARE: &str = "
     import wasi:messaging/incoming-handler@0.2.0-draft;
     export wasi:messaging/incoming-handler@0.2.0-draft;
 ";
 
-/// A world that only receives.
+/// A world that handles messages.
 pub const END: &str = "export wasi:messaging/incoming-handler@0.2.0-draft;";
 
-/// The published messaging package, as this repository has it.
+/// Returns the published package of wasi:messaging.
 pub fn published() -> String {
     package(&[
         include_str!("../../../../wit/deps/messaging/types.wit"),
@@ -22,7 +22,7 @@ pub fn published() -> String {
     ])
 }
 
-/// The newest draft of it: same name, same version.
+/// Returns the newest draft of the package, which has the same name and version.
 pub fn newest() -> String {
     package(&[
         include_str!("../../../../wit/draft/deps/messaging/types.wit"),
@@ -39,12 +39,12 @@ fn package(files: &[&str]) -> String {
     })
 }
 
-/// A component of a world with these items, over this messaging package.
+/// Returns a component of a world with these items, with this messaging package.
 pub fn component(messaging: &str, items: &str) -> Vec<u8> {
     over(&[messaging], items)
 }
 
-/// As [`component`], over any packages.
+/// Returns a component as [`component`] does, with any packages.
 pub fn over(packages: &[&str], items: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     for package in packages {
@@ -63,7 +63,7 @@ pub fn over(packages: &[&str], items: &str) -> Vec<u8> {
     encoder.encode().expect("a component")
 }
 
-/// The WIT package itself, encoded.
+/// Encodes a WIT package.
 pub fn encoded(text: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let package = resolve.push_str("dummy.wit", text).expect("WIT");

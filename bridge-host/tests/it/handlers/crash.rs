@@ -1,4 +1,4 @@
-//! Killed in the middle of thousands of messages to a handler with replies.
+//! The bridge is killed while it handles thousands of messages to a handler with replies.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +34,7 @@ async fn killed(component: &str, messages: usize) {
     }
     let ledger = bridge.ledger_when("echo", |it| it.pending == 0).await;
     assert_eq!(ledger.delivered, messages as u64, "{ledger:?}");
-    // Published once each, however often they were made.
+    // Each reply is published once, although its request may have been repeated.
     let replies = bridge
         .ledger_when("replies-echo", |it| it.pending == 0)
         .await;

@@ -1,10 +1,10 @@
-//! What a handler asks for and may not have: it learns why, whatever it writes,
-//! and the operator is told once.
+//! Denied requests of a handler: the handler gets the error even while it writes, and the log has
+//! one warning.
 
 use super::subscription;
 use crate::harness::{Bridge, Endpoint, ReservedAddress, until};
 
-/// What the handler says of a request to this URL.
+/// Returns the response of the handler after its request to this URL.
 async fn said(url: &str, more: &str, lines: &str) -> (Bridge, String) {
     let to = format!(", headers = {{ x-url = {url:?}{more} }}");
     let bridge = Bridge::start(&subscription("ask", "/fetch", &to, lines)).await;
@@ -13,7 +13,7 @@ async fn said(url: &str, more: &str, lines: &str) -> (Bridge, String) {
     (bridge, reason)
 }
 
-/// More than any pipe holds.
+/// More bytes than any buffer holds.
 const UPLOAD: &str = ", x-upload = \"4000000\"";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,7 +22,8 @@ async fn a_denied_upload_fails_with_the_denial_not_with_a_broken_pipe() {
     assert!(reason.contains("HttpRequestDenied"), "{reason}");
     let second = bridge.accept("ask", &[], "").await;
     bridge.dead_letter(&second).await;
-    let expected = "ask/responder asked for elsewhere.example:81, which `allow` does not list";
+    let expected =
+        "ask/responder sent a request to elsewhere.example:81, which `allow` does not list";
     let warnings = until("the warning", || async {
         let log = bridge.log();
         let lines: Vec<_> = log

@@ -1,5 +1,5 @@
-//! The same file under `wasmtime serve` and here: the same response to the same
-//! request. The table in docs/guides/http-handlers.md is what was found.
+//! Compares `wasmtime serve` with the bridge: the same component gives the same response to the
+//! same request. Also checks the table in docs/guides/http-handlers.md.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -10,14 +10,14 @@ use std::process::{Child, Command, Stdio};
 use super::out;
 use crate::harness::{Bridge, Config, Endpoint, Received, guest, request};
 
-/// The order service, in all its languages.
+/// The order service in each language.
 const HANDLERS: [(&str, &str); 3] = [
     ("Rust", "orders"),
     ("JavaScript", "orders-javascript"),
     ("Python", "orders-python"),
 ];
 
-/// Method, path and body.
+/// The method, path and body of each request.
 const REQUESTS: [(&str, &str, &str); 5] = [
     ("POST", "/orders", r#"{"id": 1, "amount": 250}"#),
     ("POST", "/orders", r#"{"id": 2, "amount": 0}"#),
@@ -28,7 +28,7 @@ const REQUESTS: [(&str, &str, &str); 5] = [
 
 const CONTENT_TYPE: (&str, &str) = ("content-type", "application/json");
 
-/// Headers that are the server's, or the connection's.
+/// Headers that the server or the connection adds.
 const SERVERS: [&str; 6] = [
     "connection",
     "content-length",
@@ -38,10 +38,10 @@ const SERVERS: [&str; 6] = [
     "user-agent",
 ];
 
-/// Headers of a reply that are the bridge's.
+/// Metadata that the bridge adds to a reply.
 const BRIDGES: [&str; 3] = ["message-topic", "status", "webhook-id"];
 
-/// What a handler answered.
+/// A handler's response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     pub status: String,
@@ -65,7 +65,7 @@ impl Response {
         }
     }
 
-    /// As a cell of the table.
+    /// Returns the response as cells of the table.
     fn cells(&self) -> String {
         let headers = self.headers.iter();
         let headers: Vec<_> = headers
@@ -75,7 +75,7 @@ impl Response {
     }
 }
 
-/// `wasmtime serve`, as `cargo xtask test` brought it. Ends with the test.
+/// `wasmtime serve`, which `cargo xtask test` fetches. Dropping it ends the process.
 pub struct Server {
     address: SocketAddr,
     child: Child,
@@ -86,7 +86,7 @@ impl Server {
         Self::start_with(component, &[])
     }
 
-    /// As [`Server::start`], with these options of `wasmtime serve`.
+    /// Starts the server as [`Server::start`] does, with these options.
     pub fn start_with(component: &Path, options: &[&str]) -> Self {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
         let mut child = Command::new(root.join("target/tools/bin/wasmtime"))
@@ -106,7 +106,7 @@ impl Server {
                 rest.trim_end_matches('/').parse().ok()
             })
             .expect("it tells where it listens");
-        // What it tells later has to go somewhere.
+        // Reads on, so that the server is not blocked by a full pipe.
         std::thread::spawn(move || told.for_each(drop));
         Self { address, child }
     }
@@ -137,7 +137,7 @@ impl Drop for Server {
     }
 }
 
-/// A subscription for each request, whose replies go to the endpoint.
+/// Returns a config with a subscription for each request, whose replies go to the endpoint.
 fn config(component: &Path, endpoint: &Endpoint) -> Config {
     let subscriptions = REQUESTS.iter().enumerate().map(|(n, (method, path, _))| {
         let lines = format!(
@@ -151,7 +151,7 @@ fn config(component: &Path, endpoint: &Endpoint) -> Config {
     subscriptions.collect::<Config>() + out(endpoint)
 }
 
-/// What the handler answers here to each request.
+/// Returns the responses of the handler in the bridge.
 async fn here(component: &Path) -> Vec<Response> {
     let endpoint = Endpoint::accepting().await;
     let bridge = Bridge::start(&config(component, &endpoint)).await;
@@ -166,13 +166,13 @@ async fn here(component: &Path) -> Vec<Response> {
     responses
 }
 
-/// What a handler answered, as the reply that was made of it.
+/// Returns a handler's response, from the reply that was made of it.
 pub fn answer(reply: &Received) -> Response {
     let status = reply.header("status").to_owned();
     Response::new(&status, &reply.headers, &BRIDGES, &reply.body)
 }
 
-/// Rows of the table for one request: one row for languages that answer alike.
+/// Returns the rows of the table for one request, one for all languages with the same response.
 fn rows((method, path, body): (&str, &str, &str), found: &[(&str, Response)]) -> String {
     let mut rows = String::new();
     for (at, (_, response)) in found.iter().enumerate() {

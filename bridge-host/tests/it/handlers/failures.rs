@@ -1,12 +1,11 @@
-//! Handlers that fail in every way there is: each comes to its own outcome,
-//! and its neighbours go on.
+//! Failing HTTP handlers: each failure has its own outcome, and does not affect other messages.
 
 use std::time::{Duration, Instant};
 
 use super::{HANDLERS, subscription, subscription_of};
 use crate::harness::{Bridge, Endpoint, Letter, Reply};
 
-/// What becomes of a message to this path, which no attempt delivers.
+/// Returns the dead letter of a message to this path.
 async fn fails(handler: &str, path: &str, to: &str, lines: &str) -> Letter {
     let config = subscription_of(handler, "bad", path, to, lines)
         + subscription_of(handler, "good", "/echo", "", "");
@@ -64,8 +63,8 @@ async fn a_missing_or_unfinished_response_is_a_failure() {
     check(&letter, 2, Some(200), "the response broke off");
 }
 
-/// A body that a handler of wasi:http 0.2 leaves open ends with its instance, as
-/// it does for clients of `wasmtime serve`.
+/// A body that a handler of wasi:http 0.2 does not finish ends with its instance, as under
+/// `wasmtime serve`.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unfinished_body_ends_with_its_instance() {
     let config = subscription("left", "/unfinished", "", "");
@@ -75,7 +74,7 @@ async fn an_unfinished_body_ends_with_its_instance() {
     assert_eq!(ledger.delivered, 1, "{:#?}", bridge.log());
 }
 
-/// Whoever answers without reading a request has had it all the same.
+/// A handler may answer without reading the request.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_request_that_is_not_read_is_answered() {
     for handler in HANDLERS {
@@ -100,7 +99,7 @@ async fn a_handler_that_hangs_spins_or_hoards_is_stopped() {
         let letter = fails(handler, "/hang-late", "", "timeout = \"300ms\"").await;
         check(&letter, 2, Some(200), "did not return within 300ms");
         let letter = fails(handler, "/spin", "", "limits = { cpu_time = \"200ms\" }").await;
-        check(&letter, 2, None, "computed for more than 200ms");
+        check(&letter, 2, None, "used more than 200ms of CPU time");
         let letter = fails(handler, "/hoard", "", "limits = { memory = \"16MiB\" }").await;
         check(&letter, 2, None, "bytes of memory");
     }
@@ -147,7 +146,7 @@ async fn one_stuck_handler_does_not_hold_the_others() {
     }
     bridge.ledger_when("good", |it| it.delivered == 200).await;
     assert_eq!(bridge.ledger("mixed").await.pending, 1);
-    // Stopped with its attempt: nothing waits for it.
+    // The handler is stopped when its attempt ends.
     let began = Instant::now();
     let (status, _) = bridge.stop();
     assert!(began.elapsed() < Duration::from_secs(10), "{status}");

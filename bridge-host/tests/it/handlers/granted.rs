@@ -1,5 +1,5 @@
-//! What a handler sees of the machine: nothing, unless granted; and where
-//! `inspect` and `check` say so.
+//! What a handler can access on the machine: nothing, unless it is granted. Also how `inspect` and
+//! `check` show it.
 
 use std::process::Command;
 
@@ -73,7 +73,7 @@ async fn what_it_prints_is_logged_under_its_name() {
     assert!(text.starts_with("printed by the"), "{line}");
 }
 
-/// A line without an end ends with the call that printed it.
+/// A line without a line end is complete when its call ends.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_line_of_a_call_is_logged_before_the_next() {
     let bridge = Bridge::start(&subscription("talk", "/print-part?half-a-line", "", "")).await;

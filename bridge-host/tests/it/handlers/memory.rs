@@ -1,17 +1,18 @@
-//! What an instance of each handler costs, and how fast a large one starts
-//! from the cache. The figures in docs/performance.md are printed here.
+//! The memory of an instance of each handler, and the time that a large one takes to start from the
+//! cache. Prints the figures of docs/performance.md.
 
 use std::time::{Duration, Instant};
 
 use crate::harness::{Bridge, Config, Endpoint, guest};
 
-/// The order service, in all its languages.
+/// The order service in each language.
 const HANDLERS: [&str; 3] = ["orders", "orders-javascript", "orders-python"];
 
-/// Instances whose cost is told apart from the first one's.
+/// The number of instances over which the cost of one is averaged.
 const MORE: usize = 32;
 
-/// Subscriptions with this endpoint each, once it has answered a message.
+/// Starts a bridge with `count` subscriptions to this endpoint, and measures the time until one has
+/// delivered a message.
 async fn with_subscriptions(to: &str, count: usize) -> (Bridge, Duration) {
     let to = format!("to = {to}");
     let one = |n| Config::subscription(&format!("s{n}"), "orders").lines(&to);
@@ -29,9 +30,9 @@ async fn with_subscriptions(to: &str, count: usize) -> (Bridge, Duration) {
     (bridge, started)
 }
 
-/// What one more subscription costs, in megabytes, and how long one takes to start.
+/// Returns the memory of one more subscription, in megabytes, and the time that one takes to start.
 async fn cost(to: &str) -> (f64, Duration) {
-    // Compiled and kept.
+    // Compiles the component, and caches it.
     with_subscriptions(to, 1).await;
     let (one, started) = with_subscriptions(to, 1).await;
     let (many, _) = with_subscriptions(to, 1 + MORE).await;

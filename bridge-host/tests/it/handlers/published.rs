@@ -1,6 +1,6 @@
-//! HTTP handlers that others published, built from their packages: the same
-//! answer under `wasmtime serve` and here, with an upstream that streams. The
-//! table in docs/guides/http-handlers.md is what was asked.
+//! Published HTTP handlers of others, built from their packages: each gives the same response under
+//! `wasmtime serve` and in the bridge, also with an upstream that streams. Checks the table in
+//! docs/guides/http-handlers.md.
 
 use std::path::Path;
 
@@ -16,9 +16,9 @@ struct Row {
     interface: &'static str,
     method: &'static str,
     path: &'static str,
-    /// What the upstream is asked for, where there is one.
+    /// The path of the upstream, if the handler sends a request to it.
     upstream: Option<&'static str>,
-    /// Which body is sent.
+    /// The body of the request.
     sent: &'static str,
     answers: &'static str,
 }
@@ -159,7 +159,7 @@ const ROWS: [Row; 17] = [
 ];
 
 impl Row {
-    /// As a row of the table.
+    /// Returns the row as the page has it.
     fn told(&self) -> String {
         let Self {
             package,
@@ -188,13 +188,13 @@ impl Row {
         }
     }
 
-    /// The upstream as the Python examples are told of it.
+    /// Returns the URL of the upstream in the form that the Python examples expect.
     fn url(&self, upstream: &Endpoint) -> Option<String> {
         let path = self.upstream.filter(|_| self.answers == HASHES)?;
         Some(format!("http://{}{path}", upstream.address))
     }
 
-    /// What the answer is, where that can be told beforehand.
+    /// Returns the expected body, if it is known.
     fn expected(&self) -> Option<String> {
         match self.answers {
             SAME => Some(self.body()),
@@ -205,7 +205,7 @@ impl Row {
     }
 }
 
-/// The upstream as wstd's example is told of it.
+/// Returns the URL of the upstream in the form that wstd's example expects.
 fn environment(upstream: &Endpoint) -> String {
     format!("TARGET_URL=http://{}/", upstream.address)
 }
@@ -219,7 +219,7 @@ async fn there(server: &Server, row: &Row, upstream: &Endpoint) -> Response {
         .await
 }
 
-/// A subscription for each row of this component, and one for the replies.
+/// Returns a config with a subscription for each row of this component, and one for the replies.
 fn config(rows: &[&Row], upstream: &Endpoint, endpoint: &Endpoint) -> Config {
     let subscriptions = rows.iter().enumerate().map(|(n, row)| {
         let url = row.url(upstream);
@@ -257,7 +257,7 @@ async fn here(rows: &[&Row], upstream: &Endpoint) -> Vec<Response> {
     responses
 }
 
-/// What must be in the answer, whoever gives it.
+/// Checks what every response must contain.
 fn check(row: &Row, response: &Response) {
     assert_eq!(response.status, row.answers[..3], "{}", row.told());
     match row.expected() {
@@ -275,7 +275,7 @@ async fn same(component: &str) {
     for (row, mut here) in rows.iter().zip(here) {
         let there = there(&server, row, &upstream).await;
         assert_eq!(there.status, here.status, "{}", row.told());
-        // A message without a content type leaves with one.
+        // The host adds a content type to a message without one.
         if !there.headers.contains_key("content-type") {
             here.headers.remove("content-type");
         }

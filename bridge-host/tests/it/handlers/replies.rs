@@ -1,5 +1,5 @@
-//! Responses as messages: of handlers and of endpoints on the network, once
-//! each, and only of exchanges that ended well.
+//! Replies: responses of handlers and of endpoints on the network become messages, once each, and
+//! only if the exchange succeeded.
 
 use super::{answering, subscription};
 use crate::harness::{Bridge, Config, Endpoint, Reply};

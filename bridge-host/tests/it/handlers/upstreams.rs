@@ -1,5 +1,5 @@
-//! Handlers that answer with what another server said: its body comes from the
-//! host, and goes on after the handler has returned.
+//! Handlers that return the response of another server. The host writes its body, even after the
+//! handler has returned.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,22 +10,22 @@ use http::HeaderMap;
 use super::{out, subscription_of};
 use crate::harness::{Bridge, Config, End, Endpoint, Parts, Reply, ReservedAddress};
 
-/// A server whose bodies come as its paths say.
+/// Starts a server whose paths say how the body arrives.
 pub async fn upstream() -> Endpoint {
     Endpoint::start(|received, _| respond(&received.path)).await
 }
 
-/// The whole body that an upstream answers with on this path.
+/// Returns the complete body of this path.
 pub fn whole(path: &str) -> String {
     let bytes = parts(path).0.concat();
     String::from_utf8(bytes).expect("text")
 }
 
-/// The parts of a body, and how long each takes to come.
+/// Returns the parts of a body, and the pause between two of them.
 fn parts(path: &str) -> (Vec<Bytes>, Duration) {
     let (count, size, pause) = match path {
         "/chunked" => (2, 5, 0),
-        // Longer than a handler is waited for of which nothing comes.
+        // Longer than the bridge waits for a handler that makes no progress.
         "/slow" => (3, 5, 1500),
         "/large" | "/long" => (300, 64 << 10, 0),
         "/broken" => (2, 5, 50),
@@ -56,7 +56,7 @@ fn respond(path: &str) -> Reply {
     reply.parts(Parts { parts, pause, end })
 }
 
-/// A handler of wasi:http 0.3 that returns what this server answers.
+/// Returns a subscription of a handler of wasi:http 0.3 that returns this server's response.
 fn proxy(upstream: SocketAddr, path: &str, lines: &str) -> Config {
     let to = format!(", headers = {{ x-url = \"http://{upstream}{path}\" }}");
     let lines = format!("allow = [\"{upstream}\"]\n{lines}");
@@ -89,7 +89,7 @@ async fn a_body_from_an_upstream_is_awaited_to_its_end() {
     }
 }
 
-/// An error that is another server's doing is not the handler's address's.
+/// The error names the host of the handler's own request, not the handler.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_of_a_handlers_own_request_names_the_host() {
     let upstream = upstream().await;
@@ -113,7 +113,7 @@ async fn an_error_of_a_handlers_own_request_names_the_host() {
     let id = bridge.accept("proxy", &[], "").await;
     let letter = bridge.dead_letter(&id).await;
     let refused = format!(
-        "while calling {0}: {0} refuses the connection",
+        "while calling {0}: {0} refused the connection",
         nobody.address
     );
     assert!(letter.reason.contains(&refused), "{letter:?}");

@@ -1,9 +1,9 @@
-//! What a delivery waits for an instance of its handler, is nobody's failure.
+//! Waiting for an instance of an HTTP handler does not count as an attempt's time.
 
 use super::subscription;
 use crate::harness::Bridge;
 
-/// One at a time, as there is memory for one handler only: the last waits for
+/// There is memory for one handler only, so messages wait for each other. The last one waits for
 /// longer than an attempt may take.
 #[tokio::test(flavor = "multi_thread")]
 async fn waiting_for_an_instance_does_not_use_up_the_timeout() {
@@ -11,7 +11,7 @@ async fn waiting_for_an_instance_does_not_use_up_the_timeout() {
     let config = subscription("heavy", "/heavy?600", "", lines);
     let config = config.replace("max_attempts = 2", "max_attempts = 1");
     let bridge = Bridge::start_with("wasm.memory = \"44MiB\"", &config).await;
-    // How large one becomes, shows the first.
+    // The first instance shows how much memory one needs.
     bridge.accept("heavy", &[], "").await;
     bridge.ledger_when("heavy", |it| it.delivered == 1).await;
     let began = std::time::Instant::now();

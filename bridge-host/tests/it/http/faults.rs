@@ -1,4 +1,4 @@
-//! How exchanges fail, each in its own way.
+//! Failed exchanges, each with its own error.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -35,7 +35,7 @@ async fn an_unknown_name_is_named() {
 
 #[tokio::test]
 async fn a_handshake_ends_at_the_connect_timeout() {
-    // It accepts, and says nothing.
+    // The server accepts the connection, and sends nothing.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}/", listener.local_addr().unwrap());
     let mut options = options(&url);
@@ -44,7 +44,7 @@ async fn a_handshake_ends_at_the_connect_timeout() {
     assert!(matches!(error, HttpError::ConnectTimeout { .. }), "{error}");
 }
 
-/// The URL of a server that reads a request, and never answers.
+/// Returns the URL of a server that reads a request and never answers.
 async fn silent() -> String {
     server::raw(|stream| async move {
         std::future::pending::<()>().await;
@@ -53,7 +53,7 @@ async fn silent() -> String {
     .await
 }
 
-/// However long a part of it may take, all of it ends by then.
+/// The deadline applies whatever the limits of the single parts are.
 #[tokio::test]
 async fn every_part_of_an_exchange_ends_at_the_deadline() {
     let url = silent().await;
@@ -125,7 +125,7 @@ async fn a_server_that_does_not_speak_http_is_an_error() {
     assert!(matches!(error, HttpError::Protocol(_)), "{error}");
 }
 
-/// A request's body that fails in its middle.
+/// A request body that fails after a part of it.
 struct Failing(u8);
 
 impl hyper::body::Body for Failing {

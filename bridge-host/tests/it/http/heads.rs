@@ -1,5 +1,4 @@
-//! Heads of responses as they are: long, folded, broken, cut off. What counts is
-//! the status line.
+//! Unusual heads of responses: long, folded, invalid or incomplete. The status line counts.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,8 @@ use tokio::io::AsyncWriteExt;
 use super::server;
 use super::{client, exchange, options, post};
 
-/// The URL of a server that answers each request with these bytes, and closes.
+/// Returns the URL of a server that answers each request with these bytes, and closes the
+/// connection.
 async fn answering(bytes: Vec<u8>) -> String {
     server::raw(move |mut stream| {
         let bytes = bytes.clone();
@@ -21,7 +21,7 @@ async fn answering(bytes: Vec<u8>) -> String {
     .await
 }
 
-/// A response with this in its head.
+/// Returns a response with these lines in its head.
 fn response(head: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\n{head}content-length: 2\r\n\r\nok").into_bytes()
 }
@@ -68,7 +68,7 @@ async fn of_heads_that_they_refuse_the_status_still_counts() {
         let response = post(&client(), &url, &options(&url)).await;
         let response = response.unwrap_or_else(|error| panic!("{shown}: {error}"));
         assert_eq!(response.status(), 200, "{shown}");
-        // Nobody takes its body for an empty one.
+        // The body is not taken for an empty one.
         let body = response.into_body().collect().await;
         assert!(body.is_err(), "{shown}");
     }
@@ -90,8 +90,8 @@ async fn a_head_that_breaks_off_has_its_status() {
     }
 }
 
-/// Whoever sends informational responses without end is cut off, and stalls
-/// nobody on the same thread.
+/// A server that sends informational responses without end is cut off, and does not block its
+/// thread.
 #[tokio::test]
 async fn informational_responses_have_an_end() {
     let url = server::raw(|mut stream| async move {
@@ -127,7 +127,7 @@ async fn informational_responses_have_an_end() {
 
 #[tokio::test]
 async fn other_protocols_are_named() {
-    // The server's preface: a SETTINGS frame, sent before anything is asked.
+    // The server's connection preface: a SETTINGS frame, which it sends first.
     let frame = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 100];
     let url = answering(frame.to_vec()).await;
     let error = exchange(&client(), &url).await.unwrap_err();
@@ -144,12 +144,14 @@ async fn other_protocols_are_named() {
     let url = format!("https://127.0.0.1:{}/", server.address.port());
     let error = exchange(&client(), &url).await.unwrap_err();
     assert!(
-        error.to_string().contains("is it an http:// URL?"),
+        error
+            .to_string()
+            .contains("check whether its URL should begin with http://"),
         "{error}"
     );
 }
 
-/// A real server of h2c, which begins to speak as soon as it is reached.
+/// A real h2c server sends its preface as soon as it accepts a connection.
 #[tokio::test]
 async fn a_server_of_h2c_is_named() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,4 +1,4 @@
-//! What may be reached: the address that counts is the one connected to.
+//! The allow list: the address that is connected to decides.
 
 use bridge_host::http::HttpError;
 
@@ -13,7 +13,7 @@ async fn the_endpoint_itself_may_be_on_this_machine() {
 }
 
 #[tokio::test]
-async fn what_nobody_listed_is_refused_before_it_is_resolved() {
+async fn an_unlisted_host_is_refused_before_it_is_resolved() {
     let refused = post(&client(), "http://nowhere.invalid/", &listed(&[])).await;
     let expected = HttpError::HostNotAllowed {
         host: "nowhere.invalid".into(),
@@ -22,9 +22,9 @@ async fn what_nobody_listed_is_refused_before_it_is_resolved() {
     assert_eq!(refused.err(), Some(expected));
 }
 
-/// The resolver makes 127.0.0.1 of the name `127.1`, without a name server.
+/// The resolver converts `127.1` to 127.0.0.1 without a name server.
 #[tokio::test]
-async fn a_listed_name_that_leads_to_this_machine_is_refused() {
+async fn a_listed_name_that_resolves_to_this_machine_is_refused() {
     let server = server::echo(None).await;
     let url = format!("http://127.1:{}/", server.address.port());
     let refused = |address: &str| HttpError::AddressNotAllowed {
@@ -39,7 +39,7 @@ async fn a_listed_name_that_leads_to_this_machine_is_refused() {
 }
 
 #[tokio::test]
-async fn a_kept_connection_is_checked_as_a_new_one_is() {
+async fn a_pooled_connection_is_checked_like_a_new_one() {
     let server = server::echo(None).await;
     let client = client();
     let url = format!("http://127.1:{}/", server.address.port());
@@ -50,7 +50,7 @@ async fn a_kept_connection_is_checked_as_a_new_one_is() {
         result.err(),
         Some(HttpError::AddressNotAllowed { .. })
     ));
-    // The connection is still there for those who may use it.
+    // The connection is still in the pool, for requests that may use it.
     drop(post(&client, &url, &operators).await.unwrap());
     assert_eq!(server.accepted(), 1);
 }

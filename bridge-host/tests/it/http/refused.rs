@@ -1,5 +1,5 @@
-//! Requests that a server did certainly not process: HTTP/2 says so, and the
-//! message is sent again without an attempt being spent.
+//! Requests that a server did not process, as HTTP/2 can tell: the message is sent again without
+//! spending an attempt.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,24 +14,24 @@ use super::secure::{Authority, file};
 use super::{options, post};
 use crate::harness::{Bridge, Config};
 
-/// How a server refuses.
+/// How a server refuses a request.
 #[derive(Clone, Copy, Debug)]
 enum How {
-    /// The stream, with REFUSED_STREAM.
+    /// It resets the stream with REFUSED_STREAM.
     Stream,
-    /// All streams, by going away without having taken any.
+    /// It goes away before it took a stream.
     GoAway,
-    /// The stream, for a reason that says nothing of what was done.
+    /// It resets the stream with a code that does not say whether the request was processed.
     Internal,
 }
 
-/// SETTINGS, and GOAWAY after no stream, without an error.
+/// The frames SETTINGS and GOAWAY, the latter without a stream or an error.
 const GOES_AWAY: [u8; 26] = [
     0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 ];
 
-/// A server that refuses so many requests and then answers 204; its port, and
-/// how many it answered.
+/// Starts a server that refuses `count` requests, and then answers 204. Returns its port, and the
+/// number of requests that it answered.
 async fn refusing(authority: &Authority, how: How, count: usize) -> (u16, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -45,7 +45,7 @@ async fn refusing(authority: &Authority, how: How, count: usize) -> (u16, Arc<At
             };
             if matches!(how, How::GoAway) && seen.fetch_add(1, SeqCst) < count {
                 tokio::spawn(async move {
-                    // The request is there.
+                    // The request has arrived.
                     let _ = stream.read(&mut [0; 4096]).await;
                     let _ = stream.write_all(&GOES_AWAY).await;
                     let _ = stream.read_to_end(&mut Vec::new()).await;
@@ -88,8 +88,8 @@ async fn a_refused_stream_is_told_from_one_that_failed() {
         let url = format!("https://localhost:{port}/");
         let error = post(&client, &url, &options(&url)).await.err();
         let is = matches!(error, Some(HttpError::NotProcessed { .. }));
-        // A server may go away before the request is written, which then goes out
-        // on another connection.
+        // A server may go away before the request is written. The request is then sent on another
+        // connection.
         let resent = matches!((how, &error), (How::GoAway, None));
         assert_eq!(is || resent, refused, "{how:?}: {error:?}");
         drop(
@@ -100,7 +100,7 @@ async fn a_refused_stream_is_told_from_one_that_failed() {
     }
 }
 
-/// The real bridge, which trusts this authority; its messages have one attempt.
+/// Starts a bridge that trusts this authority. Its messages have one attempt.
 async fn bridge(ca: &Path, port: u16) -> Bridge {
     let trusted = format!("http.ca_file = {:?}", ca.display().to_string());
     let all = Config::subscription("all", ">").to(&format!("https://localhost:{port}/"));
@@ -128,7 +128,7 @@ async fn a_refused_stream_costs_no_attempt() {
     std::fs::remove_file(ca).unwrap();
 }
 
-/// One that refuses always has failed: that is bounded.
+/// The repetitions are limited.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_refuses_every_stream_has_failed() {
     let authority = Authority::new("localhost", &["h2"]);

@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use bridge_host::http::{Client, Options, Settings, Upload};
+use bridge_host::http::{Client, RequestOptions, Settings, Upload};
 use futures_util::FutureExt;
 use http::Request;
 use http_body_util::{BodyExt, Full};
@@ -37,18 +37,18 @@ async fn a_body_that_is_empty_or_unread_gives_its_connection_back() {
     assert_eq!(server.accepted(), 1);
 }
 
-/// By the exchange itself, or by a task of its own.
+/// The exchange drives the connection, or a task does.
 #[tokio::test]
-async fn a_connection_serves_whoever_drives_it() {
+async fn a_connection_serves_the_exchange_or_a_task_that_drives_it() {
     let server = server::echo(None).await;
     let client = client();
     for n in 0..24 {
         let path = ["hook", "empty", "hook?unread"][n % 3];
         let url = format!("http://127.0.0.1:{}/{path}", server.address.port());
-        let options = Options {
+        let options = RequestOptions {
             upload: match n % 5 < 2 {
-                true => Upload::AtOnce,
-                false => Upload::InTime,
+                true => Upload::Complete,
+                false => Upload::Streamed,
             },
             ..options(&url)
         };
@@ -61,18 +61,18 @@ async fn a_connection_serves_whoever_drives_it() {
     assert_eq!(server.accepted(), 1);
 }
 
-/// A request that goes out bit by bit.
-fn in_time(url: &str, body: Vec<u8>) -> (Request<Body>, Options) {
+/// Returns a request whose body is sent in parts.
+fn streamed(url: &str, body: Vec<u8>) -> (Request<Body>, RequestOptions) {
     let request = Request::post(url).body(Full::from(body)).unwrap();
-    let options = Options {
-        upload: Upload::InTime,
+    let options = RequestOptions {
+        upload: Upload::Streamed,
         ..options(url)
     };
     (request, options)
 }
 
 #[tokio::test]
-async fn a_request_that_takes_time_goes_out_while_nobody_waits() {
+async fn a_streamed_request_is_sent_while_nothing_waits() {
     let (arrived, mut when_arrived) = mpsc::unbounded_channel();
     let url = server::raw(move |mut stream| {
         let arrived = arrived.clone();
@@ -87,7 +87,7 @@ async fn a_request_that_takes_time_goes_out_while_nobody_waits() {
     exchange(&client, &url).await.unwrap();
     let mut large = vec![b'x'; 16 << 20];
     large.extend_from_slice(b"ping");
-    let (request, options) = in_time(&url, large);
+    let (request, options) = streamed(&url, large);
     let mut sending = pin!(client.send(request, &options));
     assert!((&mut sending).now_or_never().is_none());
     let arrived = timeout(Duration::from_secs(10), when_arrived.recv()).await;
@@ -103,7 +103,7 @@ async fn a_request_goes_on_after_its_response() {
         let ended = ended.clone();
         async move {
             server::write(&mut stream, server::NO_CONTENT).await;
-            // Longer than a connection is waited for.
+            // Longer than the pool waits for the connection.
             sleep(Duration::from_millis(1500)).await;
             let mut rest = Vec::new();
             while !rest.ends_with(b"pong") && stream.read_buf(&mut rest).await.unwrap() > 0 {}
@@ -113,7 +113,7 @@ async fn a_request_goes_on_after_its_response() {
     .await;
     let mut large = b"ping".repeat(4 << 20);
     large.extend_from_slice(b"pong");
-    let (request, options) = in_time(&url, large);
+    let (request, options) = streamed(&url, large);
     let response = client().send(request, &options).await.unwrap();
     assert_eq!(response.status(), 204);
     let ended = timeout(Duration::from_secs(10), when_ended.recv()).await;
@@ -125,8 +125,8 @@ async fn a_long_body_that_is_unread_costs_its_connection() {
     let server = server::echo(None).await;
     let client = client();
     let url = format!("http://127.0.0.1:{}/large", server.address.port());
-    for (upload, connections) in [(Upload::AtOnce, 2), (Upload::InTime, 3)] {
-        let options = Options {
+    for (upload, connections) in [(Upload::Complete, 2), (Upload::Streamed, 3)] {
+        let options = RequestOptions {
             upload,
             ..options(&url)
         };
@@ -175,7 +175,7 @@ async fn a_kept_connection_that_was_closed_is_replaced() {
     for _ in 0..5 {
         assert_eq!(exchange(&client, &url).await.unwrap().0, 200);
         when_closed.recv().await.unwrap();
-        // Its answer comes through the same event loop: the close is seen by then.
+        // Its answer passes through the same event loop, so the close has been noticed by then.
         let other = server::echo(None).await;
         exchange(&client, &other.url("/hook")).await.unwrap();
     }
@@ -195,7 +195,7 @@ async fn idle_connections_are_closed_after_their_time() {
     assert_eq!(server.accepted(), 2);
 }
 
-/// Also on a bridge that never rests, so that a change of addresses reaches it.
+/// Connections are also replaced on a busy bridge, so that it notices a change of addresses.
 #[tokio::test]
 async fn a_busy_connection_grows_old() {
     let server = server::echo(None).await;

@@ -1,4 +1,4 @@
-//! TLS with certificates of our own making, and HTTP/2 over it.
+//! TLS with generated certificates, and HTTP/2 over TLS.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,12 +28,12 @@ impl Authority {
         Self::asking(name, protocols, false)
     }
 
-    /// One whose server asks clients for a certificate, or does not.
+    /// Returns an authority whose server asks clients for a certificate if `asks` is set.
     fn asking(name: &str, protocols: &[&str], asks: bool) -> Self {
         Self::valid(name, protocols, asks, (2000, 4000))
     }
 
-    /// One whose server's certificate is valid from the one year to the other.
+    /// Returns an authority whose server certificate is valid between these years.
     fn valid(name: &str, protocols: &[&str], asks: bool, years: (i32, i32)) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
@@ -80,7 +80,7 @@ impl Authority {
         }
     }
 
-    /// A client that trusts this authority.
+    /// Returns a client that trusts this authority.
     pub(super) fn client(&self, test: &str) -> Client<Body> {
         let path = file(test, &self.pem);
         let settings = Settings {
@@ -111,7 +111,7 @@ async fn a_server_with_a_trusted_certificate_is_reached() {
     assert_eq!(server.accepted(), 1);
 }
 
-/// What is said of a server, in words that tell what to do.
+/// The error says what is wrong with the certificate, and what to do.
 #[tokio::test]
 async fn an_untrusted_certificate_is_an_error_that_says_why() {
     let good = Authority::new("localhost", &[]);
@@ -122,9 +122,14 @@ async fn an_untrusted_certificate_is_an_error_that_says_why() {
             &good,
             None,
             "localhost",
-            "self-signed, or of an authority that is not trusted",
+            "self-signed, or signed by a certificate authority that is not trusted",
         ),
-        (&good, Some(&good), "127.0.0.1", "it is for another host"),
+        (
+            &good,
+            Some(&good),
+            "127.0.0.1",
+            "it was issued for another host",
+        ),
         (&expired, Some(&expired), "localhost", "it has expired"),
         (&early, Some(&early), "localhost", "it is not valid yet"),
     ] {
@@ -163,7 +168,7 @@ async fn a_server_that_asks_for_a_client_certificate_gets_it() {
     let client = Client::new(&settings).unwrap();
     assert_eq!(exchange(&client, &url).await.unwrap().1, "ping");
 
-    // Of two files that do not belong together it is said which.
+    // If a certificate and a key do not belong together, the error names the file.
     let wrong = Settings {
         client: Some((ca, certificate)),
         ..settings
@@ -197,7 +202,7 @@ async fn one_http2_connection_serves_many_requests_at_once() {
     assert_eq!(server.accepted(), 1);
 }
 
-/// Past a number of exchanges at once another connection is made.
+/// Above the limit on exchanges, another connection is opened.
 #[tokio::test]
 async fn many_exchanges_have_more_than_one_connection() {
     let authority = Authority::new("localhost", &["h2"]);
@@ -205,7 +210,7 @@ async fn many_exchanges_have_more_than_one_connection() {
     let client = authority.client("streams");
     let url = format!("https://localhost:{}/large", server.address.port());
     let mut open = Vec::new();
-    // Their bodies are not read, so that none of them ends.
+    // The bodies are not read, so none of the exchanges ends.
     for _ in 0..150 {
         open.push(post(&client, &url, &options(&url)).await.unwrap());
     }

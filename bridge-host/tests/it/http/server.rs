@@ -1,4 +1,4 @@
-//! Servers for the client: one that echoes, and some that break the rules.
+//! Servers for tests of the client: an echo server, and servers that violate the protocol.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -6,7 +6,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::harness::{Endpoint, Reply};
 
-/// An HTTP server that echoes bodies, over TLS where there is an acceptor.
+/// Starts an HTTP server that echoes bodies. With an acceptor, it uses TLS.
 pub async fn echo(tls: Option<TlsAcceptor>) -> Endpoint {
     Endpoint::start_with(tls, |received, _| {
         let reply = match received.path.as_str() {
@@ -19,8 +19,8 @@ pub async fn echo(tls: Option<TlsAcceptor>) -> Endpoint {
     .await
 }
 
-/// A server whose connections are given to `talk`, one after the other, the
-/// head of a request already read. Returns its URL.
+/// Starts a server that passes its connections to `talk`, one after the other, after the head of a
+/// request was read. Returns its URL.
 pub async fn raw<F>(mut talk: impl FnMut(TcpStream) -> F + Send + 'static) -> String
 where
     F: Future<Output = ()> + Send,
@@ -36,16 +36,16 @@ where
     url
 }
 
-/// A response that is at its end with its head.
+/// A response without a body.
 pub const NO_CONTENT: &str = "HTTP/1.1 204 No Content\r\n\r\n";
 
-/// Reads until the end of the body that every test sends.
+/// Reads a request until the end of the body that every test sends.
 pub async fn read_request(stream: &mut TcpStream) {
     let mut seen = Vec::new();
     while !seen.ends_with(b"ping") && stream.read_buf(&mut seen).await.unwrap_or(0) > 0 {}
 }
 
-/// Writes a text, and keeps the connection.
+/// Writes a text, and keeps the connection open.
 pub async fn write(stream: &mut TcpStream, text: &str) {
     stream.write_all(text.as_bytes()).await.unwrap();
 }

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use bridge_host::admin::{Admin, Ledger, Phase};
 use bridge_host::broker::embedded::Embedded;
 use bridge_host::broker::{Broker, Incoming, Settlement, Start, SubscribeSpec, Subscription};
-use bridge_host::http::{Allow, Client, Options, Settings, Upload};
+use bridge_host::http::{AllowList, Client, RequestOptions, Settings, Upload};
 use bridge_host::ingest::{self, IntakeState};
 use bridge_host::message::TopicPattern;
 use bridge_host::store;
@@ -236,13 +236,13 @@ impl Post {
 
     pub async fn send_body(self, body: Body) -> Reply {
         let limit = Duration::from_secs(60);
-        let options = Options {
+        let options = RequestOptions {
             connect_timeout: limit,
             first_byte_timeout: limit,
             deadline: None,
             between_bytes_timeout: Some(limit),
-            allow: Arc::new(Allow::default().with_endpoint(self.request.uri())),
-            upload: Upload::InTime,
+            allow: Arc::new(AllowList::default().with_endpoint(self.request.uri())),
+            upload: Upload::Streamed,
         };
         let request = self.request.map(|()| body);
         let response = self.client.send(request, &options).await.unwrap();

@@ -1,7 +1,7 @@
-//! Our own asynchronous incoming-handler; messages and errors are those of
+//! The bindings of the asynchronous incoming-handler, which uses the messages and errors of
 //! wasi:messaging.
 
-use crate::guest::instance::ready;
+use crate::guest::instance::impl_world;
 
 mod generated {
     wasmtime::component::bindgen!({
@@ -21,4 +21,4 @@ mod generated {
 
 pub(crate) use generated::{Receiver, ReceiverPre};
 
-ready!(ReceiverPre => Receiver);
+impl_world!(ReceiverPre => Receiver);

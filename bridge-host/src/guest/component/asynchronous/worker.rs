@@ -1,4 +1,4 @@
-//! One instance, and the calls that are under way in it.
+//! A worker: one instance, and the calls in progress in it.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,33 +15,33 @@ use wasmtime::{AsContextMut, Result, StoreContextMut};
 
 use super::bindings::{Receiver, ReceiverPre};
 use crate::guest::call::call_record::CallRecord;
-use crate::guest::call::calls::CallState;
 use crate::guest::call::outcome::{Call, CallResult, Failure};
+use crate::guest::call::store_calls::CallState;
 use crate::guest::instance::Instance;
-use crate::guest::instance::pool::{Lease, Pool};
+use crate::guest::instance::pool::{InstanceLease, InstancePool};
 use crate::guest::interfaces::messaging::HeldMessage;
 use crate::guest::interfaces::state::State;
-use crate::guest::limits::cpu_meter::{OutOfCompute, metered_between};
+use crate::guest::limits::cpu_meter::{OutOfCpuTime, metered_between};
 
-/// An instance without calls is given back after this time, for whoever needs
-/// its memory.
-const REST: Duration = Duration::from_secs(1);
+/// How long an instance stays without calls before it is given back, so that others can use its
+/// memory.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The way to an instance. Clones lead to the same one.
+/// The handle of a worker. Clones refer to the same one.
 #[derive(Clone)]
 pub(super) struct Worker {
     jobs: UnboundedSender<Job>,
-    end: watch::Receiver<Option<End>>,
+    end: watch::Receiver<Option<WorkerFailure>>,
 }
 
-/// How an instance ended that did not just finish.
+/// How an instance failed.
 #[derive(Clone)]
-struct End {
+struct WorkerFailure {
     failure: Failure,
     in_flight: u32,
 }
 
-/// One call for an instance.
+/// One call for the instance.
 struct Job {
     call: Call,
     record: CallRecord,
@@ -53,44 +53,44 @@ struct Job {
 pub(super) enum Answer {
     Returned {
         result: CallResult,
-        /// Messages that it sent.
+        /// How many messages the call sent.
         sent: u32,
     },
-    /// The instance is gone, and this call was the only one in it.
+    /// The instance failed, and this was the only call in it.
     Failed(Failure),
-    /// The instance is gone, and it may have been another call's doing.
+    /// The instance failed, possibly because of another call.
     Lost(Failure),
 }
 
-/// An answer to come. Dropped, it gives the call up.
-pub(super) struct Pending {
+/// The answer of a call in progress. Dropping it cancels the call.
+pub(super) struct PendingCall {
     answer: oneshot::Receiver<Answer>,
-    end: watch::Receiver<Option<End>>,
+    end: watch::Receiver<Option<WorkerFailure>>,
 }
 
 impl Worker {
     pub(super) fn start(
-        pool: Arc<Pool<ReceiverPre<State>>>,
-        lease: Lease<ReceiverPre<State>>,
+        pool: Arc<InstancePool<ReceiverPre<State>>>,
+        lease: InstanceLease<ReceiverPre<State>>,
         instance: Instance<Receiver>,
     ) -> Self {
         let (jobs, queue) = unbounded_channel();
-        let (told, end) = watch::channel(None);
+        let (failed, end) = watch::channel(None);
         tokio::spawn(async move {
             if let Err(end) = run(&pool, lease, instance, queue).await {
-                told.send_replace(Some(end));
+                failed.send_replace(Some(end));
             }
         });
         Self { jobs, end }
     }
 
-    /// Whether it takes calls.
+    /// Returns whether the worker accepts calls.
     pub(super) fn is_open(&self) -> bool {
         !self.jobs.is_closed()
     }
 
-    /// Has a call begun; none if it does not begin any more.
-    pub(super) async fn call(&self, call: Call, record: CallRecord) -> Option<Pending> {
+    /// Begins a call. Returns `None` if the worker no longer accepts calls.
+    pub(super) async fn call(&self, call: Call, record: CallRecord) -> Option<PendingCall> {
         let (started, begun) = oneshot::channel();
         let (sender, answer) = oneshot::channel();
         let job = Job {
@@ -102,11 +102,11 @@ impl Worker {
         self.jobs.send(job).ok()?;
         begun.await.ok()?;
         let end = self.end.clone();
-        Some(Pending { answer, end })
+        Some(PendingCall { answer, end })
     }
 }
 
-impl Pending {
+impl PendingCall {
     pub(super) async fn wait(mut self) -> Answer {
         if let Ok(answer) = (&mut self.answer).await {
             return answer;
@@ -115,31 +115,30 @@ impl Pending {
             Ok(Some(end)) if end.in_flight > 1 => Answer::Lost(end.failure.clone()),
             Ok(Some(end)) => Answer::Failed(end.failure.clone()),
             _ => Answer::Lost(Failure::Trap {
-                message: "the host stopped it".into(),
+                message: "the host stopped the instance".into(),
                 backtrace: None,
             }),
         }
     }
 }
 
-/// What is known of an instance from outside of its store.
+/// The counters of a worker, which can be read outside of its store.
 #[derive(Default)]
-struct Watch {
+struct WorkerCounters {
     in_flight: AtomicU32,
-    /// Begun and ended calls: while it does not grow, the computing of one is
-    /// counted.
+    /// How many calls began or ended. The limit on CPU time applies between two changes.
     steps: AtomicU32,
-    /// Calls that were given up, and whose tasks still run.
-    given_up: AtomicU32,
+    /// How many calls were cancelled, but still run.
+    cancelled: AtomicU32,
 }
 
 async fn run(
-    pool: &Pool<ReceiverPre<State>>,
-    lease: Lease<ReceiverPre<State>>,
+    pool: &InstancePool<ReceiverPre<State>>,
+    lease: InstanceLease<ReceiverPre<State>>,
     mut instance: Instance<Receiver>,
     queue: UnboundedReceiver<Job>,
-) -> Result<(), End> {
-    let (watch, limits) = (Watch::default(), pool.limits());
+) -> Result<(), WorkerFailure> {
+    let (counters, limits) = (WorkerCounters::default(), pool.limits());
     let before = instance.calls();
     let bindings = &instance.bindings;
     let serve = async |store: &Accessor<State>| {
@@ -148,7 +147,7 @@ async fn run(
         CallDispatcher {
             store,
             bindings,
-            watch: &watch,
+            counters: &counters,
             memory: limits.memory,
         }
         .serve(queue, share, half)
@@ -156,42 +155,42 @@ async fn run(
     };
     let served = {
         let served = pin!(instance.store.run_concurrent(serve));
-        metered_between(served, limits.cpu_time, || watch.steps.load(Relaxed)).await
+        metered_between(served, limits.cpu_time, || counters.steps.load(Relaxed)).await
     };
     let failure = match served.map(Result::flatten) {
         Ok(Ok(calls)) => {
             instance.count(calls);
-            // What runs on in it ends with it.
-            if watch.given_up.load(Relaxed) == 0 {
+            // A cancelled call that still runs ends with its instance.
+            if counters.cancelled.load(Relaxed) == 0 {
                 let holds = !instance.store.data().table.is_empty();
-                tracing::debug!(calls = instance.calls(), holds, "an instance rests");
+                tracing::debug!(calls = instance.calls(), holds, "an instance became idle");
                 instance.store.data().end_lines();
                 lease.give_back(instance);
             }
             return Ok(());
         }
         Ok(Err(trap)) => instance.failure(trap, limits),
-        Err(OutOfCompute) => instance.failed(Failure::OutOfCompute(limits.cpu_time)),
+        Err(OutOfCpuTime) => instance.failed(Failure::OutOfCpuTime(limits.cpu_time)),
     };
-    Err(End {
+    Err(WorkerFailure {
         failure,
-        // One that was given up may have been at it.
-        in_flight: watch.in_flight.load(Relaxed) + watch.given_up.load(Relaxed),
+        // A cancelled call may have caused the failure.
+        in_flight: counters.in_flight.load(Relaxed) + counters.cancelled.load(Relaxed),
     })
 }
 
-/// Where calls are taken in and answered, inside of the store.
+/// Begins and answers calls inside the store.
 struct CallDispatcher<'a> {
     store: &'a Accessor<State>,
     bindings: &'a Receiver,
-    watch: &'a Watch,
-    /// The most that the instance may have, in bytes.
+    counters: &'a WorkerCounters,
+    /// The memory limit of the instance, in bytes.
     memory: u64,
 }
 
 impl CallDispatcher<'_> {
-    /// Takes calls, no more than `share` and none while the instance has more
-    /// than `half` of its memory, until nobody has any. Tells how many it took.
+    /// Makes calls until no more arrive: up to `share` calls, and no further one while the instance
+    /// uses more than `half` of its memory. Returns the number of calls.
     async fn serve(&self, mut queue: UnboundedReceiver<Job>, share: u32, half: u64) -> Result<u32> {
         let (mut open, mut calls) = (true, 0);
         let mut running = FuturesUnordered::new();
@@ -201,7 +200,7 @@ impl CallDispatcher<'_> {
             tokio::select! {
                 biased;
                 Some(end) = running.next() => {
-                    if let Finish::GivenUp = end? {
+                    if let CallEnd::Cancelled = end? {
                         queue.close();
                     }
                 }
@@ -211,7 +210,7 @@ impl CallDispatcher<'_> {
                         if calls >= share {
                             queue.close();
                         }
-                        running.push(self.carry_out(job));
+                        running.push(self.run_call(job));
                     }
                     None => open = false,
                 },
@@ -225,20 +224,20 @@ impl CallDispatcher<'_> {
             .with(|mut store| store.data_mut().limiter.taken())
     }
 
-    async fn carry_out(&self, job: Job) -> Result<Finish> {
+    async fn run_call(&self, job: Job) -> Result<CallEnd> {
         let Job {
             call,
             record,
             started,
             mut answer,
         } = job;
-        let Watch {
+        let WorkerCounters {
             in_flight, steps, ..
-        } = self.watch;
+        } = self.counters;
         let alone = in_flight.fetch_add(1, Relaxed) == 0;
         steps.fetch_add(1, Relaxed);
         let _ = started.send(());
-        // Amid others, nobody knows who prints.
+        // If several calls print at a time, their lines cannot be told apart.
         let printer = alone.then(|| call.id.clone());
         (self.store).with(|mut store| store.data_mut().begin_lines(printer));
         let handler = self.bindings.bridge_messaging_incoming_handler();
@@ -252,10 +251,10 @@ impl CallDispatcher<'_> {
             Ok::<_, wasmtime::Error>(Some(called))
         })?;
         let Some(called) = called else {
-            // Beside the others there is no room for it.
+            // The calls in progress leave no room for the message.
             let _ = answer.send(Answer::Lost(Failure::OutOfMemory(self.memory)));
             in_flight.fetch_sub(1, Relaxed);
-            return Ok(Finish::Returned);
+            return Ok(CallEnd::Returned);
         };
         let task = called.task();
         let finish = tokio::select! {
@@ -267,11 +266,11 @@ impl CallDispatcher<'_> {
                     result: result.map_or_else(CallResult::from, |()| CallResult::Ok),
                     sent: ended.map_or(0, |call| call.sent),
                 });
-                Finish::Returned
+                CallEnd::Returned
             }
             () = answer.closed() => {
-                self.watch.given_up.fetch_add(1, Relaxed);
-                Finish::GivenUp
+                self.counters.cancelled.fetch_add(1, Relaxed);
+                CallEnd::Cancelled
             }
         };
         in_flight.fetch_sub(1, Relaxed);
@@ -280,18 +279,18 @@ impl CallDispatcher<'_> {
     }
 }
 
-enum Finish {
+enum CallEnd {
     Returned,
-    GivenUp,
+    Cancelled,
 }
 
-/// The next call; none once there will be no more. An instance without calls
-/// does not wait for long.
+/// Returns the next call, or `None` if no more will arrive. An instance without calls waits for a
+/// limited time.
 async fn next(queue: &mut UnboundedReceiver<Job>, idle: bool) -> Option<Job> {
     if !idle {
         return queue.recv().await;
     }
-    match timeout(REST, queue.recv()).await {
+    match timeout(IDLE_TIMEOUT, queue.recv()).await {
         Ok(job) => job,
         Err(_) => {
             queue.close();
@@ -300,8 +299,7 @@ async fn next(queue: &mut UnboundedReceiver<Job>, idle: bool) -> Option<Job> {
     }
 }
 
-/// What `handle` is called with, and the record of the call; `None` where the
-/// instance has no room for the message.
+/// Adds the message of a call to the store. Returns `None` if the instance has no memory for it.
 fn receive(
     mut store: StoreContextMut<'_, State>,
     call: Call,
@@ -317,7 +315,7 @@ fn receive(
     state.limiter.forget_excess();
     let hops = message.hops();
     let held = state.receive(message, id.clone(), reply_to).ok()?;
-    let mut call = CallState::with(record, id, timeout);
+    let mut call = CallState::with_record(record, id, timeout);
     call.hops = hops;
     Some((held, call))
 }

@@ -1,29 +1,28 @@
-//! What goes from the cache: components that no process loaded for a long
-//! time, the oldest of too many, and what was left half written.
+//! Removes files from the cache: components that were not loaded for a long time, the least
+//! recently loaded ones if the cache is too large, and partial files.
 
 use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// A component that was not loaded for this long goes.
+/// A component that was not loaded for this long is removed.
 const MAX_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
-/// Of more than this the ones that were not loaded for longest go, in bytes.
+/// The size of the cache, in bytes. Above it, the least recently loaded components are removed.
 const MAX_SIZE: u64 = 4 << 30;
-/// What is written takes less than this.
+/// A partial file older than this is removed: its writer is gone.
 const HALF_WRITTEN: Duration = Duration::from_secs(24 * 3600);
 
 /// A file of the cache.
-struct Entry {
+struct CachedFile {
     path: PathBuf,
     size: u64,
-    /// Since it was last loaded, or written.
+    /// The time since the component was last loaded, or written.
     age: Duration,
 }
 
-/// Removes what is too old, or too much. Another process may do the same
-/// meanwhile, or have a file open: that one keeps what it has, and a component
-/// that is gone is compiled once more.
+/// Removes what is too old or exceeds the size. Other processes may prune at the same time, or have
+/// a file open. An open file stays usable, and a removed component is compiled once more.
 pub(super) fn prune(folder: &Path) -> io::Result<()> {
     prune_to(folder, MAX_AGE, MAX_SIZE)
 }
@@ -32,7 +31,7 @@ fn prune_to(folder: &Path, max_age: Duration, max_size: u64) -> io::Result<()> {
     let now = SystemTime::now();
     let (mut kept, mut size) = (Vec::new(), 0);
     for found in fs::read_dir(folder)? {
-        let Some(entry) = Entry::of(&found?, now) else {
+        let Some(entry) = CachedFile::of(&found?, now) else {
             continue;
         };
         let limit = match entry.path.extension().is_some_and(|it| it == "cwasm") {
@@ -58,15 +57,15 @@ fn prune_to(folder: &Path, max_age: Duration, max_size: u64) -> io::Result<()> {
     Ok(())
 }
 
-impl Entry {
-    /// `None` for what is none of the cache's.
+impl CachedFile {
+    /// Returns `None` for a file that does not belong to the cache.
     fn of(found: &DirEntry, now: SystemTime) -> Option<Self> {
         let path = found.path();
         let ending = path.extension()?;
         if ending != "cwasm" && ending != "part" {
             return None;
         }
-        // Gone meanwhile, it is of no more concern.
+        // Another process may have removed it meanwhile.
         let metadata = found.metadata().ok().filter(fs::Metadata::is_file)?;
         let used = metadata.modified().ok()?;
         Some(Self {
@@ -92,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_old_and_the_many_go() {
+    fn old_files_and_files_beyond_the_size_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let hour = Duration::from_secs(3600);
         for (name, hours) in [

@@ -1,4 +1,4 @@
-//! What wasmtime generates for the newest draft, and what is behind its resources.
+//! The types that wasmtime generates for the newest draft, and the resources of the host.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,19 +19,19 @@ mod generated {
         with: {
             "wasi:messaging/types.message": crate::guest::interfaces::messaging::HeldMessage,
             "wasi:messaging/types.client": super::DraftClient,
-            "wasi:messaging/request-reply.request-options": super::Options,
+            "wasi:messaging/request-reply.request-options": super::ReplyOptions,
         },
     });
 }
 
 pub(crate) use generated::{MessagingRequestReply, MessagingRequestReplyPre, wasi};
 
-/// Behind a component's `client`: nothing once it is disconnected.
+/// The resource `client`. `None` once it is disconnected.
 pub struct DraftClient(pub(super) Option<Arc<dyn Broker>>);
 
-/// Behind a component's `request-options`.
+/// The resource `request-options`.
 #[derive(Default)]
-pub struct Options {
+pub struct ReplyOptions {
     pub(super) timeout: Option<Duration>,
     pub(super) replies: Option<u32>,
 }

@@ -1,11 +1,11 @@
-//! Whether what `contract` says of the linker is so.
+//! Checks that the tables in `contract` match the linker.
 
 use wasmtime::component::ResourceType;
 
 use super::*;
 use crate::guest::contract::{LOGGING, SETTINGS, WASI_0_2, WASI_0_3};
 
-/// One function, or resource, of each interface of wasi.
+/// One function or resource of each interface of wasi.
 const ITEMS: [(&str, &str); 48] = [
     ("wasi:io/error@0.2.12", "[method]error.to-debug-string"),
     ("wasi:io/poll@0.2.12", "poll"),
@@ -57,7 +57,7 @@ const ITEMS: [(&str, &str); 48] = [
     ("wasi:sockets/types@0.3.0", "tcp-socket"),
 ];
 
-/// As [`ITEMS`], where ours stand in place of wasmtime's, or are all there is.
+/// The same for the interfaces that the host implements or replaces.
 const OURS: [(&str, &str); 7] = [
     ("wasi:http/client@0.3.0", "send"),
     ("wasi:http/handler@0.3.0", "handle"),
@@ -68,7 +68,7 @@ const OURS: [(&str, &str); 7] = [
     (LOGGING[1], "log"),
 ];
 
-/// Nothing can be defined twice: so what cannot be defined is there.
+/// Returns whether an item is linked: defining it again fails.
 fn is_linked(linker: &mut Linker<State>, (interface, item): (&str, &str)) -> bool {
     let mut instance = linker.instance(interface).expect("a name");
     let resource = ResourceType::host::<()>();
@@ -76,14 +76,19 @@ fn is_linked(linker: &mut Linker<State>, (interface, item): (&str, &str)) -> boo
 }
 
 #[test]
-fn what_is_said_to_be_linked_is() {
+fn the_tables_match_the_linker() {
     let config = wasmtime::Config::new();
     let engine = Engine::new(&config).expect("an engine");
-    let mut linker = linker(&engine, Model::Asynchronous, Shape::Published).expect("a linker");
+    let mut linker = linker(
+        &engine,
+        CallModel::Asynchronous,
+        MessagingRevision::Published,
+    )
+    .expect("a linker");
     for item in ITEMS.into_iter().chain(OURS) {
         assert!(is_linked(&mut linker, item), "{item:?}");
     }
-    // Nothing else is said to be.
+    // The tables contain no other interfaces.
     let of = |package: &str, interfaces: &[&str], version: &str| {
         let full = |it: &&str| format!("{package}/{it}@{version}");
         interfaces.iter().map(full).collect::<Vec<_>>()

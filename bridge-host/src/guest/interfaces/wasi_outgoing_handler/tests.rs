@@ -1,4 +1,4 @@
-//! Why there is an implementation beside wasmtime's: see
+//! Shows why the host replaces wasmtime's implementation: see
 //! docs/upstream/wasmtime-request-options.md.
 
 use wasmtime::component::ResourceTable;
@@ -11,7 +11,7 @@ use super::*;
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Sent = Result<(http::Response<WasiBody>, Io), Error>;
 
-/// Sends nothing.
+/// Refuses every request.
 struct Refusing;
 
 impl WasiHttpHooks for Refusing {
@@ -37,7 +37,7 @@ fn request() -> HostOutgoingRequest {
 }
 
 #[tokio::test]
-async fn wasmtimes_own_keeps_the_options_of_every_request() {
+async fn wasmtimes_implementation_keeps_the_options_of_every_request() {
     let (mut table, mut ctx, mut hooks) = (ResourceTable::new(), WasiHttpCtx::new(), Refusing);
     for _ in 0..3 {
         let mut http = WasiHttpCtxView {
@@ -47,7 +47,7 @@ async fn wasmtimes_own_keeps_the_options_of_every_request() {
         };
         let options = http.table.push(RequestOptions::default()).unwrap();
         let request = http.table.push(request()).unwrap();
-        // The component has given both away, and can drop neither.
+        // The component has passed both on, and cannot drop them.
         let future = Host::handle(&mut http, request, Some(options)).unwrap();
         http.table.delete(future).unwrap();
     }
