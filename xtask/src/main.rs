@@ -3,6 +3,7 @@
 
 mod bench;
 mod demo;
+mod diagrams;
 mod faults;
 mod guests;
 mod http;
@@ -13,6 +14,7 @@ mod tidy;
 mod tools;
 mod workspace;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 /// What went wrong, as a sentence for whoever typed the command.
@@ -29,6 +31,7 @@ Usage: cargo xtask <COMMAND>
   memory [COUNT]  so many messages (200,000) through each durable broker, and the bridge's memory meanwhile
   memory composed [COUNT]
                   the same through a filter, the adapter, an HTTP middleware and a handler in one file
+  diagrams        renders the sources in docs/diagrams to SVG
   tidy            the rules of the house, checked as text
 ";
 
@@ -40,33 +43,69 @@ fn main() -> ExitCode {
         .map(String::as_str)
         .filter(|word| *word != "-q");
     let words: Vec<&str> = words.collect();
-    let root = workspace::root();
-    let result = match words.as_slice() {
-        ["demo"] => demo::run(&root),
-        ["test"] => test::run(&root, None),
-        ["test", filter] => test::run(&root, Some(filter)),
-        ["guests"] => guests::run(&root),
-        ["bench", arguments @ ..] => bench::run(&root, arguments),
-        ["faults"] => faults::run(&root),
-        ["memory"] => memory::run(&root, "200000"),
-        ["memory", "composed"] => memory::run_composed(&root, "200000"),
-        ["memory", "composed", count] => memory::run_composed(&root, count),
-        ["memory", count] => memory::run(&root, count),
-        ["tidy"] => tidy::run(&root),
-        ["help" | "--help" | "-h"] => {
-            print!("{USAGE}");
-            Ok(())
-        }
-        _ => {
-            eprint!("{USAGE}");
-            return ExitCode::from(2);
-        }
+    let Some(task) = task(&words) else {
+        eprint!("{USAGE}");
+        return ExitCode::from(2);
     };
-    match result {
+    match task(&workspace::root()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             eprintln!("xtask: {reason}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// A command of this program, for the root of the repository.
+type Task<'a> = Box<dyn FnOnce(&Path) -> Result + 'a>;
+
+/// Returns what these words ask for.
+fn task<'a>(words: &'a [&'a str]) -> Option<Task<'a>> {
+    Some(match words {
+        ["demo"] => Box::new(demo::run),
+        ["test"] => Box::new(|root| test::run(root, None)),
+        ["test", filter] => Box::new(|root| test::run(root, Some(filter))),
+        ["guests"] => Box::new(guests::run),
+        ["bench", arguments @ ..] => Box::new(|root| bench::run(root, arguments)),
+        ["faults"] => Box::new(faults::run),
+        ["memory"] => Box::new(|root| memory::run(root, "200000")),
+        ["memory", "composed"] => Box::new(|root| memory::run_composed(root, "200000")),
+        ["memory", "composed", count] => Box::new(|root| memory::run_composed(root, count)),
+        ["memory", count] => Box::new(|root| memory::run(root, count)),
+        ["diagrams"] => Box::new(diagrams::run),
+        ["tidy"] => Box::new(tidy::run),
+        ["help" | "--help" | "-h"] => Box::new(|_| {
+            print!("{USAGE}");
+            Ok(())
+        }),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words behind `cargo xtask` in a text, up to the end of the code.
+    fn commands(text: &str) -> Vec<Vec<&str>> {
+        let ends = ['`', '\n', '#', ')', '"', ':', ',', '.', '…'];
+        let rest = text.split("cargo xtask ").skip(1);
+        let command = rest.map(|rest| rest.split(ends).next().unwrap_or_default());
+        command.map(|it| it.split_whitespace().collect()).collect()
+    }
+
+    #[test]
+    fn every_command_of_the_documentation_exists() {
+        let mut found = 0;
+        for source in tidy::pages(&workspace::root()).unwrap() {
+            for words in commands(&source.text) {
+                found += 1;
+                let exists = words.is_empty() || task(&words).is_some();
+                assert!(exists, "{}: cargo xtask {}", source.path, words.join(" "));
+            }
+        }
+        assert!(found > 10, "only {found} commands were found");
+        assert!(task(&["frobnicate"]).is_none());
+        assert_eq!(commands("run `cargo xtask test x` or"), [["test", "x"]]);
     }
 }

@@ -10,9 +10,9 @@ mod shape;
 mod source;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::Result;
+use crate::{Result, diagrams};
 use source::Source;
 
 /// What holds nothing of ours: folders, and the file that stands for `.git` in a
@@ -55,6 +55,7 @@ pub fn run(root: &Path) -> Result {
     let mut breaches: Vec<Breach> = sources.iter().flat_map(check).collect();
     breaches.extend(circles::check(&sources));
     breaches.extend(brokers::check(&sources));
+    breaches.extend(stale_diagrams(root)?);
     breaches.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
     for breach in &breaches {
         let Breach {
@@ -72,6 +73,29 @@ pub fn run(root: &Path) -> Result {
         }
         count => Err(format!("tidy: {count} breaches in {} files", sources.len())),
     }
+}
+
+/// Returns the pages of documentation.
+#[cfg(test)]
+pub fn pages(root: &Path) -> Result<Vec<Source>> {
+    let mut sources = Vec::new();
+    collect(root, root, &mut sources)?;
+    sources.retain(|source| source.path.ends_with(".md"));
+    Ok(sources)
+}
+
+fn stale_diagrams(root: &Path) -> Result<Vec<Breach>> {
+    let breach = |path: PathBuf| Breach {
+        path: path
+            .strip_prefix(root)
+            .unwrap_or(&path)
+            .display()
+            .to_string(),
+        line: 1,
+        rule: "an SVG is what its source renders to: run `cargo xtask diagrams`",
+        found: String::new(),
+    };
+    Ok(diagrams::stale(root)?.into_iter().map(breach).collect())
 }
 
 fn check(source: &Source) -> Vec<Breach> {
