@@ -76,6 +76,11 @@ enum Command {
     Man(man::Args),
 }
 
+/// Returns the definition of the command line, for what describes or checks it.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the command of this process's arguments. Returns exit code 0 for success, 1 for a
 /// failure, 2 for wrong usage, and 78 for a config with errors.
 pub fn main() -> ExitCode {

@@ -17,6 +17,7 @@ mod contract_calls;
 mod crashes;
 mod descriptors;
 mod disks;
+mod docs;
 mod draft;
 mod embedded;
 mod endpoint_limits;

@@ -1,37 +1,32 @@
 //! The README's commands and configs, as they stand there. Only addresses are
 //! replaced, so that the tests keep to free ports.
 
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::docs::{blocks, root};
 use crate::harness::{ReservedAddress, binary, guest, request, until};
 
-/// The blocks of a language between ``` fences, in order.
-fn blocks(language: &str) -> Vec<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let readme = std::fs::read_to_string(path).expect("the README");
-    let mut fences = readme.split("```").skip(1).step_by(2);
-    let mut found = Vec::new();
-    for block in fences.by_ref() {
-        if let Some(text) = block.strip_prefix(&format!("{language}\n")) {
-            found.push(text.to_owned());
-        }
-    }
-    found
+/// The blocks of a language, in order.
+fn readme(language: &str) -> Vec<String> {
+    let page = std::fs::read_to_string(root().join("README.md")).expect("the README");
+    let blocks = blocks(&page).into_iter();
+    let blocks = blocks.filter(|block| block.info == language);
+    blocks.map(|block| block.text).collect()
 }
 
-/// The commands of the block that begins so, without their comments.
+/// The commands of the host in the block that begins so, without their comments.
 fn commands(first: &str) -> Vec<String> {
-    let block = blocks("sh")
+    let block = readme("sh")
         .into_iter()
         .find(|block| block.starts_with(first));
     let block = block.unwrap_or_else(|| panic!("the README has no block that begins {first:?}"));
     let lines = block
         .lines()
         .map(|line| line.split("   #").next().unwrap_or(line).trim());
-    lines.map(str::to_owned).collect()
+    let commands = lines.filter(|line| line.starts_with("bridge-host "));
+    commands.map(str::to_owned).collect()
 }
 
 /// A folder with the components that the README names.
@@ -81,7 +76,9 @@ async fn forwarding_without_a_config() {
     let [endpoint, intake] = reserved.each_ref().map(|one| one.address.to_string());
     let mut background = Vec::new();
     let mut shown = std::path::PathBuf::new();
-    for command in commands("bridge-host receive") {
+    let three = commands("cargo install --path bridge-host");
+    assert_eq!(three.len(), 3, "a first message takes four lines");
+    for command in three {
         let command = command.replace("127.0.0.1:9000", &endpoint);
         let address = match command.split(' ').nth(1) {
             Some("receive") => format!("--address {endpoint}"),
@@ -130,7 +127,7 @@ async fn forwarding_without_a_config() {
 #[test]
 fn configs_are_sound_and_commands_work() {
     let folder = folder();
-    let configs = blocks("toml");
+    let configs = readme("toml");
     assert_eq!(configs.len(), 3);
     for config in configs.iter().rev() {
         assert!(config.lines().count() < 10, "short is the point of it");

@@ -7,6 +7,7 @@ use std::process::Output;
 
 use crate::harness::{Bridge, Endpoint, Reply};
 use project::{Project, new};
+pub use project::{guest_cargo, has_wasip2, target_folder};
 
 #[track_caller]
 fn told(output: &Output, code: i32) -> String {

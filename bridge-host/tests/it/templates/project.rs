@@ -30,9 +30,25 @@ pub fn new(folder: &TempDir, name: &str, kind: &str, language: &str) -> Output {
         .expect("the tool runs")
 }
 
-/// Where projects in Rust share what they are built of, and where components
-/// of the others are kept: those take long, and do not come out the same twice.
-fn kept() -> PathBuf {
+/// Whether projects in Rust can be built for their target.
+pub fn has_wasip2() -> bool {
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--print", "target-libdir", "--target", TARGET]);
+    let folder = rustc.output().expect("rustc runs").stdout;
+    let folder = String::from_utf8(folder).expect("a path");
+    // Another cargo has other targets.
+    Path::new(folder.trim()).is_dir() && guest_cargo().is_none()
+}
+
+/// The cargo that guests are built with, where that is not rustup's.
+pub fn guest_cargo() -> Option<String> {
+    std::env::var(GUEST_CARGO).ok()
+}
+
+/// The folder in which projects in Rust share their dependencies, and in which the
+/// components of the others are kept: building them takes long, and yields other
+/// bytes each time.
+pub fn target_folder() -> PathBuf {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/templates");
     std::fs::create_dir_all(&target).expect("a folder");
     target.canonicalize().expect("a path")
@@ -67,7 +83,7 @@ impl Project {
         let mut digest = Sha256::new();
         digest_all(&self.path(""), &mut digest);
         let name = format!("{}-{:x}.wasm", self.name, digest.finalize());
-        let kept = kept().join(name);
+        let kept = target_folder().join(name);
         if kept.exists() {
             std::fs::copy(&kept, self.component()).expect("a copy");
             return;
@@ -80,7 +96,7 @@ impl Project {
 
     /// The first commands of the README, as they stand there.
     fn build(&self) {
-        symlink(kept(), self.path("target")).expect("a link");
+        symlink(target_folder(), self.path("target")).expect("a link");
         let readme = std::fs::read_to_string(self.path("README.md")).expect("the README");
         let block = match self.has_target() {
             true => 1,
@@ -111,12 +127,7 @@ impl Project {
         if !self.name.starts_with("rust-") {
             return true;
         }
-        let mut rustc = Command::new("rustc");
-        rustc.args(["--print", "target-libdir", "--target", TARGET]);
-        let folder = rustc.output().expect("rustc runs").stdout;
-        let folder = String::from_utf8(folder).expect("a path");
-        // Another cargo has targets of its own.
-        let is_there = Path::new(folder.trim()).is_dir() && std::env::var(GUEST_CARGO).is_err();
+        let is_there = has_wasip2();
         if !is_there {
             println!("{TARGET} is missing, which `rustup target add {TARGET}` brings");
         }
@@ -138,7 +149,7 @@ impl Project {
 /// The cargo that guests are built with, where that is not rustup's.
 fn programs_in(folder: &Path) {
     std::fs::create_dir(folder).expect("a folder");
-    let Ok(cargo) = std::env::var(GUEST_CARGO) else {
+    let Some(cargo) = guest_cargo() else {
         return;
     };
     let script = format!("#!/bin/sh\nunset RUSTC\nexec {cargo} \"$@\"\n");
