@@ -83,7 +83,7 @@ async fn forwarding_without_a_config() {
         let address = match command.split(' ').nth(1) {
             Some("receive") => format!("--address {endpoint}"),
             Some("forward") => format!("--intake {intake}"),
-            Some("publish") => format!("--wait --to http://{intake}"),
+            Some("publish") => format!("--to http://{intake}"),
             other => panic!("the README runs {other:?}"),
         };
         let Some(command) = command.strip_suffix('&') else {
