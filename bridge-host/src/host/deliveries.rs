@@ -100,7 +100,7 @@ fn log_drained(subscription: &str, summary: &Summary) {
         finished = summary.finished,
         given_back = summary.given_back,
         took = ?summary.took,
-        "log_drained"
+        "drained"
     );
 }
 
