@@ -141,7 +141,10 @@ fn unknown_name(code: &str) -> Option<String> {
                 command = next.clone();
                 true
             }
-            (None, None) => is_value || command.get_positionals().next().is_some(),
+            (None, None) => {
+                let is_placeholder = word.chars().all(|c| c.is_ascii_uppercase());
+                is_placeholder || is_value || command.get_positionals().next().is_some()
+            }
         };
         if !known {
             return Some(format!("`{code}`: {word} does not exist"));
