@@ -1,4 +1,4 @@
-//! What operators ask: on the intake, and on a listener of their own.
+//! Requests of operators, on the intake and on the listener for operators.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use crate::harness::{
     Answer, Bridge, Config, Endpoint, PATIENCE, Reply, ReservedAddress, request, until,
 };
 
-/// A bridge whose operators have this listener, and its endpoint.
+/// Starts a bridge with this listener for operators, and an endpoint.
 async fn bridge(admin: &str) -> (Bridge, Endpoint) {
     let endpoint = Endpoint::start(|_, _| Reply::status(204)).await;
     let admin = format!("[admin]\n{admin}");
@@ -39,7 +39,7 @@ async fn operators_have_a_listener_of_their_own() {
         (post.status, &post.headers["allow"]),
         (405, &"GET, HEAD".parse().unwrap())
     );
-    // Nothing is published there, and no web page is answered.
+    // This listener does not publish, and refuses web pages.
     let post = request(at, "POST", "/topics/t", &[], "x").await.unwrap();
     assert_eq!(post.status, 404, "{post:?}");
     let page = [("origin", "https://shop.example")];
@@ -64,8 +64,8 @@ async fn the_operators_token_is_not_the_publishers() {
     assert_eq!(ledger.status, 200, "{ledger:?}");
 }
 
-/// More connections than the intake takes, first silent ones, then ones with a
-/// request that does not end.
+/// More connections than the intake accepts: first silent ones, then ones with an unfinished
+/// request.
 #[tokio::test(flavor = "multi_thread")]
 async fn health_is_answered_whatever_publishers_do() {
     let (soft, hard) = (
@@ -95,8 +95,8 @@ async fn health_is_answered_whatever_publishers_do() {
     bridge.accept("orders.new", &[], "beside silent ones").await;
     endpoint.wait_for(1).await;
 
-    // Bodies that bring nothing are cut off, on a slow machine perhaps before
-    // the last of them has begun: then they begin once more.
+    // Stalled bodies are cut off. On a slow machine this may happen before the last of them
+    // has begun, so they begin again.
     let began = Instant::now();
     let (slow, busy) = loop {
         assert!(began.elapsed() < PATIENCE, "publishing is never refused");
@@ -124,20 +124,20 @@ async fn health_is_answered_whatever_publishers_do() {
     .await;
 }
 
-/// More than the intake takes, each with a request whose body does not come.
+/// Opens more connections than the intake accepts, each with a request whose body stalls.
 async fn slow_publishers(intake: SocketAddr) -> Vec<TcpStream> {
     let mut slow = Vec::new();
     for _ in 0..1_100 {
         let mut stream = TcpStream::connect(intake).await.expect("a connection");
         let head = "POST /topics/t HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n";
-        // One that comes when all are busy is told so, and closed.
+        // A connection beyond the limit is refused with 503 and closed.
         let _ = stream.write_all(head.as_bytes()).await;
         slow.push(stream);
     }
     slow
 }
 
-/// Heads that do not end, of nearly the largest size.
+/// Unfinished heads of nearly the largest size.
 #[tokio::test(flavor = "multi_thread")]
 async fn unfinished_heads_are_bounded_together() {
     let (bridge, endpoint) = bridge("address = \"127.0.0.1:0\"").await;
@@ -148,7 +148,7 @@ async fn unfinished_heads_are_bounded_together() {
         let mut stream = TcpStream::connect(bridge.intake)
             .await
             .expect("a connection");
-        // The oldest ones are cut off while they send.
+        // The oldest connections are cut off while they send.
         let _ = stream.write_all(head.as_bytes()).await;
         open.push(stream);
     }

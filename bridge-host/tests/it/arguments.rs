@@ -1,5 +1,4 @@
-//! `bridge-host forward` and its arguments: what is wrong with them is told in
-//! their own words.
+//! The arguments of `bridge-host forward`: errors name the arguments, not keys of a config.
 
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -8,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::harness::{Bridge, binary};
 
-/// `bridge-host forward` in a folder of its own.
+/// Returns the command `bridge-host forward` in a folder.
 fn forward(arguments: &[&str], folder: &TempDir) -> Command {
     let mut command = Command::new(binary());
     command

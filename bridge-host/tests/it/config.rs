@@ -1,5 +1,5 @@
-//! `bridge-host check` on configs of every kind: each beside its expected
-//! report in `tests/config`. `BLESS=1` writes the reports anew.
+//! Runs `bridge-host check` on the configs in `tests/config`, and compares its output with
+//! the expected reports beside them. `BLESS=1` writes the reports.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config")
 }
 
-/// Runs `bridge-host check` with no environment but this.
+/// Runs `bridge-host check` with exactly this environment.
 fn check(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_bridge-host"))
         .arg("check")
@@ -25,7 +25,7 @@ fn check(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
         .expect("the binary under test runs")
 }
 
-/// All that was shown, and the exit code.
+/// Returns the whole output and the exit code.
 fn report(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("reports are UTF-8");
     let code = output.status.code().expect("it ends by itself");
@@ -108,7 +108,7 @@ fn a_config_that_is_not_there() {
     assert_eq!(check(&["--none"], &[]).status.code(), Some(2));
 }
 
-/// A pipe that nobody writes to, and a config without an end.
+/// A pipe without a writer, and a device that never ends.
 #[test]
 fn only_regular_files_are_read() {
     let pipe = Path::new(env!("CARGO_TARGET_TMPDIR")).join("config.pipe");
@@ -128,7 +128,7 @@ fn only_regular_files_are_read() {
 }
 
 #[test]
-fn a_variable_that_is_no_text_is_told_from_one_that_is_not_set() {
+fn a_variable_that_is_not_utf_8_is_distinguished_from_an_unset_one() {
     use std::os::unix::ffi::OsStrExt;
 
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("variable.toml");
@@ -141,9 +141,9 @@ fn a_variable_that_is_no_text_is_told_from_one_that_is_not_set() {
     assert!(!found.contains("s3cret"), "{found}");
 }
 
-/// Many faults take no longer each than few of them.
+/// The time per error does not grow with the number of errors.
 #[test]
-fn twenty_thousand_equal_names_are_told_of_soon() {
+fn twenty_thousand_equal_names_are_reported_quickly() {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("names.toml");
     let one = "[[subscriptions]]\nname = \"a\"\ntopics = [\"a\"]\nto = \"http://h/\"\n";
     fs::write(&file, one.repeat(20_000)).unwrap();
@@ -155,7 +155,7 @@ fn twenty_thousand_equal_names_are_told_of_soon() {
 }
 
 #[test]
-fn machines_read_json() {
+fn json_has_the_errors_or_the_settings() {
     let read = |case: &str| -> serde_json::Value {
         serde_json::from_slice(&check(&["--json", case], &[]).stdout).unwrap()
     };
@@ -177,7 +177,7 @@ fn machines_read_json() {
     assert_eq!(valid["config"]["http"]["max_idle"], 256);
 }
 
-/// Many subscriptions, each of which says only what it does otherwise.
+/// Many subscriptions, of which `check` shows only the differences from the defaults.
 #[test]
 fn a_subscription_takes_few_lines() {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("many.toml");
@@ -199,7 +199,7 @@ fn a_subscription_takes_few_lines() {
 }
 
 #[test]
-fn verbose_shows_what_holds_for_keys_that_were_left_out() {
+fn verbose_shows_the_defaults_of_missing_keys() {
     let found = report(&check(&["56-valid-threads.toml", "--verbose"], &[]));
     for (key, value) in [
         ("start", "all"),
@@ -216,7 +216,7 @@ fn verbose_shows_what_holds_for_keys_that_were_left_out() {
 }
 
 #[test]
-fn the_example_of_the_documentation_is_sound() {
+fn the_example_of_the_documentation_is_valid() {
     let text = include_str!("../../../docs/reference/configuration.md");
     let example = text.split("```toml\n").nth(1).unwrap();
     let example = example.split("```").next().unwrap();
@@ -236,7 +236,7 @@ fn read(case: &str) -> Result<Config, Vec<Fault>> {
 }
 
 #[test]
-fn rooms_get_what_the_user_wrote() {
+fn a_loaded_config_has_the_values_of_the_file() {
     let config = read("36-valid.toml").unwrap();
     assert_eq!(config.intake.token.as_ref().unwrap().expose(), "s3cret");
     assert_eq!(&*config.wasm.cache, folder().join("cache"));
@@ -274,7 +274,7 @@ fn rooms_get_what_the_user_wrote() {
 }
 
 #[test]
-fn later_faults_find_their_line() {
+fn later_errors_have_their_line() {
     let config = read("36-valid.toml").unwrap();
     let orders = &config.subscriptions[0];
     let line = |key| orders.location(key).map(|location| location.line);
@@ -293,7 +293,7 @@ fn later_faults_find_their_line() {
 }
 
 #[test]
-fn two_arguments_are_a_config() {
+fn forward_needs_two_arguments_only() {
     let none = BTreeMap::new();
     let config = Config::forward(
         &["orders.>".into()],
@@ -325,7 +325,7 @@ fn two_arguments_are_a_config() {
         "it is the same forward"
     );
     let corrected = name(&topics, "https://shop.example/hook?key=B");
-    assert_eq!(corrected, one, "it keeps its place");
+    assert_eq!(corrected, one, "it keeps its position");
     assert_ne!(name(&topics[..1], url), one);
     assert!(name(&[">"], "http://[::1]:9000").starts_with("forward-"));
     let faults =

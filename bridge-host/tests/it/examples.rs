@@ -1,5 +1,5 @@
-//! The examples as they are in the repository, their configs included: only
-//! the endpoint and the folder of the components are replaced.
+//! The examples of the repository, with their configs. Only the endpoint and the folder of
+//! the components are replaced.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +12,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The config of an example, with this endpoint.
+/// Returns the config of an example with this endpoint.
 fn config(example: &str, endpoint: &Endpoint) -> String {
     let path = root().join("examples").join(example).join("bridge.toml");
     let text = std::fs::read_to_string(path).expect("the example's config");
@@ -79,7 +79,7 @@ async fn filter_enrich_by_wac() {
     filter_enrich_as(&whole).await;
 }
 
-/// With the composition in a file, in place of the chain.
+/// Runs the example with a composed file instead of the chain.
 async fn filter_enrich_as(whole: &Path) {
     let endpoint = Endpoint::accepting().await;
     let config = config("filter-enrich", &endpoint);
@@ -92,7 +92,7 @@ async fn filter_enrich_as(whole: &Path) {
     filter_enrich(&config, &endpoint).await;
 }
 
-/// However it was composed: one order changed, one dropped, one split.
+/// Checks the example: one order is changed, one dropped and one split.
 async fn filter_enrich(config: &str, endpoint: &Endpoint) {
     let bridge = Bridge::start(config).await;
     let large = bridge
@@ -218,7 +218,7 @@ async fn handler_in_python() {
     handler_in("orders-python").await;
 }
 
-/// The same config with the same service in another language.
+/// Runs the same config with the same service in another language.
 async fn handler_in(component: &str) {
     let endpoint = Endpoint::accepting().await;
     let config = config("handler", &endpoint);
@@ -231,8 +231,8 @@ async fn handler_in(component: &str) {
     handler(&other, &endpoint).await;
 }
 
-/// One file with both faces, in two stores; of a handler of whichever version of
-/// wasi:http 0.2.
+/// One file with both interfaces, in two wasmtime stores, with handlers of several versions
+/// of wasi:http 0.2.
 #[tokio::test(flavor = "multi_thread")]
 async fn handler_by_wac() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -248,7 +248,7 @@ async fn handler_by_wac() {
     handler(&whole, &endpoint).await;
 }
 
-/// The adapter and a handler side by side in one file.
+/// Composes the adapter and a handler into one file.
 fn both_by_wac(both: &Path, handler: &str) {
     let adapter = both.with_extension("adapter");
     run(Command::new(binary()).args(["adapter", "-o"]).arg(&adapter));
@@ -266,7 +266,7 @@ fn both_by_wac(both: &Path, handler: &str) {
     run(&mut wac);
 }
 
-/// An order is taken and its confirmation carried on; another is refused.
+/// An order is confirmed and its confirmation posted; another order is refused.
 async fn handler(config: &str, endpoint: &Endpoint) {
     let bridge = Bridge::start(config).await;
     let order = r#"{"id": 1, "amount": 250}"#;
@@ -300,7 +300,7 @@ async fn asynchronous() {
     assert_eq!((ledger.delivered, ledger.filtered), (1, 1), "{ledger:?}");
 }
 
-/// The script as it is: two hosts on JetStream, one killed.
+/// Runs the script: two hosts on JetStream, of which one is killed.
 #[tokio::test(flavor = "multi_thread")]
 async fn nats_takeover() {
     let (nats, shop) = (ReservedAddress::new(), ReservedAddress::new());
@@ -320,7 +320,7 @@ async fn nats_takeover() {
     println!("{told}");
 }
 
-/// The config with its defaults replaced, on a server of the test's own.
+/// Runs the config with other defaults, on a NATS server of this test.
 #[tokio::test(flavor = "multi_thread")]
 async fn nats() {
     let server = NatsServer::start().await;

@@ -1,5 +1,5 @@
-//! The HTTP intake in front of the real embedded broker: what it takes, what
-//! it says, and that what it took is there.
+//! The HTTP intake in front of the real embedded broker: which messages it accepts, what it
+//! answers, and that accepted messages are in the broker.
 
 mod batch;
 mod command;
@@ -77,7 +77,7 @@ async fn the_same_id_is_taken_once() {
     assert_eq!(bridge.next().await.id.as_str(), "evt_2");
 }
 
-/// What the raw envelope makes of a message is taken back unchanged.
+/// A request of the raw envelope is read back as the same message.
 #[tokio::test]
 async fn what_the_raw_envelope_sends_is_taken_back() {
     let bridge = Running::start().await;
@@ -116,7 +116,7 @@ async fn empty_and_large_bodies_arrive_whole() {
         assert_eq!(reply.status, StatusCode::ACCEPTED, "{reply:?}");
         assert!(bridge.next().await.message.data == data);
     }
-    // Without a length, in chunks.
+    // Chunked, without a content-length.
     let reply = bridge
         .post("/topics/t")
         .send_chunked(vec![vec![1; 300_000]; 5])
@@ -143,7 +143,7 @@ async fn a_stop_lets_what_is_under_way_finish() {
     let post = bridge.post("/topics/t").send_body(body);
     more.send("first, ".into()).await.unwrap();
     let post = tokio::spawn(post);
-    // Taken from the channel: the request is on its way.
+    // The channel is read, so the request is in progress.
     more.reserve().await.unwrap();
     bridge.request(Method::GET, "/healthz").send("").await;
     let stopped = tokio::spawn(bridge.stop());

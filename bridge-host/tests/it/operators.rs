@@ -1,12 +1,12 @@
-//! What an operator does with a running bridge: reads its log, looks at its
-//! dead letters, sends them again, lets them go.
+//! An operator with a running bridge: reads the log, and lists, replays and drops dead
+//! letters.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 use crate::harness::{Bridge, Config, Endpoint, Reply, binary, until};
 
-/// A bridge to an endpoint whose status can be set.
+/// Starts a bridge to an endpoint with a variable status.
 async fn bridge() -> (Bridge, Endpoint, Arc<AtomicU16>) {
     let status = Arc::new(AtomicU16::new(400));
     let answer = status.clone();
@@ -107,8 +107,8 @@ fn config(names: &[&str], endpoint: &Endpoint) -> Config {
     names.iter().map(one).collect()
 }
 
-/// A subscription that the config no longer has collects messages, is told of
-/// at the start, and is forgotten beside the running bridge.
+/// The store keeps messages for a subscription that was removed from the config. The start
+/// warns of it, and `ledger forget` removes it while the bridge runs.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscription_that_left_the_config_is_warned_of_and_can_be_forgotten() {
     let endpoint = Endpoint::start(|_, _| Reply::status(503)).await;

@@ -1,5 +1,5 @@
-//! The declarations of settings: what is made of them for the documentation and
-//! for editors, and the configs that must fit. `BLESS=1` renews what is stale.
+//! Compares the declarations of settings with the documentation and the JSON Schema that
+//! are made of them. `BLESS=1` renews stale files.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -31,7 +31,7 @@ fn run(arguments: &[&str], folder: &Path) -> (Option<i32>, String, String) {
     (status.code(), text(stdout), text(stderr))
 }
 
-/// Fails if a file is not what it is made of; with `BLESS` writes it.
+/// Fails if a file differs from `made`; with `BLESS`, writes it.
 #[track_caller]
 fn is_current(file: &Path, made: &str) {
     if std::env::var_os("BLESS").is_some() {
@@ -41,7 +41,7 @@ fn is_current(file: &Path, made: &str) {
     assert!(found == made, "{} is stale; {RENEW}", file.display());
 }
 
-/// The rows of a table; `a without b` leaves out those that b has.
+/// Returns the rows of a table; `a without b` leaves out the rows of b.
 fn rows(name: &str) -> String {
     let (path, without) = match name.split_once(" without ") {
         Some((path, without)) => (path, CONFIG.at(without)),
@@ -73,8 +73,7 @@ fn the_tables_of_the_documentation_are_those_of_the_declarations() {
     is_current(&file, &(made + rest));
 }
 
-/// Each setting of these tables whose value is one of a few words, as key, words and
-/// documentation.
+/// Returns each setting whose value is one of a few words, as key, words and documentation.
 fn choices(table: &'static Table) -> Vec<(&'static str, Vec<&'static str>, &'static str)> {
     let mut found = Vec::new();
     for setting in table.settings() {
@@ -106,7 +105,7 @@ fn the_schema_in_the_repository_is_that_of_the_declarations() {
     is_current(&root().join("docs/bridge.schema.json"), &schema);
 }
 
-/// All configs of the repository that `check` takes, and some that it does not.
+/// Returns all valid configs of the repository, and some invalid ones.
 fn configs() -> (Vec<PathBuf>, Vec<PathBuf>) {
     let mut valid = Vec::new();
     for example in fs::read_dir(root().join("examples")).expect("examples") {
@@ -136,7 +135,7 @@ fn configs() -> (Vec<PathBuf>, Vec<PathBuf>) {
     (valid, wrong.into())
 }
 
-/// Configs with keys of an HTTP handler where an endpoint has none.
+/// Writes configs with keys of an HTTP handler on endpoints that cannot have them.
 fn misplaced_handler_keys(folder: &Path) -> Vec<PathBuf> {
     let endpoints = [
         "to = { url = \"http://h/\", component = \"a.wasm\" }",
@@ -153,7 +152,7 @@ fn misplaced_handler_keys(folder: &Path) -> Vec<PathBuf> {
     endpoints.iter().enumerate().map(write).collect()
 }
 
-/// By a validator that is not ours: that of the Python package jsonschema.
+/// Validates with the Python package jsonschema.
 const VALIDATE: &str = r#"
 import json, sys, tomllib
 from jsonschema import Draft202012Validator
@@ -229,7 +228,7 @@ fn init_writes_a_config_that_is_valid_and_leaves_others_alone() {
     assert_eq!(kept, "# mine\n");
 }
 
-/// The defaults that the starter shows are in effect without it.
+/// The starter shows the defaults of an empty config.
 #[test]
 fn the_starter_shows_the_defaults() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -237,7 +236,7 @@ fn the_starter_shows_the_defaults() {
     let file = folder.path().join("bridge.toml");
     let starter = fs::read_to_string(&file).expect("a config");
     let before = run(&["check", "--json"], folder.path()).1;
-    // Up to the connections of other types, which are only examples.
+    // The connections of other types are only examples.
     let (own, _) = starter
         .split_once("# A connection of the type")
         .expect("examples");
@@ -258,9 +257,9 @@ fn the_starter_shows_the_defaults() {
     let uncommented = |text: &str| {
         let lines: Vec<_> = text.lines().collect();
         let line = |(n, line): (usize, &&str)| {
-            // A setting is followed by an empty line, its documentation is not.
+            // An empty line follows a setting, but not its documentation.
             let is_setting = lines.get(n + 1).is_none_or(|next| next.is_empty());
-            // They belong to [admin], which is not there, or to an `order_key`.
+            // These belong to [admin], which does not exist, or to an `order_key`.
             let is_missing = line.contains("127.0.0.1:8483") || line.contains("on_dead_letter");
             match is_setting && is_default(line) && !is_missing {
                 true => line[2..].to_owned(),
@@ -310,7 +309,7 @@ fn shells_complete_and_manual_pages_are_written() {
     }
 }
 
-/// The log of a bridge that started, with these options.
+/// Starts a bridge with these options, and returns its log.
 fn log(options: &[&str]) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let config = "[intake]\naddress = \"127.0.0.1:0\"\n[log]\nlevel = \"warn\"\n";
@@ -336,7 +335,7 @@ fn log(options: &[&str]) -> String {
 }
 
 #[test]
-fn the_command_line_decides_on_the_level_of_the_log() {
+fn an_option_overrides_the_log_level() {
     let listens = "listening; starting";
     assert!(!log(&["run"]).contains(listens));
     assert!(log(&["run", "--log-level", "info"]).contains(listens));

@@ -1,5 +1,4 @@
-//! Between the start and the moment when all is ready, and between the signal
-//! to stop and the end.
+//! The bridge while it starts, and while it drains.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use crate::harness::{
     Answer, Bridge, Config, Endpoint, Reply, ReservedAddress, guest, request, until,
 };
 
-/// How soon a start that is given up ends, on a machine with too much to do.
+/// How soon an aborted start must end, on a busy machine.
 const SOON: Duration = Duration::from_secs(10);
 
 /// A subscription whose component takes long to compile.
@@ -28,7 +27,7 @@ fn slow_endpoint(name: &str, component: &str) -> Config {
     Config::subscription(name, &format!("{name}.>")).lines(&to)
 }
 
-/// A subscription to what its component asks for.
+/// A subscription whose topics come from its component.
 fn asking() -> String {
     format!(
         "[[subscriptions]]\nname = \"asking\"\ncomponent = {:?}\nsettings = {{ subscribe = \"probe.>\" }}\n",
@@ -51,7 +50,7 @@ async fn asked(at: SocketAddr, path: &str) -> Answer {
     .await
 }
 
-/// The answer of /readyz, once its reason says this.
+/// Returns the answer of /readyz once its reason contains this text.
 async fn reason(at: SocketAddr, says: &str) -> Value {
     until(&format!("{says:?} as a reason"), || async {
         let answer = asked(at, "/readyz").await;
@@ -124,7 +123,7 @@ async fn topics_that_components_ask_for_are_remembered() {
     bridge.signal("TERM");
     assert!(bridge.ended_within(SOON).await.success());
 
-    // Another component may ask for something else.
+    // Another component may return other topics.
     let other = both.replace("probe.>", "other.>");
     write(&folder, at, "coldest", &other);
     let bridge = Bridge::begin_in(folder, at);

@@ -1,5 +1,5 @@
-//! What `bridge-host new` writes: refused where it cannot be, and otherwise
-//! built by the commands of its own README, and run by its own config.
+//! The projects of `bridge-host new`: built with the commands of their README, and run with
+//! their config.
 
 mod project;
 
@@ -86,7 +86,7 @@ async fn a_python_middleware_builds_and_runs() {
     middleware("python").await;
 }
 
-/// A name is greeted, and the greeting carried on; no name is refused.
+/// The handler greets a name, the greeting is posted, and an empty name is refused.
 async fn handler(language: &str) {
     let project = Project::built("handler", language);
     let endpoint = Endpoint::accepting().await;
@@ -108,8 +108,8 @@ async fn handler(language: &str) {
     assert!(letter.reason.contains("whom to greet?"), "{letter:?}");
 }
 
-/// A short message is dropped, a long one marked; what the endpoint answers
-/// passes through, so that a refusal is tried again.
+/// The middleware drops a short message and marks a long one. The endpoint's status passes
+/// through, so a refused message is retried.
 async fn middleware(language: &str) {
     let project = Project::built("middleware", language);
     let endpoint = Endpoint::start(|_, before| Reply::status([503, 204][before.min(1)])).await;

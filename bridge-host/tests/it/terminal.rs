@@ -1,4 +1,4 @@
-//! What commands show: to nobody any more, and what strangers wrote.
+//! The output of commands: with text from outside, and to a closed pipe.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use crate::harness::{Bridge, Config, Endpoint, Reply, binary, guest, request};
 
-/// A bridge with one dead letter, of a message that would steer a terminal.
+/// Starts a bridge with one dead letter, whose message has escape sequences.
 async fn with_a_letter() -> (Bridge, String) {
     let endpoint = Endpoint::start(|_, _| Reply::status(400)).await;
     let bridge = Bridge::start(&Config::all(&endpoint)).await;
@@ -22,7 +22,7 @@ async fn with_a_letter() -> (Bridge, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_strangers_wrote_does_not_steer_the_terminal() {
+async fn escape_sequences_from_outside_are_not_printed() {
     let (bridge, letter) = with_a_letter().await;
     for command in [
         &["dead-letters", "list"][..],
@@ -43,7 +43,7 @@ async fn what_strangers_wrote_does_not_steer_the_terminal() {
     );
 }
 
-/// Runs a command whose standard output and error nobody reads.
+/// Runs a command with closed standard output and error.
 fn unread(bridge: &Bridge, arguments: &[&str]) -> (Option<i32>, String) {
     let closed = || {
         let (reader, writer) = std::io::pipe().expect("a pipe");
@@ -55,7 +55,7 @@ fn unread(bridge: &Bridge, arguments: &[&str]) -> (Option<i32>, String) {
     command.stdin(Stdio::null()).stdout(closed());
     let Output { status, stderr, .. } = command.output().expect("the tool runs");
     let told = String::from_utf8_lossy(&stderr).into_owned();
-    // With both closed it ends as quietly.
+    // With both closed, it ends without an error, too.
     command.stdout(closed()).stderr(closed());
     let both = command.status().expect("the tool runs");
     assert_ne!(both.code(), Some(101), "{arguments:?} panics");
@@ -98,8 +98,7 @@ async fn a_closed_pipe_ends_no_command_with_a_panic() {
     assert_eq!(unread(&bridge, &failing).0, Some(1));
 }
 
-/// What a command did that is not asked for in so many words, or without a
-/// bridge that would go on with it.
+/// Commands that need a confirmation, and a replay without a running bridge.
 #[tokio::test(flavor = "multi_thread")]
 async fn dropping_all_letters_needs_yes_and_a_replay_says_that_no_bridge_runs() {
     let (bridge, letter) = with_a_letter().await;
@@ -123,7 +122,7 @@ async fn dropping_all_letters_needs_yes_and_a_replay_says_that_no_bridge_runs() 
     assert!(told.contains("1 pending again: no bridge runs"), "{told}");
     let (code, told) = run(&["dead-letters", "drop", "--all", "--yes"]);
     assert_eq!((code, told.as_str()), (Some(0), "0 dropped\n"));
-    // Without a config, `forward --data` is what names the folder.
+    // Without a config, `--data` names the folder, as in `forward`.
     std::fs::rename(
         folder.path().join("bridge.toml"),
         folder.path().join("other"),
@@ -148,7 +147,7 @@ async fn dropping_all_letters_needs_yes_and_a_replay_says_that_no_bridge_runs() 
     assert!(told.contains("it has all"), "{told}");
 }
 
-/// A folder with this config, whose compiled components are those of all tests.
+/// Creates a folder with this config, and the cache that all tests share.
 fn folder(config: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
@@ -158,7 +157,7 @@ fn folder(config: &str) -> tempfile::TempDir {
 }
 
 #[test]
-fn what_a_component_says_is_cut_in_a_report() {
+fn a_long_error_of_a_component_is_shortened() {
     let topic = format!("a..{}", "\u{202e}x".repeat(50_000));
     let folder = folder(&format!(
         "[[subscriptions]]\nname = \"probe\"\ncomponent = {:?}\nsettings = {{ subscribe = \"{topic}\" }}\n",
@@ -201,9 +200,9 @@ fn the_start_names_the_component_that_answers() {
     assert!(told.ends_with("a -> responder.wasm"), "{told}");
 }
 
-/// The log for people has what components and publishers wrote, too.
+/// The log contains text of components and publishers.
 #[test]
-fn the_log_does_not_steer_the_terminal() {
+fn escape_sequences_in_the_log_are_escaped() {
     let folder = folder(&format!(
         "intake.address = \"127.0.0.1:0\"\n[[subscriptions]]\nname = \"probe\"\n\
          topics = [\"probe.>\"]\ncomponent = {:?}\n",

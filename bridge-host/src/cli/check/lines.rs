@@ -20,7 +20,7 @@ impl Lines {
 
     pub(super) fn line(&mut self, name: &str, value: &str) {
         // Writing to a String does not fail.
-        _ = writeln!(self.0, "  {:<22} {}", printable(name), printable(value));
+        _ = writeln!(self.0, "  {:<26} {}", printable(name), printable(value));
     }
 
     pub(super) fn raw(&mut self, text: &str) {

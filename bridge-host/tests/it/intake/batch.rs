@@ -1,4 +1,4 @@
-//! Many messages in one request.
+//! Batches: many messages in one request.
 
 use std::fmt::Write as _;
 
@@ -71,7 +71,7 @@ async fn lines_are_read_however_chunks_split_them() {
     }
 }
 
-/// Long lines are slow to read, and must not be overtaken by short ones.
+/// A long line takes time to read, and a short one must not overtake it.
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_keep_the_order_of_their_lines() {
     let bridge = Running::start().await;
@@ -89,8 +89,7 @@ async fn messages_keep_the_order_of_their_lines() {
     }
 }
 
-/// As many entries as a line can hold are refused, and not compared with each
-/// other.
+/// A line with as many entries as it can hold is refused in linear time.
 #[tokio::test]
 async fn a_line_with_too_much_metadata_is_refused() {
     let bridge = Running::start().await;

@@ -1,4 +1,4 @@
-//! `bridge-host publish` and `bridge-host receive`, as processes.
+//! The commands `publish` and `receive`, run as processes.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Output, Stdio};
@@ -19,13 +19,13 @@ fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a command to its end, beside the intake in this process.
+/// Runs a command to its end, while the intake runs in this process.
 async fn run(arguments: &[&str], input: &str) -> Output {
     let mut child = command(arguments).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_owned();
     let output = tokio::task::spawn_blocking(move || {
-        // One that reads no input may have closed it.
+        // A command that reads no input may have closed it.
         let _ = stdin.write_all(input.as_bytes());
         drop(stdin);
         child.wait_with_output().unwrap()
@@ -128,7 +128,7 @@ async fn text_of_nothing_but_escapes_is_published() {
 }
 
 #[tokio::test]
-async fn without_a_bridge_it_tells_how_to_start_one() {
+async fn without_a_bridge_the_error_says_how_to_start_one() {
     let nobody = ReservedAddress::new();
     let url = nobody.url("");
     let output = run(&["publish", "t", "data", "--to", &url], "").await;
@@ -158,7 +158,7 @@ async fn it_waits_for_a_bridge_and_doubles_nothing() {
         ];
         run(&told, &lines).await
     });
-    // Somebody answers who is no bridge yet, and goes away.
+    // Another server answers first, and stops.
     tokio::select! {
         stranger = listener.accept() => drop(stranger.unwrap()),
         output = &mut publish => panic!("it did not wait: {output:?}"),
@@ -172,7 +172,7 @@ async fn it_waits_for_a_bridge_and_doubles_nothing() {
     }
 }
 
-/// A running `bridge-host receive`, and where.
+/// A running `bridge-host receive` and its address.
 struct Receiver {
     child: Child,
     errors: BufReader<std::process::ChildStderr>,
@@ -193,7 +193,7 @@ impl Receiver {
         Self { child, errors, url }
     }
 
-    /// SIGTERM; returns what it showed, and its last words.
+    /// Sends SIGTERM; returns standard output, and the rest of standard error.
     fn stop(mut self) -> (String, String) {
         let id = self.child.id().to_string();
         let killed = Command::new("kill").args(["-TERM", &id]).status();
@@ -280,15 +280,15 @@ async fn a_bridge_that_is_not_there_takes_nothing() {
     let arguments = ["publish", "t", "--ndjson", "-", "--json", "--to", &url];
     let output = run(&arguments, "{\"data\":1}\nnonsense\n{\"data\":2}\n").await;
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    // As many as were read by then.
+    // The number of lines that were read by then.
     assert!(told["failed"].as_u64() >= Some(1), "{told}");
     let ended = told["ended"].as_str().unwrap();
     assert!(ended.contains("no bridge listens"), "{told}");
     assert_eq!(text(&output.stderr).matches("no bridge listens").count(), 1);
 }
 
-/// The host's own answers and those of the bridge are told in the order of the
-/// lines, with columns of the lines as they were given.
+/// Errors of the command and of the bridge come in the order of the lines, with columns of
+/// the user's lines.
 #[tokio::test]
 async fn errors_come_in_order_and_with_the_columns_of_the_line() {
     let bridge = Running::start().await;
@@ -313,7 +313,7 @@ async fn errors_come_in_order_and_with_the_columns_of_the_line() {
 
 #[tokio::test]
 async fn what_was_taken_and_not_answered_is_counted() {
-    // Nothing tells that a request was taken: on a busy machine it is later.
+    // There is no sign that the request has arrived; on a busy machine it takes longer.
     for wait in [1, 4, 16, 64] {
         let receiver = Receiver::start(&["--delay", "1h"]);
         let outside = Outside::new(&receiver.url);
@@ -331,7 +331,7 @@ async fn what_was_taken_and_not_answered_is_counted() {
 }
 
 #[tokio::test]
-async fn machines_get_the_whole_message_where_they_want_it() {
+async fn json_has_the_whole_message_on_request() {
     let receiver = Receiver::start(&["--json", "--body"]);
     let outside = Outside::new(&receiver.url);
     for body in [&b"hello"[..], &[0, 255]] {

@@ -1,4 +1,4 @@
-//! What is not taken, and what the publisher is told.
+//! Requests that the intake refuses, and its answers to them.
 
 use http::Method;
 
@@ -100,7 +100,7 @@ async fn requests_without_the_token_are_refused() {
     check(&without, 401, "authorization: Bearer");
     let probe = bridge.request(Method::GET, "/healthz").send("").await;
     assert_eq!(probe.status, 200);
-    // Why it is not ready is for those who have it.
+    // The reason why it is not ready needs the token.
     bridge.admin.set_phase(Phase::Draining);
     let probe = bridge.request(Method::GET, "/readyz").send("").await;
     assert_eq!(probe.status, 503);
@@ -111,11 +111,11 @@ async fn requests_without_the_token_are_refused() {
     let right = "bearer open sesame";
     assert_eq!(with(Method::POST, "/topics/t", right).await.status, 202);
     assert_eq!(with(Method::GET, "/ledger", right).await.status, 200);
-    // The token is the connection's, and no metadata.
+    // The token is not metadata.
     assert_eq!(bridge.next().await.message.metadata, []);
 }
 
-/// A browser lets any web page send to this machine.
+/// A browser lets every web page send requests to this machine.
 #[tokio::test]
 async fn web_pages_are_refused_without_a_token() {
     let bridge = Running::start().await;

@@ -1,4 +1,4 @@
-//! A running intake: its broker, its operator's side, and a client for it.
+//! A running intake with its broker, and a client for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,7 +99,7 @@ impl Running {
         }
     }
 
-    /// The next message, settled.
+    /// Returns the next message, and settles it.
     pub async fn next(&self) -> Incoming {
         let mut subscription = self.subscription.lock().await;
         let mut incoming = subscription.next().await.unwrap();
@@ -131,7 +131,7 @@ impl Running {
         stop.send(()).unwrap();
         async move {
             served.await.unwrap();
-            // What is under way is still written to it.
+            // Requests in progress are still written to it.
             drop(_folder);
         }
     }
@@ -165,7 +165,7 @@ impl Outside {
     }
 }
 
-/// In place of a receipt that is used up.
+/// A receipt for a message whose own receipt was used.
 struct Settled;
 
 #[async_trait]
@@ -183,13 +183,13 @@ impl bridge_host::broker::Receipt for Settled {
     }
 }
 
-/// A request in the making.
+/// A request that is being built.
 pub struct Post {
     request: Request<()>,
     client: Client<Body>,
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub struct Reply {
     pub status: StatusCode,
@@ -202,7 +202,7 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    /// Each line of the body.
+    /// Returns each line of the body as JSON.
     pub fn lines(&self) -> Vec<Value> {
         let lines = self.body.split(|byte| *byte == b'\n');
         lines
@@ -255,7 +255,7 @@ impl Post {
     }
 }
 
-/// A body of unknown length, and the way to feed it.
+/// Returns a body of unknown length, and the channel that feeds it.
 pub fn channel() -> (Body, mpsc::Sender<Bytes>) {
     let (sender, receiver) = mpsc::channel(1);
     (Fed(receiver).boxed_unsync(), sender)
