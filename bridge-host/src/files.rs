@@ -77,10 +77,10 @@ mod tests {
         let path = folder.path().join("file");
         fs::write(&path, "äb").unwrap();
         assert_eq!(read_text(&path, 3).unwrap(), "äb");
-        let told = read(&path, 2).unwrap_err().to_string();
-        assert_eq!(told, "it has more than 2 bytes");
-        let told = read(folder.path(), 9).unwrap_err().to_string();
-        assert_eq!(told, "it is a folder, not a regular file");
+        let error = read(&path, 2).unwrap_err().to_string();
+        assert_eq!(error, "it has more than 2 bytes");
+        let error = read(folder.path(), 9).unwrap_err().to_string();
+        assert_eq!(error, "it is a folder, not a regular file");
         assert!(bounded(io::repeat(0), 1000).is_err());
     }
 }

@@ -1,5 +1,5 @@
 //! The current problems of this machine: descriptors, disk, memory. Any module
-//! raises or clears a trouble here, and readiness reads them all. `delivery`
+//! raises or clears a trouble, and readiness reads them all. `delivery`
 //! decides what a trouble means for a message.
 
 pub mod descriptors;

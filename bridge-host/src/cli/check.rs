@@ -19,9 +19,10 @@ use super::output::{self, OutputError};
 use super::report;
 use crate::config::{self, ComponentTopics, Config, Fault};
 
-/// Print every error in a config; for a valid one, the settings that differ from the
+/// Print every error in a config; for a valid config, the settings that differ from the
 /// defaults
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n    bridge-host check bridge.toml")]
 pub(super) struct Args {
     /// The config file
     #[arg(default_value = config::DEFAULT_FILE)]
@@ -36,9 +37,9 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> ExitCode {
     match (inspected(&args.config), args.json) {
-        (Ok((config, asked)), true) => valid_json(&config, &asked),
-        (Ok((config, asked)), false) => {
-            let view = view::View::of(&config, &asked);
+        (Ok((config, component_topics)), true) => valid_json(&config, &component_topics),
+        (Ok((config, component_topics)), false) => {
+            let view = view::View::of(&config, &component_topics);
             ended(output::text(&show::show(&args.config, &view, args.verbose)))
         }
         (Err(faults), true) => errors_json(&faults),
@@ -46,8 +47,8 @@ pub(super) fn run(args: &Args) -> ExitCode {
     }
 }
 
-fn valid_json(config: &Config, asked: &ComponentTopics) -> ExitCode {
-    let view = view::View::of(config, asked);
+fn valid_json(config: &Config, component_topics: &ComponentTopics) -> ExitCode {
+    let view = view::View::of(config, component_topics);
     ended(output::json(
         &json!({ "valid": true, "config": view }),
         true,

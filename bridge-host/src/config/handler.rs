@@ -72,8 +72,8 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<HandlerEndpoint> {
         reuse: settings.reuse,
         permissions: settings.permissions,
     };
-    let sound = section.reader.faults_so_far() == before;
-    sound.then_some(HandlerEndpoint { handler, url: url? })
+    let is_valid = section.reader.faults_so_far() == before;
+    is_valid.then_some(HandlerEndpoint { handler, url: url? })
 }
 
 /// Returns the URL of the handler's requests.

@@ -60,8 +60,8 @@ type Published<'a> = (&'a str, String, Key);
 
 /// Returns the loops of a config: for each subscription in a loop the shortest one, and
 /// each loop once.
-pub fn loops(config: &Config, asked: &ComponentTopics) -> Vec<Loop> {
-    let graph = Graph::of(config, asked);
+pub fn loops(config: &Config, component_topics: &ComponentTopics) -> Vec<Loop> {
+    let graph = Graph::of(config, component_topics);
     let mut is_in_loop = vec![false; graph.next.len()];
     let mut found = Vec::new();
     for start in 0..graph.next.len() {
@@ -85,12 +85,12 @@ struct Graph {
 }
 
 impl Graph {
-    fn of(config: &Config, asked: &ComponentTopics) -> Self {
+    fn of(config: &Config, component_topics: &ComponentTopics) -> Self {
         let next = config.subscriptions.iter().map(|from| {
             let published = published(config, from).into_iter();
             published
                 .flat_map(|(connection, topic, by)| {
-                    let to = receivers(config, asked, connection, &topic);
+                    let to = receivers(config, component_topics, connection, &topic);
                     to.into_iter().map(move |to| {
                         let (subscription, topic) = (from.name.clone(), topic.clone());
                         let step = Step {
@@ -171,12 +171,15 @@ fn own_topic(config: &Config, endpoint: &Endpoint) -> Option<String> {
 /// Returns the subscriptions that receive messages on a topic of a connection.
 fn receivers(
     config: &Config,
-    asked: &ComponentTopics,
+    component_topics: &ComponentTopics,
     connection: &str,
     topic: &str,
 ) -> Vec<usize> {
     let takes = |one: &Subscription| {
-        let topics = one.topics.as_ref().or_else(|| asked.get(&one.name));
+        let topics = one
+            .topics
+            .as_ref()
+            .or_else(|| component_topics.get(&one.name));
         let mut topics = topics.into_iter().flatten();
         topics.any(|pattern| pattern.matches(topic)) && share_topics(config, connection, &one.from)
     };

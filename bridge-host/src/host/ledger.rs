@@ -87,7 +87,7 @@ impl admin::Ledger for LedgerView {
             let pending = known.from.pending(&known.name).await;
             let ledger = known.ledger(pending, local.get(&known.name));
             let mut entry = entry(&ledger, Some(&known.stats));
-            entry["counted"] = json!("here, since the start");
+            entry["counted"] = json!("by this host, since its start");
             entries.push(entry);
         }
         entries.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));

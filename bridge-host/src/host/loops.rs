@@ -6,9 +6,9 @@ use crate::config::{Config, loops};
 
 /// Logs the loops of the config, with the topics that components returned.
 pub(super) fn warn(config: &Config, subscriptions: &[ReadySubscription]) {
-    let asked = subscriptions.iter();
-    let asked = asked.map(|one| (one.name.clone(), one.topics.clone()));
-    for found in loops(config, &asked.collect()) {
+    let component_topics = subscriptions.iter();
+    let component_topics = component_topics.map(|one| (one.name.clone(), one.topics.clone()));
+    for found in loops(config, &component_topics.collect()) {
         tracing::warn!(
             path = %found,
             max_hops = config.delivery.max_hops,

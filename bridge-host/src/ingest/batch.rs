@@ -52,22 +52,22 @@ async fn read(mut lines: LineReader, to: BatchTarget, answers: mpsc::Sender<Join
             Ok(None) => return,
             Ok(Some(Line { number, text })) => {
                 let slot = slots.clone().acquire_owned().await;
-                let placed = match text {
+                let enqueued = match text {
                     Ok((text, held)) => {
                         let route = |topic: &str| to.state.route(topic);
-                        let placed = enqueue(&*to.broker, max, &text, route).await;
-                        placed.map(|confirmation| (confirmation, held))
+                        let enqueued = enqueue(&*to.broker, max, &text, route).await;
+                        enqueued.map(|confirmation| (confirmation, held))
                     }
                     Err(error) => Err(error),
                 };
                 // The line occupies memory until its response is sent.
-                let (placed, held) = match placed {
+                let (enqueued, held) = match enqueued {
                     Ok((confirmation, held)) => (Ok(confirmation), Some(held)),
                     Err(error) => (Err(error), None),
                 };
                 tokio::spawn(async move {
                     let _held = (slot, held);
-                    answer_to(number, placed).await
+                    response_line(number, enqueued).await
                 })
             }
             Err(error) => {
@@ -91,8 +91,8 @@ pub async fn enqueue_line(
     number: u64,
     text: &[u8],
 ) -> Pin<Box<dyn Future<Output = Bytes> + Send>> {
-    let placed = enqueue(broker, u64::MAX, text, |_| Ok(())).await;
-    Box::pin(async move { answer_to(number, placed).await })
+    let enqueued = enqueue(broker, u64::MAX, text, |_| Ok(())).await;
+    Box::pin(async move { response_line(number, enqueued).await })
 }
 
 /// Enqueues the message of one line, unless it has more than `max` bytes of data.
@@ -111,8 +111,8 @@ async fn enqueue(
 }
 
 /// Waits for the confirmation and returns the response line.
-async fn answer_to(number: u64, placed: Result<Confirmation, PublishError>) -> Bytes {
-    let published = match placed {
+async fn response_line(number: u64, enqueued: Result<Confirmation, PublishError>) -> Bytes {
+    let published = match enqueued {
         Ok(confirmation) => confirmation.await.map_err(PublishError::from),
         Err(error) => Err(error),
     };

@@ -92,20 +92,21 @@ pub(super) fn message(
     data: Bytes,
 ) -> Result<Message, PublishError> {
     let nominated = nominated(headers);
-    let is_told = |name: &str| {
+    let is_metadata = |name: &str| {
         ![ID_KEY, IDEMPOTENCY_KEY].contains(&name)
             && !TRANSPORT.contains(&name)
             && !TRANSPORT_PREFIXES.iter().any(|it| name.starts_with(it))
             && !nominated.iter().any(|it| it.eq_ignore_ascii_case(name))
     };
-    let told = headers
+    let entries = headers
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_bytes()))
-        .filter(|(name, _)| is_told(name));
-    let mut read = mapping::decode(Envelope::Raw, told, &[]).map_err(PublishError::bad_request)?;
+        .filter(|(name, _)| is_metadata(name));
+    let mut read =
+        mapping::decode(Envelope::Raw, entries, &[]).map_err(PublishError::bad_request)?;
     if headers.keys_len() < headers.len() {
-        one_of_each(headers)?;
-        join(&mut read.metadata);
+        refuse_conflicts(headers)?;
+        join_repeated(&mut read.metadata);
     }
     let mut message = Message::new(topic, data);
     message.content_type = read.content_type;
@@ -124,7 +125,7 @@ fn nominated(headers: &HeaderMap) -> Vec<&str> {
 }
 
 /// Refuses a request that has one of the [`SINGLE`] headers twice with different values.
-fn one_of_each(headers: &HeaderMap) -> Result<(), PublishError> {
+fn refuse_conflicts(headers: &HeaderMap) -> Result<(), PublishError> {
     for name in SINGLE {
         let mut values = headers.get_all(name).iter();
         let first = values.next();
@@ -137,17 +138,17 @@ fn one_of_each(headers: &HeaderMap) -> Result<(), PublishError> {
 }
 
 /// Joins the values of repeated headers with commas (RFC 9110, section 5.3).
-fn join(metadata: &mut Vec<(String, String)>) {
-    let mut places: HashMap<String, usize> = HashMap::with_capacity(metadata.len());
+fn join_repeated(metadata: &mut Vec<(String, String)>) {
+    let mut positions: HashMap<String, usize> = HashMap::with_capacity(metadata.len());
     for (key, value) in std::mem::take(metadata) {
-        match places.get(&key) {
-            Some(place) => {
-                let known = &mut metadata[*place].1;
+        match positions.get(&key) {
+            Some(position) => {
+                let known = &mut metadata[*position].1;
                 known.push_str(", ");
                 known.push_str(&value);
             }
             None => {
-                places.insert(key.clone(), metadata.len());
+                positions.insert(key.clone(), metadata.len());
                 metadata.push((key, value));
             }
         }

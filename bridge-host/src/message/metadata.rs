@@ -74,16 +74,16 @@ impl MetadataSize {
 /// linear time.
 pub(super) fn unique(entries: Vec<(String, String)>) -> Vec<(String, String)> {
     let mut unique: Vec<(String, String)> = Vec::with_capacity(entries.len());
-    let mut places = HashMap::with_capacity(entries.len());
+    let mut positions = HashMap::with_capacity(entries.len());
     for (key, value) in entries {
-        match places.entry(key) {
-            Entry::Occupied(place) => {
-                let place: usize = *place.get();
-                unique[place].1 = value;
+        match positions.entry(key) {
+            Entry::Occupied(position) => {
+                let position: usize = *position.get();
+                unique[position].1 = value;
             }
-            Entry::Vacant(place) => {
-                unique.push((place.key().clone(), value));
-                place.insert(unique.len() - 1);
+            Entry::Vacant(position) => {
+                unique.push((position.key().clone(), value));
+                position.insert(unique.len() - 1);
             }
         }
     }

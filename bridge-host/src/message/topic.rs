@@ -36,7 +36,9 @@ pub enum PatternError {
     #[error("pattern {0:?} has `>` before its end: `>` stands for all remaining words")]
     RestNotLast(String),
     /// A wildcard of another broker.
-    #[error("pattern {pattern:?} has `{word}`, which is not a wildcard here: write {instead:?}")]
+    #[error(
+        "pattern {pattern:?} has `{word}`, which is not a wildcard of topics: write {instead:?}"
+    )]
     Foreign {
         /// The pattern as written.
         pattern: String,

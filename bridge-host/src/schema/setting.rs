@@ -183,7 +183,7 @@ impl Table {
 }
 
 impl Table {
-    /// The table at a path of keys, such as `connections.nats.tls` or
+    /// Returns the table at a path of keys, such as `connections.nats.tls` or
     /// `subscriptions.to`; of a table with a `type`, the next part is the type.
     pub fn at(&'static self, path: &str) -> Option<&'static Self> {
         let (key, rest) = match path.split_once('.') {
@@ -194,7 +194,7 @@ impl Table {
         setting.kind.table(rest)
     }
 
-    /// The keys, here and in tables within, whose values are never secrets.
+    /// Returns the keys of this table and of inner tables whose values are never secrets.
     pub fn plain_keys(&'static self) -> BTreeSet<&'static str> {
         let (mut plain, mut secret) = (BTreeSet::new(), BTreeSet::new());
         self.sort_keys(&mut plain, &mut secret);
@@ -219,7 +219,7 @@ impl Table {
 }
 
 impl Kind {
-    /// The table that a value of this kind is, or the one at a path below it.
+    /// Returns the table that a value of this kind is, or the table at a path inside it.
     fn table(&self, path: Option<&str>) -> Option<&'static Table> {
         match (self, path) {
             (Self::Table(table) | Self::Tables(table) | Self::OneOf(table, _), path) => {
@@ -260,7 +260,7 @@ impl Kind {
         }
     }
 
-    /// Whether values are never shown.
+    /// Returns whether values are never shown.
     pub fn is_secret(&self) -> bool {
         match self {
             Self::Secret(_) => true,

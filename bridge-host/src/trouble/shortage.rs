@@ -164,18 +164,21 @@ mod tests {
     #[test]
     fn ports_are_lacking_only_where_the_address_can_be_reached() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let here = listener.local_addr().unwrap();
+        let reachable = listener.local_addr().unwrap();
         // No machine may use it, so there is no route to it.
-        let nowhere = SocketAddr::from(([240, 0, 0, 1], 80));
+        let unreachable_address = SocketAddr::from(([240, 0, 0, 1], 80));
         let error = io::Error::from_raw_os_error(Errno::ADDRNOTAVAIL.raw_os_error());
-        assert_eq!(Shortage::of_connecting(&error, here), Some(Shortage::Ports));
+        assert_eq!(
+            Shortage::of_connecting(&error, reachable),
+            Some(Shortage::Ports)
+        );
         assert_eq!(Shortage::of(&error), None);
         if UdpSocket::bind("0.0.0.0:0")
             .unwrap()
-            .connect(nowhere)
+            .connect(unreachable_address)
             .is_err()
         {
-            assert_eq!(Shortage::of_connecting(&error, nowhere), None);
+            assert_eq!(Shortage::of_connecting(&error, unreachable_address), None);
         }
     }
 }

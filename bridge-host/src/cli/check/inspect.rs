@@ -16,18 +16,19 @@ use crate::message::TopicPattern;
 /// Loads a config and inspects its components. Returns the config and the topics that the
 /// components returned.
 pub(in crate::cli) fn inspected(file: &Path) -> Result<(Config, ComponentTopics), Vec<Fault>> {
-    let asked = RefCell::default();
-    let inspect =
-        |wasm: &WasmSettings, subscription: &Subscription| inspect(wasm, subscription, &asked);
+    let component_topics = RefCell::default();
+    let inspect = |wasm: &WasmSettings, subscription: &Subscription| {
+        inspect(wasm, subscription, &component_topics)
+    };
     let config = load(file, &ProcessEnvironment, &inspect)?;
-    Ok((config, asked.into_inner()))
+    Ok((config, component_topics.into_inner()))
 }
 
 /// Returns the errors of a subscription's components.
 fn inspect(
     wasm: &WasmSettings,
     subscription: &Subscription,
-    asked: &RefCell<ComponentTopics>,
+    component_topics: &RefCell<ComponentTopics>,
 ) -> Vec<Fault> {
     let (what, key) = if let Err(error) = composition(subscription) {
         let what = error.to_string();
@@ -39,7 +40,7 @@ fn inspect(
         match topics(wasm, subscription) {
             Ok(topics) => {
                 let name = subscription.name.clone();
-                asked.borrow_mut().insert(name, topics);
+                component_topics.borrow_mut().insert(name, topics);
                 return Vec::new();
             }
             Err(error) => (error.to_string(), "topics".into()),

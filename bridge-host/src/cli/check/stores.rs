@@ -8,7 +8,7 @@ use crate::store::{Inspector, Ledger, StoreError};
 
 /// Returns warnings for the operator. A store that cannot be read is skipped, because the
 /// next start reports it.
-pub(super) fn warnings(config: &Config, asked: &ComponentTopics) -> Vec<String> {
+pub(super) fn warnings(config: &Config, component_topics: &ComponentTopics) -> Vec<String> {
     let mut warnings = Vec::new();
     for (name, connection) in &config.connections {
         let Some(path) = connection.settings().store() else {
@@ -20,7 +20,7 @@ pub(super) fn warnings(config: &Config, asked: &ComponentTopics) -> Vec<String> 
         let store = Store {
             name,
             config,
-            asked,
+            component_topics,
         };
         warnings.extend(store.warnings(&inspector).unwrap_or_default());
     }
@@ -31,7 +31,7 @@ pub(super) fn warnings(config: &Config, asked: &ComponentTopics) -> Vec<String> 
 struct Store<'a> {
     name: &'a str,
     config: &'a Config,
-    asked: &'a ComponentTopics,
+    component_topics: &'a ComponentTopics,
 }
 
 impl Store<'_> {
@@ -47,8 +47,12 @@ impl Store<'_> {
             if one.from != self.name {
                 continue;
             }
-            let asked = self.asked.get(&one.name);
-            let topics = one.topics.as_ref().or(asked).map_or(&[][..], Vec::as_slice);
+            let component_topics = self.component_topics.get(&one.name);
+            let topics = one
+                .topics
+                .as_ref()
+                .or(component_topics)
+                .map_or(&[][..], Vec::as_slice);
             match known.get(&one.name) {
                 Some(before) => warnings.extend(removed_topics(one, before, topics)),
                 None => warnings.extend(new_subscription(one, inspector.kept(topics)?)),
@@ -60,13 +64,13 @@ impl Store<'_> {
     /// Returns whether the config has a subscription with this name in this store. The
     /// local store also has the dead letters of subscriptions to other brokers.
     fn has(&self, name: &str) -> bool {
-        let elsewhere = |from: &str| {
+        let is_remote = |from: &str| {
             let connection = self.config.connections.get(from);
             let stored = connection.is_some_and(|it| it.settings().store().is_some());
             self.name == EMBEDDED && !stored
         };
         let mut all = self.config.subscriptions.iter();
-        all.any(|one| one.name == name && (one.from == self.name || elsewhere(&one.from)))
+        all.any(|one| one.name == name && (one.from == self.name || is_remote(&one.from)))
     }
 
     /// Returns the warning for a subscription that the config no longer has.

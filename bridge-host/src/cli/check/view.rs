@@ -55,14 +55,14 @@ pub(super) struct Policy {
 }
 
 impl View {
-    pub(super) fn of(config: &Config, asked: &ComponentTopics) -> Self {
+    pub(super) fn of(config: &Config, component_topics: &ComponentTopics) -> Self {
         let sections = config.sections();
         let values = sections.iter();
         let values = values.map(|(name, _, values)| ((*name).to_owned(), values.clone().into()));
         Self {
             values: values.collect(),
             sections,
-            warnings: warnings_of_all(config, asked),
+            warnings: warnings_of_all(config, component_topics),
             connections: config
                 .connections
                 .iter()
@@ -77,13 +77,13 @@ impl View {
     }
 }
 
-fn warnings_of_all(config: &Config, asked: &ComponentTopics) -> Vec<String> {
-    let loops = loops(config, asked);
+fn warnings_of_all(config: &Config, component_topics: &ComponentTopics) -> Vec<String> {
+    let loops = loops(config, component_topics);
     let loops = loops
         .iter()
         .map(|it| loop_warning(it, config.delivery.max_hops));
     let descriptors = too_few_descriptors(config, descriptors::highest_limit());
-    let all = loops.chain(stores::warnings(config, asked));
+    let all = loops.chain(stores::warnings(config, component_topics));
     all.chain(descriptors).collect()
 }
 

@@ -121,9 +121,9 @@ mod tests {
             ("Übung", "lower-case letters, digits", "bung"),
             (&"a".repeat(LONGEST + 1), "64 characters", "my-handler"),
         ] {
-            let told = Name::new(name).unwrap_err().to_string();
-            assert!(told.contains(why), "{told}");
-            assert!(told.ends_with(&format!("try {try_:?}")), "{told}");
+            let error = Name::new(name).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+            assert!(error.ends_with(&format!("try {try_:?}")), "{error}");
         }
     }
 
