@@ -151,7 +151,7 @@ stays                2          0         0              0        0        2    
     assert!(why.contains("2 pending") && why.contains("--yes"), "{why}");
     assert_eq!(
         bridge.command(&["ledger", "forget", "leaves", "--yes"]),
-        "leaves is forgotten, and with it 2 pending deliveries and 0 dead letters\n"
+        "leaves is removed, with 2 pending deliveries and 0 dead letters\n"
     );
     bridge.accept("orders.new", &[], "3").await;
     let left: serde_json::Value =

@@ -31,7 +31,7 @@ async fn impossible_topics_and_ids_are_refused() {
         .post("/topics/t")
         .header("webhook-id", "a b")
         .send("x");
-    check(&reply.await, 400, "webhook-id: a message id is made of");
+    check(&reply.await, 400, "webhook-id: a message id consists of");
 }
 
 #[tokio::test]
