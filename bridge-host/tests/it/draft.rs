@@ -199,7 +199,7 @@ async fn it_asks_for_no_topics_and_inspect_names_it() {
     let desk = guest("draft-desk").display().to_string();
     let shown = bridge.command(&["inspect", &desk]);
     assert!(
-        shown.contains("speaks the newest draft of wasi:messaging"),
+        shown.contains("uses the newest draft of wasi:messaging"),
         "{shown}"
     );
     let folder = tempfile::tempdir().expect("a folder");

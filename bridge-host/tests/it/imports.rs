@@ -84,7 +84,7 @@ fn a_missing_interface_is_named_by_every_command() {
                 assert!(text.contains(words), "{arguments:?}, {words:?}: {text}");
             }
             if arguments == ["inspect"] {
-                assert!(text.contains("nothing of bridge-host's"), "{text}");
+                assert!(text.contains("nothing in bridge-host"), "{text}");
             }
         }
     }

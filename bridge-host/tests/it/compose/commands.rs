@@ -95,7 +95,7 @@ fn inspect_describes_a_component_in_text() {
     let probe = guest("probe");
     let text = String::from_utf8(succeeds(["inspect", path(&probe)])).expect("text");
     for words in [
-        "a handler that sends messages",
+        "a handler that publishes messages",
         "component = ",
         "handle: func(ms: message) -> result<_, error>",
         "the connections of the config, to send messages\n      wasi:messaging/producer@0.2.0-draft",
