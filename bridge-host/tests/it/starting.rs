@@ -38,7 +38,7 @@ fn asking() -> String {
 /// Writes a config with this intake, and compiles into `cache`.
 fn write(folder: &TempDir, intake: SocketAddr, cache: &str, subscriptions: &str) {
     let config = format!(
-        "intake = {{ address = \"{intake}\" }}\nlog = {{ format = \"json\" }}\nguests.cache = {cache:?}\n{subscriptions}"
+        "intake = {{ address = \"{intake}\" }}\nlog = {{ format = \"json\" }}\nwasm.cache = {cache:?}\n{subscriptions}"
     );
     std::fs::write(folder.path().join("bridge.toml"), config).expect("a file");
 }

@@ -170,7 +170,7 @@ fn a_long_error_of_a_component_is_shortened() {
         .expect("the tool runs");
     let told = String::from_utf8(output.stderr).expect("UTF-8");
     assert_eq!(output.status.code(), Some(78), "{told}");
-    assert!(told.contains("`subscribe` asks for"), "{told}");
+    assert!(told.contains("`subscribe` returns"), "{told}");
     assert!(told.len() < 20_000, "{} bytes", told.len());
     assert!(!told.contains('\u{202e}'));
 }
