@@ -117,7 +117,7 @@ async fn a_shutdown_drains_and_gives_the_rest_back() {
         Reply::status(204).after(Duration::from_secs(if slow { 3600 } else { 0 }))
     })
     .await;
-    let config = config(&endpoint).lines("[shutdown]\ndrain = \"500ms\"");
+    let config = config(&endpoint).lines("[shutdown]\ndrain_timeout = \"500ms\"");
     let bridge = Bridge::start(&config).await;
     bridge.accept("load", &[], "slow").await;
     bridge.accept("load", &[], "quick").await;

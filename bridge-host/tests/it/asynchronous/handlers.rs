@@ -37,7 +37,7 @@ async fn an_http_middleware_stands_in_front_of_a_handler() {
     for (token, expected) in [("good", 201), ("bad", 401)] {
         let endpoint = Endpoint::accepting().await;
         let to = format!(
-            "[subscriptions.to]\ncomponent = {:?}\npath = \"/orders\"\nthrough = [{:?}]\n\
+            "[subscriptions.to]\ncomponent = {:?}\npath = \"/orders\"\nmiddleware = [{:?}]\n\
              headers = {{ authorization = \"Bearer {token}\" }}",
             guest("async-orders"),
             guest("auth"),

@@ -12,7 +12,7 @@ use crate::harness::{Bridge, Endpoint, Reply, binary, until};
 /// A config of one subscription to everything below `orders`.
 pub fn config(server: &impl Server, endpoint: &Endpoint, more: &str) -> String {
     format!(
-        "{}\n[shutdown]\ndrain = \"10s\"\n[[subscriptions]]\nname = \"orders\"\nfrom = {:?}\n\
+        "{}\n[shutdown]\ndrain_timeout = \"10s\"\n[[subscriptions]]\nname = \"orders\"\nfrom = {:?}\n\
          topics = [\"orders.>\"]\nto = {:?}\n{}{more}\n",
         server.config(),
         server.from(),
