@@ -24,7 +24,18 @@ pub fn cargo(root: &Path) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // Everything here is found under target/.
     cargo.current_dir(root).env_remove("CARGO_TARGET_DIR");
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(describes_a_package) {
+            cargo.env_remove(name);
+        }
+    }
     cargo
+}
+
+/// The cargo that runs xtask describes xtask in these variables. Crates whose build scripts read
+/// them, such as ring, would be built again after each change between `cargo` and `cargo xtask`.
+fn describes_a_package(name: &str) -> bool {
+    name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
 }
 
 /// The same packages and so the same features for tests, demo and benchmark:
@@ -100,7 +111,18 @@ fn is_guest(package: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
     use super::*;
+
+    #[test]
+    fn a_nested_cargo_is_not_told_which_package_runs_it() {
+        assert!(std::env::var_os("CARGO_PKG_NAME").is_some());
+        let cargo = cargo(&root());
+        let removed = |name| cargo.get_envs().any(|it| it == (OsStr::new(name), None));
+        assert!(removed("CARGO_PKG_NAME"));
+        assert!(removed("CARGO_MANIFEST_DIR"));
+    }
 
     #[test]
     fn a_cdylib_is_a_guest() {
