@@ -1,6 +1,7 @@
 //! Redis Streams: one stream for each connection, a consumer group for each subscription.
 //! The room `delivery` decides what happens to a failed delivery.
 
+mod client;
 mod configured;
 mod connect;
 mod durability;
@@ -13,6 +14,7 @@ mod keys;
 mod lease;
 mod letters;
 mod outbox;
+mod progress;
 mod publish;
 mod pull;
 mod scripts;
@@ -20,11 +22,13 @@ mod settings;
 mod streams;
 mod supply;
 mod upkeep;
+mod url;
 
 pub use configured::DESCRIPTOR;
 pub use connect::ConnectError;
-pub use settings::{Secret, Settings, Tls};
+pub use settings::{Settings, Tls};
 pub use streams::Streams;
+pub use url::UrlError;
 
 use super::Capabilities;
 

@@ -29,8 +29,10 @@ pub(super) struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Remove a subscription with its pending deliveries and dead letters; if the config
-    /// still has it, it begins anew at the next start
+    /// Remove a subscription, its pending deliveries and its dead letters from the local store
+    ///
+    /// A subscription that the config still has begins again at the next start. A consumer or
+    /// consumer group on another broker stays: remove it with the tools of that broker.
     Forget {
         /// The subscription
         name: String,

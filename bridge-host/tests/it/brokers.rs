@@ -17,6 +17,7 @@ mod locked;
 mod orders;
 mod power;
 mod redis;
+mod redis_entries;
 mod redis_groups;
 mod redis_trouble;
 mod requests;

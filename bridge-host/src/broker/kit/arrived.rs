@@ -11,9 +11,25 @@ pub struct Arrived {
     pub id: Option<MessageId>,
     /// For a replayed dead letter, the only group that takes the message.
     pub only_for: Option<String>,
+    /// Why this cannot be delivered; `None` for a sound message.
+    pub fault: Option<Fault>,
+}
+
+/// Why something that arrived is not a message. It becomes a dead letter without an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The reason, for the dead letter.
+    pub reason: String,
+    /// Whether its topic is known. Without a topic, every subscription takes it.
+    pub has_topic: bool,
 }
 
 impl Arrived {
+    /// Returns whether the topic is missing, so that no pattern can match it.
+    pub fn has_no_topic(&self) -> bool {
+        self.fault.as_ref().is_some_and(|fault| !fault.has_topic)
+    }
+
     /// Returns whether the message is a replayed dead letter of another group.
     pub fn is_for_others(&self, group: &str) -> bool {
         self.only_for.as_ref().is_some_and(|only| only != group)

@@ -71,13 +71,13 @@ impl LinkState {
     /// Records that the connection was lost.
     pub fn disconnected(&self, why: String) {
         self.set_up(false);
-        self.because(Some(why));
+        self.because(Some(why.clone()));
         let (connection, service) = (&*self.connection, self.service);
         self.losses.count(|times| {
             tracing::warn!(
                 connection,
                 times,
-                "the connection to {service} is lost; reconnecting"
+                "the connection to {service} is lost ({why}); reconnecting"
             );
         });
     }

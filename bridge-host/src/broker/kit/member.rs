@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::arrived::Arrived;
+use super::arrived::{Arrived, Fault};
 use super::prefetch::{Fetched, Prefetch};
 use super::receipt::Lease;
 use super::supply::{Supplier, supply};
@@ -96,17 +96,24 @@ impl<R: Reader> Member<R> {
         let delivery = self.reader.read(raw, &receipt.lease);
         let Delivery { arrived, .. } = &delivery;
         let topic = arrived.message.topic.as_str();
-        let ours = self.spec.topics.iter().any(|one| one.matches(topic));
+        let is_selected = self.spec.topics.iter().any(|one| one.matches(topic));
+        let ours = is_selected || arrived.has_no_topic();
         if !ours || arrived.is_for_others(&self.spec.name) {
             receipt.decline();
             return None;
         }
+        let chances = match delivery.arrived.fault {
+            Some(Fault { reason, .. }) => {
+                Chances::Spent(format!("the message cannot be read: {reason}"))
+            }
+            None => delivery.chances,
+        };
         let id = delivery.arrived.id.or(delivery.fallback_id);
         Some(Incoming {
             message: Arc::new(delivery.arrived.message),
             id: id.unwrap_or_else(MessageId::generate),
             attempt: u32::try_from(delivery.attempt).unwrap_or(u32::MAX).max(1),
-            chances: delivery.chances,
+            chances,
             tried_for: delivery.tried_for,
             published: delivery.published,
             reply_to: ReplyTo::Impossible,

@@ -112,6 +112,7 @@ pub(super) fn decode(topic: &str, data: bytes::Bytes, headers: Option<&HeaderMap
         message: Message::new(topic, data),
         id: None,
         only_for: None,
+        fault: None,
     };
     let Some(headers) = headers else {
         return arrived;

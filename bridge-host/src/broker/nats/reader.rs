@@ -3,7 +3,7 @@
 
 use super::lease::JetStreamLease;
 use super::{headers, unreadable};
-use crate::broker::Chances;
+use crate::broker::kit::arrived::Fault;
 use crate::broker::kit::member::{self, Delivery};
 use crate::broker::kit::prefetch;
 
@@ -36,11 +36,13 @@ impl member::Reader for Reader {
         let (origin, located) = (&lease.origin, &lease.located);
         let topic = message.subject.as_str();
         let mut arrived = headers::decode(topic, message.payload, message.headers.as_ref());
-        let mut chances = located.chances(origin);
         if let Some(unread) = unread {
-            chances = Chances::Spent(format!("the message cannot be read: {}", unread.fault));
             let message = &mut arrived.message;
             message.add_metadata(unreadable::RAW, unread.headers);
+            arrived.fault = Some(Fault {
+                reason: unread.fault.into(),
+                has_topic: true,
+            });
         }
         Delivery {
             fallback_id: match arrived.id {
@@ -49,7 +51,7 @@ impl member::Reader for Reader {
             },
             arrived,
             attempt: origin.delivered,
-            chances,
+            chances: located.chances(origin),
             tried_for: None,
             published: origin.published,
         }

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::connect::shown_address;
 use super::settings::Settings;
-use super::{CAPABILITIES, Streams};
+use super::{CAPABILITIES, Streams, url};
 use crate::broker::{
     Broker, Candidate, Configured, Description, Descriptor, Misfit, OpenError, Opening, Start,
 };
@@ -38,7 +37,7 @@ impl Configured for Settings {
 
     fn describe(&self) -> Description {
         let mut described = Description::default();
-        let address = shown_address(self);
+        let address = url::shown(&self.url);
         let age = self.max_age.map(show_duration);
         let (lease, window) = (self.ack_wait, self.deduplication_window);
         let (lease, window) = (show_duration(lease), show_duration(window));

@@ -16,9 +16,9 @@ pub(super) enum Durability {
     /// Within a second after it.
     EverySecond,
     /// When the server's operating system writes its cache to disk.
-    SystemsChoice,
+    OperatingSystem,
     /// With an append-only file, at an unknown time: the user may not read `appendfsync`.
-    SomeTime,
+    UnknownInterval,
     /// With the next snapshot.
     Snapshots,
     /// Never.
@@ -32,8 +32,8 @@ impl Durability {
         match (append_only, fsync, save) {
             (Some("yes" | "1"), Some("always"), _) => Self::Always,
             (Some("yes" | "1"), Some("everysec"), _) => Self::EverySecond,
-            (Some("yes" | "1"), Some(_), _) => Self::SystemsChoice,
-            (Some("yes" | "1"), None, _) => Self::SomeTime,
+            (Some("yes" | "1"), Some(_), _) => Self::OperatingSystem,
+            (Some("yes" | "1"), None, _) => Self::UnknownInterval,
             (Some(_), _, Some("")) => Self::Never,
             (Some(_), ..) => Self::Snapshots,
             (None, ..) => Self::Unknown,
@@ -55,10 +55,10 @@ impl fmt::Display for Durability {
             Self::EverySecond => {
                 "appendfsync everysec: a power cut can lose the messages that were confirmed in the last second"
             }
-            Self::SystemsChoice => {
+            Self::OperatingSystem => {
                 "appendfsync no: a power cut can lose the messages that were confirmed in the last 30 s or so"
             }
-            Self::SomeTime => {
+            Self::UnknownInterval => {
                 "an append-only file, but this user may not read appendfsync: with appendfsync everysec, a power cut can \
                  lose the messages that were confirmed in the last second"
             }
@@ -78,18 +78,18 @@ impl fmt::Display for Durability {
 
 /// The durability and the eviction policy of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Finding {
+pub(super) struct ServerDurability {
     durability: Durability,
     /// The policy, if it evicts keys that have no expiry.
     evicts: Option<String>,
 }
 
-impl Finding {
+impl ServerDurability {
     /// Reads both from the server.
-    pub(super) async fn ask(connection: &mut MultiplexedConnection) -> Self {
-        match configured(connection).await {
+    pub(super) async fn read(connection: &mut MultiplexedConnection) -> Self {
+        match from_config(connection).await {
             Ok(finding) => finding,
-            Err(_) => told(connection).await.unwrap_or(Self {
+            Err(_) => from_info(connection).await.unwrap_or(Self {
                 durability: Durability::Unknown,
                 evicts: None,
             }),
@@ -97,7 +97,7 @@ impl Finding {
     }
 
     /// Logs both.
-    pub(super) fn tell(&self, connection: &str) {
+    pub(super) fn log(&self, connection: &str) {
         let durability = &self.durability;
         match durability.is_weak() {
             true => tracing::warn!(connection, "Redis has {durability}"),
@@ -117,14 +117,14 @@ fn evicts(policy: Option<String>) -> Option<String> {
     policy.filter(|policy| policy.starts_with("allkeys"))
 }
 
-async fn configured(connection: &mut MultiplexedConnection) -> RedisResult<Finding> {
+async fn from_config(connection: &mut MultiplexedConnection) -> RedisResult<ServerDurability> {
     let [append_only, fsync, save, policy] = [
         get(connection, "appendonly").await?,
         get(connection, "appendfsync").await?,
         get(connection, "save").await?,
         get(connection, "maxmemory-policy").await?,
     ];
-    Ok(Finding {
+    Ok(ServerDurability {
         durability: Durability::of(append_only.as_deref(), fsync.as_deref(), save.as_deref()),
         evicts: evicts(policy),
     })
@@ -136,14 +136,14 @@ async fn get(connection: &mut MultiplexedConnection, name: &str) -> RedisResult<
     Ok(list(answer).get(1).and_then(text))
 }
 
-async fn told(connection: &mut MultiplexedConnection) -> RedisResult<Finding> {
+async fn from_info(connection: &mut MultiplexedConnection) -> RedisResult<ServerDurability> {
     let info: String = cmd("INFO").query_async(connection).await?;
     let line = |name: &str| {
         let mut lines = info.lines();
         let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         value.map(|value| value.trim().to_owned())
     };
-    Ok(Finding {
+    Ok(ServerDurability {
         durability: Durability::of(line("aof_enabled").as_deref(), None, None),
         evicts: evicts(line("maxmemory_policy")),
     })
@@ -154,18 +154,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_confirmation_is_worth() {
-        let of = |append_only, fsync, save| Durability::of(append_only, fsync, save);
+    fn the_configuration_determines_the_durability() {
+        let of = Durability::of;
         let (yes, no) = (Some("yes"), Some("no"));
         assert_eq!(of(yes, Some("always"), Some("")), Durability::Always);
         assert_eq!(of(yes, Some("everysec"), Some("")), Durability::EverySecond);
-        assert_eq!(of(yes, Some("no"), Some("")), Durability::SystemsChoice);
+        assert_eq!(of(yes, Some("no"), Some("")), Durability::OperatingSystem);
         assert_eq!(
             of(no, Some("everysec"), Some("3600 1")),
             Durability::Snapshots
         );
         assert_eq!(of(no, Some("everysec"), Some("")), Durability::Never);
-        assert_eq!(of(Some("1"), None, None), Durability::SomeTime);
+        assert_eq!(of(Some("1"), None, None), Durability::UnknownInterval);
         assert_eq!(of(Some("0"), None, None), Durability::Snapshots);
         assert_eq!(of(None, None, None), Durability::Unknown);
     }

@@ -83,10 +83,14 @@ fn says(error: &RedisError, code: &str) -> bool {
     error.code() == Some(code) || error.detail().is_some_and(|detail| detail.contains(code))
 }
 
-/// Returns the server's error as `redis-cli` shows it, or the client's error.
+/// Returns the server's error as `redis-cli` shows it, or the client's error. The checksum of a
+/// script, which Redis appends, is left out.
 pub(super) fn said(error: &RedisError) -> String {
     match (error.code(), error.detail()) {
-        (Some(code), Some(detail)) => format!("{code} {detail}"),
+        (Some(code), Some(detail)) => {
+            let detail = detail.split(" script: ").next().unwrap_or_default();
+            format!("{code} {detail}")
+        }
         _ => error.to_string(),
     }
 }
@@ -125,6 +129,16 @@ mod tests {
         assert!(is_no_group(&server("NOGROUP", "No such key")));
         assert!(is_no_group(&server("ERR", "NOGROUP No such key script: 1")));
         assert!(!is_no_group(&server("ERR", "no such key")));
+    }
+
+    #[test]
+    fn an_error_in_a_script_has_no_checksum() {
+        let detail = "The user executing the script can't run this command or subcommand \
+                      script: 5a9193b5021dd6dfbcd0400edf492f2093bb4d53, on @user_script:1.";
+        assert_eq!(
+            said(&server("ERR", detail)),
+            "ERR The user executing the script can't run this command or subcommand"
+        );
     }
 
     #[test]

@@ -2,16 +2,19 @@
 //!
 //! A metadata key that equals one of these names gets the prefix `metadata:`, so that any
 //! metadata arrives as it was sent. An entry without `data`, as other programs may write it,
-//! becomes a message whose data is a JSON object of the entry's fields.
+//! becomes a message whose data is a JSON object of the entry's fields. An entry without a
+//! valid topic, or with too many fields for metadata, is not a message: it has a fault.
 
 use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 
 use super::entry::Entry;
-use crate::broker::kit::arrived::Arrived;
+use crate::broker::kit::arrived::{Arrived, Fault};
 use crate::broker::kit::multi_value;
-use crate::message::{HOPS_KEY, Message, MessageId, check_topic};
+use crate::message::{
+    HOPS_KEY, Message, MessageId, MetadataError, MetadataSize, TopicError, check_topic,
+};
 
 const TOPIC: &str = "topic";
 const ID: &str = "id";
@@ -24,6 +27,12 @@ const ONLY_FOR: &str = "replay-for";
 const RESERVED: [&str; 6] = [TOPIC, ID, CONTENT_TYPE, DATA, HOPS, ONLY_FOR];
 /// The prefix of metadata keys that would otherwise equal one of these names.
 const ESCAPE: &str = "metadata:";
+/// The metadata of an entry that is not a message: its fields, without the data.
+const RAW: &str = "redis-fields";
+/// The most bytes of the fields that a dead letter keeps in its metadata.
+const LONGEST_SHOWN: usize = 64 << 10;
+/// The most characters of a topic that is made from the stream's key.
+const LONGEST_SUBSTITUTE: usize = 128;
 
 /// Returns the fields of a message: names and values alternately.
 pub(super) fn encode(message: &Message, id: &MessageId, only_for: Option<&str>) -> Vec<Bytes> {
@@ -49,41 +58,122 @@ pub(super) fn encode(message: &Message, id: &MessageId, only_for: Option<&str>) 
     fields
 }
 
-/// Returns the topic of an entry, or `stream` for an entry without a topic.
-pub(super) fn topic(entry: &Entry, stream: &str) -> String {
-    let mut fields = entry.fields.iter();
-    let topic = fields.find(|(field, _)| field == TOPIC);
-    let topic = topic.map(|(_, value)| lossy(value));
-    topic
-        .filter(|topic| check_topic(topic).is_ok())
-        .unwrap_or_else(|| stream.into())
+/// Why an entry is not a message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum FieldError {
+    #[error("its field `topic` is not UTF-8")]
+    NotUtf8,
+    #[error("its field `topic` is invalid: {0}")]
+    Topic(TopicError),
+    #[error("it has no field `topic`, and the stream's key is not a topic: {0}")]
+    StreamKey(TopicError),
+    #[error("it has too many fields: {0}")]
+    Metadata(#[from] MetadataError),
 }
 
-/// Converts an entry to a message. `stream` is the key of the stream.
-pub(super) fn decode(entry: Entry, stream: &str) -> Arrived {
-    let mut arrived = Arrived {
-        message: Message::new(topic(&entry, stream), Bytes::new()),
-        id: None,
-        only_for: None,
+/// Returns the topic of an entry: its field `topic`, or `stream` for an entry without this field.
+pub(super) fn topic(entry: &Entry, stream: &str) -> Result<String, FieldError> {
+    let Some(topic) = value(entry, TOPIC) else {
+        check_topic(stream).map_err(FieldError::StreamKey)?;
+        return Ok(stream.into());
     };
-    let mut data = None;
-    let mut hops = 0;
-    let mut rest = Vec::new();
-    for (field, value) in entry.fields {
-        let field = lossy(&field);
+    let topic = std::str::from_utf8(topic).map_err(|_| FieldError::NotUtf8)?;
+    check_topic(topic).map_err(FieldError::Topic)?;
+    Ok(topic.into())
+}
+
+/// Returns the only group that takes the entry, for the message of a replayed dead letter.
+pub(super) fn only_for(entry: &Entry) -> Option<String> {
+    value(entry, ONLY_FOR).map(lossy)
+}
+
+fn value<'a>(entry: &'a Entry, name: &str) -> Option<&'a Bytes> {
+    let mut fields = entry.fields.iter();
+    fields
+        .find(|(field, _)| field == name)
+        .map(|(_, value)| value)
+}
+
+/// Converts an entry to a message. `stream` is the key of the stream. An entry that is not a message
+/// has its fields in the metadata entry `redis-fields`.
+pub(super) fn decode(entry: Entry, stream: &str) -> Arrived {
+    let topic = topic(&entry, stream);
+    let arrived = read(&entry, topic.clone().unwrap_or_else(|_| substitute(stream)));
+    let size = MetadataSize::of(&arrived.message.metadata).check();
+    let fault = topic.err().or_else(|| size.err().map(FieldError::from));
+    match fault {
+        None => arrived,
+        Some(fault) => unreadable(arrived, &entry, &fault),
+    }
+}
+
+/// Returns a valid topic for an entry that has none, made from the stream's key.
+fn substitute(stream: &str) -> String {
+    let topic: String = stream
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .take(LONGEST_SUBSTITUTE)
+        .collect();
+    match topic.is_empty() {
+        true => "_".into(),
+        false => topic,
+    }
+}
+
+fn unreadable(arrived: Arrived, entry: &Entry, fault: &FieldError) -> Arrived {
+    let mut message = arrived.message;
+    message.metadata.clear();
+    message.add_metadata(RAW, shown(entry));
+    Arrived {
+        message,
+        fault: Some(Fault {
+            reason: fault.to_string(),
+            has_topic: matches!(fault, FieldError::Metadata(_)),
+        }),
+        ..arrived
+    }
+}
+
+/// Returns the fields without the data, in the quotes of `redis-cli`.
+fn shown(entry: &Entry) -> String {
+    let mut shown = String::new();
+    for (field, value) in entry.fields.iter().filter(|(field, _)| field != DATA) {
+        for part in [field, value] {
+            if shown.len() + part.len() > LONGEST_SHOWN {
+                shown.push('…');
+                return shown;
+            }
+            shown.push_str(&format!("\"{}\" ", part.escape_ascii()));
+        }
+    }
+    shown.truncate(shown.trim_end().len());
+    shown
+}
+
+fn read(entry: &Entry, topic: String) -> Arrived {
+    let mut arrived = Arrived {
+        message: Message::new(topic, Bytes::new()),
+        id: None,
+        only_for: only_for(entry),
+        fault: None,
+    };
+    let (mut data, mut hops, mut rest) = (None, 0, Vec::new());
+    let mut has_topic = false;
+    for (field, value) in &entry.fields {
+        let field = lossy(field);
         match field.as_str() {
-            TOPIC if arrived.message.topic == lossy(&value) => {}
-            DATA if data.is_none() => data = Some(value),
-            CONTENT_TYPE => arrived.message.content_type = Some(lossy(&value)),
-            HOPS => hops = lossy(&value).parse().unwrap_or(0),
-            ONLY_FOR => arrived.only_for = Some(lossy(&value)),
-            ID if arrived.id.is_none() => match MessageId::parse(&lossy(&value)) {
+            TOPIC if !has_topic => has_topic = true,
+            DATA if data.is_none() => data = Some(value.clone()),
+            CONTENT_TYPE => arrived.message.content_type = Some(lossy(value)),
+            HOPS => hops = lossy(value).parse().unwrap_or(0),
+            ONLY_FOR => {}
+            ID if arrived.id.is_none() => match MessageId::parse(&lossy(value)) {
                 Ok(id) => arrived.id = Some(id),
-                Err(_) => rest.push((field, lossy(&value))),
+                Err(_) => rest.push((field, lossy(value))),
             },
             _ => {
                 let key = field.strip_prefix(ESCAPE).map(str::to_owned);
-                rest.push((key.unwrap_or(field), lossy(&value)));
+                rest.push((key.unwrap_or(field), lossy(value)));
             }
         }
     }
@@ -211,6 +301,54 @@ mod tests {
         assert!(keys.contains(&"a") && keys.contains(&"a#2"), "{keys:?}");
         let unique: std::collections::HashSet<_> = keys.iter().collect();
         assert_eq!(unique.len(), 3, "{keys:?}");
+    }
+
+    #[test]
+    fn an_entry_without_a_valid_topic_has_a_fault_and_keeps_its_fields() {
+        let fields = [
+            ("topic", "orders..new"),
+            ("id", "m-1"),
+            ("x", "\n"),
+            ("data", "d"),
+        ];
+        let arrived = decode(written(&fields), "my events");
+        assert!(arrived.has_no_topic());
+        let fault = arrived.fault.unwrap().reason;
+        assert!(fault.contains("`topic` is invalid"), "{fault}");
+        assert_eq!(arrived.message.topic, "my_events");
+        assert_eq!(arrived.id.unwrap().as_str(), "m-1");
+        assert_eq!(&arrived.message.data[..], b"d");
+        let raw = r#""topic" "orders..new" "id" "m-1" "x" "\n""#;
+        assert_eq!(arrived.message.metadata, [(RAW.into(), raw.into())]);
+        let bytes = [&b"topic"[..], b"orders.\xff", b"data", b"d"].map(Bytes::from);
+        let arrived = decode(entry(bytes.to_vec()), "events");
+        assert_eq!(
+            arrived.fault.unwrap().reason,
+            FieldError::NotUtf8.to_string()
+        );
+        let fault = decode(written(&[("data", "d")]), "a..b")
+            .fault
+            .unwrap()
+            .reason;
+        assert!(fault.contains("the stream's key is not a topic"), "{fault}");
+    }
+
+    #[test]
+    fn an_entry_with_too_many_fields_has_a_fault_unless_they_are_its_data() {
+        let mut fields = vec![("topic", "orders.new"); 1];
+        fields.extend([("x", "1"); 3000]);
+        let arrived = decode(written(&fields), "events");
+        assert_eq!(arrived.fault, None);
+        fields.push(("data", "d"));
+        let arrived = decode(written(&fields), "events");
+        assert!(!arrived.has_no_topic());
+        assert!(arrived.fault.unwrap().reason.contains("too many fields"));
+        assert_eq!(arrived.message.topic, "orders.new");
+        assert_eq!(arrived.message.metadata.len(), 1);
+        let long = "x".repeat(LONGEST_SHOWN);
+        let long = [&b"topic"[..], b"a..b", b"x", long.as_bytes()].map(Bytes::copy_from_slice);
+        let shown = shown(&entry(long.to_vec()));
+        assert!(shown.len() < 100 && shown.ends_with('…'), "{shown}");
     }
 
     #[test]

@@ -1,20 +1,21 @@
 //! A subscription on this host: finds or creates its consumer group, and tracks the group's progress.
 //! `pull` and `supply` fetch its messages.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Cmd, RedisResult, Value, cmd};
+use parking_lot::Mutex;
+use redis::{Cmd, cmd};
 use tokio::sync::Notify;
 
-use super::connect::Link;
+use super::client::ReconnectingClient;
 use super::entry::{Entry, list, named, number, text};
 use super::entry_id::EntryId;
 use super::error::{Refusal, failed};
 use super::fields;
 use super::keys::Keys;
-use super::scripts::tidy;
+use super::progress::Progress;
+use super::scripts::{self, remove_consumers};
 use super::settings::Settings;
 use crate::broker::kit::credit::Credit;
 use crate::broker::kit::presence::Presence;
@@ -36,19 +37,16 @@ pub(super) struct Group {
     pub(super) presence: Presence<()>,
     /// Notified when a message may be due: a retry, or a message that was given back.
     pub(super) due: Arc<Notify>,
-    /// The id up to which all entries were acknowledged at the last check.
-    floor: Mutex<Option<EntryId>>,
+    last_check: Mutex<LastCheck>,
 }
 
-/// The state of a group, as the server reports it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Standing {
-    /// The last entry that the group delivered.
-    pub(super) last: EntryId,
-    /// How many delivered entries are not acknowledged.
-    pub(super) pending: u64,
-    /// How many entries the group has not delivered yet, if the server knows.
-    pub(super) lag: Option<u64>,
+/// What the last check of the group's progress found.
+#[derive(Default)]
+struct LastCheck {
+    /// The id up to which all entries were acknowledged.
+    floor: Option<EntryId>,
+    /// How many entries were removed before they were delivered.
+    removed: u64,
 }
 
 impl Group {
@@ -66,21 +64,33 @@ impl Group {
             credit: Credit::new(spec.in_flight, spec.ordered),
             presence: Presence::new(&spec.name),
             due: Arc::default(),
-            floor: Mutex::default(),
+            last_check: Mutex::default(),
             spec,
         }))
     }
 
-    /// Returns whether the subscription takes this entry.
-    pub(super) fn takes(&self, entry: &Entry) -> bool {
+    /// Returns whether this is a message for the subscription.
+    fn selects(&self, entry: &Entry) -> bool {
         let topic = fields::topic(entry, &self.keys.stream);
-        self.spec.topics.iter().any(|one| one.matches(&topic))
+        let is_selected = |topic: &str| self.spec.topics.iter().any(|one| one.matches(topic));
+        topic.is_ok_and(|topic| is_selected(&topic)) && !self.is_for_another_group(entry)
+    }
+
+    /// Returns whether the subscription takes this entry: a message for it, or an entry without a valid
+    /// topic, which becomes a dead letter.
+    pub(super) fn takes(&self, entry: &Entry) -> bool {
+        let has_no_topic = fields::topic(entry, &self.keys.stream).is_err();
+        self.selects(entry) || (has_no_topic && !self.is_for_another_group(entry))
+    }
+
+    fn is_for_another_group(&self, entry: &Entry) -> bool {
+        fields::only_for(entry).is_some_and(|group| group != self.spec.name)
     }
 
     /// Joins the group, and creates it if it does not exist. A deleted group is
     /// created again at its last known position.
-    pub(super) async fn locate(&self, link: &Link) -> Result<(), BrokerError> {
-        let joined = self.join(link).await;
+    pub(super) async fn locate(&self, client: &ReconnectingClient) -> Result<(), BrokerError> {
+        let joined = self.join(client).await;
         match &joined {
             Ok(()) => self.presence.found(Arc::new(())),
             Err(error) => self.presence.lost(error.to_string()),
@@ -88,17 +98,23 @@ impl Group {
         joined
     }
 
-    async fn join(&self, link: &Link) -> Result<(), BrokerError> {
+    async fn join(&self, client: &ReconnectingClient) -> Result<(), BrokerError> {
         let Keys { stream, .. } = &self.keys;
-        let before = *self.floor();
+        let before = self.last_check.lock().floor;
+        let is_first = before.is_none() && !self.stream_exists(client).await?;
         let start = match before {
-            Some(floor) => self.behind(link, floor).await?,
-            None => self.start(link).await?,
+            Some(floor) => self.behind(client, floor).await?,
+            None if is_first => "0".into(),
+            None => self.start(client).await?,
         };
         let mut create = cmd("XGROUP");
         create.arg("CREATE").arg(stream).arg(&self.spec.name);
         create.arg(&start).arg("MKSTREAM");
-        match link.ask(&create).await? {
+        if is_first {
+            // From then on, the server knows how many entries the group has not delivered.
+            create.arg("ENTRIESREAD").arg(0);
+        }
+        match client.ask(&create).await? {
             Ok(_) if before.is_some() => tracing::warn!(
                 subscription = self.spec.name,
                 stream,
@@ -118,29 +134,34 @@ impl Group {
             }
             Err(error) => return Err(failed(error)),
         }
-        self.look(link).await.map(drop)
+        self.check(client).await
+    }
+
+    async fn stream_exists(&self, client: &ReconnectingClient) -> Result<bool, BrokerError> {
+        let found = client.query(cmd("EXISTS").arg(&self.keys.stream)).await?;
+        Ok(number(&found) == Some(1))
     }
 
     /// Returns the position at which a new group begins.
-    async fn start(&self, link: &Link) -> Result<String, BrokerError> {
+    async fn start(&self, client: &ReconnectingClient) -> Result<String, BrokerError> {
         Ok(match self.spec.start {
             Start::All | Start::LastPerTopic => "0".into(),
             Start::New => "$".into(),
-            Start::Last => self.before_the_last(link).await?.to_string(),
+            Start::Last => self.before_the_last(client).await?.to_string(),
         })
     }
 
     /// Returns the id before the last entry that the subscription takes.
-    async fn before_the_last(&self, link: &Link) -> Result<EntryId, BrokerError> {
+    async fn before_the_last(&self, client: &ReconnectingClient) -> Result<EntryId, BrokerError> {
         let mut until = "+".to_owned();
         loop {
             let mut range = cmd("XREVRANGE");
             range.arg(&self.keys.stream).arg(&until).arg("-");
             range.arg("COUNT").arg(PAGE);
-            let entries = list(link.query(&range).await?);
+            let entries = list(client.query(&range).await?);
             let is_all = entries.len() < PAGE;
             for entry in entries.into_iter().filter_map(Entry::of) {
-                if self.takes(&entry) {
+                if self.selects(&entry) {
                     return Ok(entry.id.before());
                 }
                 until = entry.id.before().to_string();
@@ -153,9 +174,15 @@ impl Group {
 
     /// Returns the position at which a deleted group continues. In a stream that
     /// was created again, that is the beginning.
-    async fn behind(&self, link: &Link, floor: EntryId) -> Result<String, BrokerError> {
+    async fn behind(
+        &self,
+        client: &ReconnectingClient,
+        floor: EntryId,
+    ) -> Result<String, BrokerError> {
         let mut info = cmd("XINFO");
-        let found = link.ask(info.arg("STREAM").arg(&self.keys.stream)).await?;
+        let found = client
+            .ask(info.arg("STREAM").arg(&self.keys.stream))
+            .await?;
         let last = found
             .ok()
             .and_then(|found| named(&found, "last-generated-id"));
@@ -166,61 +193,51 @@ impl Group {
         })
     }
 
-    /// Reads the progress of the group from the server, and remembers it.
-    pub(super) async fn look(&self, link: &Link) -> Result<Option<Standing>, BrokerError> {
-        let Some(standing) = self.standing(link).await? else {
-            return Ok(None);
+    /// Reads the progress of the group, and logs when entries were removed before they were delivered.
+    pub(super) async fn check(&self, client: &ReconnectingClient) -> Result<(), BrokerError> {
+        let Some(progress) = self.progress(client).await? else {
+            return Ok(());
         };
-        let mut pending = cmd("XPENDING");
-        pending.arg(&self.keys.stream).arg(&self.spec.name);
-        let pending = list(link.query(&pending).await?);
-        let first = pending.get(1).and_then(text);
-        let first = first.and_then(|first| EntryId::parse(&first));
-        *self.floor() = Some(first.map_or(standing.last, EntryId::before));
-        Ok(Some(standing))
+        let mut last = self.last_check.lock();
+        last.floor = Some(progress.floor());
+        let before = std::mem::replace(&mut last.removed, progress.removed());
+        if last.removed > before {
+            tracing::warn!(
+                subscription = self.spec.name,
+                stream = self.keys.stream,
+                messages = last.removed - before,
+                "messages were removed from the stream before they were fetched: `max_length` or `max_age` is too small, or someone \
+                 trimmed the stream"
+            );
+        }
+        Ok(())
     }
 
-    /// Returns the state of the group; `None` if the group does not exist.
-    pub(super) async fn standing(&self, link: &Link) -> Result<Option<Standing>, BrokerError> {
-        let mut info = cmd("XINFO");
-        let groups: RedisResult<Value> =
-            link.ask(info.arg("GROUPS").arg(&self.keys.stream)).await?;
-        // Redis answers with an error if the stream does not exist.
-        let groups = groups.map(list).unwrap_or_default();
-        let is_ours = |group: &Value| {
-            let name = named(group, "name").as_ref().and_then(text);
-            name.as_ref() == Some(&self.spec.name)
-        };
-        let group = groups.iter().find(|group| is_ours(group));
-        Ok(group.and_then(|group| {
-            let last = named(group, "last-delivered-id")?;
-            Some(Standing {
-                last: EntryId::parse(&text(&last)?)?,
-                pending: number(&named(group, "pending")?)?,
-                lag: named(group, "lag").as_ref().and_then(number),
-            })
-        }))
+    /// Returns the progress of the group; `None` if the group does not exist.
+    async fn progress(&self, client: &ReconnectingClient) -> Result<Option<Progress>, BrokerError> {
+        let progress = scripts::progress(&self.keys, &self.spec.name);
+        Ok(Progress::parse(client.query(&progress).await?))
     }
 
     /// Returns how many messages wait for the group, are in flight, or wait for a retry.
-    pub(super) async fn pending(&self, link: &Link) -> Option<u64> {
-        let standing = self.standing(link).await.ok()??;
-        let mut count = cmd("ZCARD");
-        let retries = link.query(count.arg(&self.keys.retries)).await.ok()?;
-        Some(standing.lag? + standing.pending + number(&retries)?)
+    pub(super) async fn pending(&self, client: &ReconnectingClient) -> Option<u64> {
+        self.progress(client).await.ok()??.unsettled()
     }
 
     /// Removes this member from the group, unless it has pending entries: other
     /// members then claim them.
-    pub(super) fn leave(&self, link: &Link) {
+    pub(super) fn leave(&self, client: &ReconnectingClient) {
         let (stream, name) = (&self.keys.stream, &self.spec.name);
-        link.post(tidy(stream, name, &self.consumer, Duration::ZERO), None);
+        client.outbox.post(
+            remove_consumers(stream, name, &self.consumer, Duration::ZERO),
+            None,
+        );
     }
 
     /// Acknowledges entries of topics that the subscription does not take.
-    pub(super) fn decline(&self, link: &Link, entries: &[EntryId]) {
+    pub(super) fn decline(&self, client: &ReconnectingClient, entries: &[EntryId]) {
         if !entries.is_empty() {
-            link.post(self.ack(entries), None);
+            client.outbox.post(self.ack(entries), None);
         }
     }
 
@@ -232,9 +249,5 @@ impl Group {
             ack.arg(entry.to_string());
         });
         ack
-    }
-
-    fn floor(&self) -> MutexGuard<'_, Option<EntryId>> {
-        self.floor.lock()
     }
 }

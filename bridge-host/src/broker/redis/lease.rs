@@ -8,13 +8,13 @@ use async_trait::async_trait;
 use redis::Value;
 
 use super::CAPABILITIES;
-use super::connect::Link;
+use super::client::ReconnectingClient;
 use super::entry::Entry;
 use super::entry_id::EntryId;
 use super::error::Outage;
 use super::fields;
 use super::group::Group;
-use super::scripts::{Own, done};
+use super::scripts::{LeasedEntry, acknowledge_retry};
 use crate::broker::kit::member::{self, Delivery};
 use crate::broker::kit::prefetch;
 use crate::broker::kit::receipt::{Lease, LeasedReceipt};
@@ -47,7 +47,7 @@ pub(super) struct Retried {
 
 /// The lease of one delivery.
 pub(super) struct StreamLease {
-    link: Arc<Link>,
+    client: Arc<ReconnectingClient>,
     group: Arc<Group>,
     entry: EntryId,
     origin: Origin,
@@ -59,13 +59,13 @@ pub(super) type Prefetch = prefetch::Prefetch<Entry, StreamLease>;
 impl StreamLease {
     /// Returns the receipt of an entry.
     pub(super) fn receipt(
-        link: &Arc<Link>,
+        client: &Arc<ReconnectingClient>,
         group: &Arc<Group>,
         entry: EntryId,
         origin: Origin,
     ) -> LeasedReceipt<Self> {
         let lease = Self {
-            link: Arc::clone(link),
+            client: Arc::clone(client),
             group: Arc::clone(group),
             entry,
             origin,
@@ -88,8 +88,8 @@ impl StreamLease {
         }
     }
 
-    fn own(&self) -> Own<'_> {
-        Own {
+    fn leased_entry(&self) -> LeasedEntry<'_> {
+        LeasedEntry {
             keys: &self.group.keys,
             group: &self.group.spec.name,
             consumer: &self.group.consumer,
@@ -100,7 +100,7 @@ impl StreamLease {
 
     fn acknowledge(&self) -> redis::Cmd {
         match self.retried() {
-            Some(_) => done(&self.group.keys, &self.group.spec.name, self.entry),
+            Some(_) => acknowledge_retry(&self.group.keys, &self.group.spec.name, self.entry),
             None => self.group.ack(&[self.entry]),
         }
     }
@@ -124,18 +124,18 @@ impl Lease for StreamLease {
     }
 
     async fn extend(&self) -> Result<(), BrokerError> {
-        let extended = self.own().extend(self.group.ack_wait);
-        match self.link.query(&extended).await? {
+        let extended = self.leased_entry().extend(self.group.ack_wait);
+        match self.client.query(&extended).await? {
             Value::Int(0) => Err(Outage::NotOurs.into()),
             _ => Ok(()),
         }
     }
 
     fn keep(&self) -> bool {
-        let is_up = self.link.is_up();
+        let is_up = self.client.is_up();
         if is_up {
-            let extended = self.own().extend(self.group.ack_wait);
-            self.link.post(extended, None);
+            let extended = self.leased_entry().extend(self.group.ack_wait);
+            self.client.outbox.post(extended, None);
         }
         is_up
     }
@@ -146,21 +146,21 @@ impl Lease for StreamLease {
         match settlement {
             Settlement::Retry(after) => {
                 let first = self.retried().map(|retried| retried.first);
-                let retry = self.own().retry(*after, self.attempt(), first);
-                self.link.query(&retry).await?;
+                let retry = self.leased_entry().retry(*after, self.attempt(), first);
+                self.client.query(&retry).await?;
             }
             Settlement::Delivered
             | Settlement::Filtered
             | Settlement::DeadLetter(_)
             | Settlement::Moved => {
-                self.link.query(&self.acknowledge()).await?;
+                self.client.query(&self.acknowledge()).await?;
             }
         }
         Ok(())
     }
 
     fn decline(&self) {
-        self.link.post(self.acknowledge(), None);
+        self.client.outbox.post(self.acknowledge(), None);
     }
 
     /// Wakes the claim: there may be room for a due message, or this message is due soon.
@@ -172,9 +172,11 @@ impl Lease for StreamLease {
 
     fn give_back(&self, expired: bool) {
         if !expired {
-            let given_back = self.own().give_back(self.group.ack_wait, self.attempt());
+            let given_back = self
+                .leased_entry()
+                .give_back(self.group.ack_wait, self.attempt());
             let due = Arc::clone(&self.group.due);
-            self.link.post(given_back, Some(due));
+            self.client.outbox.post(given_back, Some(due));
         }
     }
 }

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use redis::cmd;
 use tokio::time::timeout;
 
-use super::connect::{ANSWER, Link};
+use super::client::ReconnectingClient;
+use super::connect::ANSWER;
 use super::entry::{Entry, list};
 use super::entry_id::EntryId;
 use super::fields;
@@ -19,7 +20,7 @@ const PAGE: usize = 1024;
 
 /// The dead letters of a connection.
 pub(super) struct Letters {
-    link: Arc<Link>,
+    client: Arc<ReconnectingClient>,
     stream: String,
     topics: Vec<String>,
 }
@@ -27,15 +28,15 @@ pub(super) struct Letters {
 impl Letters {
     /// Opens the dead letters on these topics of the stream.
     pub(super) async fn open(
-        link: Arc<Link>,
+        client: Arc<ReconnectingClient>,
         stream: &str,
         topics: Vec<String>,
     ) -> Result<Self, BrokerError> {
         // An unavailable server is an error: the caller does not wait for it.
-        let _ = timeout(ANSWER, link.connected()).await;
-        link.query(&cmd("PING")).await?;
+        let _ = timeout(ANSWER, client.connected()).await;
+        client.query(&cmd("PING")).await?;
         Ok(Self {
-            link,
+            client,
             stream: stream.into(),
             topics,
         })
@@ -49,11 +50,12 @@ impl dead_letters::Source for Letters {
         loop {
             let mut range = cmd("XRANGE");
             range.arg(&self.stream).arg(&from).arg("+");
-            let entries = list(self.link.query(range.arg("COUNT").arg(count)).await?);
+            let entries = list(self.client.query(range.arg("COUNT").arg(count)).await?);
             let is_all = entries.len() < count;
             for entry in entries.into_iter().filter_map(Entry::of) {
                 from = format!("({}", entry.id);
-                if self.topics.contains(&fields::topic(&entry, &self.stream)) {
+                let topic = fields::topic(&entry, &self.stream);
+                if topic.is_ok_and(|topic| self.topics.contains(&topic)) {
                     let number = entry.id.number();
                     let message = fields::decode(entry, &self.stream).message;
                     return Ok(Some(Numbered { number, message }));
@@ -70,6 +72,6 @@ impl dead_letters::Source for Letters {
         let mut remove = cmd("XDEL");
         remove.arg(&self.stream);
         remove.arg(EntryId::of_number(number).to_string());
-        self.link.query(&remove).await.map(drop)
+        self.client.query(&remove).await.map(drop)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use redis::{Cmd, RedisResult, Value, pipe};
 use tokio::sync::{mpsc, oneshot};
 
-use super::connect::Link;
+use super::client::ReconnectingClient;
 use super::error::{Outage, failed};
 use crate::broker::BrokerError;
 
@@ -28,9 +28,9 @@ pub(super) struct Publisher(mpsc::Sender<Order>);
 
 impl Publisher {
     /// Starts the task that sends the commands.
-    pub(super) fn new(link: &Arc<Link>) -> Self {
+    pub(super) fn new(client: &Arc<ReconnectingClient>) -> Self {
         let (orders, taken) = mpsc::channel(WAITING);
-        link.runtime.spawn(send_all(Arc::clone(link), taken));
+        client.runtime.spawn(send_all(Arc::clone(client), taken));
         Self(orders)
     }
 
@@ -44,7 +44,7 @@ impl Publisher {
     }
 }
 
-async fn send_all(link: Arc<Link>, mut orders: mpsc::Receiver<Order>) {
+async fn send_all(client: Arc<ReconnectingClient>, mut orders: mpsc::Receiver<Order>) {
     let mut batch = Vec::with_capacity(BATCH);
     while orders.recv_many(&mut batch, BATCH).await > 0 {
         let (mut pipe, mut waiting) = (pipe(), Vec::with_capacity(batch.len()));
@@ -52,7 +52,7 @@ async fn send_all(link: Arc<Link>, mut orders: mpsc::Receiver<Order>) {
             pipe.add_command(cmd);
             waiting.push(done);
         }
-        let answers = link.pipeline(pipe.ignore_errors()).await;
+        let answers = client.pipeline(pipe.ignore_errors()).await;
         answer_all(answers, waiting);
     }
 }

@@ -9,12 +9,14 @@ use redis::{Cmd, RedisError, RedisResult, Value, cmd};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::connect::{ANSWER, Link};
+use super::client::ReconnectingClient;
+use super::connect::ANSWER;
 use super::entry::{Entry, list, number, of_one_stream, text};
+use super::entry_id::EntryId;
 use super::error::{is_no_group, said};
 use super::group::Group;
 use super::lease::{Origin, Prefetch, StreamLease};
-use super::scripts::take_in_order;
+use super::scripts::{operation, take_in_order};
 use crate::broker::kit::prefetch::Fetched;
 use crate::broker::kit::supply::End;
 
@@ -31,7 +33,7 @@ const TURN: Duration = Duration::from_millis(100);
 
 /// Reads the new entries of a group into its prefetch.
 pub(super) struct Pull<'a> {
-    pub(super) link: &'a Arc<Link>,
+    pub(super) client: &'a Arc<ReconnectingClient>,
     pub(super) group: &'a Arc<Group>,
     pub(super) to: &'a Prefetch,
 }
@@ -40,7 +42,7 @@ impl Pull<'_> {
     /// Reads until an error ends the reads, or until `stop` changes.
     pub(super) async fn run(&self, stop: &mut watch::Receiver<()>) -> End {
         let opened = async {
-            let mut connection = self.link.dedicated().await?;
+            let mut connection = self.client.dedicated().await?;
             // The user may lack this permission: the last read then ends by itself.
             let id: RedisResult<Value> = cmd("CLIENT").arg("ID").query_async(&mut connection).await;
             RedisResult::Ok((connection, id.unwrap_or_default()))
@@ -49,7 +51,7 @@ impl Pull<'_> {
             biased;
             opened = opened => match opened {
                 Ok(opened) => opened,
-                Err(error) => return self.failed(&error).await,
+                Err(error) => return self.failed(&error, "connect").await,
             },
             _ = stop.changed() => return End::Stopped,
         };
@@ -69,7 +71,7 @@ impl Pull<'_> {
                 _ = stop.changed() => {
                     // Entries that the server delivers at this moment are taken, to be given back.
                     let unblock = cmd("CLIENT").arg("UNBLOCK").arg(number(&id)).clone();
-                    self.link.post(unblock, None);
+                    self.client.outbox.post(unblock, None);
                     let _ = timeout(LINGER, reading).await;
                     return End::Stopped;
                 }
@@ -86,7 +88,8 @@ impl Pull<'_> {
             false => {
                 let read = self.read_new(free);
                 let entries = self.answer(connection, &read).await?;
-                self.put_all(of_one_stream(entries));
+                let others = self.put_all(of_one_stream(entries));
+                self.group.decline(self.client, &others);
                 Ok(())
             }
         }
@@ -107,7 +110,11 @@ impl Pull<'_> {
         let is_free = answer.next().as_ref().and_then(number) == Some(1);
         let entries = answer.next().map(of_one_stream).unwrap_or_default();
         if !entries.is_empty() {
-            self.put_all(entries);
+            let others = self.put_all(entries);
+            if !others.is_empty() {
+                // The next read finds a free group only once these entries are acknowledged.
+                self.answer(connection, &self.group.ack(&others)).await?;
+            }
         } else if is_free {
             let last = answer.next().as_ref().and_then(text);
             let mut wait = cmd("XREAD");
@@ -151,7 +158,7 @@ impl Pull<'_> {
                 silence.ends();
                 Ok(answer)
             }
-            Ok(Err(error)) => Err(self.failed(&error).await),
+            Ok(Err(error)) => Err(self.failed(&error, &operation(cmd)).await),
             Err(_) => {
                 let silent = BLOCK + ANSWER;
                 silence.lasts(format!("Redis has not answered a read for {silent:?}"));
@@ -161,8 +168,8 @@ impl Pull<'_> {
     }
 
     /// Returns how to go on after an error.
-    async fn failed(&self, error: &RedisError) -> End {
-        self.link.saw(error);
+    async fn failed(&self, error: &RedisError, operation: &str) -> End {
+        self.client.saw(error, operation);
         if error.is_io_error() || error.is_connection_dropped() || error.is_timeout() {
             sleep(PAUSE).await;
             return End::Again;
@@ -174,17 +181,18 @@ impl Pull<'_> {
         End::Lost
     }
 
-    fn put_all(&self, entries: Vec<Entry>) {
+    /// Puts messages into the prefetch. Returns the entries that the subscription does not take.
+    fn put_all(&self, entries: Vec<Entry>) -> Vec<EntryId> {
         let mut others = Vec::new();
         for entry in entries {
             match self.group.takes(&entry) {
                 true => self.to.put(Fetched {
-                    receipt: StreamLease::receipt(self.link, self.group, entry.id, Origin::Fresh),
+                    receipt: StreamLease::receipt(self.client, self.group, entry.id, Origin::Fresh),
                     raw: entry,
                 }),
                 false => others.push(entry.id),
             }
         }
-        self.group.decline(self.link, &others);
+        others
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use redis::{Cmd, cmd};
+use redis::{Arg, Cmd, cmd};
 
 use super::entry_id::EntryId;
 use super::keys::Keys;
@@ -16,15 +16,16 @@ local id = redis.call('XADD', KEYS[1], unpack(ARGV, 2))
 redis.call('SET', KEYS[2], id, 'PX', ARGV[1])
 return id";
 
-/// Claims entries that are due: retries first, then entries whose lease expired.
-/// KEYS: stream, retries, attempts. ARGV: group, consumer, lease in ms, limit.
-/// Returns the server's time, the deliveries, the ids of removed entries, and
-/// the time until the next retry.
+/// Claims entries: those whose lease expired, up to half of the limit, then due retries.
+/// KEYS: stream, retries, attempts. ARGV: group, consumer, lease in ms, limit, and the cursor
+/// from which pending entries are searched.
+/// Returns the server's time, the deliveries, the ids of removed entries, the time until
+/// the next retry, and the next cursor.
 const CLAIM: &str = r"#!lua flags=allow-oom
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local found, gone, room = {}, {}, tonumber(ARGV[4])
-local lost = redis.call('XAUTOCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], '0-0', 'COUNT', math.ceil(room / 2))
+local lost = redis.call('XAUTOCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[5], 'COUNT', math.ceil(room / 2))
 for _, entry in ipairs(lost[2]) do
   if entry then
     local pending = redis.call('XPENDING', KEYS[1], ARGV[1], entry[1], entry[1], 1)[1]
@@ -51,12 +52,12 @@ if room > #found then
   end
 end
 local first = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')[2]
-return {string.format('%.0f', now), found, gone, first and math.max(0, first - now) or false}";
+return {string.format('%.0f', now), found, gone, first and math.max(0, first - now) or false, lost[1]}";
 
 /// The beginning of all scripts about one delivery: returns 0 unless this host holds the lease.
 /// KEYS: stream, retries, attempts. ARGV: group, consumer, entry, the lease of a
 /// retry, or an empty string.
-const OWN: &str = r"#!lua flags=allow-oom
+const CHECK_LEASE: &str = r"#!lua flags=allow-oom
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if ARGV[4] == '' then
@@ -96,7 +97,7 @@ end
 return 1";
 
 /// Acknowledges an entry and removes it from the retries.
-const DONE: &str = r"
+const ACKNOWLEDGE_RETRY: &str = r"
 redis.call('ZREM', KEYS[2], ARGV[2])
 redis.call('HDEL', KEYS[3], ARGV[2])
 return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])";
@@ -120,7 +121,7 @@ return {1, given, last}";
 
 /// Removes consumers of dead hosts that have no pending entries.
 /// KEYS: stream. ARGV: group, prefix of the consumers' names, idle time in ms.
-const TIDY: &str = r"
+const REMOVE_CONSUMERS: &str = r"
 local removed = 0
 for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
   local of = {}
@@ -132,6 +133,56 @@ for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
   end
 end
 return removed";
+
+/// Returns the progress of a group, or `false` if the group does not exist: the last delivered id, the
+/// number of pending entries, the number of entries that are not delivered yet and of those that are,
+/// the first pending id; of the stream the first id, the highest id that XDEL removed, the number of
+/// entries ever added, and the number of entries; and the number of retries.
+/// KEYS: stream, retries. ARGV: group.
+const PROGRESS: &str = r"
+if redis.call('EXISTS', KEYS[1]) == 0 then return false end
+local function named(list)
+  local of = {}
+  for at = 1, #list, 2 do of[list[at]] = list[at + 1] end
+  return of
+end
+for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local of = named(group)
+  if of['name'] == ARGV[1] then
+    local stream = named(redis.call('XINFO', 'STREAM', KEYS[1]))
+    local first = redis.call('XPENDING', KEYS[1], ARGV[1])[2]
+    return {of['last-delivered-id'], of['pending'], of['lag'] or false, of['entries-read'] or false, first,
+      stream['recorded-first-entry-id'] or false, stream['max-deleted-entry-id'] or false,
+      stream['entries-added'] or false, stream['length'], redis.call('ZCARD', KEYS[2])}
+  end
+end
+return false";
+
+/// What each script does, for error messages: Redis names a script by its checksum only.
+const OPERATIONS: [(&str, &str); 9] = [
+    (PUBLISH, "publish a message"),
+    (CLAIM, "claim messages"),
+    (RETRY, "schedule a retry"),
+    (EXTEND, "extend a lease"),
+    (GIVE_BACK, "return a message"),
+    (ACKNOWLEDGE_RETRY, "acknowledge a message"),
+    (TAKE_IN_ORDER, "read the next message in order"),
+    (REMOVE_CONSUMERS, "remove consumers"),
+    (PROGRESS, "read the progress of a group"),
+];
+
+/// Returns what a command does: the purpose of a script, or else the name of the command.
+pub(super) fn operation(cmd: &Cmd) -> String {
+    let mut args = cmd.args_iter().filter_map(|arg| match arg {
+        Arg::Simple(arg) => std::str::from_utf8(arg).ok(),
+        _ => None,
+    });
+    let name = args.next().unwrap_or_default();
+    let script = args.next().filter(|_| name == "EVAL");
+    let known =
+        script.and_then(|script| OPERATIONS.iter().find(|(text, _)| script.ends_with(text)));
+    known.map_or(name, |(_, operation)| operation).to_owned()
+}
 
 fn eval(script: &str, keys: &[&str]) -> Cmd {
     let mut cmd = cmd("EVAL");
@@ -151,9 +202,17 @@ pub(super) fn publish(stream: &str, seen: &str, window: Duration) -> Cmd {
 }
 
 /// See [`CLAIM`].
-pub(super) fn claim(keys: &Keys, group: &str, consumer: &str, lease: Duration, room: usize) -> Cmd {
+pub(super) fn claim(
+    keys: &Keys,
+    group: &str,
+    consumer: &str,
+    lease: Duration,
+    room: usize,
+    cursor: &str,
+) -> Cmd {
     let mut cmd = eval(CLAIM, &[&keys.stream, &keys.retries, &keys.attempts]);
-    cmd.arg(group).arg(consumer).arg(millis(lease)).arg(room);
+    cmd.arg(group).arg(consumer).arg(millis(lease));
+    cmd.arg(room).arg(cursor);
     cmd
 }
 
@@ -164,22 +223,32 @@ pub(super) fn take_in_order(keys: &Keys, group: &str, consumer: &str) -> Cmd {
     cmd
 }
 
-/// See [`DONE`].
-pub(super) fn done(keys: &Keys, group: &str, entry: EntryId) -> Cmd {
-    let mut cmd = eval(DONE, &[&keys.stream, &keys.retries, &keys.attempts]);
+/// See [`PROGRESS`].
+pub(super) fn progress(keys: &Keys, group: &str) -> Cmd {
+    let mut cmd = eval(PROGRESS, &[&keys.stream, &keys.retries]);
+    cmd.arg(group);
+    cmd
+}
+
+/// See [`ACKNOWLEDGE_RETRY`].
+pub(super) fn acknowledge_retry(keys: &Keys, group: &str, entry: EntryId) -> Cmd {
+    let mut cmd = eval(
+        ACKNOWLEDGE_RETRY,
+        &[&keys.stream, &keys.retries, &keys.attempts],
+    );
     cmd.arg(group).arg(entry.to_string());
     cmd
 }
 
-/// See [`TIDY`].
-pub(super) fn tidy(stream: &str, group: &str, begin: &str, silent: Duration) -> Cmd {
-    let mut cmd = eval(TIDY, &[stream]);
-    cmd.arg(group).arg(begin).arg(silent.as_millis() as u64);
+/// See [`REMOVE_CONSUMERS`].
+pub(super) fn remove_consumers(stream: &str, group: &str, prefix: &str, idle: Duration) -> Cmd {
+    let mut cmd = eval(REMOVE_CONSUMERS, &[stream]);
+    cmd.arg(group).arg(prefix).arg(idle.as_millis() as u64);
     cmd
 }
 
 /// One delivery, as the scripts identify it.
-pub(super) struct Own<'a> {
+pub(super) struct LeasedEntry<'a> {
     pub(super) keys: &'a Keys,
     pub(super) group: &'a str,
     pub(super) consumer: &'a str,
@@ -188,14 +257,17 @@ pub(super) struct Own<'a> {
     pub(super) lease: Option<&'a str>,
 }
 
-impl Own<'_> {
+impl LeasedEntry<'_> {
     fn eval(&self, then: &str) -> Cmd {
         let Keys {
             stream,
             retries,
             attempts,
         } = self.keys;
-        let mut cmd = eval(&format!("{OWN}{then}"), &[stream, retries, attempts]);
+        let mut cmd = eval(
+            &format!("{CHECK_LEASE}{then}"),
+            &[stream, retries, attempts],
+        );
         cmd.arg(self.group)
             .arg(self.consumer)
             .arg(self.entry.to_string())
@@ -223,5 +295,30 @@ impl Own<'_> {
         let mut cmd = self.eval(GIVE_BACK);
         cmd.arg(millis(lease)).arg(delivered.saturating_sub(1));
         cmd
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_names_what_a_command_does() {
+        let keys = Keys::of("bridge", "orders");
+        let lease = LeasedEntry {
+            keys: &keys,
+            group: "orders",
+            consumer: "bridge-1",
+            entry: EntryId::default(),
+            lease: None,
+        };
+        let second = Duration::from_secs(1);
+        assert_eq!(
+            operation(&progress(&keys, "orders")),
+            "read the progress of a group"
+        );
+        assert_eq!(operation(&lease.extend(second)), "extend a lease");
+        assert_eq!(operation(&lease.retry(second, 1, None)), "schedule a retry");
+        assert_eq!(operation(cmd("XADD").arg("bridge")), "XADD");
     }
 }

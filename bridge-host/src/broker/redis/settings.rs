@@ -4,19 +4,18 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::connect::check_url;
-pub use crate::schema::Secret;
+use super::url::{self, UrlError};
 use crate::schema::{
     Declaration, Rejection, Section, Shape, duration, integer, path_to, pem, secret, secret_of,
     table, text,
 };
+use crate::secret::Secret;
 use crate::settings;
 
 /// How long a message stays with a silent host, unless the config says otherwise.
 pub(super) const ACK_WAIT: Duration = Duration::from_secs(30);
 
-const URL_HELP: &str =
-    "url = \"redis://host:6379\", or rediss:// for TLS; a user and a password may be in it";
+const URL_HELP: &str = UrlError::Invalid.help();
 
 const URL: Shape = Shape {
     name: "URL of a Redis server",
@@ -106,8 +105,10 @@ fn check_user(section: &Section<'_>, settings: &Settings) {
 }
 
 fn check(url: &str) -> Result<(), Rejection> {
-    check_url(&Secret::new(url)).map_err(|error| error.to_string())?;
-    Ok(())
+    match url::parse(&Secret::new(url)) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Rejection::new(error.to_string(), error.help())),
+    }
 }
 
 fn check_name(name: &str) -> Result<(), Rejection> {

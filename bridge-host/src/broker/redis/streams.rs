@@ -8,7 +8,8 @@ use redis::{Cmd, cmd};
 use tokio::time::timeout;
 
 use super::CAPABILITIES;
-use super::connect::{ANSWER, ConnectError, Link};
+use super::client::ReconnectingClient;
+use super::connect::{ANSWER, ConnectError};
 use super::error::{Outage, Refusal};
 use super::group::Group;
 use super::lease::Reader;
@@ -29,7 +30,7 @@ use crate::message::{Message, MessageId, check_topic};
 
 /// A Redis connection with its stream.
 pub struct Streams {
-    link: Arc<Link>,
+    client: Arc<ReconnectingClient>,
     settings: Settings,
     publisher: Publisher,
     groups: Groups<Group>,
@@ -40,10 +41,10 @@ pub struct Streams {
 impl Streams {
     /// Starts to connect. `name` is the connection's name in the config.
     pub async fn open(name: &str, settings: &Settings) -> Result<Self, ConnectError> {
-        let link = Link::open(name, settings).await?;
+        let client = ReconnectingClient::open(name, settings).await?;
         Ok(Self {
-            publisher: Publisher::new(&link),
-            link,
+            publisher: Publisher::new(&client),
+            client,
             settings: settings.clone(),
             groups: Groups::default(),
             full: Arc::default(),
@@ -81,14 +82,14 @@ impl Streams {
         mut add: Cmd,
         fields: Vec<bytes::Bytes>,
     ) -> Result<impl Future<Output = Result<bool, BrokerError>> + use<>, BrokerError> {
-        if let Some(trouble) = self.link.trouble() {
+        if let Some(trouble) = self.client.trouble() {
             return Err(Outage::Down(trouble).into());
         }
         fields.iter().for_each(|part| {
             add.arg(&part[..]);
         });
         let answer = self.publisher.send(add).await?;
-        let (full, name) = (Arc::clone(&self.full), self.link.name.clone());
+        let (full, name) = (Arc::clone(&self.full), self.client.name.clone());
         Ok(async move {
             let answer = answer.await.unwrap_or(Err(Outage::Ended.into()));
             match &answer {
@@ -114,10 +115,10 @@ impl Broker for Streams {
     /// server is unavailable, the subscription waits.
     async fn subscribe(&self, spec: SubscribeSpec) -> Result<Box<dyn Subscription>, BrokerError> {
         let group = Group::new(spec, &self.settings)?;
-        let supply = Supply::new(&self.link, &group, self.settings.max_age);
+        let supply = Supply::new(&self.client, &group, self.settings.max_age);
         supply.begin().await?;
         let reader = Reader(self.settings.stream.clone());
-        let (prefetch, runtime) = (supply.prefetch(), &self.link.runtime);
+        let (prefetch, runtime) = (supply.prefetch(), &self.client.runtime);
         let member = Member::new(&group.spec, reader, prefetch, supply, runtime);
         self.groups.add(group, member.ended());
         Ok(Box::new(member))
@@ -126,7 +127,7 @@ impl Broker for Streams {
     /// Creates the group. If the server is unavailable, nothing can be published
     /// either, so the group is created when the server is back.
     async fn announce(&self, spec: SubscribeSpec) -> Result<bool, BrokerError> {
-        match Group::new(spec, &self.settings)?.locate(&self.link).await {
+        match Group::new(spec, &self.settings)?.locate(&self.client).await {
             Err(refused @ BrokerError::Refused(_)) => Err(refused),
             Ok(()) | Err(_) => Ok(true),
         }
@@ -159,21 +160,21 @@ impl Broker for Streams {
     fn trouble(&self) -> Option<String> {
         let groups = || self.groups.find_map(|group| group.presence.trouble());
         // What Redis refuses is the cause of what a group lacks.
-        let trouble = self.link.trouble().or_else(|| self.link.refusal());
+        let trouble = self.client.trouble().or_else(|| self.client.refusal());
         trouble.or_else(groups).or_else(|| self.full.get())
     }
 
     async fn pending(&self, name: &str) -> Option<u64> {
         let group = |group: &Arc<Group>| (group.spec.name == name).then(|| Arc::clone(group));
         let group = self.groups.find_map(group)?;
-        timeout(ANSWER, group.pending(&self.link)).await.ok()?
+        timeout(ANSWER, group.pending(&self.client)).await.ok()?
     }
 
     async fn close(&self) {
         // By then, the groups have given back the messages that were in transit.
         self.groups.ended(ANSWER).await;
-        self.groups.for_each(|group| group.leave(&self.link));
-        self.link.flush().await;
+        self.groups.for_each(|group| group.leave(&self.client));
+        self.client.flush().await;
     }
 }
 
@@ -194,8 +195,8 @@ impl DeadLetterTopics for Streams {
     }
 
     async fn letters(&self, topics: Vec<String>) -> Result<Box<dyn Source>, BrokerError> {
-        let (link, stream) = (Arc::clone(&self.link), &self.settings.stream);
-        Ok(Box::new(Letters::open(link, stream, topics).await?))
+        let (client, stream) = (Arc::clone(&self.client), &self.settings.stream);
+        Ok(Box::new(Letters::open(client, stream, topics).await?))
     }
 }
 

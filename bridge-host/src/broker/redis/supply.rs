@@ -5,11 +5,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use redis::Value;
 use tokio::sync::watch;
 use tokio::time::{interval, timeout};
 
-use super::connect::Link;
+use super::client::ReconnectingClient;
 use super::entry::{Entry, list, number, text};
 use super::error::is_no_group;
 use super::group::Group;
@@ -25,21 +26,31 @@ use crate::broker::kit::supply::{End, Supplier};
 /// The longest time between two claims of due retries and of entries of dead hosts.
 const CLAIM_EVERY: Duration = Duration::from_millis(500);
 
+/// The cursor of a search from the first pending entry.
+const BEGIN: &str = "0-0";
+
 /// Fetches the messages of a group.
 pub(super) struct Supply {
-    link: Arc<Link>,
+    client: Arc<ReconnectingClient>,
     group: Arc<Group>,
     to: Arc<Prefetch>,
     max_age: Option<Duration>,
+    /// Where the next claim continues to search the pending entries.
+    cursor: Mutex<String>,
 }
 
 impl Supply {
-    pub(super) fn new(link: &Arc<Link>, group: &Arc<Group>, max_age: Option<Duration>) -> Self {
+    pub(super) fn new(
+        client: &Arc<ReconnectingClient>,
+        group: &Arc<Group>,
+        max_age: Option<Duration>,
+    ) -> Self {
         Self {
-            link: Arc::clone(link),
+            client: Arc::clone(client),
             group: Arc::clone(group),
             to: Arc::default(),
             max_age,
+            cursor: Mutex::new(BEGIN.into()),
         }
     }
 
@@ -51,7 +62,7 @@ impl Supply {
     /// Joins the group. A permanent refusal by Redis is an error; an unavailable
     /// server is not, because the group is joined later.
     pub(super) async fn begin(&self) -> Result<(), BrokerError> {
-        match self.group.locate(&self.link).await {
+        match self.group.locate(&self.client).await {
             Err(refused @ BrokerError::Refused(_)) => Err(refused),
             _ => Ok(()),
         }
@@ -94,8 +105,9 @@ impl Supply {
         if room == 0 {
             return Ok(None);
         }
-        let claim = claim(keys, &spec.name, consumer, *ack_wait, room);
-        let answer = match self.link.ask(&claim).await {
+        let cursor = self.cursor.lock().clone();
+        let claim = claim(keys, &spec.name, consumer, *ack_wait, room, &cursor);
+        let answer = match self.client.ask(&claim).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) if is_no_group(&error) => {
                 let why = "the consumer group is gone".into();
@@ -121,6 +133,8 @@ impl Supply {
             );
         }
         let next = answer.next().as_ref().and_then(number);
+        let cursor = answer.next().as_ref().and_then(text);
+        *self.cursor.lock() = cursor.unwrap_or_else(|| BEGIN.into());
         Ok(next.map(Duration::from_millis))
     }
 
@@ -146,7 +160,7 @@ impl Supply {
                 })
             }
         };
-        let receipt = StreamLease::receipt(&self.link, &self.group, entry.id, origin);
+        let receipt = StreamLease::receipt(&self.client, &self.group, entry.id, origin);
         self.to.put(Fetched {
             raw: entry,
             receipt,
@@ -169,12 +183,12 @@ impl Supplier for Supply {
     }
 
     async fn join(&mut self) -> Result<(), BrokerError> {
-        self.group.locate(&self.link).await
+        self.group.locate(&self.client).await
     }
 
     fn tell(&self, error: &BrokerError, again_in: Duration) {
         tracing::warn!(
-            connection = self.link.name,
+            connection = self.client.name,
             subscription = self.group.spec.name,
             %error,
             ?again_in,
@@ -183,14 +197,14 @@ impl Supplier for Supply {
     }
 
     async fn fetch(&mut self, stop: &mut watch::Receiver<()>) -> End {
-        let (link, group) = (&self.link, &self.group);
+        let (client, group) = (&self.client, &self.group);
         let pull = Pull {
-            link,
+            client,
             group,
             to: &self.to,
         };
         let upkeep = Upkeep {
-            link,
+            client,
             group,
             max_age: self.max_age,
         };
@@ -204,13 +218,13 @@ impl Supplier for Supply {
     }
 
     async fn connected(&self) {
-        self.link.connected().await;
+        self.client.connected().await;
     }
 
     async fn end(self) {
         self.to.give_back();
-        self.group.leave(&self.link);
+        self.group.leave(&self.client);
         // This subscription may be the only one on the connection.
-        self.link.flush().await;
+        self.client.flush().await;
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bridge_host::broker::Broker;
-use bridge_host::broker::redis::{Secret, Settings, Streams};
+use bridge_host::broker::redis::{Settings, Streams};
+use bridge_host::secret::Secret;
 
 use super::support::LEASE;
 use super::{Remote, Server};

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use bridge_host::broker::redis::{Secret, Settings, Tls};
+use bridge_host::broker::redis::{Settings, Tls};
 use bridge_host::broker::{BrokerError, Settlement};
 use bridge_host::message::Message;
+use bridge_host::secret::Secret;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
 use super::hosts::bridge;
@@ -68,7 +69,7 @@ async fn a_replica_is_trouble_and_no_fault_of_a_message() {
 }
 
 /// Without this command the bridge is not ready, and says why; with it, it delivers.
-async fn lacks(command: &str, said: &str) {
+async fn lacks(command: &str, said: &str, operation: &str) {
     let server = RedisServer::start().await;
     let rules = [
         "ACL", "SETUSER", "bridge", "on", ">s3cret", "~bridge*", "+@all",
@@ -82,6 +83,7 @@ async fn lacks(command: &str, said: &str) {
     let config = super::hosts::config(&server, &endpoint, "").replace(&plain, &login);
     let bridge = crate::harness::Bridge::start_into("events", &config).await;
     let told = readiness(&bridge, 503).await;
+    assert!(told.contains(&format!("{operation}: ")), "{told}");
     assert!(told.contains(said), "{told}");
     let with = format!("+{command}");
     server.0.run(&["ACL", "SETUSER", "bridge", &with]).await;
@@ -89,19 +91,28 @@ async fn lacks(command: &str, said: &str) {
     let id = bridge.accept("orders.new", &[], "x").await;
     assert_eq!(endpoint.wait_for(1).await[0].id(), id);
     let log = bridge.log().join("\n");
-    assert!(log.contains(said), "{log}");
+    assert!(log.contains(said) && log.contains(operation), "{log}");
     assert!(!log.contains("s3cret") && !told.contains("s3cret"), "{log}");
+    assert!(
+        !log.contains("user_script") && !told.contains("user_script"),
+        "{log}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_permission_that_is_missing_is_named() {
-    lacks("xreadgroup", "permissions to run the 'xreadgroup' command").await;
+    lacks(
+        "xreadgroup",
+        "permissions to run the 'xreadgroup' command",
+        "XREADGROUP",
+    )
+    .await;
 }
 
-/// Redis does not name the command there.
+/// Redis does not name the command there, so the bridge says what the script does.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_permission_that_a_script_lacks_is_told() {
-    lacks("xautoclaim", "can't run this command").await;
+async fn a_permission_that_a_script_lacks_is_reported_with_the_operation() {
+    lacks("xautoclaim", "can't run this command", "claim messages").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
