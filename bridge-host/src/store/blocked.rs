@@ -3,7 +3,9 @@
 use rusqlite::{Connection, params};
 
 use super::clock::now_ms;
-use super::turn::BLOCKED;
+
+/// When one is due that waits behind a letter: as soon as that is gone.
+pub(super) const BLOCKED: i64 = i64::MAX;
 
 /// Those of a subscription that letters block, or whose messages wait.
 pub(super) fn keys(conn: &Connection, name: &str) -> rusqlite::Result<Vec<String>> {

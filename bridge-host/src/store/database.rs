@@ -1,13 +1,14 @@
 //! The file on disk: folder, lock, schema, and how its connections are set.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::error::{Fault, StoreError};
+use super::private_file::private;
 use super::reserve::Reserve;
 
 /// The format that this version writes, kept in `user_version`.
@@ -140,13 +141,6 @@ pub(super) fn is_locked(folder: &Path) -> bool {
     let lock = File::options().read(true).open(folder.join("bridge.lock"));
     let tried = lock.map(|lock| lock.try_lock_shared());
     matches!(tried, Ok(Err(TryLockError::WouldBlock)))
-}
-
-/// How a file is opened that is the bridge's alone, whatever the umask.
-pub(super) fn private() -> OpenOptions {
-    let mut options = File::options();
-    options.create(true).truncate(false).write(true).mode(0o600);
-    options
 }
 
 /// Takes from everybody else what an older version, or a copy, let them do.

@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::blocked;
 use super::clock::{now_ms, time};
-use super::fetch::parse_metadata;
 use super::letters::{DeadLetter, KeptDeadLetter, Which};
+use super::rows::parse_metadata;
 use crate::message::{HOPS_KEY, Message};
 
 /// Which are meant, as parameters of the selects below.

@@ -9,8 +9,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::error::Failure;
-use super::fetch::{Fetched, Plan, Row};
-use super::quarantine::Unreadable;
+use super::rows::{Fetched, Plan, Row, Unreadable};
 
 /// The most that is read ahead.
 const AHEAD_COUNT: usize = 128;

@@ -13,10 +13,10 @@ use super::database;
 use super::dead_letters;
 use super::error::StoreError;
 use super::forget;
-use super::join::{self, Route};
 use super::ledger::{self, Ledger};
 use super::letters::{KeptDeadLetter, Which};
 use super::quarantine;
+use super::route::{self, Route};
 use crate::message::TopicPattern;
 
 /// Nothing is written for longer at a time, and the bridge can write between.
@@ -59,7 +59,7 @@ impl Inspector {
 
     /// The topics of each subscription that the store knows.
     pub fn topics(&self) -> Result<BTreeMap<String, Vec<TopicPattern>>, StoreError> {
-        let routes = join::routes(&self.conn).map_err(database::failed(&self.file))?;
+        let routes = route::routes(&self.conn).map_err(database::failed(&self.file))?;
         Ok(routes.into_iter().map(Route::into_topics).collect())
     }
 

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::turn::BLOCKED;
+use super::blocked::BLOCKED;
 use crate::message::TopicPattern;
 
 /// What became of the messages of one subscription.

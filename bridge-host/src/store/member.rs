@@ -3,13 +3,18 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use tokio::sync::oneshot;
+
 use super::claim::Claim;
 use super::clock::{now_ms, time};
 use super::error::Failure;
 use super::feed::Feed;
-use super::fetch::{Plan, Row, Turn};
 use super::join::Membership;
+use super::letters::DeadLetter;
 use super::queue::Command;
+use super::readers::Turn;
+use super::rows::{Plan, Row, Unreadable};
+use super::settle::{Settle, Settlement};
 use super::shared::Shared;
 use crate::message::{Message, MessageId};
 
@@ -79,12 +84,36 @@ fn read(shared: Arc<Shared>, feed: Arc<Feed>, turn: Turn, plan: Plan) {
         let result = shared.read(turn, feed.sub, &plan);
         for one in feed.fetched(plan, result) {
             let seq = one.seq;
-            let settled = Command::Settle(one.settle(&feed));
+            let settled = Command::Settle(give_up(one, &feed));
             if shared.queue.push(settled).is_err() {
                 feed.given_back(seq);
             }
         }
     });
+}
+
+/// Gives it up. Whoever reads counts as having it in flight.
+fn give_up(unreadable: Unreadable, feed: &Arc<Feed>) -> Settle {
+    let Unreadable { seq, attempts, why } = unreadable;
+    tracing::error!(
+        subscription = feed.name,
+        seq,
+        "a message cannot be read, and becomes a dead letter: {why}"
+    );
+    Settle {
+        feed: Arc::clone(feed),
+        seq,
+        settlement: Settlement::DeadLetter(DeadLetter {
+            reason: format!("the stored message cannot be read: {why}"),
+            status: None,
+            attempts,
+            backtrace: None,
+            key: None,
+        }),
+        // It is in flight until it is written.
+        reply: Some(oneshot::channel().0),
+        failures: 0,
+    }
 }
 
 impl Member {

@@ -1,51 +1,12 @@
 //! Messages that cannot be read: each becomes a dead letter, so that those
 //! behind it are delivered. What is on disk stays as it is.
 
-use std::sync::Arc;
-
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::oneshot;
 
-use super::feed::Feed;
-use super::fetch::{Fetched, Plan, Row, read_one};
-use super::letters::DeadLetter;
-use super::settle::{Settle, Settlement};
+use super::rows::{Fetched, Plan, Row, Unreadable, read_one};
 
 /// So many are read at once, each by itself.
 const MOST: usize = 32;
-
-/// A delivery whose message cannot be read.
-pub(super) struct Unreadable {
-    pub(super) seq: i64,
-    attempts: u32,
-    why: String,
-}
-
-impl Unreadable {
-    /// Gives it up. Whoever reads counts as having it in flight.
-    pub(super) fn settle(self, feed: &Arc<Feed>) -> Settle {
-        let Self { seq, attempts, why } = self;
-        tracing::error!(
-            subscription = feed.name,
-            seq,
-            "a message cannot be read, and becomes a dead letter: {why}"
-        );
-        Settle {
-            feed: Arc::clone(feed),
-            seq,
-            settlement: Settlement::DeadLetter(DeadLetter {
-                reason: format!("the stored message cannot be read: {why}"),
-                status: None,
-                attempts,
-                backtrace: None,
-                key: None,
-            }),
-            // It is in flight until it is written.
-            reply: Some(oneshot::channel().0),
-            failures: 0,
-        }
-    }
-}
 
 /// Whether the fault may be that of one row.
 pub(super) fn is_of_a_row(error: &rusqlite::Error) -> bool {

@@ -10,7 +10,7 @@ use std::path::Path;
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 use rustix::io::Errno;
 
-use super::database::private;
+use super::private_file::private;
 
 /// The reserve on any disk of 256 MiB and more.
 const LARGEST: u64 = 32 << 20;

@@ -3,9 +3,9 @@
 
 use rusqlite::{Connection, params};
 
+use super::blocked::BLOCKED;
 use super::clock::now_ms;
 use super::database::in_transaction;
-use super::turn::BLOCKED;
 
 /// Less than this shifts nothing, as the time is that of others' messages, too.
 /// In milliseconds.

@@ -8,10 +8,11 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
 
-use super::error::Failure;
+use super::error::{Failure, Fault};
 use super::feed::Feed;
-use super::fetch::Readers;
 use super::queue::Queue;
+use super::readers::{ReadError, Readers, Turn};
+use super::rows::{Fetched, Plan};
 use crate::trouble::Troubles;
 
 /// The disk is full.
@@ -122,6 +123,23 @@ impl Shared {
 
     pub(super) fn is_poisoned(&self) -> bool {
         self.poison.get().is_some()
+    }
+
+    /// Reads what the plan says. Blocks on the disk.
+    pub(super) fn read(&self, turn: Turn, sub: i64, plan: &Plan) -> Result<Fetched, Failure> {
+        let read = self.readers.read(turn, &self.folder, sub, plan);
+        read.map_err(|error| match error {
+            ReadError::NotOpened(failure) => failure,
+            ReadError::NotRead(error) => {
+                if matches!(Fault::of(&error), Fault::Fatal(_)) {
+                    self.damaged(&error.to_string());
+                }
+                Failure::NotRead {
+                    folder: self.folder.clone(),
+                    why: error.to_string(),
+                }
+            }
+        })
     }
 
     pub(super) fn add_feed(&self, feed: Arc<Feed>) {

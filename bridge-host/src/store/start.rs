@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use rusqlite::Connection;
 
-use super::join::Route;
+use super::route::Route;
 use crate::schema::Words;
 
 /// Which of the messages that a broker still keeps a new subscription gets.

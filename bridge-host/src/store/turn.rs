@@ -8,15 +8,13 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::oneshot;
 
+use super::blocked::BLOCKED;
 use super::clock::unix_ms;
 use super::error::Failure;
 use super::feed::Feed;
 use super::keep::insert;
 use super::letters::{Turn, Waiting};
 use super::publish::Checked;
-
-/// When one is due that waits behind a letter: as soon as that is gone.
-pub(super) const BLOCKED: i64 = i64::MAX;
 
 /// Whose turn.
 pub(super) enum Who {

@@ -1,12 +1,15 @@
 //! The one thread that writes: takes a group from the queue, commits it, and
 //! only then answers.
 
+mod books;
+mod disk_space;
 mod faulty;
 mod group;
 mod keeps;
 mod letters;
 mod limit;
 mod room;
+mod schedule;
 mod upkeep;
 
 use std::fs::File;
@@ -20,19 +23,20 @@ use super::clock::millis;
 use super::database::{data_version, failed, file, in_transaction};
 use super::error::{Failure, Fault, StoreError};
 use super::feed::Feed;
-use super::join::{self, GroupSpec, Join, Membership, Route};
+use super::join::{self, GroupSpec, Join, Membership};
 use super::presence::Presence;
 use super::queue::Batch;
 use super::quota::Quotas;
 use super::reserve::Reserve;
 use super::retention::Retainer;
+use super::route::{self, Route};
 use super::set_back;
 use super::settings::{LetterRetention, Settings};
 use super::settle::Settle;
 use super::shared::Shared;
-use group::Books;
-use room::Room;
-use upkeep::Upkeep;
+use books::Books;
+use disk_space::Room;
+use schedule::Upkeep;
 
 /// When settlements that could not be written are tried again.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -81,7 +85,7 @@ pub(super) fn spawn(
     } = opened;
     let version = data_version(&conn).map_err(failed(&path))?;
     set_back::mend(&conn).map_err(failed(&path))?;
-    let routes = join::routes(&conn).map_err(failed(&path))?;
+    let routes = route::routes(&conn).map_err(failed(&path))?;
     let kept = conn.query_row("SELECT size FROM totals", [], |row| row.get(0));
     let upkeep = Upkeep::new(version);
     let window = millis(settings.deduplication_window);
@@ -194,7 +198,7 @@ impl Writer {
         let routes = &mut self.books.routes;
         let known = routes.iter().position(|route| route.name == spec.name);
         if let Some(known) = known {
-            routes[known].check(spec)?;
+            routes[known].check(&spec.topics, spec.ordered)?;
         }
         let mut route = self.save(spec)?;
         let old = known.map(|known| self.books.routes.swap_remove(known));

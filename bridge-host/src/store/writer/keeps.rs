@@ -3,9 +3,10 @@
 
 use rusqlite::Connection;
 
-use super::group::save_kept;
-use super::{Writer, in_transaction};
+use super::Writer;
+use super::books::save_kept;
 use crate::store::clock::{millis, now_ms};
+use crate::store::database::in_transaction;
 use crate::store::error::Failure;
 use crate::store::keep::Keep;
 use crate::store::turn::TurnQuestion;

@@ -2,7 +2,7 @@
 //! operator, until there is room again.
 
 use super::Writer;
-use super::group::save_kept;
+use super::books::save_kept;
 use crate::store::database::in_transaction;
 use crate::store::error::Failure;
 use crate::store::shared::RETENTION;

@@ -6,15 +6,14 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::Writer;
-use super::group::save_kept;
+use super::books::save_kept;
+use super::schedule::{PAGE, POLL};
 use crate::store::clock::now_ms;
 use crate::store::database::{BUSY, data_version, in_transaction};
 use crate::store::error::Fault;
 use crate::store::presence::Presence;
-use crate::store::publish::Publish;
 use crate::store::retention::Removed;
 
-const POLL: Duration = Duration::from_secs(1);
 /// Between two rounds of retention.
 const ROUND: Duration = Duration::from_secs(30);
 /// Between two steps of a round while others wait for the writer.
@@ -23,49 +22,8 @@ const BUSY_STEP: Duration = Duration::from_millis(100);
 const CHECKPOINT: u64 = 4000;
 /// With so many, readers are waited for, as the WAL only grows until they go.
 const RESTART: i64 = 16 * CHECKPOINT as i64;
-const PAGE: u64 = 4096;
 /// How long a checkpoint waits for readers.
 const READERS: Duration = Duration::from_millis(20);
-
-pub(super) struct Upkeep {
-    data_version: i64,
-    poll_at: Instant,
-    retain_at: Instant,
-    /// Pages written since the last checkpoint, roughly.
-    pages: u64,
-}
-
-impl Upkeep {
-    pub(super) fn new(data_version: i64) -> Self {
-        let now = Instant::now();
-        Self {
-            data_version,
-            poll_at: now + POLL,
-            retain_at: now,
-            pages: 0,
-        }
-    }
-
-    pub(super) fn next_at(&self) -> Instant {
-        self.poll_at.min(self.retain_at)
-    }
-
-    /// There is no room: that is looked after now.
-    pub(super) fn poll_soon(&mut self) {
-        self.poll_at = Instant::now();
-    }
-
-    /// Dead letters of so many bytes were committed.
-    pub(super) fn kept(&mut self, bytes: u64) {
-        self.pages += 4 + bytes / PAGE;
-    }
-
-    /// A group was committed.
-    pub(super) fn wrote(&mut self, publishes: &[Publish], settles: usize) {
-        let data: u64 = publishes.iter().map(|p| 1 + p.size() / PAGE).sum();
-        self.pages += 4 + data + settles as u64 / 64;
-    }
-}
 
 impl Writer {
     pub(super) fn upkeep(&mut self) {

@@ -1,0 +1,51 @@
+//! When the writer looks after the database: the times of the next poll and the next round of retention, and
+//! how much was written since the last checkpoint. `upkeep` does the work.
+
+use std::time::{Duration, Instant};
+
+use crate::store::publish::Publish;
+
+/// Between two looks at the files and at what other processes did.
+pub(super) const POLL: Duration = Duration::from_secs(1);
+/// The size of a page of the WAL, in bytes.
+pub(super) const PAGE: u64 = 4096;
+
+pub(super) struct Upkeep {
+    pub(super) data_version: i64,
+    pub(super) poll_at: Instant,
+    pub(super) retain_at: Instant,
+    /// Pages written since the last checkpoint, roughly.
+    pub(super) pages: u64,
+}
+
+impl Upkeep {
+    pub(super) fn new(data_version: i64) -> Self {
+        let now = Instant::now();
+        Self {
+            data_version,
+            poll_at: now + POLL,
+            retain_at: now,
+            pages: 0,
+        }
+    }
+
+    pub(super) fn next_at(&self) -> Instant {
+        self.poll_at.min(self.retain_at)
+    }
+
+    /// There is no room: that is looked after now.
+    pub(super) fn poll_soon(&mut self) {
+        self.poll_at = Instant::now();
+    }
+
+    /// Dead letters of so many bytes were committed.
+    pub(super) fn kept(&mut self, bytes: u64) {
+        self.pages += 4 + bytes / PAGE;
+    }
+
+    /// A group was committed.
+    pub(super) fn wrote(&mut self, publishes: &[Publish], settles: usize) {
+        let data: u64 = publishes.iter().map(|p| 1 + p.size() / PAGE).sum();
+        self.pages += 4 + data + settles as u64 / 64;
+    }
+}
