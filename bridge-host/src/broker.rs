@@ -17,6 +17,8 @@ mod letters;
 mod letters_elsewhere;
 #[cfg(feature = "nats")]
 pub mod nats;
+mod option_table;
+mod options;
 #[cfg(feature = "redis")]
 pub mod redis;
 mod request;
@@ -28,14 +30,16 @@ pub use both::Both;
 pub use capabilities::Capabilities;
 pub use chances::Chances;
 pub use configured::{Candidate, Configured, Description, GroupName, Misfit, Opening};
-pub use connection::{Connection, OpenError};
-pub use descriptor::{Descriptor, OptionValue, Options, SubscriptionOption, every_option, option};
+pub use connection::Connection;
+pub use descriptor::{Descriptor, SubscriptionOption};
 pub use embedded::LOCAL;
-pub use error::{BrokerError, Cause, Refusal, SizeLimit};
+pub use error::{BrokerError, Cause, OpenError, Refusal, SizeLimit};
 pub use kit::dead_letters;
 pub use letter_topic::LetterTopic;
 pub use letters::DeadLetters;
 pub use letters_elsewhere::LettersElsewhere;
+pub use option_table::every_option;
+pub use options::{OptionValue, Options, option};
 pub use request::{Asker, Reply, ReplyTo, Request};
 pub use stored::replays;
 

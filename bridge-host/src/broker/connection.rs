@@ -1,11 +1,9 @@
 //! A configured connection of any kind of broker.
 
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::fmt;
 use std::sync::Arc;
 
-use super::{Broker, Capabilities, Configured, Descriptor, Opening, Options};
+use super::{Broker, Capabilities, Configured, Descriptor, OpenError, Opening, Options};
 
 /// A configured connection.
 #[derive(Clone, Debug)]
@@ -58,28 +56,5 @@ impl Connection {
             subscriptions: &self.subscriptions,
         };
         self.settings.open(opening).await
-    }
-}
-
-/// Why a broker cannot be opened: the error of its kind of broker.
-#[derive(Debug)]
-pub struct OpenError(Box<dyn Error + Send + Sync>);
-
-impl OpenError {
-    /// Wraps the error of a kind of broker.
-    pub fn new(error: impl Error + Send + Sync + 'static) -> Self {
-        Self(Box::new(error))
-    }
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl Error for OpenError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source()
     }
 }

@@ -89,6 +89,29 @@ impl PartialEq for Cause {
 
 impl Eq for Cause {}
 
+/// Why a broker cannot be opened: the error of its kind of broker.
+#[derive(Debug)]
+pub struct OpenError(Box<dyn Error + Send + Sync>);
+
+impl OpenError {
+    /// Wraps the error of a kind of broker.
+    pub fn new(error: impl Error + Send + Sync + 'static) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for OpenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
 /// What limits the size of a message, named by the broker that sets the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SizeLimit {
@@ -112,14 +135,14 @@ impl SizeLimit {
 pub enum Refusal {
     /// A request to a broker without [`RequestReply`](super::RequestReply).
     #[error(
-        "this broker has no requests and replies, as a connection of type \"nats\" has; publish the \
-         message, and take the answer from a topic of its own"
+        "this broker does not support requests: publish the message, and subscribe to a topic for \
+         the answer"
     )]
     NoRequests,
     /// A reply to a message of a broker without replies.
     #[error(
-        "this message cannot be replied to: it came from no broker that has requests and \
-         replies, as a connection of type \"nats\" has"
+        "this message cannot be answered, because its broker does not support replies: publish \
+         the answer on a topic"
     )]
     NoReplies,
     /// Replies with more bytes than the caller has room for.

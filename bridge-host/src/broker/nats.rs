@@ -9,6 +9,7 @@ mod configured;
 mod connect;
 mod consumer;
 mod core;
+mod core_subscription;
 mod describe;
 mod error;
 mod flow;
@@ -36,11 +37,10 @@ mod supply;
 mod unreadable;
 mod watched;
 
-pub use crate::secret::Secret;
 pub use configured::{CORE_NATS, JETSTREAM_ON_NATS};
-pub use connect::ConnectError;
 pub use core::Core;
 pub use jetstream::JetStream;
+pub use session::ConnectError;
 pub use settings::{Auth, Consumer, JetStreamSettings, Settings, Storage, Stream, Tls};
 pub use subject::{check_name, check_subject, legal_name};
 

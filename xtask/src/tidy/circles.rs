@@ -10,9 +10,6 @@ use super::source::Source;
 const CIRCLE: &str =
     "no circle of modules: move what both need to a file below them, or pass it as a value";
 
-/// Rooms whose circles are not cut yet.
-const EXCUSED: &[&str] = &["broker", "store"];
-
 /// The breaches in all files together.
 pub fn check(sources: &[Source]) -> Vec<Breach> {
     let files = Files::of(sources);
@@ -26,8 +23,7 @@ pub fn check(sources: &[Source]) -> Vec<Breach> {
     let mut known = BTreeSet::new();
     let mut breaches = Vec::new();
     for (name, file) in &files.0 {
-        let room = name.split("::").next().unwrap_or_default();
-        if EXCUSED.contains(&room) || known.contains(name) {
+        if known.contains(name) {
             continue;
         }
         let Some(circle) = ways.circle(name) else {

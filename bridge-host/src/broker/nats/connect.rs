@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
 use super::error::{self, Outage};
-use super::session::{News, PING, Session};
+use super::session::{ConnectError, News, PING, Session};
 use super::settings::Settings;
 use crate::broker::BrokerError;
 use crate::broker::kit::link_state::wait;
@@ -24,20 +24,6 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const FLUSH: Duration = Duration::from_secs(5);
 /// A client that lived for so long did not end over the next message.
 const LONG: Duration = Duration::from_secs(10);
-
-/// Why a connection cannot even be tried.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// No URL.
-    #[error("{0:?} is no URL of a NATS server: nats://host:4222 is expected")]
-    Url(String),
-    /// The credentials are none.
-    #[error("the NATS credentials cannot be used: {0}")]
-    Credentials(std::io::Error),
-    /// The options are at odds with each other.
-    #[error("the NATS connection cannot be set up: {0}")]
-    Options(#[from] async_nats::ConnectError),
-}
 
 /// What is sent without anybody waiting for it.
 enum Parcel {

@@ -11,10 +11,11 @@ use async_trait::async_trait;
 use tokio::time::timeout;
 
 use super::api::{Api, PATIENCE};
-use super::connect::{ConnectError, Link};
+use super::connect::Link;
 use super::group::Group;
 use super::letters::Letters;
 use super::reader::Reader;
+use super::session::ConnectError;
 use super::settings::JetStreamSettings;
 use super::supply::Supply;
 use super::{JETSTREAM, error, headers, request, stream, subject};

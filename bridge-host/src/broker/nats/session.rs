@@ -11,7 +11,6 @@ use async_nats::connection::State;
 use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use tokio::sync::Notify;
 
-use super::connect::ConnectError;
 use super::settings::{Auth, Settings};
 use crate::broker::kit::link_state::{LinkState, wait};
 
@@ -20,6 +19,20 @@ pub(super) const PING: Duration = Duration::from_secs(5);
 /// Messages that came and wait to be taken; what comes beyond is dropped by
 /// core NATS. JetStream sends no more than it is asked for.
 const WAITING: usize = 8192;
+
+/// Why a connection cannot even be tried.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// No URL.
+    #[error("{0:?} is no URL of a NATS server: nats://host:4222 is expected")]
+    Url(String),
+    /// The credentials are none.
+    #[error("the NATS credentials cannot be used: {0}")]
+    Credentials(std::io::Error),
+    /// The options are at odds with each other.
+    #[error("the NATS connection cannot be set up: {0}")]
+    Options(#[from] async_nats::ConnectError),
+}
 
 /// A client, and whether it still works.
 pub(super) struct Session {

@@ -3,7 +3,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bridge_host::broker::nats::{Auth, Secret, Settings, Tls};
+use bridge_host::broker::nats::{Auth, Settings, Tls};
+use bridge_host::secret::Secret;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
 use super::core::settings;
