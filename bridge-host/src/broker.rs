@@ -3,48 +3,51 @@
 
 mod abilities;
 mod all;
-mod both;
+mod broker_settings;
 mod capabilities;
-mod chances;
-mod configured;
 mod connection;
+mod dead_letter;
+mod dead_letter_topic;
 mod descriptor;
 pub mod embedded;
 mod error;
+mod external_dead_letters;
 pub mod kit;
-mod letter_topic;
-mod letters;
-mod letters_elsewhere;
+mod local_store;
+mod merged_subscription;
 #[cfg(feature = "nats")]
 pub mod nats;
 mod option_table;
 mod options;
 #[cfg(feature = "redis")]
 pub mod redis;
+mod remaining_attempts;
 mod request;
-mod stored;
 
-pub use abilities::{AskTurn, DeadLetterTopics, Republish, RequestReply};
+pub use abilities::{DeadLetterTopics, Republish, RequestReply, TurnCheck};
 pub use all::ALL;
-pub use both::Both;
+pub use broker_settings::{
+    BrokerSettings, Description, GroupName, Incompatibility, OpenContext, PlannedSubscription,
+};
 pub use capabilities::Capabilities;
-pub use chances::Chances;
-pub use configured::{Candidate, Configured, Description, GroupName, Misfit, Opening};
 pub use connection::Connection;
+pub use dead_letter::DeadLetterStore;
+pub use dead_letter_topic::DeadLetterTopic;
 pub use descriptor::{Descriptor, SubscriptionOption};
 pub use embedded::LOCAL;
 pub use error::{BrokerError, Cause, OpenError, Refusal, SizeLimit};
+pub use external_dead_letters::ExternalDeadLetters;
 pub use kit::dead_letters;
-pub use letter_topic::LetterTopic;
-pub use letters::DeadLetters;
-pub use letters_elsewhere::LettersElsewhere;
-pub use option_table::every_option;
+pub use local_store::join_local_group;
+pub use merged_subscription::MergedSubscription;
+pub use option_table::all_options;
 pub use options::{OptionValue, Options, option};
-pub use request::{Asker, Reply, ReplyTo, Request};
-pub use stored::replays;
+pub use remaining_attempts::RemainingAttempts;
+pub use request::{Reply, ReplyTo, Request, Requester};
 
 pub use crate::store::{
-    DeadLetter, GivenUp, KeptDeadLetter, Parked, Published, Settlement, Start, Turn, Waiting, Which,
+    DeadLetter, DeadLetterFilter, FailedDelivery, KeptDeadLetter, KeyTurn, KeyedMessage,
+    ParkedMessage, Published, Settlement, Start,
 };
 
 use std::fmt;
@@ -160,15 +163,15 @@ pub trait Receipt: Send {
     async fn extend(&mut self, lease: Duration) -> Result<(), BrokerError>;
 
     /// Asks whether it is this message's turn, where the broker keeps dead
-    /// letters itself; [`DeadLetters::turn`] answers for the others.
-    fn turns(&mut self) -> Option<&mut dyn AskTurn> {
+    /// letters itself; [`DeadLetterStore::turn`] answers for the others.
+    fn turn_check(&mut self) -> Option<&mut dyn TurnCheck> {
         None
     }
 
     /// Returns whether the messages that wait for their retry at the broker have
     /// used up their room: one more would take room from new messages, and is
-    /// better parked elsewhere ([`DeadLetters::park`]).
-    fn is_crowded(&self) -> bool {
+    /// better parked elsewhere ([`DeadLetterStore::park`]).
+    fn retries_are_full(&self) -> bool {
         false
     }
 
@@ -238,7 +241,7 @@ pub struct Incoming {
     /// How long ago its first attempt ended, where the broker keeps that.
     pub tried_for: Option<Duration>,
     /// Whether there can be another attempt after this one.
-    pub chances: Chances,
+    pub remaining_attempts: RemainingAttempts,
     /// When the broker took it.
     pub published: SystemTime,
     /// Where replies to it go.

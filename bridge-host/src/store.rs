@@ -4,53 +4,56 @@
 //! becomes is decided in `delivery`; what brokers promise is in `broker`.
 //!
 //! One thread writes and commits in groups ([`writer`]); what it commits is
-//! read ahead by each subscription on a connection of its own ([`fetch`]) into
+//! read ahead by each subscription on a connection of its own ([`read_batch`]) into
 //! a short list in memory ([`feed`]). A message is fanned out when it is
 //! published: one row for each subscription that its topic matches, in the
 //! same transaction.
 
-mod blocked;
+mod blocked_keys;
 mod claim;
 mod clock;
+mod clock_correction;
 mod database;
 mod dead_letters;
+mod delivery_row;
+mod disk_reserve;
 mod error;
 mod feed;
-mod fetch;
+mod file_watch;
+mod foreign_message;
 mod forget;
 mod inspector;
 mod join;
-mod keep;
+mod kept_message;
 mod ledger;
-mod letters;
-mod limits;
 mod member;
-mod presence;
 mod private_file;
 mod publish;
+mod publish_limits;
 mod quarantine;
 mod queue;
 mod quota;
-mod readers;
-mod reserve;
+mod read_batch;
+mod read_connections;
 mod retention;
-mod route;
-mod rows;
-mod set_back;
 mod settings;
 mod settle;
-mod shared;
 mod start;
+mod state;
+mod subscription_route;
 mod turn;
 mod writer;
 
 pub use claim::Claim;
-pub use error::{Failure, StoreError};
+pub use error::{StoreError, StoreFailure};
 pub use inspector::Inspector;
 pub use join::GroupSpec;
+pub use kept_message::{
+    DeadLetter, DeadLetterFilter, FailedDelivery, KeptDeadLetter, KeyTurn, KeyedMessage,
+    ParkedMessage,
+};
 pub use ledger::Ledger;
-pub use letters::{DeadLetter, GivenUp, KeptDeadLetter, Parked, Turn, Waiting, Which};
-pub use member::{Member, Taken};
+pub use member::{Member, TakenDelivery};
 pub use publish::Published;
 pub use settings::{LetterRetention, Retention, Settings};
 pub use settle::Settlement;
@@ -64,20 +67,20 @@ use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
 use crate::message::{Message, MessageId};
-use join::Join;
-use keep::{Keep, What};
-use limits::Limits;
-use publish::{Checked, Publish};
+use foreign_message::{ForeignMessage, KeepCommand};
+use join::JoinCommand;
+use publish::{CheckedMessage, PublishCommand};
+use publish_limits::PublishLimits;
 use queue::Command;
-use shared::Shared;
-use turn::{TurnQuestion, Who};
+use state::StoreState;
+use turn::{TurnCandidate, TurnRequest};
 
 /// A store in this process, its messages in one folder. Only one process may
 /// have a folder open as a store; [`Inspector`] may look at it meanwhile.
 pub struct Store {
-    shared: Arc<Shared>,
+    shared: Arc<StoreState>,
     path: PathBuf,
-    limits: Limits,
+    limits: PublishLimits,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -86,10 +89,10 @@ impl Store {
     pub fn open(settings: Settings) -> Result<Self, StoreError> {
         let lock = database::lock_folder(&settings.path)?;
         let (conn, reserve) = database::open_with_reserve(&settings.path)?;
-        let shared = Arc::new(Shared::new(settings.path.clone()));
+        let shared = Arc::new(StoreState::new(settings.path.clone()));
         let path = settings.path.clone();
-        let limits = Limits::new(settings.max_message_size);
-        let opened = writer::Opened {
+        let limits = PublishLimits::new(settings.max_message_size);
+        let opened = writer::OpenedFiles {
             conn,
             lock,
             reserve,
@@ -114,13 +117,13 @@ impl Store {
     }
 
     /// What became of every message, subscription by subscription.
-    pub async fn ledgers(&self) -> Result<Vec<Ledger>, Failure> {
+    pub async fn ledgers(&self) -> Result<Vec<Ledger>, StoreFailure> {
         self.inspect(|inspector| inspector.ledgers()).await
     }
 
     /// The ledgers of subscriptions that no member has joined: messages are kept
     /// for them all the same.
-    pub async fn unjoined(&self) -> Result<Vec<Ledger>, Failure> {
+    pub async fn unjoined(&self) -> Result<Vec<Ledger>, StoreFailure> {
         let mut ledgers = self.ledgers().await?;
         ledgers.retain(|ledger| !self.shared.is_joined(&ledger.subscription));
         Ok(ledgers)
@@ -132,7 +135,7 @@ impl Store {
         &self,
         subscription: &str,
         blocks: bool,
-    ) -> Result<Vec<String>, Failure> {
+    ) -> Result<Vec<String>, StoreFailure> {
         let name = subscription.to_owned();
         let read = move |inspector: &Inspector| {
             if !blocks {
@@ -146,24 +149,24 @@ impl Store {
     async fn inspect<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Inspector) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, StoreFailure> {
         let path = self.path.clone();
         let read = move || read(&Inspector::open(&path)?);
         match tokio::task::spawn_blocking(read).await {
             Ok(Ok(found)) => Ok(found),
-            Ok(Err(error)) => Err(Failure::NotOpened(Arc::new(error))),
-            Err(_) => Err(Failure::Closed),
+            Ok(Err(error)) => Err(StoreFailure::NotOpened(Arc::new(error))),
+            Err(_) => Err(StoreFailure::Closed),
         }
     }
 
     /// Joins a group. A new one starts with the messages that its spec says. One
     /// that exists keeps its place and its pending messages; when its topics
     /// changed, the new ones count from now on.
-    pub async fn join(&self, spec: GroupSpec) -> Result<Member, Failure> {
+    pub async fn join(&self, spec: GroupSpec) -> Result<Member, StoreFailure> {
         self.shared.check()?;
         let (reply, answer) = oneshot::channel();
         let membership = self
-            .ask(Command::Join(Join { spec, reply }), answer)
+            .ask(Command::Join(JoinCommand { spec, reply }), answer)
             .await?;
         Ok(Member::new(Arc::clone(&self.shared), membership))
     }
@@ -174,57 +177,64 @@ impl Store {
         &self,
         message: Message,
         id: Option<MessageId>,
-    ) -> Result<impl Future<Output = Result<Published, Failure>> + Send + use<>, Failure> {
+    ) -> Result<impl Future<Output = Result<Published, StoreFailure>> + Send + use<>, StoreFailure>
+    {
         self.shared.check_intake()?;
         let checked = self.limits.check(&message)?;
         let room = self.shared.queue.room(checked.size).await?;
         let (reply, answer) = oneshot::channel();
-        let publish = Publish::new(message, id, checked, room, reply);
+        let publish = PublishCommand::new(message, id, checked, room, reply);
         self.shared.queue.push(Command::Publish(publish))?;
-        Ok(shared::answer(answer))
+        Ok(state::answer(answer))
     }
 
     /// Keeps a dead letter of another broker. Returns once it is durable. One that
     /// is kept already is not kept again.
-    pub async fn keep(&self, given_up: GivenUp) -> Result<(), Failure> {
+    pub async fn keep(&self, given_up: FailedDelivery) -> Result<(), StoreFailure> {
         self.shared.check_intake()?;
-        let checked = Checked::of(&given_up.message)?;
-        self.keep_other(What::Letter(given_up), checked).await
+        let checked = CheckedMessage::of(&given_up.message)?;
+        self.keep_other(ForeignMessage::DeadLetter(given_up), checked)
+            .await
     }
 
     /// Parks a message of another broker until its retry is due. Returns once it
     /// is durable; one that is here already stays as it is.
-    pub async fn park(&self, parked: Parked) -> Result<(), Failure> {
+    pub async fn park(&self, parked: ParkedMessage) -> Result<(), StoreFailure> {
         self.shared.check()?;
-        let checked = Checked::of(&parked.message)?;
-        self.keep_other(What::Parked(parked), checked).await
+        let checked = CheckedMessage::of(&parked.message)?;
+        self.keep_other(ForeignMessage::Parked(parked), checked)
+            .await
     }
 
-    async fn keep_other(&self, what: What, checked: Checked) -> Result<(), Failure> {
+    async fn keep_other(
+        &self,
+        what: ForeignMessage,
+        checked: CheckedMessage,
+    ) -> Result<(), StoreFailure> {
         let (reply, answer) = oneshot::channel();
-        let keep = Keep::new(what, checked, reply);
+        let keep = KeepCommand::new(what, checked, reply);
         self.ask(Command::Keep(Box::new(keep)), answer).await
     }
 
     /// Returns whether it is the turn of a message of another broker. One whose
     /// turn comes later is kept when this returns.
-    pub async fn turn(&self, waiting: Waiting) -> Result<Turn, Failure> {
+    pub async fn turn(&self, waiting: KeyedMessage) -> Result<KeyTurn, StoreFailure> {
         self.shared.check()?;
-        let checked = Checked::of(&waiting.message)?;
+        let checked = CheckedMessage::of(&waiting.message)?;
         let (reply, answer) = oneshot::channel();
         let key = waiting.key.clone();
-        let who = Who::Other(Box::new(waiting), checked);
-        let ask = TurnQuestion::new(&key, who, reply);
+        let who = TurnCandidate::Message(Box::new(waiting), checked);
+        let ask = TurnRequest::new(&key, who, reply);
         self.ask(Command::Turn(Box::new(ask)), answer).await
     }
 
     async fn ask<T>(
         &self,
         command: Command,
-        answer: oneshot::Receiver<Result<T, Failure>>,
-    ) -> Result<T, Failure> {
+        answer: oneshot::Receiver<Result<T, StoreFailure>>,
+    ) -> Result<T, StoreFailure> {
         self.shared.queue.push(command)?;
-        shared::answer(answer).await
+        state::answer(answer).await
     }
 
     /// Stops taking messages and settlements, writes those that it took, and

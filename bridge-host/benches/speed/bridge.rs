@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bridge_host::broker::{BrokerError, DeadLetters, GivenUp, Parked, Subscription, Turn, Waiting};
+use bridge_host::broker::{
+    BrokerError, DeadLetterStore, FailedDelivery, KeyTurn, KeyedMessage, ParkedMessage,
+    Subscription,
+};
 use bridge_host::compose::ADAPTER;
 use bridge_host::delivery::{CrashRecord, Delivery, Gate, Policy, Stats};
 use bridge_host::guest::contract::MessageHandlerProfile;
@@ -39,16 +42,16 @@ pub fn adapter(url: &str) -> Arc<Component> {
 struct Nowhere;
 
 #[async_trait::async_trait]
-impl DeadLetters for Nowhere {
-    async fn keep(&self, given_up: GivenUp) -> Result<(), BrokerError> {
+impl DeadLetterStore for Nowhere {
+    async fn keep(&self, given_up: FailedDelivery) -> Result<(), BrokerError> {
         panic!("{given_up:?}")
     }
 
-    async fn turn(&self, _: Waiting) -> Result<Turn, BrokerError> {
-        Ok(Turn::Free)
+    async fn turn(&self, _: KeyedMessage) -> Result<KeyTurn, BrokerError> {
+        Ok(KeyTurn::Free)
     }
 
-    async fn park(&self, parked: Parked) -> Result<(), BrokerError> {
+    async fn park(&self, parked: ParkedMessage) -> Result<(), BrokerError> {
         panic!("{parked:?}")
     }
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use bridge_host::broker::embedded::CAPABILITIES;
 use bridge_host::broker::{
-    BrokerError, Capabilities, Chances, Incoming, Receipt, ReplyTo, Settlement, Subscription,
-    Unsettled,
+    BrokerError, Capabilities, Incoming, Receipt, RemainingAttempts, ReplyTo, Settlement,
+    Subscription, Unsettled,
 };
 use bridge_host::message::{Message, MessageId};
 use tokio::sync::Notify;
@@ -53,7 +53,7 @@ impl Subscription for Queue {
             id: MessageId::parse("msg_0192f3577b34da6a3ce929d0e0e4736").expect("an id"),
             attempt: 1,
             tried_for: None,
-            chances: Chances::Open,
+            remaining_attempts: RemainingAttempts::Unlimited,
             published: SystemTime::now(),
             receipt: Box::new(Slip(self.books.clone())),
             reply_to: ReplyTo::default(),

@@ -3,8 +3,8 @@
 
 use async_trait::async_trait;
 
-use super::dead_letters::Source;
-use super::{BrokerError, Reply, Request, Turn};
+use super::dead_letters::DeadLetterSource;
+use super::{BrokerError, KeyTurn, Reply, Request};
 use crate::message::{Message, MessageId};
 
 /// Requests and replies between clients of a broker.
@@ -22,7 +22,7 @@ pub trait DeadLetterTopics: Send + Sync {
     async fn keep_topic(&self, topic: &str) -> Result<(), BrokerError>;
 
     /// Opens the dead letters on these topics.
-    async fn letters(&self, topics: Vec<String>) -> Result<Box<dyn Source>, BrokerError>;
+    async fn letters(&self, topics: Vec<String>) -> Result<Box<dyn DeadLetterSource>, BrokerError>;
 }
 
 /// Publishes the message of a dead letter again.
@@ -43,8 +43,8 @@ pub trait Republish: Send + Sync {
 /// Tells whether a message may be delivered when its key may have a dead letter, at a
 /// broker that keeps dead letters itself.
 #[async_trait]
-pub trait AskTurn: Send {
+pub trait TurnCheck: Send {
     /// Returns whether the message may be delivered now. If not, the broker has
     /// settled this delivery, and delivers the message again when its turn comes.
-    async fn turn(&mut self, key: &str) -> Result<Turn, BrokerError>;
+    async fn turn(&mut self, key: &str) -> Result<KeyTurn, BrokerError>;
 }

@@ -11,9 +11,9 @@ use super::redis;
 pub const ALL: &[&Descriptor] = &[
     &embedded::DESCRIPTOR,
     #[cfg(feature = "nats")]
-    &nats::CORE_NATS,
+    &nats::CORE_DESCRIPTOR,
     #[cfg(feature = "nats")]
-    &nats::JETSTREAM_ON_NATS,
+    &nats::JETSTREAM_DESCRIPTOR,
     #[cfg(feature = "redis")]
     &redis::DESCRIPTOR,
 ];

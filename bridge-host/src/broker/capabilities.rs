@@ -18,7 +18,7 @@ pub struct Capabilities {
     /// The broker keeps dead letters itself.
     pub dead_letters: bool,
     /// The broker keeps dead letters that are published on a topic.
-    pub letter_topics: bool,
+    pub dead_letter_topics: bool,
     /// [`SubscribeSpec::ordered`](super::SubscribeSpec::ordered) can be
     /// honoured, by all hosts together.
     pub ordered: bool,

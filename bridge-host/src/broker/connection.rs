@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Broker, Capabilities, Configured, Descriptor, OpenError, Opening, Options};
+use super::{Broker, BrokerSettings, Capabilities, Descriptor, OpenContext, OpenError, Options};
 
 /// A configured connection.
 #[derive(Clone, Debug)]
 pub struct Connection {
     descriptor: &'static Descriptor,
-    settings: Arc<dyn Configured>,
+    settings: Arc<dyn BrokerSettings>,
     subscriptions: BTreeMap<String, Options>,
 }
 
 impl Connection {
     /// A connection of this kind, with these settings.
-    pub fn new(descriptor: &'static Descriptor, settings: Box<dyn Configured>) -> Self {
+    pub fn new(descriptor: &'static Descriptor, settings: Box<dyn BrokerSettings>) -> Self {
         Self {
             descriptor,
             settings: settings.into(),
@@ -39,7 +39,7 @@ impl Connection {
     }
 
     /// Returns the settings.
-    pub fn settings(&self) -> &dyn Configured {
+    pub fn settings(&self) -> &dyn BrokerSettings {
         &*self.settings
     }
 
@@ -51,7 +51,7 @@ impl Connection {
     /// Opens the broker. A server that does not answer is not an error: the broker
     /// keeps trying to connect. `name` is the connection's name, for the log.
     pub async fn open(&self, name: &str) -> Result<Arc<dyn Broker>, OpenError> {
-        let opening = Opening {
+        let opening = OpenContext {
             name,
             subscriptions: &self.subscriptions,
         };

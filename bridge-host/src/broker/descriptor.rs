@@ -1,10 +1,10 @@
 //! A kind of broker: its name, its capabilities, and how its connections are
-//! configured. The list of all kinds is `all`; `configured` is for the settings of one
+//! configured. The list of all kinds is `all`; `broker_settings` is for the settings of one
 //! connection.
 
 use std::fmt;
 
-use super::{Capabilities, Configured, OptionValue};
+use super::{BrokerSettings, Capabilities, OptionValue};
 use crate::schema::{Section, Setting, Table};
 
 /// Describes a kind of broker.
@@ -18,7 +18,7 @@ pub struct Descriptor {
     /// The settings of a connection.
     pub table: &'static Table,
     /// Reads the section of a connection; every fault is recorded.
-    pub read: fn(&mut Section<'_>) -> Option<Box<dyn Configured>>,
+    pub read: fn(&mut Section<'_>) -> Option<Box<dyn BrokerSettings>>,
     /// The settings of a subscription that only this kind of broker has.
     pub options: &'static [SubscriptionOption],
 }

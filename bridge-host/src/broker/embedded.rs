@@ -1,21 +1,21 @@
 //! The embedded broker: durable queues in the local store, for users who have no
 //! broker yet. The room `store` keeps and delivers the messages.
 
-mod configured;
+mod descriptor;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::stored::Stored;
+use super::local_store::StoreSubscription;
 use super::{
     Broker, BrokerError, Capabilities, Confirmation, Refusal, SubscribeSpec, Subscription,
 };
 use crate::message::{Message, MessageId};
 use crate::store::{GroupSpec, Settings, Store, StoreError};
 
-pub use super::stored::CAPABILITIES;
-pub use configured::{DESCRIPTOR, LOCAL, connection};
+pub use super::local_store::CAPABILITIES;
+pub use descriptor::{DESCRIPTOR, LOCAL, connection};
 
 /// A broker in this process, which owns an open store.
 pub struct Embedded {
@@ -52,7 +52,7 @@ impl Broker for Embedded {
             ordered: spec.ordered,
             longest_wait: spec.longest_wait,
         };
-        Ok(Box::new(Stored(self.store.join(group).await?)))
+        Ok(Box::new(StoreSubscription(self.store.join(group).await?)))
     }
 
     async fn announce(&self, spec: SubscribeSpec) -> Result<bool, BrokerError> {

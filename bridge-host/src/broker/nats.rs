@@ -2,32 +2,32 @@
 //! it has sent, and JetStream, which keeps it. What becomes of a failed
 //! delivery is decided in `delivery`.
 
-mod api;
+mod ack_progress;
+mod ack_subject;
 mod auth;
-mod backlog;
-mod configured;
-mod connect;
+mod client;
 mod consumer;
+mod consumer_flow;
+mod consumer_ref;
+mod consumer_watch;
 mod core;
 mod core_subscription;
+mod dead_letter;
+mod decoder;
 mod describe;
+mod descriptor;
+mod dropped;
 mod error;
-mod flow;
 mod fullness;
 mod group;
 mod header;
 mod headers;
 mod jetstream;
+mod jetstream_api;
 mod lease;
-mod letters;
-mod located;
-mod origin;
-mod progress;
 mod pull;
 mod raw;
-mod reader;
 mod request;
-mod rescue;
 mod session;
 mod settings;
 mod silence;
@@ -35,10 +35,10 @@ mod stream;
 mod subject;
 mod supply;
 mod unreadable;
-mod watched;
+mod unreadable_search;
 
-pub use configured::{CORE_NATS, JETSTREAM_ON_NATS};
-pub use core::Core;
+pub use core::CoreNats;
+pub use descriptor::{CORE_DESCRIPTOR, JETSTREAM_DESCRIPTOR};
 pub use jetstream::JetStream;
 pub use session::ConnectError;
 pub use settings::{Auth, Consumer, JetStreamSettings, Settings, Storage, Stream, Tls};
@@ -47,12 +47,12 @@ pub use subject::{check_name, check_subject, legal_name};
 use super::Capabilities;
 
 /// What core NATS can do.
-pub const CORE: Capabilities = Capabilities {
+pub const CORE_CAPABILITIES: Capabilities = Capabilities {
     durable: false,
     at_least_once: false,
     delayed_retry: false,
     dead_letters: false,
-    letter_topics: false,
+    dead_letter_topics: false,
     ordered: false,
     deduplicates: false,
     shared: true,
@@ -61,12 +61,12 @@ pub const CORE: Capabilities = Capabilities {
 };
 
 /// What JetStream can do. How long its lease is, is configured.
-pub const JETSTREAM: Capabilities = Capabilities {
+pub const JETSTREAM_CAPABILITIES: Capabilities = Capabilities {
     durable: true,
     at_least_once: true,
     delayed_retry: true,
     dead_letters: false,
-    letter_topics: true,
+    dead_letter_topics: true,
     ordered: true,
     deduplicates: true,
     shared: true,

@@ -8,7 +8,7 @@ use super::{Descriptor, Options, SubscriptionOption};
 use crate::schema::{Group, Part, Section, Shown, ShownTable, Table};
 
 /// The options of all kinds of brokers.
-pub fn every_option() -> impl Iterator<Item = (&'static Descriptor, &'static SubscriptionOption)> {
+pub fn all_options() -> impl Iterator<Item = (&'static Descriptor, &'static SubscriptionOption)> {
     let of = |kind: &'static Descriptor| kind.options.iter().map(move |option| (kind, option));
     ALL.iter().copied().flat_map(of)
 }
@@ -17,7 +17,7 @@ impl Options {
     /// The options that are set, of any kind of broker.
     pub fn set(&self) -> impl Iterator<Item = (&'static Descriptor, &'static SubscriptionOption)> {
         let is_set = |key: &str| self.0.contains_key(key);
-        every_option().filter(move |(_, option)| is_set(option.setting.key))
+        all_options().filter(move |(_, option)| is_set(option.setting.key))
     }
 }
 
@@ -27,7 +27,7 @@ impl Group for Options {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         section.declare(Self::TABLE);
         let mut options = BTreeMap::new();
-        for (_, option) in every_option() {
+        for (_, option) in all_options() {
             if let Some(value) = (option.read)(section) {
                 options.insert(option.setting.key, value);
             }
@@ -37,7 +37,7 @@ impl Group for Options {
 
     fn show(&self) -> ShownTable {
         let shown = |key: &str| self.0.get(key).map_or(Shown::Null, |it| it.shown.clone());
-        let keys = every_option().map(|(_, option)| option.setting.key);
+        let keys = all_options().map(|(_, option)| option.setting.key);
         keys.map(|key| (key.to_owned(), shown(key))).collect()
     }
 }

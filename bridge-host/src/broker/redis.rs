@@ -2,8 +2,9 @@
 //! The room `delivery` decides what happens to a failed delivery.
 
 mod client;
-mod configured;
 mod connect;
+mod dead_letter;
+mod descriptor;
 mod durability;
 mod entry;
 mod entry_id;
@@ -12,7 +13,6 @@ mod fields;
 mod group;
 mod keys;
 mod lease;
-mod letters;
 mod outbox;
 mod progress;
 mod publish;
@@ -24,8 +24,8 @@ mod supply;
 mod upkeep;
 mod url;
 
-pub use configured::DESCRIPTOR;
 pub use connect::ConnectError;
+pub use descriptor::DESCRIPTOR;
 pub use settings::{Settings, Tls};
 pub use streams::Streams;
 pub use url::UrlError;
@@ -38,7 +38,7 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     at_least_once: true,
     delayed_retry: true,
     dead_letters: false,
-    letter_topics: true,
+    dead_letter_topics: true,
     ordered: true,
     deduplicates: true,
     shared: true,

@@ -41,16 +41,16 @@ pub struct Reply {
 pub enum ReplyTo {
     /// Replies are impossible: the broker has none.
     #[default]
-    Impossible,
+    Unsupported,
     /// The sender did not ask for replies.
-    Unwanted,
+    NotRequested,
     /// The sender waits for replies.
-    Wanted(Arc<dyn Asker>),
+    Requested(Arc<dyn Requester>),
 }
 
 /// A requester that waits for replies.
 #[async_trait]
-pub trait Asker: Send + Sync {
+pub trait Requester: Send + Sync {
     /// Sends a reply, possibly one of several. The requester may no longer wait for it.
     async fn reply(&self, message: Message, id: MessageId) -> Result<(), BrokerError>;
 }
@@ -59,9 +59,9 @@ impl ReplyTo {
     /// Sends a reply if the sender asked for one.
     pub async fn reply(&self, message: Message, id: MessageId) -> Result<(), BrokerError> {
         match self {
-            Self::Impossible => Err(Refusal::NoReplies.into()),
-            Self::Unwanted => Ok(()),
-            Self::Wanted(asker) => asker.reply(message, id).await,
+            Self::Unsupported => Err(Refusal::NoReplies.into()),
+            Self::NotRequested => Ok(()),
+            Self::Requested(asker) => asker.reply(message, id).await,
         }
     }
 }
@@ -69,9 +69,9 @@ impl ReplyTo {
 impl fmt::Debug for ReplyTo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Impossible => "Impossible",
-            Self::Unwanted => "Unwanted",
-            Self::Wanted(_) => "Wanted",
+            Self::Unsupported => "Unsupported",
+            Self::NotRequested => "NotRequested",
+            Self::Requested(_) => "Requested",
         })
     }
 }

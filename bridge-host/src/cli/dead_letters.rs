@@ -12,7 +12,7 @@ use clap::Subcommand;
 
 use super::store::{DeadLetterTopics, Located, Store};
 use super::{output, report};
-use crate::broker::Which;
+use crate::broker::DeadLetterFilter;
 use crate::store::Inspector;
 use error::Error;
 use published::Topics;
@@ -82,11 +82,11 @@ impl Selection {
         }
     }
 
-    fn which(&self) -> Which {
+    fn which(&self) -> DeadLetterFilter {
         match (self.letter, &self.subscription) {
-            (Some(letter), _) => Which::Id(letter),
-            (None, Some(name)) => Which::Subscription(name.clone()),
-            (None, None) => Which::All,
+            (Some(letter), _) => DeadLetterFilter::Id(letter),
+            (None, Some(name)) => DeadLetterFilter::Subscription(name.clone()),
+            (None, None) => DeadLetterFilter::All,
         }
     }
 }
@@ -167,8 +167,10 @@ fn on_topics(topics: DeadLetterTopics, command: &Command) -> Result<(), Error> {
     })
 }
 
-fn which(subscription: Option<&str>) -> Which {
-    subscription.map_or(Which::All, |name| Which::Subscription(name.into()))
+fn which(subscription: Option<&str>) -> DeadLetterFilter {
+    subscription.map_or(DeadLetterFilter::All, |name| {
+        DeadLetterFilter::Subscription(name.into())
+    })
 }
 
 fn list(inspector: &Inspector, subscription: Option<&str>, json: bool) -> Result<(), Error> {

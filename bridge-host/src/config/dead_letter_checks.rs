@@ -37,13 +37,13 @@ pub(super) fn check(
         );
     }
     match to {
-        Some(to) if to.capabilities().letter_topics => {
+        Some(to) if to.capabilities().dead_letter_topics => {
             if let Some(lost) = to.settings().loses_letters(topic) {
                 fault(lost.what, lost.help);
             }
         }
         Some(other) => {
-            let can = |it: &Descriptor| it.capabilities.letter_topics;
+            let can = |it: &Descriptor| it.capabilities.dead_letter_topics;
             let (titles, types) = (kinds(can, |it| it.title.into()), kinds(can, quoted));
             fault(
                 format!(

@@ -10,7 +10,7 @@ use super::endpoint_form::ENDPOINT;
 use super::endpoints::ENDPOINTS;
 use super::handler::Handler;
 use super::replies::ReplyTo;
-use crate::broker::{Candidate, Options, Start};
+use crate::broker::{Options, PlannedSubscription, Start};
 use crate::delivery::Policy;
 use crate::guest::Limits;
 use crate::guest::contract::HttpInterface;
@@ -108,8 +108,8 @@ impl Subscription {
     }
 
     /// Returns the settings that its broker checks.
-    pub fn candidate(&self) -> Candidate<'_> {
-        Candidate {
+    pub fn candidate(&self) -> PlannedSubscription<'_> {
+        PlannedSubscription {
             name: &self.name,
             from: &self.from,
             topics: self.topics.as_deref().unwrap_or_default(),

@@ -22,7 +22,7 @@ use super::settle::{Keepsake, settle};
 use super::setup::Delivery;
 use super::stats::Settled;
 use super::tried::Tried;
-use crate::broker::{Chances, Incoming, Receipt, ReplyTo, Settlement};
+use crate::broker::{Incoming, Receipt, RemainingAttempts, ReplyTo, Settlement};
 use crate::guest::{Call, CallResult, Failure, MessageHandler, Outcome};
 
 /// After so many messages a task lets others run, however short a time each took.
@@ -52,7 +52,7 @@ async fn deliver_one(incoming: Incoming, in_flight: InFlight) -> InFlight {
         message,
         id,
         attempt,
-        chances,
+        remaining_attempts,
         published,
         reply_to,
         mut receipt,
@@ -67,7 +67,15 @@ async fn deliver_one(incoming: Incoming, in_flight: InFlight) -> InFlight {
         attempt,
     };
     let keepsake = Keepsake::of(&message, published, tried, &*receipt);
-    let made = make(reply_to, &chances, &place, &mut *receipt, &story, tried).await;
+    let made = make(
+        reply_to,
+        &remaining_attempts,
+        &place,
+        &mut *receipt,
+        &story,
+        tried,
+    )
+    .await;
     let Some(settlement) = made else {
         return place;
     };
@@ -83,13 +91,13 @@ async fn deliver_one(incoming: Incoming, in_flight: InFlight) -> InFlight {
 /// hindered until nothing began any more, and the message is to be given back.
 pub(super) async fn make(
     reply_to: ReplyTo,
-    chances: &Chances,
+    remaining_attempts: &RemainingAttempts,
     place: &InFlight,
     receipt: &mut dyn Receipt,
     story: &Story<'_>,
     tried: Tried,
 ) -> Option<Settlement> {
-    if let Chances::Spent(reason) = chances {
+    if let RemainingAttempts::Exhausted(reason) = remaining_attempts {
         story.not_attempted(reason);
         return Some(spent(reason, story.attempt));
     }
@@ -117,7 +125,7 @@ pub(super) async fn make(
     let jitter = engine.jitter.next();
     let attempts = tried.until(story.attempt);
     let settlement = decide(&outcome, attempts, &delivery.policy, jitter);
-    let settlement = within_chances(settlement, chances, &outcome, attempts);
+    let settlement = within_chances(settlement, remaining_attempts, &outcome, attempts);
     story.verdict(&outcome, took, &settlement);
     Some(settlement)
 }

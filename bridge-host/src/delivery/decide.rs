@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use super::{Policy, backoff};
-use crate::broker::{Chances, DeadLetter, Settlement};
+use crate::broker::{DeadLetter, RemainingAttempts, Settlement};
 use crate::guest::{CallResult, Failure, Outcome};
 
 /// The longest reason that is kept, in characters.
@@ -111,12 +111,12 @@ impl fmt::Display for Span {
 /// The verdict where the broker gives a message only so often.
 pub(super) fn within_chances(
     settlement: Settlement,
-    chances: &Chances,
+    remaining_attempts: &RemainingAttempts,
     outcome: &Outcome,
     attempts: Attempts,
 ) -> Settlement {
-    match (settlement, chances) {
-        (Settlement::Retry(_), Chances::Last(why)) => {
+    match (settlement, remaining_attempts) {
+        (Settlement::Retry(_), RemainingAttempts::Last(why)) => {
             let last = Reason(outcome);
             let reason = format!("gave up after {attempts}: {last} ({why})");
             give_up(outcome, attempts, reason)

@@ -158,7 +158,7 @@ impl Worker {
         let reply_to = head.reply_to.clone();
         let settlement = tokio::select! {
             biased;
-            settlement = make(reply_to, head.chances.in_hand(), place, &mut *head.receipt, &story, tried) => settlement,
+            settlement = make(reply_to, head.remaining_attempts.in_hand(), place, &mut *head.receipt, &story, tried) => settlement,
             never = self.keep(None) => match never {},
         };
         self.take_again(head);

@@ -9,7 +9,9 @@ use tokio::time::sleep;
 
 use super::log::Story;
 use super::tried::Tried;
-use crate::broker::{BrokerError, DeadLetters, GivenUp, Parked, Receipt, Settlement};
+use crate::broker::{
+    BrokerError, DeadLetterStore, FailedDelivery, ParkedMessage, Receipt, Settlement,
+};
 use crate::message::Message;
 
 /// The pauses after each failure. Their sum is well within a lease. The place
@@ -53,11 +55,11 @@ impl Keepsake {
     async fn park(
         self,
         after: Duration,
-        dead_letters: &dyn DeadLetters,
+        dead_letters: &dyn DeadLetterStore,
         story: &Story<'_>,
     ) -> Settlement {
         let attempts = self.tried.until(story.attempt);
-        let parked = Parked {
+        let parked = ParkedMessage {
             subscription: story.subscription.to_owned(),
             message: self.message,
             id: story.id.clone(),
@@ -82,13 +84,13 @@ pub(super) async fn settle(
     receipt: Box<dyn Receipt>,
     settlement: &Settlement,
     keepsake: Option<Keepsake>,
-    dead_letters: &dyn DeadLetters,
+    dead_letters: &dyn DeadLetterStore,
     story: &Story<'_>,
 ) -> bool {
     let mut settlement = Cow::Borrowed(settlement);
     match (&*settlement, keepsake) {
         (Settlement::DeadLetter(letter), Some(keepsake)) => {
-            let given_up = GivenUp {
+            let given_up = FailedDelivery {
                 subscription: story.subscription.to_owned(),
                 message: keepsake.message,
                 id: story.id.clone(),
@@ -102,7 +104,7 @@ pub(super) async fn settle(
                 return false;
             }
         }
-        (Settlement::Retry(after), Some(keepsake)) if receipt.is_crowded() => {
+        (Settlement::Retry(after), Some(keepsake)) if receipt.retries_are_full() => {
             settlement = Cow::Owned(keepsake.park(*after, dead_letters, story).await);
         }
         _ => {}

@@ -9,7 +9,7 @@ use super::crash::CrashRecord;
 use super::gate::Gate;
 use super::policy::Policy;
 use super::stats::Stats;
-use crate::broker::{Broker, DeadLetters};
+use crate::broker::{Broker, DeadLetterStore};
 use crate::guest;
 use crate::trouble::Troubles;
 
@@ -28,7 +28,7 @@ pub struct Delivery {
     /// Where the attempts run, for as long as the delivery does.
     pub runtime: Handle,
     /// Where dead letters go that their broker does not keep.
-    pub dead_letters: Arc<dyn DeadLetters>,
+    pub dead_letters: Arc<dyn DeadLetterStore>,
     /// Keys that dead letters block, from before the start.
     pub blocked_keys: Vec<String>,
     /// Where the attempts under way are recorded, should the host end.

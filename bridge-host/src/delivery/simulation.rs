@@ -26,7 +26,9 @@ use tokio::task::JoinHandle;
 use super::engine::Engine;
 use super::jitter::Jitter;
 use super::{CrashRecord, Delivery, Gate, Policy, Retry, Stats, Summary};
-use crate::broker::{BrokerError, DeadLetters, GivenUp, Parked, Turn, Waiting};
+use crate::broker::{
+    BrokerError, DeadLetterStore, FailedDelivery, KeyTurn, KeyedMessage, ParkedMessage,
+};
 use crate::trouble::Troubles;
 use model::Model;
 use script::Script;
@@ -54,16 +56,16 @@ fn policy(max_in_flight: usize, max_attempts: u32, initial_delay: Duration) -> P
 struct Nowhere;
 
 #[async_trait::async_trait]
-impl DeadLetters for Nowhere {
-    async fn keep(&self, _: GivenUp) -> Result<(), BrokerError> {
+impl DeadLetterStore for Nowhere {
+    async fn keep(&self, _: FailedDelivery) -> Result<(), BrokerError> {
         Err(BrokerError::refused(std::fmt::Error))
     }
 
-    async fn turn(&self, _: Waiting) -> Result<Turn, BrokerError> {
+    async fn turn(&self, _: KeyedMessage) -> Result<KeyTurn, BrokerError> {
         Err(BrokerError::refused(std::fmt::Error))
     }
 
-    async fn park(&self, _: Parked) -> Result<(), BrokerError> {
+    async fn park(&self, _: ParkedMessage) -> Result<(), BrokerError> {
         Err(BrokerError::refused(std::fmt::Error))
     }
 }

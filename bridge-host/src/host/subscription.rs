@@ -11,7 +11,8 @@ use super::error::SubscriptionError;
 use super::known_topics::KnownTopics;
 use super::threads::Threads;
 use crate::broker::{
-    self, Both, Broker, BrokerError, DeadLetters, LetterTopic, LettersElsewhere, SubscribeSpec,
+    self, Broker, BrokerError, DeadLetterStore, DeadLetterTopic, ExternalDeadLetters,
+    MergedSubscription, SubscribeSpec,
 };
 use crate::config::Subscription;
 use crate::delivery::{Delivery, Gate, Policy, Stats};
@@ -46,7 +47,7 @@ struct SharedParts<'a> {
     topics: Vec<TopicPattern>,
     gate: Arc<Gate>,
     replies: Option<Arc<dyn Broker>>,
-    dead_letters: Arc<dyn DeadLetters>,
+    dead_letters: Arc<dyn DeadLetterStore>,
     blocked_keys: Vec<String>,
     troubles: &'a Troubles,
 }
@@ -140,11 +141,12 @@ impl<'a> SharedParts<'a> {
             return Ok(source);
         }
         let store = self.brokers.store();
-        let mut replays = broker::replays(store, name, ordered, policy.retry.max_delay).await?;
+        let mut replays =
+            broker::join_local_group(store, name, ordered, policy.retry.max_delay).await?;
         if self.subscription.dead_letters.is_some() {
-            replays = Box::new(LettersElsewhere::new(replays));
+            replays = Box::new(ExternalDeadLetters::new(replays));
         }
-        Ok(Box::new(Both::new(source, replays)))
+        Ok(Box::new(MergedSubscription::new(source, replays)))
     }
 
     fn delivery(&self, policy: Policy, component: Component, runtime: Handle) -> Delivery {
@@ -169,12 +171,12 @@ impl<'a> SharedParts<'a> {
 async fn dead_letters(
     subscription: &Subscription,
     brokers: &Brokers,
-) -> Result<Arc<dyn DeadLetters>, SubscriptionError> {
+) -> Result<Arc<dyn DeadLetterStore>, SubscriptionError> {
     let store = brokers.store().clone();
     let Some(to) = &subscription.dead_letters else {
         return Ok(store);
     };
     let broker = brokers.get(&to.connection).clone();
-    let topic = LetterTopic::open(broker, &to.topic, store, subscription.policy.max_hops).await;
+    let topic = DeadLetterTopic::open(broker, &to.topic, store, subscription.policy.max_hops).await;
     Ok(Arc::new(topic.map_err(SubscriptionError::DeadLetters)?))
 }

@@ -4,24 +4,24 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::error::Failure;
+use super::error::StoreFailure;
 use super::feed::Feed;
-use super::letters::Turn;
+use super::kept_message::KeyTurn;
 use super::queue::Command;
-use super::settle::{Settle, Settlement};
-use super::shared::Shared;
-use super::turn::{TurnQuestion, Who};
+use super::settle::{SettleCommand, Settlement};
+use super::state::StoreState;
+use super::turn::{TurnCandidate, TurnRequest};
 
 /// The right to settle one delivery.
 pub struct Claim {
-    shared: Arc<Shared>,
+    shared: Arc<StoreState>,
     feed: Arc<Feed>,
     seq: i64,
     settled: bool,
 }
 
 impl Claim {
-    pub(super) fn new(shared: Arc<Shared>, feed: Arc<Feed>, seq: i64) -> Self {
+    pub(super) fn new(shared: Arc<StoreState>, feed: Arc<Feed>, seq: i64) -> Self {
         Self {
             shared,
             feed,
@@ -31,22 +31,22 @@ impl Claim {
     }
 
     /// Whether the store still takes settlements.
-    pub fn check(&self) -> Result<(), Failure> {
+    pub fn check(&self) -> Result<(), StoreFailure> {
         self.shared.check()
     }
 
     /// Returns whether the delivery may go, as messages of its key can wait
     /// behind a dead letter. One whose turn comes later is settled by the answer.
-    pub async fn turn(&mut self, key: &str) -> Result<Turn, Failure> {
+    pub async fn turn(&mut self, key: &str) -> Result<KeyTurn, StoreFailure> {
         self.shared.check()?;
         let (reply, answer) = oneshot::channel();
-        let who = Who::Own(Arc::clone(&self.feed), self.seq);
-        let ask = TurnQuestion::new(key, who, reply);
+        let who = TurnCandidate::Delivery(Arc::clone(&self.feed), self.seq);
+        let ask = TurnRequest::new(key, who, reply);
         self.shared.queue.push(Command::Turn(Box::new(ask)))?;
         // The writer answers for the delivery until it has answered.
         self.settled = true;
-        let turn = answer.await.unwrap_or(Err(Failure::Closed));
-        self.settled = matches!(turn, Ok(Turn::Later));
+        let turn = answer.await.unwrap_or(Err(StoreFailure::Closed));
+        self.settled = matches!(turn, Ok(KeyTurn::Later));
         turn
     }
 
@@ -54,7 +54,7 @@ impl Claim {
     /// with the process, it means a second delivery. The others are durable when
     /// this returns. A full disk is waited for, so that no failure is worth
     /// another try.
-    pub async fn settle(mut self, settlement: Settlement) -> Result<(), Failure> {
+    pub async fn settle(mut self, settlement: Settlement) -> Result<(), StoreFailure> {
         self.shared.check()?;
         match settlement {
             Settlement::Delivered | Settlement::Filtered => self.acknowledge(settlement),
@@ -65,32 +65,32 @@ impl Claim {
     }
 
     /// Its place in flight is free at once; written soon.
-    fn acknowledge(&mut self, settlement: Settlement) -> Result<(), Failure> {
+    fn acknowledge(&mut self, settlement: Settlement) -> Result<(), StoreFailure> {
         self.settled = true;
         // Before the writer can be done with it.
         self.feed.settling();
         let pushed = self.push(settlement, None);
         if pushed.is_err() {
-            self.feed.not_settled(self.seq, false);
+            self.feed.settlement_failed(self.seq, false);
         }
         pushed
     }
 
     /// Its place in flight is free once it is written.
-    async fn settle_durably(&mut self, settlement: Settlement) -> Result<(), Failure> {
+    async fn settle_durably(&mut self, settlement: Settlement) -> Result<(), StoreFailure> {
         let (reply, answer) = oneshot::channel();
         self.push(settlement, Some(reply))?;
         // From here on the writer answers for the delivery.
         self.settled = true;
-        answer.await.unwrap_or(Err(Failure::Closed))
+        answer.await.unwrap_or(Err(StoreFailure::Closed))
     }
 
     fn push(
         &self,
         settlement: Settlement,
-        reply: Option<oneshot::Sender<Result<(), Failure>>>,
-    ) -> Result<(), Failure> {
-        self.shared.queue.push(Command::Settle(Settle {
+        reply: Option<oneshot::Sender<Result<(), StoreFailure>>>,
+    ) -> Result<(), StoreFailure> {
+        self.shared.queue.push(Command::Settle(SettleCommand {
             feed: Arc::clone(&self.feed),
             seq: self.seq,
             settlement,
@@ -103,7 +103,7 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         if !self.settled {
-            self.feed.given_back(self.seq);
+            self.feed.returned(self.seq);
         }
     }
 }

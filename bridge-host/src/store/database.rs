@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use super::error::{Fault, StoreError};
+use super::disk_reserve::Reserve;
+use super::error::{StoreError, WriteFault};
 use super::private_file::private;
-use super::reserve::Reserve;
 
 /// The format that this version writes, kept in `user_version`.
 const VERSION: i64 = 5;
@@ -100,7 +100,7 @@ ALTER TABLE deliveries ADD COLUMN first_attempt INTEGER;
 ALTER TABLE deliveries ADD COLUMN origin TEXT;
 CREATE UNIQUE INDEX deliveries_origin ON deliveries (sub, origin) WHERE origin IS NOT NULL;
 ",
-    // What messages take, as `retention::footprint` has it, in place of their bytes.
+    // What messages take, as `retention::stored_size` has it, in place of their bytes.
     "
 UPDATE totals SET size = (SELECT coalesce(sum(256 + CASE WHEN size <= 3072 THEN size
     ELSE (size + 4095) / 4096 * 4096 END), 0) FROM messages);
@@ -174,7 +174,7 @@ pub(super) fn open_with_reserve(
     let mut reserve = Reserve::open(folder).ok();
     let conn = match open_or_create(folder) {
         Err(StoreError::Sqlite { source, .. })
-            if matches!(Fault::of(&source), Fault::Full(_))
+            if matches!(WriteFault::of(&source), WriteFault::Full(_))
                 && reserve.as_mut().is_some_and(Reserve::give_up) =>
         {
             open_or_create(folder)?

@@ -3,18 +3,18 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::blocked;
+use super::blocked_keys;
 use super::clock::{now_ms, time};
-use super::letters::{DeadLetter, KeptDeadLetter, Which};
-use super::rows::parse_metadata;
+use super::delivery_row::parse_metadata;
+use super::kept_message::{DeadLetter, DeadLetterFilter, KeptDeadLetter};
 use crate::message::{HOPS_KEY, Message};
 
 /// Which are meant, as parameters of the selects below.
-fn parameters(which: &Which) -> (Option<&str>, Option<i64>) {
+fn parameters(which: &DeadLetterFilter) -> (Option<&str>, Option<i64>) {
     match which {
-        Which::All => (None, None),
-        Which::Subscription(name) => (Some(name), None),
-        Which::Id(id) => (None, Some(*id)),
+        DeadLetterFilter::All => (None, None),
+        DeadLetterFilter::Subscription(name) => (Some(name), None),
+        DeadLetterFilter::Id(id) => (None, Some(*id)),
     }
 }
 
@@ -45,7 +45,7 @@ macro_rules! select_all {
 /// At most `limit` of those after the number `after`.
 pub(super) fn list(
     conn: &Connection,
-    which: &Which,
+    which: &DeadLetterFilter,
     after: i64,
     limit: usize,
 ) -> rusqlite::Result<Vec<KeptDeadLetter>> {
@@ -64,7 +64,7 @@ pub(super) fn show(conn: &Connection, id: i64) -> rusqlite::Result<Option<KeptDe
 }
 
 /// The numbers of all that are meant.
-pub(super) fn ids(conn: &Connection, which: &Which) -> rusqlite::Result<Vec<i64>> {
+pub(super) fn ids(conn: &Connection, which: &DeadLetterFilter) -> rusqlite::Result<Vec<i64>> {
     let (name, id) = parameters(which);
     let mut select = conn.prepare_cached(select!("l.id", "", "ORDER BY l.id"))?;
     select
@@ -90,11 +90,11 @@ pub(super) fn replay(conn: &Connection, ids: &[i64]) -> rusqlite::Result<u64> {
         "UPDATE subscriptions SET dead_lettered = dead_lettered - 1
              WHERE sub = (SELECT sub FROM dead_letters WHERE id = ?1)",
     )?;
-    let mut anew = conn.prepare_cached(HOPS_ANEW)?;
+    let mut reset_hops = conn.prepare_cached(HOPS_ANEW)?;
     let now = now_ms().max(1);
     let mut replayed = 0;
     for id in ids {
-        anew.execute(params![id, HOPS_KEY])?;
+        reset_hops.execute(params![id, HOPS_KEY])?;
         if back.execute([*id, now])? > 0 {
             count.execute([*id])?;
             remove(conn, *id)?;
@@ -127,7 +127,7 @@ fn remove(conn: &Connection, id: i64) -> rusqlite::Result<()> {
         conn.prepare_cached("DELETE FROM dead_letters WHERE id = ?1 RETURNING sub, key")?;
     let gone = delete.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)));
     match gone.optional()? {
-        Some((sub, Some::<String>(key))) => blocked::release(conn, sub, &key),
+        Some((sub, Some::<String>(key))) => blocked_keys::release(conn, sub, &key),
         Some((_, None)) | None => Ok(()),
     }
 }

@@ -86,7 +86,7 @@ pub enum StoreError {
 
 /// A failed write, by what has to follow.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum WriteFault {
     /// No room on the disk: it passes when there is some.
     Full(String),
     /// Another process held the database for too long: it passes.
@@ -97,7 +97,7 @@ pub(super) enum Fault {
     Fatal(String),
 }
 
-impl Fault {
+impl WriteFault {
     pub(super) fn of(error: &rusqlite::Error) -> Self {
         let text = error.to_string();
         let rusqlite::Error::SqliteFailure(failure, _) = error else {
@@ -117,18 +117,18 @@ impl Fault {
     }
 
     /// What a publisher or a settlement is answered.
-    pub(super) fn for_caller(&self) -> Failure {
+    pub(super) fn for_caller(&self) -> StoreFailure {
         match self {
-            Self::Full(text) => Failure::NoSpace(text.clone()),
-            Self::Busy(text) => Failure::Locked(text.clone()),
-            Self::Command(text) | Self::Fatal(text) => Failure::NotWritten(text.clone()),
+            Self::Full(text) => StoreFailure::NoSpace(text.clone()),
+            Self::Busy(text) => StoreFailure::Locked(text.clone()),
+            Self::Command(text) | Self::Fatal(text) => StoreFailure::NotWritten(text.clone()),
         }
     }
 }
 
 /// Why the store does not do what it is asked.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum Failure {
+pub enum StoreFailure {
     /// It was closed.
     #[error("the embedded broker is closed")]
     Closed,
@@ -226,18 +226,30 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn fault(code: i32) -> Fault {
-        Fault::of(&rusqlite::Error::SqliteFailure(ffi::Error::new(code), None))
+    fn fault(code: i32) -> WriteFault {
+        WriteFault::of(&rusqlite::Error::SqliteFailure(ffi::Error::new(code), None))
     }
 
     #[test]
     fn only_a_doubtful_disk_is_fatal() {
-        assert!(matches!(fault(ffi::SQLITE_FULL), Fault::Full(_)));
-        assert!(matches!(fault(ffi::SQLITE_IOERR_SHMSIZE), Fault::Full(_)));
-        assert!(matches!(fault(ffi::SQLITE_BUSY), Fault::Busy(_)));
-        assert!(matches!(fault(ffi::SQLITE_CONSTRAINT), Fault::Command(_)));
-        assert!(matches!(fault(ffi::SQLITE_IOERR_FSYNC), Fault::Fatal(_)));
-        assert!(matches!(fault(ffi::SQLITE_IOERR_WRITE), Fault::Fatal(_)));
-        assert!(matches!(fault(ffi::SQLITE_CORRUPT), Fault::Fatal(_)));
+        assert!(matches!(fault(ffi::SQLITE_FULL), WriteFault::Full(_)));
+        assert!(matches!(
+            fault(ffi::SQLITE_IOERR_SHMSIZE),
+            WriteFault::Full(_)
+        ));
+        assert!(matches!(fault(ffi::SQLITE_BUSY), WriteFault::Busy(_)));
+        assert!(matches!(
+            fault(ffi::SQLITE_CONSTRAINT),
+            WriteFault::Command(_)
+        ));
+        assert!(matches!(
+            fault(ffi::SQLITE_IOERR_FSYNC),
+            WriteFault::Fatal(_)
+        ));
+        assert!(matches!(
+            fault(ffi::SQLITE_IOERR_WRITE),
+            WriteFault::Fatal(_)
+        ));
+        assert!(matches!(fault(ffi::SQLITE_CORRUPT), WriteFault::Fatal(_)));
     }
 }

@@ -1,6 +1,6 @@
 //! One subscription in memory: a short list read ahead, and which messages
 //! are out. All of its `Subscription` objects in this process share it. Pure
-//! bookkeeping: what is read comes from `fetch`, what is written from `writer`.
+//! bookkeeping: what is read comes from `read_batch`, what is written from `writer`.
 
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashSet, VecDeque};
@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::error::Failure;
-use super::rows::{Fetched, Plan, Row, Unreadable};
+use super::delivery_row::{DeliveryRow, FetchedRows, ReadPlan, UnreadableRow};
+use super::error::StoreFailure;
 
 /// The most that is read ahead.
 const AHEAD_COUNT: usize = 128;
@@ -33,9 +33,9 @@ struct State {
     ordered: bool,
     members: usize,
     /// In order everything, else what was not parked before.
-    ready: VecDeque<Row>,
+    ready: VecDeque<DeliveryRow>,
     /// Retries that are due, without order.
-    retries: VecDeque<Row>,
+    retries: VecDeque<DeliveryRow>,
     ready_bytes: u64,
     /// Where there is both, they take turns: a retry was given last.
     gave_retry: bool,
@@ -54,14 +54,14 @@ struct State {
     epoch: u64,
     in_flight: usize,
     settling: usize,
-    failure: Option<Failure>,
+    failure: Option<StoreFailure>,
 }
 
 /// What one who asks for a message is told.
-pub(super) struct Step {
-    pub(super) row: Option<Row>,
+pub(super) struct NextDelivery {
+    pub(super) row: Option<DeliveryRow>,
     /// To be read now, on a thread that may block.
-    pub(super) fetch: Option<Plan>,
+    pub(super) fetch: Option<ReadPlan>,
     /// How long to wait at most for a change.
     pub(super) wait: Duration,
 }
@@ -77,13 +77,13 @@ impl Feed {
     }
 
     /// The next message, and what to read meanwhile.
-    pub(super) fn step(&self, now: i64, only_fresh: bool) -> Result<Step, Failure> {
+    pub(super) fn step(&self, now: i64, only_fresh: bool) -> Result<NextDelivery, StoreFailure> {
         let mut state = self.state.lock();
         if let Some(failure) = state.failure.take() {
             return Err(failure);
         }
         let row = state.give(now, only_fresh);
-        Ok(Step {
+        Ok(NextDelivery {
             fetch: state.plan(now),
             wait: state.wait(now),
             row,
@@ -92,7 +92,11 @@ impl Feed {
 
     /// What a plan found, or why reading failed. Returns what cannot be read:
     /// it is in flight until it is given up.
-    pub(super) fn fetched(&self, plan: Plan, result: Result<Fetched, Failure>) -> Vec<Unreadable> {
+    pub(super) fn fetched(
+        &self,
+        plan: ReadPlan,
+        result: Result<FetchedRows, StoreFailure>,
+    ) -> Vec<UnreadableRow> {
         let unreadable = self.state.lock().take_in(plan, result);
         self.changed.notify_waiters();
         unreadable
@@ -133,7 +137,7 @@ impl Feed {
     }
 
     /// Another process may have put dead letters back.
-    pub(super) fn changed_elsewhere(&self) {
+    pub(super) fn changed_by_another_process(&self) {
         let mut state = self.state.lock();
         state.next_due = Some(0);
         if state.ordered {
@@ -188,7 +192,7 @@ impl Feed {
     }
 
     /// Its settlement could not be written.
-    pub(super) fn not_settled(&self, seq: i64, awaited: bool) {
+    pub(super) fn settlement_failed(&self, seq: i64, awaited: bool) {
         let mut state = self.state.lock();
         state.free(awaited);
         state.wanted.insert(seq);
@@ -197,8 +201,8 @@ impl Feed {
     }
 
     /// Its receipt was dropped: as if it had not been given.
-    pub(super) fn given_back(&self, seq: i64) {
-        self.not_settled(seq, true);
+    pub(super) fn returned(&self, seq: i64) {
+        self.settlement_failed(seq, true);
     }
 }
 
@@ -217,8 +221,8 @@ impl State {
         };
     }
 
-    fn give(&mut self, now: i64, only_fresh: bool) -> Option<Row> {
-        let waits = |row: &Row| {
+    fn give(&mut self, now: i64, only_fresh: bool) -> Option<DeliveryRow> {
+        let waits = |row: &DeliveryRow| {
             let its_turn = self.in_flight == 0 && self.wanted.is_empty() && row.due <= now;
             self.ordered && !its_turn
         };
@@ -236,8 +240,8 @@ impl State {
         Some(row)
     }
 
-    fn plan(&mut self, now: i64) -> Option<Plan> {
-        let low = |rows: &VecDeque<Row>| {
+    fn plan(&mut self, now: i64) -> Option<ReadPlan> {
+        let low = |rows: &VecDeque<DeliveryRow>| {
             rows.len() < AHEAD_COUNT / 2 && self.ready_bytes < AHEAD_BYTES / 2
         };
         let due = !self.ordered && self.next_due.is_some_and(|due| due <= now);
@@ -251,7 +255,7 @@ impl State {
         self.fetching = true;
         self.fresh &= !fresh;
         self.next_due.take_if(|_| due);
-        Some(Plan {
+        Some(ReadPlan {
             epoch: self.epoch,
             ordered: self.ordered,
             cursor: self.cursor,
@@ -282,7 +286,11 @@ impl State {
         }
     }
 
-    fn take_in(&mut self, plan: Plan, result: Result<Fetched, Failure>) -> Vec<Unreadable> {
+    fn take_in(
+        &mut self,
+        plan: ReadPlan,
+        result: Result<FetchedRows, StoreFailure>,
+    ) -> Vec<UnreadableRow> {
         self.fetching = false;
         let fetched = match result {
             Ok(fetched) if plan.epoch == self.epoch => fetched,
@@ -300,12 +308,12 @@ impl State {
         for row in fetched.wanted.into_iter().rev() {
             self.wanted.remove(&row.seq);
             self.ready_bytes += row.weight;
-            self.lane(&row).push_front(row);
+            self.queue_of(&row).push_front(row);
         }
         for row in fetched.rows {
             self.out.insert(row.seq);
             self.ready_bytes += row.weight;
-            self.lane(&row).push_back(row);
+            self.queue_of(&row).push_back(row);
         }
         self.cursor = fetched.cursor;
         self.fresh |= fetched.more;
@@ -319,7 +327,7 @@ impl State {
     }
 
     /// Where a row waits to be given.
-    fn lane(&mut self, row: &Row) -> &mut VecDeque<Row> {
+    fn queue_of(&mut self, row: &DeliveryRow) -> &mut VecDeque<DeliveryRow> {
         match row.due > 0 && !self.ordered {
             true => &mut self.retries,
             false => &mut self.ready,

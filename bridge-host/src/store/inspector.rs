@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::blocked;
+use super::blocked_keys;
 use super::database;
 use super::dead_letters;
 use super::error::StoreError;
 use super::forget;
+use super::kept_message::{DeadLetterFilter, KeptDeadLetter};
 use super::ledger::{self, Ledger};
-use super::letters::{KeptDeadLetter, Which};
 use super::quarantine;
-use super::route::{self, Route};
+use super::subscription_route::{self, SubscriptionRoute};
 use crate::message::TopicPattern;
 
 /// Nothing is written for longer at a time, and the bridge can write between.
@@ -59,8 +59,12 @@ impl Inspector {
 
     /// The topics of each subscription that the store knows.
     pub fn topics(&self) -> Result<BTreeMap<String, Vec<TopicPattern>>, StoreError> {
-        let routes = route::routes(&self.conn).map_err(database::failed(&self.file))?;
-        Ok(routes.into_iter().map(Route::into_topics).collect())
+        let routes =
+            subscription_route::routes(&self.conn).map_err(database::failed(&self.file))?;
+        Ok(routes
+            .into_iter()
+            .map(SubscriptionRoute::into_topics)
+            .collect())
     }
 
     /// How many of the messages that are kept these topics select.
@@ -135,7 +139,7 @@ impl Inspector {
     /// `after`, so that many can be listed page by page.
     pub fn dead_letters(
         &self,
-        which: &Which,
+        which: &DeadLetterFilter,
         after: i64,
         limit: usize,
     ) -> Result<Vec<KeptDeadLetter>, StoreError> {
@@ -147,8 +151,8 @@ impl Inspector {
     pub fn dead_letter(&self, id: i64) -> Result<KeptDeadLetter, StoreError> {
         let letter = match dead_letters::show(&self.conn, id) {
             // Without the data, then: the reason says why.
-            Err(error) if quarantine::is_of_a_row(&error) => {
-                let listed = dead_letters::list(&self.conn, &Which::Id(id), i64::MIN, 1);
+            Err(error) if quarantine::is_row_error(&error) => {
+                let listed = dead_letters::list(&self.conn, &DeadLetterFilter::Id(id), i64::MIN, 1);
                 listed.map(|letters| letters.into_iter().next())
             }
             shown => shown,
@@ -161,7 +165,7 @@ impl Inspector {
     /// The keys of a subscription that letters block, or whose messages wait
     /// for those before them.
     pub fn blocked_keys(&self, name: &str) -> Result<Vec<String>, StoreError> {
-        blocked::keys(&self.conn, name).map_err(database::failed(&self.file))
+        blocked_keys::keys(&self.conn, name).map_err(database::failed(&self.file))
     }
 
     /// Has the letters of a subscription block nothing any more.
@@ -169,26 +173,27 @@ impl Inspector {
         if self.blocked_keys(name)?.is_empty() {
             return Ok(());
         }
-        let done = database::in_transaction(&self.conn, |conn| blocked::release_all(conn, name));
+        let done =
+            database::in_transaction(&self.conn, |conn| blocked_keys::release_all(conn, name));
         done.map_err(database::failed(&self.file))
     }
 
     /// Makes dead letters pending again, due at once, their attempts counted
     /// from 1. Says how many.
-    pub fn replay(&self, which: &Which) -> Result<u64, StoreError> {
+    pub fn replay(&self, which: &DeadLetterFilter) -> Result<u64, StoreError> {
         self.in_steps(which, dead_letters::replay)
     }
 
     /// Forgets dead letters; retention removes their messages. They stay
     /// counted as dead-lettered, and as dropped. Says how many.
-    pub fn drop_dead_letters(&self, which: &Which) -> Result<u64, StoreError> {
+    pub fn drop_dead_letters(&self, which: &DeadLetterFilter) -> Result<u64, StoreError> {
         self.in_steps(which, dead_letters::drop)
     }
 
     /// Those that are there now, and no later ones: a replayed one may come back.
     fn in_steps(
         &self,
-        which: &Which,
+        which: &DeadLetterFilter,
         step: fn(&Connection, &[i64]) -> rusqlite::Result<u64>,
     ) -> Result<u64, StoreError> {
         self.check(which)?;
@@ -215,11 +220,11 @@ impl Inspector {
         Ok(done)
     }
 
-    fn check(&self, which: &Which) -> Result<(), StoreError> {
+    fn check(&self, which: &DeadLetterFilter) -> Result<(), StoreError> {
         match which {
-            Which::All => Ok(()),
-            Which::Id(id) => self.dead_letter(*id).map(drop),
-            Which::Subscription(name) => self.ledger(name).map(drop),
+            DeadLetterFilter::All => Ok(()),
+            DeadLetterFilter::Id(id) => self.dead_letter(*id).map(drop),
+            DeadLetterFilter::Subscription(name) => self.ledger(name).map(drop),
         }
     }
 }

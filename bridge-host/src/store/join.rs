@@ -6,12 +6,12 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::oneshot;
 
-use super::blocked::BLOCKED;
+use super::blocked_keys::BLOCKED;
 use super::clock::{millis, now_ms};
-use super::error::Failure;
+use super::error::StoreFailure;
 use super::feed::Feed;
-use super::route::{Route, patterns};
 use super::start::{self, Start};
+use super::subscription_route::{SubscriptionRoute, patterns};
 use crate::message::TopicPattern;
 
 /// A group of subscribers that share the messages on some topics.
@@ -30,9 +30,9 @@ pub struct GroupSpec {
     pub longest_wait: Duration,
 }
 
-pub(super) struct Join {
+pub(super) struct JoinCommand {
     pub(super) spec: GroupSpec,
-    pub(super) reply: oneshot::Sender<Result<Membership, Failure>>,
+    pub(super) reply: oneshot::Sender<Result<Membership, StoreFailure>>,
 }
 
 /// Keeps a feed's count of members right.
@@ -56,7 +56,7 @@ impl Drop for Membership {
 }
 
 /// Tells of topics that a subscription had, and has no more.
-fn tell_fewer(conn: &Connection, spec: &GroupSpec) -> rusqlite::Result<()> {
+fn warn_of_removed_topics(conn: &Connection, spec: &GroupSpec) -> rusqlite::Result<()> {
     let mut select = conn.prepare_cached("SELECT topics FROM subscriptions WHERE name = ?1")?;
     let before = select
         .query_row([&spec.name], |row| row.get(0))
@@ -77,10 +77,10 @@ fn tell_fewer(conn: &Connection, spec: &GroupSpec) -> rusqlite::Result<()> {
 
 /// Writes the subscription. A new one gets those of the messages that are kept
 /// which its `start` says.
-pub(super) fn save(conn: &Connection, spec: &GroupSpec) -> rusqlite::Result<Route> {
+pub(super) fn save(conn: &Connection, spec: &GroupSpec) -> rusqlite::Result<SubscriptionRoute> {
     let topics: Vec<&str> = spec.topics.iter().map(TopicPattern::as_str).collect();
     let topics = serde_json::to_string(&topics).expect("strings are always JSON");
-    tell_fewer(conn, spec)?;
+    warn_of_removed_topics(conn, spec)?;
     let changed = conn.execute(
         "UPDATE subscriptions SET topics = ?2, ordered = ?3 WHERE name = ?1",
         params![spec.name, topics, spec.ordered],
@@ -96,7 +96,7 @@ pub(super) fn save(conn: &Connection, spec: &GroupSpec) -> rusqlite::Result<Rout
         [&spec.name],
         |row| row.get(0),
     )?;
-    let route = Route {
+    let route = SubscriptionRoute {
         sub,
         name: spec.name.clone(),
         topics: spec.topics.clone(),

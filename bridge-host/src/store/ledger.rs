@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::blocked::BLOCKED;
+use super::blocked_keys::BLOCKED;
 use crate::message::TopicPattern;
 
 /// What became of the messages of one subscription.

@@ -7,25 +7,25 @@ use tokio::sync::oneshot;
 
 use super::claim::Claim;
 use super::clock::{now_ms, time};
-use super::error::Failure;
+use super::delivery_row::{DeliveryRow, ReadPlan, UnreadableRow};
+use super::error::StoreFailure;
 use super::feed::Feed;
 use super::join::Membership;
-use super::letters::DeadLetter;
+use super::kept_message::DeadLetter;
 use super::queue::Command;
-use super::readers::Turn;
-use super::rows::{Plan, Row, Unreadable};
-use super::settle::{Settle, Settlement};
-use super::shared::Shared;
+use super::read_connections::ReadPermit;
+use super::settle::{SettleCommand, Settlement};
+use super::state::StoreState;
 use crate::message::{Message, MessageId};
 
 /// A place in a group: takes its messages one by one.
 pub struct Member {
-    shared: Arc<Shared>,
+    shared: Arc<StoreState>,
     membership: Membership,
 }
 
 impl Member {
-    pub(super) fn new(shared: Arc<Shared>, membership: Membership) -> Self {
+    pub(super) fn new(shared: Arc<StoreState>, membership: Membership) -> Self {
         Self { shared, membership }
     }
 
@@ -34,24 +34,24 @@ impl Member {
     }
 
     /// Goes on when the asking future is dropped: what it reads is shared.
-    fn fetch(&self, plan: Plan) {
+    fn fetch(&self, plan: ReadPlan) {
         let (shared, feed) = (Arc::clone(&self.shared), Arc::clone(self.feed()));
-        match shared.readers.turn_now() {
-            Some(turn) => read(shared, feed, turn, plan),
+        match shared.readers.try_acquire() {
+            Some(permit) => read(shared, feed, permit, plan),
             None => {
                 tokio::spawn(async move {
-                    if let Some(turn) = shared.readers.turn().await {
-                        read(shared, feed, turn, plan);
+                    if let Some(permit) = shared.readers.acquire().await {
+                        read(shared, feed, permit, plan);
                     }
                 });
             }
         }
     }
 
-    fn taken(&self, row: Row) -> Taken {
+    fn taken(&self, row: DeliveryRow) -> TakenDelivery {
         let (shared, feed) = (Arc::clone(&self.shared), Arc::clone(self.feed()));
         let tried_for = row.tried_for(now_ms());
-        Taken {
+        TakenDelivery {
             message: row.message,
             id: row.id,
             attempts: row.attempts,
@@ -63,7 +63,7 @@ impl Member {
 }
 
 /// A delivery as it leaves the store.
-pub struct Taken {
+pub struct TakenDelivery {
     /// The message itself.
     pub message: Message,
     /// The same on every attempt.
@@ -79,28 +79,28 @@ pub struct Taken {
 }
 
 /// What cannot be read is settled as what it is kept as.
-fn read(shared: Arc<Shared>, feed: Arc<Feed>, turn: Turn, plan: Plan) {
+fn read(shared: Arc<StoreState>, feed: Arc<Feed>, permit: ReadPermit, plan: ReadPlan) {
     tokio::task::spawn_blocking(move || {
-        let result = shared.read(turn, feed.sub, &plan);
+        let result = shared.read(permit, feed.sub, &plan);
         for one in feed.fetched(plan, result) {
             let seq = one.seq;
             let settled = Command::Settle(give_up(one, &feed));
             if shared.queue.push(settled).is_err() {
-                feed.given_back(seq);
+                feed.returned(seq);
             }
         }
     });
 }
 
 /// Gives it up. Whoever reads counts as having it in flight.
-fn give_up(unreadable: Unreadable, feed: &Arc<Feed>) -> Settle {
-    let Unreadable { seq, attempts, why } = unreadable;
+fn give_up(unreadable: UnreadableRow, feed: &Arc<Feed>) -> SettleCommand {
+    let UnreadableRow { seq, attempts, why } = unreadable;
     tracing::error!(
         subscription = feed.name,
         seq,
         "a message cannot be read, and becomes a dead letter: {why}"
     );
-    Settle {
+    SettleCommand {
         feed: Arc::clone(feed),
         seq,
         settlement: Settlement::DeadLetter(DeadLetter {
@@ -119,7 +119,7 @@ fn give_up(unreadable: Unreadable, feed: &Arc<Feed>) -> Settle {
 impl Member {
     /// Waits for the next message. With `only_fresh`, messages that were parked
     /// wait, a replayed dead letter among them. Cancel-safe.
-    pub async fn next(&self, only_fresh: bool) -> Result<Taken, Failure> {
+    pub async fn next(&self, only_fresh: bool) -> Result<TakenDelivery, StoreFailure> {
         loop {
             self.shared.check()?;
             let mut changed = std::pin::pin!(self.feed().changed.notified());

@@ -5,34 +5,34 @@ use rusqlite::{Connection, params};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::clock::wall_ms;
-use super::error::Failure;
-use super::retention::footprint;
+use super::error::StoreFailure;
+use super::retention::stored_size;
 use crate::message::{Message, MessageId, MetadataSize};
 
 /// SQLite takes rows of up to 1,000,000,000 bytes.
 pub(super) const MAX_ROW: u64 = 1_000_000_000 - (1 << 20);
 
 /// What was found out while checking.
-pub(super) struct Checked {
+pub(super) struct CheckedMessage {
     pub(super) metadata: Option<String>,
     pub(super) size: u64,
 }
 
-impl Checked {
+impl CheckedMessage {
     /// What the message takes in the database.
-    pub(super) fn footprint(&self) -> u64 {
-        footprint(self.size)
+    pub(super) fn stored_size(&self) -> u64 {
+        stored_size(self.size)
     }
 
     /// Refuses only what SQLite cannot hold: a message that another broker took
     /// has to be kept here, whatever the limits of this store are.
-    pub(super) fn of(message: &Message) -> Result<Self, Failure> {
+    pub(super) fn of(message: &Message) -> Result<Self, StoreFailure> {
         let content_type = message.content_type.as_ref().map_or(0, String::len);
         let metadata = MetadataSize::of(&message.metadata).bytes();
         let rest = metadata + message.topic.len() + content_type;
         let size = (message.data.len() + rest) as u64;
         if size > MAX_ROW {
-            return Err(Failure::TooLarge { size, max: MAX_ROW });
+            return Err(StoreFailure::TooLarge { size, max: MAX_ROW });
         }
         let metadata = (!message.metadata.is_empty()).then(|| {
             serde_json::to_string(&message.metadata).expect("pairs of strings are always JSON")
@@ -50,7 +50,7 @@ pub struct Published {
     pub duplicate: bool,
 }
 
-pub(super) struct Publish {
+pub(super) struct PublishCommand {
     id: MessageId,
     /// An id made here has never been seen before, and needs no remembering.
     id_given: bool,
@@ -59,17 +59,17 @@ pub(super) struct Publish {
     metadata: Option<String>,
     data: Bytes,
     size: u64,
-    reply: oneshot::Sender<Result<Published, Failure>>,
+    reply: oneshot::Sender<Result<Published, StoreFailure>>,
     _room: OwnedSemaphorePermit,
 }
 
-impl Publish {
+impl PublishCommand {
     pub(super) fn new(
         message: Message,
         id: Option<MessageId>,
-        checked: Checked,
+        checked: CheckedMessage,
         room: OwnedSemaphorePermit,
-        reply: oneshot::Sender<Result<Published, Failure>>,
+        reply: oneshot::Sender<Result<Published, StoreFailure>>,
     ) -> Self {
         Self {
             id_given: id.is_some(),
@@ -89,8 +89,8 @@ impl Publish {
     }
 
     /// What it takes in the database.
-    pub(super) fn footprint(&self) -> u64 {
-        footprint(self.size)
+    pub(super) fn stored_size(&self) -> u64 {
+        stored_size(self.size)
     }
 
     pub(super) fn topic(&self) -> &str {
@@ -142,7 +142,7 @@ impl Publish {
         ])
     }
 
-    pub(super) fn answer(self, result: Result<bool, Failure>) {
+    pub(super) fn answer(self, result: Result<bool, StoreFailure>) {
         let id = self.id;
         // A publisher that went away meanwhile does not mind.
         let _ = self

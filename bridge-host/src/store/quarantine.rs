@@ -3,13 +3,13 @@
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::rows::{Fetched, Plan, Row, Unreadable, read_one};
+use super::delivery_row::{DeliveryRow, FetchedRows, ReadPlan, UnreadableRow, read_one};
 
 /// So many are read at once, each by itself.
 const MOST: usize = 32;
 
 /// Whether the fault may be that of one row.
-pub(super) fn is_of_a_row(error: &rusqlite::Error) -> bool {
+pub(super) fn is_row_error(error: &rusqlite::Error) -> bool {
     use rusqlite::Error;
     match error {
         Error::SqliteFailure(failure, _) => failure.code == ErrorCode::DatabaseCorrupt,
@@ -23,8 +23,8 @@ pub(super) fn is_of_a_row(error: &rusqlite::Error) -> bool {
 
 /// Reads what the plan says, each message by itself. An error means that the
 /// deliveries themselves cannot be read.
-pub(super) fn fetch(conn: &Connection, sub: i64, plan: &Plan) -> rusqlite::Result<Fetched> {
-    let mut fetched = Fetched::nothing(plan);
+pub(super) fn fetch(conn: &Connection, sub: i64, plan: &ReadPlan) -> rusqlite::Result<FetchedRows> {
+    let mut fetched = FetchedRows::nothing(plan);
     for seq in plan.wanted.iter().take(MOST) {
         match sort(conn, sub, *seq, &mut fetched.unreadable)? {
             Some(row) => fetched.wanted.push(row),
@@ -56,13 +56,13 @@ fn sort(
     conn: &Connection,
     sub: i64,
     seq: i64,
-    unreadable: &mut Vec<Unreadable>,
-) -> rusqlite::Result<Option<Row>> {
+    unreadable: &mut Vec<UnreadableRow>,
+) -> rusqlite::Result<Option<DeliveryRow>> {
     match read_one(conn, sub, seq) {
-        Err(error) if is_of_a_row(&error) => {
+        Err(error) if is_row_error(&error) => {
             let sql = "SELECT attempts FROM deliveries WHERE sub = ?1 AND seq = ?2";
             let mut select = conn.prepare_cached(sql)?;
-            unreadable.push(Unreadable {
+            unreadable.push(UnreadableRow {
                 seq,
                 attempts: select.query_row([sub, seq], |row| row.get(0))?,
                 why: error.to_string(),
@@ -73,7 +73,7 @@ fn sort(
     }
 }
 
-fn due(conn: &Connection, sub: i64, plan: &Plan) -> rusqlite::Result<Vec<i64>> {
+fn due(conn: &Connection, sub: i64, plan: &ReadPlan) -> rusqlite::Result<Vec<i64>> {
     let sql = "SELECT seq FROM deliveries INDEXED BY parked
          WHERE sub = ?1 AND due > 0 AND due <= ?2 ORDER BY due LIMIT ?3";
     let most = (MOST + plan.out.len()) as i64;
@@ -84,7 +84,7 @@ fn due(conn: &Connection, sub: i64, plan: &Plan) -> rusqlite::Result<Vec<i64>> {
     Ok(due.take(MOST).collect())
 }
 
-fn fresh(conn: &Connection, sub: i64, plan: &Plan) -> rusqlite::Result<Vec<i64>> {
+fn fresh(conn: &Connection, sub: i64, plan: &ReadPlan) -> rusqlite::Result<Vec<i64>> {
     let sql = "SELECT seq FROM deliveries
          WHERE sub = ?1 AND seq > ?2 AND (?3 OR due = 0) ORDER BY seq LIMIT ?4";
     let mut select = conn.prepare_cached(sql)?;

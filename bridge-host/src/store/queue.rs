@@ -8,17 +8,17 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::error::Failure;
-use super::join::Join;
-use super::keep::Keep;
-use super::publish::Publish;
-use super::settle::Settle;
-use super::turn::TurnQuestion;
+use super::error::StoreFailure;
+use super::foreign_message::KeepCommand;
+use super::join::JoinCommand;
+use super::publish::PublishCommand;
+use super::settle::SettleCommand;
+use super::turn::TurnRequest;
 
-/// What publishers may have queued, in KiB; each message weighs [`BASE`] too,
+/// What publishers may have queued, in KiB; each message weighs [`BASE_WEIGHT`] too,
 /// so that small ones are bounded in number.
 const ROOM: u32 = 64 << 10;
-const BASE: u64 = 16;
+const BASE_WEIGHT: u64 = 16;
 /// The most that goes into one transaction.
 const GROUP_COUNT: usize = 1024;
 const GROUP_BYTES: u64 = 16 << 20;
@@ -30,39 +30,39 @@ const GATHER: Duration = Duration::from_millis(10);
 const LONGEST_HOLD: Duration = Duration::from_millis(1);
 
 pub(super) enum Command {
-    Publish(Publish),
-    Settle(Settle),
-    Join(Join),
-    Keep(Box<Keep>),
-    Turn(Box<TurnQuestion>),
+    Publish(PublishCommand),
+    Settle(SettleCommand),
+    Join(JoinCommand),
+    Keep(Box<KeepCommand>),
+    Turn(Box<TurnRequest>),
 }
 
 /// What the writer does in one go.
 #[derive(Default)]
 pub(super) struct Batch {
-    pub(super) publishes: Vec<Publish>,
-    pub(super) settles: Vec<Settle>,
-    pub(super) joins: Vec<Join>,
-    pub(super) keeps: Vec<Keep>,
+    pub(super) publishes: Vec<PublishCommand>,
+    pub(super) settles: Vec<SettleCommand>,
+    pub(super) joins: Vec<JoinCommand>,
+    pub(super) keeps: Vec<KeepCommand>,
     /// Asked after all of the above is written.
-    pub(super) turns: Vec<TurnQuestion>,
+    pub(super) turns: Vec<TurnRequest>,
     /// Closed, and this was the last of it.
     pub(super) last: bool,
 }
 
 pub(super) struct Queue {
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<QueueState>,
     wake: Condvar,
     room: Arc<Semaphore>,
 }
 
 #[derive(Default)]
-struct Waiting {
-    publishes: VecDeque<Publish>,
-    settles: VecDeque<Settle>,
-    joins: VecDeque<Join>,
-    keeps: Vec<Keep>,
-    turns: Vec<TurnQuestion>,
+struct QueueState {
+    publishes: VecDeque<PublishCommand>,
+    settles: VecDeque<SettleCommand>,
+    joins: VecDeque<JoinCommand>,
+    keeps: Vec<KeepCommand>,
+    turns: Vec<TurnRequest>,
     /// How many publishers were there at the last commit, and until when all
     /// of them are waited for.
     expected: usize,
@@ -85,16 +85,17 @@ impl Queue {
     }
 
     /// Waits for room for a message of this size.
-    pub(super) async fn room(&self, size: u64) -> Result<OwnedSemaphorePermit, Failure> {
-        let weight = u32::try_from(BASE + size / 1024).map_or(ROOM, |weight| weight.min(ROOM));
+    pub(super) async fn room(&self, size: u64) -> Result<OwnedSemaphorePermit, StoreFailure> {
+        let weight =
+            u32::try_from(BASE_WEIGHT + size / 1024).map_or(ROOM, |weight| weight.min(ROOM));
         let room = Arc::clone(&self.room).acquire_many_owned(weight).await;
-        room.map_err(|_| Failure::Closed)
+        room.map_err(|_| StoreFailure::Closed)
     }
 
-    pub(super) fn push(&self, command: Command) -> Result<(), Failure> {
+    pub(super) fn push(&self, command: Command) -> Result<(), StoreFailure> {
         let mut waiting = self.waiting.lock();
         if waiting.closed {
-            return Err(Failure::Closed);
+            return Err(StoreFailure::Closed);
         }
         let wakes = waiting.add(command);
         if wakes && waiting.writer_sleeps {
@@ -153,9 +154,9 @@ impl Queue {
     pub(super) fn abandon(&self) {
         self.close();
         let mut waiting = self.waiting.lock();
-        let closed = Waiting {
+        let closed = QueueState {
             closed: true,
-            ..Waiting::default()
+            ..QueueState::default()
         };
         let dropped = std::mem::replace(&mut *waiting, closed);
         drop(waiting);
@@ -163,7 +164,7 @@ impl Queue {
     }
 }
 
-impl Waiting {
+impl QueueState {
     /// Whether a sleeping writer has to look.
     fn add(&mut self, command: Command) -> bool {
         match command {

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, params};
 
-use super::error::Failure;
+use super::error::StoreFailure;
 use super::settings::Settings;
 
 /// In place of a subscription: all dead letters.
 const LETTERS: i64 = 0;
 
-/// What a row's message takes, as `retention::footprint` has it.
+/// What a row's message takes, as `retention::stored_size` has it.
 macro_rules! footprint {
     ($of:literal) => {
         concat!(
@@ -145,10 +145,10 @@ impl Quotas {
     }
 
     /// What the publisher of a message is told that only this one would take.
-    pub(super) fn refusal(&self, name: &str) -> Failure {
+    pub(super) fn refusal(&self, name: &str) -> StoreFailure {
         let quota = self.limits.get(name).copied().unwrap_or_default();
         let name = name.into();
-        Failure::QuotaFull { name, quota }
+        StoreFailure::QuotaFull { name, quota }
     }
 }
 

@@ -15,7 +15,7 @@ const IN_A_PAGE: u64 = 3072;
 const PAGE: u64 = 4096;
 
 /// What a message of this size takes in the database, in bytes.
-pub(super) fn footprint(size: u64) -> u64 {
+pub(super) fn stored_size(size: u64) -> u64 {
     match size {
         0..=IN_A_PAGE => size + ROWS,
         _ => size.next_multiple_of(PAGE) + ROWS,
@@ -42,14 +42,14 @@ pub(super) struct Retainer {
     /// The same for messages published at the limit of size.
     searched: i64,
     /// It found none settled since it began at the first one.
-    in_vain: bool,
+    search_failed: bool,
     /// None of all messages was settled when last looked at.
     none_settled: bool,
 }
 
 /// What a step did.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Removed {
+pub(super) struct RetentionStep {
     pub(super) bytes: u64,
     /// There is more to look at.
     pub(super) more: bool,
@@ -63,7 +63,7 @@ impl Retainer {
             deduplication_window,
             after: 0,
             searched: 0,
-            in_vain: false,
+            search_failed: false,
             none_settled: false,
         }
     }
@@ -89,15 +89,15 @@ impl Retainer {
     }
 
     /// Messages were settled: searching may pay again.
-    pub(super) fn look_again(&mut self) {
-        self.in_vain = false;
+    pub(super) fn settled_some(&mut self) {
+        self.search_failed = false;
         self.none_settled = false;
     }
 
     /// What was removed is there again.
-    pub(super) fn undone(&mut self) {
+    pub(super) fn rolled_back(&mut self) {
         self.searched = 0;
-        self.look_again();
+        self.settled_some();
     }
 
     /// One step of the round that removes what is too old, and what is too
@@ -108,7 +108,7 @@ impl Retainer {
         now: i64,
         kept: u64,
         wanted: u64,
-    ) -> rusqlite::Result<Removed> {
+    ) -> rusqlite::Result<RetentionStep> {
         let cutoff = now.saturating_sub(millis(self.settings.max_age));
         let excess = self.excess(kept, 0).max(wanted);
         let ahead = now.saturating_add(AHEAD);
@@ -118,7 +118,7 @@ impl Retainer {
         let began = Instant::now();
         let removed = remove_settled(conn, self.after, goes)?;
         let more = self.forget_ids(conn, now, began)?;
-        Ok(Removed {
+        Ok(RetentionStep {
             more: removed.more || more,
             ..removed
         })
@@ -140,7 +140,7 @@ impl Retainer {
     }
 
     /// The step is on the disk.
-    pub(super) fn stepped(&mut self, removed: Removed) {
+    pub(super) fn stepped(&mut self, removed: RetentionStep) {
         self.after = if removed.more { removed.reached } else { 0 };
     }
 
@@ -152,15 +152,15 @@ impl Retainer {
             if gone >= excess || self.none_settled || began.elapsed() >= STEP_TIME {
                 break;
             }
-            self.in_vain |= self.searched == 0;
+            self.search_failed |= self.searched == 0;
             let missing = excess - gone;
             let removed = remove_settled(conn, self.searched, |_, gone| gone < missing)?;
             gone += removed.bytes;
             self.searched = removed.reached;
-            self.in_vain &= removed.bytes == 0;
+            self.search_failed &= removed.bytes == 0;
             if !removed.more && gone < excess {
                 self.searched = 0;
-                self.none_settled = self.in_vain;
+                self.none_settled = self.search_failed;
             }
         }
         Ok(gone)
@@ -173,7 +173,7 @@ fn remove_settled(
     conn: &Connection,
     after: i64,
     goes: impl Fn(i64, u64) -> bool,
-) -> rusqlite::Result<Removed> {
+) -> rusqlite::Result<RetentionStep> {
     let mut select = conn.prepare_cached(
         "SELECT seq, size, published_at,
              EXISTS (SELECT 1 FROM subscriptions s CROSS JOIN deliveries d
@@ -182,7 +182,7 @@ fn remove_settled(
          FROM messages m WHERE seq > ?1 ORDER BY seq",
     )?;
     let mut delete = conn.prepare_cached("DELETE FROM messages WHERE seq = ?1")?;
-    let (mut settled, mut removed) = (Vec::new(), Removed::default());
+    let (mut settled, mut removed) = (Vec::new(), RetentionStep::default());
     removed.reached = after;
     let (mut looked_at, mut found, began) = (0, 0, Instant::now());
     let mut rows = select.query([after])?;
@@ -199,7 +199,7 @@ fn remove_settled(
         looked_at += 1;
         removed.reached = row.get(0)?;
         if !row.get::<_, bool>(3)? {
-            let takes = footprint(row.get(1)?);
+            let takes = stored_size(row.get(1)?);
             settled.push((removed.reached, takes));
             found += takes;
         }
@@ -256,7 +256,7 @@ mod tests {
                 break;
             }
         }
-        assert_eq!(gone, 3000 * footprint(1));
+        assert_eq!(gone, 3000 * stored_size(1));
         steps.sort();
         let median = steps[steps.len() / 2];
         assert!(median < 2 * STEP_TIME, "{steps:?}");

@@ -8,10 +8,10 @@ use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
 use super::clock::{millis, wall_ms};
-use super::error::Failure;
+use super::error::StoreFailure;
 use super::feed::Feed;
+use super::kept_message::DeadLetter;
 use super::ledger::Tally;
-use super::letters::DeadLetter;
 
 /// What became of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,17 +28,17 @@ pub enum Settlement {
     Moved,
 }
 
-pub(super) struct Settle {
+pub(super) struct SettleCommand {
     pub(super) feed: Arc<Feed>,
     pub(super) seq: i64,
     pub(super) settlement: Settlement,
     /// Someone waits for it to be durable.
-    pub(super) reply: Option<oneshot::Sender<Result<(), Failure>>>,
+    pub(super) reply: Option<oneshot::Sender<Result<(), StoreFailure>>>,
     /// How often it could not be written, though others could.
     pub(super) failures: u32,
 }
 
-impl Settle {
+impl SettleCommand {
     /// Writes it. A delivery that is gone already is left so: the settlement of
     /// a second, overlapping attempt changes nothing.
     pub(super) fn apply(
@@ -56,7 +56,7 @@ impl Settle {
             Settlement::DeadLetter(letter) => {
                 let removed = self.remove(conn)?;
                 if removed > 0 {
-                    self.bury(conn, letter)?;
+                    self.insert_dead_letter(conn, letter)?;
                 }
                 tally.dead_lettered += removed;
             }
@@ -80,7 +80,7 @@ impl Settle {
         Ok(())
     }
 
-    fn bury(&self, conn: &Connection, letter: &DeadLetter) -> rusqlite::Result<()> {
+    fn insert_dead_letter(&self, conn: &Connection, letter: &DeadLetter) -> rusqlite::Result<()> {
         let mut insert = conn.prepare_cached(
             "INSERT INTO dead_letters (sub, seq, at, reason, status, attempts, backtrace, key)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -117,13 +117,13 @@ impl Settle {
     }
 
     /// It cannot be written: the message comes again.
-    pub(super) fn failed(self, error: Failure) {
+    pub(super) fn failed(self, error: StoreFailure) {
         let awaited = self.reply.is_some();
-        self.feed.not_settled(self.seq, awaited);
+        self.feed.settlement_failed(self.seq, awaited);
         self.answer(Err(error));
     }
 
-    fn answer(self, result: Result<(), Failure>) {
+    fn answer(self, result: Result<(), StoreFailure>) {
         if let Some(reply) = self.reply {
             let _ = reply.send(result);
         }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use rusqlite::Connection;
 
-use super::route::Route;
+use super::subscription_route::SubscriptionRoute;
 use crate::schema::Words;
 
 /// Which of the messages that a broker still keeps a new subscription gets.
@@ -44,7 +44,11 @@ impl Words for Start {
 }
 
 /// Writes the first deliveries of a subscription that was just made.
-pub(super) fn begin(conn: &Connection, route: &Route, start: Start) -> rusqlite::Result<()> {
+pub(super) fn begin(
+    conn: &Connection,
+    route: &SubscriptionRoute,
+    start: Start,
+) -> rusqlite::Result<()> {
     let accepted = match start {
         Start::New => return Ok(()),
         Start::All => insert_all(conn, route)?,
@@ -67,7 +71,7 @@ pub(super) fn begin(conn: &Connection, route: &Route, start: Start) -> rusqlite:
 
 const INSERT: &str = "INSERT INTO deliveries (sub, seq, attempts, due) VALUES (?1, ?2, 0, 0)";
 
-fn insert_all(conn: &Connection, route: &Route) -> rusqlite::Result<i64> {
+fn insert_all(conn: &Connection, route: &SubscriptionRoute) -> rusqlite::Result<i64> {
     let mut select = conn.prepare("SELECT seq, topic FROM messages ORDER BY seq")?;
     let mut insert = conn.prepare(INSERT)?;
     let mut rows = select.query([])?;
@@ -83,7 +87,7 @@ fn insert_all(conn: &Connection, route: &Route) -> rusqlite::Result<i64> {
 
 /// The last message, or the last of each topic, in the order in which they
 /// were published.
-fn last(conn: &Connection, route: &Route, start: Start) -> rusqlite::Result<Vec<i64>> {
+fn last(conn: &Connection, route: &SubscriptionRoute, start: Start) -> rusqlite::Result<Vec<i64>> {
     let mut select = conn.prepare("SELECT seq, topic FROM messages ORDER BY seq DESC")?;
     let mut rows = select.query([])?;
     let mut last = HashMap::new();

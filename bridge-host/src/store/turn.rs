@@ -8,38 +8,42 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::oneshot;
 
-use super::blocked::BLOCKED;
+use super::blocked_keys::BLOCKED;
 use super::clock::unix_ms;
-use super::error::Failure;
+use super::error::StoreFailure;
 use super::feed::Feed;
-use super::keep::insert;
-use super::letters::{Turn, Waiting};
-use super::publish::Checked;
+use super::foreign_message::insert;
+use super::kept_message::{KeyTurn, KeyedMessage};
+use super::publish::CheckedMessage;
 
 /// Whose turn.
-pub(super) enum Who {
+pub(super) enum TurnCandidate {
     /// A delivery of this broker.
     Own(Arc<Feed>, i64),
     /// A message of another.
-    Other(Box<Waiting>, Checked),
+    Other(Box<KeyedMessage>, CheckedMessage),
 }
 
-pub(super) struct TurnQuestion {
+pub(super) struct TurnRequest {
     key: String,
-    who: Who,
-    reply: oneshot::Sender<Result<Turn, Failure>>,
+    who: TurnCandidate,
+    reply: oneshot::Sender<Result<KeyTurn, StoreFailure>>,
 }
 
 /// The answer, and what it wrote.
-pub(super) struct Answer {
-    turn: Turn,
+pub(super) struct TurnAnswer {
+    turn: KeyTurn,
     due: i64,
     /// Bytes that are kept by it.
     pub(super) size: u64,
 }
 
-impl TurnQuestion {
-    pub(super) fn new(key: &str, who: Who, reply: oneshot::Sender<Result<Turn, Failure>>) -> Self {
+impl TurnRequest {
+    pub(super) fn new(
+        key: &str,
+        who: TurnCandidate,
+        reply: oneshot::Sender<Result<KeyTurn, StoreFailure>>,
+    ) -> Self {
         let key = key.into();
         Self { key, who, reply }
     }
@@ -47,14 +51,14 @@ impl TurnQuestion {
     /// What it may take of the room there is.
     pub(super) fn size(&self) -> u64 {
         match &self.who {
-            Who::Own(..) => 0,
-            Who::Other(_, checked) => checked.footprint(),
+            TurnCandidate::Delivery(..) => 0,
+            TurnCandidate::Message(_, checked) => checked.stored_size(),
         }
     }
 
-    pub(super) fn apply(&self, conn: &Connection, now: i64) -> rusqlite::Result<Answer> {
-        let free = Answer {
-            turn: Turn::Free,
+    pub(super) fn apply(&self, conn: &Connection, now: i64) -> rusqlite::Result<TurnAnswer> {
+        let free = TurnAnswer {
+            turn: KeyTurn::Free,
             due: 0,
             size: 0,
         };
@@ -69,22 +73,22 @@ impl TurnQuestion {
         let (before, after) = self.others(conn, sub)?;
         let waits = self.waits(conn, sub)?;
         let turn = match (blocked, waits) {
-            (false, true) if !before && after => Turn::Now,
-            (false, _) if !before && !after => Turn::Free,
-            _ => Turn::Later,
+            (false, true) if !before && after => KeyTurn::Now,
+            (false, _) if !before && !after => KeyTurn::Free,
+            _ => KeyTurn::Later,
         };
-        if turn != Turn::Later {
-            return Ok(Answer { turn, ..free });
+        if turn != KeyTurn::Later {
+            return Ok(TurnAnswer { turn, ..free });
         }
         let due = if blocked { BLOCKED } else { now.max(1) };
         let size = self.keep(conn, sub, due)?;
-        Ok(Answer { turn, due, size })
+        Ok(TurnAnswer { turn, due, size })
     }
 
     fn sub(&self, conn: &Connection) -> rusqlite::Result<Option<i64>> {
         match &self.who {
-            Who::Own(feed, _) => Ok(Some(feed.sub)),
-            Who::Other(waiting, _) => {
+            TurnCandidate::Delivery(feed, _) => Ok(Some(feed.sub)),
+            TurnCandidate::Message(waiting, _) => {
                 let sql = "SELECT sub FROM subscriptions WHERE name = ?1";
                 let mut select = conn.prepare_cached(sql)?;
                 let sub = select.query_row([&waiting.subscription], |row| row.get(0));
@@ -96,8 +100,8 @@ impl TurnQuestion {
     /// Whether others of its key wait, that come before it and after it.
     fn others(&self, conn: &Connection, sub: i64) -> rusqlite::Result<(bool, bool)> {
         let seq = match &self.who {
-            Who::Own(_, seq) => *seq,
-            Who::Other(..) => i64::MAX,
+            TurnCandidate::Delivery(_, seq) => *seq,
+            TurnCandidate::Message(..) => i64::MAX,
         };
         let before = "SELECT EXISTS
              (SELECT 1 FROM deliveries WHERE sub = ?1 AND key = ?2 AND seq < ?3)";
@@ -111,7 +115,7 @@ impl TurnQuestion {
 
     /// Whether it is one of those that wait.
     fn waits(&self, conn: &Connection, sub: i64) -> rusqlite::Result<bool> {
-        let Who::Own(_, seq) = &self.who else {
+        let TurnCandidate::Delivery(_, seq) = &self.who else {
             return Ok(false);
         };
         let sql = "SELECT EXISTS
@@ -122,18 +126,18 @@ impl TurnQuestion {
     /// Has it wait, and says how many bytes that took.
     fn keep(&self, conn: &Connection, sub: i64, due: i64) -> rusqlite::Result<u64> {
         let (waiting, checked) = match &self.who {
-            Who::Own(_, seq) => {
+            TurnCandidate::Delivery(_, seq) => {
                 let sql = "UPDATE deliveries SET key = ?3, due = ?4 WHERE sub = ?1 AND seq = ?2";
                 conn.prepare_cached(sql)?
                     .execute(params![sub, seq, self.key, due])?;
                 return Ok(0);
             }
-            Who::Other(waiting, checked) => (waiting, checked),
+            TurnCandidate::Message(waiting, checked) => (waiting, checked),
         };
         if self.is_kept(conn, sub, waiting)? {
             return Ok(0);
         }
-        let Waiting {
+        let KeyedMessage {
             message,
             id,
             published,
@@ -146,11 +150,16 @@ impl TurnQuestion {
         .execute(params![sub, seq, due, self.key])?;
         conn.prepare_cached("UPDATE subscriptions SET accepted = accepted + 1 WHERE sub = ?1")?
             .execute([sub])?;
-        Ok(checked.footprint())
+        Ok(checked.stored_size())
     }
 
     /// Whether a message of another broker waits already: it came once more.
-    fn is_kept(&self, conn: &Connection, sub: i64, waiting: &Waiting) -> rusqlite::Result<bool> {
+    fn is_kept(
+        &self,
+        conn: &Connection,
+        sub: i64,
+        waiting: &KeyedMessage,
+    ) -> rusqlite::Result<bool> {
         let sql = "SELECT EXISTS (SELECT 1 FROM deliveries d JOIN messages m ON m.seq = d.seq
              WHERE d.sub = ?1 AND d.key = ?2 AND m.id = ?3 AND m.published_at = ?4)";
         let published = unix_ms(waiting.published);
@@ -163,9 +172,9 @@ impl TurnQuestion {
 
     /// A message of another broker that is a delivery here now: of which
     /// subscription, and when it is due.
-    pub(super) fn newcomer(&self, answer: &Answer) -> Option<(&str, i64)> {
+    pub(super) fn new_delivery(&self, answer: &TurnAnswer) -> Option<(&str, i64)> {
         match &self.who {
-            Who::Other(waiting, _) if answer.turn == Turn::Later => {
+            TurnCandidate::Message(waiting, _) if answer.turn == KeyTurn::Later => {
                 Some((&waiting.subscription, answer.due))
             }
             _ => None,
@@ -173,19 +182,20 @@ impl TurnQuestion {
     }
 
     /// It is durable. Whoever asked and is gone has given the delivery back.
-    pub(super) fn answer(self, result: Result<&Answer, Failure>) {
+    pub(super) fn answer(self, result: Result<&TurnAnswer, StoreFailure>) {
         let turn = result.as_ref().map(|answer| answer.turn);
         let turn = turn.map_err(Clone::clone);
-        let kept = matches!(turn, Ok(Turn::Later));
-        if let (Who::Own(feed, seq), Ok(Answer { due, .. })) = (&self.who, &result)
+        let kept = matches!(turn, Ok(KeyTurn::Later));
+        if let (TurnCandidate::Delivery(feed, seq), Ok(TurnAnswer { due, .. })) =
+            (&self.who, &result)
             && kept
         {
             feed.parked(*seq, *due);
         }
-        if let (Err(_), Who::Own(feed, seq)) = (self.reply.send(turn), &self.who)
+        if let (Err(_), TurnCandidate::Delivery(feed, seq)) = (self.reply.send(turn), &self.who)
             && !kept
         {
-            feed.given_back(*seq);
+            feed.returned(*seq);
         }
     }
 }

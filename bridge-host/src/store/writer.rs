@@ -1,14 +1,14 @@
 //! The one thread that writes: takes a group from the queue, commits it, and
 //! only then answers.
 
-mod books;
+mod bookkeeping;
 mod disk_space;
-mod faulty;
+mod failed_settlements;
+mod foreign_messages;
+mod full_disk;
 mod group;
-mod keeps;
-mod letters;
-mod limit;
-mod room;
+mod letter_retention;
+mod retention_limit;
 mod schedule;
 mod upkeep;
 
@@ -20,52 +20,52 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::clock::millis;
+use super::clock_correction;
 use super::database::{data_version, failed, file, in_transaction};
-use super::error::{Failure, Fault, StoreError};
+use super::disk_reserve::Reserve;
+use super::error::{StoreError, StoreFailure, WriteFault};
 use super::feed::Feed;
-use super::join::{self, GroupSpec, Join, Membership};
-use super::presence::Presence;
+use super::file_watch::FileWatch;
+use super::join::{self, GroupSpec, JoinCommand, Membership};
 use super::queue::Batch;
 use super::quota::Quotas;
-use super::reserve::Reserve;
 use super::retention::Retainer;
-use super::route::{self, Route};
-use super::set_back;
 use super::settings::{LetterRetention, Settings};
-use super::settle::Settle;
-use super::shared::Shared;
-use books::Books;
-use disk_space::Room;
-use schedule::Upkeep;
+use super::settle::SettleCommand;
+use super::state::StoreState;
+use super::subscription_route::{self, SubscriptionRoute};
+use bookkeeping::Bookkeeping;
+use disk_space::DiskSpace;
+use schedule::MaintenanceSchedule;
 
 /// When settlements that could not be written are tried again.
-const AGAIN: Duration = Duration::from_millis(500);
+const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 pub(super) struct Writer {
     conn: Connection,
     /// Held for as long as anything is written.
     _lock: File,
-    shared: Arc<Shared>,
-    books: Books,
-    upkeep: Upkeep,
+    shared: Arc<StoreState>,
+    books: Bookkeeping,
+    upkeep: MaintenanceSchedule,
     /// Settlements that found no room on the disk; as many as are in flight,
     /// and as acknowledgements a feed lets out.
-    backlog: Vec<Settle>,
-    again_at: Instant,
+    backlog: Vec<SettleCommand>,
+    retry_at: Instant,
     /// Settlements that could not be written though others could, and when
     /// each is tried again.
-    faulty: Vec<(Instant, Settle)>,
-    room: Room,
+    faulty: Vec<(Instant, SettleCommand)>,
+    room: DiskSpace,
     letters: LetterRetention,
     /// Where the files can be watched.
-    presence: Option<Presence>,
+    presence: Option<FileWatch>,
     /// The size of a message that retention had no room for: there was none
     /// since.
     refused: Option<u64>,
 }
 
 /// What a writer works on.
-pub(super) struct Opened {
+pub(super) struct OpenedFiles {
     pub(super) conn: Connection,
     pub(super) lock: File,
     pub(super) reserve: Option<Reserve>,
@@ -73,25 +73,25 @@ pub(super) struct Opened {
 
 /// Starts the thread.
 pub(super) fn spawn(
-    opened: Opened,
-    shared: Arc<Shared>,
+    opened: OpenedFiles,
+    shared: Arc<StoreState>,
     settings: Settings,
 ) -> Result<JoinHandle<()>, StoreError> {
     let path = file(&settings.path);
-    let Opened {
+    let OpenedFiles {
         conn,
         lock,
         reserve,
     } = opened;
     let version = data_version(&conn).map_err(failed(&path))?;
-    set_back::mend(&conn).map_err(failed(&path))?;
+    set_back::correct(&conn).map_err(failed(&path))?;
     let routes = route::routes(&conn).map_err(failed(&path))?;
     let kept = conn.query_row("SELECT size FROM totals", [], |row| row.get(0));
-    let upkeep = Upkeep::new(version);
+    let upkeep = MaintenanceSchedule::new(version);
     let window = millis(settings.deduplication_window);
     let quotas = in_transaction(&conn, |conn| Quotas::prepare(conn, &settings));
     let letters = settings.retention.dead_letters.clone();
-    let books = Books {
+    let books = Bookkeeping {
         routes,
         quotas: quotas.map_err(failed(&path))?,
         version,
@@ -101,15 +101,15 @@ pub(super) fn spawn(
     let writer = Writer {
         conn,
         _lock: lock,
-        room: Room::new(&shared, reserve),
+        room: DiskSpace::new(&shared, reserve),
         shared,
         books,
         upkeep,
         backlog: Vec::new(),
-        again_at: Instant::now(),
+        retry_at: Instant::now(),
         faulty: Vec::new(),
         letters,
-        presence: Presence::of(&path).ok(),
+        presence: FileWatch::of(&path).ok(),
         refused: None,
     };
     let thread = std::thread::Builder::new().name("embedded-writer".into());
@@ -123,7 +123,7 @@ pub(super) fn spawn(
 
 impl Writer {
     fn run(mut self) {
-        let _end = End(Arc::clone(&self.shared));
+        let _end = StopOnDrop(Arc::clone(&self.shared));
         loop {
             let batch = self.shared.queue.next(self.idle());
             let last = batch.last;
@@ -140,7 +140,7 @@ impl Writer {
         let faulty = std::mem::take(&mut self.faulty).into_iter();
         let backlog = std::mem::take(&mut self.backlog).into_iter();
         for settle in backlog.chain(faulty.map(|(_, settle)| settle)) {
-            settle.failed(Failure::Closed);
+            settle.failed(StoreFailure::Closed);
         }
     }
 
@@ -150,7 +150,7 @@ impl Writer {
         let upkeep = self.upkeep.next_at();
         let next = match self.backlog.is_empty() {
             true => upkeep,
-            false => upkeep.min(self.again_at),
+            false => upkeep.min(self.retry_at),
         };
         let faulty = self.faulty.iter().map(|(at, _)| *at).min();
         let next = faulty.map_or(next, |at| next.min(at));
@@ -164,7 +164,7 @@ impl Writer {
         self.keep(batch.keeps);
         let publishes = self.admit(batch.publishes);
         self.backlog.extend(batch.settles);
-        let settles = match last || Instant::now() >= self.again_at {
+        let settles = match last || Instant::now() >= self.retry_at {
             true => std::mem::take(&mut self.backlog),
             false => Vec::new(),
         };
@@ -172,7 +172,7 @@ impl Writer {
             self.write(publishes, settles);
         }
         self.try_faulty(last);
-        self.tell_turns(batch.turns);
+        self.answer_turns(batch.turns);
     }
 
     fn refuse(&mut self, batch: Batch) {
@@ -184,17 +184,17 @@ impl Writer {
         for join in batch.joins {
             let _ = join
                 .reply
-                .send(self.shared.check().and(Err(Failure::Closed)));
+                .send(self.shared.check().and(Err(StoreFailure::Closed)));
         }
     }
 
-    fn join(&mut self, join: Join) {
+    fn join(&mut self, join: JoinCommand) {
         let result = self.try_join(&join.spec);
         // With nobody there any more, the membership ends as it is dropped.
         let _ = join.reply.send(result);
     }
 
-    fn try_join(&mut self, spec: &GroupSpec) -> Result<Membership, Failure> {
+    fn try_join(&mut self, spec: &GroupSpec) -> Result<Membership, StoreFailure> {
         let routes = &mut self.books.routes;
         let known = routes.iter().position(|route| route.name == spec.name);
         if let Some(known) = known {
@@ -215,9 +215,11 @@ impl Writer {
     }
 
     /// Writes the subscription, if need be with the reserve.
-    fn save(&mut self, spec: &GroupSpec) -> Result<Route, Failure> {
+    fn save(&mut self, spec: &GroupSpec) -> Result<SubscriptionRoute, StoreFailure> {
         let saved = match self.try_save(spec) {
-            Err(error) if matches!(Fault::of(&error), Fault::Full(_)) && self.use_reserve() => {
+            Err(error)
+                if matches!(WriteFault::of(&error), WriteFault::Full(_)) && self.use_reserve() =>
+            {
                 self.try_save(spec)
             }
             saved => saved,
@@ -225,7 +227,7 @@ impl Writer {
         saved.map_err(|error| self.fault(&error).for_caller())
     }
 
-    fn try_save(&self, spec: &GroupSpec) -> rusqlite::Result<Route> {
+    fn try_save(&self, spec: &GroupSpec) -> rusqlite::Result<SubscriptionRoute> {
         in_transaction(&self.conn, |conn| {
             let route = join::save(conn, spec)?;
             self.books.quotas.begin(conn, route.sub, &route.name)?;
@@ -234,8 +236,8 @@ impl Writer {
     }
 
     /// Whether what is committed is in files that will be found again.
-    fn finds_its_files(&mut self) -> bool {
-        match self.presence.as_mut().map(Presence::check) {
+    fn files_are_intact(&mut self) -> bool {
+        match self.presence.as_mut().map(FileWatch::check) {
             Some(Err(why)) => {
                 self.shared.poison(&why);
                 false
@@ -245,9 +247,9 @@ impl Writer {
     }
 
     /// What a failure means; one that leaves the disk in doubt stops the broker.
-    fn fault(&self, error: &rusqlite::Error) -> Fault {
-        let fault = Fault::of(error);
-        if let Fault::Fatal(why) = &fault {
+    fn fault(&self, error: &rusqlite::Error) -> WriteFault {
+        let fault = WriteFault::of(error);
+        if let WriteFault::Fatal(why) = &fault {
             self.shared.poison(why);
         }
         fault
@@ -255,9 +257,9 @@ impl Writer {
 }
 
 /// However the thread ends, nobody waits for it in vain.
-struct End(Arc<Shared>);
+struct StopOnDrop(Arc<StoreState>);
 
-impl Drop for End {
+impl Drop for StopOnDrop {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0

@@ -1,15 +1,15 @@
 //! Dead letters that are messages of a broker, found by their topics and listed in pages.
-//! `broker::LetterTopic` publishes them; each broker finds them in its own way.
+//! `broker::DeadLetterTopic` publishes them; each broker finds them in its own way.
 
 use std::time::UNIX_EPOCH;
 
 use async_trait::async_trait;
 
-use crate::broker::{BrokerError, KeptDeadLetter, Which, letter_topic};
+use crate::broker::{BrokerError, DeadLetterFilter, KeptDeadLetter, dead_letter_topic};
 use crate::message::{Message, MessageId};
 
 /// A message on one of the topics of dead letters, and its number at the broker.
-pub struct Numbered {
+pub struct NumberedMessage {
     /// The number. Newer messages have higher numbers.
     pub number: i64,
     /// The message.
@@ -18,9 +18,9 @@ pub struct Numbered {
 
 /// A broker's messages on the topics of dead letters.
 #[async_trait]
-pub trait Source: Send + Sync {
+pub trait DeadLetterSource: Send + Sync {
     /// Returns the first message with this number or a higher one.
-    async fn next(&self, from: i64) -> Result<Option<Numbered>, BrokerError>;
+    async fn next(&self, from: i64) -> Result<Option<NumberedMessage>, BrokerError>;
 
     /// Removes the message with this number.
     async fn remove(&self, number: i64) -> Result<(), BrokerError>;
@@ -29,8 +29,8 @@ pub trait Source: Send + Sync {
 /// Returns dead letters, oldest first, without their data: at most `limit` of those
 /// with a number above `after`.
 pub async fn page(
-    source: &dyn Source,
-    which: &Which,
+    source: &dyn DeadLetterSource,
+    which: &DeadLetterFilter,
     after: i64,
     limit: usize,
 ) -> Result<Vec<KeptDeadLetter>, BrokerError> {
@@ -50,28 +50,31 @@ pub async fn page(
 }
 
 /// Returns the dead letter with this number.
-pub async fn one(source: &dyn Source, number: i64) -> Result<Option<KeptDeadLetter>, BrokerError> {
+pub async fn one(
+    source: &dyn DeadLetterSource,
+    number: i64,
+) -> Result<Option<KeptDeadLetter>, BrokerError> {
     let found = source.next(number).await?;
     Ok(found.and_then(letter).filter(|letter| letter.id == number))
 }
 
 /// Returns the id under which a replay publishes this dead letter's message. A second
 /// replay has the same id, so it is a duplicate.
-pub fn once(letter: &KeptDeadLetter) -> MessageId {
+pub fn replay_id(letter: &KeptDeadLetter) -> MessageId {
     let at = letter.at.duration_since(UNIX_EPOCH).unwrap_or_default();
     let text = format!("letter-{}-{}", letter.id, at.as_nanos());
     MessageId::parse(&text).expect("letters, digits and hyphens are an id")
 }
 
 /// Reads a dead letter. `None` for a message that is not a dead letter of a bridge.
-fn letter(found: Numbered) -> Option<KeptDeadLetter> {
-    letter_topic::read(found.number, found.message)
+fn letter(found: NumberedMessage) -> Option<KeptDeadLetter> {
+    dead_letter_topic::read(found.number, found.message)
 }
 
-fn is_meant(letter: &KeptDeadLetter, which: &Which) -> bool {
+fn is_meant(letter: &KeptDeadLetter, which: &DeadLetterFilter) -> bool {
     match which {
-        Which::All => true,
-        Which::Subscription(name) => letter.subscription == *name,
-        Which::Id(id) => letter.id == *id,
+        DeadLetterFilter::All => true,
+        DeadLetterFilter::Subscription(name) => letter.subscription == *name,
+        DeadLetterFilter::Id(id) => letter.id == *id,
     }
 }

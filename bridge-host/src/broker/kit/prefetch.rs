@@ -22,11 +22,11 @@ pub struct Fetched<R, L: Lease> {
 
 /// The waiting messages. When it is dropped, it gives them back.
 pub struct Prefetch<R, L: Lease> {
-    waiting: Mutex<Waiting<R, L>>,
+    waiting: Mutex<KeyedMessage<R, L>>,
     came: Notify,
 }
 
-struct Waiting<R, L: Lease> {
+struct KeyedMessage<R, L: Lease> {
     /// New messages, the oldest first.
     fresh: VecDeque<Fetched<R, L>>,
     /// Messages that were delivered to a host before.
@@ -35,7 +35,7 @@ struct Waiting<R, L: Lease> {
     gave_again: bool,
 }
 
-impl<R, L: Lease> Default for Waiting<R, L> {
+impl<R, L: Lease> Default for KeyedMessage<R, L> {
     fn default() -> Self {
         Self {
             fresh: VecDeque::new(),
@@ -45,7 +45,7 @@ impl<R, L: Lease> Default for Waiting<R, L> {
     }
 }
 
-impl<R, L: Lease> Waiting<R, L> {
+impl<R, L: Lease> KeyedMessage<R, L> {
     fn next(&mut self, only_fresh: bool) -> Option<Fetched<R, L>> {
         let again = !self.again.is_empty() && !only_fresh;
         let next = match again && (self.fresh.is_empty() || !self.gave_again) {
@@ -72,7 +72,7 @@ impl<R, L: Lease> Prefetch<R, L> {
     /// Adds a message.
     pub fn put(&self, mut fetched: Fetched<R, L>) {
         let mut waiting = self.lock();
-        match fetched.receipt.lease.is_again() {
+        match fetched.receipt.lease.is_redelivery() {
             true => {
                 if waiting.again.len() < MOST_LENT {
                     fetched.receipt.lend_slot();
@@ -117,7 +117,7 @@ impl<R, L: Lease> Prefetch<R, L> {
         drop(waiting);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting<R, L>> {
+    fn lock(&self) -> MutexGuard<'_, KeyedMessage<R, L>> {
         self.waiting.lock()
     }
 }

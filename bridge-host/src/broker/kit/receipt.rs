@@ -23,7 +23,7 @@ pub trait Lease: Send + Sync + 'static {
     fn length(&self) -> Duration;
 
     /// Returns whether the message was delivered to a host before.
-    fn is_again(&self) -> bool;
+    fn is_redelivery(&self) -> bool;
 
     /// Extends the lease.
     async fn extend(&self) -> Result<(), BrokerError>;
@@ -33,7 +33,7 @@ pub trait Lease: Send + Sync + 'static {
     fn keep(&self) -> bool;
 
     /// Returns whether one more waiting retry would take room from new messages.
-    fn is_crowded(&self) -> bool {
+    fn retries_are_full(&self) -> bool {
         false
     }
 
@@ -121,7 +121,7 @@ impl<L: Lease> LeasedReceipt<L> {
 }
 
 /// Returns how often [`LeasedReceipt::keep`] has to be called for leases of this length.
-pub fn keep_every(length: Duration) -> Duration {
+pub fn extension_interval(length: Duration) -> Duration {
     (length / KEEP_AFTER).max(Duration::from_millis(50))
 }
 
@@ -138,8 +138,8 @@ impl<L: Lease> Receipt for LeasedReceipt<L> {
         Ok(())
     }
 
-    fn is_crowded(&self) -> bool {
-        self.lease.is_crowded()
+    fn retries_are_full(&self) -> bool {
+        self.lease.retries_are_full()
     }
 
     fn superseded(self: Box<Self>) {
@@ -202,7 +202,7 @@ pub mod tests {
             self.length
         }
 
-        fn is_again(&self) -> bool {
+        fn is_redelivery(&self) -> bool {
             self.again
         }
 

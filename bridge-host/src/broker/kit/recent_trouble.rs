@@ -1,5 +1,5 @@
 //! A problem that shows only when an operation is tried: it is reported for a while, or until the operation succeeds.
-//! Problems of the connection itself are in `link_state`.
+//! Problems of the connection itself are in `connection_state`.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

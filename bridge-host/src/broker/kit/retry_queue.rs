@@ -19,7 +19,7 @@ const MOST_BYTES: usize = 128 << 20;
 
 /// A message, with the state of its delivery.
 #[derive(Clone)]
-pub struct Kept {
+pub struct QueuedRetry {
     pub message: Arc<Message>,
     pub id: MessageId,
     pub attempt: u32,
@@ -29,29 +29,29 @@ pub struct Kept {
     pub reply_to: ReplyTo,
 }
 
-struct Due {
+struct DueRetry {
     at: Instant,
     /// Keeps the order of messages that are due at the same time.
     number: u64,
-    kept: Kept,
+    kept: QueuedRetry,
 }
 
 /// Compares only the time when a message is due, and its number.
-impl PartialEq for Due {
+impl PartialEq for DueRetry {
     fn eq(&self, other: &Self) -> bool {
         (self.at, self.number) == (other.at, other.number)
     }
 }
 
-impl Eq for Due {}
+impl Eq for DueRetry {}
 
-impl PartialOrd for Due {
+impl PartialOrd for DueRetry {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Due {
+impl Ord for DueRetry {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         (self.at, self.number).cmp(&(other.at, other.number))
     }
@@ -59,9 +59,9 @@ impl Ord for Due {
 
 #[derive(Default)]
 struct State {
-    waiting: BinaryHeap<Reverse<Due>>,
+    waiting: BinaryHeap<Reverse<DueRetry>>,
     numbers: u64,
-    out: usize,
+    in_flight: usize,
     /// The bytes of the waiting messages.
     bytes: usize,
 }
@@ -85,10 +85,10 @@ impl RetryQueue {
     }
 
     /// Adds a message that is due again after this time.
-    pub fn put(&self, kept: Kept, after: Duration) {
+    pub fn put(&self, kept: QueuedRetry, after: Duration) {
         let mut state = self.lock();
         state.numbers += 1;
-        let due = Due {
+        let due = DueRetry {
             at: Instant::now() + after,
             number: state.numbers,
             kept,
@@ -100,13 +100,13 @@ impl RetryQueue {
     }
 
     /// Returns the next due message, or the time when one will be due.
-    pub fn take(&self) -> Result<Kept, Option<Instant>> {
+    pub fn take(&self) -> Result<QueuedRetry, Option<Instant>> {
         let mut state = self.lock();
         match state.waiting.peek() {
             Some(Reverse(due)) if due.at <= Instant::now() => {}
             due => return Err(due.map(|Reverse(due)| due.at)),
         }
-        state.out += 1;
+        state.in_flight += 1;
         let Some(Reverse(due)) = state.waiting.pop() else {
             return Err(None);
         };
@@ -118,27 +118,27 @@ impl RetryQueue {
     pub fn has_room(&self) -> bool {
         let state = self.lock();
         match self.ordered {
-            true => state.waiting.is_empty() && state.out == 0,
-            false => state.waiting.len() + state.out < MOST && state.bytes < MOST_BYTES,
+            true => state.waiting.is_empty() && state.in_flight == 0,
+            false => state.waiting.len() + state.in_flight < MOST && state.bytes < MOST_BYTES,
         }
     }
 
     /// Returns whether half of the room is taken. The other half is for new messages, and
     /// for retries that cannot wait elsewhere.
-    pub fn is_crowded(&self) -> bool {
+    pub fn is_half_full(&self) -> bool {
         let state = self.lock();
         let crowded = state.waiting.len() >= MOST / 2 || state.bytes >= MOST_BYTES / 2;
         crowded && !self.ordered
     }
 
     /// Counts a new message in flight.
-    pub fn gave(&self) {
-        self.lock().out += 1;
+    pub fn took_new(&self) {
+        self.lock().in_flight += 1;
     }
 
     /// Records that a message in flight was settled or came back.
     pub fn done(&self) {
-        self.lock().out -= 1;
+        self.lock().in_flight -= 1;
         self.changed.notify_one();
     }
 
@@ -151,14 +151,14 @@ impl RetryQueue {
 mod tests {
     use super::*;
 
-    fn kept(id: &str) -> Kept {
-        Kept {
+    fn kept(id: &str) -> QueuedRetry {
+        QueuedRetry {
             message: Arc::new(Message::new("t", "x")),
             id: MessageId::parse(id).unwrap(),
             attempt: 1,
             first: None,
             published: SystemTime::now(),
-            reply_to: ReplyTo::Unwanted,
+            reply_to: ReplyTo::NotRequested,
         }
     }
 
@@ -178,7 +178,7 @@ mod tests {
     async fn with_order_one_holds_back_the_others() {
         let queue = RetryQueue::new(true);
         assert!(queue.has_room());
-        queue.gave();
+        queue.took_new();
         assert!(!queue.has_room());
         queue.put(kept("a"), Duration::from_secs(1));
         queue.done();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 /// Whether a subscription gets nothing from its server.
 pub struct Silence {
     subscription: String,
-    is: AtomicBool,
+    is_silent: AtomicBool,
     why: Mutex<Option<String>>,
 }
 
@@ -16,22 +16,22 @@ impl Silence {
     pub fn new(subscription: &str) -> Self {
         Self {
             subscription: subscription.into(),
-            is: AtomicBool::new(false),
+            is_silent: AtomicBool::new(false),
             why: Mutex::default(),
         }
     }
 
     /// Records that the server is silent, and logs it once.
-    pub fn lasts(&self, why: String) {
+    pub fn begin(&self, why: String) {
         *self.lock() = Some(why.clone());
-        if !self.is.swap(true, Relaxed) {
+        if !self.is_silent.swap(true, Relaxed) {
             tracing::warn!(subscription = self.subscription, "no messages: {why}");
         }
     }
 
     /// Records that the server answered.
-    pub fn ends(&self) {
-        if self.is.load(Relaxed) && self.is.swap(false, Relaxed) {
+    pub fn end(&self) {
+        if self.is_silent.load(Relaxed) && self.is_silent.swap(false, Relaxed) {
             *self.lock() = None;
             tracing::info!(
                 subscription = self.subscription,
@@ -41,8 +41,11 @@ impl Silence {
     }
 
     /// Returns why the server is silent, while it is.
-    pub fn why(&self) -> Option<String> {
-        self.is.load(Relaxed).then(|| self.lock().clone()).flatten()
+    pub fn reason(&self) -> Option<String> {
+        self.is_silent
+            .load(Relaxed)
+            .then(|| self.lock().clone())
+            .flatten()
     }
 
     fn lock(&self) -> parking_lot::MutexGuard<'_, Option<String>> {

@@ -13,7 +13,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LAST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Why fetching ended.
-pub enum End {
+pub enum FetchEnd {
     /// Fetching has to start again.
     Again,
     /// The group is gone or unreachable, and has to be joined again.
@@ -31,10 +31,10 @@ pub trait Supplier: Send + Sync + 'static {
     fn join(&mut self) -> impl Future<Output = Result<(), BrokerError>> + Send;
 
     /// Logs that joining failed, and that it is tried again after this time.
-    fn tell(&self, error: &BrokerError, again_in: Duration);
+    fn log_join_failure(&self, error: &BrokerError, again_in: Duration);
 
     /// Fetches messages until an error ends fetching, or until `stop` changes.
-    fn fetch(&mut self, stop: &mut watch::Receiver<()>) -> impl Future<Output = End> + Send;
+    fn fetch(&mut self, stop: &mut watch::Receiver<()>) -> impl Future<Output = FetchEnd> + Send;
 
     /// Waits until the server is connected.
     fn connected(&self) -> impl Future<Output = ()> + Send;
@@ -50,13 +50,13 @@ pub async fn supply(mut supplier: impl Supplier, mut stop: watch::Receiver<()>) 
         if !supplier.is_joined()
             && let Err(error) = supplier.join().await
         {
-            supplier.tell(&error, pause);
+            supplier.log_join_failure(&error, pause);
         }
         if supplier.is_joined() {
             match supplier.fetch(&mut stop).await {
-                End::Stopped => break,
-                End::Again => pause = FIRST_PAUSE,
-                End::Lost => {}
+                FetchEnd::Stopped => break,
+                FetchEnd::Again => pause = FIRST_PAUSE,
+                FetchEnd::Lost => {}
             }
         }
         let rest = match supplier.is_joined() {

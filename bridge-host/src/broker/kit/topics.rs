@@ -2,19 +2,19 @@
 //! `message::TopicPattern` matches topics; each broker decides which topics its server accepts.
 
 /// Removes the patterns that other patterns in the list cover.
-pub fn widest(subjects: Vec<String>) -> Vec<String> {
-    let mut widest: Vec<String> = Vec::new();
+pub fn without_covered(subjects: Vec<String>) -> Vec<String> {
+    let mut without_covered: Vec<String> = Vec::new();
     for subject in subjects {
-        if !widest.iter().any(|wide| covers(wide, &subject)) {
-            widest.retain(|narrow| !covers(&subject, narrow));
-            widest.push(subject);
+        if !without_covered.iter().any(|wide| covers(wide, &subject)) {
+            without_covered.retain(|narrow| !covers(&subject, narrow));
+            without_covered.push(subject);
         }
     }
-    widest
+    without_covered
 }
 
 /// Returns one pattern that covers all of these.
-pub fn cover(subjects: &[String]) -> String {
+pub fn common_pattern(subjects: &[String]) -> String {
     let Some((first, rest)) = subjects.split_first() else {
         return ">".into();
     };
@@ -72,13 +72,14 @@ mod tests {
 
     #[test]
     fn the_widest_remain() {
-        let of = |all: &[&str]| widest(all.iter().map(|s| s.to_string()).collect());
+        let of = |all: &[&str]| without_covered(all.iter().map(|s| s.to_string()).collect());
         assert_eq!(of(&["a.b", "a.>", "c", "a.*", "c"]), ["a.>", "c"]);
     }
 
     #[test]
     fn one_for_all() {
-        let of = |all: &[&str]| cover(&all.iter().map(|s| s.to_string()).collect::<Vec<_>>());
+        let of =
+            |all: &[&str]| common_pattern(&all.iter().map(|s| s.to_string()).collect::<Vec<_>>());
         assert_eq!(of(&["a.b.c", "a.b.d"]), "a.b.>");
         assert_eq!(of(&["a.*.c", "a.b.c"]), "a.>");
         assert_eq!(of(&["a.b"]), "a.b");

@@ -1,4 +1,4 @@
-//! How this host authenticates at a NATS server: one of four methods. `connect`
+//! How this host authenticates at a NATS server: one of four methods. `client`
 //! passes them to the client.
 
 use crate::schema::{

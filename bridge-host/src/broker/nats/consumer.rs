@@ -9,17 +9,17 @@ use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, FromConsumer, In
 use async_nats::jetstream::context::Context;
 use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
 
+use super::ack_progress::ConsumerState;
+use super::consumer_ref::ConsumerRef;
 use super::error::{self, Refusal};
-use super::located::Located;
-use super::progress::Standing;
 use super::settings::Consumer;
-use super::stream::Present;
+use super::stream::StreamRef;
 use super::subject::legal_name;
-use crate::broker::kit::topics::cover;
+use crate::broker::kit::topics::common_pattern;
 use crate::broker::{BrokerError, Start, SubscribeSpec};
 
 /// What a subscription wants of its consumer.
-pub(super) struct Wanted<'a> {
+pub(super) struct ConsumerSpec<'a> {
     pub(super) settings: &'a Consumer,
     pub(super) spec: &'a SubscribeSpec,
     pub(super) subjects: &'a [String],
@@ -30,10 +30,10 @@ pub(super) struct Wanted<'a> {
 /// Finds the consumer, or makes it.
 pub(super) async fn ensure(
     context: &Context,
-    stream: &Present,
-    wanted: &Wanted<'_>,
-) -> Result<(Located, Standing), BrokerError> {
-    let Wanted { settings, spec, .. } = wanted;
+    stream: &StreamRef,
+    wanted: &ConsumerSpec<'_>,
+) -> Result<(ConsumerRef, ConsumerState), BrokerError> {
+    let ConsumerSpec { settings, spec, .. } = wanted;
     let name = match &settings.durable {
         Some(name) => name.clone(),
         None => legal_name(&spec.name),
@@ -45,7 +45,7 @@ pub(super) async fn ensure(
     let config = wanted.config(existing_config.as_ref(), &name, several);
     let info = match existing {
         Some(info) if !settings.create => {
-            adopt(&what, &self::config(&info), spec)?;
+            check_adopted(&what, &self::config(&info), spec)?;
             info
         }
         Some(info) if existing_config.as_ref() == Some(&config) => info,
@@ -55,7 +55,7 @@ pub(super) async fn ensure(
         }
         _ => {
             if let Some(before) = &existing_config {
-                tell_fewer(spec, &stream.name, before, &config);
+                warn_of_removed_topics(spec, &stream.name, before, &config);
             }
             let made = context.create_consumer_on_stream(config, &stream.name);
             let made: PullConsumer = made.await.map_err(|failed| refused(&what, &failed))?;
@@ -68,8 +68,8 @@ pub(super) async fn ensure(
 /// What the server says of a consumer now; `None` where it has none such.
 pub(super) async fn look(
     context: &Context,
-    located: &Located,
-) -> Result<Option<(Located, Standing)>, BrokerError> {
+    located: &ConsumerRef,
+) -> Result<Option<(ConsumerRef, ConsumerState)>, BrokerError> {
     let Some(info) = info(context, &located.stream.name, &located.name).await? else {
         return Ok(None);
     };
@@ -94,8 +94,8 @@ fn config(info: &Info) -> Config {
     Config::try_from_consumer_config(info.config.clone()).unwrap_or_default()
 }
 
-fn standing(info: &Info) -> Standing {
-    Standing {
+fn standing(info: &Info) -> ConsumerState {
+    ConsumerState {
         floor: info.ack_floor.stream_sequence,
         delivered: info.delivered.consumer_sequence,
         last: info.delivered.stream_sequence,
@@ -104,14 +104,14 @@ fn standing(info: &Info) -> Standing {
     }
 }
 
-fn located(stream: &Present, info: &Info) -> Located {
+fn located(stream: &StreamRef, info: &Info) -> ConsumerRef {
     let config = config(info);
     let positive = |number: i64| u64::try_from(number).ok().filter(|number| *number > 0);
     let filters = match (config.filter_subject, config.filter_subjects) {
         (one, several) if one.is_empty() => several,
         (one, _) => vec![one],
     };
-    Located {
+    ConsumerRef {
         stream: stream.clone(),
         name: info.name.clone(),
         ack_wait: config.ack_wait,
@@ -123,10 +123,10 @@ fn located(stream: &Present, info: &Info) -> Located {
     }
 }
 
-impl Wanted<'_> {
+impl ConsumerSpec<'_> {
     /// What is there, with what is configured here in it; else all of it.
     fn config(&self, existing: Option<&Config>, name: &str, several: bool) -> Config {
-        let mut config = existing.cloned().unwrap_or_else(|| self.made_new(name));
+        let mut config = existing.cloned().unwrap_or_else(|| self.new_config(name));
         config.ack_wait = self.settings.ack_wait;
         // Whether there is another attempt is decided by the bridge's own policy.
         config.max_deliver = -1;
@@ -139,12 +139,12 @@ impl Wanted<'_> {
             [one] => (one.clone(), Vec::new()),
             all if several => (String::new(), all.to_vec()),
             // What it brings beyond the topics is let go unseen.
-            all => (cover(all), Vec::new()),
+            all => (common_pattern(all), Vec::new()),
         };
         config
     }
 
-    fn made_new(&self, name: &str) -> Config {
+    fn new_config(&self, name: &str) -> Config {
         Config {
             durable_name: Some(name.into()),
             name: Some(name.into()),
@@ -164,7 +164,7 @@ impl Wanted<'_> {
 }
 
 /// Tells of topics that a subscription had, and has no more.
-fn tell_fewer(spec: &SubscribeSpec, stream: &str, before: &Config, wanted: &Config) {
+fn warn_of_removed_topics(spec: &SubscribeSpec, stream: &str, before: &Config, wanted: &Config) {
     let gone: Vec<_> = filters(before)
         .filter(|topic| !filters(wanted).any(|other| other == *topic))
         .collect();
@@ -188,7 +188,7 @@ fn filters(config: &Config) -> impl Iterator<Item = &str> {
 }
 
 /// Whether a consumer that may not be changed will do.
-fn adopt(what: &str, config: &Config, spec: &SubscribeSpec) -> Result<(), BrokerError> {
+fn check_adopted(what: &str, config: &Config, spec: &SubscribeSpec) -> Result<(), BrokerError> {
     if config.ack_policy != AckPolicy::Explicit {
         let what = what.into();
         return Err(Refusal::NotExplicit { what }.into());

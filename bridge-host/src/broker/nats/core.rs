@@ -9,12 +9,12 @@ use async_nats::RequestErrorKind;
 use async_trait::async_trait;
 use tokio::time::timeout;
 
-use super::backlog::Backlog;
-use super::connect::Link;
+use super::client::ReconnectingClient;
 use super::core_subscription::CoreSubscription;
+use super::dropped::DropCounter;
 use super::session::ConnectError;
 use super::settings::Settings;
-use super::{CORE, headers, request, subject};
+use super::{CORE_CAPABILITIES, headers, request, subject};
 use crate::broker::kit::log_limit::LogLimit;
 use crate::broker::{
     Broker, BrokerError, Capabilities, Confirmation, Published, Refusal, Reply, Republish, Request,
@@ -26,20 +26,26 @@ use crate::message::{Message, MessageId};
 const LISTENING: Duration = Duration::from_millis(500);
 
 /// A NATS connection.
-pub struct Core {
-    link: Arc<Link>,
+pub struct CoreNats {
+    connection: Arc<ReconnectingClient>,
     /// What is subscribed to.
     subjects: Arc<Mutex<Vec<String>>>,
-    backlog: Arc<Backlog>,
+    backlog: Arc<DropCounter>,
 }
 
-impl Core {
+impl CoreNats {
     /// Begins to connect. `name` is the connection's.
     pub async fn open(name: &str, settings: &Settings) -> Result<Self, ConnectError> {
-        let (link, subjects) = (Link::open(name, settings).await?, Arc::default());
-        tokio::spawn(tell_breaks(Arc::downgrade(&link), Arc::clone(&subjects)));
+        let (connection, subjects) = (
+            ReconnectingClient::open(name, settings).await?,
+            Arc::default(),
+        );
+        tokio::spawn(log_breaks(
+            Arc::downgrade(&connection),
+            Arc::clone(&subjects),
+        ));
         Ok(Self {
-            link,
+            connection,
             subjects,
             backlog: Arc::default(),
         })
@@ -47,20 +53,20 @@ impl Core {
 }
 
 #[async_trait]
-impl Broker for Core {
+impl Broker for CoreNats {
     fn capabilities(&self) -> Capabilities {
-        CORE
+        CORE_CAPABILITIES
     }
 
     /// Messages published before are not there any more. Without a server
     /// there, the subscription begins once there is one.
     async fn subscribe(&self, spec: SubscribeSpec) -> Result<Box<dyn Subscription>, BrokerError> {
-        let mut member = CoreSubscription::new(spec, &self.link, &self.backlog)?;
+        let mut member = CoreSubscription::new(spec, &self.connection, &self.backlog)?;
         self.backlog.joined();
         member.join().await?;
         // The server knows of it once this is through.
-        if self.link.is_up() {
-            self.link.sent().await?;
+        if self.connection.is_up() {
+            self.connection.sent().await?;
         }
         let mut subjects = self.subjects.lock();
         subjects.extend_from_slice(member.subjects());
@@ -75,7 +81,7 @@ impl Broker for Core {
     ) -> Result<Confirmation, BrokerError> {
         subject::check_publish(&message.topic)?;
         let id = id.unwrap_or_else(MessageId::generate);
-        request::send(&self.link, message, &id, None).await?;
+        request::send(&self.connection, message, &id, None).await?;
         let published = Published {
             id,
             duplicate: false,
@@ -92,16 +98,18 @@ impl Broker for Core {
     }
 
     fn trouble(&self) -> Option<String> {
-        self.link.trouble().or_else(|| self.link.is_refused())
+        self.connection
+            .trouble()
+            .or_else(|| self.connection.is_refused())
     }
 
     async fn close(&self) {
-        self.link.flush().await;
+        self.connection.flush().await;
     }
 }
 
 #[async_trait]
-impl Republish for Core {
+impl Republish for CoreNats {
     /// Refused where nobody listens: the letter would be lost. That someone
     /// does is no promise that it arrives.
     async fn republish(
@@ -112,11 +120,11 @@ impl Republish for Core {
         once: &MessageId,
     ) -> Result<(), BrokerError> {
         subject::check_publish(&message.topic)?;
-        self.link.check()?;
+        self.connection.check()?;
         let headers = headers::encode_replay(&message, id, group, once);
-        request::check_size(&self.link, &headers, &message.data)?;
+        request::check_size(&self.connection, &headers, &message.data)?;
         let (topic, data) = (message.topic, message.data);
-        let client = self.link.client();
+        let client = self.connection.session();
         let asked = client.request_with_headers(topic.clone(), headers, data);
         match timeout(LISTENING, asked).await {
             // A bridge does not answer: silence is as good as anything.
@@ -135,9 +143,9 @@ impl Republish for Core {
 }
 
 #[async_trait]
-impl RequestReply for Core {
+impl RequestReply for CoreNats {
     async fn request(&self, request: Request) -> Result<Vec<Reply>, BrokerError> {
-        let replies = request::request(&self.link, request).await;
+        let replies = request::request(&self.connection, request).await;
         let came = replies.as_ref().map_or(0, Vec::len);
         (0..came).for_each(|_| self.backlog.took());
         replies
@@ -146,22 +154,26 @@ impl RequestReply for Core {
 
 /// Tells that messages are lost, each time that the client could not read one.
 /// It does not say which, only what it was subscribed to can be named.
-async fn tell_breaks(link: Weak<Link>, subjects: Arc<Mutex<Vec<String>>>) {
-    let (Some(mut ups), limit) = (link.upgrade().map(|link| link.ups()), LogLimit::default())
-    else {
+async fn log_breaks(connection: Weak<ReconnectingClient>, subjects: Arc<Mutex<Vec<String>>>) {
+    let (Some(mut connection_changes), limit) = (
+        connection
+            .upgrade()
+            .map(|connection| connection.connection_changes()),
+        LogLimit::default(),
+    ) else {
         return;
     };
     let mut told = 0;
     // It ends with the link.
-    while ups.changed().await.is_ok() {
-        let Some(link) = link.upgrade() else {
+    while connection_changes.changed().await.is_ok() {
+        let Some(connection) = connection.upgrade() else {
             return;
         };
-        for _ in told..link.breaks() {
+        for _ in told..connection.breaks() {
             limit.count(|times| {
                 let subjects = subjects.lock();
                 tracing::warn!(
-                    connection = link.name,
+                    connection = connection.name,
                     subjects = subjects.join(", "),
                     times,
                     "the connection broke with the server there, as at a message whose headers or subject cannot be \
@@ -169,6 +181,6 @@ async fn tell_breaks(link: Weak<Link>, subjects: Arc<Mutex<Vec<String>>>) {
                 );
             });
         }
-        told = link.breaks();
+        told = connection.breaks();
     }
 }

@@ -4,19 +4,19 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use async_nats::{Message as Arrived, SubscribeError, Subscriber};
+use async_nats::{Message as NatsMessage, SubscribeError, Subscriber};
 use async_trait::async_trait;
 use futures_util::stream::{SelectAll, select_all};
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, sleep_until};
 
-use super::backlog::Backlog;
-use super::connect::Link;
-use super::{CORE, error, headers, request, subject};
-use crate::broker::kit::retry_queue::{Kept, RetryQueue};
+use super::client::ReconnectingClient;
+use super::dropped::DropCounter;
+use super::{CORE_CAPABILITIES, error, headers, request, subject};
+use crate::broker::kit::retry_queue::{QueuedRetry, RetryQueue};
 use crate::broker::{
-    BrokerError, Capabilities, Chances, Incoming, Receipt, ReplyTo, Settlement, SubscribeSpec,
-    Subscription, Unsettled,
+    BrokerError, Capabilities, Incoming, Receipt, RemainingAttempts, ReplyTo, Settlement,
+    SubscribeSpec, Subscription, Unsettled,
 };
 use crate::message::MessageId;
 
@@ -25,11 +25,11 @@ pub(super) struct CoreSubscription {
     name: String,
     group: String,
     subjects: Vec<String>,
-    link: Arc<Link>,
+    connection: Arc<ReconnectingClient>,
     waiting: Arc<RetryQueue>,
     arrived: SelectAll<Subscriber>,
     gave_retry: bool,
-    backlog: Arc<Backlog>,
+    backlog: Arc<DropCounter>,
     /// All that came was taken.
     is_idle: bool,
 }
@@ -38,14 +38,14 @@ impl CoreSubscription {
     /// Creates a subscription, which has not joined its queue group.
     pub(super) fn new(
         spec: SubscribeSpec,
-        link: &Arc<Link>,
-        backlog: &Arc<Backlog>,
+        connection: &Arc<ReconnectingClient>,
+        backlog: &Arc<DropCounter>,
     ) -> Result<Self, BrokerError> {
         Ok(Self {
             group: subject::legal_name(&spec.name),
             subjects: subject::subjects(&spec.topics)?,
             name: spec.name,
-            link: Arc::clone(link),
+            connection: Arc::clone(connection),
             waiting: RetryQueue::new(spec.ordered),
             arrived: SelectAll::new(),
             gave_retry: false,
@@ -69,7 +69,7 @@ impl Drop for CoreSubscription {
 impl CoreSubscription {
     /// Subscribes, with the client of now.
     pub(super) async fn join(&mut self) -> Result<(), BrokerError> {
-        let client = self.link.client();
+        let client = self.connection.session();
         let mut subscribers = Vec::new();
         for subject in &self.subjects {
             let joined = client.queue_subscribe(subject.clone(), self.group.clone());
@@ -80,13 +80,13 @@ impl CoreSubscription {
         Ok(())
     }
 
-    fn incoming(&self, kept: Kept) -> Incoming {
+    fn incoming(&self, kept: QueuedRetry) -> Incoming {
         Incoming {
             message: kept.message.clone(),
             id: kept.id.clone(),
             attempt: kept.attempt,
             tried_for: kept.first.map(|first| first.elapsed()),
-            chances: Chances::Open,
+            remaining_attempts: RemainingAttempts::Unlimited,
             published: kept.published,
             reply_to: kept.reply_to.clone(),
             receipt: Box::new(CoreReceipt {
@@ -105,19 +105,19 @@ impl CoreSubscription {
 
     /// While messages are dropped: one that is here already, or word of how many
     /// there were.
-    fn catch_up(&mut self) -> Option<Arrived> {
+    fn catch_up(&mut self) -> Option<NatsMessage> {
         match self.arrived.next().now_or_never() {
             Some(arrived) => arrived,
             None => {
                 self.set_idle(true);
-                self.backlog.tell(&self.link);
+                self.backlog.tell(&self.connection);
                 None
             }
         }
     }
 
     /// `None` for what is not for this subscription to handle.
-    fn take_in(&mut self, arrived: Arrived) -> Option<Incoming> {
+    fn take_in(&mut self, arrived: NatsMessage) -> Option<Incoming> {
         self.set_idle(false);
         self.backlog.took();
         let topic = arrived.subject.as_str();
@@ -128,9 +128,9 @@ impl CoreSubscription {
         }
         // The inbox of one that is replayed is that of whoever replays it.
         let inbox = inbox.filter(|_| !arrived.is_replayed());
-        let reply_to = request::way_back(&self.link, inbox);
-        self.waiting.gave();
-        Some(self.incoming(Kept {
+        let reply_to = request::reply_to_inbox(&self.connection, inbox);
+        self.waiting.took_new();
+        Some(self.incoming(QueuedRetry {
             message: Arc::new(arrived.message),
             id: arrived.id.unwrap_or_else(MessageId::generate),
             attempt: 1,
@@ -180,7 +180,7 @@ impl CoreSubscription {
             };
             let room = self.waiting.has_room();
             if room
-                && self.link.is_dropping()
+                && self.connection.is_dropping()
                 && let Some(arrived) = self.catch_up()
             {
                 match self.take_in(arrived) {
@@ -197,8 +197,8 @@ impl CoreSubscription {
                     },
                     // The client ended; another takes its place.
                     None => {
-                        self.link.connected().await;
-                        self.backlog.begin_anew();
+                        self.connection.connected().await;
+                        self.backlog.reset();
                         self.join().await?;
                     }
                 },
@@ -212,13 +212,13 @@ impl CoreSubscription {
 struct CoreReceipt {
     waiting: Arc<RetryQueue>,
     /// `None` once it is settled.
-    kept: Option<Kept>,
+    kept: Option<QueuedRetry>,
 }
 
 #[async_trait]
 impl Receipt for CoreReceipt {
     fn capabilities(&self) -> Capabilities {
-        CORE
+        CORE_CAPABILITIES
     }
 
     /// Nothing to do: the server has forgotten it.
@@ -227,10 +227,10 @@ impl Receipt for CoreReceipt {
     }
 
     /// A request waits here, where its reply can be sent.
-    fn is_crowded(&self) -> bool {
+    fn retries_are_full(&self) -> bool {
         let kept = self.kept.as_ref();
-        let asks = kept.is_some_and(|kept| matches!(kept.reply_to, ReplyTo::Wanted(_)));
-        !asks && self.waiting.is_crowded()
+        let asks = kept.is_some_and(|kept| matches!(kept.reply_to, ReplyTo::Requested(_)));
+        !asks && self.waiting.is_half_full()
     }
 
     async fn settle(mut self: Box<Self>, settlement: Settlement) -> Result<(), Unsettled> {

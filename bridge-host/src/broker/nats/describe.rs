@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::settings::{Auth, Consumer, JetStreamSettings, Settings, Storage, Stream};
 use super::subject::legal_name;
-use crate::broker::{Candidate, Description};
+use crate::broker::{Description, PlannedSubscription};
 use crate::schema::{show_duration, show_size};
 
 /// The note on a stream without limits.
@@ -42,7 +42,7 @@ pub(super) fn jetstream(settings: &JetStreamSettings) -> Description {
 pub(super) fn consumer(
     described: &mut Description,
     consumer: &Consumer,
-    subscription: &Candidate<'_>,
+    subscription: &PlannedSubscription<'_>,
 ) {
     let named = || legal_name(subscription.name);
     let durable = consumer.durable.clone().unwrap_or_else(named);

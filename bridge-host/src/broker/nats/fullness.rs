@@ -13,14 +13,14 @@ const REST: Duration = Duration::from_secs(20);
 
 /// What was told of each stream.
 #[derive(Default)]
-pub(super) struct Fullness(Mutex<HashMap<String, Seen>>);
+pub(super) struct FullnessMonitor(Mutex<HashMap<String, LastCheck>>);
 
-struct Seen {
+struct LastCheck {
     at: Instant,
     is_told: bool,
 }
 
-impl Fullness {
+impl FullnessMonitor {
     /// Looks at a stream, and tells if it is nearly full, once until it is not.
     pub(super) async fn look(&self, context: &Context, stream: &str) {
         if !self.is_due(stream) {
@@ -45,7 +45,7 @@ impl Fullness {
         let now = Instant::now();
         let mut streams = self.0.lock();
         let Some(seen) = streams.get_mut(stream) else {
-            let seen = Seen {
+            let seen = LastCheck {
                 at: now,
                 is_told: false,
             };

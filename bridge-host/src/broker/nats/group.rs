@@ -5,15 +5,15 @@ use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::api::Api;
-use super::consumer::{self, Wanted};
-use super::flow::Flow;
-use super::located::Located;
-use super::progress::Standing;
+use super::ack_progress::ConsumerState;
+use super::consumer::{self, ConsumerSpec};
+use super::consumer_flow::ConsumerFlow;
+use super::consumer_ref::ConsumerRef;
+use super::jetstream_api::JetStreamApi;
 use super::settings::{Consumer, JetStreamSettings, Stream};
-use super::stream::{self, Present};
+use super::stream::{self, StreamRef};
 use super::subject;
-use crate::broker::kit::presence::Presence;
+use crate::broker::kit::group_state::GroupState;
 use crate::broker::{BrokerError, SubscribeSpec};
 
 /// A subscription that was joined here.
@@ -24,12 +24,12 @@ pub(super) struct Group {
     subjects: Vec<String>,
     stream: Stream,
     consumer: Consumer,
-    pub(super) flow: Arc<Flow>,
+    pub(super) flow: Arc<ConsumerFlow>,
     /// Where its messages are, or why there are none.
-    pub(super) presence: Presence<Located>,
+    pub(super) presence: GroupState<ConsumerRef>,
     /// Where they were the last time that it was known, and what the server
     /// said then.
-    last: Mutex<Option<(Arc<Located>, Standing, Instant)>>,
+    last: Mutex<Option<(Arc<ConsumerRef>, ConsumerState, Instant)>>,
 }
 
 impl Group {
@@ -44,15 +44,15 @@ impl Group {
             subjects: subject::subjects(&spec.topics)?,
             stream: settings.stream.clone(),
             consumer: configured.cloned().unwrap_or_default(),
-            flow: Flow::new(&spec),
-            presence: Presence::new(&spec.name),
+            flow: ConsumerFlow::new(&spec),
+            presence: GroupState::new(&spec.name),
             last: Mutex::default(),
             spec,
         }))
     }
 
     /// The consumer as the server has it now.
-    pub(super) fn found(&self, located: Arc<Located>, standing: Standing) {
+    pub(super) fn found(&self, located: Arc<ConsumerRef>, standing: ConsumerState) {
         self.flow.told(standing);
         *self.last() = Some((Arc::clone(&located), standing, Instant::now()));
         self.presence.found(located);
@@ -60,7 +60,7 @@ impl Group {
 
     /// Finds its consumer, or makes it. One that was here before goes on where
     /// that one was.
-    pub(super) async fn locate(&self, api: &Api) -> Result<(), BrokerError> {
+    pub(super) async fn locate(&self, api: &JetStreamApi) -> Result<(), BrokerError> {
         let located = self.find(api).await;
         match located {
             Ok((located, standing)) => {
@@ -74,8 +74,8 @@ impl Group {
         }
     }
 
-    async fn find(&self, api: &Api) -> Result<(Located, Standing), BrokerError> {
-        api.link.check()?;
+    async fn find(&self, api: &JetStreamApi) -> Result<(ConsumerRef, ConsumerState), BrokerError> {
+        api.connection.check()?;
         let context = api.context();
         self.look_for_stream(api).await?;
         let (settings, name) = (&self.stream, &self.connection);
@@ -98,7 +98,7 @@ impl Group {
                 "the consumer was deleted: the bridge creates it again behind the last acknowledged message"
             );
         }
-        let wanted = Wanted {
+        let wanted = ConsumerSpec {
             settings: &self.consumer,
             spec: &self.spec,
             subjects: &self.subjects,
@@ -108,12 +108,16 @@ impl Group {
     }
 
     /// Tells where the stream of before is gone, with what was in it.
-    async fn look_for_stream(&self, api: &Api) -> Result<(), BrokerError> {
+    async fn look_for_stream(&self, api: &JetStreamApi) -> Result<(), BrokerError> {
         let Some((located, standing, at)) = self.last().clone() else {
             return Ok(());
         };
         let before = &located.stream;
-        if Present::find(&api.context(), &before.name).await?.as_ref() == Some(before) {
+        if StreamRef::find(&api.context(), &before.name)
+            .await?
+            .as_ref()
+            == Some(before)
+        {
             return Ok(());
         }
         let pending = standing.pending + standing.unacknowledged as u64;
@@ -125,11 +129,11 @@ impl Group {
             at.elapsed().as_secs()
         );
         *self.last() = None;
-        self.flow.begin_anew();
+        self.flow.reset();
         Ok(())
     }
 
-    pub(super) fn tell_no_messages(&self, error: &BrokerError, again_in: Duration) {
+    pub(super) fn log_no_messages(&self, error: &BrokerError, again_in: Duration) {
         tracing::warn!(
             connection = self.connection,
             subscription = self.spec.name,
@@ -139,7 +143,7 @@ impl Group {
         );
     }
 
-    fn last(&self) -> MutexGuard<'_, Option<(Arc<Located>, Standing, Instant)>> {
+    fn last(&self) -> MutexGuard<'_, Option<(Arc<ConsumerRef>, ConsumerState, Instant)>> {
         self.last.lock()
     }
 }

@@ -10,12 +10,12 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::header::{CONTENT_TYPE, free, header};
-use crate::broker::kit::arrived::Arrived;
+use crate::broker::kit::decoded_message::DecodedMessage;
 use crate::broker::kit::multi_value::{self, Folded};
 use crate::message::{HOPS_KEY, Message, MessageId};
 
 pub(super) const MESSAGE_ID: &str = "Nats-Msg-Id";
-/// Base64 of [`Others`] as JSON.
+/// Base64 of [`EncodedMetadata`] as JSON.
 const METADATA: &str = "Bridge-Metadata";
 /// Of a dead letter's message that is published again: the group that it is
 /// for, and its id, as `Nats-Msg-Id` is that of this publication.
@@ -25,7 +25,7 @@ const ID: &str = "Bridge-Id";
 const HOPS: &str = "Bridge-Hops";
 
 /// Takes a header that is none of ours. Further values have keys of their own.
-fn take<'a>(arrived: &mut Arrived, name: &str, mut values: impl Iterator<Item = &'a str>) {
+fn take<'a>(arrived: &mut DecodedMessage, name: &str, mut values: impl Iterator<Item = &'a str>) {
     let message = &mut arrived.message;
     if name == MESSAGE_ID {
         let first = values.next().unwrap_or_default();
@@ -48,7 +48,7 @@ pub(super) fn encode(message: &Message, id: Option<&MessageId>) -> HeaderMap {
     if let Some(id) = id {
         headers.insert(MESSAGE_ID, id.as_str());
     }
-    let mut others = Others::default();
+    let mut others = EncodedMetadata::default();
     if let Some(content_type) = &message.content_type {
         match header(CONTENT_TYPE, content_type) {
             Some((name, value)) => headers.insert(name, value),
@@ -75,7 +75,7 @@ pub(super) fn encode(message: &Message, id: Option<&MessageId>) -> HeaderMap {
             None => others.metadata.push((key.clone(), value.clone())),
         }
     }
-    if others != Others::default() {
+    if others != EncodedMetadata::default() {
         let json = serde_json::to_vec(&others).unwrap_or_default();
         headers.insert(METADATA, URL_SAFE_NO_PAD.encode(json));
     }
@@ -107,8 +107,12 @@ pub(super) fn encode_replay(
 }
 
 /// A message of this topic and these headers.
-pub(super) fn decode(topic: &str, data: bytes::Bytes, headers: Option<&HeaderMap>) -> Arrived {
-    let mut arrived = Arrived {
+pub(super) fn decode(
+    topic: &str,
+    data: bytes::Bytes,
+    headers: Option<&HeaderMap>,
+) -> DecodedMessage {
+    let mut arrived = DecodedMessage {
         message: Message::new(topic, data),
         id: None,
         only_for: None,
@@ -117,7 +121,7 @@ pub(super) fn decode(topic: &str, data: bytes::Bytes, headers: Option<&HeaderMap
     let Some(headers) = headers else {
         return arrived;
     };
-    let mut ours = Ours::default();
+    let mut ours = BridgeHeaders::default();
     arrived.message.metadata.reserve(headers.len());
     for (name, values) in headers.iter() {
         let (name, values) = (name.as_ref(), values.iter().map(HeaderValue::as_str));
@@ -140,18 +144,23 @@ pub(super) fn decode(topic: &str, data: bytes::Bytes, headers: Option<&HeaderMap
 
 /// What the headers of ours say.
 #[derive(Default)]
-struct Ours {
-    others: Others,
+struct BridgeHeaders {
+    others: EncodedMetadata,
     only_for: Option<String>,
     id: Option<MessageId>,
     hops: u32,
 }
 
-impl Ours {
+impl BridgeHeaders {
     /// Whether it is one of them.
     fn take<'a>(&mut self, name: &str, mut values: impl Iterator<Item = &'a str>) -> bool {
         match name {
-            METADATA => self.others = values.next().and_then(Others::read).unwrap_or_default(),
+            METADATA => {
+                self.others = values
+                    .next()
+                    .and_then(EncodedMetadata::read)
+                    .unwrap_or_default()
+            }
             ONLY_FOR => self.only_for = values.next().map(str::to_owned),
             HOPS => self.hops = values.next().and_then(|it| it.parse().ok()).unwrap_or(0),
             ID => self.id = values.next().and_then(|text| MessageId::parse(text).ok()),
@@ -163,13 +172,13 @@ impl Ours {
 
 /// What no header can hold.
 #[derive(Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-struct Others {
+struct EncodedMetadata {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     content_type: Option<String>,
     metadata: Vec<(String, String)>,
 }
 
-impl Others {
+impl EncodedMetadata {
     fn read(text: &str) -> Option<Self> {
         let json = URL_SAFE_NO_PAD.decode(text).ok()?;
         serde_json::from_slice(&json).ok()
@@ -193,7 +202,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn round_trip(message: &Message) {
+    fn wait_for_server(message: &Message) {
         let headers = encode(message, None);
         let mut back = decode("t", "x".into(), Some(&headers)).message;
         let mut message = message.clone();
@@ -204,26 +213,26 @@ mod tests {
 
     #[test]
     fn any_metadata_arrives_as_it_was_sent() {
-        round_trip(&sent(None, &[]));
-        round_trip(&sent(Some("text/plain; charset=utf-8"), &[("a", "1")]));
-        round_trip(&sent(
+        wait_for_server(&sent(None, &[]));
+        wait_for_server(&sent(Some("text/plain; charset=utf-8"), &[("a", "1")]));
+        wait_for_server(&sent(
             Some(" odd\n"),
             &[("ä ö", "x"), ("a:b", ""), ("", "e")],
         ));
-        round_trip(&sent(
+        wait_for_server(&sent(
             None,
             &[("x", " padded "), ("y", "two\r\nlines"), ("z", "日本")],
         ));
-        round_trip(&sent(None, &[("Nats-Rollup", "all"), ("nats-msg-id", "i")]));
-        round_trip(&sent(
+        wait_for_server(&sent(None, &[("Nats-Rollup", "all"), ("nats-msg-id", "i")]));
+        wait_for_server(&sent(
             None,
             &[("content-type", "mine"), ("Bridge-Metadata", "x")],
         ));
-        round_trip(&sent(
+        wait_for_server(&sent(
             None,
             &[("Bridge-Replay-For", "x"), ("bridge-id", "y")],
         ));
-        round_trip(&sent(
+        wait_for_server(&sent(
             None,
             &[("a", "1"), ("a#2", "2"), ("b#2", "3"), ("c#x", "4")],
         ));
@@ -240,14 +249,14 @@ mod tests {
         ) {
             let mut message = Message::new("t", "x");
             message.metadata = metadata;
-            round_trip(&message);
+            wait_for_server(&message);
         }
     }
 
     #[test]
     fn hops_are_counted_on_and_forged_by_nobody() {
         let message = sent(None, &[("a", "1")]).one_hop_after(6);
-        round_trip(&message);
+        wait_for_server(&message);
         let mut headers = encode(&message, None);
         assert_eq!(headers.get(HOPS).map(HeaderValue::as_str), Some("7"));
         // As a program would send it that knows metadata alone.

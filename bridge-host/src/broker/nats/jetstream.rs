@@ -10,18 +10,18 @@ use async_nats::jetstream::publish::PublishAck;
 use async_trait::async_trait;
 use tokio::time::timeout;
 
-use super::api::{Api, PATIENCE};
-use super::connect::Link;
+use super::client::ReconnectingClient;
+use super::dead_letter::DeadLetterMessages;
+use super::decoder::MessageDecoder;
 use super::group::Group;
-use super::letters::Letters;
-use super::reader::Reader;
+use super::jetstream_api::{JetStreamApi, PATIENCE};
 use super::session::ConnectError;
 use super::settings::JetStreamSettings;
 use super::supply::Supply;
-use super::{JETSTREAM, error, headers, request, stream, subject};
-use crate::broker::kit::dead_letters::Source;
-use crate::broker::kit::groups::Groups;
-use crate::broker::kit::member::Member;
+use super::{JETSTREAM_CAPABILITIES, error, headers, request, stream, subject};
+use crate::broker::kit::dead_letters::DeadLetterSource;
+use crate::broker::kit::joined_groups::JoinedGroups;
+use crate::broker::kit::pulled_subscription::PulledSubscription;
 use crate::broker::kit::recent_trouble::RecentTrouble;
 use crate::broker::{
     Broker, BrokerError, Capabilities, Confirmation, DeadLetterTopics, Published, Republish,
@@ -31,13 +31,13 @@ use crate::message::{Message, MessageId};
 
 /// A NATS connection with JetStream.
 pub struct JetStream {
-    server: Arc<Server>,
-    groups: Groups<Group>,
+    server: Arc<StreamServer>,
+    groups: JoinedGroups<Group>,
 }
 
-struct Server {
+struct StreamServer {
     name: String,
-    api: Arc<Api>,
+    api: Arc<JetStreamApi>,
     settings: JetStreamSettings,
     /// Topics that have to be kept.
     kept: Mutex<Vec<String>>,
@@ -48,21 +48,21 @@ struct Server {
 impl JetStream {
     /// Begins to connect. `name` is the connection's.
     pub async fn open(name: &str, settings: &JetStreamSettings) -> Result<Self, ConnectError> {
-        let link = Link::open(name, &settings.connection).await?;
+        let connection = ReconnectingClient::open(name, &settings.connection).await?;
         Ok(Self {
-            server: Arc::new(Server {
+            server: Arc::new(StreamServer {
                 name: name.into(),
-                api: Arc::new(Api::new(link, settings.domain.as_deref())),
+                api: Arc::new(JetStreamApi::new(connection, settings.domain.as_deref())),
                 settings: settings.clone(),
                 kept: Mutex::default(),
                 full: RecentTrouble::default(),
             }),
-            groups: Groups::default(),
+            groups: JoinedGroups::default(),
         })
     }
 }
 
-impl Server {
+impl StreamServer {
     fn kept(&self) -> MutexGuard<'_, Vec<String>> {
         self.kept.lock()
     }
@@ -73,10 +73,12 @@ impl Server {
     }
 
     /// Why a message was not kept.
-    async fn why_not(&self, topic: &str, error: &PublishError) -> BrokerError {
+    async fn publish_error(&self, topic: &str, error: &PublishError) -> BrokerError {
         match error.kind() {
-            PublishErrorKind::StreamNotFound => stream::why_none(&self.api.context(), topic).await,
-            PublishErrorKind::TimedOut => match self.api.link.refusal() {
+            PublishErrorKind::StreamNotFound => {
+                stream::missing_stream(&self.api.context(), topic).await
+            }
+            PublishErrorKind::TimedOut => match self.api.connection.refusal() {
                 Some(refusal) => error::Outage::Denied(refusal).into(),
                 None => BrokerError::Timeout,
             },
@@ -109,7 +111,7 @@ impl Server {
 #[async_trait]
 impl Broker for JetStream {
     fn capabilities(&self) -> Capabilities {
-        JETSTREAM
+        JETSTREAM_CAPABILITIES
     }
 
     /// With a server there, what it refuses is an error at once; without one,
@@ -119,8 +121,9 @@ impl Broker for JetStream {
         let group = Group::new(spec, name, &server.settings)?;
         let supply = Supply::new(&server.api, Arc::clone(&group));
         supply.begin().await?;
-        let (prefetch, runtime) = (supply.prefetch(), &server.api.link.runtime);
-        let member = Member::new(&group.spec, Reader, prefetch, supply, runtime);
+        let (prefetch, runtime) = (supply.prefetch(), &server.api.connection.runtime);
+        let member =
+            PulledSubscription::new(&group.spec, MessageDecoder, prefetch, supply, runtime);
         self.groups.add(group, member.ended());
         Ok(Box::new(member))
     }
@@ -143,11 +146,11 @@ impl Broker for JetStream {
         id: Option<MessageId>,
     ) -> Result<Confirmation, BrokerError> {
         subject::check_publish(&message.topic)?;
-        let link = &self.server.api.link;
-        link.check()?;
+        let connection = &self.server.api.connection;
+        connection.check()?;
         let id = id.unwrap_or_else(MessageId::generate);
         let headers = headers::encode(&message, Some(&id));
-        request::check_size(link, &headers, &message.data)?;
+        request::check_size(connection, &headers, &message.data)?;
         let topic = message.topic;
         let publish = PublishMessage::build()
             .payload(message.data)
@@ -171,7 +174,7 @@ impl Broker for JetStream {
                         duplicate: ack.duplicate,
                     })
                 }
-                Err(error) => Err(server.why_not(&topic, &error).await),
+                Err(error) => Err(server.publish_error(&topic, &error).await),
             }
         }))
     }
@@ -185,17 +188,17 @@ impl Broker for JetStream {
     }
 
     fn trouble(&self) -> Option<String> {
-        let link = &self.server.api.link;
+        let connection = &self.server.api.connection;
         let groups = || self.groups.find_map(|group| group.presence.trouble());
-        let trouble = link.trouble().or_else(groups);
-        let trouble = trouble.or_else(|| link.is_refused());
+        let trouble = connection.trouble().or_else(groups);
+        let trouble = trouble.or_else(|| connection.is_refused());
         trouble.or_else(|| self.server.full.get())
     }
 
     async fn pending(&self, name: &str) -> Option<u64> {
         let group = |group: &Arc<Group>| (group.spec.name == name).then(|| Arc::clone(group));
         let located = self.groups.find_map(group)?.presence.located()?;
-        self.server.api.link.check().ok()?;
+        self.server.api.connection.check().ok()?;
         let context = self.server.api.context();
         let stream = context.get_stream_no_info(&located.stream.name).await;
         let stream = stream.ok()?;
@@ -207,7 +210,7 @@ impl Broker for JetStream {
     async fn close(&self) {
         // What was on its way is given back by then.
         self.groups.ended(PATIENCE).await;
-        self.server.api.link.flush().await;
+        self.server.api.connection.flush().await;
     }
 }
 
@@ -216,13 +219,13 @@ impl DeadLetterTopics for JetStream {
     async fn keep_topic(&self, topic: &str) -> Result<(), BrokerError> {
         let server = &self.server;
         server.kept().push(topic.into());
-        server.api.link.check()?;
+        server.api.connection.check()?;
         let (settings, context) = (&server.settings.stream, server.api.context());
         stream::ensure_letters(&context, settings, &server.name, topic).await
     }
 
-    async fn letters(&self, topics: Vec<String>) -> Result<Box<dyn Source>, BrokerError> {
-        let letters = Letters::open(Arc::clone(&self.server.api), topics).await?;
+    async fn letters(&self, topics: Vec<String>) -> Result<Box<dyn DeadLetterSource>, BrokerError> {
+        let letters = DeadLetterMessages::open(Arc::clone(&self.server.api), topics).await?;
         Ok(Box::new(letters))
     }
 }
@@ -237,16 +240,16 @@ impl Republish for JetStream {
         once: &MessageId,
     ) -> Result<(), BrokerError> {
         subject::check_publish(&message.topic)?;
-        self.server.api.link.check()?;
+        self.server.api.connection.check()?;
         let headers = headers::encode_replay(&message, id, group, once);
-        request::check_size(&self.server.api.link, &headers, &message.data)?;
+        request::check_size(&self.server.api.connection, &headers, &message.data)?;
         let topic = message.topic;
         let publish = PublishMessage::build()
             .payload(message.data)
             .headers(headers);
         match self.server.send(&topic, publish).await {
             Ok(_) => Ok(()),
-            Err(error) => Err(self.server.why_not(&topic, &error).await),
+            Err(error) => Err(self.server.publish_error(&topic, &error).await),
         }
     }
 }

@@ -9,23 +9,23 @@ use async_nats::Subject;
 use async_nats::jetstream::AckKind;
 use async_trait::async_trait;
 
-use super::connect::Link;
-use super::flow::Flow;
-use super::located::Located;
-use super::origin::Origin;
-use super::{JETSTREAM, error};
+use super::ack_subject::AckSubject;
+use super::client::ReconnectingClient;
+use super::consumer_flow::ConsumerFlow;
+use super::consumer_ref::ConsumerRef;
+use super::{JETSTREAM_CAPABILITIES, error};
 use crate::broker::kit::receipt::{Lease, LeasedReceipt};
 use crate::broker::{BrokerError, Capabilities, Settlement};
 
 /// One delivery of a JetStream message.
 pub(super) struct JetStreamLease {
-    link: Arc<Link>,
-    flow: Arc<Flow>,
+    connection: Arc<ReconnectingClient>,
+    flow: Arc<ConsumerFlow>,
     /// The subject for its acknowledgement.
     reply: Subject,
-    pub(super) origin: Origin,
+    pub(super) origin: AckSubject,
     /// The consumer that delivered it, as the consumer was then.
-    pub(super) located: Arc<Located>,
+    pub(super) located: Arc<ConsumerRef>,
     /// For a message that the client cannot read: up to which number the host has looked for
     /// such messages.
     unread: Option<Arc<AtomicU64>>,
@@ -33,15 +33,15 @@ pub(super) struct JetStreamLease {
 
 impl JetStreamLease {
     pub(super) fn new(
-        link: Arc<Link>,
-        flow: Arc<Flow>,
+        connection: Arc<ReconnectingClient>,
+        flow: Arc<ConsumerFlow>,
         reply: Subject,
-        origin: Origin,
-        located: Arc<Located>,
+        origin: AckSubject,
+        located: Arc<ConsumerRef>,
     ) -> Self {
         flow.took(&origin);
         Self {
-            link,
+            connection,
             flow,
             reply,
             origin,
@@ -52,8 +52,8 @@ impl JetStreamLease {
 
     /// For a message that the client cannot read: when it is given back, the host looks
     /// for such messages again from its number on.
-    pub(super) fn of_unread(mut self, looked: Arc<AtomicU64>) -> Self {
-        self.unread = Some(looked);
+    pub(super) fn of_unreadable(mut self, searched_up_to: Arc<AtomicU64>) -> Self {
+        self.unread = Some(searched_up_to);
         self
     }
 
@@ -64,7 +64,7 @@ impl JetStreamLease {
     }
 
     async fn send(&self, ack: AckKind) -> Result<(), BrokerError> {
-        let client = self.link.client();
+        let client = self.connection.session();
         let sent = client.publish(self.reply.clone(), ack.into()).await;
         sent.map_err(|error| error::client(&error))
     }
@@ -73,7 +73,7 @@ impl JetStreamLease {
     /// and become a second dead letter.
     async fn terminate(&self) -> Result<(), BrokerError> {
         let asked = self
-            .link
+            .connection
             .request(self.reply.to_string(), AckKind::Term.into());
         asked.await.map(drop)
     }
@@ -84,7 +84,7 @@ impl Lease for JetStreamLease {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             lease: Some(self.located.ack_wait),
-            ..JETSTREAM
+            ..JETSTREAM_CAPABILITIES
         }
     }
 
@@ -92,24 +92,25 @@ impl Lease for JetStreamLease {
         self.located.ack_wait
     }
 
-    fn is_again(&self) -> bool {
+    fn is_redelivery(&self) -> bool {
         self.origin.delivered > 1
     }
 
     async fn extend(&self) -> Result<(), BrokerError> {
-        self.link.check()?;
-        self.send(AckKind::Progress).await
+        self.connection.check()?;
+        self.send(AckKind::AckProgress).await
     }
 
     fn keep(&self) -> bool {
-        let is_up = self.link.is_up();
+        let is_up = self.connection.is_up();
         if is_up {
-            self.link.post(self.reply.clone(), AckKind::Progress);
+            self.connection
+                .post(self.reply.clone(), AckKind::AckProgress);
         }
         is_up
     }
 
-    fn is_crowded(&self) -> bool {
+    fn retries_are_full(&self) -> bool {
         self.flow.retries.is_full()
     }
 
@@ -129,7 +130,7 @@ impl Lease for JetStreamLease {
     }
 
     fn decline(&self) {
-        self.link.post(self.reply.clone(), AckKind::Ack);
+        self.connection.post(self.reply.clone(), AckKind::Ack);
     }
 
     /// The server accepts a `-NAK` from any host that once had the message. So after
@@ -137,9 +138,11 @@ impl Lease for JetStreamLease {
     fn give_back(&self, expired: bool) {
         match &self.unread {
             // Redelivered at once, the message would break the connection at once.
-            Some(looked) => drop(looked.fetch_min(self.origin.sequence - 1, Relaxed)),
+            Some(searched_up_to) => {
+                drop(searched_up_to.fetch_min(self.origin.sequence - 1, Relaxed))
+            }
             None if expired => {}
-            None => self.link.post(self.reply.clone(), AckKind::Nak(None)),
+            None => self.connection.post(self.reply.clone(), AckKind::Nak(None)),
         }
     }
 

@@ -12,15 +12,15 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, interval, sleep_until, timeout};
 
-use super::connect::Link;
-use super::flow::Flow;
+use super::ack_subject::AckSubject;
+use super::client::ReconnectingClient;
+use super::consumer_flow::ConsumerFlow;
+use super::consumer_ref::ConsumerRef;
+use super::decoder::{Prefetch, PulledMessage};
 use super::lease::JetStreamLease;
-use super::located::Located;
-use super::origin::Origin;
-use super::reader::{Prefetch, Pulled};
 use super::session::PING;
 use crate::broker::kit::prefetch::Fetched;
-use crate::broker::kit::receipt::keep_every;
+use crate::broker::kit::receipt::extension_interval;
 use crate::broker::kit::silence::Silence;
 
 /// How subjects begin where a message is acknowledged.
@@ -31,7 +31,7 @@ const QUIET: Duration = Duration::from_millis(250);
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Why the pulling ended.
-pub(super) enum End {
+pub(super) enum PullEnd {
     /// The server lost track of it, or it is to be begun anew.
     Again,
     /// Three signs of life are missing.
@@ -44,39 +44,39 @@ pub(super) enum End {
 
 /// What is asked for, and what came of it.
 pub(super) struct Pull<'a> {
-    pub(super) link: &'a Arc<Link>,
+    pub(super) connection: &'a Arc<ReconnectingClient>,
     /// `$JS.API`, or what stands for it in a domain.
     pub(super) prefix: &'a str,
-    pub(super) located: &'a Arc<Located>,
-    pub(super) flow: &'a Arc<Flow>,
+    pub(super) located: &'a Arc<ConsumerRef>,
+    pub(super) flow: &'a Arc<ConsumerFlow>,
     pub(super) to: &'a Prefetch,
     pub(super) silence: &'a Silence,
     /// It is to be begun anew.
-    pub(super) anew: &'a Notify,
+    pub(super) restart: &'a Notify,
 }
 
 impl Pull<'_> {
     /// Asks until there is a reason to begin anew, or until `stop` is closed.
-    pub(super) async fn run(&self, stop: &mut watch::Receiver<()>) -> End {
-        let client = self.link.client();
+    pub(super) async fn run(&self, stop: &mut watch::Receiver<()>) -> PullEnd {
+        let client = self.connection.session();
         let inbox = client.new_inbox();
         // A client that ended has another in its place soon.
         let Ok(mut answers) = client.subscribe(inbox.clone()).await else {
-            return End::Again;
+            return PullEnd::Again;
         };
         let mut requested = 0;
         let end = tokio::select! {
             biased;
             end = self.ask(&inbox, &mut answers, &mut requested) => end,
-            _ = stop.changed() => End::Stopped,
+            _ = stop.changed() => PullEnd::Stopped,
         };
-        if matches!(end, End::Stopped) {
-            self.linger(&mut answers, &mut requested).await;
+        if matches!(end, PullEnd::Stopped) {
+            self.take_remaining(&mut answers, &mut requested).await;
         }
         // Requests of an inbox without listeners are void. What came is here.
         let _ = answers.drain().await;
-        if matches!(end, End::Stopped) && self.link.is_up() {
-            self.link.round_trip().await;
+        if matches!(end, PullEnd::Stopped) && self.connection.is_up() {
+            self.connection.wait_for_server().await;
         }
         while let Some(Some(answer)) = answers.next().now_or_never() {
             self.take(answer, &mut requested);
@@ -86,10 +86,10 @@ impl Pull<'_> {
 
     /// What was asked for and comes now is taken: given up in the moment that the
     /// server gives it, it would be kept for this host until its lease is over.
-    async fn linger(&self, answers: &mut Subscriber, requested: &mut usize) {
+    async fn take_remaining(&self, answers: &mut Subscriber, requested: &mut usize) {
         let taking = async {
             while *requested > 0
-                && self.link.is_up()
+                && self.connection.is_up()
                 && let Ok(Some(answer)) = timeout(QUIET, answers.next()).await
             {
                 if self.take(answer, requested).is_some() {
@@ -100,19 +100,19 @@ impl Pull<'_> {
         let _ = timeout(LINGER, taking).await;
     }
 
-    async fn ask(&self, inbox: &str, answers: &mut Subscriber, requested: &mut usize) -> End {
-        let mut ups = self.link.ups();
+    async fn ask(&self, inbox: &str, answers: &mut Subscriber, requested: &mut usize) -> PullEnd {
+        let mut connection_changes = self.connection.connection_changes();
         let (silence, largest) = (self.located.silence(), self.located.batch());
         let begun = Instant::now();
         let mut heard = begun;
-        let mut keep = interval(keep_every(self.located.ack_wait));
+        let mut keep = interval(extension_interval(self.located.ack_wait));
         loop {
             // What is asked for before the connection is up comes to nobody; and what
             // comes after it was up again, to an inbox that is given up.
-            let is_told = *ups.borrow();
+            let is_told = *connection_changes.borrow();
             while is_told
-                && self.link.is_up()
-                && !ups.has_changed().unwrap_or(true)
+                && self.connection.is_up()
+                && !connection_changes.has_changed().unwrap_or(true)
                 && let Some(batch) = self.flow.credit.batch(*requested, largest)
             {
                 if *requested == 0 {
@@ -120,7 +120,7 @@ impl Pull<'_> {
                 }
                 match self.request(inbox, batch).await {
                     true => *requested += batch,
-                    false => return End::Again,
+                    false => return PullEnd::Again,
                 }
             }
             tokio::select! {
@@ -130,21 +130,21 @@ impl Pull<'_> {
                     if let Some(end) = self.take_all(answer, answers, requested) {
                         return end;
                     }
-                    self.silence.ends();
+                    self.silence.end();
                 }
                 () = self.flow.credit.freed.notified() => {}
                 _ = keep.tick() => self.to.keep(),
                 // What was asked before the server went away is forgotten.
-                _ = ups.changed() => return End::Again,
-                () = sleep_until(begun + PING), if !is_told && self.link.is_up() => self.link.assume_up(),
-                () = self.anew.notified() => return End::Again,
-                () = sleep_until(heard + silence), if *requested > 0 => return End::Silent,
+                _ = connection_changes.changed() => return PullEnd::Again,
+                () = sleep_until(begun + PING), if !is_told && self.connection.is_up() => self.connection.assume_connected(),
+                () = self.restart.notified() => return PullEnd::Again,
+                () = sleep_until(heard + silence), if *requested > 0 => return PullEnd::Silent,
             }
         }
     }
 
     async fn request(&self, inbox: &str, batch: usize) -> bool {
-        let Located { stream, name, .. } = &**self.located;
+        let ConsumerRef { stream, name, .. } = &**self.located;
         let subject = format!("{}.CONSUMER.MSG.NEXT.{}.{name}", self.prefix, stream.name);
         let expires = self.located.expires().as_nanos();
         let request = match self.located.heartbeat() {
@@ -154,7 +154,7 @@ impl Pull<'_> {
             ),
             None => format!(r#"{{"batch":{batch},"expires":{expires}}}"#),
         };
-        let client = self.link.client();
+        let client = self.connection.session();
         let sent = client.publish_with_reply(subject, inbox.to_owned(), request.into());
         sent.await.is_ok()
     }
@@ -165,11 +165,11 @@ impl Pull<'_> {
         first: Option<Message>,
         answers: &mut Subscriber,
         requested: &mut usize,
-    ) -> Option<End> {
+    ) -> Option<PullEnd> {
         let mut next = Some(first);
         while let Some(answer) = next {
             let Some(answer) = answer else {
-                return Some(End::Again);
+                return Some(PullEnd::Again);
             };
             if let Some(end) = self.take(answer, requested) {
                 return Some(end);
@@ -179,22 +179,22 @@ impl Pull<'_> {
         None
     }
 
-    fn put(&self, message: Message, requested: &mut usize) -> Option<End> {
+    fn put(&self, message: Message, requested: &mut usize) -> Option<PullEnd> {
         *requested = requested.saturating_sub(1);
         let reply = message.reply.clone()?;
-        let Some(origin) = Origin::of(&reply) else {
+        let Some(origin) = AckSubject::of(&reply) else {
             tracing::warn!(
-                connection = self.link.name,
+                connection = self.connection.name,
                 consumer = self.located.name,
                 "a message has an invalid JetStream reply subject; it will be redelivered"
             );
             return None;
         };
-        let (link, flow) = (Arc::clone(self.link), Arc::clone(self.flow));
+        let (connection, flow) = (Arc::clone(self.connection), Arc::clone(self.flow));
         let located = Arc::clone(self.located);
-        let lease = JetStreamLease::new(link, flow, reply, origin, located);
+        let lease = JetStreamLease::new(connection, flow, reply, origin, located);
         self.to.put(Fetched {
-            raw: Pulled {
+            raw: PulledMessage {
                 message,
                 unread: None,
             },
@@ -203,7 +203,7 @@ impl Pull<'_> {
         None
     }
 
-    fn take(&self, answer: Message, requested: &mut usize) -> Option<End> {
+    fn take(&self, answer: Message, requested: &mut usize) -> Option<PullEnd> {
         // Publishers may give a message a status, too; what can be acknowledged
         // is one.
         let is_acked = answer.reply.as_ref().is_some_and(|it| it.starts_with(ACK));
@@ -211,7 +211,7 @@ impl Pull<'_> {
         match status.filter(|_| !is_acked) {
             None => self.put(answer, requested),
             Some(StatusCode::IDLE_HEARTBEAT) => None,
-            Some(StatusCode::NO_RESPONDERS) => Some(End::Consumer(
+            Some(StatusCode::NO_RESPONDERS) => Some(PullEnd::Consumer(
                 "the consumer does not answer: it is gone, or JetStream is not ready".into(),
             )),
             Some(_) => match unfulfilled(&answer) {
@@ -220,7 +220,7 @@ impl Pull<'_> {
                     *requested = requested.saturating_sub(left);
                     None
                 }
-                None => Some(End::Consumer(
+                None => Some(PullEnd::Consumer(
                     answer
                         .description
                         .unwrap_or_else(|| "the request was refused".into()),

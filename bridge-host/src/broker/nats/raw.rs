@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::connect::Link;
+use super::client::ReconnectingClient;
 use super::error::Outage;
 use crate::broker::BrokerError;
 
@@ -32,7 +32,7 @@ pub(super) struct RawMessage {
 
 /// The first message with this number or a later one, on this subject.
 pub(super) async fn next(
-    link: &Link,
+    connection: &ReconnectingClient,
     prefix: &str,
     stream: &str,
     subject: &str,
@@ -40,18 +40,18 @@ pub(super) async fn next(
 ) -> Result<Option<RawMessage>, BrokerError> {
     let api = format!("{prefix}.STREAM.MSG.GET.{stream}");
     let asked = serde_json::json!({ "seq": from.max(1), "next_by_subj": subject });
-    let answer = link.request(api, asked.to_string().into()).await?;
+    let answer = connection.request(api, asked.to_string().into()).await?;
     read(&answer)
 }
 
 #[derive(Deserialize)]
-struct Answer {
-    message: Option<Kept>,
-    error: Option<Refusal>,
+struct ApiAnswer {
+    message: Option<StoredMessage>,
+    error: Option<ApiError>,
 }
 
 #[derive(Deserialize)]
-struct Kept {
+struct StoredMessage {
     subject: String,
     seq: u64,
     #[serde(default)]
@@ -62,7 +62,7 @@ struct Kept {
 }
 
 #[derive(Deserialize)]
-struct Refusal {
+struct ApiError {
     err_code: u64,
     description: String,
 }
@@ -70,7 +70,7 @@ struct Refusal {
 fn read(answer: &[u8]) -> Result<Option<RawMessage>, BrokerError> {
     let odd =
         |error: &dyn std::fmt::Display| BrokerError::from(Outage::Unreadable(error.to_string()));
-    let read: Answer = serde_json::from_slice(answer).map_err(|error| odd(&error))?;
+    let read: ApiAnswer = serde_json::from_slice(answer).map_err(|error| odd(&error))?;
     let kept = match (read.message, read.error) {
         (Some(kept), _) => kept,
         (None, Some(refusal)) if refusal.err_code == NOT_FOUND => return Ok(None),

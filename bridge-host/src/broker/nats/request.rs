@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::header::HeaderMap;
-use async_nats::{Message as Arrived, StatusCode, Subject};
+use async_nats::{Message as NatsMessage, StatusCode, Subject};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
-use super::connect::Link;
+use super::client::ReconnectingClient;
 use super::error::{Outage, PAYLOAD};
 use super::{headers, subject};
-use crate::broker::{Asker, BrokerError, Refusal, Reply, ReplyTo, Request};
+use crate::broker::{BrokerError, Refusal, Reply, ReplyTo, Request, Requester};
 use crate::message::{Message, MessageId};
 
 /// A wait that is as good as one without an end.
@@ -22,10 +22,13 @@ const LONG: Duration = Duration::from_secs(24 * 3600);
 
 /// Publishes the message and collects what is sent to its inbox, until there
 /// are enough replies or the time is over.
-pub(super) async fn request(link: &Arc<Link>, request: Request) -> Result<Vec<Reply>, BrokerError> {
+pub(super) async fn request(
+    connection: &Arc<ReconnectingClient>,
+    request: Request,
+) -> Result<Vec<Reply>, BrokerError> {
     let until = Instant::now() + request.timeout.min(LONG);
     let topic = request.message.topic.clone();
-    let asked = timeout_at(until, ask(link, request.message, &request.id));
+    let asked = timeout_at(until, ask(connection, request.message, &request.id));
     let mut inbox = asked.await.map_err(|_| BrokerError::Timeout)??;
     let (mut replies, mut bytes) = (Vec::new(), 0);
     while (replies.len() as u64) < u64::from(request.most.max(1)) {
@@ -39,7 +42,7 @@ pub(super) async fn request(link: &Arc<Link>, request: Request) -> Result<Vec<Re
                     let room = request.most_bytes;
                     return Err(Refusal::LongReplies { bytes, room }.into());
                 }
-                replies.push(take_in(link, reply));
+                replies.push(take_in(connection, reply));
             }
             Ok(None) => return Err(Outage::ConnectionEnded.into()),
             Err(_) if replies.is_empty() => return Err(BrokerError::Timeout),
@@ -50,29 +53,29 @@ pub(super) async fn request(link: &Arc<Link>, request: Request) -> Result<Vec<Re
 }
 
 async fn ask(
-    link: &Link,
+    connection: &ReconnectingClient,
     message: Message,
     id: &MessageId,
 ) -> Result<async_nats::Subscriber, BrokerError> {
     subject::check_publish(&message.topic)?;
-    let client = link.client();
+    let client = connection.session();
     let inbox = client.new_inbox();
     let subscribed = client.subscribe(inbox.clone()).await;
     let subscriber = subscribed.map_err(|error| failed(&error))?;
-    send(link, message, id, Some(inbox)).await?;
+    send(connection, message, id, Some(inbox)).await?;
     Ok(subscriber)
 }
 
 /// Publishes a message, on its way to the server when this returns.
 pub(super) async fn send(
-    link: &Link,
+    connection: &ReconnectingClient,
     message: Message,
     id: &MessageId,
     inbox: Option<String>,
 ) -> Result<(), BrokerError> {
-    link.check()?;
-    let (client, headers) = (link.client(), headers::encode(&message, Some(id)));
-    check_size(link, &headers, &message.data)?;
+    connection.check()?;
+    let (client, headers) = (connection.session(), headers::encode(&message, Some(id)));
+    check_size(connection, &headers, &message.data)?;
     let (topic, data) = (message.topic, message.data);
     let sent = match inbox {
         Some(inbox) => {
@@ -82,17 +85,17 @@ pub(super) async fn send(
         None => client.publish_with_headers(topic, headers, data).await,
     };
     sent.map_err(|error| failed(&error))?;
-    link.sent().await
+    connection.sent().await
 }
 
 /// Whether the server takes a message of these headers and this data.
 pub(super) fn check_size(
-    link: &Link,
+    connection: &ReconnectingClient,
     headers: &HeaderMap,
     data: &Bytes,
 ) -> Result<(), BrokerError> {
     let size = (headers::size(headers) + data.len()) as u64;
-    let max = link.client().max_payload() as u64;
+    let max = connection.session().max_payload() as u64;
     match size > max {
         true => Err(BrokerError::TooLarge {
             size,
@@ -107,8 +110,8 @@ pub(super) fn failed(error: &dyn std::fmt::Display) -> BrokerError {
     Outage::NotPublished(error.to_string()).into()
 }
 
-fn take_in(link: &Arc<Link>, reply: Arrived) -> Reply {
-    let reply_to = way_back(link, reply.reply);
+fn take_in(connection: &Arc<ReconnectingClient>, reply: NatsMessage) -> Reply {
+    let reply_to = reply_to_inbox(connection, reply.reply);
     let arrived = headers::decode(&reply.subject, reply.payload, reply.headers.as_ref());
     Reply {
         message: arrived.message,
@@ -118,25 +121,28 @@ fn take_in(link: &Arc<Link>, reply: Arrived) -> Reply {
 }
 
 /// The way to the inbox that a message came with.
-pub(super) fn way_back(link: &Arc<Link>, inbox: Option<Subject>) -> ReplyTo {
+pub(super) fn reply_to_inbox(
+    connection: &Arc<ReconnectingClient>,
+    inbox: Option<Subject>,
+) -> ReplyTo {
     match inbox {
-        Some(inbox) => ReplyTo::Wanted(Arc::new(Inbox {
-            link: Arc::clone(link),
+        Some(inbox) => ReplyTo::Requested(Arc::new(Inbox {
+            connection: Arc::clone(connection),
             subject: inbox.into_string(),
         })),
-        None => ReplyTo::Unwanted,
+        None => ReplyTo::NotRequested,
     }
 }
 
 struct Inbox {
-    link: Arc<Link>,
+    connection: Arc<ReconnectingClient>,
     subject: String,
 }
 
 #[async_trait]
-impl Asker for Inbox {
+impl Requester for Inbox {
     async fn reply(&self, mut message: Message, id: MessageId) -> Result<(), BrokerError> {
         message.topic.clone_from(&self.subject);
-        send(&self.link, message, &id, None).await
+        send(&self.connection, message, &id, None).await
     }
 }

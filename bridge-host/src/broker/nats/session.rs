@@ -1,5 +1,5 @@
 //! One NATS client: the options it is made with, and what it tells of itself.
-//! Making another one after it ended is `connect`.
+//! Making another one after it ended is `client`.
 
 use std::ops::Deref;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use tokio::sync::Notify;
 
 use super::settings::{Auth, Settings};
-use crate::broker::kit::link_state::{LinkState, wait};
+use crate::broker::kit::connection_state::{ConnectionState, reconnect_delay};
 
 /// Between two signs of life: a server that went silent is noticed after two.
 pub(super) const PING: Duration = Duration::from_secs(5);
@@ -52,14 +52,14 @@ impl Session {
     /// Begins to connect. What happens to it is told to `news`.
     pub(super) async fn open(
         settings: &Settings,
-        news: &Arc<News>,
+        news: &Arc<ClientEvents>,
     ) -> Result<Arc<Self>, ConnectError> {
         let address =
             |url: &String| ServerAddr::from_str(url).map_err(|_| ConnectError::Url(url.clone()));
         let servers = settings.urls.iter().map(address);
         let servers = servers.collect::<Result<Vec<_>, _>>()?;
         let ended = Arc::new(AtomicBool::new(false));
-        let end = End {
+        let end = EndSignal {
             news: Arc::clone(news),
             ended: Arc::clone(&ended),
         };
@@ -78,12 +78,12 @@ impl Session {
 }
 
 /// Goes when the client's own tasks go: it takes no more orders.
-struct End {
-    news: Arc<News>,
+struct EndSignal {
+    news: Arc<ClientEvents>,
     ended: Arc<AtomicBool>,
 }
 
-impl Drop for End {
+impl Drop for EndSignal {
     fn drop(&mut self) {
         self.ended.store(true, Relaxed);
         self.news.ended.notify_one();
@@ -91,8 +91,8 @@ impl Drop for End {
 }
 
 /// What is known of a connection from what its clients told.
-pub(super) struct News {
-    pub(super) state: LinkState,
+pub(super) struct ClientEvents {
+    pub(super) state: ConnectionState,
     /// A client ended.
     pub(super) ended: Notify,
     /// It went down, and no reason was seen since.
@@ -101,10 +101,10 @@ pub(super) struct News {
     is_dropping: AtomicBool,
 }
 
-impl News {
+impl ClientEvents {
     pub(super) fn new(connection: &str) -> Arc<Self> {
         Arc::new(Self {
-            state: LinkState::new(connection, "NATS"),
+            state: ConnectionState::new(connection, "NATS"),
             ended: Notify::new(),
             is_sudden: AtomicBool::new(false),
             breaks: AtomicU64::new(0),
@@ -119,7 +119,7 @@ impl News {
     }
 
     /// A client ended over a message.
-    pub(super) fn broke(&self) {
+    pub(super) fn record_break(&self) {
         self.breaks.fetch_add(1, Relaxed);
     }
 
@@ -133,7 +133,7 @@ impl News {
         match event {
             Event::Connected => {
                 if self.is_sudden.swap(false, Relaxed) {
-                    self.broke();
+                    self.record_break();
                 }
                 self.state.connected();
             }
@@ -175,7 +175,7 @@ fn options(settings: &Settings, name: &str) -> Result<ConnectOptions, ConnectErr
         .max_reconnects(None)
         .subscription_capacity(WAITING)
         .ping_interval(PING)
-        .reconnect_delay_callback(move |attempt| wait(attempt, longest))
+        .reconnect_delay_callback(move |attempt| reconnect_delay(attempt, longest))
         .require_tls(settings.tls.required);
     if let Some(file) = &settings.tls.ca_file {
         options = options.add_root_certificates(file.clone());
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_break_is_one_without_a_reason() {
-        let news = News::new("events");
+        let news = ClientEvents::new("events");
         news.told(&Event::Connected);
         assert_eq!(news.breaks(), 0);
         news.told(&Event::Disconnected);

@@ -1,15 +1,15 @@
 //! Finds out why a JetStream consumer is silent, as far as the server tells.
 //! `pull` notices the silence, and `kit::silence` remembers it.
 
-use super::api::Api;
 use super::consumer;
-use super::located::Located;
+use super::consumer_ref::ConsumerRef;
+use super::jetstream_api::JetStreamApi;
 
 /// Why a consumer gives no sign of life; an error where it is gone.
-pub(super) async fn cause(api: &Api, located: &Located) -> Result<String, String> {
-    let Located { stream, name, .. } = located;
+pub(super) async fn cause(api: &JetStreamApi, located: &ConsumerRef) -> Result<String, String> {
+    let ConsumerRef { stream, name, .. } = located;
     let silent = "three heartbeats are missing";
-    if let Some(refusal) = api.link.refusal() {
+    if let Some(refusal) = api.connection.refusal() {
         return Ok(format!("{silent}: {refusal}"));
     }
     match consumer::look(&api.context(), located).await {

@@ -13,17 +13,17 @@ use super::error::{self, Outage, Refusal};
 use super::settings::{Storage, Stream};
 use super::subject::legal_name;
 use crate::broker::BrokerError;
-use crate::broker::kit::topics::{covers, widest};
+use crate::broker::kit::topics::{covers, without_covered};
 
 /// A stream that is there. Another of its name, made later, is not the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Present {
+pub(super) struct StreamRef {
     pub(super) name: String,
     /// When it was made, in nanoseconds since 1970.
     pub(super) created: i128,
 }
 
-impl Present {
+impl StreamRef {
     fn of(info: &Info) -> Self {
         Self {
             name: info.config.name.clone(),
@@ -45,13 +45,13 @@ pub(super) async fn ensure(
     settings: &Stream,
     connection: &str,
     subjects: &[String],
-) -> Result<Present, BrokerError> {
+) -> Result<StreamRef, BrokerError> {
     let ours = legal_name(connection);
     let name = match (&settings.name, &settings.subjects) {
         (Some(name), _) => name.clone(),
         (None, Some(_)) => ours,
         (None, None) => match found(context, subjects).await? {
-            Some(name) if name != ours => return adopt(context, name, subjects).await,
+            Some(name) if name != ours => return check_adopted(context, name, subjects).await,
             _ => ours,
         },
     };
@@ -61,7 +61,7 @@ pub(super) async fn ensure(
     };
     match existing(context, &name).await? {
         Some(info) => {
-            let present = Present::of(&info);
+            let present = StreamRef::of(&info);
             extend(context, settings, info.config, &wanted, subjects).await?;
             Ok(present)
         }
@@ -114,11 +114,11 @@ pub(super) async fn of_letters(
 }
 
 /// A stream that someone else made is taken as it is.
-async fn adopt(
+async fn check_adopted(
     context: &Context,
     name: String,
     subjects: &[String],
-) -> Result<Present, BrokerError> {
+) -> Result<StreamRef, BrokerError> {
     let taken = |config: &Config| {
         let covered = |subject: &String| config.subjects.iter().any(|wide| covers(wide, subject));
         subjects.iter().all(covered)
@@ -128,7 +128,7 @@ async fn adopt(
             let (stream, subjects) = (name, subjects.join(", "));
             Err(Refusal::SomeSubjects { stream, subjects }.into())
         }
-        Some(info) => Ok(Present::of(&info)),
+        Some(info) => Ok(StreamRef::of(&info)),
         // It was there a moment ago.
         None => Err(Outage::StreamGone(name).into()),
     }
@@ -136,7 +136,7 @@ async fn adopt(
 
 /// Why no stream answered to what was published on this topic. It passes: a
 /// stream that is missing may be made yet.
-pub(super) async fn why_none(context: &Context, topic: &str) -> BrokerError {
+pub(super) async fn missing_stream(context: &Context, topic: &str) -> BrokerError {
     let topic = topic.to_owned();
     let why = match context.stream_by_subject(&topic).await {
         Ok(stream) => Outage::NoLeader { stream, topic },
@@ -209,7 +209,7 @@ async fn extend(
         return Err(Refusal::MissingSubjects { stream, subjects }.into());
     }
     config.subjects.extend_from_slice(wanted);
-    config.subjects = widest(config.subjects);
+    config.subjects = without_covered(config.subjects);
     let what = format!("the stream {name} does not take {}", wanted.join(", "));
     let updated = context.update_stream(&config).await;
     updated.map(drop).map_err(|failed| refusal(&what, &failed))
@@ -220,7 +220,7 @@ async fn create(
     settings: &Stream,
     name: &str,
     subjects: Vec<String>,
-) -> Result<Present, BrokerError> {
+) -> Result<StreamRef, BrokerError> {
     if !settings.create {
         return Err(Refusal::NoStream(name.into()).into());
     }
@@ -248,7 +248,7 @@ async fn create(
         subjects = config.subjects.join(", "),
         "made the stream"
     );
-    Ok(Present::of(made.cached_info()))
+    Ok(StreamRef::of(made.cached_info()))
 }
 
 fn refusal(what: &str, failed: &CreateStreamError) -> BrokerError {

@@ -2,7 +2,7 @@
 //! `kit::topics` compares patterns.
 
 use crate::broker::BrokerError;
-use crate::broker::kit::topics::widest;
+use crate::broker::kit::topics::without_covered;
 use crate::message::{TopicPattern, check_topic};
 use crate::schema::Rejection;
 
@@ -60,7 +60,7 @@ pub(super) fn subjects(topics: &[TopicPattern]) -> Result<Vec<String>, BrokerErr
         check_subject(topic.as_str())?;
         all.push(topic.as_str().into());
     }
-    Ok(widest(all))
+    Ok(without_covered(all))
 }
 
 #[cfg(test)]

@@ -9,23 +9,23 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
-use super::api::Api;
 use super::consumer;
+use super::consumer_ref::ConsumerRef;
+use super::consumer_watch::ConsumerWatch;
+use super::decoder::Prefetch;
 use super::group::Group;
-use super::located::Located;
-use super::pull::{self, Pull};
-use super::reader::Prefetch;
-use super::rescue::Rescue;
+use super::jetstream_api::JetStreamApi;
+use super::pull::{Pull, PullEnd};
 use super::silence;
-use super::watched::Watched;
+use super::unreadable_search::UnreadableSearch;
 use crate::broker::BrokerError;
-use crate::broker::kit::supply::{End, Supplier};
+use crate::broker::kit::supply::{FetchEnd, Supplier};
 
 /// How often a server is asked for what waits for its retry, at most.
 const COUNT_EVERY: Duration = Duration::from_millis(500);
 
 /// Asks the server how many messages wait for their retry, while some do.
-async fn count_retries(api: &Api, group: &Group, located: &Located) -> Infallible {
+async fn count_retries(api: &JetStreamApi, group: &Group, located: &ConsumerRef) -> Infallible {
     let flow = &group.flow;
     loop {
         flow.retries.used.notified().await;
@@ -33,30 +33,30 @@ async fn count_retries(api: &Api, group: &Group, located: &Located) -> Infallibl
         // What is not told now is asked for again.
         if let Ok(Some((_, standing))) = consumer::look(&api.context(), located).await {
             let waiting = standing.unacknowledged.saturating_sub(flow.credit.held());
-            flow.retries.tell(waiting);
+            flow.retries.set_reported(waiting);
         }
     }
 }
 
 /// What supplies a group.
 pub(super) struct Supply {
-    api: Arc<Api>,
+    api: Arc<JetStreamApi>,
     group: Arc<Group>,
     to: Arc<Prefetch>,
     /// How often the connection had broken when unreadable messages were last
     /// looked for, and up to where that was.
     breaks: u64,
-    looked: Arc<AtomicU64>,
+    searched_up_to: Arc<AtomicU64>,
 }
 
 impl Supply {
-    pub(super) fn new(api: &Arc<Api>, group: Arc<Group>) -> Self {
+    pub(super) fn new(api: &Arc<JetStreamApi>, group: Arc<Group>) -> Self {
         Self {
             api: Arc::clone(api),
             group,
             to: Arc::default(),
-            breaks: api.link.breaks(),
-            looked: Arc::default(),
+            breaks: api.connection.breaks(),
+            searched_up_to: Arc::default(),
         }
     }
 
@@ -74,21 +74,21 @@ impl Supply {
         }
     }
 
-    async fn pull(&self, located: &Arc<Located>, stop: &mut watch::Receiver<()>) -> pull::End {
-        let anew = Notify::new();
+    async fn pull(&self, located: &Arc<ConsumerRef>, stop: &mut watch::Receiver<()>) -> PullEnd {
+        let restart = Notify::new();
         let pull = Pull {
-            link: &self.api.link,
+            connection: &self.api.connection,
             prefix: &self.api.prefix,
             located,
             flow: &self.group.flow,
             to: &self.to,
             silence: &self.group.presence.silence,
-            anew: &anew,
+            restart: &restart,
         };
-        let watched = Watched {
+        let watched = ConsumerWatch {
             api: &self.api,
             group: &self.group,
-            anew: &anew,
+            restart: &restart,
         };
         let most = located.max_ack_pending;
         let most = most.filter(|_| !self.group.spec.ordered);
@@ -102,27 +102,27 @@ impl Supply {
         }
     }
 
-    async fn silent(&self, located: &Located) {
+    async fn silent(&self, located: &ConsumerRef) {
         match silence::cause(&self.api, located).await {
-            Ok(why) => self.group.presence.silence.lasts(why),
+            Ok(why) => self.group.presence.silence.begin(why),
             Err(gone) => self.group.presence.lost(gone),
         }
     }
 
     /// Where the connection broke as at a message that the client cannot read:
     /// finds that message, before more are asked for.
-    async fn rescue(&mut self, located: &Arc<Located>) {
-        let breaks = self.api.link.breaks();
+    async fn rescue(&mut self, located: &Arc<ConsumerRef>) {
+        let breaks = self.api.connection.breaks();
         if breaks == self.breaks {
             return;
         }
-        let rescue = Rescue {
+        let rescue = UnreadableSearch {
             api: &self.api,
             located,
             flow: &self.group.flow,
             to: &self.to,
             subscription: &self.group.spec.name,
-            looked: &self.looked,
+            searched_up_to: &self.searched_up_to,
         };
         match rescue.run().await {
             Ok(()) => self.breaks = breaks,
@@ -146,36 +146,36 @@ impl Supplier for Supply {
         self.group.locate(&self.api).await
     }
 
-    fn tell(&self, error: &BrokerError, again_in: Duration) {
-        self.group.tell_no_messages(error, again_in);
+    fn log_join_failure(&self, error: &BrokerError, again_in: Duration) {
+        self.group.log_no_messages(error, again_in);
     }
 
-    async fn fetch(&mut self, stop: &mut watch::Receiver<()>) -> End {
+    async fn fetch(&mut self, stop: &mut watch::Receiver<()>) -> FetchEnd {
         let Some(located) = self.group.presence.located() else {
-            return End::Lost;
+            return FetchEnd::Lost;
         };
         self.rescue(&located).await;
         match self.pull(&located, stop).await {
-            pull::End::Stopped => End::Stopped,
-            pull::End::Again => End::Again,
-            pull::End::Silent => {
+            PullEnd::Stopped => FetchEnd::Stopped,
+            PullEnd::Again => FetchEnd::Again,
+            PullEnd::Silent => {
                 self.silent(&located).await;
-                End::Lost
+                FetchEnd::Lost
             }
-            pull::End::Consumer(why) => {
+            PullEnd::Consumer(why) => {
                 self.group.presence.lost(why);
-                End::Lost
+                FetchEnd::Lost
             }
         }
     }
 
     async fn connected(&self) {
-        self.api.link.connected().await;
+        self.api.connection.connected().await;
     }
 
     async fn end(self) {
         self.to.give_back();
         // This subscription may be the only one on the connection.
-        self.api.link.flush().await;
+        self.api.connection.flush().await;
     }
 }

@@ -13,13 +13,13 @@ use tokio::time::{sleep, timeout};
 
 use super::connect::{self, ANSWER, ConnectError};
 use super::durability::ServerDurability;
-use super::error::{Outage, failed, is_refusal, said};
+use super::error::{Outage, broker_error, is_refusal, server_message};
 use super::outbox::{Outbox, Pipe, send_all};
 use super::scripts::operation;
 use super::settings::Settings;
 use super::url::shown_address;
 use crate::broker::BrokerError;
-use crate::broker::kit::link_state::{LinkState, wait};
+use crate::broker::kit::connection_state::{ConnectionState, reconnect_delay};
 
 /// How long the bridge waits for a server at startup.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -37,7 +37,7 @@ pub(super) struct ReconnectingClient {
     /// The server's address, without user and password.
     address: String,
     longest_wait: Duration,
-    state: LinkState,
+    state: ConnectionState,
     current: RwLock<Option<MultiplexedConnection>>,
     /// Notified when a command failed as if the connection were broken.
     doubted: Arc<Notify>,
@@ -56,7 +56,7 @@ impl ReconnectingClient {
             address: shown_address(connector.get_connection_info()),
             connector,
             longest_wait: settings.max_reconnect_wait,
-            state: LinkState::new(name, "Redis"),
+            state: ConnectionState::new(name, "Redis"),
             current: RwLock::default(),
             doubted: Arc::default(),
             outbox,
@@ -74,17 +74,17 @@ impl ReconnectingClient {
     }
 
     /// Returns a receiver that changes each time the connection comes up or goes down.
-    pub(super) fn ups(&self) -> watch::Receiver<bool> {
-        self.state.ups()
+    pub(super) fn connection_changes(&self) -> watch::Receiver<bool> {
+        self.state.connection_changes()
     }
 
     /// Waits until the connection is up.
     pub(super) async fn connected(&self) {
-        let _ = self.ups().wait_for(|up| *up).await;
+        let _ = self.connection_changes().wait_for(|up| *up).await;
     }
 
     pub(super) fn is_up(&self) -> bool {
-        *self.ups().borrow()
+        *self.connection_changes().borrow()
     }
 
     /// Returns why the connection is down.
@@ -99,15 +99,15 @@ impl ReconnectingClient {
 
     /// Runs a command.
     pub(super) async fn query(&self, cmd: &Cmd) -> Result<Value, BrokerError> {
-        self.ask(cmd).await?.map_err(failed)
+        self.try_query(cmd).await?.map_err(broker_error)
     }
 
     /// Runs a command. An error of the server is returned unchanged, as the inner result.
-    pub(super) async fn ask(&self, cmd: &Cmd) -> Result<RedisResult<Value>, BrokerError> {
+    pub(super) async fn try_query(&self, cmd: &Cmd) -> Result<RedisResult<Value>, BrokerError> {
         let mut connection = self.current()?;
         let answer = cmd.query_async(&mut connection).await;
         if let Err(error) = &answer {
-            self.saw(error, &operation(cmd));
+            self.record_error(error, &operation(cmd));
         }
         Ok(answer)
     }
@@ -123,21 +123,21 @@ impl ReconnectingClient {
             Ok(answers) => {
                 for (cmd, answer) in pipe.cmd_iter().zip(&answers) {
                     if let Err(error) = answer {
-                        self.saw(error, &operation(cmd));
+                        self.record_error(error, &operation(cmd));
                     }
                 }
                 Ok(answers)
             }
             Err(error) => {
-                self.saw(&error, "run a pipeline");
-                Err(failed(error))
+                self.record_error(&error, "run a pipeline");
+                Err(broker_error(error))
             }
         }
     }
 
     /// Records what an error reveals about the connection or the permissions of its user.
     /// `operation` is what the bridge tried to do.
-    pub(super) fn saw(&self, error: &RedisError, operation: &str) {
+    pub(super) fn record_error(&self, error: &RedisError, operation: &str) {
         if error.is_timeout() || error.is_io_error() || error.is_connection_dropped() {
             self.doubted.notify_one();
         } else if is_refusal(error) {
@@ -145,11 +145,11 @@ impl ReconnectingClient {
                 tracing::warn!(
                     connection = self.name,
                     operation,
-                    error = said(error),
+                    error = server_message(error),
                     "Redis refuses an operation"
                 );
             }
-            let refused = format!("{operation}: {}", said(error));
+            let refused = format!("{operation}: {}", server_message(error));
             self.state.refused(Some(refused), false);
         }
     }
@@ -198,14 +198,14 @@ async fn keep_connected(weak: Weak<ReconnectingClient>) {
         let Some(longest) = weak.upgrade().map(|client| client.longest_wait) else {
             return;
         };
-        sleep(wait(attempt, longest)).await;
+        sleep(reconnect_delay(attempt, longest)).await;
         let Some(client) = weak.upgrade() else {
             return;
         };
         let mut connection = match connect::open(&client.connector, Some(ANSWER)).await {
             Ok(connection) => connection,
             Err(error) => {
-                client.state.failed(said(&error));
+                client.state.failed(server_message(&error));
                 continue;
             }
         };
@@ -244,7 +244,7 @@ async fn end_of(
                 return Some("the server does not answer".into());
             }
             Err(error) if error.is_io_error() || error.is_connection_dropped() => {
-                return Some(said(&error));
+                return Some(server_message(&error));
             }
             // The user may lack the permission for PING. The server answered all the same.
             Ok(_) | Err(_) => {}

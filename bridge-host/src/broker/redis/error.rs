@@ -32,7 +32,7 @@ impl From<Refusal> for BrokerError {
 pub(super) enum Outage {
     #[error("{0}")]
     Down(String),
-    #[error("Redis: {}", said(.0))]
+    #[error("Redis: {}", server_message(.0))]
     Server(#[source] RedisError),
     #[error("another host holds the lease of the message")]
     NotOurs,
@@ -48,11 +48,11 @@ impl From<Outage> for BrokerError {
 
 /// Redis has no memory left for writes.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("Redis: {}; raise `maxmemory`, or set `max_length` or `max_age`", said(.0))]
+#[error("Redis: {}; raise `maxmemory`, or set `max_length` or `max_age`", server_message(.0))]
 struct OutOfMemory(#[source] RedisError);
 
 /// Converts the error of a command to the kind that callers know.
-pub(super) fn failed(error: RedisError) -> BrokerError {
+pub(super) fn broker_error(error: RedisError) -> BrokerError {
     match error.code() {
         _ if error.is_timeout() => BrokerError::Timeout,
         Some("OOM") => BrokerError::full(OutOfMemory(error)),
@@ -62,7 +62,7 @@ pub(super) fn failed(error: RedisError) -> BrokerError {
 
 /// Returns whether the group, or the stream with it, is gone.
 pub(super) fn is_no_group(error: &RedisError) -> bool {
-    says(error, "NOGROUP")
+    has_code(error, "NOGROUP")
 }
 
 /// The codes of errors that last until an operator does something.
@@ -75,17 +75,17 @@ const REFUSED_IN_SCRIPT: &str = "can't run this command";
 /// permissions, a replica's role, a disk, a key of another type.
 pub(super) fn is_refusal(error: &RedisError) -> bool {
     let mut known = REFUSALS.iter().chain([&REFUSED_IN_SCRIPT]);
-    known.any(|known| says(error, known))
+    known.any(|known| has_code(error, known))
 }
 
 /// Returns whether an error has this code. A Lua script has the code in its detail.
-fn says(error: &RedisError, code: &str) -> bool {
+fn has_code(error: &RedisError, code: &str) -> bool {
     error.code() == Some(code) || error.detail().is_some_and(|detail| detail.contains(code))
 }
 
 /// Returns the server's error as `redis-cli` shows it, or the client's error. The checksum of a
 /// script, which Redis appends, is left out.
-pub(super) fn said(error: &RedisError) -> String {
+pub(super) fn server_message(error: &RedisError) -> String {
     match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => {
             let detail = detail.split(" script: ").next().unwrap_or_default();
@@ -116,11 +116,11 @@ mod tests {
             "WRONGTYPE",
             "ERR",
         ] {
-            let failed = failed(server(code, "cannot do that"));
-            assert!(matches!(failed, BrokerError::Unavailable(_)), "{code}");
-            assert_eq!(failed.to_string(), format!("Redis: {code} cannot do that"));
+            let error = broker_error(server(code, "cannot do that"));
+            assert!(matches!(error, BrokerError::Unavailable(_)), "{code}");
+            assert_eq!(error.to_string(), format!("Redis: {code} cannot do that"));
         }
-        let full = failed(server("OOM", "command not allowed"));
+        let full = broker_error(server("OOM", "command not allowed"));
         assert!(matches!(full, BrokerError::Full(_)), "{full:?}");
     }
 
@@ -136,7 +136,7 @@ mod tests {
         let detail = "The user executing the script can't run this command or subcommand \
                       script: 5a9193b5021dd6dfbcd0400edf492f2093bb4d53, on @user_script:1.";
         assert_eq!(
-            said(&server("ERR", detail)),
+            server_message(&server("ERR", detail)),
             "ERR The user executing the script can't run this command or subcommand"
         );
     }

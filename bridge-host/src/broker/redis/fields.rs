@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use bytes::Bytes;
 
 use super::entry::Entry;
-use crate::broker::kit::arrived::{Arrived, Fault};
+use crate::broker::kit::decoded_message::{DecodedMessage, Fault};
 use crate::broker::kit::multi_value;
 use crate::message::{
     HOPS_KEY, Message, MessageId, MetadataError, MetadataSize, TopicError, check_topic,
@@ -96,7 +96,7 @@ fn value<'a>(entry: &'a Entry, name: &str) -> Option<&'a Bytes> {
 
 /// Converts an entry to a message. `stream` is the key of the stream. An entry that is not a message
 /// has its fields in the metadata entry `redis-fields`.
-pub(super) fn decode(entry: Entry, stream: &str) -> Arrived {
+pub(super) fn decode(entry: Entry, stream: &str) -> DecodedMessage {
     let topic = topic(&entry, stream);
     let arrived = read(&entry, topic.clone().unwrap_or_else(|_| substitute(stream)));
     let size = MetadataSize::of(&arrived.message.metadata).check();
@@ -120,11 +120,11 @@ fn substitute(stream: &str) -> String {
     }
 }
 
-fn unreadable(arrived: Arrived, entry: &Entry, fault: &FieldError) -> Arrived {
+fn unreadable(arrived: DecodedMessage, entry: &Entry, fault: &FieldError) -> DecodedMessage {
     let mut message = arrived.message;
     message.metadata.clear();
     message.add_metadata(RAW, shown(entry));
-    Arrived {
+    DecodedMessage {
         message,
         fault: Some(Fault {
             reason: fault.to_string(),
@@ -150,8 +150,8 @@ fn shown(entry: &Entry) -> String {
     shown
 }
 
-fn read(entry: &Entry, topic: String) -> Arrived {
-    let mut arrived = Arrived {
+fn read(entry: &Entry, topic: String) -> DecodedMessage {
+    let mut arrived = DecodedMessage {
         message: Message::new(topic, Bytes::new()),
         id: None,
         only_for: only_for(entry),

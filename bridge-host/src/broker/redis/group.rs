@@ -11,14 +11,14 @@ use tokio::sync::Notify;
 use super::client::ReconnectingClient;
 use super::entry::{Entry, list, named, number, text};
 use super::entry_id::EntryId;
-use super::error::{Refusal, failed};
+use super::error::{Refusal, broker_error};
 use super::fields;
 use super::keys::Keys;
 use super::progress::Progress;
 use super::scripts::{self, remove_consumers};
 use super::settings::Settings;
 use crate::broker::kit::credit::Credit;
-use crate::broker::kit::presence::Presence;
+use crate::broker::kit::group_state::GroupState;
 use crate::broker::{BrokerError, Start, SubscribeSpec};
 
 /// The prefix of the names of the bridges' consumers.
@@ -34,7 +34,7 @@ pub(super) struct Group {
     pub(super) consumer: String,
     pub(super) ack_wait: Duration,
     pub(super) credit: Arc<Credit>,
-    pub(super) presence: Presence<()>,
+    pub(super) presence: GroupState<()>,
     /// Notified when a message may be due: a retry, or a message that was given back.
     pub(super) due: Arc<Notify>,
     last_check: Mutex<LastCheck>,
@@ -62,7 +62,7 @@ impl Group {
             consumer: format!("{CONSUMER}{}-{random:016x}", std::process::id()),
             ack_wait: settings.ack_wait,
             credit: Credit::new(spec.in_flight, spec.ordered),
-            presence: Presence::new(&spec.name),
+            presence: GroupState::new(&spec.name),
             due: Arc::default(),
             last_check: Mutex::default(),
             spec,
@@ -114,7 +114,7 @@ impl Group {
             // From then on, the server knows how many entries the group has not delivered.
             create.arg("ENTRIESREAD").arg(0);
         }
-        match client.ask(&create).await? {
+        match client.try_query(&create).await? {
             Ok(_) if before.is_some() => tracing::warn!(
                 subscription = self.spec.name,
                 stream,
@@ -132,7 +132,7 @@ impl Group {
             Err(error) if error.code() == Some("WRONGTYPE") => {
                 return Err(Refusal::NotAStream(stream.clone()).into());
             }
-            Err(error) => return Err(failed(error)),
+            Err(error) => return Err(broker_error(error)),
         }
         self.check(client).await
     }
@@ -181,7 +181,7 @@ impl Group {
     ) -> Result<String, BrokerError> {
         let mut info = cmd("XINFO");
         let found = client
-            .ask(info.arg("STREAM").arg(&self.keys.stream))
+            .try_query(info.arg("STREAM").arg(&self.keys.stream))
             .await?;
         let last = found
             .ok()

@@ -25,6 +25,6 @@ impl Keys {
 
 /// Returns the key that marks a message id as published on a topic. Ids have no spaces, so
 /// keys of different topics differ.
-pub(super) fn seen(stream: &str, id: &MessageId, topic: &str) -> String {
+pub(super) fn deduplication_key(stream: &str, id: &MessageId, topic: &str) -> String {
     format!("{stream}:id:{} {topic}", id.as_str())
 }

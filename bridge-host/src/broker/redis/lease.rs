@@ -15,15 +15,15 @@ use super::error::Outage;
 use super::fields;
 use super::group::Group;
 use super::scripts::{LeasedEntry, acknowledge_retry};
-use crate::broker::kit::member::{self, Delivery};
 use crate::broker::kit::prefetch;
+use crate::broker::kit::pulled_subscription::{self, DecodedDelivery};
 use crate::broker::kit::receipt::{Lease, LeasedReceipt};
-use crate::broker::{BrokerError, Capabilities, Chances, Settlement};
+use crate::broker::{BrokerError, Capabilities, RemainingAttempts, Settlement};
 use crate::message::MessageId;
 
 /// How this host got an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(super) enum DeliverySource {
     /// Read for the first time in the group.
     Fresh,
     /// Claimed from another host. The number counts the deliveries, this one included.
@@ -50,7 +50,7 @@ pub(super) struct StreamLease {
     client: Arc<ReconnectingClient>,
     group: Arc<Group>,
     entry: EntryId,
-    origin: Origin,
+    origin: DeliverySource,
 }
 
 /// Fetched messages that wait for a permit.
@@ -62,7 +62,7 @@ impl StreamLease {
         client: &Arc<ReconnectingClient>,
         group: &Arc<Group>,
         entry: EntryId,
-        origin: Origin,
+        origin: DeliverySource,
     ) -> LeasedReceipt<Self> {
         let lease = Self {
             client: Arc::clone(client),
@@ -75,16 +75,16 @@ impl StreamLease {
 
     fn attempt(&self) -> u64 {
         match &self.origin {
-            Origin::Fresh => 1,
-            Origin::Abandoned(delivered) => *delivered,
-            Origin::Retried(retried) => retried.made + 1,
+            DeliverySource::Fresh => 1,
+            DeliverySource::Abandoned(delivered) => *delivered,
+            DeliverySource::Retried(retried) => retried.made + 1,
         }
     }
 
     fn retried(&self) -> Option<&Retried> {
         match &self.origin {
-            Origin::Retried(retried) => Some(retried),
-            Origin::Fresh | Origin::Abandoned(_) => None,
+            DeliverySource::Retried(retried) => Some(retried),
+            DeliverySource::Fresh | DeliverySource::Abandoned(_) => None,
         }
     }
 
@@ -119,8 +119,8 @@ impl Lease for StreamLease {
         self.group.ack_wait
     }
 
-    fn is_again(&self) -> bool {
-        self.origin != Origin::Fresh
+    fn is_redelivery(&self) -> bool {
+        self.origin != DeliverySource::Fresh
     }
 
     async fn extend(&self) -> Result<(), BrokerError> {
@@ -165,7 +165,7 @@ impl Lease for StreamLease {
 
     /// Wakes the claim: there may be room for a due message, or this message is due soon.
     fn end(&self, acknowledged: bool) {
-        if !acknowledged || self.is_again() {
+        if !acknowledged || self.is_redelivery() {
             self.group.due.notify_one();
         }
     }
@@ -182,27 +182,27 @@ impl Lease for StreamLease {
 }
 
 /// Reads entries; holds the key of their stream.
-pub(super) struct Reader(pub(super) String);
+pub(super) struct MessageDecoder(pub(super) String);
 
-impl member::Reader for Reader {
+impl pulled_subscription::Decoder for MessageDecoder {
     type Raw = Entry;
     type Lease = StreamLease;
 
-    fn read(&self, raw: Entry, lease: &StreamLease) -> Delivery {
+    fn decode(&self, raw: Entry, lease: &StreamLease) -> DecodedDelivery {
         let id = raw.id;
         let arrived = fields::decode(raw, &self.0);
         let made_up = || {
             let stream: String = self.0.replace(|c: char| !c.is_ascii_graphic(), "_");
             MessageId::parse(&format!("{stream}-{id}")).ok()
         };
-        Delivery {
+        DecodedDelivery {
             fallback_id: match arrived.id {
                 Some(_) => None,
                 None => made_up(),
             },
             arrived,
             attempt: lease.attempt(),
-            chances: Chances::Open,
+            remaining_attempts: RemainingAttempts::Unlimited,
             tried_for: lease.retried().map(|retried| retried.tried_for),
             published: id.time(),
         }

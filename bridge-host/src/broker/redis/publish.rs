@@ -7,7 +7,7 @@ use redis::{Cmd, RedisResult, Value, pipe};
 use tokio::sync::{mpsc, oneshot};
 
 use super::client::ReconnectingClient;
-use super::error::{Outage, failed};
+use super::error::{Outage, broker_error};
 use crate::broker::BrokerError;
 
 /// The most commands in one pipeline.
@@ -18,13 +18,13 @@ const WAITING: usize = 4096;
 /// Whether the message was a duplicate, or why it was not published.
 type Answer = Result<bool, BrokerError>;
 
-struct Order {
+struct QueuedPublish {
     cmd: Cmd,
     done: oneshot::Sender<Answer>,
 }
 
 /// Publishes all messages of a connection, in their order.
-pub(super) struct Publisher(mpsc::Sender<Order>);
+pub(super) struct Publisher(mpsc::Sender<QueuedPublish>);
 
 impl Publisher {
     /// Starts the task that sends the commands.
@@ -38,17 +38,17 @@ impl Publisher {
     /// a receiver for the answer.
     pub(super) async fn send(&self, cmd: Cmd) -> Result<oneshot::Receiver<Answer>, BrokerError> {
         let (done, answer) = oneshot::channel();
-        let sent = self.0.send(Order { cmd, done }).await;
+        let sent = self.0.send(QueuedPublish { cmd, done }).await;
         sent.map_err(|_| Outage::Ended)?;
         Ok(answer)
     }
 }
 
-async fn send_all(client: Arc<ReconnectingClient>, mut orders: mpsc::Receiver<Order>) {
+async fn send_all(client: Arc<ReconnectingClient>, mut orders: mpsc::Receiver<QueuedPublish>) {
     let mut batch = Vec::with_capacity(BATCH);
     while orders.recv_many(&mut batch, BATCH).await > 0 {
         let (mut pipe, mut waiting) = (pipe(), Vec::with_capacity(batch.len()));
-        for Order { cmd, done } in batch.drain(..) {
+        for QueuedPublish { cmd, done } in batch.drain(..) {
             pipe.add_command(cmd);
             waiting.push(done);
         }
@@ -65,7 +65,7 @@ fn answer_all(
         Ok(answers) => {
             for (done, answer) in waiting.into_iter().zip(answers) {
                 let is_duplicate = |answer| answer == Value::Nil;
-                let _ = done.send(answer.map(is_duplicate).map_err(failed));
+                let _ = done.send(answer.map(is_duplicate).map_err(broker_error));
             }
         }
         Err(error) => {

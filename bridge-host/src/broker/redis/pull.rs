@@ -13,12 +13,12 @@ use super::client::ReconnectingClient;
 use super::connect::ANSWER;
 use super::entry::{Entry, list, number, of_one_stream, text};
 use super::entry_id::EntryId;
-use super::error::{is_no_group, said};
+use super::error::{is_no_group, server_message};
 use super::group::Group;
-use super::lease::{Origin, Prefetch, StreamLease};
+use super::lease::{DeliverySource, Prefetch, StreamLease};
 use super::scripts::{operation, take_in_order};
 use crate::broker::kit::prefetch::Fetched;
-use crate::broker::kit::supply::End;
+use crate::broker::kit::supply::FetchEnd;
 
 /// The most entries that one read requests.
 const LARGEST: usize = 512;
@@ -40,7 +40,7 @@ pub(super) struct Pull<'a> {
 
 impl Pull<'_> {
     /// Reads until an error ends the reads, or until `stop` changes.
-    pub(super) async fn run(&self, stop: &mut watch::Receiver<()>) -> End {
+    pub(super) async fn run(&self, stop: &mut watch::Receiver<()>) -> FetchEnd {
         let opened = async {
             let mut connection = self.client.dedicated().await?;
             // The user may lack this permission: the last read then ends by itself.
@@ -51,16 +51,16 @@ impl Pull<'_> {
             biased;
             opened = opened => match opened {
                 Ok(opened) => opened,
-                Err(error) => return self.failed(&error, "connect").await,
+                Err(error) => return self.end_after(&error, "connect").await,
             },
-            _ = stop.changed() => return End::Stopped,
+            _ = stop.changed() => return FetchEnd::Stopped,
         };
         loop {
             let Some(free) = self.group.credit.batch(0, LARGEST) else {
                 tokio::select! {
                     biased;
                     () = self.group.credit.freed.notified() => continue,
-                    _ = stop.changed() => return End::Stopped,
+                    _ = stop.changed() => return FetchEnd::Stopped,
                 }
             };
             let reading = self.read(&mut connection, free);
@@ -73,7 +73,7 @@ impl Pull<'_> {
                     let unblock = cmd("CLIENT").arg("UNBLOCK").arg(number(&id)).clone();
                     self.client.outbox.post(unblock, None);
                     let _ = timeout(LINGER, reading).await;
-                    return End::Stopped;
+                    return FetchEnd::Stopped;
                 }
             };
             if let Err(end) = read {
@@ -82,7 +82,11 @@ impl Pull<'_> {
         }
     }
 
-    async fn read(&self, connection: &mut MultiplexedConnection, free: usize) -> Result<(), End> {
+    async fn read(
+        &self,
+        connection: &mut MultiplexedConnection,
+        free: usize,
+    ) -> Result<(), FetchEnd> {
         match self.group.spec.ordered {
             true => self.read_in_order(connection).await,
             false => {
@@ -97,7 +101,7 @@ impl Pull<'_> {
 
     /// Reads the next entry if no host has an entry in flight or waiting for its
     /// retry.
-    async fn read_in_order(&self, connection: &mut MultiplexedConnection) -> Result<(), End> {
+    async fn read_in_order(&self, connection: &mut MultiplexedConnection) -> Result<(), FetchEnd> {
         let Group {
             keys,
             spec,
@@ -151,34 +155,34 @@ impl Pull<'_> {
         &self,
         connection: &mut MultiplexedConnection,
         cmd: &Cmd,
-    ) -> Result<Value, End> {
+    ) -> Result<Value, FetchEnd> {
         let silence = &self.group.presence.silence;
         match timeout(BLOCK + ANSWER, cmd.query_async(connection)).await {
             Ok(Ok(answer)) => {
-                silence.ends();
+                silence.end();
                 Ok(answer)
             }
-            Ok(Err(error)) => Err(self.failed(&error, &operation(cmd)).await),
+            Ok(Err(error)) => Err(self.end_after(&error, &operation(cmd)).await),
             Err(_) => {
                 let silent = BLOCK + ANSWER;
-                silence.lasts(format!("Redis has not answered a read for {silent:?}"));
-                Err(End::Again)
+                silence.begin(format!("Redis has not answered a read for {silent:?}"));
+                Err(FetchEnd::Again)
             }
         }
     }
 
     /// Returns how to go on after an error.
-    async fn failed(&self, error: &RedisError, operation: &str) -> End {
-        self.client.saw(error, operation);
+    async fn end_after(&self, error: &RedisError, operation: &str) -> FetchEnd {
+        self.client.record_error(error, operation);
         if error.is_io_error() || error.is_connection_dropped() || error.is_timeout() {
             sleep(PAUSE).await;
-            return End::Again;
+            return FetchEnd::Again;
         }
         self.group.presence.lost(match is_no_group(error) {
             true => "the consumer group is gone".into(),
-            false => said(error),
+            false => server_message(error),
         });
-        End::Lost
+        FetchEnd::Lost
     }
 
     /// Puts messages into the prefetch. Returns the entries that the subscription does not take.
@@ -187,7 +191,12 @@ impl Pull<'_> {
         for entry in entries {
             match self.group.takes(&entry) {
                 true => self.to.put(Fetched {
-                    receipt: StreamLease::receipt(self.client, self.group, entry.id, Origin::Fresh),
+                    receipt: StreamLease::receipt(
+                        self.client,
+                        self.group,
+                        entry.id,
+                        DeliverySource::Fresh,
+                    ),
                     raw: entry,
                 }),
                 false => others.push(entry.id),

@@ -1,5 +1,5 @@
 //! The settings of a Redis connection: the server, the stream, and the length of leases.
-//! `configured` uses them.
+//! `descriptor` uses them.
 
 use std::path::PathBuf;
 use std::time::Duration;

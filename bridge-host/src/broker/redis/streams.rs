@@ -10,17 +10,17 @@ use tokio::time::timeout;
 use super::CAPABILITIES;
 use super::client::ReconnectingClient;
 use super::connect::{ANSWER, ConnectError};
+use super::dead_letter::DeadLetterMessages;
 use super::error::{Outage, Refusal};
 use super::group::Group;
-use super::lease::Reader;
-use super::letters::Letters;
+use super::lease::MessageDecoder;
 use super::publish::Publisher;
 use super::settings::Settings;
 use super::supply::Supply;
 use super::{fields, keys, scripts};
-use crate::broker::kit::dead_letters::Source;
-use crate::broker::kit::groups::Groups;
-use crate::broker::kit::member::Member;
+use crate::broker::kit::dead_letters::DeadLetterSource;
+use crate::broker::kit::joined_groups::JoinedGroups;
+use crate::broker::kit::pulled_subscription::PulledSubscription;
 use crate::broker::kit::recent_trouble::RecentTrouble;
 use crate::broker::{
     Broker, BrokerError, Capabilities, Confirmation, DeadLetterTopics, Published, Republish,
@@ -33,7 +33,7 @@ pub struct Streams {
     client: Arc<ReconnectingClient>,
     settings: Settings,
     publisher: Publisher,
-    groups: Groups<Group>,
+    groups: JoinedGroups<Group>,
     /// Set while Redis has no memory for messages.
     full: Arc<RecentTrouble>,
 }
@@ -46,7 +46,7 @@ impl Streams {
             publisher: Publisher::new(&client),
             client,
             settings: settings.clone(),
-            groups: Groups::default(),
+            groups: JoinedGroups::default(),
             full: Arc::default(),
         })
     }
@@ -61,7 +61,7 @@ impl Streams {
         } = &self.settings;
         let mut add = match seen {
             Some(id) => {
-                let seen = keys::seen(stream, id, &message.topic);
+                let seen = keys::deduplication_key(stream, id, &message.topic);
                 scripts::publish(stream, &seen, *deduplication_window)
             }
             None => {
@@ -94,7 +94,7 @@ impl Streams {
             let answer = answer.await.unwrap_or(Err(Outage::Ended.into()));
             match &answer {
                 Ok(_) => full.is_over(&name, "Redis has room again"),
-                Err(error @ BrokerError::Full(_)) => full.saw(&name, error.to_string()),
+                Err(error @ BrokerError::Full(_)) => full.record_error(&name, error.to_string()),
                 Err(_) => {}
             }
             answer
@@ -117,9 +117,9 @@ impl Broker for Streams {
         let group = Group::new(spec, &self.settings)?;
         let supply = Supply::new(&self.client, &group, self.settings.max_age);
         supply.begin().await?;
-        let reader = Reader(self.settings.stream.clone());
+        let reader = MessageDecoder(self.settings.stream.clone());
         let (prefetch, runtime) = (supply.prefetch(), &self.client.runtime);
-        let member = Member::new(&group.spec, reader, prefetch, supply, runtime);
+        let member = PulledSubscription::new(&group.spec, reader, prefetch, supply, runtime);
         self.groups.add(group, member.ended());
         Ok(Box::new(member))
     }
@@ -194,9 +194,11 @@ impl DeadLetterTopics for Streams {
         }
     }
 
-    async fn letters(&self, topics: Vec<String>) -> Result<Box<dyn Source>, BrokerError> {
+    async fn letters(&self, topics: Vec<String>) -> Result<Box<dyn DeadLetterSource>, BrokerError> {
         let (client, stream) = (Arc::clone(&self.client), &self.settings.stream);
-        Ok(Box::new(Letters::open(client, stream, topics).await?))
+        Ok(Box::new(
+            DeadLetterMessages::open(client, stream, topics).await?,
+        ))
     }
 }
 

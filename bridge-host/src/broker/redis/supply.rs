@@ -14,14 +14,14 @@ use super::client::ReconnectingClient;
 use super::entry::{Entry, list, number, text};
 use super::error::is_no_group;
 use super::group::Group;
-use super::lease::{Origin, Prefetch, Retried, StreamLease};
+use super::lease::{DeliverySource, Prefetch, Retried, StreamLease};
 use super::pull::Pull;
 use super::scripts::claim;
 use super::upkeep::Upkeep;
 use crate::broker::BrokerError;
 use crate::broker::kit::prefetch::Fetched;
-use crate::broker::kit::receipt::keep_every;
-use crate::broker::kit::supply::{End, Supplier};
+use crate::broker::kit::receipt::extension_interval;
+use crate::broker::kit::supply::{FetchEnd, Supplier};
 
 /// The longest time between two claims of due retries and of entries of dead hosts.
 const CLAIM_EVERY: Duration = Duration::from_millis(500);
@@ -69,12 +69,12 @@ impl Supply {
     }
 
     /// Claims due messages repeatedly, until the group is gone.
-    async fn claim_all(&self) -> End {
+    async fn claim_all(&self) -> FetchEnd {
         let every = CLAIM_EVERY.min(self.group.ack_wait / 4);
         loop {
             let next = match self.claim().await {
                 Ok(next) => next,
-                Err(End::Again) => None,
+                Err(FetchEnd::Again) => None,
                 Err(end) => return end,
             };
             let wait = next.map_or(every, |next| next.min(every));
@@ -93,7 +93,7 @@ impl Supply {
     }
 
     /// Claims due messages. Returns the time until the next retry is due.
-    async fn claim(&self) -> Result<Option<Duration>, End> {
+    async fn claim(&self) -> Result<Option<Duration>, FetchEnd> {
         let Group {
             keys,
             spec,
@@ -107,15 +107,15 @@ impl Supply {
         }
         let cursor = self.cursor.lock().clone();
         let claim = claim(keys, &spec.name, consumer, *ack_wait, room, &cursor);
-        let answer = match self.client.ask(&claim).await {
+        let answer = match self.client.try_query(&claim).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) if is_no_group(&error) => {
                 let why = "the consumer group is gone".into();
                 self.group.presence.lost(why);
-                return Err(End::Lost);
+                return Err(FetchEnd::Lost);
             }
             // The next claim tries again; the read reports the error.
-            Ok(Err(_)) | Err(_) => return Err(End::Again),
+            Ok(Err(_)) | Err(_) => return Err(FetchEnd::Again),
         };
         let mut answer = list(answer).into_iter();
         let now = answer.next().as_ref().and_then(number).unwrap_or_default();
@@ -149,10 +149,10 @@ impl Supply {
         let mut number = || tried.next().flatten();
         let count = number().unwrap_or(1);
         let origin = match lease {
-            None => Origin::Abandoned(count),
+            None => DeliverySource::Abandoned(count),
             Some(lease) => {
                 let first = number().unwrap_or(now);
-                Origin::Retried(Retried {
+                DeliverySource::Retried(Retried {
                     lease,
                     made: count,
                     first,
@@ -169,7 +169,7 @@ impl Supply {
 
     /// Extends the leases of fetched messages that wait for a permit.
     async fn keep_all(&self) -> Infallible {
-        let mut keep = interval(keep_every(self.group.ack_wait));
+        let mut keep = interval(extension_interval(self.group.ack_wait));
         loop {
             keep.tick().await;
             self.to.keep();
@@ -186,7 +186,7 @@ impl Supplier for Supply {
         self.group.locate(&self.client).await
     }
 
-    fn tell(&self, error: &BrokerError, again_in: Duration) {
+    fn log_join_failure(&self, error: &BrokerError, again_in: Duration) {
         tracing::warn!(
             connection = self.client.name,
             subscription = self.group.spec.name,
@@ -196,7 +196,7 @@ impl Supplier for Supply {
         );
     }
 
-    async fn fetch(&mut self, stop: &mut watch::Receiver<()>) -> End {
+    async fn fetch(&mut self, stop: &mut watch::Receiver<()>) -> FetchEnd {
         let (client, group) = (&self.client, &self.group);
         let pull = Pull {
             client,

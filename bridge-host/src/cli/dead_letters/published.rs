@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::error::Error;
 use super::show::{self, PAGE};
-use crate::broker::dead_letters::{self, Source};
-use crate::broker::{Broker, BrokerError, KeptDeadLetter, Refusal, Which};
+use crate::broker::dead_letters::{self, DeadLetterSource};
+use crate::broker::{Broker, BrokerError, DeadLetterFilter, KeptDeadLetter, Refusal};
 use crate::cli::output;
 use crate::cli::store::DeadLetterTopics;
 use crate::config::Config;
@@ -15,7 +15,7 @@ use crate::message::MessageId;
 
 /// The dead letters of a connection, and the brokers that they came from.
 pub(super) struct Topics {
-    letters: Box<dyn Source>,
+    letters: Box<dyn DeadLetterSource>,
     config: Config,
     brokers: BTreeMap<String, Arc<dyn Broker>>,
 }
@@ -39,7 +39,7 @@ impl Topics {
         })
     }
 
-    pub(super) async fn list(&self, which: &Which, json: bool) -> Result<(), Error> {
+    pub(super) async fn list(&self, which: &DeadLetterFilter, json: bool) -> Result<(), Error> {
         let mut list = show::List::new(json);
         let mut after = 0;
         loop {
@@ -60,7 +60,7 @@ impl Topics {
 
     /// Publishes each message to its broker, for its subscription only, and then removes the
     /// dead letter. After a crash in between, a second replay publishes it again.
-    pub(super) async fn replay(&mut self, which: &Which) -> Result<u64, Error> {
+    pub(super) async fn replay(&mut self, which: &DeadLetterFilter) -> Result<u64, Error> {
         let mut done = 0;
         for number in self.numbers(which).await? {
             let letter = self.one(number).await?;
@@ -72,7 +72,7 @@ impl Topics {
         Ok(done)
     }
 
-    pub(super) async fn drop_all(&self, which: &Which) -> Result<u64, Error> {
+    pub(super) async fn drop_all(&self, which: &DeadLetterFilter) -> Result<u64, Error> {
         let mut done = 0;
         for number in self.numbers(which).await? {
             let removed = self.letters.remove(number).await;
@@ -83,7 +83,7 @@ impl Topics {
     }
 
     async fn republish(&mut self, mut letter: KeptDeadLetter) -> Result<(), Error> {
-        let once = dead_letters::once(&letter);
+        let once = dead_letters::replay_id(&letter);
         let broker = self.broker(&letter.subscription).await?;
         let id = MessageId::parse(&letter.message_id).unwrap_or_else(|_| once.clone());
         let group = &letter.subscription;
@@ -114,8 +114,8 @@ impl Topics {
 
     /// Returns the numbers of the current dead letters. Later ones are not included, since
     /// a replayed message may become a dead letter again.
-    async fn numbers(&self, which: &Which) -> Result<Vec<i64>, Error> {
-        if let Which::Id(number) = which {
+    async fn numbers(&self, which: &DeadLetterFilter) -> Result<Vec<i64>, Error> {
+        if let DeadLetterFilter::Id(number) = which {
             return Ok(vec![self.one(*number).await?.id]);
         }
         let mut numbers = Vec::new();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::{End, Worker, story};
-use crate::broker::{BrokerError, Incoming, Settlement, Turn, Waiting};
+use crate::broker::{BrokerError, Incoming, KeyTurn, KeyedMessage, Settlement};
 use crate::delivery::settle::settle;
 
 /// Until it is asked again where there was no answer.
@@ -23,12 +23,12 @@ impl Worker {
         let mut head = head;
         loop {
             match self.ask(&mut head, &key).await {
-                Ok(Turn::Free) => {
+                Ok(KeyTurn::Free) => {
                     engine.blocked.remove(&key);
                     return Ok(head);
                 }
-                Ok(Turn::Now) => return Ok(head),
-                Ok(Turn::Later) => {
+                Ok(KeyTurn::Now) => return Ok(head),
+                Ok(KeyTurn::Later) => {
                     self.move_away(head).await;
                     return Err(End::Settled);
                 }
@@ -54,9 +54,9 @@ impl Worker {
         Settlement::DeadLetter(letter)
     }
 
-    async fn ask(&mut self, head: &mut Incoming, key: &str) -> Result<Turn, BrokerError> {
+    async fn ask(&mut self, head: &mut Incoming, key: &str) -> Result<KeyTurn, BrokerError> {
         let engine = self.engine.clone();
-        let waiting = Waiting {
+        let waiting = KeyedMessage {
             subscription: engine.delivery.name.clone(),
             key: key.to_owned(),
             message: head.message.clone(),
@@ -65,7 +65,7 @@ impl Worker {
         };
         let receipt = &mut head.receipt;
         let asked = async {
-            match receipt.turns() {
+            match receipt.turn_check() {
                 Some(broker) => broker.turn(key).await,
                 None => engine.delivery.dead_letters.turn(waiting).await,
             }
@@ -75,7 +75,7 @@ impl Worker {
             turn = asked => turn,
             never = self.keep(None) => match never {},
         };
-        if turn.as_ref().is_ok_and(|turn| *turn != Turn::Later) {
+        if turn.as_ref().is_ok_and(|turn| *turn != KeyTurn::Later) {
             self.take_again(head);
         }
         turn

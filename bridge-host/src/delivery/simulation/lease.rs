@@ -9,7 +9,9 @@ use tokio::time::{Instant, sleep};
 use super::model::{Inner, Model, State};
 use super::script::Rule;
 use crate::broker::embedded::CAPABILITIES;
-use crate::broker::{AskTurn, BrokerError, Capabilities, Receipt, Settlement, Turn, Unsettled};
+use crate::broker::{
+    BrokerError, Capabilities, KeyTurn, Receipt, Settlement, TurnCheck, Unsettled,
+};
 
 /// The right to settle one message, for as long as it has its token.
 pub(super) struct Lease {
@@ -116,7 +118,7 @@ impl Receipt for Lease {
         Ok(())
     }
 
-    fn turns(&mut self) -> Option<&mut dyn AskTurn> {
+    fn turn_check(&mut self) -> Option<&mut dyn TurnCheck> {
         Some(self)
     }
 
@@ -141,8 +143,8 @@ impl Receipt for Lease {
 }
 
 #[async_trait]
-impl AskTurn for Lease {
-    async fn turn(&mut self, _key: &str) -> Result<Turn, BrokerError> {
+impl TurnCheck for Lease {
+    async fn turn(&mut self, _key: &str) -> Result<KeyTurn, BrokerError> {
         let holds = {
             let inner = &mut *self.model.lock();
             if inner.random.chance(inner.faults.settle) {

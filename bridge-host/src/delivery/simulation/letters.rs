@@ -2,7 +2,7 @@
 //! them.
 
 use super::model::{Entry, Model, State};
-use crate::broker::Turn;
+use crate::broker::KeyTurn;
 
 impl Entry {
     /// Whether it is a dead letter that holds back those behind it.
@@ -35,7 +35,7 @@ impl Model {
 
     /// What a broker answers of this message: one whose turn comes later waits
     /// from here on, whoever has it leased.
-    pub(super) fn turn(&self, index: usize, holds: bool) -> Turn {
+    pub(super) fn turn(&self, index: usize, holds: bool) -> KeyTurn {
         let mut inner = self.lock();
         let key = inner.entries[index].key;
         let same = |entry: &&Entry| entry.key == key;
@@ -47,12 +47,12 @@ impl Model {
             .any(Entry::waits);
         let entry = &mut inner.entries[index];
         let turn = match (blocked, before, after) {
-            (false, false, false) => Turn::Free,
-            (false, false, true) if entry.waits => Turn::Now,
-            _ => Turn::Later,
+            (false, false, false) => KeyTurn::Free,
+            (false, false, true) if entry.waits => KeyTurn::Now,
+            _ => KeyTurn::Later,
         };
-        entry.waits |= turn == Turn::Later;
-        if turn == Turn::Later && holds {
+        entry.waits |= turn == KeyTurn::Later;
+        if turn == KeyTurn::Later && holds {
             entry.state = if blocked {
                 State::Blocked
             } else {

@@ -13,7 +13,7 @@ use super::SECOND;
 use super::lease::Lease;
 use super::random::Random;
 use super::script::Script;
-use crate::broker::{BrokerError, Chances, DeadLetter, Incoming, ReplyTo, Subscription};
+use crate::broker::{BrokerError, DeadLetter, Incoming, RemainingAttempts, ReplyTo, Subscription};
 use crate::delivery::Policy;
 use crate::message::{Message, MessageId};
 
@@ -258,9 +258,9 @@ impl Model {
             id: entry.id.clone(),
             attempt: entry.attempt,
             tried_for: entry.first.map(|first| first.elapsed()),
-            chances: Chances::Open,
+            remaining_attempts: RemainingAttempts::Unlimited,
             published: entry.published,
-            reply_to: ReplyTo::Impossible,
+            reply_to: ReplyTo::Unsupported,
             receipt: Box::new(lease),
         })
     }

@@ -1,19 +1,19 @@
 //! The space on the disk: the reserve covers what a checkpoint has to add to the database.
-//! `room` says what the writer does when the disk is full.
+//! `full_disk` says what the writer does when the disk is full.
 
 use std::path::PathBuf;
 
 use rusqlite::{Connection, ffi};
 
 use crate::store::database::file;
-use crate::store::error::Failure;
-use crate::store::reserve::{Reserve, is_full};
-use crate::store::shared::{DISK, Shared};
+use crate::store::disk_reserve::{Reserve, is_full};
+use crate::store::error::StoreFailure;
+use crate::store::state::{DISK, StoreState};
 
 /// One part in this many of the reserve is for what settlements write ahead.
 const SLACK: u64 = 4;
 /// The room on the disk as the writer sees it.
-pub(super) struct Room {
+pub(super) struct DiskSpace {
     database: PathBuf,
     /// None where the disk grants no file of this size.
     reserve: Option<Reserve>,
@@ -25,8 +25,8 @@ pub(super) struct Room {
     growth: u64,
 }
 
-impl Room {
-    pub(super) fn new(shared: &Shared, reserve: Option<Reserve>) -> Self {
+impl DiskSpace {
+    pub(super) fn new(shared: &StoreState, reserve: Option<Reserve>) -> Self {
         let mut room = Self {
             database: file(&shared.folder),
             reserve,
@@ -96,7 +96,7 @@ impl Room {
         self.reserve.as_ref().map_or(0, Reserve::size)
     }
 
-    pub(super) fn run_out(&mut self, shared: &Shared) {
+    pub(super) fn run_out(&mut self, shared: &StoreState) {
         self.low = true;
         let full = full_disk(shared);
         let what = format!("{full}. Messages are refused; deliveries go on and are settled");
@@ -113,6 +113,6 @@ fn full() -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_FULL), None)
 }
 
-pub(super) fn full_disk(shared: &Shared) -> Failure {
-    Failure::DiskFull(shared.folder.clone())
+pub(super) fn full_disk(shared: &StoreState) -> StoreFailure {
+    StoreFailure::DiskFull(shared.folder.clone())
 }

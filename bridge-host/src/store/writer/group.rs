@@ -4,14 +4,14 @@
 use std::time::Instant;
 
 use super::Writer;
-use super::books::{Done, Verdict};
+use super::bookkeeping::{CommittedGroup, PublishOutcome};
 use crate::store::database::in_transaction;
-use crate::store::error::{Failure, Fault};
-use crate::store::publish::Publish;
-use crate::store::settle::Settle;
+use crate::store::error::{StoreFailure, WriteFault};
+use crate::store::publish::PublishCommand;
+use crate::store::settle::SettleCommand;
 
 impl Writer {
-    pub(super) fn write(&mut self, publishes: Vec<Publish>, settles: Vec<Settle>) {
+    pub(super) fn write(&mut self, publishes: Vec<PublishCommand>, settles: Vec<SettleCommand>) {
         let (books, room, start) = (&mut self.books, &mut self.room, Instant::now());
         let written = in_transaction(&self.conn, |conn| {
             let done = books.apply(conn, &publishes, &settles)?;
@@ -21,7 +21,7 @@ impl Writer {
             Ok(done)
         });
         match written {
-            Ok(_) if !self.finds_its_files() => self.fail(publishes, settles),
+            Ok(_) if !self.files_are_intact() => self.fail(publishes, settles),
             Ok(done) => {
                 self.shared
                     .queue
@@ -29,21 +29,26 @@ impl Writer {
                 self.answer(done, publishes, settles);
             }
             Err(error) => {
-                self.books.retainer.undone();
+                self.books.retainer.rolled_back();
                 match self.fault(&error) {
-                    Fault::Fatal(_) => self.fail(publishes, settles),
-                    fault @ Fault::Command(_) => self.write_apart(publishes, settles, &fault),
-                    fault => self.hold_up(publishes, settles, &fault),
+                    WriteFault::Fatal(_) => self.fail(publishes, settles),
+                    fault @ WriteFault::Command(_) => self.write_apart(publishes, settles, &fault),
+                    fault => self.write_failed(publishes, settles, &fault),
                 }
             }
         }
     }
 
-    fn answer(&mut self, done: Done, publishes: Vec<Publish>, settles: Vec<Settle>) {
+    fn answer(
+        &mut self,
+        done: CommittedGroup,
+        publishes: Vec<PublishCommand>,
+        settles: Vec<SettleCommand>,
+    ) {
         self.upkeep.wrote(&publishes, settles.len());
         self.books.kept = done.kept;
         if !settles.is_empty() {
-            self.shared.go_on();
+            self.shared.resume();
         }
         for settle in settles {
             settle.done(done.now);
@@ -54,17 +59,22 @@ impl Writer {
         }
         for (publish, verdict) in publishes.into_iter().zip(done.verdicts) {
             let answer = match verdict {
-                Verdict::Kept => Ok(false),
-                Verdict::Duplicate => Ok(true),
-                Verdict::OverQuota(error) => Err(error),
-                Verdict::NoRoom => Err(self.refused(publish.footprint())),
+                PublishOutcome::Kept => Ok(false),
+                PublishOutcome::Duplicate => Ok(true),
+                PublishOutcome::OverQuota(error) => Err(error),
+                PublishOutcome::NoRoom => Err(self.refused(publish.stored_size())),
             };
             publish.answer(answer);
         }
     }
 
     /// One of the group is at fault, and nothing of it is written.
-    fn write_apart(&mut self, publishes: Vec<Publish>, settles: Vec<Settle>, fault: &Fault) {
+    fn write_apart(
+        &mut self,
+        publishes: Vec<PublishCommand>,
+        settles: Vec<SettleCommand>,
+        fault: &WriteFault,
+    ) {
         if publishes.len() + settles.len() <= 1 {
             fail(publishes, Vec::new(), &fault.for_caller());
             return settles.into_iter().for_each(|it| self.try_later(it, fault));
@@ -83,7 +93,11 @@ impl Writer {
         }
     }
 
-    pub(super) fn write_more(&mut self, publishes: Vec<Publish>, settles: Vec<Settle>) {
+    pub(super) fn write_more(
+        &mut self,
+        publishes: Vec<PublishCommand>,
+        settles: Vec<SettleCommand>,
+    ) {
         match self.shared.is_poisoned() {
             true => self.fail(publishes, settles),
             false => self.write(publishes, settles),
@@ -91,13 +105,13 @@ impl Writer {
     }
 
     /// The store is poisoned, and says so.
-    pub(super) fn fail(&self, publishes: Vec<Publish>, settles: Vec<Settle>) {
-        let error = self.shared.check().err().unwrap_or(Failure::Closed);
+    pub(super) fn fail(&self, publishes: Vec<PublishCommand>, settles: Vec<SettleCommand>) {
+        let error = self.shared.check().err().unwrap_or(StoreFailure::Closed);
         fail(publishes, settles, &error);
     }
 }
 
-fn fail(publishes: Vec<Publish>, settles: Vec<Settle>, error: &Failure) {
+fn fail(publishes: Vec<PublishCommand>, settles: Vec<SettleCommand>, error: &StoreFailure) {
     for publish in publishes {
         publish.answer(Err(error.clone()));
     }

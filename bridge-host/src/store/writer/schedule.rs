@@ -3,14 +3,14 @@
 
 use std::time::{Duration, Instant};
 
-use crate::store::publish::Publish;
+use crate::store::publish::PublishCommand;
 
 /// Between two looks at the files and at what other processes did.
 pub(super) const POLL: Duration = Duration::from_secs(1);
 /// The size of a page of the WAL, in bytes.
 pub(super) const PAGE: u64 = 4096;
 
-pub(super) struct Upkeep {
+pub(super) struct MaintenanceSchedule {
     pub(super) data_version: i64,
     pub(super) poll_at: Instant,
     pub(super) retain_at: Instant,
@@ -18,7 +18,7 @@ pub(super) struct Upkeep {
     pub(super) pages: u64,
 }
 
-impl Upkeep {
+impl MaintenanceSchedule {
     pub(super) fn new(data_version: i64) -> Self {
         let now = Instant::now();
         Self {
@@ -44,7 +44,7 @@ impl Upkeep {
     }
 
     /// A group was committed.
-    pub(super) fn wrote(&mut self, publishes: &[Publish], settles: usize) {
+    pub(super) fn wrote(&mut self, publishes: &[PublishCommand], settles: usize) {
         let data: u64 = publishes.iter().map(|p| 1 + p.size() / PAGE).sum();
         self.pages += 4 + data + settles as u64 / 64;
     }

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::Writer;
-use super::books::save_kept;
+use super::bookkeeping::save_kept;
 use super::schedule::{PAGE, POLL};
 use crate::store::clock::now_ms;
 use crate::store::database::{BUSY, data_version, in_transaction};
-use crate::store::error::Fault;
-use crate::store::presence::Presence;
-use crate::store::retention::Removed;
+use crate::store::error::WriteFault;
+use crate::store::file_watch::FileWatch;
+use crate::store::retention::RetentionStep;
 
 /// Between two rounds of retention.
 const ROUND: Duration = Duration::from_secs(30);
@@ -32,7 +32,7 @@ impl Writer {
             self.upkeep.poll_at = now + POLL;
             self.poll();
             self.recover();
-            self.look_for_room();
+            self.retry_refused();
         }
         let early = self.upkeep.pages > 0 && self.room.wants_checkpoint();
         if early || self.upkeep.pages >= CHECKPOINT {
@@ -45,7 +45,7 @@ impl Writer {
 
     /// Another process replays and drops dead letters.
     fn poll(&mut self) {
-        if let Some(Err(why)) = self.presence.as_mut().map(Presence::check_head) {
+        if let Some(Err(why)) = self.presence.as_mut().map(FileWatch::check_head) {
             return self.shared.poison(&why);
         }
         match data_version(&self.conn) {
@@ -53,7 +53,7 @@ impl Writer {
                 self.upkeep.data_version = version;
                 // It writes to the WAL, and leaves it to this process to move it.
                 self.upkeep.pages += CHECKPOINT / 8;
-                self.shared.changed_elsewhere();
+                self.shared.changed_by_another_process();
             }
             Ok(_) => {}
             Err(error) => {
@@ -73,8 +73,8 @@ impl Writer {
         };
         match moved.map_err(|error| self.fault(&error)) {
             Ok(_) => self.checkpointed(),
-            Err(Fault::Fatal(_)) => {}
-            Err(Fault::Full(_)) if self.use_reserve() => {}
+            Err(WriteFault::Fatal(_)) => {}
+            Err(WriteFault::Full(_)) if self.use_reserve() => {}
             Err(fault) => tracing::debug!("the WAL cannot be truncated now: {fault:?}"),
         }
     }
@@ -102,7 +102,7 @@ impl Writer {
             Some(removed) => match removed.more {
                 true if self.shared.queue.is_empty() => Duration::ZERO,
                 true => BUSY_STEP,
-                false if more_letters || self.gives_space_back() => BUSY_STEP,
+                false if more_letters || self.return_space() => BUSY_STEP,
                 false => ROUND,
             },
             None => POLL,
@@ -111,7 +111,7 @@ impl Writer {
     }
 
     /// One step of retention; messages of `wanted` bytes go before their time.
-    pub(super) fn remove_settled(&mut self, wanted: u64) -> Option<Removed> {
+    pub(super) fn remove_settled(&mut self, wanted: u64) -> Option<RetentionStep> {
         let (books, time) = (&mut self.books, now_ms());
         let step = in_transaction(&self.conn, |conn| {
             let removed = books.retainer.step(conn, time, books.kept, wanted)?;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
-use bridge_host::broker::{DeadLetter, DeadLetters, GivenUp, LetterTopic, replays};
+use bridge_host::broker::{
+    DeadLetter, DeadLetterStore, DeadLetterTopic, FailedDelivery, join_local_group,
+};
 use bridge_host::message::{Message, MessageId};
 use bridge_host::store::{Settings, Store};
 
@@ -137,8 +139,8 @@ async fn those_of_core_nats_are_kept_by_jetstream() {
     assert_eq!(letters(&bridge).len(), 0);
 }
 
-fn given_up(nanos: u64) -> GivenUp {
-    GivenUp {
+fn given_up(nanos: u64) -> FailedDelivery {
+    FailedDelivery {
         subscription: "orders".into(),
         message: Message::new("orders.new", "x").into(),
         id: MessageId::parse("m-1").expect("an id"),
@@ -163,11 +165,11 @@ async fn kept_twice_it_is_one_letter() {
         ..Settings::default()
     };
     let store = Arc::new(Store::open(settings).expect("a store"));
-    let replays = replays(&store, "orders", false, Duration::from_secs(3600)).await;
+    let replays = join_local_group(&store, "orders", false, Duration::from_secs(3600)).await;
     let _replays = replays.expect("a subscription");
     let server = JetStreamServer::start().await;
     let broker = server.connect().await;
-    let topic = LetterTopic::open(broker.clone(), "dead.orders", store.clone(), 16).await;
+    let topic = DeadLetterTopic::open(broker.clone(), "dead.orders", store.clone(), 16).await;
     let topic = topic.expect("a stream is made");
     for at in [5, 5, 6] {
         store.keep(given_up(at)).await.expect("it is kept");

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_host::broker::{
-    Broker, BrokerError, Configured, Incoming, Opening, Receipt, Settlement, Start, SubscribeSpec,
-    Subscription,
+    Broker, BrokerError, BrokerSettings, Incoming, OpenContext, Receipt, Settlement, Start,
+    SubscribeSpec, Subscription,
 };
 use bridge_host::message::{Message, MessageId, TopicPattern};
 
@@ -18,8 +18,8 @@ pub const LEASE: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Opens a connection with these settings.
-pub async fn open(settings: impl Configured) -> Arc<dyn Broker> {
-    let opening = Opening {
+pub async fn open(settings: impl BrokerSettings) -> Arc<dyn Broker> {
+    let opening = OpenContext {
         name: "events",
         subscriptions: &BTreeMap::new(),
     };

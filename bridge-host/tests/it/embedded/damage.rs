@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 
-use bridge_host::broker::{Broker, BrokerError, Settlement, Which};
+use bridge_host::broker::{Broker, BrokerError, DeadLetterFilter, Settlement};
 use bridge_host::message::Message;
 
 use super::support::{Folder, in_order, ledger, next, publish, quiet, spec, text, until};
@@ -105,7 +105,10 @@ async fn an_unreadable_message_does_not_stop_its_subscription() {
         let end = until(&broker, "s", |it| it.pending == 0).await;
         assert_eq!((end.delivered, end.dead_lettered), (3, 2), "{end:?}");
         assert_eq!(delivered, ["1", "3", "5"]);
-        let letters = folder.inspect().dead_letters(&Which::All, 0, 9).unwrap();
+        let letters = folder
+            .inspect()
+            .dead_letters(&DeadLetterFilter::All, 0, 9)
+            .unwrap();
         assert_eq!(letters.len(), 2);
         for letter in letters {
             let reason = &letter.letter.reason;
@@ -149,7 +152,10 @@ async fn a_damaged_page_costs_its_message_alone() {
             .unwrap();
     }
     until(&broker, "s", |it| it.pending == 0 && it.dead_lettered == 1).await;
-    let letters = folder.inspect().dead_letters(&Which::All, 0, 9).unwrap();
+    let letters = folder
+        .inspect()
+        .dead_letters(&DeadLetterFilter::All, 0, 9)
+        .unwrap();
     let shown = folder.inspect().dead_letter(letters[0].id).unwrap();
     assert!(
         shown.letter.reason.contains("malformed"),

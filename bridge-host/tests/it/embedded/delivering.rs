@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use bridge_host::broker::Which;
+use bridge_host::broker::DeadLetterFilter;
 use bridge_host::broker::{Broker, BrokerError, Settlement};
 use bridge_host::message::Message;
 
@@ -176,7 +176,7 @@ async fn in_order_nothing_overtakes() {
     assert_eq!(text(&third), "2");
     third.receipt.settle(Settlement::Delivered).await.unwrap();
 
-    assert_eq!(folder.inspect().replay(&Which::All).unwrap(), 1);
+    assert_eq!(folder.inspect().replay(&DeadLetterFilter::All).unwrap(), 1);
     let replayed = next(&mut s).await;
     assert_eq!((text(&replayed), replayed.attempt), ("0".into(), 1));
     publish(&broker, "t", "3").await;

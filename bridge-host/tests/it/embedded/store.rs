@@ -1,7 +1,7 @@
 //! Dead letters and ledgers, looked at from outside; opening and closing.
 
 use bridge_host::broker::embedded::Embedded;
-use bridge_host::broker::{Broker, BrokerError, Settlement, Which};
+use bridge_host::broker::{Broker, BrokerError, DeadLetterFilter, Settlement};
 use bridge_host::message::Message;
 use bridge_host::store::{Inspector, StoreError};
 
@@ -23,7 +23,7 @@ async fn dead_letters_are_kept_shown_replayed_and_dropped() {
             .unwrap();
     }
     let other = folder.inspect();
-    let one = Which::Subscription("s".into());
+    let one = DeadLetterFilter::Subscription("s".into());
     let listed = other.dead_letters(&one, 0, 2).unwrap();
     assert_eq!(listed.len(), 2);
     let shown = other.dead_letter(listed[1].id).unwrap();
@@ -32,13 +32,17 @@ async fn dead_letters_are_kept_shown_replayed_and_dropped() {
         (ids[1].clone(), &b"1"[..])
     );
     assert_eq!(Settlement::DeadLetter(shown.letter), letter("no one there"));
-    let rest = other.dead_letters(&Which::All, listed[1].id, 100).unwrap();
+    let rest = other
+        .dead_letters(&DeadLetterFilter::All, listed[1].id, 100)
+        .unwrap();
     assert_eq!(rest[0].message_id, ids[2]);
-    let nobody = other.dead_letters(&Which::Subscription("nobody".into()), 0, 9);
+    let nobody = other.dead_letters(&DeadLetterFilter::Subscription("nobody".into()), 0, 9);
     assert!(matches!(nobody, Err(StoreError::NoSubscription { .. })));
 
     assert_eq!(
-        other.drop_dead_letters(&Which::Id(listed[0].id)).unwrap(),
+        other
+            .drop_dead_letters(&DeadLetterFilter::Id(listed[0].id))
+            .unwrap(),
         1
     );
     assert!(matches!(
@@ -202,7 +206,7 @@ async fn the_format_before_is_understood() {
          ALTER TABLE deliveries DROP COLUMN key; ALTER TABLE dead_letters DROP COLUMN key;
          ALTER TABLE dead_letters DROP COLUMN origin; PRAGMA user_version = 2",
     );
-    assert_eq!(folder.inspect().replay(&Which::All).unwrap(), 1);
+    assert_eq!(folder.inspect().replay(&DeadLetterFilter::All).unwrap(), 1);
     let broker = folder.open();
     let mut s = broker.subscribe(spec("s", &[">"])).await.unwrap();
     let mut found = [next(&mut s).await, next(&mut s).await].map(|one| text(&one));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bridge_host::broker::embedded::Embedded;
-use bridge_host::broker::{Broker, BrokerError, Settlement, Which};
+use bridge_host::broker::{Broker, BrokerError, DeadLetterFilter, Settlement};
 use bridge_host::message::{Message, MessageId};
 
 use super::support::{Folder, in_order, ledger, letter, next, publish, spec, text, until};
@@ -75,7 +75,7 @@ async fn replaying_and_forgetting_leave_room_for_publishers() {
     for what in ["replay", "forget"] {
         let other = folder.inspect();
         let work = tokio::task::spawn_blocking(move || match what {
-            "replay" => assert_eq!(other.replay(&Which::All).unwrap(), 40_000),
+            "replay" => assert_eq!(other.replay(&DeadLetterFilter::All).unwrap(), 40_000),
             _ => other.forget("s", true).unwrap(),
         });
         let mut waits = Vec::new();
@@ -132,7 +132,10 @@ async fn a_quota_bounds_its_own_subscription() {
             .unwrap();
     }
     assert!(send(&broker, "alone").await.is_err());
-    folder.inspect().drop_dead_letters(&Which::All).unwrap();
+    folder
+        .inspect()
+        .drop_dead_letters(&DeadLetterFilter::All)
+        .unwrap();
     for _ in 0..10 {
         send(&broker, "alone").await.unwrap();
     }
@@ -184,7 +187,10 @@ async fn dead_letters_go_by_their_limits() {
         let left = if by_size { 10 } else { 0 };
         let broker = Embedded::open(settings).unwrap();
         until(&broker, "s", |it| it.dead_letters() == left).await;
-        let letters = folder.inspect().dead_letters(&Which::All, 0, 99).unwrap();
+        let letters = folder
+            .inspect()
+            .dead_letters(&DeadLetterFilter::All, 0, 99)
+            .unwrap();
         assert_eq!(letters.len() as u64, left);
         assert!(letters.iter().all(|it| it.id > 20), "the oldest went");
     }

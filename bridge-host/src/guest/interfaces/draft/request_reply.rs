@@ -93,8 +93,8 @@ impl wit::Host for &mut State {
         let (message, id) = self.outgoing(held);
         let replied = back.reply(message, id).await;
         let replied = match back {
-            ReplyTo::Wanted(_) => self.sent(replied),
-            ReplyTo::Unwanted | ReplyTo::Impossible => replied,
+            ReplyTo::Requested(_) => self.sent(replied),
+            ReplyTo::NotRequested | ReplyTo::Unsupported => replied,
         };
         Ok(replied.map_err(Error::from))
     }

@@ -1,0 +1,73 @@
+//! A look now and then at what a subscription rests on: whether someone changed
+//! its consumer, and how full its stream is.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use super::consumer;
+use super::consumer_ref::ConsumerRef;
+use super::group::Group;
+use super::jetstream_api::JetStreamApi;
+
+/// Between two looks.
+const EVERY: Duration = Duration::from_secs(30);
+
+/// What is looked at.
+pub(super) struct ConsumerWatch<'a> {
+    pub(super) api: &'a JetStreamApi,
+    pub(super) group: &'a Group,
+    /// Told where the consumer is not as it was.
+    pub(super) restart: &'a Notify,
+}
+
+impl ConsumerWatch<'_> {
+    /// Looks again and again.
+    pub(super) async fn look(&self) -> Infallible {
+        loop {
+            if let Some(located) = self.group.presence.located() {
+                self.look_at(&located).await;
+                self.api
+                    .fullness
+                    .look(&self.api.context(), &located.stream.name)
+                    .await;
+            }
+            sleep(EVERY).await;
+        }
+    }
+
+    async fn look_at(&self, located: &Arc<ConsumerRef>) {
+        // What is not told now is asked for again.
+        let Ok(now) = consumer::look(&self.api.context(), located).await else {
+            return;
+        };
+        let Some((now, standing)) = now else {
+            self.group
+                .presence
+                .lost(format!("the consumer {} was deleted", located.name));
+            self.restart.notify_one();
+            return;
+        };
+        let changes = located.changes(&now);
+        let is_same = changes.is_empty();
+        if !is_same {
+            tracing::warn!(
+                subscription = self.group.spec.name,
+                stream = now.stream.name,
+                consumer = now.name,
+                "someone changed the consumer, and the bridge now uses the new settings: {}",
+                changes.join("; ")
+            );
+            self.restart.notify_one();
+        }
+        let kept = if is_same {
+            Arc::clone(located)
+        } else {
+            Arc::new(now)
+        };
+        self.group.found(kept, standing);
+    }
+}

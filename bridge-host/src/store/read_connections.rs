@@ -1,0 +1,75 @@
+//! The connections that read deliveries. All subscriptions share them.
+//! `read_batch` reads the rows.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::delivery_row::{FetchedRows, ReadPlan};
+use super::error::{StoreFailure, WriteFault};
+use super::{database, quarantine, read_batch};
+
+/// Why a read failed.
+pub(super) enum ReadError {
+    /// The file cannot be opened.
+    NotOpened(StoreFailure),
+    /// SQLite cannot read the rows. The database may be damaged.
+    NotRead(rusqlite::Error),
+}
+
+/// How many connections all subscriptions have together, and threads that read:
+/// one each would take 300 KB and two files for every idle subscription.
+const CONNECTIONS: usize = 8;
+
+/// The read connections of a broker, opened when they are first used.
+pub(super) struct ReadConnections {
+    idle: Mutex<Vec<Connection>>,
+    permits: Arc<Semaphore>,
+}
+
+/// The right to read now, on a thread that may block.
+pub(super) type ReadPermit = OwnedSemaphorePermit;
+
+impl ReadConnections {
+    pub(super) fn new() -> Self {
+        Self {
+            idle: Mutex::default(),
+            permits: Arc::new(Semaphore::new(CONNECTIONS)),
+        }
+    }
+
+    /// A turn to read, if it need not be waited for.
+    pub(super) fn try_acquire(&self) -> Option<ReadPermit> {
+        self.permits.clone().try_acquire_owned().ok()
+    }
+
+    /// A turn to read; none where the broker is gone.
+    pub(super) async fn acquire(&self) -> Option<ReadPermit> {
+        self.permits.clone().acquire_owned().await.ok()
+    }
+
+    /// Reads what the plan says from the store in this folder. Blocks on the disk.
+    pub(super) fn read(
+        &self,
+        _: ReadPermit,
+        folder: &Path,
+        sub: i64,
+        plan: &ReadPlan,
+    ) -> Result<FetchedRows, ReadError> {
+        let idle = self.idle.lock().pop();
+        let conn = match idle {
+            Some(conn) => conn,
+            None => database::open_existing(folder)
+                .map_err(|error| ReadError::NotOpened(StoreFailure::NotOpened(Arc::new(error))))?,
+        };
+        let fetched = match read_batch::fetch(&conn, sub, plan) {
+            Err(error) if quarantine::is_row_error(&error) => quarantine::fetch(&conn, sub, plan),
+            fetched => fetched,
+        };
+        self.idle.lock().push(conn);
+        fetched.map_err(ReadError::NotRead)
+    }
+}
