@@ -1,13 +1,12 @@
-//! The local store: messages on disk in one SQLite file, and for each group of
-//! subscribers what became of them. It holds the queues of the embedded broker, and
-//! the dead letters and parked messages of every other one. What a failed delivery
-//! becomes is decided in `delivery`; what brokers promise is in `broker`.
+//! The local store keeps messages on disk, in one SQLite file, with the state of each message for
+//! each subscription. It holds the queues of the embedded broker, and the dead letters and parked
+//! messages of all other brokers. The room `delivery` decides whether a failed delivery is retried;
+//! the room `broker` has the traits that brokers implement.
 //!
-//! One thread writes and commits in groups ([`writer`]); what it commits is
-//! read ahead by each subscription on a connection of its own ([`read_batch`]) into
-//! a short list in memory ([`feed`]). A message is fanned out when it is
-//! published: one row for each subscription that its topic matches, in the
-//! same transaction.
+//! One thread writes, and commits in groups ([`writer`]). Each subscription reads the committed
+//! deliveries ahead ([`read_batch`]) into a short list in memory ([`feed`]). When a message is
+//! published, the transaction also writes one delivery row for each subscription whose topics
+//! match.
 
 mod blocked_keys;
 mod claim;
@@ -75,8 +74,8 @@ use queue::Command;
 use state::StoreState;
 use turn::{TurnCandidate, TurnRequest};
 
-/// A store in this process, its messages in one folder. Only one process may
-/// have a folder open as a store; [`Inspector`] may look at it meanwhile.
+/// An open store. Its messages are in one folder, which only one process can open as a store. Other
+/// processes can read the folder with an [`Inspector`].
 pub struct Store {
     shared: Arc<StoreState>,
     path: PathBuf,
@@ -85,7 +84,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the folder, making it where there is none. Blocks on the disk.
+    /// Opens the store in a folder, and creates the folder if it is missing. Blocks on disk I/O.
     pub fn open(settings: Settings) -> Result<Self, StoreError> {
         let lock = database::lock_folder(&settings.path)?;
         let (conn, reserve) = database::open_with_reserve(&settings.path)?;
@@ -106,31 +105,31 @@ impl Store {
         })
     }
 
-    /// The folder that its files are in.
+    /// Returns the folder that contains the files.
     pub fn folder(&self) -> &Path {
         &self.path
     }
 
-    /// Why messages cannot be taken or given now, in one line.
+    /// Returns in one line why the store does not take or deliver messages now.
     pub fn trouble(&self) -> Option<String> {
         self.shared.trouble()
     }
 
-    /// What became of every message, subscription by subscription.
+    /// Returns the ledger of each subscription.
     pub async fn ledgers(&self) -> Result<Vec<Ledger>, StoreFailure> {
         self.inspect(|inspector| inspector.ledgers()).await
     }
 
-    /// The ledgers of subscriptions that no member has joined: messages are kept
-    /// for them all the same.
+    /// Returns the ledgers of subscriptions that no member has joined. The store keeps messages for
+    /// them, too.
     pub async fn unjoined(&self) -> Result<Vec<Ledger>, StoreFailure> {
         let mut ledgers = self.ledgers().await?;
         ledgers.retain(|ledger| !self.shared.is_joined(&ledger.subscription));
         Ok(ledgers)
     }
 
-    /// The keys of a subscription that letters block, or that others wait
-    /// for. Where nothing is to be blocked any more, all are let go first.
+    /// Returns the keys that dead letters block in a subscription. If `blocks` is `false`, the
+    /// subscription no longer blocks keys, and all messages that wait for one are released first.
     pub async fn blocked_keys(
         &self,
         subscription: &str,
@@ -159,9 +158,9 @@ impl Store {
         }
     }
 
-    /// Joins a group. A new one starts with the messages that its spec says. One
-    /// that exists keeps its place and its pending messages; when its topics
-    /// changed, the new ones count from now on.
+    /// Joins a group. A new group starts with the messages that `spec.start` selects. An existing
+    /// group keeps its position and its pending messages; topics that were added to it apply to
+    /// messages published from now on.
     pub async fn join(&self, spec: GroupSpec) -> Result<Member, StoreFailure> {
         self.shared.check()?;
         let (reply, answer) = oneshot::channel();
@@ -171,8 +170,8 @@ impl Store {
         Ok(Member::new(Arc::clone(&self.shared), membership))
     }
 
-    /// Returns once the message has its place; the future that it returns is done
-    /// once the message is durable.
+    /// Adds a message to the writer's queue. The returned future completes once the message is
+    /// durable.
     pub async fn enqueue(
         &self,
         message: Message,
@@ -188,8 +187,8 @@ impl Store {
         Ok(state::answer(answer))
     }
 
-    /// Keeps a dead letter of another broker. Returns once it is durable. One that
-    /// is kept already is not kept again.
+    /// Keeps a dead letter of another broker. Returns once the dead letter is durable. Does nothing
+    /// if the store already has it.
     pub async fn keep(&self, given_up: FailedDelivery) -> Result<(), StoreFailure> {
         self.shared.check_intake()?;
         let checked = CheckedMessage::of(&given_up.message)?;
@@ -197,8 +196,8 @@ impl Store {
             .await
     }
 
-    /// Parks a message of another broker until its retry is due. Returns once it
-    /// is durable; one that is here already stays as it is.
+    /// Parks a message of another broker until its retry is due. Returns once the message is
+    /// durable. Does nothing if the store already has it.
     pub async fn park(&self, parked: ParkedMessage) -> Result<(), StoreFailure> {
         self.shared.check()?;
         let checked = CheckedMessage::of(&parked.message)?;
@@ -216,8 +215,8 @@ impl Store {
         self.ask(Command::Keep(Box::new(keep)), answer).await
     }
 
-    /// Returns whether it is the turn of a message of another broker. One whose
-    /// turn comes later is kept when this returns.
+    /// Returns whether a message of another broker may be delivered now. If not, the store has kept
+    /// the message when this returns.
     pub async fn turn(&self, waiting: KeyedMessage) -> Result<KeyTurn, StoreFailure> {
         self.shared.check()?;
         let checked = CheckedMessage::of(&waiting.message)?;
@@ -237,13 +236,13 @@ impl Store {
         state::answer(answer).await
     }
 
-    /// Stops taking messages and settlements, writes those that it took, and
-    /// gives up the folder. Dropping does the same, blocking.
+    /// Stops taking messages and settlements, writes the queued ones, and unlocks the folder.
+    /// Dropping the store does the same, and blocks.
     pub async fn close(&self) {
         self.shared.close();
         let writer = self.writer.lock().take();
         if let Some(writer) = writer {
-            // A panic there was reported by its thread already.
+            // If the thread panicked, its panic was reported there.
             let _ = tokio::task::spawn_blocking(move || writer.join()).await;
         }
     }

@@ -1,13 +1,16 @@
-//! Keys that dead letters block: which there are, and their release.
+//! Keys that dead letters block: lists and releases them.
+//!
+//! `turn` decides whether a message waits for its key.
 
 use rusqlite::{Connection, params};
 
 use super::clock::now_ms;
 
-/// When one is due that waits behind a letter: as soon as that is gone.
+/// The due time of a delivery that waits behind a dead letter. It is due when the dead letter is
+/// gone.
 pub(super) const BLOCKED: i64 = i64::MAX;
 
-/// Those of a subscription that letters block, or whose messages wait.
+/// Returns the keys of a subscription that dead letters block, or that messages wait for.
 pub(super) fn keys(conn: &Connection, name: &str) -> rusqlite::Result<Vec<String>> {
     let mut select = conn.prepare_cached(
         "SELECT l.key FROM dead_letters l JOIN subscriptions s ON s.sub = l.sub
@@ -18,7 +21,7 @@ pub(super) fn keys(conn: &Connection, name: &str) -> rusqlite::Result<Vec<String
     select.query_map([name], |row| row.get(0))?.collect()
 }
 
-/// Those that waited behind letters of a key may go, unless one is left.
+/// Makes the messages that wait for a key due, unless another dead letter blocks the key.
 pub(super) fn release(conn: &Connection, sub: i64, key: &str) -> rusqlite::Result<()> {
     let mut update = conn.prepare_cached(
         "UPDATE deliveries SET due = ?3 WHERE sub = ?1 AND key = ?2 AND due = ?4
@@ -28,7 +31,7 @@ pub(super) fn release(conn: &Connection, sub: i64, key: &str) -> rusqlite::Resul
     Ok(())
 }
 
-/// No letter of a subscription blocks anything any more.
+/// Releases all keys of a subscription.
 pub(super) fn release_all(conn: &Connection, name: &str) -> rusqlite::Result<()> {
     conn.execute(
         "UPDATE dead_letters SET key = NULL WHERE key IS NOT NULL

@@ -1,4 +1,6 @@
-//! The right to settle one delivery; dropped unsettled, it gives the delivery back.
+//! The right to settle one delivery. Dropped unsettled, it returns the delivery to the feed.
+//!
+//! `settle` writes the settlement.
 
 use std::sync::Arc;
 
@@ -30,30 +32,29 @@ impl Claim {
         }
     }
 
-    /// Whether the store still takes settlements.
+    /// Returns an error if the store no longer takes settlements.
     pub fn check(&self) -> Result<(), StoreFailure> {
         self.shared.check()
     }
 
-    /// Returns whether the delivery may go, as messages of its key can wait
-    /// behind a dead letter. One whose turn comes later is settled by the answer.
+    /// Returns whether the delivery may be attempted now: messages can wait behind a dead letter of
+    /// their key. If the answer is [`KeyTurn::Later`], it has settled the delivery.
     pub async fn turn(&mut self, key: &str) -> Result<KeyTurn, StoreFailure> {
         self.shared.check()?;
         let (reply, answer) = oneshot::channel();
         let who = TurnCandidate::Delivery(Arc::clone(&self.feed), self.seq);
         let ask = TurnRequest::new(key, who, reply);
         self.shared.queue.push(Command::Turn(Box::new(ask)))?;
-        // The writer answers for the delivery until it has answered.
+        // Until the writer answers, it is responsible for the delivery.
         self.settled = true;
         let turn = answer.await.unwrap_or(Err(StoreFailure::Closed));
         self.settled = matches!(turn, Ok(KeyTurn::Later));
         turn
     }
 
-    /// Settles the delivery. An acknowledgement is written soon, in a group: lost
-    /// with the process, it means a second delivery. The others are durable when
-    /// this returns. A full disk is waited for, so that no failure is worth
-    /// another try.
+    /// Settles the delivery. An acknowledgement is written later, in a group: if it is lost with
+    /// the process, the message is delivered again. All other settlements are durable when this
+    /// returns. On a full disk this waits until there is room, so callers need not retry.
     pub async fn settle(mut self, settlement: Settlement) -> Result<(), StoreFailure> {
         self.shared.check()?;
         match settlement {
@@ -64,10 +65,10 @@ impl Claim {
         }
     }
 
-    /// Its place in flight is free at once; written soon.
+    /// Queues an acknowledgement, and frees the slot at once.
     fn acknowledge(&mut self, settlement: Settlement) -> Result<(), StoreFailure> {
         self.settled = true;
-        // Before the writer can be done with it.
+        // This comes before the push, because the writer may be quick.
         self.feed.settling();
         let pushed = self.push(settlement, None);
         if pushed.is_err() {
@@ -76,11 +77,11 @@ impl Claim {
         pushed
     }
 
-    /// Its place in flight is free once it is written.
+    /// Queues a settlement, and frees the slot once the settlement is written.
     async fn settle_durably(&mut self, settlement: Settlement) -> Result<(), StoreFailure> {
         let (reply, answer) = oneshot::channel();
         self.push(settlement, Some(reply))?;
-        // From here on the writer answers for the delivery.
+        // From here on, the writer is responsible for the delivery.
         self.settled = true;
         answer.await.unwrap_or(Err(StoreFailure::Closed))
     }

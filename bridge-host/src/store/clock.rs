@@ -1,6 +1,8 @@
-//! The time that waits are measured by. Set back while the process runs, the
-//! system's clock would stretch them, or stop an ordered subscription: this one
-//! goes on. Set forward, it follows.
+//! The clock that measures waits. It never goes back while the process runs, because a system clock
+//! that is set back would prolong waits, or stop an ordered subscription. When the system clock is
+//! set forward, this clock follows.
+//!
+//! `clock_correction` corrects due times after a restart.
 
 use parking_lot::Mutex;
 use std::sync::LazyLock;
@@ -13,7 +15,7 @@ static CLOCK: LazyLock<Mutex<Clock>> = LazyLock::new(|| {
     })
 });
 
-/// What the system's clock showed, and when.
+/// A time of the system clock, and the instant when it was read.
 struct Clock {
     wall: i64,
     at: Instant,
@@ -30,28 +32,28 @@ impl Clock {
     }
 }
 
-/// Milliseconds since 1970: never less than before, in this process.
+/// Returns the milliseconds since 1970. The result never decreases within this process.
 pub(super) fn now_ms() -> i64 {
     let mut clock = CLOCK.lock();
     clock.now(wall_ms(), Instant::now())
 }
 
-/// What the system's clock shows, for people: milliseconds since 1970, 0 before.
+/// Returns the milliseconds since 1970 by the system clock, for display; 0 for earlier times.
 pub(super) fn wall_ms() -> i64 {
     unix_ms(SystemTime::now())
 }
 
-/// A time as it is kept.
+/// Converts a time to the format of the database.
 pub(super) fn unix_ms(time: SystemTime) -> i64 {
     time.duration_since(UNIX_EPOCH).map_or(0, millis)
 }
 
-/// A duration as it is kept; one too long for that is as long as can be.
+/// Converts a duration to milliseconds, at most `i64::MAX`.
 pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// A time that was kept.
+/// Converts a time from the format of the database.
 pub(super) fn time(ms: i64) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }
@@ -69,10 +71,10 @@ mod tests {
             at: begun,
         };
         assert_eq!(clock.now(1_001_000, at(1)), 1_001_000);
-        // An hour back: it goes on.
+        // The system clock is set back by an hour: this clock continues.
         assert_eq!(clock.now(-2_598_000, at(2)), 1_002_000);
         assert_eq!(clock.now(-2_597_000, at(3)), 1_003_000);
-        // An hour forward: it follows, and stays there.
+        // The system clock is set forward by an hour: this clock follows.
         assert_eq!(clock.now(4_604_000, at(4)), 4_604_000);
         assert_eq!(clock.now(1_005_000, at(5)), 4_605_000);
     }

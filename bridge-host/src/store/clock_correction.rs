@@ -1,5 +1,7 @@
-//! A clock that was set back between two runs: what was due by the old time
-//! would wait for as much longer. Within a run, [`clock`](super::clock) goes on.
+//! Corrects due times when the clock was set back between two runs. Without the correction, a
+//! message would wait longer by the same time.
+//!
+//! Within a run, [`clock`](super::clock) never goes back.
 
 use rusqlite::{Connection, params};
 
@@ -7,11 +9,11 @@ use super::blocked_keys::BLOCKED;
 use super::clock::now_ms;
 use super::database::in_transaction;
 
-/// Less than this shifts nothing, as the time is that of others' messages, too.
-/// In milliseconds.
+/// A smaller difference is not corrected, in milliseconds: published times come from the clocks of
+/// other hosts, too.
 const LEAST: i64 = 60_000;
 
-/// Moves what waits back with the clock.
+/// Moves all due times back if the clock was set back.
 pub(super) fn correct(conn: &Connection) -> rusqlite::Result<()> {
     let now = now_ms();
     let Some(back) = behind(conn, now)? else {
@@ -24,7 +26,7 @@ pub(super) fn correct(conn: &Connection) -> rusqlite::Result<()> {
     in_transaction(conn, |conn| shift(conn, now, back))
 }
 
-/// By how much the clock is behind what was stored last, in milliseconds.
+/// Returns by how many milliseconds the clock is behind the newest stored time.
 fn behind(conn: &Connection, now: i64) -> rusqlite::Result<Option<i64>> {
     let last: i64 = conn.query_row(
         "SELECT max(coalesce((SELECT max(at) FROM recent_ids), 0),
@@ -35,7 +37,7 @@ fn behind(conn: &Connection, now: i64) -> rusqlite::Result<Option<i64>> {
     Ok(Some(last.saturating_sub(now)).filter(|back| *back > LEAST))
 }
 
-/// Has everything that was dated by the old time come when it would have.
+/// Moves the due times and published times back by `back` milliseconds.
 fn shift(conn: &Connection, now: i64, back: i64) -> rusqlite::Result<()> {
     conn.execute(
         "UPDATE deliveries SET due = max(due - ?1, 1) WHERE due > ?2 AND due < ?3",

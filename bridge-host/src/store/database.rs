@@ -1,4 +1,7 @@
-//! The file on disk: folder, lock, schema, and how its connections are set.
+//! The database file: its folder, its lock, its schema and upgrades, and the settings of
+//! connections.
+//!
+//! Queries are in the files that use them.
 
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -11,18 +14,18 @@ use super::disk_reserve::Reserve;
 use super::error::{StoreError, WriteFault};
 use super::private_file::private;
 
-/// The format that this version writes, kept in `user_version`.
+/// The format that this version writes, as `user_version`.
 const VERSION: i64 = 5;
-/// The oldest that is brought up to date where it is found.
+/// The oldest format that this version upgrades.
 const OLDEST: i64 = 2;
 /// How long a connection waits for another process to finish its commit.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
-/// SQLite's number for a database that gives back free pages when asked.
+/// The value of `auto_vacuum` for a database that releases free pages on request.
 const INCREMENTAL: i64 = 2;
-/// A larger database is not rewritten at the start, in bytes.
+/// A database larger than this, in bytes, is not rewritten at startup.
 const MAX_REWRITTEN: i64 = 1 << 28;
 
-/// `size` stands before `data`, so that retention reads it without the data.
+/// The column `size` precedes `data`, so that retention reads it without reading the data.
 const SCHEMA: &str = "
 CREATE TABLE messages (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -85,7 +88,7 @@ CREATE UNIQUE INDEX dead_letters_origin ON dead_letters (sub, origin) WHERE orig
 CREATE INDEX dead_letters_key ON dead_letters (sub, key) WHERE key IS NOT NULL;
 ";
 
-/// From each format to the next, the oldest first.
+/// The upgrades from each format to the next, oldest first.
 const UPGRADES: [&str; 3] = [
     "
 ALTER TABLE deliveries ADD COLUMN key TEXT;
@@ -100,7 +103,7 @@ ALTER TABLE deliveries ADD COLUMN first_attempt INTEGER;
 ALTER TABLE deliveries ADD COLUMN origin TEXT;
 CREATE UNIQUE INDEX deliveries_origin ON deliveries (sub, origin) WHERE origin IS NOT NULL;
 ",
-    // What messages take, as `retention::stored_size` has it, in place of their bytes.
+    // `totals` now counts what `retention::stored_size` returns, instead of the bytes of the data.
     "
 UPDATE totals SET size = (SELECT coalesce(sum(256 + CASE WHEN size <= 3072 THEN size
     ELSE (size + 4095) / 4096 * 4096 END), 0) FROM messages);
@@ -108,13 +111,13 @@ UPDATE totals SET size = (SELECT coalesce(sum(256 + CASE WHEN size <= 3072 THEN 
 ];
 const _: () = assert!(OLDEST + UPGRADES.len() as i64 == VERSION);
 
-/// Where the messages are.
+/// Returns the path of the database in a folder.
 pub(super) fn file(folder: &Path) -> PathBuf {
     folder.join("bridge.db")
 }
 
-/// Makes the folder where there is none, and takes it for this process until
-/// the file returned is dropped.
+/// Creates the folder if it is missing, and locks it for this process until the returned file is
+/// dropped.
 pub(super) fn lock_folder(folder: &Path) -> Result<File, StoreError> {
     let failed = |source| StoreError::Folder {
         path: folder.into(),
@@ -135,15 +138,15 @@ pub(super) fn lock_folder(folder: &Path) -> Result<File, StoreError> {
     }
 }
 
-/// Whether a process has the folder, as [`lock_folder`] took it.
+/// Returns whether a process holds the lock of [`lock_folder`].
 pub(super) fn is_locked(folder: &Path) -> bool {
-    // A shared lock keeps no bridge out for long, and is refused while one runs.
+    // A shared lock fails while a bridge runs, and delays a bridge that starts only for a moment.
     let lock = File::options().read(true).open(folder.join("bridge.lock"));
     let tried = lock.map(|lock| lock.try_lock_shared());
     matches!(tried, Ok(Err(TryLockError::WouldBlock)))
 }
 
-/// Takes from everybody else what an older version, or a copy, let them do.
+/// Removes the permissions of group and others, which an older version or a copy may have left.
 fn make_private(folder: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -156,7 +159,7 @@ fn make_private(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Makes a new folder's name durable.
+/// Makes the name of a new folder durable.
 fn sync_parent(folder: &Path) -> std::io::Result<()> {
     match folder.parent() {
         Some(parent) if cfg!(unix) && !parent.as_os_str().is_empty() => {
@@ -166,8 +169,8 @@ fn sync_parent(folder: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Opens the database for writing, and the reserve beside it. Where the disk
-/// is too full even for that, the reserve makes room.
+/// Opens the database for writing, and the reserve beside it. If the disk is full, the reserve is
+/// released first.
 pub(super) fn open_with_reserve(
     folder: &Path,
 ) -> Result<(Connection, Option<Reserve>), StoreError> {
@@ -185,8 +188,8 @@ pub(super) fn open_with_reserve(
     Ok((conn, reserve))
 }
 
-/// Has the database give back its free pages. One that was made without that
-/// is rewritten, unless it is so large that the start would take long.
+/// Enables the database to release its free pages. A database created without this setting is
+/// rewritten, unless it is so large that the startup would take long.
 fn shrinkable(conn: &Connection) -> rusqlite::Result<()> {
     let pragma = |sql| conn.query_row(sql, [], |row| row.get::<_, i64>(0));
     if pragma("PRAGMA auto_vacuum")? == INCREMENTAL {
@@ -203,8 +206,8 @@ fn shrinkable(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; VACUUM")
 }
 
-/// Moves free pages to the end of the database, for at most this long; the
-/// next checkpoint cuts them off. Returns whether there are more.
+/// Moves free pages to the end of the database for at most `limit`. The next checkpoint removes
+/// them. Returns whether free pages are left.
 pub(super) fn vacuum(conn: &Connection, limit: Duration) -> rusqlite::Result<bool> {
     in_transaction(conn, |conn| {
         let until = Instant::now() + limit;
@@ -219,11 +222,11 @@ pub(super) fn vacuum(conn: &Connection, limit: Duration) -> rusqlite::Result<boo
     })
 }
 
-/// Opens the database for writing, with its tables.
+/// Opens the database for writing, and creates its tables if it is empty.
 pub(super) fn open_or_create(folder: &Path) -> Result<Connection, StoreError> {
     let path = file(folder);
     if !path.exists() {
-        // SQLite would leave it to the umask who may read it.
+        // SQLite would create the file with the permissions of the umask.
         let made = private().open(&path);
         made.map_err(|source| StoreError::Folder {
             path: folder.into(),
@@ -240,7 +243,7 @@ pub(super) fn open_or_create(folder: &Path) -> Result<Connection, StoreError> {
     Ok(conn)
 }
 
-/// Opens a database that is there.
+/// Opens an existing database.
 pub(super) fn open_existing(folder: &Path) -> Result<Connection, StoreError> {
     let path = file(folder);
     if !path.is_file() {
@@ -251,7 +254,7 @@ pub(super) fn open_existing(folder: &Path) -> Result<Connection, StoreError> {
     Ok(conn)
 }
 
-/// Makes a database ready that is there.
+/// Upgrades an existing database, and checks its format.
 fn prepare(conn: &Connection, path: &Path) -> Result<(), StoreError> {
     if (OLDEST..VERSION).contains(&version(conn).map_err(failed(path))?) {
         set_up(conn, path)?;
@@ -261,7 +264,7 @@ fn prepare(conn: &Connection, path: &Path) -> Result<(), StoreError> {
     set_up(conn, path)
 }
 
-/// Unless another process was quicker.
+/// Runs the upgrades that the database lacks. Another process may have run them first.
 fn upgrade(conn: &Connection) -> rusqlite::Result<()> {
     in_transaction(conn, |conn| {
         let done = usize::try_from(version(conn)? - OLDEST).unwrap_or(UPGRADES.len());
@@ -280,7 +283,7 @@ fn version(conn: &Connection) -> rusqlite::Result<i64> {
     conn.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// Runs `work` in a transaction, which is undone where it fails.
+/// Runs `work` in a transaction, which is rolled back if `work` fails.
 pub(super) fn in_transaction<T>(
     conn: &Connection,
     work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
@@ -291,13 +294,13 @@ pub(super) fn in_transaction<T>(
     Ok(done)
 }
 
-/// A number that changes when another connection has changed the database.
+/// Returns a number that changes when another connection has changed the database.
 pub(super) fn data_version(conn: &Connection) -> rusqlite::Result<i64> {
     conn.prepare_cached("PRAGMA data_version")?
         .query_row([], |row| row.get(0))
 }
 
-/// Gives an SQLite error the file that it is about.
+/// Returns a function that adds the file's path to an SQLite error.
 pub(super) fn failed(path: &Path) -> impl Fn(rusqlite::Error) -> StoreError {
     move |source| StoreError::Sqlite {
         path: path.into(),
@@ -319,12 +322,12 @@ fn set_up(conn: &Connection, path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Whether the WAL can be used here.
+/// Sets the journal mode to WAL. Returns whether the file system supports it.
 fn use_wal(conn: &Connection) -> rusqlite::Result<bool> {
     conn.set_prepared_statement_cache_capacity(64);
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-    // FULL: a commit returns once it is on the disk. The writer checkpoints by
-    // itself, as SQLite's own way would hide a failed sync.
+    // With FULL, a commit returns once it is on disk. The writer runs the checkpoints, because an
+    // automatic checkpoint would hide a failed sync.
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.query_row("PRAGMA wal_autocheckpoint = 0", [], |_| Ok(()))?;
     conn.query_row("PRAGMA journal_size_limit = 67108864", [], |_| Ok(()))?;
@@ -338,7 +341,8 @@ fn is_empty(conn: &Connection) -> rusqlite::Result<bool> {
 }
 
 pub(super) fn create(conn: &Connection) -> rusqlite::Result<()> {
-    // Before the first table: afterwards it takes a rewritten database.
+    // `auto_vacuum` must be set before the first table is created; later it needs a rewrite of the
+    // database.
     conn.execute_batch(&format!(
         "PRAGMA auto_vacuum = INCREMENTAL; BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT"
     ))

@@ -1,5 +1,6 @@
-//! Dead letters as they are kept: read, put back, dropped. They come about in
-//! `settle`.
+//! The dead letters in the store: lists, shows, replays and drops them.
+//!
+//! `settle` and `foreign_message` create them.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -9,7 +10,7 @@ use super::delivery_row::parse_metadata;
 use super::kept_message::{DeadLetter, DeadLetterFilter, KeptDeadLetter};
 use crate::message::{HOPS_KEY, Message};
 
-/// Which are meant, as parameters of the selects below.
+/// Returns the filter as the first two parameters of the selects below.
 fn parameters(which: &DeadLetterFilter) -> (Option<&str>, Option<i64>) {
     match which {
         DeadLetterFilter::All => (None, None),
@@ -42,7 +43,7 @@ macro_rules! select_all {
     };
 }
 
-/// At most `limit` of those after the number `after`.
+/// Returns at most `limit` dead letters with a number above `after`, without their data.
 pub(super) fn list(
     conn: &Connection,
     which: &DeadLetterFilter,
@@ -63,7 +64,7 @@ pub(super) fn show(conn: &Connection, id: i64) -> rusqlite::Result<Option<KeptDe
     select.query_row(params![None::<&str>, id], read).optional()
 }
 
-/// The numbers of all that are meant.
+/// Returns the numbers of all dead letters that the filter selects.
 pub(super) fn ids(conn: &Connection, which: &DeadLetterFilter) -> rusqlite::Result<Vec<i64>> {
     let (name, id) = parameters(which);
     let mut select = conn.prepare_cached(select!("l.id", "", "ORDER BY l.id"))?;
@@ -72,16 +73,15 @@ pub(super) fn ids(conn: &Connection, which: &DeadLetterFilter) -> rusqlite::Resu
         .collect()
 }
 
-/// Removes the hop count of a letter's message: whoever replays it has broken
-/// the loop that it went round in.
+/// Removes the hop count of the message. An operator who replays it has ended the loop.
 const HOPS_ANEW: &str = "UPDATE messages SET metadata =
         (SELECT json_group_array(json(value)) FROM json_each(metadata) WHERE value ->> 0 <> ?2)
     WHERE seq = (SELECT seq FROM dead_letters WHERE id = ?1) AND instr(metadata, ?2) > 0";
 
-/// Makes them pending, and those that waited behind them; those that are gone
-/// already are left out.
+/// Makes dead letters pending again, and releases messages that wait behind them. Skips dead
+/// letters that no longer exist. Returns how many were replayed.
 pub(super) fn replay(conn: &Connection, ids: &[i64]) -> rusqlite::Result<u64> {
-    // Parked, and due: so the bridge finds them wherever it has read to.
+    // A parked delivery that is due is found wherever the bridge has read to.
     let mut back = conn.prepare_cached(
         "INSERT INTO deliveries (sub, seq, attempts, due, key)
              SELECT sub, seq, 0, ?2, key FROM dead_letters WHERE id = ?1",
@@ -104,8 +104,8 @@ pub(super) fn replay(conn: &Connection, ids: &[i64]) -> rusqlite::Result<u64> {
     Ok(replayed)
 }
 
-/// Forgets them, and lets go those that waited behind them; those that are
-/// gone already are left out.
+/// Deletes dead letters, and releases messages that wait behind them. Skips dead letters that no
+/// longer exist. Returns how many were dropped.
 pub(super) fn drop(conn: &Connection, ids: &[i64]) -> rusqlite::Result<u64> {
     let mut count = conn.prepare_cached(
         "UPDATE subscriptions SET dropped = dropped + 1
@@ -121,7 +121,7 @@ pub(super) fn drop(conn: &Connection, ids: &[i64]) -> rusqlite::Result<u64> {
     Ok(dropped)
 }
 
-/// With the last letter of a key goes what blocked it.
+/// Deletes a dead letter. The last dead letter of a key releases the key.
 fn remove(conn: &Connection, id: i64) -> rusqlite::Result<()> {
     let mut delete =
         conn.prepare_cached("DELETE FROM dead_letters WHERE id = ?1 RETURNING sub, key")?;
@@ -134,7 +134,7 @@ fn remove(conn: &Connection, id: i64) -> rusqlite::Result<()> {
 
 fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<KeptDeadLetter> {
     let metadata: Option<String> = row.get(13)?;
-    // What cannot be read is told in the reason.
+    // If the metadata cannot be read, the reason of the dead letter says so.
     let metadata = parse_metadata(metadata.as_deref()).unwrap_or_default();
     Ok(KeptDeadLetter {
         id: row.get(0)?,

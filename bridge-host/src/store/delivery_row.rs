@@ -1,5 +1,6 @@
-//! Deliveries as they are read from the database: what a read is asked for, and what it found.
-//! `read_batch` reads several at once; `quarantine` reads them one by one.
+//! Deliveries as they are read from the database: what a read requests, and what it returns.
+//!
+//! `read_batch` reads several deliveries at once; `quarantine` reads them one by one.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -10,61 +11,61 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::message::{Message, MessageId};
 
-/// A delivery, read.
+/// A delivery with its message.
 pub(super) struct DeliveryRow {
     pub(super) seq: i64,
     pub(super) attempts: u32,
-    /// When the first of them ended.
+    /// When the first attempt ended; milliseconds since 1970.
     pub(super) first_attempt: Option<i64>,
     pub(super) due: i64,
     pub(super) id: MessageId,
     pub(super) published_at: i64,
     pub(super) message: Message,
-    /// What it counts for while it is read ahead.
+    /// The bytes that count towards the limit of what is read ahead.
     pub(super) weight: u64,
 }
 
 impl DeliveryRow {
-    /// For how long it is tried now.
+    /// Returns the time since the first attempt ended.
     pub(super) fn tried_for(&self, now: i64) -> Option<Duration> {
         let since = now.saturating_sub(self.first_attempt?);
         Some(Duration::from_millis(since.try_into().unwrap_or(0)))
     }
 }
 
-/// What to read.
+/// What to read for a subscription.
 pub(super) struct ReadPlan {
     pub(super) epoch: u64,
     pub(super) ordered: bool,
     pub(super) cursor: i64,
     pub(super) now: i64,
     pub(super) wanted: Vec<i64>,
-    /// Taken before reading began: what leaves it later was committed later,
-    /// and may be read here as it was before.
+    /// Deliveries to skip. The set was copied before the read began: a delivery that left it later
+    /// may be read here in an older state.
     pub(super) out: HashSet<i64>,
-    /// How many retries that are due.
+    /// The most due retries to read.
     pub(super) due: usize,
-    /// How many others, or in order of all.
+    /// The most other deliveries to read. With order, all deliveries count here.
     pub(super) fresh: usize,
     pub(super) bytes: u64,
 }
 
-/// What was read.
+/// The result of a read.
 pub(super) struct FetchedRows {
     pub(super) wanted: Vec<DeliveryRow>,
-    /// Settled meanwhile.
+    /// Requested deliveries that were settled meanwhile.
     pub(super) wanted_gone: Vec<i64>,
     pub(super) rows: Vec<DeliveryRow>,
-    /// To be given up.
+    /// Deliveries that become dead letters.
     pub(super) unreadable: Vec<UnreadableRow>,
     pub(super) cursor: i64,
-    /// Reading stopped because enough was read.
+    /// Whether the read stopped at its limit, so that more deliveries may exist.
     pub(super) more: bool,
     pub(super) next_due: Option<i64>,
 }
 
 impl FetchedRows {
-    /// Nothing was read yet.
+    /// Returns an empty result.
     pub(super) fn nothing(plan: &ReadPlan) -> Self {
         Self {
             wanted: Vec::new(),
@@ -78,8 +79,8 @@ impl FetchedRows {
     }
 }
 
-/// `m` comes second, so that its row is read for those deliveries only that
-/// are looked at; SQLite reads `data` only when it is asked for.
+/// The join has `m` second, so that SQLite reads the row of a message only for deliveries that are
+/// looked at. SQLite reads `data` only when it is requested.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -113,7 +114,7 @@ pub(super) struct UnreadableRow {
     pub(super) why: String,
 }
 
-/// One delivery alone, unless it is gone.
+/// Reads one delivery. Returns `None` if the delivery no longer exists.
 pub(super) fn read_one(
     conn: &Connection,
     sub: i64,
@@ -130,7 +131,7 @@ pub(super) fn weight(row: &rusqlite::Row<'_>) -> rusqlite::Result<u64> {
 pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<DeliveryRow> {
     let id: String = row.get(3)?;
     let metadata: Option<String> = row.get(8)?;
-    // The Vec has exactly the data's length, so that Bytes takes it as it is.
+    // The Vec has exactly the length of the data, so Bytes takes it over without a copy.
     let data: Vec<u8> = row.get(9)?;
     Ok(DeliveryRow {
         seq: row.get(0)?,
@@ -149,7 +150,7 @@ pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<DeliveryRow> {
     })
 }
 
-/// The metadata as it is kept.
+/// Parses the metadata column.
 pub(super) fn parse_metadata(
     json: Option<&str>,
 ) -> Result<Vec<(String, String)>, serde_json::Error> {

@@ -1,6 +1,7 @@
-//! Disk space held back for settlements: a preallocated file. It is given up
-//! when the disk is full, so that settlements can still be committed, and
-//! taken again once there is room.
+//! Disk space reserved for settlements: a preallocated file. The file is emptied when the disk is
+//! full, so that settlements can still be committed, and filled again once there is room.
+//!
+//! `writer/full_disk` decides when.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,16 +13,16 @@ use rustix::io::Errno;
 
 use super::private_file::private;
 
-/// The reserve on any disk of 256 MiB and more.
+/// The size of the reserve on a disk of 256 MiB or more.
 const LARGEST: u64 = 32 << 20;
-/// The reserve on the smallest disk.
+/// The size of the reserve on the smallest disk.
 const SMALLEST: u64 = 1 << 20;
-/// On a small disk the reserve is one part in this many.
+/// On a small disk, the reserve is this fraction of the disk.
 const SHARE: u64 = 8;
-/// What is written at once where space cannot be allocated unwritten.
+/// The bytes in one write, on file systems that cannot allocate space without writing.
 const CHUNK: usize = 64 << 10;
 
-/// A file that holds disk space.
+/// A file that reserves disk space.
 pub(super) struct Reserve {
     file: File,
     size: u64,
@@ -29,7 +30,7 @@ pub(super) struct Reserve {
 }
 
 impl Reserve {
-    /// Opens the file in this folder, and holds what it has.
+    /// Opens the file in this folder. Space that the file has counts as reserved.
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
         let disk = statvfs(folder)?;
         let total = disk.f_blocks.saturating_mul(disk.f_frsize);
@@ -39,12 +40,13 @@ impl Reserve {
         Ok(Self { file, size, held })
     }
 
-    /// What it holds when it is whole, in bytes.
+    /// Returns the standard size of the reserve, in bytes.
     pub(super) fn size(&self) -> u64 {
         self.size
     }
 
-    /// Holds at least this many bytes from now on, or no more than before.
+    /// Grows the reserve to at least this many bytes. After an error, it has the same size as
+    /// before.
     pub(super) fn take(&mut self, bytes: u64) -> io::Result<()> {
         if self.held >= bytes {
             return Ok(());
@@ -55,21 +57,21 @@ impl Reserve {
                 Ok(())
             }
             Err(error) => {
-                // What was allocated of it so far helps nobody here.
+                // Returns the part that was allocated before the error.
                 let _ = self.file.set_len(self.held);
                 Err(error)
             }
         }
     }
 
-    /// Holds its standard size, after more was needed for a while.
+    /// Shrinks the reserve to its standard size.
     pub(super) fn shrink(&mut self) {
         if self.held > self.size && self.file.set_len(self.size).is_ok() {
             self.held = self.size;
         }
     }
 
-    /// Gives up the space. Returns whether there was any.
+    /// Releases the space. Returns whether there was any.
     pub(super) fn give_up(&mut self) -> bool {
         let had = self.held > 0;
         if self.file.set_len(0).is_ok() {
@@ -79,7 +81,7 @@ impl Reserve {
     }
 }
 
-/// Whether this says that the disk, or the user's share of it, has no room.
+/// Returns whether the error says that the disk, or the user's quota, is full.
 pub(super) fn is_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -1,5 +1,7 @@
-//! What can go wrong with the store: the errors its users see, and which
-//! SQLite failures pass, which stop the broker.
+//! Errors of the store: those that callers see, and which SQLite errors are temporary, or stop the
+//! store.
+//!
+//! `broker::local_store` converts them to the errors of brokers.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,45 +11,45 @@ use rusqlite::{ErrorCode, ffi};
 
 use crate::message::{MetadataError, TopicError};
 
-/// Why the folder of an embedded broker cannot be used as asked.
+/// Why the folder of a store cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The operating system would not.
-    #[error("the folder {} cannot hold an embedded broker: {source}", path.display())]
+    /// The operating system refused access.
+    #[error("cannot use the folder {} for an embedded broker: {source}", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
-        /// What it said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Another process has it open as a broker.
+    /// Another process has the store open.
     #[error(
-        "the embedded broker in {} is in use by another bridge-host: stop that one, or give this one a `path` of its own",
+        "another bridge-host uses the embedded broker in {}: stop it, or set another `path`",
         .0.display()
     )]
     InUse(PathBuf),
-    /// Nothing to inspect.
-    #[error("there is no embedded broker in {}: name the bridge's config with --config, or the broker's folder with --data", .0.display())]
+    /// The folder contains no store.
+    #[error("there is no embedded broker in {}: pass the bridge's config with --config, or the broker's folder with --data", .0.display())]
     Missing(PathBuf),
-    /// Written by another version.
+    /// The file was written by another version.
     #[error(
-        "{} has format {found}, and this bridge-host knows format {known}: use the version that wrote it, or name another `path`",
+        "{} has format {found}, and this bridge-host knows format {known}: use the version that wrote it, or set another `path`",
         path.display()
     )]
     Format {
         /// The file.
         path: PathBuf,
-        /// Its format.
+        /// The format of the file.
         found: i64,
-        /// The one known here.
+        /// The format that this version writes.
         known: i64,
     },
-    /// A database, but not one of ours.
-    #[error("{} is a database of something else: name another `path`", .0.display())]
+    /// The file is an SQLite database, but not a store.
+    #[error("{} is not a database of bridge-host: set another `path`", .0.display())]
     Foreign(PathBuf),
-    /// SQLite cannot share memory between processes there.
+    /// The file system does not support a WAL, which needs memory shared between processes.
     #[error(
-        "{} cannot be written ahead, as on most network file systems: name a `path` on a local disk",
+        "the file system of {} does not support SQLite's write-ahead log, like most network file systems: set a `path` on a local disk",
         .0.display()
     )]
     NoWal(PathBuf),
@@ -56,44 +58,44 @@ pub enum StoreError {
     Sqlite {
         /// The file.
         path: PathBuf,
-        /// What it said.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
     /// No dead letter has this number.
     #[error("there is no dead letter {0}: `bridge-host dead-letters list` shows those there are")]
     NoDeadLetter(i64),
-    /// A subscription that is not to be forgotten by mistake.
+    /// The subscription has messages, and the caller did not permit their loss.
     #[error(
-        "the subscription {name:?} has {pending} pending deliveries and {dead_letters} dead letters, which would be lost: with --yes they are"
+        "the subscription {name:?} has {pending} pending deliveries and {dead_letters} dead letters, which would be lost: pass --yes to delete them"
     )]
     NotEmpty {
-        /// Its name.
+        /// The name of the subscription.
         name: String,
-        /// What it has not settled yet.
+        /// How many deliveries are pending.
         pending: u64,
-        /// What is neither replayed nor dropped.
+        /// How many dead letters are neither replayed nor dropped.
         dead_letters: u64,
     },
     /// No subscription has this name.
-    #[error("this broker has no subscription {name:?}; it has {known}")]
+    #[error("the store has no subscription {name:?}; it has {known}")]
     NoSubscription {
-        /// As asked for.
+        /// The requested name.
         name: String,
-        /// Those there are.
+        /// The names of the existing subscriptions.
         known: String,
     },
 }
 
-/// A failed write, by what has to follow.
+/// A failed write, by its consequence.
 #[derive(Debug)]
 pub(super) enum WriteFault {
-    /// No room on the disk: it passes when there is some.
+    /// The disk is full. A later write succeeds when there is room.
     Full(String),
-    /// Another process held the database for too long: it passes.
+    /// Another process held the database for too long. A later write may succeed.
     Busy(String),
-    /// This command cannot be done; others can.
+    /// This command cannot be written; others can.
     Command(String),
-    /// What is on the disk is uncertain from here on.
+    /// The state of the file on disk is uncertain from now on.
     Fatal(String),
 }
 
@@ -105,7 +107,7 @@ impl WriteFault {
         };
         match failure.code {
             ErrorCode::DiskFull => Self::Full(text),
-            // How a full disk shows where SQLite extends its index of the WAL.
+            // SQLite reports a full disk in this way when it extends the index of the WAL.
             _ if failure.extended_code == ffi::SQLITE_IOERR_SHMSIZE => Self::Full(text),
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Busy(text),
             ErrorCode::ConstraintViolation
@@ -116,7 +118,7 @@ impl WriteFault {
         }
     }
 
-    /// What a publisher or a settlement is answered.
+    /// Returns the error for the caller of the command.
     pub(super) fn for_caller(&self) -> StoreFailure {
         match self {
             Self::Full(text) => StoreFailure::NoSpace(text.clone()),
@@ -126,32 +128,32 @@ impl WriteFault {
     }
 }
 
-/// Why the store does not do what it is asked.
+/// Why an operation of the store failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreFailure {
-    /// It was closed.
+    /// The store was closed.
     #[error("the embedded broker is closed")]
     Closed,
-    /// What is on the disk is uncertain: nothing is taken or given any more.
+    /// The state of the file on disk is uncertain: the store neither takes nor delivers messages.
     #[error(
-        "the embedded broker in {} stopped, as its storage failed: {why}. Look after the disk, then start the bridge again",
+        "the embedded broker in {} stopped, because its storage failed: {why}. Check the disk, then restart the bridge",
         folder.display()
     )]
     Stopped {
-        /// The store's folder.
+        /// The folder of the store.
         folder: PathBuf,
-        /// What failed.
+        /// The error that stopped it.
         why: String,
     },
-    /// Something stored cannot be read: nothing more is taken.
+    /// A stored row cannot be read: the store takes no more messages.
     #[error(
         "the embedded broker in {} takes no more messages, because its database is damaged: {why}. Stop the bridge and restore the database from a copy",
         folder.display()
     )]
     Damaged {
-        /// The store's folder.
+        /// The folder of the store.
         folder: PathBuf,
-        /// What cannot be read.
+        /// The error of the read.
         why: String,
     },
     /// Another process held the database for too long.
@@ -163,60 +165,59 @@ pub enum StoreFailure {
     /// SQLite could not read.
     #[error("the embedded broker in {} could not be read: {why}", folder.display())]
     NotRead {
-        /// The store's folder.
+        /// The folder of the store.
         folder: PathBuf,
-        /// What SQLite said.
+        /// The error of SQLite.
         why: String,
     },
     /// The files cannot be opened.
     #[error(transparent)]
     NotOpened(Arc<StoreError>),
     /// SQLite found no room on the disk.
-    #[error("{0}; make some on this disk")]
+    #[error("{0}: free some space on the disk of the embedded broker")]
     NoSpace(String),
-    /// The disk is full, as is known since an earlier write.
+    /// The disk is full, as an earlier write found.
     #[error("the disk of the embedded broker in {} is full: free some space on it", .0.display())]
     DiskFull(PathBuf),
-    /// Retention allows no more.
+    /// The store has reached its `max_size`.
     #[error(
-        "the embedded broker keeps {kept} bytes of at most {most}, {found}: let subscriptions catch up, replay or drop dead letters, or raise the retention's `max_size`"
+        "the embedded broker holds {kept} of at most {most} bytes, {found}: let subscriptions catch up, replay or drop dead letters, or raise the retention's `max_size`"
     )]
     RetentionFull {
-        /// All bytes that are kept.
+        /// The size of all messages, in bytes.
         kept: u64,
-        /// The most that there may be.
+        /// The limit, in bytes.
         most: u64,
-        /// Why none of them can be removed.
+        /// Why no message can be removed.
         found: &'static str,
     },
-    /// The only subscription for a message is at its quota.
+    /// The only subscription for the message has reached its quota.
     #[error(
         "the subscription {name:?} has reached its quota of {quota} bytes, and no other subscription takes this message: let it catch up, replay or drop its dead letters, or raise its `quota`"
     )]
     QuotaFull {
-        /// Its name.
+        /// The name of the subscription.
         name: String,
-        /// In bytes.
+        /// The quota, in bytes.
         quota: u64,
     },
-    /// Two members of a subscription do not agree on what it is.
+    /// Two members of a subscription have different topics or a different order.
     #[error(
         "subscription {0:?} is open already, with other topics or another order: give this one another name"
     )]
     OpenAlready(String),
-    /// The topic of a message is none.
+    /// The topic of the message is invalid.
     #[error(transparent)]
     Topic(#[from] TopicError),
-    /// A message has too much metadata.
+    /// The message has too much metadata.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// A message that has more bytes than `max_message_size`, or than a row can
-    /// hold.
+    /// The message has more bytes than `max_message_size`, or than SQLite can store in a row.
     #[error("a message has at most {max} bytes of data here, this one has {size}")]
     TooLarge {
-        /// Of the message.
+        /// The size of the data, in bytes.
         size: u64,
-        /// The most there can be.
+        /// The limit, in bytes.
         max: u64,
     },
 }

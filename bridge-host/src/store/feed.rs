@@ -1,6 +1,7 @@
-//! One subscription in memory: a short list read ahead, and which messages
-//! are out. All of its `Subscription` objects in this process share it. Pure
-//! bookkeeping: what is read comes from `read_batch`, what is written from `writer`.
+//! The state of one subscription in memory: a short list of deliveries that were read ahead, and
+//! which deliveries are in flight. All members of the subscription in this process share it.
+//!
+//! `read_batch` reads the deliveries, and `writer` writes their settlements.
 
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashSet, VecDeque};
@@ -11,19 +12,19 @@ use tokio::sync::Notify;
 use super::delivery_row::{DeliveryRow, FetchedRows, ReadPlan, UnreadableRow};
 use super::error::StoreFailure;
 
-/// The most that is read ahead.
+/// The most deliveries that are read ahead.
 const AHEAD_COUNT: usize = 128;
 const AHEAD_BYTES: u64 = 8 << 20;
-/// Acknowledgements on their way to the disk. With more, nothing is given:
-/// on a full disk this is what bounds them.
+/// The most acknowledgements that are not written yet. At this limit no message is delivered, which
+/// bounds the memory on a full disk.
 const MAX_SETTLING: usize = 8192;
-/// Waits are looked at again after this long, should the clock be set.
+/// A wait is checked again after this time, because the clock may be set.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 pub(super) struct Feed {
     pub(super) sub: i64,
     pub(super) name: String,
-    /// Something came, was settled, or failed: look again.
+    /// Notified when a message arrived, was settled, or failed.
     pub(super) changed: Notify,
     state: Mutex<State>,
 }
@@ -32,37 +33,37 @@ pub(super) struct Feed {
 struct State {
     ordered: bool,
     members: usize,
-    /// In order everything, else what was not parked before.
+    /// The next deliveries. With order, all of them; otherwise those that were not parked before.
     ready: VecDeque<DeliveryRow>,
-    /// Retries that are due, without order.
+    /// Due retries, without order.
     retries: VecDeque<DeliveryRow>,
     ready_bytes: u64,
-    /// Where there is both, they take turns: a retry was given last.
+    /// Retries and other deliveries take turns: whether the last one was a retry.
     gave_retry: bool,
-    /// Read ahead, given, or settled but not yet on the disk.
+    /// Deliveries that are read ahead, in flight, or settled but not yet written.
     out: HashSet<i64>,
-    /// Those of `out` that came back, to be read again.
+    /// Deliveries of `out` that were returned, and must be read again.
     wanted: BTreeSet<i64>,
-    /// Fresh rows up to here were seen.
+    /// New rows up to this number were read.
     cursor: i64,
-    /// There may be rows beyond the cursor.
+    /// Whether there may be rows beyond the cursor.
     fresh: bool,
-    /// When the first parked row that is not out is due, as far as is known.
+    /// When the next parked delivery is due, as far as is known.
     next_due: Option<i64>,
     fetching: bool,
-    /// Changes when the cursor goes back: what is being read then is void.
+    /// Changes when the cursor goes back. A read that began before is discarded.
     epoch: u64,
     in_flight: usize,
     settling: usize,
     failure: Option<StoreFailure>,
 }
 
-/// What one who asks for a message is told.
+/// The result of asking for a message.
 pub(super) struct NextDelivery {
     pub(super) row: Option<DeliveryRow>,
-    /// To be read now, on a thread that may block.
+    /// What to read now, on a thread that may block.
     pub(super) fetch: Option<ReadPlan>,
-    /// How long to wait at most for a change.
+    /// The longest time to wait for a change.
     pub(super) wait: Duration,
 }
 
@@ -76,7 +77,7 @@ impl Feed {
         }
     }
 
-    /// The next message, and what to read meanwhile.
+    /// Returns the next message, and what to read in the background.
     pub(super) fn step(&self, now: i64, only_fresh: bool) -> Result<NextDelivery, StoreFailure> {
         let mut state = self.state.lock();
         if let Some(failure) = state.failure.take() {
@@ -90,8 +91,8 @@ impl Feed {
         })
     }
 
-    /// What a plan found, or why reading failed. Returns what cannot be read:
-    /// it is in flight until it is given up.
+    /// Adds the result of a read. Returns the deliveries that cannot be read; they are in flight
+    /// until they are settled.
     pub(super) fn fetched(
         &self,
         plan: ReadPlan,
@@ -102,7 +103,7 @@ impl Feed {
         unreadable
     }
 
-    /// A member joins; with another one there, it has to want the same order.
+    /// Adds a member. The first member sets whether the subscription is ordered.
     pub(super) fn join(&self, ordered: bool) {
         let mut state = self.state.lock();
         state.members += 1;
@@ -112,7 +113,7 @@ impl Feed {
         }
     }
 
-    /// The last one to leave takes what was read ahead along.
+    /// Removes a member. The last member discards what was read ahead.
     pub(super) fn leave(&self) {
         let mut state = self.state.lock();
         state.members -= 1;
@@ -121,7 +122,7 @@ impl Feed {
         }
     }
 
-    /// Whether it is that of this subscription, and someone is in it.
+    /// Returns whether this is the feed of the subscription, and has members.
     pub(super) fn is_joined(&self, name: &str) -> bool {
         self.name == name && self.has_members()
     }
@@ -130,13 +131,13 @@ impl Feed {
         self.state.lock().members > 0
     }
 
-    /// A message was published to it.
+    /// Records that a message was published to the subscription.
     pub(super) fn arrived(&self) {
         self.state.lock().fresh = true;
         self.changed.notify_waiters();
     }
 
-    /// Another process may have put dead letters back.
+    /// Records that another process changed the database, for example by a replay.
     pub(super) fn changed_by_another_process(&self) {
         let mut state = self.state.lock();
         state.next_due = Some(0);
@@ -147,7 +148,7 @@ impl Feed {
         self.changed.notify_waiters();
     }
 
-    /// An acknowledgement was queued: its place in flight is free.
+    /// Records that an acknowledgement was queued, and frees its slot.
     pub(super) fn settling(&self) {
         let mut state = self.state.lock();
         state.in_flight -= 1;
@@ -159,7 +160,7 @@ impl Feed {
         }
     }
 
-    /// Its row is gone. `awaited`: its place in flight was kept until now.
+    /// Records that a row was deleted. If `awaited`, its slot was held until now.
     pub(super) fn settled(&self, seq: i64, awaited: bool) {
         let mut state = self.state.lock();
         state.out.remove(&seq);
@@ -171,7 +172,7 @@ impl Feed {
         }
     }
 
-    /// It waits for its retry until `due`.
+    /// Records that a delivery waits for its retry until `due`.
     pub(super) fn parked(&self, seq: i64, due: i64) {
         let mut state = self.state.lock();
         state.free(true);
@@ -185,13 +186,13 @@ impl Feed {
         self.changed.notify_waiters();
     }
 
-    /// One that was not read yet is due then.
+    /// Records that an unread delivery is due at this time.
     pub(super) fn due(&self, due: i64) {
         self.state.lock().due_at(Some(due));
         self.changed.notify_waiters();
     }
 
-    /// Its settlement could not be written.
+    /// Records that a settlement could not be written. The delivery is read again.
     pub(super) fn settlement_failed(&self, seq: i64, awaited: bool) {
         let mut state = self.state.lock();
         state.free(awaited);
@@ -200,7 +201,7 @@ impl Feed {
         self.changed.notify_waiters();
     }
 
-    /// Its receipt was dropped: as if it had not been given.
+    /// Returns a delivery as if it had not been delivered.
     pub(super) fn returned(&self, seq: i64) {
         self.settlement_failed(seq, true);
     }
@@ -246,7 +247,7 @@ impl State {
         };
         let due = !self.ordered && self.next_due.is_some_and(|due| due <= now);
         let due = due && low(&self.retries);
-        // In order, the one that came back is read before all others.
+        // With order, a returned delivery is read before all others.
         let wanted = !self.wanted.is_empty() && (self.ordered || low(&self.ready));
         let fresh = self.fresh && low(&self.ready) || wanted;
         if self.fetching || !(due || fresh) {
@@ -279,7 +280,7 @@ impl State {
             true => self.ready.front().map(|row| row.due),
             false => self.next_due,
         };
-        // What is due already waits for something else: a change will come.
+        // A delivery that is already due waits for another reason, so a notification will follow.
         match due {
             Some(due) if due > now => Duration::from_millis((due - now) as u64).min(LONGEST_WAIT),
             _ => LONGEST_WAIT,
@@ -326,7 +327,7 @@ impl State {
         fetched.unreadable
     }
 
-    /// Where a row waits to be given.
+    /// Returns the queue that a row belongs to.
     fn queue_of(&mut self, row: &DeliveryRow) -> &mut VecDeque<DeliveryRow> {
         match row.due > 0 && !self.ordered {
             true => &mut self.retries,
@@ -334,7 +335,7 @@ impl State {
         }
     }
 
-    /// Forgets what was read ahead, and reads from the start again.
+    /// Discards what was read ahead, and reads from the beginning again.
     fn rewind(&mut self) {
         for row in self.ready.drain(..).chain(self.retries.drain(..)) {
             self.out.remove(&row.seq);

@@ -1,32 +1,34 @@
-//! Whether the files on disk are still those that are open: deleted, replaced
-//! or cut short, they take messages that nobody finds again.
+//! Checks whether the open files are still the files on disk. If they were deleted, replaced or
+//! truncated, messages written to them would be lost.
+//!
+//! `writer` stops the store when they are not.
 
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-/// What every SQLite database begins with.
+/// The first bytes of every SQLite database.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// The database and its WAL, as they were opened.
 pub(super) struct FileWatch {
     database: WatchedFile,
     wal: WatchedFile,
-    /// Open for as long as the database is: closing it would release SQLite's locks.
+    /// Stays open as long as the database is open: closing it would release SQLite's locks.
     head: File,
-    /// The database has at least this many bytes.
+    /// The smallest size of the database, in bytes.
     length: u64,
 }
 
 struct WatchedFile {
     path: PathBuf,
-    /// Device and inode, once there was a file.
+    /// The device and the inode, once the file exists.
     identity: Option<(u64, u64)>,
 }
 
 impl FileWatch {
-    /// Begins to watch a database that is open.
+    /// Begins to watch an open database.
     pub(super) fn of(database: &Path) -> io::Result<Self> {
         let mut wal = database.as_os_str().to_owned();
         wal.push("-wal");
@@ -40,13 +42,13 @@ impl FileWatch {
         Ok(presence)
     }
 
-    /// The database has grown or shrunk by this process's doing.
+    /// Records the size of the database after a checkpoint of this process.
     pub(super) fn checkpointed(&mut self) {
         let length = self.database.path.metadata().map(|it| it.len());
         self.length = length.unwrap_or(self.length);
     }
 
-    /// What is wrong with the files, in words for the operator.
+    /// Returns what is wrong with the files, for the operator.
     pub(super) fn check(&mut self) -> Result<(), String> {
         let database = self.database.check()?;
         if database.is_some_and(|it| it.len() < self.length) {
@@ -55,13 +57,13 @@ impl FileWatch {
         self.wal.check().map(drop)
     }
 
-    /// The same, and whether the database still begins as one. It costs a read.
+    /// Runs [`check`](Self::check), and reads whether the database still begins as an SQLite file.
     pub(super) fn check_head(&mut self) -> Result<(), String> {
         self.check()?;
         let mut head = [0; MAGIC.len()];
         match self.head.read_exact_at(&mut head, 0) {
             Ok(()) if &head == MAGIC => Ok(()),
-            // Before the first checkpoint it may be empty.
+            // Before the first checkpoint the file may be empty.
             Err(_) if self.length == 0 => Ok(()),
             _ => Err(format!("{} was overwritten", self.database.path.display())),
         }
@@ -74,7 +76,7 @@ impl WatchedFile {
         Self { path, identity }
     }
 
-    /// What the file is now; an error where it is not the one that it was.
+    /// Returns the metadata of the file, or an error if it is another file.
     fn check(&mut self) -> Result<Option<Metadata>, String> {
         let shown = self.path.display();
         match (self.path.metadata(), self.identity) {

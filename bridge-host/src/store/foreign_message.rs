@@ -1,5 +1,7 @@
-//! A message of another broker that is kept here: as a dead letter, or parked
-//! until its retry is due; and its place in the books of its subscription.
+//! Keeps a message of another broker: as a dead letter, or parked until its retry is due. The
+//! ledger of its subscription counts it.
+//!
+//! `kept_message` has the types.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,7 +14,7 @@ use super::kept_message::{FailedDelivery, ParkedMessage};
 use super::publish::CheckedMessage;
 use crate::message::{Message, MessageId};
 
-/// Writes a message of another broker, and says which `seq` it has.
+/// Inserts a message of another broker. Returns its `seq`.
 pub(super) fn insert(
     conn: &Connection,
     message: &Message,
@@ -35,7 +37,7 @@ pub(super) fn insert(
     ])
 }
 
-/// What is kept.
+/// How the message is kept.
 pub(super) enum ForeignMessage {
     DeadLetter(FailedDelivery),
     Parked(ParkedMessage),
@@ -60,13 +62,13 @@ impl KeepCommand {
         }
     }
 
-    /// What it takes in the database.
+    /// Returns the space that the message takes in the database, in bytes.
     pub(super) fn stored_size(&self) -> u64 {
         self.checked.stored_size()
     }
 
-    /// A message that is a delivery here now: of which subscription, and after
-    /// which time it is due.
+    /// Returns the subscription and the wait of a parked message, which is now a delivery of this
+    /// store.
     pub(super) fn new_delivery(&self) -> Option<(&str, Duration)> {
         match &self.what {
             ForeignMessage::DeadLetter(_) => None,
@@ -74,9 +76,8 @@ impl KeepCommand {
         }
     }
 
-    /// Writes it, unless it is there, and says how many bytes that were. A
-    /// subscription that never took messages from here has a row since it joined
-    /// for its replays, unless it was forgotten since.
+    /// Inserts the message, unless it exists. Returns the bytes that were added. If the
+    /// subscription has no row, because it was forgotten, a row is inserted.
     pub(super) fn apply(&self, conn: &Connection, now: i64) -> rusqlite::Result<u64> {
         let (subscription, origin) = match &self.what {
             ForeignMessage::DeadLetter(it) => (&it.subscription, origin(it.published, &it.id)),
@@ -175,19 +176,19 @@ impl KeepCommand {
     }
 
     pub(super) fn answer(self, result: Result<(), StoreFailure>) {
-        // One that went away meanwhile has the message again, and again a letter.
+        // If the caller has gone, the broker delivers the message again.
         let _ = self.reply.send(result);
     }
 }
 
-/// What it is known by, should it come again: an id alone may be that of
-/// another message, too.
+/// Returns the key that identifies a repeated message. The id alone is not enough, because two
+/// messages can have the same id.
 fn origin(published: SystemTime, id: &MessageId) -> String {
     let since = published.duration_since(UNIX_EPOCH);
     format!("{} {id}", since.unwrap_or_default().as_nanos())
 }
 
-/// The number of a subscription, which gets a row where it has none.
+/// Returns the number of a subscription. Inserts a row for it if there is none.
 fn subscription_of(conn: &Connection, name: &str) -> rusqlite::Result<i64> {
     let mut select = conn.prepare_cached("SELECT sub FROM subscriptions WHERE name = ?1")?;
     if let Some(sub) = select.query_row([name], |row| row.get(0)).optional()? {

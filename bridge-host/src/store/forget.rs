@@ -1,12 +1,13 @@
-//! A subscription removed for good: its pending deliveries, its dead letters,
-//! its books. Which one, and whether it may go, is asked of the inspector.
+//! Removes a subscription with its pending deliveries, its dead letters and its ledger.
+//!
+//! The inspector checks whether it may be removed.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// So many rows go before the time is looked at.
+/// The rows that are removed before the elapsed time is checked.
 const STEP: usize = 200;
 
-/// Whether it has neither pending deliveries nor dead letters.
+/// Returns whether the subscription has neither pending deliveries nor dead letters.
 pub(super) fn is_empty(conn: &Connection, name: &str) -> rusqlite::Result<bool> {
     conn.query_row(
         "SELECT NOT EXISTS (SELECT 1 FROM subscriptions s JOIN deliveries d ON d.sub = s.sub
@@ -18,7 +19,8 @@ pub(super) fn is_empty(conn: &Connection, name: &str) -> rusqlite::Result<bool> 
     )
 }
 
-/// Removes a part, and says whether all is gone. The books balance after each.
+/// Removes a part of the subscription. Returns whether everything is removed. The ledger balances
+/// after each step.
 pub(super) fn step(conn: &Connection, name: &str) -> rusqlite::Result<bool> {
     let sub: Option<i64> = conn
         .query_row(

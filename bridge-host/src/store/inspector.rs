@@ -1,5 +1,5 @@
-//! The store as another process may use it while the bridge runs: ledgers,
-//! dead letters, subscriptions that go. It takes no lock, and the running bridge notices what it does.
+//! Access to the store for other processes while the bridge runs: ledgers, dead letters, and
+//! removing subscriptions. It takes no lock, and the running bridge notices the changes.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,27 +19,27 @@ use super::quarantine;
 use super::subscription_route::{self, SubscriptionRoute};
 use crate::message::TopicPattern;
 
-/// Nothing is written for longer at a time, and the bridge can write between.
+/// The longest time for one transaction, so that the bridge can write in between.
 const STEP: Duration = Duration::from_millis(10);
-/// In this time the bridge writes what waited.
+/// The pause between two transactions, in which the bridge writes.
 const PAUSE: Duration = Duration::from_millis(10);
-/// So many dead letters are moved before the time is looked at.
+/// The dead letters that are moved before the elapsed time is checked.
 const AT_ONCE: usize = 20;
 
-/// What became of a subscription that is to be forgotten.
+/// Whether a subscription was removed.
 enum Forgotten {
     All,
     NotEmpty,
 }
 
-/// Looks into the store of an embedded broker. Its functions block on the disk.
+/// Reads and changes the store of an embedded broker. All functions block on disk I/O.
 pub struct Inspector {
     conn: Connection,
     file: PathBuf,
 }
 
 impl Inspector {
-    /// Opens the store in a folder; none is made where there is none.
+    /// Opens the store in a folder. Returns an error if there is no store.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         Ok(Self {
             conn: database::open_existing(folder)?,
@@ -47,17 +47,17 @@ impl Inspector {
         })
     }
 
-    /// Whether a bridge has the store open.
+    /// Returns whether a bridge has the store open.
     pub fn is_served(&self) -> bool {
         self.file.parent().is_some_and(database::is_locked)
     }
 
-    /// What became of every message, subscription by subscription.
+    /// Returns the ledger of each subscription.
     pub fn ledgers(&self) -> Result<Vec<Ledger>, StoreError> {
         ledger::read(&self.conn).map_err(database::failed(&self.file))
     }
 
-    /// The topics of each subscription that the store knows.
+    /// Returns the topics of each subscription in the store.
     pub fn topics(&self) -> Result<BTreeMap<String, Vec<TopicPattern>>, StoreError> {
         let routes =
             subscription_route::routes(&self.conn).map_err(database::failed(&self.file))?;
@@ -67,12 +67,12 @@ impl Inspector {
             .collect())
     }
 
-    /// How many of the messages that are kept these topics select.
+    /// Returns how many messages in the store these topics select.
     pub fn kept(&self, topics: &[TopicPattern]) -> Result<u64, StoreError> {
         ledger::kept(&self.conn, topics).map_err(database::failed(&self.file))
     }
 
-    /// That of one subscription.
+    /// Returns the ledger of one subscription.
     pub fn ledger(&self, name: &str) -> Result<Ledger, StoreError> {
         let mut ledgers = self.ledgers()?;
         match ledgers.iter().position(|one| one.subscription == name) {
@@ -91,11 +91,11 @@ impl Inspector {
         }
     }
 
-    /// Removes a subscription with its pending deliveries and dead letters;
-    /// where there are any, only if they may be lost.
+    /// Removes a subscription with its pending deliveries and dead letters. If it has any,
+    /// `may_lose` must be `true`.
     pub fn forget(&self, name: &str, may_lose: bool) -> Result<(), StoreError> {
         loop {
-            // Not within the transaction, as counting takes long.
+            // The ledger is read outside the transaction, because counting takes long.
             let ledger = self.ledger(name)?;
             let not_empty = || StoreError::NotEmpty {
                 name: name.into(),
@@ -108,7 +108,7 @@ impl Inspector {
             let failed = database::failed(&self.file);
             match self.forget_all(name, may_lose).map_err(failed)? {
                 Forgotten::All => return Ok(()),
-                // Something came since it was counted.
+                // A message arrived after the ledger was read.
                 Forgotten::NotEmpty => {}
             }
         }
@@ -135,8 +135,8 @@ impl Inspector {
         }
     }
 
-    /// Dead letters, oldest first: at most `limit` of those after the number
-    /// `after`, so that many can be listed page by page.
+    /// Returns at most `limit` dead letters with a number above `after`, oldest first. Callers list
+    /// them in pages.
     pub fn dead_letters(
         &self,
         which: &DeadLetterFilter,
@@ -147,10 +147,10 @@ impl Inspector {
         dead_letters::list(&self.conn, which, after, limit).map_err(database::failed(&self.file))
     }
 
-    /// One dead letter, with its message.
+    /// Returns one dead letter with its message.
     pub fn dead_letter(&self, id: i64) -> Result<KeptDeadLetter, StoreError> {
         let letter = match dead_letters::show(&self.conn, id) {
-            // Without the data, then: the reason says why.
+            // The dead letter is shown without its data; its reason says why.
             Err(error) if quarantine::is_row_error(&error) => {
                 let listed = dead_letters::list(&self.conn, &DeadLetterFilter::Id(id), i64::MIN, 1);
                 listed.map(|letters| letters.into_iter().next())
@@ -162,13 +162,12 @@ impl Inspector {
             .ok_or(StoreError::NoDeadLetter(id))
     }
 
-    /// The keys of a subscription that letters block, or whose messages wait
-    /// for those before them.
+    /// Returns the keys of a subscription that dead letters block, or that messages wait for.
     pub fn blocked_keys(&self, name: &str) -> Result<Vec<String>, StoreError> {
         blocked_keys::keys(&self.conn, name).map_err(database::failed(&self.file))
     }
 
-    /// Has the letters of a subscription block nothing any more.
+    /// Releases all blocked keys of a subscription.
     pub fn unblock(&self, name: &str) -> Result<(), StoreError> {
         if self.blocked_keys(name)?.is_empty() {
             return Ok(());
@@ -178,19 +177,20 @@ impl Inspector {
         done.map_err(database::failed(&self.file))
     }
 
-    /// Makes dead letters pending again, due at once, their attempts counted
-    /// from 1. Says how many.
+    /// Makes dead letters pending again, due at once, with their attempts counted from 1. Returns
+    /// how many.
     pub fn replay(&self, which: &DeadLetterFilter) -> Result<u64, StoreError> {
         self.in_steps(which, dead_letters::replay)
     }
 
-    /// Forgets dead letters; retention removes their messages. They stay
-    /// counted as dead-lettered, and as dropped. Says how many.
+    /// Drops dead letters; retention removes their messages. They still count as dead-lettered, and
+    /// also as dropped. Returns how many.
     pub fn drop_dead_letters(&self, which: &DeadLetterFilter) -> Result<u64, StoreError> {
         self.in_steps(which, dead_letters::drop)
     }
 
-    /// Those that are there now, and no later ones: a replayed one may come back.
+    /// Runs `step` for the dead letters that exist now. A replayed message that fails again is not
+    /// included.
     fn in_steps(
         &self,
         which: &DeadLetterFilter,
@@ -198,7 +198,7 @@ impl Inspector {
     ) -> Result<u64, StoreError> {
         self.check(which)?;
         let mut ids = dead_letters::ids(&self.conn, which).map_err(database::failed(&self.file))?;
-        // The last one first out of the list: it is cut short in one go.
+        // Reversed, so that taking the next ones only shortens the list.
         ids.reverse();
         let mut done = 0;
         while !ids.is_empty() {

@@ -1,4 +1,6 @@
-//! Joining a subscription: its row, made or found, and its place in memory.
+//! Joins a subscription: writes or updates its row, and creates its membership.
+//!
+//! `start` writes the first deliveries of a new subscription.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,12 +21,12 @@ use crate::message::TopicPattern;
 pub struct GroupSpec {
     /// The name of the subscription.
     pub name: String,
-    /// Messages on a topic that any of these selects are delivered to it. Without
-    /// topics it gets replayed and parked messages alone.
+    /// The group receives messages on topics that any of these patterns matches. Without topics, it
+    /// receives only replayed and parked messages.
     pub topics: Vec<TopicPattern>,
-    /// Which of the messages that are kept a new group gets.
+    /// The kept messages that a new group receives.
     pub start: Start,
-    /// Whether all messages behind one that waits for its retry wait too.
+    /// Whether messages wait behind a message that waits for its retry.
     pub ordered: bool,
     /// The longest wait before a retry.
     pub longest_wait: Duration,
@@ -35,7 +37,7 @@ pub(super) struct JoinCommand {
     pub(super) reply: oneshot::Sender<Result<Membership, StoreFailure>>,
 }
 
-/// Keeps a feed's count of members right.
+/// Counts as one member of a feed until it is dropped.
 pub(super) struct Membership(Arc<Feed>);
 
 impl Membership {
@@ -55,7 +57,7 @@ impl Drop for Membership {
     }
 }
 
-/// Tells of topics that a subscription had, and has no more.
+/// Logs topics that the subscription no longer has.
 fn warn_of_removed_topics(conn: &Connection, spec: &GroupSpec) -> rusqlite::Result<()> {
     let mut select = conn.prepare_cached("SELECT topics FROM subscriptions WHERE name = ?1")?;
     let before = select
@@ -75,8 +77,7 @@ fn warn_of_removed_topics(conn: &Connection, spec: &GroupSpec) -> rusqlite::Resu
     Ok(())
 }
 
-/// Writes the subscription. A new one gets those of the messages that are kept
-/// which its `start` says.
+/// Writes the subscription. A new subscription receives the kept messages that its `start` selects.
 pub(super) fn save(conn: &Connection, spec: &GroupSpec) -> rusqlite::Result<SubscriptionRoute> {
     let topics: Vec<&str> = spec.topics.iter().map(TopicPattern::as_str).collect();
     let topics = serde_json::to_string(&topics).expect("strings are always JSON");
@@ -110,8 +111,8 @@ pub(super) fn save(conn: &Connection, spec: &GroupSpec) -> rusqlite::Result<Subs
     Ok(route)
 }
 
-/// Written by a clock that was ahead, or under another policy, a wait may end
-/// later than any does.
+/// Limits due times to the longest wait. A clock that was ahead, or another policy, may have
+/// written later ones.
 fn clamp(conn: &Connection, sub: i64, spec: &GroupSpec) -> rusqlite::Result<()> {
     let latest = now_ms().saturating_add(millis(spec.longest_wait));
     conn.prepare_cached("UPDATE deliveries SET due = ?2 WHERE sub = ?1 AND due > ?2 AND due < ?3")?

@@ -1,115 +1,118 @@
-//! What is kept of deliveries that were given up, or that wait: the values that
-//! go into the store and come out of it. Their rows are in `foreign_message` and `dead_letters`.
+//! Messages that the store keeps after a failed or delayed delivery: the types that go into the
+//! store and come out of it.
+//!
+//! `foreign_message` and `dead_letters` have their rows.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::message::{Message, MessageId};
 
-/// Why a delivery was given up.
+/// Why a delivery failed permanently.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct DeadLetter {
-    /// One line.
+    /// The reason, in one line.
     pub reason: String,
-    /// The status of the last exchange, where there was one.
+    /// The status of the last exchange, if there was one.
     pub status: Option<u16>,
-    /// How many attempts were made, this one included.
+    /// How many attempts were made.
     pub attempts: u32,
-    /// The guest's backtrace after a trap.
+    /// The backtrace of the component after a trap.
     pub backtrace: Option<String>,
-    /// The key that it blocks: messages of the same wait until the letter is
-    /// replayed or dropped. `None` where it holds back nothing.
+    /// The key that the dead letter blocks: messages with the same key wait until it is replayed or
+    /// dropped. `None` if it blocks no messages.
     pub key: Option<String>,
 }
 
-/// A message that waits for its retry, away from its broker.
+/// A message of another broker that waits in the store for its retry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParkedMessage {
     /// The subscription that delivers it.
     pub subscription: String,
-    /// The message as it was given.
+    /// The message, as it was received.
     pub message: Arc<Message>,
-    /// Its id.
+    /// The id of the message.
     pub id: MessageId,
-    /// When the broker took it.
+    /// When the broker accepted the message.
     pub published: SystemTime,
     /// How many attempts were made.
     pub attempts: u32,
-    /// The time since the first of them.
+    /// The time since the first attempt ended.
     pub tried_for: Duration,
-    /// The wait before the next.
+    /// The wait before the next attempt.
     pub after: Duration,
 }
 
-/// A message whose key may be blocked.
+/// A message of another broker whose key may be blocked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyedMessage {
     /// The subscription that would deliver it.
     pub subscription: String,
-    /// What it shares with those that it may have to wait for.
+    /// The key of the message.
     pub key: String,
-    /// The message as it was given.
+    /// The message, as it was received.
     pub message: Arc<Message>,
-    /// Its id.
+    /// The id of the message.
     pub id: MessageId,
-    /// When the broker took it.
+    /// When the broker accepted the message.
     pub published: SystemTime,
 }
 
-/// Whether a message may be delivered whose key had a dead letter.
+/// Whether a message may be delivered now, given the dead letters of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyTurn {
-    /// Nothing of its key is a dead letter, or waits because of one.
+    /// The message may be delivered: no message of its key is a dead letter or waits.
     Free,
-    /// It is the first of those that wait, and no letter holds it back.
+    /// The message may be delivered: it is the first one that waits, and no dead letter blocks its
+    /// key.
     Now,
-    /// It waits, durably, behind a letter or behind others.
+    /// The message waits in the store, behind a dead letter or behind other messages.
     Later,
 }
 
-/// A delivery that was given up.
+/// A delivery that failed permanently.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedDelivery {
-    /// The subscription that gave it up.
+    /// The subscription whose delivery failed.
     pub subscription: String,
-    /// The message as it was given.
+    /// The message, as it was received.
     pub message: Arc<Message>,
-    /// Its id.
+    /// The id of the message.
     pub id: MessageId,
-    /// When the broker took it: two messages of one id differ by it.
+    /// When the broker accepted the message. It distinguishes two messages with the same id.
     pub published: SystemTime,
-    /// Why it was given up.
+    /// Why the delivery failed.
     pub letter: DeadLetter,
 }
 
-/// A dead letter as it is found where it is kept.
+/// A dead letter as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptDeadLetter {
-    /// Its number there.
+    /// The number of the dead letter.
     pub id: i64,
-    /// The subscription that gave it up.
+    /// The subscription whose delivery failed.
     pub subscription: String,
-    /// The id of its message.
+    /// The id of the message.
     pub message_id: String,
     /// When the message was published.
     pub published: SystemTime,
-    /// When it was given up.
+    /// When the delivery failed.
     pub at: SystemTime,
-    /// Why.
+    /// Why the delivery failed.
     pub letter: DeadLetter,
-    /// The size of the message: data, metadata, topic and content-type.
+    /// The size of data, metadata, topic and content-type, in bytes.
     pub size: u64,
-    /// The message. In a list its data is left out, as it may be large.
+    /// The message. A list leaves out its data, which may be large.
     pub message: Message,
 }
 
-/// Which dead letters are meant.
+/// Selects dead letters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeadLetterFilter {
-    /// Every one there is.
+    /// All dead letters.
     All,
-    /// Those of one subscription.
+    /// The dead letters of one subscription.
     Subscription(String),
-    /// The one with this number.
+    /// The dead letter with this number.
     Id(i64),
 }

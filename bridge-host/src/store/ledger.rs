@@ -1,52 +1,55 @@
-//! The ledger: for each subscription, what it accepted and what became of it.
+//! The ledger: how many messages each subscription accepted, and how they ended.
+//!
+//! `settle` and `writer` count them.
 
 use rusqlite::{Connection, params};
 
 use super::blocked_keys::BLOCKED;
 use crate::message::TopicPattern;
 
-/// What became of the messages of one subscription.
+/// How the messages of one subscription ended.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Ledger {
     /// The name of the subscription.
     #[serde(rename = "name")]
     pub subscription: String,
-    /// Messages that matched its topics.
+    /// How many messages matched its topics.
     pub accepted: u64,
-    /// Their exchange ended well.
+    /// How many exchanges succeeded.
     pub delivered: u64,
-    /// A component chose to do nothing with them.
+    /// How many messages a component discarded on purpose.
     pub filtered: u64,
-    /// Given up; a replayed one is pending again, a dropped one still counts.
+    /// How many deliveries failed permanently. A replayed dead letter is pending again; a dropped
+    /// one still counts.
     pub dead_lettered: u64,
-    /// Those of the dead letters that were dropped since.
+    /// How many dead letters were dropped.
     pub dropped: u64,
-    /// Those of the pending that wait behind a dead letter of their key.
+    /// How many pending messages wait behind a dead letter of their key.
     pub blocked: u64,
-    /// Neither, yet. Counted from the rows that wait, not from the figures
-    /// above, so that [`Ledger::is_balanced`] is a real check.
+    /// How many messages are not settled. This is counted from the rows, not from the other
+    /// counters, so that [`Ledger::is_balanced`] can find an error.
     pub pending: u64,
 }
 
 impl Ledger {
-    /// Whether nothing is missing: accepted = delivered + filtered +
-    /// dead-lettered + pending.
+    /// Returns whether the ledger balances: accepted = delivered + filtered + dead-lettered +
+    /// pending.
     pub fn is_balanced(&self) -> bool {
         self.accepted == self.delivered + self.filtered + self.dead_lettered + self.pending
     }
 
-    /// The dead letters that are still there.
+    /// Returns how many dead letters are stored.
     pub fn dead_letters(&self) -> u64 {
         self.dead_lettered.saturating_sub(self.dropped)
     }
 
-    /// Whether nothing is left to do: neither pending messages nor dead letters.
+    /// Returns whether there are neither pending messages nor dead letters.
     pub fn is_settled(&self) -> bool {
         self.pending == 0 && self.dead_letters() == 0
     }
 }
 
-/// What one group adds to a subscription's counters.
+/// What one transaction adds to the counters of a subscription.
 #[derive(Default)]
 pub(super) struct Tally {
     pub(super) accepted: i64,
@@ -72,7 +75,7 @@ impl Tally {
     }
 }
 
-/// How many messages are kept that these topics select, settled ones included.
+/// Returns how many stored messages these topics match, settled ones included.
 pub(super) fn kept(conn: &Connection, topics: &[TopicPattern]) -> rusqlite::Result<u64> {
     let mut select = conn.prepare_cached("SELECT topic, count(*) FROM messages GROUP BY topic")?;
     let mut rows = select.query([])?;
@@ -86,7 +89,7 @@ pub(super) fn kept(conn: &Connection, topics: &[TopicPattern]) -> rusqlite::Resu
     Ok(kept)
 }
 
-/// All ledgers, of one moment, by name.
+/// Returns all ledgers at one moment, sorted by name.
 pub(super) fn read(conn: &Connection) -> rusqlite::Result<Vec<Ledger>> {
     let mut select = conn.prepare_cached(
         "SELECT name, accepted, delivered, filtered, dead_lettered, dropped,

@@ -1,4 +1,6 @@
-//! A place in a subscription: takes from the feed, and has it filled.
+//! A member of a subscription: takes deliveries from the feed, and fills the feed when it runs low.
+//!
+//! `claim` settles a delivery.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -18,7 +20,7 @@ use super::settle::{SettleCommand, Settlement};
 use super::state::StoreState;
 use crate::message::{Message, MessageId};
 
-/// A place in a group: takes its messages one by one.
+/// A member of a group, which takes the messages of the group one by one.
 pub struct Member {
     shared: Arc<StoreState>,
     membership: Membership,
@@ -33,7 +35,8 @@ impl Member {
         self.membership.feed()
     }
 
-    /// Goes on when the asking future is dropped: what it reads is shared.
+    /// Fills the feed in the background. It continues when the caller's future is dropped, because
+    /// all members share the feed.
     fn fetch(&self, plan: ReadPlan) {
         let (shared, feed) = (Arc::clone(&self.shared), Arc::clone(self.feed()));
         match shared.readers.try_acquire() {
@@ -62,23 +65,23 @@ impl Member {
     }
 }
 
-/// A delivery as it leaves the store.
+/// A delivery that was taken from the store.
 pub struct TakenDelivery {
-    /// The message itself.
+    /// The message.
     pub message: Message,
-    /// The same on every attempt.
+    /// The id of the message, the same on every attempt.
     pub id: MessageId,
     /// How many attempts were made before.
     pub attempts: u32,
-    /// How long ago the first of them ended.
+    /// The time since the first attempt ended.
     pub tried_for: Option<Duration>,
     /// When the message was published.
     pub published: SystemTime,
-    /// To settle it with.
+    /// Settles the delivery.
     pub claim: Claim,
 }
 
-/// What cannot be read is settled as what it is kept as.
+/// Runs a read, and settles deliveries that cannot be read as dead letters.
 fn read(shared: Arc<StoreState>, feed: Arc<Feed>, permit: ReadPermit, plan: ReadPlan) {
     tokio::task::spawn_blocking(move || {
         let result = shared.read(permit, feed.sub, &plan);
@@ -92,7 +95,7 @@ fn read(shared: Arc<StoreState>, feed: Arc<Feed>, permit: ReadPermit, plan: Read
     });
 }
 
-/// Gives it up. Whoever reads counts as having it in flight.
+/// Returns the command that makes the delivery a dead letter.
 fn give_up(unreadable: UnreadableRow, feed: &Arc<Feed>) -> SettleCommand {
     let UnreadableRow { seq, attempts, why } = unreadable;
     tracing::error!(
@@ -110,15 +113,15 @@ fn give_up(unreadable: UnreadableRow, feed: &Arc<Feed>) -> SettleCommand {
             backtrace: None,
             key: None,
         }),
-        // It is in flight until it is written.
+        // With a receiver, the delivery stays in flight until the settlement is written.
         reply: Some(oneshot::channel().0),
         failures: 0,
     }
 }
 
 impl Member {
-    /// Waits for the next message. With `only_fresh`, messages that were parked
-    /// wait, a replayed dead letter among them. Cancel-safe.
+    /// Waits for the next message. With `only_fresh`, parked messages and replayed dead letters are
+    /// left out. Cancel-safe.
     pub async fn next(&self, only_fresh: bool) -> Result<TakenDelivery, StoreFailure> {
         loop {
             self.shared.check()?;
@@ -135,7 +138,7 @@ impl Member {
             if let Some(row) = step.row {
                 return Ok(self.taken(row));
             }
-            // A millisecond more, as times are kept in whole ones.
+            // Times are stored in whole milliseconds, so this waits for one more.
             let wait = step.wait + Duration::from_millis(1);
             let _ = tokio::time::timeout(wait, changed).await;
         }

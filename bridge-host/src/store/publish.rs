@@ -1,4 +1,6 @@
-//! A message on its way in: what is refused before it is queued, and its rows.
+//! A published message: its size in the database, its check for duplicates, and its row.
+//!
+//! `publish_limits` checks it before it is queued.
 
 use bytes::Bytes;
 use rusqlite::{Connection, params};
@@ -9,23 +11,23 @@ use super::error::StoreFailure;
 use super::retention::stored_size;
 use crate::message::{Message, MessageId, MetadataSize};
 
-/// SQLite takes rows of up to 1,000,000,000 bytes.
+/// The largest row that this store writes. SQLite accepts up to 1,000,000,000 bytes.
 pub(super) const MAX_ROW: u64 = 1_000_000_000 - (1 << 20);
 
-/// What was found out while checking.
+/// A message whose size was checked.
 pub(super) struct CheckedMessage {
     pub(super) metadata: Option<String>,
     pub(super) size: u64,
 }
 
 impl CheckedMessage {
-    /// What the message takes in the database.
+    /// Returns the space that the message takes in the database, in bytes.
     pub(super) fn stored_size(&self) -> u64 {
         stored_size(self.size)
     }
 
-    /// Refuses only what SQLite cannot hold: a message that another broker took
-    /// has to be kept here, whatever the limits of this store are.
+    /// Checks only the limit of SQLite. A message that another broker accepted must be kept,
+    /// whatever the limits of this store are.
     pub(super) fn of(message: &Message) -> Result<Self, StoreFailure> {
         let content_type = message.content_type.as_ref().map_or(0, String::len);
         let metadata = MetadataSize::of(&message.metadata).bytes();
@@ -41,18 +43,18 @@ impl CheckedMessage {
     }
 }
 
-/// What became of a message published.
+/// The result of publishing a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// The id given, or the one made for it.
+    /// The id of the message, given or generated.
     pub id: MessageId,
-    /// It was there already, and was not kept again.
+    /// Whether the id was known, so that the message was not stored again.
     pub duplicate: bool,
 }
 
 pub(super) struct PublishCommand {
     id: MessageId,
-    /// An id made here has never been seen before, and needs no remembering.
+    /// Whether the publisher gave the id. A generated id is new, and need not be remembered.
     id_given: bool,
     topic: String,
     content_type: Option<String>,
@@ -88,7 +90,7 @@ impl PublishCommand {
         self.size
     }
 
-    /// What it takes in the database.
+    /// Returns the space that the message takes in the database, in bytes.
     pub(super) fn stored_size(&self) -> u64 {
         stored_size(self.size)
     }
@@ -97,8 +99,8 @@ impl PublishCommand {
         &self.topic
     }
 
-    /// Whether its id was seen on its topic after `window_start`; remembers it
-    /// otherwise.
+    /// Returns whether its id was seen on its topic after `window_start`. Otherwise remembers the
+    /// id.
     pub(super) fn is_duplicate(
         &self,
         conn: &Connection,
@@ -116,7 +118,7 @@ impl PublishCommand {
         Ok(remember.execute(seen)? == 0)
     }
 
-    /// It is not kept after all: its id may come again.
+    /// Removes the id, because the message is not stored.
     pub(super) fn forget(&self, conn: &Connection) -> rusqlite::Result<()> {
         if self.id_given {
             conn.prepare_cached("DELETE FROM recent_ids WHERE topic = ?1 AND id = ?2")?
@@ -125,7 +127,7 @@ impl PublishCommand {
         Ok(())
     }
 
-    /// Writes the message, and says which `seq` it has.
+    /// Inserts the message. Returns its `seq`.
     pub(super) fn insert(&self, conn: &Connection) -> rusqlite::Result<i64> {
         let mut insert = conn.prepare_cached(
             "INSERT INTO messages (id, topic, content_type, metadata, published_at, size, data)
@@ -144,7 +146,7 @@ impl PublishCommand {
 
     pub(super) fn answer(self, result: Result<bool, StoreFailure>) {
         let id = self.id;
-        // A publisher that went away meanwhile does not mind.
+        // The publisher may have gone.
         let _ = self
             .reply
             .send(result.map(|duplicate| Published { id, duplicate }));

@@ -1,24 +1,25 @@
-//! What a publisher is refused before its message is queued. Room in the store
-//! is looked after by the writer.
+//! The checks of a message before it is queued: topic, metadata and size.
+//!
+//! The writer checks whether the store has room.
 
 use super::error::StoreFailure;
 use super::publish::{CheckedMessage, MAX_ROW};
 use crate::message::{Message, MetadataSize, check_topic};
 
-/// The limits of the messages that are published here.
+/// The limits of published messages.
 pub(super) struct PublishLimits {
     max_message_size: u64,
 }
 
 impl PublishLimits {
-    /// No message has more bytes of data than this.
+    /// Creates the limits; `max_message_size` limits the bytes of data.
     pub(super) fn new(max_message_size: u64) -> Self {
         Self {
             max_message_size: max_message_size.min(MAX_ROW),
         }
     }
 
-    /// Checks a message, or says which limit it exceeds.
+    /// Checks a message. Returns an error for the limit that it exceeds.
     pub(super) fn check(&self, message: &Message) -> Result<CheckedMessage, StoreFailure> {
         check_topic(&message.topic)?;
         MetadataSize::of(&message.metadata).check()?;

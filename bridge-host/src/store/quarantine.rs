@@ -1,14 +1,16 @@
-//! Messages that cannot be read: each becomes a dead letter, so that those
-//! behind it are delivered. What is on disk stays as it is.
+//! Reads deliveries one by one when one of them cannot be read. An unreadable delivery becomes a
+//! dead letter, so that the deliveries behind it continue. The rows on disk do not change.
+//!
+//! `read_batch` reads sound deliveries.
 
 use rusqlite::{Connection, ErrorCode};
 
 use super::delivery_row::{DeliveryRow, FetchedRows, ReadPlan, UnreadableRow, read_one};
 
-/// So many are read at once, each by itself.
+/// The most deliveries in one read.
 const MOST: usize = 32;
 
-/// Whether the fault may be that of one row.
+/// Returns whether the error may concern a single row.
 pub(super) fn is_row_error(error: &rusqlite::Error) -> bool {
     use rusqlite::Error;
     match error {
@@ -21,8 +23,8 @@ pub(super) fn is_row_error(error: &rusqlite::Error) -> bool {
     }
 }
 
-/// Reads what the plan says, each message by itself. An error means that the
-/// deliveries themselves cannot be read.
+/// Reads what the plan requests, one delivery at a time. An error means that the table of
+/// deliveries itself cannot be read.
 pub(super) fn fetch(conn: &Connection, sub: i64, plan: &ReadPlan) -> rusqlite::Result<FetchedRows> {
     let mut fetched = FetchedRows::nothing(plan);
     for seq in plan.wanted.iter().take(MOST) {
@@ -35,7 +37,7 @@ pub(super) fn fetch(conn: &Connection, sub: i64, plan: &ReadPlan) -> rusqlite::R
     let mut seqs = Vec::new();
     if !plan.ordered {
         seqs = due(conn, sub, plan)?;
-        // Whether more are due is found when these are out.
+        // The next read finds out whether more deliveries are due.
         fetched.next_due = Some(plan.now);
     }
     let fresh = fresh(conn, sub, plan)?;
@@ -51,7 +53,7 @@ pub(super) fn fetch(conn: &Connection, sub: i64, plan: &ReadPlan) -> rusqlite::R
     Ok(fetched)
 }
 
-/// The row of this number, unless it is gone or cannot be read.
+/// Reads a row. Returns `None` if it does not exist, or if it was added to `unreadable`.
 fn sort(
     conn: &Connection,
     sub: i64,

@@ -1,5 +1,7 @@
-//! The way to the writer: a queue bounded in bytes, which lets bare
-//! acknowledgements gather for a moment and hands over all the rest at once.
+//! The queue of commands for the writer. It limits the bytes of published messages, delays
+//! acknowledgements for a moment to group them, and passes on all other commands at once.
+//!
+//! `writer` runs the commands.
 
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
@@ -15,18 +17,18 @@ use super::publish::PublishCommand;
 use super::settle::SettleCommand;
 use super::turn::TurnRequest;
 
-/// What publishers may have queued, in KiB; each message weighs [`BASE_WEIGHT`] too,
-/// so that small ones are bounded in number.
+/// The size of the published messages in the queue, in KiB. Each message also counts
+/// [`BASE_WEIGHT`], which limits the number of small messages.
 const ROOM: u32 = 64 << 10;
 const BASE_WEIGHT: u64 = 16;
-/// The most that goes into one transaction.
+/// The most messages in one transaction.
 const GROUP_COUNT: usize = 1024;
 const GROUP_BYTES: u64 = 16 << 20;
 const GROUP_SETTLES: usize = 4096;
-/// How long acknowledgements wait for company: an fsync costs about 3 ms, so
-/// this keeps them to a fraction of the disk's time.
+/// How long acknowledgements wait for others. An fsync takes about 3 ms, so acknowledgements use
+/// only a fraction of the disk's time.
 const GATHER: Duration = Duration::from_millis(10);
-/// The longest that a message waits for others.
+/// The longest time that a message waits for other messages.
 const LONGEST_HOLD: Duration = Duration::from_millis(1);
 
 pub(super) enum Command {
@@ -37,16 +39,16 @@ pub(super) enum Command {
     Turn(Box<TurnRequest>),
 }
 
-/// What the writer does in one go.
+/// The commands that the writer runs in one go.
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) publishes: Vec<PublishCommand>,
     pub(super) settles: Vec<SettleCommand>,
     pub(super) joins: Vec<JoinCommand>,
     pub(super) keeps: Vec<KeepCommand>,
-    /// Asked after all of the above is written.
+    /// Answered after all other commands are written.
     pub(super) turns: Vec<TurnRequest>,
-    /// Closed, and this was the last of it.
+    /// Whether the queue is closed and this is its last batch.
     pub(super) last: bool,
 }
 
@@ -63,13 +65,13 @@ struct QueueState {
     joins: VecDeque<JoinCommand>,
     keeps: Vec<KeepCommand>,
     turns: Vec<TurnRequest>,
-    /// How many publishers were there at the last commit, and until when all
-    /// of them are waited for.
+    /// How many publishers the last transaction had, and until when the writer waits for all of
+    /// them.
     expected: usize,
     expected_until: Option<Instant>,
-    /// Settlements that someone waits for.
+    /// How many settlements have a waiting caller.
     awaited: usize,
-    /// When the first of the settlements came.
+    /// When the oldest settlement was queued.
     since: Option<Instant>,
     writer_sleeps: bool,
     closed: bool,
@@ -84,7 +86,7 @@ impl Queue {
         }
     }
 
-    /// Waits for room for a message of this size.
+    /// Waits until the queue has room for a message of this size.
     pub(super) async fn room(&self, size: u64) -> Result<OwnedSemaphorePermit, StoreFailure> {
         let weight =
             u32::try_from(BASE_WEIGHT + size / 1024).map_or(ROOM, |weight| weight.min(ROOM));
@@ -104,7 +106,7 @@ impl Queue {
         Ok(())
     }
 
-    /// The next group; an empty one after `idle`.
+    /// Returns the next batch; an empty batch after `idle`.
     pub(super) fn next(&self, idle: Duration) -> Batch {
         let until = Instant::now() + idle;
         let mut waiting = self.waiting.lock();
@@ -120,10 +122,9 @@ impl Queue {
         }
     }
 
-    /// A group of so many messages took that long. Their publishers, answered
-    /// next, will be back at once with others, if ever: waiting for them for a
-    /// fraction of that time keeps them in one group with those queued
-    /// meanwhile, instead of two that take turns at the disk.
+    /// Records that a transaction with this many messages took this long. Its publishers are likely
+    /// to publish again at once. The next batch waits for them for a fraction of that time, so that
+    /// they share one transaction with messages queued meanwhile.
     pub(super) fn committed(&self, publishes: usize, took: Duration) {
         let mut waiting = self.waiting.lock();
         waiting.expected = publishes + waiting.publishes.len();
@@ -143,14 +144,14 @@ impl Queue {
             && waiting.turns.is_empty()
     }
 
-    /// Takes no more; what is queued is still handed over.
+    /// Takes no more commands. Queued commands still reach the writer.
     pub(super) fn close(&self) {
         self.waiting.lock().closed = true;
         self.room.close();
         self.wake.notify_one();
     }
 
-    /// Drops what is queued: nobody is there to do it.
+    /// Drops the queued commands: the writer has ended.
     pub(super) fn abandon(&self) {
         self.close();
         let mut waiting = self.waiting.lock();
@@ -165,7 +166,7 @@ impl Queue {
 }
 
 impl QueueState {
-    /// Whether a sleeping writer has to look.
+    /// Adds a command. Returns whether a sleeping writer must wake.
     fn add(&mut self, command: Command) -> bool {
         match command {
             Command::Publish(publish) => {
@@ -188,7 +189,7 @@ impl QueueState {
         true
     }
 
-    /// Until when messages wait for those of other publishers.
+    /// Returns until when messages wait for those of other publishers.
     fn held_until(&self) -> Option<Instant> {
         match self.publishes.len() < self.expected.min(GROUP_COUNT) {
             true => self.expected_until.filter(|until| *until > Instant::now()),
@@ -196,7 +197,7 @@ impl QueueState {
         }
     }
 
-    /// When there is a group to take; `None` while nothing is queued.
+    /// Returns when the next batch is ready; `None` while the queue is empty.
     fn ready_at(&self, now: Instant) -> Option<Instant> {
         let urgent = !self.joins.is_empty()
             || !self.keeps.is_empty()

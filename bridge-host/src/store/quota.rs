@@ -1,6 +1,8 @@
-//! How much each subscription with a quota holds: its pending messages and its
-//! dead letters. Triggers count it, so that it is right whoever writes, and
-//! exist only where there is a quota.
+//! Counts how much each subscription with a quota holds: its pending messages and its dead letters.
+//! Triggers count, so that writes of other processes count, too. The triggers exist only if there
+//! is a quota.
+//!
+//! `writer` refuses messages.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +11,10 @@ use rusqlite::{Connection, params};
 use super::error::StoreFailure;
 use super::settings::Settings;
 
-/// In place of a subscription: all dead letters.
+/// The row that counts all dead letters, in place of a subscription.
 const LETTERS: i64 = 0;
 
-/// What a row's message takes, as `retention::stored_size` has it.
+/// The space that a row's message takes, as in `retention::stored_size`.
 macro_rules! footprint {
     ($of:literal) => {
         concat!(
@@ -52,16 +54,16 @@ const CREATE: &str = concat!(
     " WHERE sub IN (old.sub, 0); END;"
 );
 
-/// The quotas, and who is over theirs.
+/// The quotas, and the subscriptions that have reached theirs.
 pub(super) struct Quotas {
-    /// In bytes, by the subscription's name.
+    /// The quotas in bytes, by the name of the subscription.
     limits: BTreeMap<String, u64>,
     /// How many messages were not kept for a subscription since it reached its quota.
     over: BTreeMap<i64, u64>,
 }
 
 impl Quotas {
-    /// Begins to count where something is limited, and ends it where nothing is.
+    /// Creates the triggers if there is a limit, and removes them otherwise.
     pub(super) fn prepare(conn: &Connection, settings: &Settings) -> rusqlite::Result<Self> {
         let limits = settings.quotas.clone();
         let letters = settings.retention.dead_letters.max_size.is_some();
@@ -86,7 +88,7 @@ impl Quotas {
         })
     }
 
-    /// Whether any subscription has one.
+    /// Returns whether any subscription has a quota.
     pub(super) fn are_set(&self) -> bool {
         !self.limits.is_empty()
     }
@@ -107,8 +109,8 @@ impl Quotas {
         Ok(())
     }
 
-    /// Whether a message that takes this much is kept for a subscription. Tells
-    /// when that changes.
+    /// Returns whether a subscription has room for a message that takes this many bytes. Logs when
+    /// that changes.
     pub(super) fn has_room(
         &mut self,
         conn: &Connection,
@@ -144,7 +146,7 @@ impl Quotas {
         Ok(fits)
     }
 
-    /// What the publisher of a message is told that only this one would take.
+    /// Returns the error for a publisher whose message only this subscription would receive.
     pub(super) fn refusal(&self, name: &str) -> StoreFailure {
         let quota = self.limits.get(name).copied().unwrap_or_default();
         let name = name.into();
@@ -152,7 +154,7 @@ impl Quotas {
     }
 }
 
-/// What all dead letters take, where that is limited.
+/// Returns the size of all dead letters in bytes, if it is counted.
 pub(super) fn letters(conn: &Connection) -> rusqlite::Result<u64> {
     held(conn, LETTERS)
 }

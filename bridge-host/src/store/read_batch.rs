@@ -1,4 +1,6 @@
-//! Reads a batch of deliveries for a feed: first those that came back, then due retries, then fresh messages.
+//! Reads a batch of deliveries for a feed: first returned deliveries, then due retries, then new
+//! messages.
+//!
 //! `read_connections` has the connections; the rows and their SQL are in `delivery_row`.
 
 use rusqlite::{Connection, OptionalExtension};
@@ -103,7 +105,7 @@ fn read_on(
     Ok(())
 }
 
-/// What may still be read. One message may always, however large.
+/// How much may still be read. The first message is always read, whatever its size.
 struct ReadBudget {
     count: usize,
     bytes: u64,

@@ -1,4 +1,5 @@
-//! The connections that read deliveries. All subscriptions share them.
+//! The connections that read deliveries, shared by all subscriptions.
+//!
 //! `read_batch` reads the rows.
 
 use std::path::Path;
@@ -20,17 +21,17 @@ pub(super) enum ReadError {
     NotRead(rusqlite::Error),
 }
 
-/// How many connections all subscriptions have together, and threads that read:
-/// one each would take 300 KB and two files for every idle subscription.
+/// The most connections, and threads that read. A connection for each subscription would take 300
+/// KB and two file descriptors.
 const CONNECTIONS: usize = 8;
 
-/// The read connections of a broker, opened when they are first used.
+/// The read connections of a store, opened on first use.
 pub(super) struct ReadConnections {
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
 }
 
-/// The right to read now, on a thread that may block.
+/// A permit to read on a blocking thread.
 pub(super) type ReadPermit = OwnedSemaphorePermit;
 
 impl ReadConnections {
@@ -41,17 +42,17 @@ impl ReadConnections {
         }
     }
 
-    /// A turn to read, if it need not be waited for.
+    /// Returns a permit if one is free.
     pub(super) fn try_acquire(&self) -> Option<ReadPermit> {
         self.permits.clone().try_acquire_owned().ok()
     }
 
-    /// A turn to read; none where the broker is gone.
+    /// Waits for a permit. Returns `None` if the store is gone.
     pub(super) async fn acquire(&self) -> Option<ReadPermit> {
         self.permits.clone().acquire_owned().await.ok()
     }
 
-    /// Reads what the plan says from the store in this folder. Blocks on the disk.
+    /// Runs the plan on the store in this folder. Blocks on disk I/O.
     pub(super) fn read(
         &self,
         _: ReadPermit,

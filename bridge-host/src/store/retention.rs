@@ -1,5 +1,7 @@
-//! Removes messages that nobody waits for any more, oldest first, in steps
-//! short enough to go between two groups of the writer.
+//! Removes settled messages, oldest first, in steps that fit between two transactions of the
+//! writer.
+//!
+//! `writer` runs the steps.
 
 use std::time::{Duration, Instant};
 
@@ -8,13 +10,13 @@ use rusqlite::Connection;
 use super::clock::millis;
 use super::settings::Retention;
 
-/// What a message takes beside its bytes: its rows and their index entries.
+/// The bytes that a message takes beside its data: its rows and index entries.
 const ROWS: u64 = 256;
-/// Larger messages have pages of their own.
+/// A message larger than this has pages for itself.
 const IN_A_PAGE: u64 = 3072;
 const PAGE: u64 = 4096;
 
-/// What a message of this size takes in the database, in bytes.
+/// Returns the space that a message of this size takes in the database, in bytes.
 pub(super) fn stored_size(size: u64) -> u64 {
     match size {
         0..=IN_A_PAGE => size + ROWS,
@@ -22,36 +24,36 @@ pub(super) fn stored_size(size: u64) -> u64 {
     }
 }
 
-/// What one step looks at, and removes, at most. Removing reads the pages.
+/// The most rows and bytes that one step examines and removes. Removing reads the pages.
 const STEP_ROWS: usize = 2048;
 const STEP_BYTES: u64 = 32 << 20;
-/// What one publish at the limit of size looks at, at most.
+/// The most steps that one publish makes when the store has reached its size limit.
 const SEARCH_STEPS: usize = 8;
-/// No step takes longer, as publishers wait meanwhile.
+/// The longest time for one step, because publishers wait meanwhile.
 const STEP_TIME: Duration = Duration::from_millis(15);
-/// Ids are forgotten so many at a time.
+/// The ids that are removed in one statement.
 const FORGOTTEN: usize = 256;
-/// A message that is dated later than this from now is of a clock that ran ahead.
+/// A message dated further ahead than this comes from a clock that was wrong, in milliseconds.
 const AHEAD: i64 = 60_000;
 
 pub(super) struct Retainer {
     settings: Retention,
     deduplication_window: i64,
-    /// Messages up to here were looked at in this round.
+    /// Messages up to this number were examined in this round.
     after: i64,
-    /// The same for messages published at the limit of size.
+    /// Messages up to this number were examined for publishing at the size limit.
     searched: i64,
-    /// It found none settled since it began at the first one.
+    /// Whether the search has found no settled message since it began at the first one.
     search_failed: bool,
-    /// None of all messages was settled when last looked at.
+    /// Whether the last search found no settled message at all.
     none_settled: bool,
 }
 
-/// What a step did.
+/// The result of a step.
 #[derive(Clone, Copy, Default)]
 pub(super) struct RetentionStep {
     pub(super) bytes: u64,
-    /// There is more to look at.
+    /// Whether there is more to examine.
     pub(super) more: bool,
     reached: i64,
 }
@@ -68,12 +70,12 @@ impl Retainer {
         }
     }
 
-    /// Before this, an id is forgotten.
+    /// Returns the time before which ids are removed.
     pub(super) fn window_start(&self, now: i64) -> i64 {
         now.saturating_sub(self.deduplication_window)
     }
 
-    /// How much has to go before `size` more fits beside `kept`.
+    /// Returns how many bytes must be removed before `size` bytes fit beside `kept` bytes.
     pub(super) fn excess(&self, kept: u64, size: u64) -> u64 {
         (kept + size).saturating_sub(self.settings.max_size)
     }
@@ -82,26 +84,26 @@ impl Retainer {
         self.settings.max_size
     }
 
-    /// Whether the last search for room went through all messages in vain. It
-    /// ends early where there are many.
+    /// Returns whether the last complete search found no settled message. With many messages a
+    /// search ends early.
     pub(super) fn none_settled(&self) -> bool {
         self.none_settled
     }
 
-    /// Messages were settled: searching may pay again.
+    /// Records that messages were settled, so that a search can succeed.
     pub(super) fn settled_some(&mut self) {
         self.search_failed = false;
         self.none_settled = false;
     }
 
-    /// What was removed is there again.
+    /// Records that the transaction with the removals was rolled back.
     pub(super) fn rolled_back(&mut self) {
         self.searched = 0;
         self.settled_some();
     }
 
-    /// One step of the round that removes what is too old, and what is too
-    /// much of `kept` bytes, and `wanted` bytes besides. Starts a new round after the last step.
+    /// Runs one step of a round: removes messages that are too old, messages beyond the size limit,
+    /// and `wanted` bytes more. After the last step, the next one begins a new round.
     pub(super) fn step(
         &mut self,
         conn: &Connection,
@@ -124,7 +126,7 @@ impl Retainer {
         })
     }
 
-    /// Forgets ids from before the window. Returns whether there are more.
+    /// Removes ids from before the deduplication window. Returns whether there are more.
     fn forget_ids(&self, conn: &Connection, now: i64, began: Instant) -> rusqlite::Result<bool> {
         let mut forget = conn.prepare_cached(
             "DELETE FROM recent_ids WHERE (topic, id) IN
@@ -139,13 +141,13 @@ impl Retainer {
         Ok(false)
     }
 
-    /// The step is on the disk.
+    /// Records that the step was committed.
     pub(super) fn stepped(&mut self, removed: RetentionStep) {
         self.after = if removed.more { removed.reached } else { 0 };
     }
 
-    /// Removes the oldest settled messages until `excess` bytes are gone, and
-    /// says how many are. Searches on where the last search ended.
+    /// Removes the oldest settled messages until `excess` bytes are removed. Returns the removed
+    /// bytes. Continues where the last search ended.
     pub(super) fn make_room(&mut self, conn: &Connection, excess: u64) -> rusqlite::Result<u64> {
         let (mut gone, began) = (0, Instant::now());
         for _ in 0..SEARCH_STEPS {
@@ -167,8 +169,8 @@ impl Retainer {
     }
 }
 
-/// Looks at messages after `after` while `goes` (when it was published, how
-/// much is gone) holds, and removes those that nobody waits for.
+/// Examines messages after `after` while `goes` returns `true`, and removes those that are settled.
+/// `goes` takes the time of publication and the bytes removed so far.
 fn remove_settled(
     conn: &Connection,
     after: i64,
@@ -191,7 +193,7 @@ fn remove_settled(
             break;
         }
         let enough = looked_at == STEP_ROWS || found >= STEP_BYTES;
-        // At least one is looked at, and half of the time is for removing.
+        // At least one message is examined. Half of the time is for removing.
         if enough || looked_at > 0 && began.elapsed() >= STEP_TIME / 2 {
             removed.more = true;
             break;
@@ -224,8 +226,8 @@ mod tests {
     use crate::store::database::create;
     use crate::store::settings::LetterRetention;
 
-    /// Messages that a thousand subscriptions may wait for take a while to look
-    /// at: a step ends early, and the next ones go on.
+    /// Examining messages of a thousand subscriptions takes long: the step ends early, and the next
+    /// step continues.
     #[test]
     fn a_step_is_short_with_a_thousand_subscriptions() {
         let conn = Connection::open_in_memory().unwrap();

@@ -1,5 +1,6 @@
-//! What became of a delivery, written down: its row goes, is parked for a
-//! retry, or becomes a dead letter.
+//! Writes how a delivery ended: deletes its row, parks it for a retry, or makes it a dead letter.
+//!
+//! `claim` queues the settlement.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,18 +14,18 @@ use super::feed::Feed;
 use super::kept_message::DeadLetter;
 use super::ledger::Tally;
 
-/// What became of a message.
+/// How a delivery ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settlement {
-    /// Its exchange ended well.
+    /// Its exchange succeeded.
     Delivered,
-    /// A component chose to do nothing with it.
+    /// A component discarded the message on purpose.
     Filtered,
-    /// To be delivered again after this time, one attempt more on its count.
+    /// The message is delivered again after this time, with one more attempt counted.
     Retry(Duration),
-    /// Given up, and kept for someone to look at.
+    /// The delivery failed permanently, and becomes a dead letter.
     DeadLetter(DeadLetter),
-    /// Kept elsewhere, and delivered from there.
+    /// The message is kept elsewhere, and delivered from there.
     Moved,
 }
 
@@ -32,15 +33,15 @@ pub(super) struct SettleCommand {
     pub(super) feed: Arc<Feed>,
     pub(super) seq: i64,
     pub(super) settlement: Settlement,
-    /// Someone waits for it to be durable.
+    /// The receiver of the result, if a caller waits for it.
     pub(super) reply: Option<oneshot::Sender<Result<(), StoreFailure>>>,
-    /// How often it could not be written, though others could.
+    /// How often this settlement could not be written, although others could.
     pub(super) failures: u32,
 }
 
 impl SettleCommand {
-    /// Writes it. A delivery that is gone already is left so: the settlement of
-    /// a second, overlapping attempt changes nothing.
+    /// Writes the settlement. If the delivery does not exist, nothing changes: an overlapping
+    /// attempt has settled it.
     pub(super) fn apply(
         &self,
         conn: &Connection,
@@ -51,7 +52,7 @@ impl SettleCommand {
             Settlement::Delivered => tally.delivered += self.remove(conn)?,
             Settlement::Filtered => tally.filtered += self.remove(conn)?,
             Settlement::Retry(_) => self.park(conn, now)?,
-            // It is in the books of where it is now.
+            // The ledger of its new place counts it.
             Settlement::Moved => tally.accepted -= self.remove(conn)?,
             Settlement::DeadLetter(letter) => {
                 let removed = self.remove(conn)?;
@@ -71,7 +72,7 @@ impl SettleCommand {
     }
 
     fn park(&self, conn: &Connection, now: i64) -> rusqlite::Result<()> {
-        // Set back, the clock must not stretch the time that it is tried for.
+        // If the clock was set back, the earlier time is kept.
         let mut update = conn.prepare_cached(
             "UPDATE deliveries SET attempts = attempts + 1, due = ?3,
                  first_attempt = min(coalesce(first_attempt, ?4), ?4) WHERE sub = ?1 AND seq = ?2",
@@ -98,7 +99,7 @@ impl SettleCommand {
         Ok(())
     }
 
-    /// When the message may be given again.
+    /// Returns when the message is due again.
     fn due(&self, now: i64) -> i64 {
         match self.settlement {
             Settlement::Retry(after) => now.saturating_add(millis(after)).max(1),
@@ -106,7 +107,7 @@ impl SettleCommand {
         }
     }
 
-    /// It is durable.
+    /// Called once the settlement is durable.
     pub(super) fn done(self, now: i64) {
         match self.settlement {
             Settlement::Retry(_) => self.feed.parked(self.seq, self.due(now)),
@@ -116,7 +117,7 @@ impl SettleCommand {
         self.answer(Ok(()));
     }
 
-    /// It cannot be written: the message comes again.
+    /// Called when the settlement cannot be written: the message is delivered again.
     pub(super) fn failed(self, error: StoreFailure) {
         let awaited = self.reply.is_some();
         self.feed.settlement_failed(self.seq, awaited);

@@ -1,5 +1,6 @@
-//! Where a new subscription begins: which of the messages that are kept become
-//! its deliveries.
+//! Where a new subscription begins: which kept messages become its deliveries.
+//!
+//! `join` writes the subscription.
 
 use std::collections::HashMap;
 
@@ -8,23 +9,23 @@ use rusqlite::Connection;
 use super::subscription_route::SubscriptionRoute;
 use crate::schema::Words;
 
-/// Which of the messages that a broker still keeps a new subscription gets.
-/// One that the broker knows goes on where it was.
+/// The kept messages that a new subscription receives. A subscription that the broker knows
+/// continues at its position.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Start {
-    /// All of them.
+    /// All kept messages.
     #[default]
     All,
-    /// None: it begins with the next message that is published.
+    /// None: it begins with the next published message.
     New,
-    /// The last one on its topics.
+    /// The last message on its topics.
     Last,
-    /// The last one on each of its topics.
+    /// The last message on each of its topics.
     LastPerTopic,
 }
 
 impl Start {
-    /// Every choice, and what a config calls it.
+    /// All choices, with their names in a config.
     pub const CHOICES: [(&'static str, Self); 4] = [
         ("all", Self::All),
         ("new", Self::New),
@@ -32,7 +33,7 @@ impl Start {
         ("last_per_topic", Self::LastPerTopic),
     ];
 
-    /// What a config calls it.
+    /// Returns the name in a config.
     pub fn as_str(self) -> &'static str {
         let named = Self::CHOICES.iter().find(|(_, start)| *start == self);
         named.map_or("all", |(name, _)| name)
@@ -43,7 +44,7 @@ impl Words for Start {
     const WORDS: &'static [(&'static str, Self)] = &Self::CHOICES;
 }
 
-/// Writes the first deliveries of a subscription that was just made.
+/// Inserts the first deliveries of a new subscription.
 pub(super) fn begin(
     conn: &Connection,
     route: &SubscriptionRoute,
@@ -63,7 +64,7 @@ pub(super) fn begin(
             subscription = route.name,
             start = start.as_str(),
             messages = accepted,
-            "a new subscription gets messages that were published before it: `start = \"new\"` leaves them out"
+            "a new subscription receives messages that were published before: set `start = \"new\"` to leave them out"
         );
     }
     Ok(())
@@ -85,8 +86,7 @@ fn insert_all(conn: &Connection, route: &SubscriptionRoute) -> rusqlite::Result<
     Ok(accepted)
 }
 
-/// The last message, or the last of each topic, in the order in which they
-/// were published.
+/// Returns the last message, or the last message of each topic, in the order of publication.
 fn last(conn: &Connection, route: &SubscriptionRoute, start: Start) -> rusqlite::Result<Vec<i64>> {
     let mut select = conn.prepare("SELECT seq, topic FROM messages ORDER BY seq DESC")?;
     let mut rows = select.query([])?;

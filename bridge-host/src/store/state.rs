@@ -1,5 +1,7 @@
-//! What the broker, its writer, its subscriptions and its receipts share: the
-//! queue to the writer, and whether the store can still be trusted.
+//! The state that the store shares with its writer, its members and its claims: the queue, the
+//! feeds, and whether the files can be trusted.
+//!
+//! `writer` changes it after failures.
 
 use parking_lot::Mutex;
 use std::path::PathBuf;
@@ -17,9 +19,9 @@ use crate::trouble::Troubles;
 
 /// The disk is full.
 pub(super) const DISK: &str = "disk";
-/// All that may be kept is, and is needed.
+/// The store has reached its `max_size`, and no message can be removed.
 pub(super) const RETENTION: &str = "retention";
-/// Something of what is stored cannot be read.
+/// A stored row cannot be read.
 const DAMAGE: &str = "damage";
 /// Settlements cannot be written.
 const SETTLEMENTS: &str = "settlements";
@@ -28,13 +30,13 @@ pub(super) struct StoreState {
     pub(super) queue: Queue,
     pub(super) folder: PathBuf,
     pub(super) readers: ReadConnections,
-    /// Why nothing is taken or given any more.
+    /// Why the store neither takes nor delivers messages. Never cleared.
     poison: OnceLock<StoreFailure>,
-    /// Why no more is taken, while what can be read is given.
+    /// Why the store takes no messages, but delivers those that can be read. Never cleared.
     damage: OnceLock<StoreFailure>,
-    /// What is wrong and may pass.
+    /// Temporary troubles.
     pub(super) troubles: Troubles,
-    /// Settlements wait to be written: nothing more is given meanwhile.
+    /// Whether settlements wait to be written. No message is delivered meanwhile.
     stalled: AtomicBool,
     feeds: Mutex<Vec<Arc<Feed>>>,
 }
@@ -53,7 +55,7 @@ impl StoreState {
         }
     }
 
-    /// Whether the store failed, or was closed.
+    /// Returns an error if the store has failed or is closed.
     pub(super) fn check(&self) -> Result<(), StoreFailure> {
         match self.poison.get() {
             Some(stopped) => Err(stopped.clone()),
@@ -62,7 +64,7 @@ impl StoreState {
         }
     }
 
-    /// Whether messages are taken.
+    /// Returns an error if the store takes no messages.
     pub(super) fn check_intake(&self) -> Result<(), StoreFailure> {
         self.check()?;
         match self.damage.get() {
@@ -71,7 +73,7 @@ impl StoreState {
         }
     }
 
-    /// The database is damaged where it was read: no more is taken.
+    /// Records that the database is damaged: the store takes no more messages.
     pub(super) fn damaged(&self, why: &str) {
         let damaged = StoreFailure::Damaged {
             folder: self.folder.clone(),
@@ -83,8 +85,8 @@ impl StoreState {
         }
     }
 
-    /// After a failed sync nobody knows what the disk has: no more is taken,
-    /// nothing more is given, until a restart reads what is there.
+    /// Stops the store. After a failed sync the state of the disk is unknown, until a restart reads
+    /// it.
     pub(super) fn poison(&self, why: &str) {
         let stopped = StoreFailure::Stopped {
             folder: self.folder.clone(),
@@ -97,13 +99,13 @@ impl StoreState {
         self.wake_feeds();
     }
 
-    /// Settlements cannot be written for now.
+    /// Records that settlements cannot be written now.
     pub(super) fn stall(&self, what: String) {
         self.stalled.store(true, Relaxed);
         self.troubles.raise(SETTLEMENTS, what);
     }
 
-    /// Settlements are written again.
+    /// Records that settlements are written again.
     pub(super) fn resume(&self) {
         if self.stalled.swap(false, Relaxed) {
             self.troubles.clear(SETTLEMENTS);
@@ -115,7 +117,7 @@ impl StoreState {
         self.stalled.load(Relaxed)
     }
 
-    /// Why messages cannot be taken or given now, in one line.
+    /// Returns in one line why the store does not take or deliver messages now.
     pub(super) fn trouble(&self) -> Option<String> {
         let failed = self.check().err().map(|error| error.to_string());
         failed.or_else(|| self.troubles.summary())
@@ -125,7 +127,7 @@ impl StoreState {
         self.poison.get().is_some()
     }
 
-    /// Reads what the plan says. Blocks on the disk.
+    /// Runs a read. Blocks on disk I/O.
     pub(super) fn read(
         &self,
         permit: ReadPermit,
@@ -155,7 +157,7 @@ impl StoreState {
         self.feeds.lock().iter().any(|feed| feed.is_joined(name))
     }
 
-    /// Another process changed the database.
+    /// Records that another process changed the database.
     pub(super) fn changed_by_another_process(&self) {
         for feed in self.feeds.lock().iter() {
             feed.changed_by_another_process();

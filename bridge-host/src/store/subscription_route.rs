@@ -1,4 +1,5 @@
-//! The subscriptions that the store knows, as publishing matches messages with them.
+//! The subscriptions in the store, and which topics each receives.
+//!
 //! `join` writes them.
 
 use std::sync::Arc;
@@ -9,8 +10,8 @@ use super::error::StoreFailure;
 use super::feed::Feed;
 use crate::message::TopicPattern;
 
-/// A subscription, as publishing needs to know it. Those that nobody joined in
-/// this process are here too: their messages wait for them.
+/// A subscription with its topics. Subscriptions without a member in this process are included,
+/// because messages are kept for them.
 pub(super) struct SubscriptionRoute {
     pub(super) sub: i64,
     pub(super) name: String,
@@ -28,7 +29,7 @@ impl SubscriptionRoute {
         (self.name, self.topics)
     }
 
-    /// Two members of one subscription have to agree on what it is.
+    /// Returns an error if a member has other topics or another order.
     pub(super) fn check(&self, topics: &[TopicPattern], ordered: bool) -> Result<(), StoreFailure> {
         let joined = self.feed.as_ref().is_some_and(|feed| feed.has_members());
         if joined && (self.topics != topics || self.ordered != ordered) {
@@ -38,7 +39,7 @@ impl SubscriptionRoute {
     }
 }
 
-/// All subscriptions there are.
+/// Reads all subscriptions.
 pub(super) fn routes(conn: &Connection) -> rusqlite::Result<Vec<SubscriptionRoute>> {
     let mut select = conn.prepare_cached("SELECT sub, name, topics, ordered FROM subscriptions")?;
     let routes = select.query_map([], |row| {
@@ -54,8 +55,7 @@ pub(super) fn routes(conn: &Connection) -> rusqlite::Result<Vec<SubscriptionRout
     routes.collect()
 }
 
-/// Topics as they are kept. What is no pattern matches nothing: only patterns
-/// were written.
+/// Parses stored topics. Only valid patterns are written, so an invalid one is ignored.
 pub(super) fn patterns(json: &str) -> Vec<TopicPattern> {
     let topics: Vec<String> = serde_json::from_str(json).unwrap_or_default();
     let topics = topics.iter();
@@ -64,7 +64,7 @@ pub(super) fn patterns(json: &str) -> Vec<TopicPattern> {
         .collect()
 }
 
-/// Leaves out those that another process removed.
+/// Removes subscriptions that another process has removed.
 pub(super) fn reload(
     conn: &Connection,
     known: &mut Vec<SubscriptionRoute>,
@@ -75,7 +75,7 @@ pub(super) fn reload(
         if !stays && route.feed.as_ref().is_some_and(|feed| feed.has_members()) {
             tracing::warn!(
                 subscription = route.name,
-                "forgotten by another process while it runs: nothing comes to it any more; at the next start it begins anew"
+                "another process removed this subscription: it receives no more messages, and begins again at the next start"
             );
         }
         stays

@@ -1,7 +1,8 @@
-//! Whether it is a message's turn whose key had a dead letter: answered within
-//! a transaction, so that a letter that is replayed or dropped meanwhile, here
-//! or by another process, is never missed. One whose turn comes later is kept
-//! with its key.
+//! Decides whether a message may be delivered whose key may have a dead letter. The answer is found
+//! in a transaction, so that a replay or a drop by any process is never missed. A message that must
+//! wait is kept with its key.
+//!
+//! `blocked_keys` releases keys.
 
 use std::sync::Arc;
 
@@ -16,11 +17,11 @@ use super::foreign_message::insert;
 use super::kept_message::{KeyTurn, KeyedMessage};
 use super::publish::CheckedMessage;
 
-/// Whose turn.
+/// The message that asks for its turn.
 pub(super) enum TurnCandidate {
-    /// A delivery of this broker.
+    /// A delivery of this store, with its `seq`.
     Own(Arc<Feed>, i64),
-    /// A message of another.
+    /// A message of another broker.
     Other(Box<KeyedMessage>, CheckedMessage),
 }
 
@@ -30,11 +31,11 @@ pub(super) struct TurnRequest {
     reply: oneshot::Sender<Result<KeyTurn, StoreFailure>>,
 }
 
-/// The answer, and what it wrote.
+/// The answer, and what was written for it.
 pub(super) struct TurnAnswer {
     turn: KeyTurn,
     due: i64,
-    /// Bytes that are kept by it.
+    /// The bytes that were added.
     pub(super) size: u64,
 }
 
@@ -48,7 +49,7 @@ impl TurnRequest {
         Self { key, who, reply }
     }
 
-    /// What it may take of the room there is.
+    /// Returns the bytes that the message may add.
     pub(super) fn size(&self) -> u64 {
         match &self.who {
             TurnCandidate::Delivery(..) => 0,
@@ -97,7 +98,7 @@ impl TurnRequest {
         }
     }
 
-    /// Whether others of its key wait, that come before it and after it.
+    /// Returns whether other messages of the key wait before it, and after it.
     fn others(&self, conn: &Connection, sub: i64) -> rusqlite::Result<(bool, bool)> {
         let seq = match &self.who {
             TurnCandidate::Delivery(_, seq) => *seq,
@@ -113,7 +114,7 @@ impl TurnRequest {
         ))
     }
 
-    /// Whether it is one of those that wait.
+    /// Returns whether the delivery waits for its key already.
     fn waits(&self, conn: &Connection, sub: i64) -> rusqlite::Result<bool> {
         let TurnCandidate::Delivery(_, seq) = &self.who else {
             return Ok(false);
@@ -123,7 +124,7 @@ impl TurnRequest {
         exists(conn, sql, params![sub, seq])
     }
 
-    /// Has it wait, and says how many bytes that took.
+    /// Makes the message wait. Returns the bytes that were added.
     fn keep(&self, conn: &Connection, sub: i64, due: i64) -> rusqlite::Result<u64> {
         let (waiting, checked) = match &self.who {
             TurnCandidate::Delivery(_, seq) => {
@@ -153,7 +154,7 @@ impl TurnRequest {
         Ok(checked.stored_size())
     }
 
-    /// Whether a message of another broker waits already: it came once more.
+    /// Returns whether the message is stored already, because it was delivered twice.
     fn is_kept(
         &self,
         conn: &Connection,
@@ -170,8 +171,7 @@ impl TurnRequest {
         )
     }
 
-    /// A message of another broker that is a delivery here now: of which
-    /// subscription, and when it is due.
+    /// Returns the subscription and the due time of a message that is now a delivery of this store.
     pub(super) fn new_delivery(&self, answer: &TurnAnswer) -> Option<(&str, i64)> {
         match &self.who {
             TurnCandidate::Message(waiting, _) if answer.turn == KeyTurn::Later => {
@@ -181,7 +181,7 @@ impl TurnRequest {
         }
     }
 
-    /// It is durable. Whoever asked and is gone has given the delivery back.
+    /// Called once the answer is durable. If the caller has gone, the delivery is returned.
     pub(super) fn answer(self, result: Result<&TurnAnswer, StoreFailure>) {
         let turn = result.as_ref().map(|answer| answer.turn);
         let turn = turn.map_err(Clone::clone);

@@ -1,5 +1,6 @@
-//! The one thread that writes: takes a group from the queue, commits it, and
-//! only then answers.
+//! The only thread that writes: takes a batch from the queue, commits it, and answers the callers.
+//!
+//! The files in this folder have the kinds of work.
 
 mod bookkeeping;
 mod disk_space;
@@ -38,33 +39,32 @@ use bookkeeping::Bookkeeping;
 use disk_space::DiskSpace;
 use schedule::MaintenanceSchedule;
 
-/// When settlements that could not be written are tried again.
+/// The wait before settlements that could not be written are retried.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 pub(super) struct Writer {
     conn: Connection,
-    /// Held for as long as anything is written.
+    /// The lock of the folder.
     _lock: File,
     shared: Arc<StoreState>,
     books: Bookkeeping,
     upkeep: MaintenanceSchedule,
-    /// Settlements that found no room on the disk; as many as are in flight,
-    /// and as acknowledgements a feed lets out.
+    /// Settlements for which the disk had no room. Their number is limited by what is in flight and
+    /// by the acknowledgements of each feed.
     backlog: Vec<SettleCommand>,
     retry_at: Instant,
-    /// Settlements that could not be written though others could, and when
-    /// each is tried again.
+    /// Settlements that could not be written although others could, with the time of their retry.
     faulty: Vec<(Instant, SettleCommand)>,
     room: DiskSpace,
     letters: LetterRetention,
-    /// Where the files can be watched.
+    /// `None` if the files cannot be watched.
     presence: Option<FileWatch>,
-    /// The size of a message that retention had no room for: there was none
-    /// since.
+    /// The size of the smallest message that was refused at the size limit, until there is room for
+    /// it.
     refused: Option<u64>,
 }
 
-/// What a writer works on.
+/// The files that a writer works on.
 pub(super) struct OpenedFiles {
     pub(super) conn: Connection,
     pub(super) lock: File,
@@ -144,7 +144,7 @@ impl Writer {
         }
     }
 
-    /// How long the queue may stay empty before there is something else to do.
+    /// Returns how long the queue may stay empty before other work is due.
     fn idle(&self) -> Duration {
         let now = Instant::now();
         let upkeep = self.upkeep.next_at();
@@ -190,7 +190,7 @@ impl Writer {
 
     fn join(&mut self, join: JoinCommand) {
         let result = self.try_join(&join.spec);
-        // With nobody there any more, the membership ends as it is dropped.
+        // If the caller has gone, dropping the membership ends it.
         let _ = join.reply.send(result);
     }
 
@@ -202,7 +202,7 @@ impl Writer {
         }
         let mut route = self.save(spec)?;
         let old = known.map(|known| self.books.routes.swap_remove(known));
-        // Forgotten meanwhile by another process, it is a new one.
+        // Another process may have removed the subscription; then this is a new one.
         let old = old.filter(|old| old.sub == route.sub);
         let feed = old.and_then(|old| old.feed).unwrap_or_else(|| {
             let feed = Arc::new(Feed::new(route.sub, &route.name));
@@ -214,7 +214,7 @@ impl Writer {
         Ok(Membership::new(feed, spec.ordered))
     }
 
-    /// Writes the subscription, if need be with the reserve.
+    /// Writes the subscription. On a full disk, the reserve is released first.
     fn save(&mut self, spec: &GroupSpec) -> Result<SubscriptionRoute, StoreFailure> {
         let saved = match self.try_save(spec) {
             Err(error)
@@ -235,7 +235,7 @@ impl Writer {
         })
     }
 
-    /// Whether what is committed is in files that will be found again.
+    /// Returns whether the open files are still the files on disk. Otherwise stops the store.
     fn files_are_intact(&mut self) -> bool {
         match self.presence.as_mut().map(FileWatch::check) {
             Some(Err(why)) => {
@@ -246,7 +246,7 @@ impl Writer {
         }
     }
 
-    /// What a failure means; one that leaves the disk in doubt stops the broker.
+    /// Classifies an error. A fatal one stops the store.
     fn fault(&self, error: &rusqlite::Error) -> WriteFault {
         let fault = WriteFault::of(error);
         if let WriteFault::Fatal(why) = &fault {
@@ -256,7 +256,7 @@ impl Writer {
     }
 }
 
-/// However the thread ends, nobody waits for it in vain.
+/// Closes the queue when the thread ends, even by a panic, so that all callers get an answer.
 struct StopOnDrop(Arc<StoreState>);
 
 impl Drop for StopOnDrop {

@@ -1,4 +1,5 @@
 //! What the writer keeps in memory about the store, and how it writes a group within a transaction.
+//!
 //! `group` runs the transaction.
 
 use std::collections::HashMap;
@@ -15,23 +16,23 @@ use crate::store::retention::Retainer;
 use crate::store::settle::SettleCommand;
 use crate::store::subscription_route::{SubscriptionRoute, reload};
 
-/// What the writer knows of the store without asking it.
+/// The writer's copy of subscriptions and sizes.
 pub(super) struct Bookkeeping {
     pub(super) routes: Vec<SubscriptionRoute>,
-    /// Of the database, when the routes were read.
+    /// The version of the database when the routes were read.
     pub(super) version: i64,
     pub(super) quotas: Quotas,
     pub(super) retainer: Retainer,
-    /// All messages together, in bytes.
+    /// The size of all messages, in bytes.
     pub(super) kept: u64,
 }
 
-/// A group that is on the disk.
+/// The result of a group.
 pub(super) struct CommittedGroup {
     pub(super) now: i64,
     pub(super) verdicts: Vec<PublishOutcome>,
     pub(super) kept: u64,
-    /// Which routes have something new.
+    /// Which routes received a message.
     pub(super) reached: Vec<bool>,
 }
 
@@ -39,7 +40,7 @@ pub(super) enum PublishOutcome {
     Kept,
     Duplicate,
     NoRoom,
-    /// All that match are at their quotas, such as this one.
+    /// All matching subscriptions have reached their quotas.
     OverQuota(StoreFailure),
 }
 
@@ -76,8 +77,8 @@ impl Bookkeeping {
         Ok(done)
     }
 
-    /// Another process forgets subscriptions, and drops dead letters. Looked at
-    /// within the transaction, so that nothing is written for one that is gone.
+    /// Reads the subscriptions again if another process changed the database. It runs within the
+    /// transaction, so that nothing is written for a removed subscription.
     pub(super) fn refresh(&mut self, conn: &Connection) -> rusqlite::Result<()> {
         let version = data_version(conn)?;
         if version != self.version {
@@ -135,7 +136,7 @@ impl Bookkeeping {
 }
 
 impl Bookkeeping {
-    /// The subscriptions that the message is not kept for.
+    /// Returns the subscriptions that have no room for the message.
     fn over_quota(
         &mut self,
         conn: &Connection,
@@ -151,7 +152,7 @@ impl Bookkeeping {
         Ok(over)
     }
 
-    /// Why the message is refused, where all that it matches are among these.
+    /// Returns the error for the publisher if all matching subscriptions are over their quotas.
     fn refused_by_all(&self, publish: &PublishCommand, over: &[i64]) -> Option<StoreFailure> {
         let first = over.first()?;
         let mut matching = self.routes.iter().filter(|it| it.matches(publish.topic()));
@@ -170,8 +171,7 @@ fn deliver(conn: &Connection, sub: i64, seq: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Keeps the sum of all sizes beside the messages, as adding it up at each
-/// start would read them all.
+/// Writes the size of all messages. Adding up the sizes at each start would read all messages.
 pub(super) fn save_kept(conn: &Connection, kept: u64) -> rusqlite::Result<()> {
     let mut update = conn.prepare_cached("UPDATE totals SET size = ?1")?;
     update.execute([kept as i64])?;

@@ -1,4 +1,5 @@
 //! The space on the disk: the reserve covers what a checkpoint has to add to the database.
+//!
 //! `full_disk` says what the writer does when the disk is full.
 
 use std::path::PathBuf;
@@ -10,18 +11,18 @@ use crate::store::disk_reserve::{Reserve, is_full};
 use crate::store::error::StoreFailure;
 use crate::store::state::{DISK, StoreState};
 
-/// One part in this many of the reserve is for what settlements write ahead.
+/// The fraction of the reserve for what settlements add to the WAL.
 const SLACK: u64 = 4;
-/// The room on the disk as the writer sees it.
+/// The space on the disk, as the writer knows it.
 pub(super) struct DiskSpace {
     database: PathBuf,
-    /// None where the disk grants no file of this size.
+    /// `None` if the disk does not allow a file of this size.
     reserve: Option<Reserve>,
-    /// The disk is full: messages are refused until it is not.
+    /// Whether the disk is full: messages are refused.
     pub(super) low: bool,
-    /// Free pages are being moved: all of them are.
+    /// Whether free pages are being moved.
     pub(super) shrinking: bool,
-    /// What the last checkpoint left to add to the database, in bytes.
+    /// What the next checkpoint adds to the database, in bytes.
     growth: u64,
 }
 
@@ -43,7 +44,8 @@ impl DiskSpace {
         room
     }
 
-    /// Within a transaction: whether what it adds to the database is covered.
+    /// Ensures within a transaction that the reserve covers what the transaction adds to the
+    /// database.
     pub(super) fn cover(&mut self, conn: &Connection) -> rusqlite::Result<()> {
         let Some(reserve) = &mut self.reserve else {
             return Ok(());
@@ -55,7 +57,7 @@ impl DiskSpace {
         let slack = reserve.size() / SLACK;
         match reserve.take(self.growth + slack) {
             Err(error) if is_full(&error) => Err(full()),
-            // A disk that grants no such file: it has no reserve.
+            // The disk does not allow such a file, so there is no reserve.
             Err(_) => {
                 self.reserve = None;
                 Ok(())
@@ -64,13 +66,13 @@ impl DiskSpace {
         }
     }
 
-    /// Whether the database should grow now, while the reserve covers it.
+    /// Returns whether a checkpoint should run now, while the reserve covers it.
     pub(super) fn wants_checkpoint(&self) -> bool {
         let reserve = self.reserve.as_ref();
         self.low || reserve.is_some_and(|it| self.growth > it.size() / SLACK)
     }
 
-    /// What was written ahead is in the database.
+    /// Records that a checkpoint ran.
     pub(super) fn checkpointed(&mut self) {
         self.growth = 0;
         if let Some(reserve) = &mut self.reserve {
@@ -82,7 +84,7 @@ impl DiskSpace {
         self.reserve.as_mut().is_some_and(Reserve::give_up)
     }
 
-    /// Whether there is room for the reserve and half as much again.
+    /// Returns whether there is room for one and a half times the reserve.
     pub(super) fn is_ample(&mut self) -> bool {
         let Some(reserve) = &mut self.reserve else {
             return true;
@@ -108,7 +110,7 @@ pub(super) fn pragma(conn: &Connection, sql: &str) -> rusqlite::Result<u64> {
     conn.prepare_cached(sql)?.query_row([], |row| row.get(0))
 }
 
-/// What SQLite says when there is no room.
+/// Returns the error of SQLite for a full disk.
 fn full() -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_FULL), None)
 }

@@ -1,6 +1,5 @@
-//! Settlements that cannot be written though others can: tried again, each
-//! alone, after waits that double. Redelivered at once, the message would go
-//! round as fast as its endpoint answers.
+//! Settlements that cannot be written although others can. Each is retried alone, after waits that
+//! double. An immediate redelivery would repeat as fast as the endpoint answers.
 
 use std::time::{Duration, Instant};
 
@@ -8,13 +7,13 @@ use super::Writer;
 use crate::store::error::WriteFault;
 use crate::store::settle::SettleCommand;
 
-/// The wait after the first failure; it doubles from there.
+/// The wait after the first failure; it doubles after each further one.
 const FIRST: Duration = Duration::from_millis(500);
-/// After this many failures the message is delivered again.
+/// After this many failures, the message is delivered again.
 const MOST: u32 = 6;
 
 impl Writer {
-    /// A settlement failed by itself.
+    /// Schedules the retry of a settlement that failed alone.
     pub(super) fn try_later(&mut self, mut settle: SettleCommand, fault: &WriteFault) {
         settle.failures += 1;
         if settle.failures >= MOST {
@@ -32,7 +31,7 @@ impl Writer {
         self.faulty.push((Instant::now() + wait, settle));
     }
 
-    /// Writes those whose time has come; all of them where it is the last.
+    /// Writes the settlements that are due; all of them if the writer ends.
     pub(super) fn try_faulty(&mut self, last: bool) {
         if self.faulty.is_empty() {
             return;

@@ -1,5 +1,5 @@
-//! Messages of other brokers that are kept, and whose turn it is: each kind
-//! together in a transaction of its own, as they are few, and someone waits for each.
+//! Keeps messages of other brokers, and answers turns: each kind in one transaction. They are few,
+//! and a caller waits for each.
 
 use rusqlite::Connection;
 
@@ -63,7 +63,7 @@ impl Writer {
         }
     }
 
-    /// Tells a feed of what is now one of its deliveries.
+    /// Notifies a feed of a new delivery.
     fn announce_due(&self, name: &str, due: i64) {
         let route = self.books.routes.iter().find(|route| route.name == name);
         if let Some(feed) = route.and_then(|route| route.feed.as_ref()) {
@@ -71,8 +71,8 @@ impl Writer {
         }
     }
 
-    /// Does something in a transaction that may keep so many bytes, once there
-    /// is room for them; it says how many it kept.
+    /// Runs `work` in a transaction that may add up to `size` bytes, if there is room. `work`
+    /// returns the bytes that it added.
     fn write_within_limits<T>(
         &mut self,
         size: u64,
@@ -119,7 +119,7 @@ impl Writer {
         }
     }
 
-    /// The store is poisoned, and says so.
+    /// Answers with the error that stopped the store.
     pub(super) fn fail_keeps(&self, keeps: Vec<KeepCommand>) {
         let error = self.shared.check().err().unwrap_or(StoreFailure::Closed);
         for keep in keeps {

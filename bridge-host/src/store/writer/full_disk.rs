@@ -1,7 +1,8 @@
-//! Room on the disk. The reserve covers whatever a checkpoint has to add to
-//! the database, so that what is committed can always be settled. On a full
-//! disk messages are refused, the reserve serves the settlements, and settled
-//! messages go before their time.
+//! What the writer does when the disk is full: it refuses messages, writes settlements with the
+//! help of the reserve, and removes settled messages early. The reserve covers what a checkpoint
+//! adds to the database, so committed messages can always be settled.
+//!
+//! `disk_space` measures the space.
 
 use std::time::{Duration, Instant};
 
@@ -13,13 +14,13 @@ use crate::store::publish::PublishCommand;
 use crate::store::settle::SettleCommand;
 use crate::store::state::DISK;
 
-/// This many free pages are kept for the next messages.
+/// The free pages that are kept for the next messages.
 const FREE_PAGES: u64 = 1024;
-/// How long pages may be moved in one step.
+/// The longest time for moving pages in one step.
 const VACUUM: Duration = Duration::from_millis(10);
 
 impl Writer {
-    /// Refuses messages while the disk is full.
+    /// Returns the messages to write; refuses all of them while the disk is full.
     pub(super) fn admit(&self, publishes: Vec<PublishCommand>) -> Vec<PublishCommand> {
         if !self.room.low {
             return publishes;
@@ -34,9 +35,8 @@ impl Writer {
         full_disk(&self.shared)
     }
 
-    /// There is no writing for now, whatever it is: trying each alone would
-    /// only take as long again for each. On a full disk settlements alone find
-    /// the room that messages did not, or the reserve makes it.
+    /// Handles a write that failed as a whole. Writing each command alone would fail as well. On a
+    /// full disk, settlements alone may fit, or fit once the reserve is released.
     pub(super) fn write_failed(
         &mut self,
         publishes: Vec<PublishCommand>,
@@ -61,7 +61,8 @@ impl Writer {
         self.postpone(settles, fault);
     }
 
-    /// Gives up the reserve, where there is one, and moves the WAL with it.
+    /// Releases the reserve, and runs a checkpoint with its space. Returns whether there was a
+    /// reserve.
     pub(super) fn use_reserve(&mut self) -> bool {
         let given_up = self.room.give_up();
         if given_up {
@@ -70,7 +71,7 @@ impl Writer {
         given_up
     }
 
-    /// Keeps settlements until they can be written; meanwhile nothing is given.
+    /// Keeps settlements until they can be written. No message is delivered meanwhile.
     fn postpone(&mut self, settles: Vec<SettleCommand>, fault: &WriteFault) {
         let what = format!(
             "settlements wait until the embedded broker in {} can write: {}",
@@ -85,7 +86,7 @@ impl Writer {
         }
     }
 
-    /// Looks whether the disk has room again, and makes some.
+    /// Checks whether the disk has room again, and frees space.
     pub(super) fn recover(&mut self) {
         if !self.room.low {
             return;
@@ -100,8 +101,8 @@ impl Writer {
         self.truncate();
     }
 
-    /// Gives back space where a good part of the database is free. Returns
-    /// whether there is more to move.
+    /// Returns space to the file system if a large part of the database is free. Returns whether
+    /// there is more to move.
     pub(super) fn return_space(&mut self) -> bool {
         let count = |sql| pragma(&self.conn, sql).unwrap_or_default();
         let free = count("PRAGMA freelist_count");
@@ -117,8 +118,8 @@ impl Writer {
         more
     }
 
-    /// Moves free pages to the end of the database, which the next checkpoint
-    /// cuts off. Returns whether there are more.
+    /// Moves free pages to the end of the database, which the next checkpoint removes. Returns
+    /// whether there are more.
     pub(super) fn vacuum(&mut self) -> bool {
         match vacuum(&self.conn, VACUUM) {
             Ok(more) => more,

@@ -1,5 +1,7 @@
-//! A group of messages and settlements: written as one transaction; where one
-//! of them is at fault, taken apart, so that it fails alone.
+//! Writes a group of messages and settlements as one transaction. If one of them fails, each is
+//! written alone, so that only that one fails.
+//!
+//! `bookkeeping` writes the rows.
 
 use std::time::Instant;
 
@@ -68,7 +70,7 @@ impl Writer {
         }
     }
 
-    /// One of the group is at fault, and nothing of it is written.
+    /// Writes each command alone, after one command made the group fail.
     fn write_apart(
         &mut self,
         publishes: Vec<PublishCommand>,
@@ -104,7 +106,7 @@ impl Writer {
         }
     }
 
-    /// The store is poisoned, and says so.
+    /// Answers with the error that stopped the store.
     pub(super) fn fail(&self, publishes: Vec<PublishCommand>, settles: Vec<SettleCommand>) {
         let error = self.shared.check().err().unwrap_or(StoreFailure::Closed);
         fail(publishes, settles, &error);

@@ -1,4 +1,6 @@
-//! Dead letters that go by themselves, where their age or size is limited.
+//! Removes dead letters beyond the configured age or size.
+//!
+//! `retention` removes messages.
 
 use std::time::{Duration, Instant};
 
@@ -10,14 +12,13 @@ use crate::store::database::in_transaction;
 use crate::store::settings::LetterRetention;
 use crate::store::{dead_letters, quota};
 
-/// No step takes longer.
+/// The longest time for one step.
 const STEP: Duration = Duration::from_millis(10);
-/// So many go before the time and the limit are looked at again.
+/// The dead letters that are removed before the time and the limit are checked again.
 const AT_ONCE: i64 = 20;
 
 impl Writer {
-    /// Drops the oldest dead letters that are beyond a limit. Returns whether
-    /// there are more.
+    /// Drops the oldest dead letters beyond a limit. Returns whether there are more.
     pub(super) fn drop_letters(&mut self) -> bool {
         let limits = self.letters.clone();
         if limits == LetterRetention::default() {
@@ -32,7 +33,7 @@ impl Writer {
                     "dead letters were removed, as `retention.dead_letters` says"
                 );
                 self.books.retainer.settled_some();
-                // Some of them may have held back others of their key.
+                // Some dead letters may have blocked other messages of their key.
                 self.shared.changed_by_another_process();
                 more
             }
@@ -44,7 +45,7 @@ impl Writer {
     }
 }
 
-/// How many went, and whether there are more.
+/// Runs one step. Returns how many dead letters were dropped, and whether there are more.
 fn step(conn: &Connection, limits: &LetterRetention, now: i64) -> rusqlite::Result<(u64, bool)> {
     let (mut gone, until) = (0, Instant::now() + STEP);
     loop {
@@ -59,14 +60,14 @@ fn step(conn: &Connection, limits: &LetterRetention, now: i64) -> rusqlite::Resu
     }
 }
 
-/// Some of the oldest, of those that have to go.
+/// Returns some of the oldest dead letters beyond a limit.
 fn beyond(conn: &Connection, limits: &LetterRetention, now: i64) -> rusqlite::Result<Vec<i64>> {
     let too_much = match limits.max_size {
         Some(most) => quota::letters(conn)? > most,
         None => false,
     };
     let age = limits.max_age.map(|age| now.saturating_sub(millis(age)));
-    // One at a time where it is their size, as the next may be within it.
+    // For the size limit, one at a time, because the rest may be within the limit.
     let most = if too_much { 1 } else { AT_ONCE };
     let cutoff = if too_much { Some(i64::MAX) } else { age };
     let sql = "SELECT id FROM (SELECT id, at FROM dead_letters ORDER BY id LIMIT ?2) WHERE at < ?1";

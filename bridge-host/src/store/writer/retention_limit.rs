@@ -1,5 +1,7 @@
-//! The limit of what is kept: who is refused there is told why, and so is the
-//! operator, until there is room again.
+//! The size limit of the store: tells publishers and the operator why messages are refused, until
+//! there is room again.
+//!
+//! `retention` removes messages.
 
 use super::Writer;
 use super::bookkeeping::save_kept;
@@ -7,11 +9,11 @@ use crate::store::database::in_transaction;
 use crate::store::error::StoreFailure;
 use crate::store::state::RETENTION;
 
-/// With room for a message of this size, only larger ones are refused.
+/// If a message of this size fits, only larger messages are refused.
 const LARGE: u64 = 1 << 20;
 
 impl Writer {
-    /// There is no room for a message of this size.
+    /// Returns the error for a message of this size, and raises the trouble for the operator.
     pub(super) fn refused(&mut self, size: u64) -> StoreFailure {
         let why = self.no_room();
         let size = size.min(LARGE);
@@ -39,7 +41,7 @@ impl Writer {
         }
     }
 
-    /// Looks whether what was refused would be taken now.
+    /// Checks whether a refused message would fit now.
     pub(super) fn retry_refused(&mut self) {
         let Some(size) = self.refused else { return };
         let books = &mut self.books;

@@ -1,5 +1,7 @@
-//! What the writer does between groups: looks whether another process changed
-//! something, moves the WAL into the database, and removes what is settled.
+//! What the writer does between groups: finds changes by other processes, runs checkpoints, and
+//! removes settled messages.
+//!
+//! `schedule` has the times.
 
 use std::time::{Duration, Instant};
 
@@ -14,13 +16,14 @@ use crate::store::error::WriteFault;
 use crate::store::file_watch::FileWatch;
 use crate::store::retention::RetentionStep;
 
-/// Between two rounds of retention.
+/// The interval between two rounds of retention.
 const ROUND: Duration = Duration::from_secs(30);
-/// Between two steps of a round while others wait for the writer.
+/// The interval between two steps of a round while commands wait.
 const BUSY_STEP: Duration = Duration::from_millis(100);
-/// The WAL is moved when about this many pages of 4 KiB were written to it.
+/// A checkpoint runs when about this many pages of 4 KiB were written.
 const CHECKPOINT: u64 = 4000;
-/// With so many, readers are waited for, as the WAL only grows until they go.
+/// With more frames than this, a checkpoint waits for readers, because the WAL grows until they
+/// end.
 const RESTART: i64 = 16 * CHECKPOINT as i64;
 /// How long a checkpoint waits for readers.
 const READERS: Duration = Duration::from_millis(20);
@@ -43,7 +46,7 @@ impl Writer {
         }
     }
 
-    /// Another process replays and drops dead letters.
+    /// Checks the files, and whether another process changed the database.
     fn poll(&mut self) {
         if let Some(Err(why)) = self.presence.as_mut().map(FileWatch::check_head) {
             return self.shared.poison(&why);
@@ -51,7 +54,7 @@ impl Writer {
         match data_version(&self.conn) {
             Ok(version) if version != self.upkeep.data_version => {
                 self.upkeep.data_version = version;
-                // It writes to the WAL, and leaves it to this process to move it.
+                // The other process wrote to the WAL, and leaves the checkpoint to this process.
                 self.upkeep.pages += CHECKPOINT / 8;
                 self.shared.changed_by_another_process();
             }
@@ -79,7 +82,7 @@ impl Writer {
         }
     }
 
-    /// Empties the WAL's file, unless it is being read.
+    /// Truncates the WAL, unless it is being read.
     pub(super) fn truncate(&mut self) {
         match short_wait(&self.conn, "PRAGMA wal_checkpoint(TRUNCATE)") {
             Ok(_) => self.checkpointed(),
@@ -110,7 +113,7 @@ impl Writer {
         self.upkeep.retain_at = now + wait;
     }
 
-    /// One step of retention; messages of `wanted` bytes go before their time.
+    /// Runs one step of retention; removes `wanted` bytes of settled messages early.
     pub(super) fn remove_settled(&mut self, wanted: u64) -> Option<RetentionStep> {
         let (books, time) = (&mut self.books, now_ms());
         let step = in_transaction(&self.conn, |conn| {
@@ -135,12 +138,12 @@ impl Writer {
     }
 }
 
-/// How many frames the WAL has.
+/// Runs a checkpoint. Returns the number of frames in the WAL.
 fn checkpoint(conn: &Connection, pragma: &str) -> rusqlite::Result<i64> {
     conn.query_row(pragma, [], |row| row.get(1))
 }
 
-/// The same, where it waits for readers: not for long, as others wait for it.
+/// Runs a checkpoint that waits for readers, but only briefly, because commands wait.
 fn short_wait(conn: &Connection, pragma: &str) -> rusqlite::Result<i64> {
     conn.busy_timeout(READERS)?;
     let frames = checkpoint(conn, pragma);
