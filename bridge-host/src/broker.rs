@@ -1,5 +1,6 @@
-//! The traits that every broker serves, and the values that cross them. What only
-//! some brokers can do is in `abilities`; when to retry is decided in `delivery`.
+//! The traits that every broker implements, and the types in their signatures.
+//!
+//! What only some brokers can do is in `abilities`. The room `delivery` decides when to retry.
 
 mod abilities;
 mod all;
@@ -60,25 +61,24 @@ use async_trait::async_trait;
 use crate::message::{Message, MessageId, TopicPattern};
 use crate::store::Store;
 
-/// Where messages come from and go to.
+/// A broker: the source and destination of messages.
 #[async_trait]
 pub trait Broker: Send + Sync {
-    /// What this broker can do: plain data, the same for its lifetime.
+    /// Returns the capabilities of the broker. They never change.
     fn capabilities(&self) -> Capabilities;
 
-    /// Joins the group named in `spec`, creating it where it does not exist.
+    /// Joins the group named in `spec`, and creates the group if it does not exist.
     async fn subscribe(&self, spec: SubscribeSpec) -> Result<Box<dyn Subscription>, BrokerError>;
 
-    /// Creates the group where it does not exist, so that messages published
-    /// from now on are kept until it is joined. Returns `false` if the broker
-    /// keeps messages only for groups that have joined.
+    /// Creates the group if it does not exist, so that the broker keeps messages for it from now
+    /// on. Returns `false` if the broker keeps messages only for groups with a member.
     async fn announce(&self, _spec: SubscribeSpec) -> Result<bool, BrokerError> {
         Ok(false)
     }
 
-    /// Returns once the message is durable, or confirmed by the broker. An
-    /// `id` that was seen on this topic within the deduplication window is not
-    /// kept twice.
+    /// Publishes a message. Returns once the message is durable, or confirmed by the broker. A
+    /// message is not stored again if its `id` was published on the same topic within the
+    /// deduplication window.
     async fn publish(
         &self,
         message: Message,
@@ -87,111 +87,106 @@ pub trait Broker: Send + Sync {
         self.enqueue(message, id).await?.await
     }
 
-    /// Returns once the message has its place: those that are handed over one
-    /// after another keep that order, and what [`Broker::publish`] returns of
-    /// each comes later.
+    /// Queues a message, and returns a future that completes when the message is durable. Messages
+    /// are published in the order of their calls, without waiting for each other.
     async fn enqueue(
         &self,
         message: Message,
         id: Option<MessageId>,
     ) -> Result<Confirmation, BrokerError>;
 
-    /// Requests and replies, where the broker has them.
+    /// Returns the requests and replies of the broker, if it supports them.
     fn requests(&self) -> Option<&dyn RequestReply> {
         None
     }
 
-    /// Topics for dead letters, where the broker can keep what is published on
-    /// one.
+    /// Returns the dead letter topics of the broker, if it can keep messages on a topic.
     fn dead_letter_topics(&self) -> Option<&dyn DeadLetterTopics> {
         None
     }
 
-    /// The way back for a dead letter's message, where it can be published for
-    /// one group alone.
+    /// Returns how to publish the message of a dead letter again, if the broker can publish for one
+    /// group only.
     fn republish(&self) -> Option<&dyn Republish> {
         None
     }
 
-    /// The local store that it keeps its messages in, with their ledger and their
-    /// dead letters; `None` for a broker elsewhere.
+    /// Returns the local store in which the broker keeps its messages. `None` for a broker outside
+    /// this process.
     fn store(&self) -> Option<&Arc<Store>> {
         None
     }
 
-    /// Why messages cannot be taken or given now, in one line for the operator.
+    /// Returns in one line why the broker does not accept or deliver messages now.
     fn trouble(&self) -> Option<String> {
         None
     }
 
-    /// How many messages wait for the group of this name or are under way in
-    /// it, on all hosts, where the broker can tell.
+    /// Returns how many messages of this group wait or are in flight, on all hosts, if the broker
+    /// knows.
     async fn pending(&self, _group: &str) -> Option<u64> {
         None
     }
 
-    /// Sends what is still to be sent, and is done.
+    /// Sends what is queued, and closes the connection.
     async fn close(&self);
 }
 
 /// Completes once a message is durable, or confirmed by the broker.
 pub type Confirmation = Pin<Box<dyn Future<Output = Result<Published, BrokerError>> + Send>>;
 
-/// A place in a group: its messages come here one by one.
+/// A member of a group, which receives messages one by one.
 #[async_trait]
 pub trait Subscription: Send {
-    /// Waits for the next message. Cancel-safe; not calling it is the
+    /// Waits for the next message. Cancel-safe. A caller that does not call it applies
     /// back-pressure.
     async fn next(&mut self) -> Result<Incoming, BrokerError>;
 
-    /// Returns the next message that was not attempted before; redelivered
-    /// messages wait until [`Subscription::next`] is called. A broker that cannot
-    /// tell them apart returns either.
+    /// Waits for the next message that was not attempted before. Redelivered messages wait for
+    /// [`Subscription::next`]. A broker that cannot distinguish them returns any message.
     async fn next_fresh(&mut self) -> Result<Incoming, BrokerError> {
         self.next().await
     }
 }
 
-/// The right to say what became of one message. Dropped unsettled, it means
-/// redelivery, without counting an attempt.
+/// The right to settle one message. If the receipt is dropped, the broker redelivers the message
+/// without counting an attempt.
 #[async_trait]
 pub trait Receipt: Send {
-    /// What the broker that gave this message can do.
+    /// Returns the capabilities of the broker that delivered the message.
     fn capabilities(&self) -> Capabilities;
 
-    /// Keeps the message from being given to another for this much longer.
+    /// Extends the lease by this time, so that the broker does not deliver the message to another
+    /// host.
     async fn extend(&mut self, lease: Duration) -> Result<(), BrokerError>;
 
-    /// Asks whether it is this message's turn, where the broker keeps dead
-    /// letters itself; [`DeadLetterStore::turn`] answers for the others.
+    /// Returns the check of the message's turn, if the broker keeps dead letters itself. For other
+    /// brokers, [`DeadLetterStore::turn`] does it.
     fn turn_check(&mut self) -> Option<&mut dyn TurnCheck> {
         None
     }
 
-    /// Returns whether the messages that wait for their retry at the broker have
-    /// used up their room: one more would take room from new messages, and is
-    /// better parked elsewhere ([`DeadLetterStore::park`]).
+    /// Returns whether the broker has no room for more waiting retries. Another one would take room
+    /// from new messages, so [`DeadLetterStore::park`] should keep it.
     fn retries_are_full(&self) -> bool {
         false
     }
 
-    /// A newer receipt for the same message has its place: nothing is said of
-    /// the message.
+    /// Ends the receipt without settling, because a newer receipt for the same message exists.
     fn superseded(self: Box<Self>) {}
 
-    /// Settles the message; a retry and a dead letter are durable when this
-    /// returns. A failure brings the receipt back where the broker keeps the
-    /// message leased, so that it can be tried again.
+    /// Settles the message. A retry and a dead letter are durable when this returns. If it fails
+    /// while the broker still leases the message, the error returns the receipt for another try.
     async fn settle(self: Box<Self>, settlement: Settlement) -> Result<(), Unsettled>;
 }
 
-/// A message that was not settled.
+/// The error of a settlement.
 #[derive(thiserror::Error)]
 #[error("{error}")]
 pub struct Unsettled {
-    /// Why not.
+    /// Why the settlement failed.
     pub error: BrokerError,
-    /// To try again with, where the broker keeps the message leased.
+    /// The receipt for another try, if the broker still leases the message.
     pub receipt: Option<Box<dyn Receipt>>,
 }
 
@@ -202,7 +197,7 @@ impl fmt::Debug for Unsettled {
 }
 
 impl From<BrokerError> for Unsettled {
-    /// The message is given up for redelivery.
+    /// The receipt is dropped, so the broker redelivers the message.
     fn from(error: BrokerError) -> Self {
         Self {
             error,
@@ -211,41 +206,40 @@ impl From<BrokerError> for Unsettled {
     }
 }
 
-/// What a subscription asks of its broker.
+/// What a subscription requests from its broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubscribeSpec {
-    /// The group: subscriptions of one name share its messages.
+    /// The name of the group. Subscriptions with the same name share its messages.
     pub name: String,
-    /// A message on a topic that any of these selects is delivered.
+    /// The group receives messages on topics that any of these patterns matches.
     pub topics: Vec<TopicPattern>,
-    /// Where it begins, if the broker has no such group.
+    /// The position at which a new group begins.
     pub start: Start,
-    /// Nothing overtakes: while one message waits for its retry, so do those
-    /// behind it.
+    /// Whether messages are delivered one by one: they wait behind a message that waits for its
+    /// retry.
     pub ordered: bool,
     /// The longest wait before a retry.
     pub longest_wait: Duration,
-    /// So many are under way at once in this process; brokers that are asked
-    /// for messages over a network fetch for so many.
+    /// The most messages in flight in this process. A broker fetches this many.
     pub in_flight: usize,
 }
 
-/// A message on its way through one subscription.
+/// A message that a subscription received.
 pub struct Incoming {
-    /// The message itself. Whoever keeps it for later shares it.
+    /// The message, shared with those who keep it for later.
     pub message: Arc<Message>,
-    /// The same on every attempt and after a restart.
+    /// The id of the message, the same on every attempt and after a restart.
     pub id: MessageId,
-    /// Counts from 1, across restarts.
+    /// The number of the attempt, counted from 1 across restarts.
     pub attempt: u32,
-    /// How long ago its first attempt ended, where the broker keeps that.
+    /// The time since the first attempt ended, if the broker keeps it.
     pub tried_for: Option<Duration>,
-    /// Whether there can be another attempt after this one.
+    /// Whether another attempt is possible after this one.
     pub remaining_attempts: RemainingAttempts,
-    /// When the broker took it.
+    /// When the broker accepted the message.
     pub published: SystemTime,
-    /// Where replies to it go.
+    /// The way for replies to the message.
     pub reply_to: ReplyTo,
-    /// To settle it with.
+    /// Settles the message.
     pub receipt: Box<dyn Receipt>,
 }

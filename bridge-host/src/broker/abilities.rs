@@ -1,5 +1,6 @@
-//! What some brokers can do and others cannot: a trait for each ability, which
-//! a broker offers or not. What every broker can do is in `broker`.
+//! The abilities that only some brokers have: one trait for each.
+//!
+//! What every broker can do is in `broker`.
 
 use async_trait::async_trait;
 
@@ -10,15 +11,15 @@ use crate::message::{Message, MessageId};
 /// Requests and replies between clients of a broker.
 #[async_trait]
 pub trait RequestReply: Send + Sync {
-    /// Publishes a message and waits for replies to it: none is an error.
+    /// Publishes a message and waits for replies. No reply is an error.
     async fn request(&self, request: Request) -> Result<Vec<Reply>, BrokerError>;
 }
 
 /// Topics on which a broker keeps dead letters.
 #[async_trait]
 pub trait DeadLetterTopics: Send + Sync {
-    /// Ensures that messages published on this topic are kept until they are
-    /// removed. A broker that cannot be reached does so once it can.
+    /// Ensures that the broker keeps messages on this topic until they are removed. If the broker
+    /// is unreachable, it does so later.
     async fn keep_topic(&self, topic: &str) -> Result<(), BrokerError>;
 
     /// Opens the dead letters on these topics.
@@ -40,8 +41,8 @@ pub trait Republish: Send + Sync {
     ) -> Result<(), BrokerError>;
 }
 
-/// Tells whether a message may be delivered when its key may have a dead letter, at a
-/// broker that keeps dead letters itself.
+/// Decides whether a message may be delivered whose key may have a dead letter, at a broker that
+/// keeps dead letters itself.
 #[async_trait]
 pub trait TurnCheck: Send {
     /// Returns whether the message may be delivered now. If not, the broker has

@@ -1,4 +1,6 @@
-//! The only list of the kinds of brokers in this build.
+//! The list of all kinds of brokers in this build.
+//!
+//! No other file lists them.
 
 use super::Descriptor;
 use super::embedded;
@@ -7,7 +9,7 @@ use super::nats;
 #[cfg(feature = "redis")]
 use super::redis;
 
-/// All kinds of brokers. Each is a folder beside this file.
+/// The descriptors of all kinds of brokers. Each kind has a folder beside this file.
 pub const ALL: &[&Descriptor] = &[
     &embedded::DESCRIPTOR,
     #[cfg(feature = "nats")]

@@ -1,4 +1,6 @@
-//! A configured connection of any kind of broker.
+//! A connection as the config describes it, of any kind of broker.
+//!
+//! `broker_settings` has the trait of its settings.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,5 +1,7 @@
-//! Dead letters that are published on a topic: the unchanged message, with the details of
-//! the failure in its metadata. Any subscription can take them.
+//! Dead letters that are published on a topic: the unchanged message, with the details of the
+//! failure in its metadata.
+//!
+//! `kit::dead_letters` lists and reads them. Any subscription can receive them.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -35,7 +37,7 @@ impl DeadLetterTopic {
         others: Arc<dyn DeadLetterStore>,
         max_hops: u32,
     ) -> Result<Self, BrokerError> {
-        // Any other failure is made good once the broker can be reached.
+        // After any other failure, the broker keeps the topic once it is reachable.
         let Some(topics) = broker.dead_letter_topics() else {
             return Err(Refusal::NoDeadLetterTopics(topic.into()).into());
         };
@@ -81,12 +83,12 @@ impl DeadLetterStore for DeadLetterTopic {
         }
     }
 
-    /// Letters on a topic hold back nothing.
+    /// Dead letters on a topic do not block keys, but parked messages do.
     async fn turn(&self, waiting: KeyedMessage) -> Result<KeyTurn, BrokerError> {
         self.others.turn(waiting).await
     }
 
-    /// A topic holds no message back.
+    /// The local store parks messages, because a topic cannot.
     async fn park(&self, parked: ParkedMessage) -> Result<(), BrokerError> {
         self.others.park(parked).await
     }
@@ -106,7 +108,8 @@ fn published(topic: &str, given_up: &FailedDelivery, at: SystemTime) -> (Message
         ..Message::clone(message)
     }
     .one_hop_after(message.hops());
-    // It may have been a letter before: what this one has not is not its own.
+    // The message may have been a dead letter before. Details that this dead letter lacks must not
+    // remain.
     let rare = |key: &str| matches!(key.strip_prefix(PREFIX), Some("status" | "backtrace"));
     text.metadata.retain(|(key, _)| !rare(key));
     let mut add = |key: &str, value: String| text.add_metadata(format!("{PREFIX}{key}"), value);
@@ -127,8 +130,7 @@ fn published(topic: &str, given_up: &FailedDelivery, at: SystemTime) -> (Message
     (text, id.dead_letter(subscription, nanos.as_nanos()))
 }
 
-/// A letter that was found under this number; `None` for a message that is
-/// none.
+/// Reads a dead letter with this number. Returns `None` for a message that is not a dead letter.
 pub fn read(number: i64, mut message: Message) -> Option<KeptDeadLetter> {
     let mut take = |key: &str| {
         let is_meant = |(known, _): &(String, String)| known.strip_prefix(PREFIX) == Some(key);
@@ -147,7 +149,7 @@ pub fn read(number: i64, mut message: Message) -> Option<KeptDeadLetter> {
         key: None,
     };
     message.topic = topic;
-    // The way onto the topic was a hop more.
+    // Publishing the dead letter counted one hop.
     message.set_hops(message.hops().saturating_sub(1));
     let content_type = message.content_type.as_ref().map_or(0, String::len);
     let metadata = MetadataSize::of(&message.metadata).bytes();
@@ -190,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_comes_back_as_it_was() {
+    fn a_dead_letter_is_read_unchanged() {
         let (given_up, at) = (given_up(), UNIX_EPOCH + Duration::from_secs(7));
         let (message, _) = published("dead.orders", &given_up, at);
         assert_eq!(message.topic, "dead.orders");
@@ -206,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_of_a_letter_tells_of_the_last_end_alone() {
+    fn a_dead_letter_of_a_dead_letter_describes_the_last_failure() {
         let (mut given_up, at) = (given_up(), UNIX_EPOCH + Duration::from_secs(7));
         let (first, _) = published("dead.orders", &given_up, at);
         given_up.message = Arc::new(first);
@@ -218,12 +220,12 @@ mod tests {
     }
 
     #[test]
-    fn one_end_has_one_id() {
+    fn a_failure_has_one_id() {
         let (first, mut second) = (given_up(), given_up());
         let id =
             |given_up: &FailedDelivery| published("dead.orders", given_up, SystemTime::now()).1;
         assert_eq!(id(&first), id(&second));
-        // It was published again since.
+        // The message was published again after this dead letter.
         second.published += Duration::from_nanos(1);
         assert_ne!(id(&first), id(&second));
     }

@@ -38,9 +38,8 @@ impl Broker for Embedded {
         CAPABILITIES
     }
 
-    /// A new subscription starts with every message that is still kept and
-    /// matches. One that exists keeps its place and its pending messages; when
-    /// its topics changed, the new ones count from now on.
+    /// A new subscription starts with the kept messages that `spec.start` selects. An existing one
+    /// continues at its position; new topics apply to messages published from now on.
     async fn subscribe(&self, spec: SubscribeSpec) -> Result<Box<dyn Subscription>, BrokerError> {
         if spec.topics.is_empty() {
             return Err(Refusal::NoTopics(spec.name).into());

@@ -157,13 +157,13 @@ pub enum Refusal {
     #[error("subscription {0:?} has no topics: name at least one")]
     NoTopics(String),
     /// Dead letters for a broker without [`DeadLetterTopics`](super::DeadLetterTopics).
-    #[error("this broker keeps nothing that is published on {0:?}")]
+    #[error("this broker cannot keep dead letters on the topic {0:?}")]
     NoDeadLetterTopics(String),
     /// A dead letter for a broker without [`Republish`](super::Republish).
-    #[error("this broker takes no dead letters back")]
+    #[error("this broker cannot publish the message of a dead letter for one group")]
     NoRepublish,
     /// A dead letter sent back to a topic that no client is subscribed to.
-    #[error("nobody listens on {0:?}")]
+    #[error("no client subscribes to {0:?}")]
     NobodyListens(String),
 }
 
@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cause_can_be_told_from_others() {
+    fn a_cause_can_be_downcast() {
         let error = BrokerError::from(Refusal::NoRepublish);
         let BrokerError::Refused(cause) = &error else {
             panic!("{error:?}");
@@ -199,11 +199,14 @@ mod tests {
         assert_eq!(refusal, Some(&Refusal::NoRepublish));
         assert_eq!(error, Refusal::NoRepublish.into());
         assert_ne!(error, Refusal::NoRequests.into());
-        assert_eq!(error.to_string(), "this broker takes no dead letters back");
+        assert_eq!(
+            error.to_string(),
+            "this broker cannot publish the message of a dead letter for one group"
+        );
     }
 
     #[test]
-    fn a_limit_says_what_is_counted_and_how_to_raise_it() {
+    fn a_size_limit_says_what_it_counts_and_how_to_raise_it() {
         let error = BrokerError::TooLarge {
             size: 2000,
             max: 1000,

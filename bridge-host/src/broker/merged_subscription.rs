@@ -1,15 +1,17 @@
-//! Two subscriptions as one: a broker's, and the local store's, from which
-//! dead letters of that broker are delivered again.
+//! Two subscriptions as one: a broker's, and the local store's, which delivers replayed dead
+//! letters and parked messages of that broker.
+//!
+//! `local_store` has the second one.
 
 use async_trait::async_trait;
 
 use super::{BrokerError, Incoming, Subscription};
 
-/// The one that has less to give goes first once in so many times: neither
-/// waits for ever behind the other, and asking costs what one does.
+/// The second subscription is polled first once in this many calls, so that it never starves.
+/// Polling it first more often would cost time on every call.
 const TURNS: u32 = 16;
 
-/// Gives what either gives. A receipt settles with whom it came from.
+/// Returns messages of two subscriptions. Each receipt settles its message at its own broker.
 pub struct MergedSubscription {
     most: Box<dyn Subscription>,
     few: Box<dyn Subscription>,
@@ -17,14 +19,14 @@ pub struct MergedSubscription {
 }
 
 impl MergedSubscription {
-    /// Takes both over: one that most messages come from, and one of few.
+    /// Merges two subscriptions. Most messages come from `most`, few from `few`.
     pub fn new(most: Box<dyn Subscription>, few: Box<dyn Subscription>) -> Self {
         Self { most, few, turn: 0 }
     }
 }
 
 impl MergedSubscription {
-    /// Who is asked first this time, and who second.
+    /// Returns which subscription is polled first this time, and which second.
     fn turns(&mut self) -> (&mut dyn Subscription, &mut dyn Subscription) {
         self.turn = (self.turn + 1) % TURNS;
         match self.turn {
@@ -38,7 +40,7 @@ impl MergedSubscription {
 impl Subscription for MergedSubscription {
     async fn next(&mut self) -> Result<Incoming, BrokerError> {
         let (first, second) = self.turns();
-        // Whichever is not chosen is dropped, which loses nothing.
+        // The future that is not chosen is dropped; both futures are cancel-safe.
         tokio::select! {
             biased;
             incoming = first.next() => incoming,
@@ -60,7 +62,7 @@ impl Subscription for MergedSubscription {
 mod tests {
     use super::*;
 
-    /// Always has something to give: an error, to be told by.
+    /// Always returns an error, which identifies it.
     struct Busy(fn() -> BrokerError);
 
     #[async_trait]
@@ -84,7 +86,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn neither_waits_for_ever_behind_the_other() {
+    async fn neither_subscription_starves() {
         let most = Busy(|| BrokerError::unavailable(std::fmt::Error));
         let mut both =
             MergedSubscription::new(Box::new(most), Box::new(Busy(|| BrokerError::Timeout)));
@@ -96,7 +98,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_few_come_at_once_where_the_other_is_silent() {
+    async fn the_second_subscription_is_prompt_while_the_first_is_silent() {
         let mut both =
             MergedSubscription::new(Box::new(Silent), Box::new(Busy(|| BrokerError::Timeout)));
         for _ in 0..2 * TURNS {

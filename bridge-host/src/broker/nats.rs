@@ -1,6 +1,7 @@
-//! NATS, as two brokers over one kind of connection: core, which forgets what
-//! it has sent, and JetStream, which keeps it. What becomes of a failed
-//! delivery is decided in `delivery`.
+//! NATS, as two brokers over the same kind of connection: core NATS, which keeps no messages, and
+//! JetStream, which keeps them in streams.
+//!
+//! The room `delivery` decides what happens to a failed delivery.
 
 mod ack_progress;
 mod ack_subject;
@@ -46,7 +47,7 @@ pub use subject::{check_name, check_subject, legal_name};
 
 use super::Capabilities;
 
-/// What core NATS can do.
+/// The capabilities of core NATS.
 pub const CORE_CAPABILITIES: Capabilities = Capabilities {
     durable: false,
     at_least_once: false,
@@ -60,7 +61,7 @@ pub const CORE_CAPABILITIES: Capabilities = Capabilities {
     lease: None,
 };
 
-/// What JetStream can do. How long its lease is, is configured.
+/// The capabilities of JetStream. The length of a lease is configured (`ack_wait`).
 pub const JETSTREAM_CAPABILITIES: Capabilities = Capabilities {
     durable: true,
     at_least_once: true,

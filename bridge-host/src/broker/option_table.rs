@@ -7,14 +7,14 @@ use super::all::ALL;
 use super::{Descriptor, Options, SubscriptionOption};
 use crate::schema::{Group, Part, Section, Shown, ShownTable, Table};
 
-/// The options of all kinds of brokers.
+/// Returns the options of all kinds of brokers.
 pub fn all_options() -> impl Iterator<Item = (&'static Descriptor, &'static SubscriptionOption)> {
     let of = |kind: &'static Descriptor| kind.options.iter().map(move |option| (kind, option));
     ALL.iter().copied().flat_map(of)
 }
 
 impl Options {
-    /// The options that are set, of any kind of broker.
+    /// Returns the options that are set, of any kind of broker.
     pub fn set(&self) -> impl Iterator<Item = (&'static Descriptor, &'static SubscriptionOption)> {
         let is_set = |key: &str| self.0.contains_key(key);
         all_options().filter(move |(_, option)| is_set(option.setting.key))

@@ -1,22 +1,23 @@
-//! How many more times a broker gives a message. What is made of that is
-//! decided in `delivery`.
+//! Whether a broker delivers a message again.
+//!
+//! The room `delivery` decides what follows from that.
 
-/// Whether an attempt can be made, and another after it.
+/// Whether an attempt may be made, and another one after it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum RemainingAttempts {
-    /// As often as the subscription's policy has it.
+    /// The policy of the subscription limits the attempts.
     #[default]
     Unlimited,
-    /// The broker does not give it again: what would be a retry is a dead
-    /// letter. Why, in a few words.
+    /// The broker does not deliver the message again, so a retry becomes a dead letter. Contains
+    /// the reason.
     Last(String),
-    /// No attempt is made: it is a dead letter at once. Why, in one line.
+    /// No attempt may be made: the message becomes a dead letter at once. Contains the reason.
     Exhausted(String),
 }
 
 impl RemainingAttempts {
-    /// For a message that is kept in hand between its attempts: whether the
-    /// broker would give it again does not count.
+    /// Returns the value for a message that this process keeps between attempts. The broker need
+    /// not deliver such a message again.
     pub fn in_hand(&self) -> &Self {
         match self {
             Self::Last(_) => &Self::Unlimited,

@@ -1,5 +1,6 @@
-//! Requests, which are messages that are answered with messages: the request to a
-//! broker, and the way for replies back to the requester.
+//! Requests and replies: a request to a broker, and the way for replies back to the requester.
+//!
+//! `abilities` has the trait of brokers that support them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -39,7 +40,7 @@ pub struct Reply {
 /// The way for replies back to the sender of a message.
 #[derive(Clone, Default)]
 pub enum ReplyTo {
-    /// Replies are impossible: the broker has none.
+    /// The broker does not support replies.
     #[default]
     Unsupported,
     /// The sender did not ask for replies.

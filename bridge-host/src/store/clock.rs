@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_never_goes_back() {
+    fn the_clock_never_goes_back() {
         let begun = Instant::now();
         let at = |seconds| begun + Duration::from_secs(seconds);
         let mut clock = Clock {
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_a_time() {
+    fn times_and_durations_are_converted() {
         for ms in [i64::MIN, -1, 0, 1, i64::MAX] {
             assert_eq!(unix_ms(time(ms)), ms.max(0));
         }

@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn space_is_taken_and_given_up() {
+    fn space_is_reserved_and_released() {
         let folder = tempfile::tempdir().unwrap();
         let mut reserve = Reserve::open(folder.path()).unwrap();
         let length = || {

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_doubtful_disk_is_fatal() {
+    fn only_an_uncertain_disk_is_fatal() {
         assert!(matches!(fault(ffi::SQLITE_FULL), WriteFault::Full(_)));
         assert!(matches!(
             fault(ffi::SQLITE_IOERR_SHMSIZE),

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_becomes_of_the_files_is_found() {
+    fn changes_to_the_files_are_found() {
         let (folder, path, mut presence) = written();
         assert_eq!(presence.check_head(), Ok(()));
         fs::write(&path, [0; 4096]).unwrap();

@@ -1,6 +1,6 @@
-//! The contract that every broker keeps: tests written once, run over each.
-//! Another broker is one more file that says how to start it, and one line
-//! below, which names the groups of tests that hold it to its capabilities.
+//! The contract of all brokers: each test is written once and runs on every broker. A new broker
+//! adds a file that starts it and one line below, which selects the groups of tests for its
+//! capabilities.
 
 mod beside;
 mod cases;
@@ -38,28 +38,28 @@ use bridge_host::broker::Broker;
 /// A broker under test, with the server that it needs.
 #[async_trait]
 pub trait Server: Send + Sync + Sized + 'static {
-    /// Starts it.
+    /// Starts the server.
     async fn start() -> Self;
 
-    /// Connects to it, as a host does.
+    /// Connects to the server, as a host does.
     async fn connect(&self) -> Arc<dyn Broker>;
 
-    /// The section of a config that connects to it, as the connection `events`;
-    /// empty for the broker that is always there, whose name `from` is.
+    /// Returns the section of a config with a connection `events` to the server. Empty for the
+    /// embedded broker, which needs none.
     fn config(&self) -> String;
 
-    /// What the config's subscriptions come `from`.
+    /// Returns the connection that subscriptions name in `from`.
     fn from(&self) -> &'static str {
         "events"
     }
 
-    /// Keys that all subscriptions need, for tests that cannot wait long.
+    /// Returns keys that all subscriptions of a config need, so that tests do not wait long.
     fn subscription(&self) -> &'static str {
         ""
     }
 }
 
-/// A broker that is a process of its own.
+/// A broker that is a process outside the bridge.
 #[async_trait]
 pub trait Remote: Server {
     /// Kills the server and starts it again.
@@ -85,19 +85,19 @@ macro_rules! every {
             cases::wildcards,
             cases::any_metadata_and_content_type,
             cases::ids_are_kept_and_made,
-            cases::a_topic_that_is_none_is_refused,
+            cases::an_invalid_topic_is_refused,
             cases::an_acknowledged_message_does_not_come_again,
-            cases::a_retry_comes_after_its_time,
-            cases::a_dropped_receipt_brings_the_message_back,
-            cases::what_a_crash_leaves,
-            cases::order_where_it_is_promised,
+            cases::a_retry_comes_after_its_delay,
+            cases::a_dropped_receipt_redelivers_the_message,
+            cases::a_crash_leaves_unsettled_messages_for_redelivery,
+            cases::order_is_kept_where_the_broker_promises_it,
             cases::a_lease_can_be_extended,
-            cases::duplicates_within_the_window,
+            cases::duplicates_within_the_window_are_dropped,
             hosts::dead_letters_are_kept_shown_and_replayed,
             hosts::a_shutdown_drains,
             threads::two_share,
             threads::a_shutdown_drains_both,
-            orders::kept_within_a_key_and_beside_others,
+            orders::order_is_kept_within_a_key_and_keys_run_in_parallel,
             orders::a_dead_letter_blocks_its_key,
         }
     };
@@ -114,10 +114,10 @@ macro_rules! one_host {
 macro_rules! many_hosts {
     ($server:ty) => {
         tests! { $server:
-            cases::back_after_the_servers_restart,
+            cases::messages_arrive_after_a_restart_of_the_server,
             hosts::two_hosts_share,
-            hosts::a_draining_host_leaves_the_rest_to_others,
-            hosts::a_killed_host_is_taken_over_from,
+            hosts::a_draining_host_leaves_other_messages_to_the_other_host,
+            hosts::another_host_takes_over_from_a_killed_one,
         }
     };
 }
@@ -126,7 +126,7 @@ macro_rules! many_hosts {
 macro_rules! on_demand {
     ($server:ty) => {
         many_hosts!($server);
-        tests! { $server: cases::no_more_is_fetched_than_is_free }
+        tests! { $server: cases::a_host_fetches_only_for_free_slots }
     };
 }
 
@@ -135,7 +135,7 @@ macro_rules! replies {
     ($server:ty) => {
         tests! { $server:
             requests::a_request_gets_its_replies,
-            requests::requests_that_nobody_answers,
+            requests::a_request_without_an_answer_is_an_error,
         }
     };
 }

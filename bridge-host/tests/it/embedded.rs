@@ -1,5 +1,5 @@
-//! The embedded broker on a real disk: what it promises of each message,
-//! through restarts and beside other processes.
+//! The embedded broker on a real disk: its promises for each message, across restarts and beside
+//! other processes.
 
 mod crowd;
 mod damage;

@@ -19,7 +19,7 @@ pub const LOCAL: &str = "embedded";
 
 const QUOTA: &str = "quota";
 
-/// The embedded broker.
+/// The descriptor of the embedded broker.
 pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "embedded",
     title: "the embedded broker",
@@ -33,18 +33,18 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
              see [quotas](#quotas): `\"1GiB\"`.",
         ),
         read: |section| option::<u64>(section, QUOTA),
-        elsewhere: "leave it out: on other brokers their own limits apply",
+        elsewhere: "leave it out: other brokers have their own limits",
     }],
 };
 
-/// A connection to an embedded broker with these settings.
+/// Returns a connection to an embedded broker with these settings.
 pub fn connection(settings: Settings) -> Connection {
     Connection::new(&DESCRIPTOR, Box::new(settings))
 }
 
 fn read(section: &mut Section<'_>) -> Option<Settings> {
     if section.name != format!("[connections.{LOCAL}]") && section.peek("path").is_none() {
-        section.missing("path", "an embedded broker has a folder: path = \"…\"");
+        section.missing("path", "an embedded broker needs a folder: path = \"…\"");
     }
     Settings::read(section)
 }

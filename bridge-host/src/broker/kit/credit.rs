@@ -129,7 +129,7 @@ mod tests {
 
     use super::*;
 
-    /// Full, with nothing on the way.
+    /// All slots are held, and no message is in transit.
     fn full(capacity: usize, ordered: bool) -> Arc<Credit> {
         let slots = Credit::new(capacity, ordered);
         assert_eq!(slots.batch(0, 512), Some(capacity));
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_few_are_waited_for_while_others_come() {
+    async fn a_request_waits_for_several_free_slots() {
         let slots = Credit::new(8, false);
         assert_eq!(slots.batch(8, 512), None);
         assert_eq!(slots.batch(7, 512), None);
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn quick_ones_are_asked_for_ahead() {
+    async fn fast_turnover_fetches_ahead() {
         for (ordered, expected) in [(false, 12), (true, 8)] {
             let slots = full(8, ordered);
             (0..8).for_each(|_| slots.free());
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_asks_is_woken_when_there_is_enough() {
+    async fn the_puller_wakes_when_enough_slots_are_free() {
         let slots = full(8, false);
         assert_eq!(slots.batch(4, 512), None);
         (0..5).for_each(|_| slots.free());

@@ -20,7 +20,7 @@ impl<T> GroupState<T> {
     pub fn new(name: &str) -> Self {
         Self {
             name: name.into(),
-            now: Mutex::new(Err("it has not begun".into())),
+            now: Mutex::new(Err("it has not joined its group yet".into())),
             silence: Silence::new(name),
         }
     }

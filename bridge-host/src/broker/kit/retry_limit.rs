@@ -77,7 +77,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[tokio::test(start_paused = true)]
-    async fn half_of_what_is_left_may_wait() {
+    async fn half_of_the_remaining_limit_may_wait() {
         let room = RetryLimit::default();
         assert!(!room.is_full(), "no limit is known");
         room.set(Some(10), 4);

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_waits_comes_when_it_is_due() {
+    async fn a_waiting_message_comes_when_it_is_due() {
         let queue = RetryQueue::new(false);
         queue.put(kept("b"), Duration::from_secs(2));
         queue.put(kept("a"), Duration::from_secs(1));
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn with_order_one_holds_back_the_others() {
+    async fn with_order_one_message_holds_back_the_others() {
         let queue = RetryQueue::new(true);
         assert!(queue.has_room());
         queue.took_new();

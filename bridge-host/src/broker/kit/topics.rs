@@ -71,13 +71,13 @@ mod tests {
     }
 
     #[test]
-    fn the_widest_remain() {
+    fn covered_patterns_are_removed() {
         let of = |all: &[&str]| without_covered(all.iter().map(|s| s.to_string()).collect());
         assert_eq!(of(&["a.b", "a.>", "c", "a.*", "c"]), ["a.>", "c"]);
     }
 
     #[test]
-    fn one_for_all() {
+    fn one_pattern_covers_all() {
         let of =
             |all: &[&str]| common_pattern(&all.iter().map(|s| s.to_string()).collect::<Vec<_>>());
         assert_eq!(of(&["a.b.c", "a.b.d"]), "a.b.>");

@@ -1,38 +1,40 @@
-//! How far a consumer was acknowledged, as far as that is seen from here: where
-//! it goes on if someone deletes it.
+//! How far the messages of a consumer are acknowledged, as this host knows. If someone deletes the
+//! consumer, it is created again at this position.
+//!
+//! `consumer` reads the server's state.
 
 use std::collections::BTreeSet;
 
 use super::ack_subject::AckSubject;
 
-/// What came from a consumer and was not acknowledged. Right for all hosts
-/// while every delivery comes here; else the server's own word is used.
+/// The deliveries of a consumer that are not acknowledged. The floor is exact while this host
+/// receives all deliveries; otherwise the server's last report is used.
 #[derive(Debug, Default)]
 pub(super) struct AckProgress {
-    /// All up to this number were acknowledged, the server said.
+    /// All messages up to this number are acknowledged, as the server last reported.
     floor: u64,
-    /// The number of the consumer's last delivery that is known.
+    /// The highest known consumer sequence.
     delivered: u64,
-    /// The highest number of a message that came.
+    /// The highest stream sequence that this host received.
     highest: u64,
-    /// Came here, and not acknowledged yet.
+    /// The stream sequences that this host received and did not acknowledge.
     open: BTreeSet<u64>,
-    /// A delivery went elsewhere, or was lost on its way.
+    /// Whether another host received a delivery, or a delivery was lost.
     is_shared: bool,
 }
 
-/// What a server says of a consumer.
+/// The state of a consumer, as the server reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ConsumerState {
-    /// All messages up to this one were acknowledged.
+    /// All messages up to this stream sequence are acknowledged.
     pub(super) floor: u64,
-    /// How often it delivered one.
+    /// The consumer sequence of the last delivery.
     pub(super) delivered: u64,
-    /// The highest number of a message that it delivered.
+    /// The highest stream sequence that was delivered.
     pub(super) last: u64,
-    /// How many are not acknowledged.
+    /// How many messages are delivered but not acknowledged.
     pub(super) unacknowledged: usize,
-    /// How many were never delivered.
+    /// How many messages were never delivered.
     pub(super) pending: u64,
 }
 
@@ -48,16 +50,16 @@ impl AckProgress {
         self.open.remove(&sequence);
     }
 
-    /// Takes the server's word.
+    /// Records the state that the server reports.
     pub(super) fn told(&mut self, standing: ConsumerState) {
         self.floor = standing.floor;
         self.open = self.open.split_off(&(standing.floor + 1));
-        // All that is not acknowledged is here, and nothing is on its way.
+        // If the numbers agree, this host has all unacknowledged messages.
         self.is_shared = standing.unacknowledged != self.open.len();
         self.delivered = self.delivered.max(standing.delivered);
     }
 
-    /// All up to this number were acknowledged.
+    /// Returns the stream sequence up to which all messages are acknowledged.
     pub(super) fn floor(&self) -> u64 {
         let here = match self.open.first() {
             _ if self.is_shared => 0,
@@ -94,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn alone_it_is_known_to_the_message() {
+    fn a_single_host_knows_the_exact_floor() {
         let mut progress = AckProgress::default();
         progress.told(standing(10, 12, 0));
         assert_eq!(progress.floor(), 10);
@@ -105,14 +107,14 @@ mod tests {
         assert_eq!(progress.floor(), 10);
         progress.acknowledged(11);
         assert_eq!(progress.floor(), 15);
-        // Given back, it comes again.
+        // The message was given back, and is delivered again.
         progress.took(&origin(16, 16));
         progress.acknowledged(16);
         assert_eq!(progress.floor(), 16);
     }
 
     #[test]
-    fn what_others_have_is_not_passed_over() {
+    fn messages_of_other_hosts_hold_the_floor() {
         let mut progress = AckProgress::default();
         progress.told(standing(10, 10, 0));
         progress.took(&origin(12, 12));

@@ -1,28 +1,30 @@
-//! What the server says of a delivery in the subject on which it is
-//! acknowledged (NATS ADR-15). The client reads it too, of messages that hold
-//! a context each: a copy of that costs more than the reading.
+//! Parses the acknowledgement subject of a delivery, in which the server describes the delivery
+//! (NATS ADR-15).
+//!
+//! The client parses it, too, but only for its own message type, which holds a context: copying
+//! that costs more than parsing here.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const PREFIX: &str = "$JS.ACK.";
 
-/// Where a delivery is from.
+/// The delivery that an acknowledgement subject describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AckSubject {
-    /// The message's number in the stream.
+    /// The stream sequence of the message.
     pub(super) sequence: u64,
-    /// This is the delivery of that number, from 1.
+    /// How often the message was delivered, this delivery included.
     pub(super) delivered: u64,
-    /// The delivery's number among all of the consumer's.
+    /// The consumer sequence of the delivery.
     pub(super) consumer_sequence: u64,
     pub(super) published: SystemTime,
 }
 
 impl AckSubject {
-    /// `None` where the subject is none of JetStream's.
+    /// Parses a subject. Returns `None` for a subject that is not from JetStream.
     pub(super) fn of(subject: &str) -> Option<Self> {
         let mut tokens = subject.strip_prefix(PREFIX)?.split(['.']);
-        // Newer servers say the domain and the account first.
+        // Newer servers begin with the domain and the account.
         if tokens.clone().count() >= 9 {
             tokens.nth(1)?;
         }
@@ -44,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_forms_are_read() {
+    fn both_forms_of_the_subject_are_parsed() {
         let expected = AckSubject {
             sequence: 2082,
             delivered: 3,
@@ -62,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_refused() {
+    fn other_subjects_are_not_parsed() {
         for subject in [
             "",
             "orders.new",

@@ -1,5 +1,6 @@
-//! How this host authenticates at a NATS server: one of four methods. `client`
-//! passes them to the client.
+//! How this host authenticates at a NATS server: with one of four methods.
+//!
+//! `session` passes them to the client.
 
 use crate::schema::{
     Group, Part, Rejection, Secret, Section, Shape, ShownTable, Table, any_text, secret, secret_of,
@@ -8,16 +9,16 @@ use crate::schema::{
 /// How a client authenticates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Auth {
-    /// Without authentication.
+    /// No authentication.
     #[default]
     None,
-    /// By a token.
+    /// A token.
     Token(Secret),
-    /// By user and password.
+    /// A user and a password.
     User(String, Secret),
-    /// By signing with this seed.
+    /// A signature with this seed.
     Nkey(Secret),
-    /// By the contents of a credentials file.
+    /// The contents of a credentials file.
     Credentials(Secret),
 }
 
@@ -79,19 +80,19 @@ impl Group for Auth {
                     "{} has several of `token`, `user` with `password`, `nkey`, `credentials`",
                     section.name
                 ),
-                "a server asks for one of them: leave the others out",
+                "a server accepts one of them: remove the others",
             );
             return None;
         }
         match (user, password) {
             (true, true) => by_user(section),
             (true, false) => {
-                let help = "a user has one: password = \"${NATS_PASSWORD}\"";
+                let help = "set the password of the user: password = \"${NATS_PASSWORD}\"";
                 section.missing("password", help);
                 None
             }
             (false, true) => {
-                section.missing("user", "a password belongs to one: user = \"…\"");
+                section.missing("user", "set the user of the password: user = \"…\"");
                 None
             }
             (false, false) => match single.first() {
@@ -126,7 +127,7 @@ fn by_secret(section: &mut Section<'_>, key: &'static str) -> Option<Auth> {
     Some(match key {
         "token" => Auth::Token(secret),
         "nkey" => Auth::Nkey(secret),
-        // The client expects a newline at the end, which was cut off from the file's text.
+        // The client expects a newline at the end, which was removed from the file's text.
         _ => Auth::Credentials(Secret::new(format!("{}\n", secret.expose().trim_end()))),
     })
 }
@@ -134,7 +135,7 @@ fn by_secret(section: &mut Section<'_>, key: &'static str) -> Option<Auth> {
 fn check_nkey(seed: &str) -> Result<(), Rejection> {
     match seed.starts_with("SU") && seed.len() == 58 {
         true => Ok(()),
-        false => Err("`nkey` is no seed of a user".into()),
+        false => Err("`nkey` is not the seed of a user".into()),
     }
 }
 

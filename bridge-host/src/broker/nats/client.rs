@@ -1,5 +1,7 @@
-//! One connection, which comes back by itself, with another client where the
-//! one it had ended; and a way for those who cannot wait to send something.
+//! A connection to NATS that reconnects, and creates a new client when the old one ends. It also
+//! sends messages for callers that cannot wait.
+//!
+//! `session` wraps one client.
 
 use parking_lot::RwLock;
 use std::sync::atomic::Ordering::Relaxed;
@@ -18,24 +20,24 @@ use super::settings::Settings;
 use crate::broker::BrokerError;
 use crate::broker::kit::connection_state::reconnect_delay;
 
-/// How long the start of the bridge waits for a server.
+/// How long the bridge waits for a server at startup.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long is waited for what is still to be sent.
+/// How long to wait for the server to accept queued messages.
 const FLUSH: Duration = Duration::from_secs(5);
-/// A client that lived for so long did not end over the next message.
+/// A client that lived this long did not end because of the first message that it read.
 const LONG: Duration = Duration::from_secs(10);
 
-/// What is sent without anybody waiting for it.
+/// An item of the outbox.
 enum Parcel {
     Message(Subject, Bytes),
     Flush(oneshot::Sender<()>),
 }
 
-/// A connection, up or down.
+/// A NATS client that is replaced when it ends.
 pub(super) struct ReconnectingClient {
-    /// The connection's, as configured.
+    /// The connection's name in the config.
     pub(super) name: String,
-    /// Where it was opened, and what serves it is best.
+    /// The runtime on which the connection was opened. Its tasks should run there, too.
     pub(super) runtime: Handle,
     settings: Settings,
     session: RwLock<Arc<Session>>,
@@ -43,12 +45,12 @@ pub(super) struct ReconnectingClient {
     outbox: mpsc::UnboundedSender<Parcel>,
 }
 
-/// The one known cause: a carriage return alone in a header, which a publisher
-/// wrote without a library.
+/// The only known cause is a carriage return without a line feed in a header, from a publisher that
+/// uses no library.
 const ENDED: &str = "the NATS client panicked, as it does at a message whose headers it cannot read; connecting with a new client";
 
 impl ReconnectingClient {
-    /// Begins to connect, and goes on until it is dropped.
+    /// Starts to connect, and keeps reconnecting until the client is dropped.
     pub(super) async fn open(name: &str, settings: &Settings) -> Result<Arc<Self>, ConnectError> {
         let news = ClientEvents::new(name);
         let session = Session::open(settings, &news).await?;
@@ -70,13 +72,13 @@ impl ReconnectingClient {
             let trouble = connection.trouble().unwrap_or_default();
             tracing::warn!(
                 connection = name,
-                "{trouble}; the bridge starts all the same, and waits"
+                "{trouble}; the bridge starts without it, and keeps connecting"
             );
         }
         Ok(connection)
     }
 
-    /// The client of now.
+    /// Returns the current client.
     pub(super) fn session(&self) -> Arc<Session> {
         let session = self.session.read();
         Arc::clone(&session)
@@ -95,39 +97,39 @@ impl ReconnectingClient {
         session.is_up()
     }
 
-    /// Changes each time the connection comes up or goes down.
+    /// Returns a receiver that changes each time the connection comes up or goes down.
     pub(super) fn connection_changes(&self) -> watch::Receiver<bool> {
         self.news.state.connection_changes()
     }
 
-    /// How often it broke while the server was there: as it does at a message
-    /// that the client cannot read.
+    /// Returns how often the connection broke although the server was reachable, as it does at a
+    /// message that the client cannot read.
     pub(super) fn breaks(&self) -> u64 {
         self.news.breaks()
     }
 
-    /// Whether the client dropped messages, and how many was not told yet.
+    /// Returns whether the client dropped messages whose number was not logged yet.
     pub(super) fn is_dropping(&self) -> bool {
         self.news.dropping().load(Relaxed)
     }
 
-    /// That was told.
+    /// Records that the number was logged.
     pub(super) fn set_drops_logged(&self) {
         self.news.dropping().store(false, Relaxed);
     }
 
-    /// How many messages the client of now read, those that it dropped included.
+    /// Returns how many messages the current client has read, dropped ones included.
     pub(super) fn arrived(&self) -> u64 {
         self.session().statistics().in_messages.load(Relaxed)
     }
 
-    /// It is up, although that was never told: the client leaves out what it has
-    /// to tell where that is too much at once.
+    /// Records that the connection is up. The client reports no event if too many events happen at
+    /// once.
     pub(super) fn assume_connected(&self) {
         self.news.state.set_connected(true);
     }
 
-    /// Why it is down.
+    /// Returns why the connection is down.
     pub(super) fn trouble(&self) -> Option<String> {
         if self.is_up() {
             return None;
@@ -135,39 +137,39 @@ impl ReconnectingClient {
         Some(self.news.state.trouble(&self.settings.urls.join(", ")))
     }
 
-    /// What the server refused a short while ago, in its words.
+    /// Returns what the server refused recently, in the server's words.
     pub(super) fn refusal(&self) -> Option<String> {
         self.news.state.refusal()
     }
 
-    /// That refusal, where it keeps messages from being taken or settled.
+    /// Returns the refusal if it prevents messages from being received or settled.
     pub(super) fn is_refused(&self) -> Option<String> {
         let counts =
             |refusal: &String| refusal.contains("$JS.") || refusal.contains("Subscription");
         self.refusal().filter(counts)
     }
 
-    /// Waits until the server has done all that was sent to it before.
+    /// Waits until the server has processed everything that was sent before.
     pub(super) async fn wait_for_server(&self) {
         let client = self.session();
-        // Nobody listens there, as the server says at once.
+        // No client subscribes to the inbox, so the server answers at once.
         let asked = client.request(client.new_inbox(), Bytes::new());
         let _ = timeout(FLUSH, asked).await;
     }
 
-    /// Refuses while it is down.
+    /// Returns an error while the connection is down.
     pub(super) fn check(&self) -> Result<(), BrokerError> {
         self.trouble()
             .map_or(Ok(()), |trouble| Err(Outage::Down(trouble).into()))
     }
 
-    /// Sends it soon: for those who cannot wait.
+    /// Queues a message, for callers that cannot wait.
     pub(super) fn post(&self, subject: Subject, payload: impl Into<Bytes>) {
-        // Without anyone to take it the process is at its end.
+        // The receiver is gone only when the process ends.
         let _ = self.outbox.send(Parcel::Message(subject, payload.into()));
     }
 
-    /// Asks for one answer.
+    /// Sends a request, and returns the answer.
     pub(super) async fn request(
         &self,
         subject: String,
@@ -183,7 +185,7 @@ impl ReconnectingClient {
         }
     }
 
-    /// Waits until all that was handed over is with the server.
+    /// Waits until the server has received everything that was sent before.
     pub(super) async fn sent(&self) -> Result<(), BrokerError> {
         match timeout(FLUSH, self.session().flush()).await {
             Ok(Ok(())) => Ok(()),
@@ -192,7 +194,7 @@ impl ReconnectingClient {
         }
     }
 
-    /// Sends what is still to be sent, where there is a connection.
+    /// Waits until the queued messages are sent, if the connection is up.
     pub(super) async fn flush(&self) {
         if !self.is_up() {
             return;
@@ -202,7 +204,7 @@ impl ReconnectingClient {
         if !matches!(timeout(FLUSH, sent).await, Ok(Ok(()))) {
             tracing::warn!(
                 connection = self.name,
-                "NATS did not take the last acknowledgements: their messages come again"
+                "NATS did not accept the last acknowledgements: their messages are redelivered"
             );
         }
     }
@@ -217,7 +219,7 @@ async fn send_all(
             return;
         };
         match parcel {
-            // What is not sent is delivered again by the server.
+            // The server redelivers a message whose acknowledgement was not sent.
             Parcel::Message(subject, payload) => drop(client.publish(subject, payload).await),
             Parcel::Flush(done) => {
                 if client.flush().await.is_ok() {
@@ -228,7 +230,7 @@ async fn send_all(
     }
 }
 
-/// Makes another client each time that one ended, for as long as the link lives.
+/// Creates a new client each time one ends, until the connection is dropped.
 async fn renew(connection: Weak<ReconnectingClient>, news: Arc<ClientEvents>) {
     let (mut attempt, mut since) = (0, Instant::now());
     loop {
@@ -257,7 +259,7 @@ async fn renew(connection: Weak<ReconnectingClient>, news: Arc<ClientEvents>) {
                 let mut place = connection.session.write();
                 *place = session;
             }
-            // It was possible before. Its end is told once more.
+            // The options were valid before, so this is unexpected. The next end is logged again.
             Err(error) => {
                 tracing::error!(connection = connection.name, %error, "cannot create a new NATS client")
             }

@@ -1,5 +1,7 @@
-//! The durable consumer of a subscription: made, changed to what is
-//! configured, or taken as it is.
+//! The durable consumer of a subscription: creates it, updates it to the settings, or uses it
+//! unchanged.
+//!
+//! `stream` does the same for streams.
 
 use std::time::Duration;
 
@@ -18,16 +20,16 @@ use super::subject::legal_name;
 use crate::broker::kit::topics::common_pattern;
 use crate::broker::{BrokerError, Start, SubscribeSpec};
 
-/// What a subscription wants of its consumer.
+/// The requirements of a subscription for its consumer.
 pub(super) struct ConsumerSpec<'a> {
     pub(super) settings: &'a Consumer,
     pub(super) spec: &'a SubscribeSpec,
     pub(super) subjects: &'a [String],
-    /// All messages up to this number were acknowledged by one that is gone.
+    /// If the consumer was deleted, all messages up to this stream sequence were acknowledged.
     pub(super) after: Option<u64>,
 }
 
-/// Finds the consumer, or makes it.
+/// Finds the consumer, or creates it.
 pub(super) async fn ensure(
     context: &Context,
     stream: &StreamRef,
@@ -65,7 +67,7 @@ pub(super) async fn ensure(
     Ok((located(stream, &info), standing(&info)))
 }
 
-/// What the server says of a consumer now; `None` where it has none such.
+/// Reads the consumer from the server. Returns `None` if it does not exist.
 pub(super) async fn look(
     context: &Context,
     located: &ConsumerRef,
@@ -124,11 +126,11 @@ fn located(stream: &StreamRef, info: &Info) -> ConsumerRef {
 }
 
 impl ConsumerSpec<'_> {
-    /// What is there, with what is configured here in it; else all of it.
+    /// Returns the existing config with the settings of the bridge, or a new config.
     fn config(&self, existing: Option<&Config>, name: &str, several: bool) -> Config {
         let mut config = existing.cloned().unwrap_or_else(|| self.new_config(name));
         config.ack_wait = self.settings.ack_wait;
-        // Whether there is another attempt is decided by the bridge's own policy.
+        // The policy of the subscription limits attempts, not the consumer.
         config.max_deliver = -1;
         config.backoff = Vec::new();
         config.max_ack_pending = match self.spec.ordered {
@@ -138,7 +140,7 @@ impl ConsumerSpec<'_> {
         (config.filter_subject, config.filter_subjects) = match self.subjects {
             [one] => (one.clone(), Vec::new()),
             all if several => (String::new(), all.to_vec()),
-            // What it brings beyond the topics is let go unseen.
+            // The bridge discards messages that match this filter but none of the topics.
             all => (common_pattern(all), Vec::new()),
         };
         config
@@ -163,7 +165,7 @@ impl ConsumerSpec<'_> {
     }
 }
 
-/// Tells of topics that a subscription had, and has no more.
+/// Logs topics that the subscription no longer has.
 fn warn_of_removed_topics(spec: &SubscribeSpec, stream: &str, before: &Config, wanted: &Config) {
     let gone: Vec<_> = filters(before)
         .filter(|topic| !filters(wanted).any(|other| other == *topic))
@@ -173,8 +175,8 @@ fn warn_of_removed_topics(spec: &SubscribeSpec, stream: &str, before: &Config, w
             subscription = spec.name,
             stream,
             topics = gone.join(", "),
-            "the subscription no longer takes these topics, and the stream goes on collecting them: \
-             take them out of its subjects unless others need them"
+            "the subscription no longer takes these topics, but the stream still collects them: \
+             remove them from its subjects, unless others need them"
         );
     }
 }
@@ -187,7 +189,7 @@ fn filters(config: &Config) -> impl Iterator<Item = &str> {
     all.map(String::as_str).filter(|filter| !filter.is_empty())
 }
 
-/// Whether a consumer that may not be changed will do.
+/// Checks whether a consumer can be used that must not be changed.
 fn check_adopted(what: &str, config: &Config, spec: &SubscribeSpec) -> Result<(), BrokerError> {
     if config.ack_policy != AckPolicy::Explicit {
         let what = what.into();

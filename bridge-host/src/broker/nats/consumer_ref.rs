@@ -1,5 +1,6 @@
-//! Where a subscription's messages are asked for, and what the consumer there
-//! allows.
+//! A reference to a consumer, with the limits that it sets for requests.
+//!
+//! `pull` sends the requests.
 
 use std::time::Duration;
 
@@ -10,33 +11,33 @@ use crate::message::MessageId;
 
 /// How long the server keeps a request.
 const EXPIRES: Duration = Duration::from_secs(30);
-/// The server shows that it knows of a request this often.
+/// The interval between two heartbeats of the server for a request.
 const HEARTBEAT: Duration = Duration::from_secs(5);
-/// Requests that last no longer need no such sign.
+/// A request that expires sooner has no heartbeat.
 const SHORT: Duration = Duration::from_secs(1);
-/// A request asks for no more.
+/// The most messages in one request.
 const LARGEST: u64 = 512;
 
-/// A consumer as it was found.
+/// A consumer, as it was when it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ConsumerRef {
     pub(super) stream: StreamRef,
     pub(super) name: String,
     pub(super) ack_wait: Duration,
-    /// How many messages may be under way, on all hosts; `None` for any number.
+    /// How many messages may be in flight on all hosts; `None` for any number.
     pub(super) max_ack_pending: Option<usize>,
-    /// How often it gives a message.
+    /// How often the consumer delivers a message at most.
     pub(super) max_deliver: Option<u64>,
     /// How many messages a request may ask for.
     pub(super) max_batch: Option<u64>,
     /// How long a request may last.
     pub(super) max_expires: Option<Duration>,
-    /// Which subjects; none are all.
+    /// The subjects that the consumer selects; if empty, all subjects.
     pub(super) filters: Vec<String>,
 }
 
 impl ConsumerRef {
-    /// The most that one request asks for.
+    /// Returns the most messages in one request.
     pub(super) fn batch(&self) -> usize {
         let most = self.max_batch.map_or(LARGEST, |most| most.min(LARGEST));
         usize::try_from(most).unwrap_or(usize::MAX)
@@ -46,26 +47,26 @@ impl ConsumerRef {
         self.max_expires.map_or(EXPIRES, |most| most.min(EXPIRES))
     }
 
-    /// How often the server shows that it knows of a request, where it lasts
-    /// long enough.
+    /// Returns the interval between two heartbeats. `None` for requests that expire too soon for
+    /// one.
     pub(super) fn heartbeat(&self) -> Option<Duration> {
         let expires = self.expires();
         (expires > SHORT).then(|| HEARTBEAT.min(expires / 2))
     }
 
-    /// After so much silence three signs of life are missing.
+    /// Returns how long the server may be silent: three heartbeats.
     pub(super) fn silence(&self) -> Duration {
         3 * self.heartbeat().unwrap_or(self.expires()) + SHORT
     }
 
-    /// The id of a message that has none of its own: another stream of this
-    /// name has other ones.
+    /// Returns the id for a message that has none. It contains the creation time of the stream, so
+    /// that a new stream of this name has other ids.
     pub(super) fn id(&self, sequence: u64) -> Option<MessageId> {
         let StreamRef { name, created } = &self.stream;
         MessageId::parse(&format!("{name}-{created:x}-{sequence}")).ok()
     }
 
-    /// Whether the message is given again after this delivery.
+    /// Returns whether the consumer delivers the message again after this delivery.
     pub(super) fn remaining_attempts(&self, origin: &AckSubject) -> RemainingAttempts {
         let Some(most) = self.max_deliver else {
             return RemainingAttempts::Unlimited;
@@ -73,18 +74,18 @@ impl ConsumerRef {
         let (name, given) = (&self.name, origin.delivered);
         if given >= most && most > 1 {
             RemainingAttempts::Exhausted(format!(
-                "the consumer {name} gave it for the last time: its max_deliver is {most}"
+                "the consumer {name} delivered it for the last time: its max_deliver is {most}"
             ))
         } else if given + 1 >= most {
-            // One is kept in reserve: a message lost with its host at its last
-            // delivery would be gone.
+            // One delivery is reserved: if the host dies during the last one, the message would be
+            // lost.
             RemainingAttempts::Last(format!("the consumer {name} has max_deliver = {most}"))
         } else {
             RemainingAttempts::Unlimited
         }
     }
 
-    /// What is different now, in words.
+    /// Describes the differences to a newer state, for the log.
     pub(super) fn changes(&self, now: &Self) -> Vec<String> {
         let mut changes = Vec::new();
         let mut compare = |what: &str, before: String, now: String| {
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn it_asks_within_the_limits() {
+    fn requests_respect_the_limits() {
         let free = located();
         assert_eq!((free.batch(), free.expires()), (512, EXPIRES));
         assert_eq!(
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_delivery_is_kept_in_reserve() {
+    fn the_last_delivery_is_reserved() {
         let three = ConsumerRef {
             max_deliver: Some(3),
             ..located()
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_of_one_stream() {
+    fn ids_belong_to_one_stream() {
         assert_eq!(located().id(7).unwrap().as_str(), "events-abc-7");
         let mut another = located();
         another.stream.created += 1;
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_are_named() {
+    fn changes_are_described() {
         let now = ConsumerRef {
             ack_wait: Duration::from_secs(5),
             filters: Vec::new(),

@@ -1,5 +1,7 @@
-//! A look now and then at what a subscription rests on: whether someone changed
-//! its consumer, and how full its stream is.
+//! Checks at intervals whether someone changed the consumer of a subscription, and how full its
+//! stream is.
+//!
+//! `fullness` checks the stream.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,19 +15,19 @@ use super::consumer_ref::ConsumerRef;
 use super::group::Group;
 use super::jetstream_api::JetStreamApi;
 
-/// Between two looks.
+/// The interval between two checks.
 const EVERY: Duration = Duration::from_secs(30);
 
-/// What is looked at.
+/// The subjects of the checks.
 pub(super) struct ConsumerWatch<'a> {
     pub(super) api: &'a JetStreamApi,
     pub(super) group: &'a Group,
-    /// Told where the consumer is not as it was.
+    /// Notified when the consumer has changed.
     pub(super) restart: &'a Notify,
 }
 
 impl ConsumerWatch<'_> {
-    /// Looks again and again.
+    /// Checks the consumer and the stream at each interval.
     pub(super) async fn look(&self) -> Infallible {
         loop {
             if let Some(located) = self.group.presence.located() {
@@ -40,7 +42,7 @@ impl ConsumerWatch<'_> {
     }
 
     async fn look_at(&self, located: &Arc<ConsumerRef>) {
-        // What is not told now is asked for again.
+        // After an error, the next check tries again.
         let Ok(now) = consumer::look(&self.api.context(), located).await else {
             return;
         };

@@ -1,5 +1,7 @@
-//! Core NATS: at most once. Subscriptions are queue groups; what is under way
-//! or waits for a retry is lost with the process.
+//! The broker on core NATS, which delivers at most once. Subscriptions are queue groups. Messages
+//! in flight or waiting for a retry are lost with the process.
+//!
+//! `core_subscription` receives messages.
 
 use parking_lot::Mutex;
 use std::sync::{Arc, Weak};
@@ -22,19 +24,19 @@ use crate::broker::{
 };
 use crate::message::{Message, MessageId};
 
-/// For the server to say that nobody listens.
+/// How long to wait for the server's report that no client subscribes.
 const LISTENING: Duration = Duration::from_millis(500);
 
-/// A NATS connection.
+/// A connection to core NATS.
 pub struct CoreNats {
     connection: Arc<ReconnectingClient>,
-    /// What is subscribed to.
+    /// The subjects of all subscriptions.
     subjects: Arc<Mutex<Vec<String>>>,
     backlog: Arc<DropCounter>,
 }
 
 impl CoreNats {
-    /// Begins to connect. `name` is the connection's.
+    /// Starts to connect. `name` is the connection's name in the config.
     pub async fn open(name: &str, settings: &Settings) -> Result<Self, ConnectError> {
         let (connection, subjects) = (
             ReconnectingClient::open(name, settings).await?,
@@ -58,13 +60,13 @@ impl Broker for CoreNats {
         CORE_CAPABILITIES
     }
 
-    /// Messages published before are not there any more. Without a server
-    /// there, the subscription begins once there is one.
+    /// The subscription receives messages published from now on. If the server is unreachable, it
+    /// begins when the server is back.
     async fn subscribe(&self, spec: SubscribeSpec) -> Result<Box<dyn Subscription>, BrokerError> {
         let mut member = CoreSubscription::new(spec, &self.connection, &self.backlog)?;
         self.backlog.joined();
         member.join().await?;
-        // The server knows of it once this is through.
+        // After this, the server has processed the subscription.
         if self.connection.is_up() {
             self.connection.sent().await?;
         }
@@ -73,7 +75,7 @@ impl Broker for CoreNats {
         Ok(Box::new(member))
     }
 
-    /// Returns once it is on its way to the server. Nobody may have received it.
+    /// Returns once the message is sent to the server. Possibly no client received it.
     async fn enqueue(
         &self,
         message: Message,
@@ -110,8 +112,8 @@ impl Broker for CoreNats {
 
 #[async_trait]
 impl Republish for CoreNats {
-    /// Refused where nobody listens: the letter would be lost. That someone
-    /// does is no promise that it arrives.
+    /// Returns an error if no client subscribes to the topic, because the dead letter would be
+    /// lost. A subscriber does not guarantee that the message arrives.
     async fn republish(
         &self,
         message: Message,
@@ -127,7 +129,7 @@ impl Republish for CoreNats {
         let client = self.connection.session();
         let asked = client.request_with_headers(topic.clone(), headers, data);
         match timeout(LISTENING, asked).await {
-            // A bridge does not answer: silence is as good as anything.
+            // A bridge does not answer, so no answer means that a client subscribes.
             Err(_) => Ok(()),
             Ok(Ok(_)) => {
                 self.backlog.took();
@@ -152,8 +154,8 @@ impl RequestReply for CoreNats {
     }
 }
 
-/// Tells that messages are lost, each time that the client could not read one.
-/// It does not say which, only what it was subscribed to can be named.
+/// Logs that messages were lost, each time the client could not read one. The client does not say
+/// which message, so the log names the subscribed subjects.
 async fn log_breaks(connection: Weak<ReconnectingClient>, subjects: Arc<Mutex<Vec<String>>>) {
     let (Some(mut connection_changes), limit) = (
         connection
@@ -164,7 +166,7 @@ async fn log_breaks(connection: Weak<ReconnectingClient>, subjects: Arc<Mutex<Ve
         return;
     };
     let mut told = 0;
-    // It ends with the link.
+    // The loop ends with the connection.
     while connection_changes.changed().await.is_ok() {
         let Some(connection) = connection.upgrade() else {
             return;
@@ -176,8 +178,8 @@ async fn log_breaks(connection: Weak<ReconnectingClient>, subjects: Arc<Mutex<Ve
                     connection = connection.name,
                     subjects = subjects.join(", "),
                     times,
-                    "the connection broke with the server there, as at a message whose headers or subject cannot be \
-                     read: such a message, and what came behind it, is lost"
+                    "the connection broke although the server is reachable, as it does at a message whose headers or subject cannot be \
+                     read: this message, and the messages after it, are lost"
                 );
             });
         }

@@ -30,7 +30,7 @@ pub(super) struct CoreSubscription {
     arrived: SelectAll<Subscriber>,
     gave_retry: bool,
     backlog: Arc<DropCounter>,
-    /// All that came was taken.
+    /// Whether all messages that arrived were taken.
     is_idle: bool,
 }
 
@@ -67,7 +67,7 @@ impl Drop for CoreSubscription {
 }
 
 impl CoreSubscription {
-    /// Subscribes, with the client of now.
+    /// Subscribes with the current client.
     pub(super) async fn join(&mut self) -> Result<(), BrokerError> {
         let client = self.connection.session();
         let mut subscribers = Vec::new();
@@ -103,8 +103,8 @@ impl CoreSubscription {
         }
     }
 
-    /// While messages are dropped: one that is here already, or word of how many
-    /// there were.
+    /// While the client drops messages: returns a message that has arrived, or logs the number of
+    /// dropped ones.
     fn catch_up(&mut self) -> Option<NatsMessage> {
         match self.arrived.next().now_or_never() {
             Some(arrived) => arrived,
@@ -116,7 +116,7 @@ impl CoreSubscription {
         }
     }
 
-    /// `None` for what is not for this subscription to handle.
+    /// Returns `None` for a message that this subscription does not handle.
     fn take_in(&mut self, arrived: NatsMessage) -> Option<Incoming> {
         self.set_idle(false);
         self.backlog.took();
@@ -126,7 +126,7 @@ impl CoreSubscription {
         if arrived.is_for_others(&self.name) {
             return None;
         }
-        // The inbox of one that is replayed is that of whoever replays it.
+        // The inbox of a replayed message belongs to the client that replays it.
         let inbox = inbox.filter(|_| !arrived.is_replayed());
         let reply_to = request::reply_to_inbox(&self.connection, inbox);
         self.waiting.took_new();
@@ -144,7 +144,7 @@ impl CoreSubscription {
 #[async_trait]
 impl Subscription for CoreSubscription {
     async fn next(&mut self) -> Result<Incoming, BrokerError> {
-        // Where there is both, they take turns.
+        // Retries and new messages take turns.
         self.gave_retry = !self.gave_retry;
         if !self.gave_retry
             && let Some(incoming) = self.arrived_now()
@@ -160,7 +160,7 @@ impl Subscription for CoreSubscription {
 }
 
 impl CoreSubscription {
-    /// What came and is here.
+    /// Returns a message that has arrived.
     fn arrived_now(&mut self) -> Option<Incoming> {
         if !self.waiting.has_room() {
             return None;
@@ -195,7 +195,7 @@ impl CoreSubscription {
                     Some(arrived) => if let Some(incoming) = self.take_in(arrived) {
                         return Ok(incoming);
                     },
-                    // The client ended; another takes its place.
+                    // The client ended, and another one replaces it.
                     None => {
                         self.connection.connected().await;
                         self.backlog.reset();
@@ -211,7 +211,7 @@ impl CoreSubscription {
 
 struct CoreReceipt {
     waiting: Arc<RetryQueue>,
-    /// `None` once it is settled.
+    /// `None` once the message is settled.
     kept: Option<QueuedRetry>,
 }
 
@@ -221,12 +221,12 @@ impl Receipt for CoreReceipt {
         CORE_CAPABILITIES
     }
 
-    /// Nothing to do: the server has forgotten it.
+    /// Does nothing, because core NATS has no leases.
     async fn extend(&mut self, _lease: Duration) -> Result<(), BrokerError> {
         Ok(())
     }
 
-    /// A request waits here, where its reply can be sent.
+    /// A request is never parked elsewhere: only this process can send its reply.
     fn retries_are_full(&self) -> bool {
         let kept = self.kept.as_ref();
         let asks = kept.is_some_and(|kept| matches!(kept.reply_to, ReplyTo::Requested(_)));

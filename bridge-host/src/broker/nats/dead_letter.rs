@@ -1,5 +1,6 @@
-//! Dead letters in a stream, found by their topics, numbered by their place in
-//! it. They come about as published messages: `broker::DeadLetterTopic`.
+//! Dead letters in a stream, selected by their topics and numbered by their stream sequence.
+//!
+//! `broker::DeadLetterTopic` publishes them.
 
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ impl DeadLetterMessages {
         api: Arc<JetStreamApi>,
         topics: Vec<String>,
     ) -> Result<Self, BrokerError> {
-        // A server that is not there is told of, and not waited for.
+        // An unavailable server is an error: the caller does not wait for it.
         let _ = timeout(PATIENCE, api.connection.connected()).await;
         api.connection.check()?;
         let context = api.context();
@@ -45,7 +46,7 @@ impl DeadLetterMessages {
 
 #[async_trait]
 impl dead_letters::DeadLetterSource for DeadLetterMessages {
-    /// The first message from this number on, on any of the topics.
+    /// Returns the first message on any of the topics, from this number on.
     async fn next(&self, from: i64) -> Result<Option<NumberedMessage>, BrokerError> {
         let mut first: Option<RawMessage> = None;
         for topic in &self.topics {

@@ -1,5 +1,6 @@
-//! Reads JetStream messages: headers, the number of the delivery, and the remaining deliveries.
-//! `kit::member` decides whether the subscription takes them.
+//! Decodes JetStream messages: headers, the number of the delivery, and the remaining deliveries.
+//!
+//! `kit::pulled_subscription` decides whether the subscription takes them.
 
 use super::lease::JetStreamLease;
 use super::{headers, unreadable};

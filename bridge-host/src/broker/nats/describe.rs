@@ -53,7 +53,7 @@ pub(super) fn consumer(
     };
     let line = match consumer.create {
         true => format!(
-            "{durable}; waits {ack_wait} for an acknowledgement, {most} messages under way on all hosts"
+            "{durable}; waits {ack_wait} for an acknowledgement, {most} messages in flight on all hosts"
         ),
         false => format!("{durable}; never created or changed"),
     };
@@ -151,7 +151,7 @@ impl Shown {
             (Some(age), Some(bytes)) => format!("for {age}, up to {bytes}"),
         };
         format!(
-            "{name}; where there is none, it is created for {}: in {}, {} times, {kept}",
+            "{name}; created if it is missing, for {}: in {} storage, {} replicas, {kept}",
             subjects.as_deref().unwrap_or("the subscriptions' topics"),
             self.storage,
             self.replicas,

@@ -17,7 +17,7 @@ use crate::schema::{Group, table};
 
 const CONSUMER: &str = "consumer";
 
-/// Core NATS.
+/// The descriptor of core NATS.
 pub const CORE_DESCRIPTOR: Descriptor = Descriptor {
     name: "nats",
     title: "core NATS",
@@ -27,7 +27,7 @@ pub const CORE_DESCRIPTOR: Descriptor = Descriptor {
     options: &[],
 };
 
-/// JetStream.
+/// The descriptor of JetStream.
 pub const JETSTREAM_DESCRIPTOR: Descriptor = Descriptor {
     name: "jetstream",
     title: "JetStream",
@@ -127,7 +127,7 @@ impl BrokerSettings for JetStreamSettings {
             return Some(Incompatibility {
                 key: "dead_letters",
                 what: error.to_string(),
-                help: "write the topic as NATS has it",
+                help: "write the topic without white space",
             });
         }
         let subjects = self.stream.subjects.iter().flatten();
@@ -147,7 +147,7 @@ impl BrokerSettings for JetStreamSettings {
     }
 }
 
-/// How a subscription takes its messages from JetStream.
+/// Returns how a subscription receives its messages from JetStream.
 fn consumer(subscription: &PlannedSubscription<'_>) -> Consumer {
     let consumer: Option<&Consumer> = subscription.options.get(CONSUMER);
     consumer.cloned().unwrap_or_default()
@@ -172,7 +172,7 @@ fn subjects(subscription: &PlannedSubscription<'_>) -> Vec<Incompatibility> {
         .map(|error| Incompatibility {
             key: "topics",
             what: error.to_string(),
-            help: "write the topic as NATS has it",
+            help: "write the topic without white space",
         })
         .collect()
 }

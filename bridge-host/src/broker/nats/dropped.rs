@@ -1,16 +1,18 @@
-//! How many messages of core NATS were dropped: the client says that it drops
-//! some, and not how many. It counts what arrives, so the rest is known as soon
-//! as nothing waits to be taken.
+//! Counts the messages of core NATS that the client dropped. The client reports that it drops
+//! messages, but not how many. It counts the messages that arrive, so the number is known once all
+//! subscriptions are idle.
+//!
+//! `core_subscription` records what it takes.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use super::client::ReconnectingClient;
 
-/// What the subscriptions of one connection took.
+/// Counts what the subscriptions of one connection took.
 #[derive(Default)]
 pub(super) struct DropCounter {
     members: AtomicUsize,
-    /// Those that have taken all that came.
+    /// How many subscriptions have taken all messages that arrived.
     idle: AtomicUsize,
     taken: AtomicU64,
     told: AtomicU64,
@@ -21,7 +23,7 @@ impl DropCounter {
         self.members.fetch_add(1, Relaxed);
     }
 
-    /// One that was idle or not is gone.
+    /// Records that a subscription ended.
     pub(super) fn left(&self, was_idle: bool) {
         self.members.fetch_sub(1, Relaxed);
         self.idle.fetch_sub(usize::from(was_idle), Relaxed);
@@ -31,7 +33,7 @@ impl DropCounter {
         self.taken.fetch_add(1, Relaxed);
     }
 
-    /// One has taken all that came, or has not any more.
+    /// Records that a subscription became idle, or busy.
     pub(super) fn is_idle(&self, idle: bool) {
         match idle {
             true => self.idle.fetch_add(1, Relaxed),
@@ -39,7 +41,7 @@ impl DropCounter {
         };
     }
 
-    /// Tells how many were dropped, once nothing waits.
+    /// Logs how many messages were dropped, once all subscriptions are idle.
     pub(super) fn tell(&self, connection: &ReconnectingClient) {
         if self.idle.load(Relaxed) < self.members.load(Relaxed) {
             return;
@@ -56,7 +58,7 @@ impl DropCounter {
         );
     }
 
-    /// Another client counts anew.
+    /// Resets the counters: a new client counts from 0.
     pub(super) fn reset(&self) {
         self.taken.store(0, Relaxed);
         self.told.store(0, Relaxed);

@@ -22,29 +22,29 @@ pub(super) enum Refusal {
     Subscribe(String),
     #[error("{0}")]
     Publish(String),
-    #[error("{what}: it is a push consumer; name another with `durable`")]
+    #[error("{what}: it is a push consumer; set `durable` to a pull consumer")]
     PushConsumer { what: String },
     #[error("the stream {stream} has no consumer {name}: create it, or set `create = true`")]
     NoConsumer { stream: String, name: String },
-    #[error("{what}: it has to have the acknowledgement policy \"explicit\"")]
+    #[error("{what}: its acknowledgement policy must be \"explicit\"")]
     NotExplicit { what: String },
-    #[error("{what}: for an order that holds on all hosts its `max_ack_pending` has to be 1")]
+    #[error("{what}: to keep the order between hosts, its `max_ack_pending` must be 1")]
     NotOrdered { what: String },
-    #[error("there is no stream {0}: make it, or set `create = true`")]
+    #[error("there is no stream {0}: create it, or set `create = true`")]
     NoStream(String),
-    #[error("no stream takes the dead letters on {0:?}: make one, or set `create = true`")]
+    #[error("no stream has the subject {0:?} for dead letters: create one, or set `create = true`")]
     NoLetterStream(String),
-    #[error("no stream takes all of {0}: the bridge makes one when it starts")]
+    #[error("no stream has all of the subjects {0}: the bridge creates one when it starts")]
     NoCommonStream(String),
     #[error(
-        "the stream {stream} takes some of {subjects}, and not all: add them to it, or name it in the connection's `stream` and they are added"
+        "the stream {stream} has some of the subjects {subjects}, but not all: add them, or name the stream in the connection's `stream`, so that the bridge adds them"
     )]
     SomeSubjects { stream: String, subjects: String },
     #[error(
-        "the stream {stream} does not take all of {subjects}: add them to it, or set `create = true`"
+        "the stream {stream} lacks some of the subjects {subjects}: add them, or set `create = true`"
     )]
     MissingSubjects { stream: String, subjects: String },
-    #[error("the topics are in two streams, {0} and {1}: make a subscription for each")]
+    #[error("the topics are in two streams, {0} and {1}: configure a subscription for each")]
     TwoStreams(String, String),
 }
 
@@ -81,15 +81,17 @@ pub(super) enum Outage {
     Unreadable(String),
     #[error("the connection ended")]
     ConnectionEnded,
-    #[error("nobody who replies listens on {0:?}")]
+    #[error("no client that replies subscribes to {0:?}")]
     NobodyReplies(String),
     #[error("the stream {0} is gone")]
     StreamGone(String),
     #[error(
-        "the stream {stream} takes {topic:?} and does not answer: it has no leader now, which happens when most servers of a cluster are down"
+        "the stream {stream} has the subject {topic:?} and does not answer: it has no leader now, which happens when most servers of a cluster are down"
     )]
     NoLeader { stream: String, topic: String },
-    #[error("no stream takes {0:?}: add it to the `subjects` of the connection's `stream`")]
+    #[error(
+        "no stream has the subject {0:?}: add it to the `subjects` of the connection's `stream`"
+    )]
     NoStream(String),
     #[error("JetStream does not answer: {0}")]
     Silent(String),
@@ -106,7 +108,7 @@ impl From<Outage> for BrokerError {
 #[error("JetStream: {0}")]
 pub(super) struct NoRoom(jetstream::Error);
 
-/// What a JetStream server refused.
+/// Converts a refusal of a JetStream server.
 pub(super) fn api(what: &str, error: &jetstream::Error) -> BrokerError {
     let (what, code) = (what.to_owned(), error.error_code());
     let missing = code == jetstream::ErrorCode::JETSTREAM_NOT_ENABLED
@@ -119,24 +121,24 @@ pub(super) fn api(what: &str, error: &jetstream::Error) -> BrokerError {
     }
 }
 
-/// A request that brought no answer.
+/// Returns the error of a request without an answer.
 pub(super) fn no_answer(what: &str, error: &dyn std::fmt::Display) -> BrokerError {
     let (what, error) = (what.to_owned(), error.to_string());
     Outage::NoAnswer { what, error }.into()
 }
 
-/// A request that the client or the server refuses permanently.
+/// Returns the error of a request that the client or the server refuses permanently.
 pub(super) fn refused(what: &str, error: &dyn std::fmt::Display) -> BrokerError {
     let (what, error) = (what.to_owned(), error.to_string());
     Refusal::Server { what, error }.into()
 }
 
-/// A message that the client could not send.
+/// Returns the error of a message that the client could not send.
 pub(super) fn client(error: &dyn std::fmt::Display) -> BrokerError {
     Outage::Client(error.to_string()).into()
 }
 
-/// There is no room now: of the account, of the server, of the stream.
+/// The codes of errors that mean a lack of room: of the account, the server, or the stream.
 const FULL: [jetstream::ErrorCode; 5] = [
     jetstream::ErrorCode::ACCOUNT_RESOURCES_EXCEEDED,
     jetstream::ErrorCode::INSUFFICIENT_RESOURCES,
@@ -145,7 +147,7 @@ const FULL: [jetstream::ErrorCode; 5] = [
     jetstream::ErrorCode::STREAM_STORE_FAILED,
 ];
 
-/// A message that was not published.
+/// Converts the error of a publication.
 pub(super) fn publish(error: &PublishError) -> BrokerError {
     match error.kind() {
         PublishErrorKind::TimedOut => BrokerError::Timeout,

@@ -1,5 +1,7 @@
-//! How near a stream is to its limits, told before it reaches them: then its
-//! oldest messages go, or no more are taken.
+//! Warns when a stream is near its limits, before the server removes its oldest messages or refuses
+//! new ones.
+//!
+//! `consumer_watch` calls it.
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -8,10 +10,10 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::context::Context;
 use async_nats::jetstream::stream::{DiscardPolicy, Info};
 
-/// Several subscriptions may rest on one stream: it is looked at once in a while.
+/// The interval between two checks of a stream, which several subscriptions may share.
 const REST: Duration = Duration::from_secs(20);
 
-/// What was told of each stream.
+/// The last check of each stream.
 #[derive(Default)]
 pub(super) struct FullnessMonitor(Mutex<HashMap<String, LastCheck>>);
 
@@ -21,12 +23,12 @@ struct LastCheck {
 }
 
 impl FullnessMonitor {
-    /// Looks at a stream, and tells if it is nearly full, once until it is not.
+    /// Checks a stream, and logs once when it is nearly full.
     pub(super) async fn look(&self, context: &Context, stream: &str) {
         if !self.is_due(stream) {
             return;
         }
-        // What is not told now is asked for again.
+        // After an error, the next check tries again.
         let Ok(found) = context.get_stream(stream).await else {
             return;
         };
@@ -60,7 +62,7 @@ impl FullnessMonitor {
     }
 }
 
-/// The limit that a stream has reached four fifths of, in words.
+/// Describes the limit of which the stream has reached 80 %.
 fn near(info: &Info) -> Option<String> {
     let (config, state) = (&info.config, &info.state);
     let beyond = match config.discard {

@@ -1,5 +1,6 @@
-//! A subscription that was joined here: its consumer, as far as it is known,
-//! and what became of it.
+//! A subscription on this host: its consumer, and the state of its messages.
+//!
+//! `supply` fetches the messages.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
@@ -16,19 +17,18 @@ use super::subject;
 use crate::broker::kit::group_state::GroupState;
 use crate::broker::{BrokerError, SubscribeSpec};
 
-/// A subscription that was joined here.
+/// A subscription on this host, which shares its consumer with other hosts.
 pub(super) struct Group {
     pub(super) spec: SubscribeSpec,
-    /// The connection's name.
+    /// The connection's name in the config.
     connection: String,
     subjects: Vec<String>,
     stream: Stream,
     consumer: Consumer,
     pub(super) flow: Arc<ConsumerFlow>,
-    /// Where its messages are, or why there are none.
+    /// The consumer, or why there is none.
     pub(super) presence: GroupState<ConsumerRef>,
-    /// Where they were the last time that it was known, and what the server
-    /// said then.
+    /// The consumer and its state at the last report, with the time of the report.
     last: Mutex<Option<(Arc<ConsumerRef>, ConsumerState, Instant)>>,
 }
 
@@ -51,15 +51,15 @@ impl Group {
         }))
     }
 
-    /// The consumer as the server has it now.
+    /// Records the consumer, as the server reports it.
     pub(super) fn found(&self, located: Arc<ConsumerRef>, standing: ConsumerState) {
         self.flow.told(standing);
         *self.last() = Some((Arc::clone(&located), standing, Instant::now()));
         self.presence.found(located);
     }
 
-    /// Finds its consumer, or makes it. One that was here before goes on where
-    /// that one was.
+    /// Finds the consumer, or creates it. A deleted consumer is created again at its last known
+    /// position.
     pub(super) async fn locate(&self, api: &JetStreamApi) -> Result<(), BrokerError> {
         let located = self.find(api).await;
         match located {
@@ -107,7 +107,7 @@ impl Group {
         consumer::ensure(&context, &stream, &wanted).await
     }
 
-    /// Tells where the stream of before is gone, with what was in it.
+    /// Logs that the previous stream is gone, with its messages.
     async fn look_for_stream(&self, api: &JetStreamApi) -> Result<(), BrokerError> {
         let Some((located, standing, at)) = self.last().clone() else {
             return Ok(());

@@ -1,17 +1,19 @@
-//! One header: what can stand in it, and comes back as it was.
+//! Header names and values: which metadata entries a NATS header can hold unchanged.
+//!
+//! `headers` encodes whole messages.
 
 use async_nats::header::{HeaderName, HeaderValue};
 
 pub(super) const CONTENT_TYPE: &str = "Content-Type";
-/// What the server, or the other end, gives a meaning to.
+/// Names that have a meaning for the server or for the bridge.
 const RESERVED: [&str; 2] = ["nats-", "bridge-"];
 
-/// As a header of the message's own.
+/// Converts a metadata entry to a header, unless its name has another meaning.
 pub(super) fn free(key: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
     header(key, value).filter(|_| !is_ours(key))
 }
 
-/// Whether the server, or the other end, would take it for something else.
+/// Returns whether the name has a meaning for the server or for the bridge.
 fn is_ours(key: &str) -> bool {
     let begins = |start: &&str| {
         let begin = key.get(..start.len());
@@ -20,7 +22,7 @@ fn is_ours(key: &str) -> bool {
     RESERVED.iter().any(begins) || key.eq_ignore_ascii_case(CONTENT_TYPE)
 }
 
-/// Where both can stand in a header and come back as they are.
+/// Converts a name and a value to a header. Returns `None` if they would not arrive unchanged.
 pub(super) fn header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
     if value.trim() != value || value.chars().any(char::is_control) || name.is_empty() {
         return None;

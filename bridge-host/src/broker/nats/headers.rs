@@ -1,9 +1,8 @@
-//! Messages as NATS carries them: content-type, id and metadata in headers.
+//! Messages as NATS headers: content-type, id and metadata.
 //!
-//! A header that comes more than once is one entry of metadata for each of
-//! its values: `name`, `name#2`, `name#3`; these become one header again. What
-//! no NATS header can hold, or the server would act on (`Nats-…`), travels in
-//! one header of ours, so that any metadata arrives as it was sent.
+//! A repeated header becomes one metadata entry for each value: `name`, `name#2`, `name#3`; these
+//! become one header again. Metadata that no NATS header can hold, or that has a meaning for the
+//! server (`Nats-…`), is in the header `Bridge-Metadata`. So any metadata arrives unchanged.
 
 use async_nats::header::{HeaderMap, HeaderName, HeaderValue};
 use base64::Engine;
@@ -15,16 +14,16 @@ use crate::broker::kit::multi_value::{self, Folded};
 use crate::message::{HOPS_KEY, Message, MessageId};
 
 pub(super) const MESSAGE_ID: &str = "Nats-Msg-Id";
-/// Base64 of [`EncodedMetadata`] as JSON.
+/// The header with [`EncodedMetadata`] as JSON in Base64.
 const METADATA: &str = "Bridge-Metadata";
-/// Of a dead letter's message that is published again: the group that it is
-/// for, and its id, as `Nats-Msg-Id` is that of this publication.
+/// The headers of a replayed dead letter: the only group that takes the message, and the message's
+/// id. `Nats-Msg-Id` is the id of this publication.
 const ONLY_FOR: &str = "Bridge-Replay-For";
 const ID: &str = "Bridge-Id";
-/// The hop count, which is an entry of metadata elsewhere.
+/// The hop count, which other brokers keep in the metadata.
 const HOPS: &str = "Bridge-Hops";
 
-/// Takes a header that is none of ours. Further values have keys of their own.
+/// Adds a header that is not from the bridge. Further values get numbered keys.
 fn take<'a>(arrived: &mut DecodedMessage, name: &str, mut values: impl Iterator<Item = &'a str>) {
     let message = &mut arrived.message;
     if name == MESSAGE_ID {
@@ -42,7 +41,7 @@ fn take<'a>(arrived: &mut DecodedMessage, name: &str, mut values: impl Iterator<
     }
 }
 
-/// The headers of a message.
+/// Returns the headers of a message.
 pub(super) fn encode(message: &Message, id: Option<&MessageId>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     if let Some(id) = id {
@@ -82,7 +81,7 @@ pub(super) fn encode(message: &Message, id: Option<&MessageId>) -> HeaderMap {
     headers
 }
 
-/// How many bytes they are on the wire.
+/// Returns the size of the headers on the wire, in bytes.
 pub(super) fn size(headers: &HeaderMap) -> usize {
     const FRAME: usize = "NATS/1.0\r\n\r\n".len();
     let values = |(name, values): (&HeaderName, &Vec<HeaderValue>)| {
@@ -93,7 +92,7 @@ pub(super) fn size(headers: &HeaderMap) -> usize {
     FRAME + headers.iter().map(values).sum::<usize>()
 }
 
-/// The headers of a message that is published again.
+/// Returns the headers of a replayed dead letter.
 pub(super) fn encode_replay(
     message: &Message,
     id: &MessageId,
@@ -106,7 +105,7 @@ pub(super) fn encode_replay(
     headers
 }
 
-/// A message of this topic and these headers.
+/// Decodes a message with this topic and these headers.
 pub(super) fn decode(
     topic: &str,
     data: bytes::Bytes,
@@ -130,7 +129,7 @@ pub(super) fn decode(
         }
     }
     let message = &mut arrived.message;
-    // The client hands headers over in no order; so it is the same each time.
+    // The client returns headers in a random order. Sorting makes the order stable.
     message.metadata.sort();
     for (key, value) in ours.others.metadata {
         message.add_metadata(key, value);
@@ -142,7 +141,7 @@ pub(super) fn decode(
     arrived
 }
 
-/// What the headers of ours say.
+/// The values of the bridge's own headers.
 #[derive(Default)]
 struct BridgeHeaders {
     others: EncodedMetadata,
@@ -152,7 +151,7 @@ struct BridgeHeaders {
 }
 
 impl BridgeHeaders {
-    /// Whether it is one of them.
+    /// Reads one of the bridge's own headers. Returns `false` for any other header.
     fn take<'a>(&mut self, name: &str, mut values: impl Iterator<Item = &'a str>) -> bool {
         match name {
             METADATA => {
@@ -170,7 +169,7 @@ impl BridgeHeaders {
     }
 }
 
-/// What no header can hold.
+/// Metadata that no header can hold.
 #[derive(Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 struct EncodedMetadata {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -202,7 +201,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn wait_for_server(message: &Message) {
+    fn round_trip(message: &Message) {
         let headers = encode(message, None);
         let mut back = decode("t", "x".into(), Some(&headers)).message;
         let mut message = message.clone();
@@ -213,26 +212,26 @@ mod tests {
 
     #[test]
     fn any_metadata_arrives_as_it_was_sent() {
-        wait_for_server(&sent(None, &[]));
-        wait_for_server(&sent(Some("text/plain; charset=utf-8"), &[("a", "1")]));
-        wait_for_server(&sent(
+        round_trip(&sent(None, &[]));
+        round_trip(&sent(Some("text/plain; charset=utf-8"), &[("a", "1")]));
+        round_trip(&sent(
             Some(" odd\n"),
             &[("ä ö", "x"), ("a:b", ""), ("", "e")],
         ));
-        wait_for_server(&sent(
+        round_trip(&sent(
             None,
             &[("x", " padded "), ("y", "two\r\nlines"), ("z", "日本")],
         ));
-        wait_for_server(&sent(None, &[("Nats-Rollup", "all"), ("nats-msg-id", "i")]));
-        wait_for_server(&sent(
+        round_trip(&sent(None, &[("Nats-Rollup", "all"), ("nats-msg-id", "i")]));
+        round_trip(&sent(
             None,
             &[("content-type", "mine"), ("Bridge-Metadata", "x")],
         ));
-        wait_for_server(&sent(
+        round_trip(&sent(
             None,
             &[("Bridge-Replay-For", "x"), ("bridge-id", "y")],
         ));
-        wait_for_server(&sent(
+        round_trip(&sent(
             None,
             &[("a", "1"), ("a#2", "2"), ("b#2", "3"), ("c#x", "4")],
         ));
@@ -249,17 +248,17 @@ mod tests {
         ) {
             let mut message = Message::new("t", "x");
             message.metadata = metadata;
-            wait_for_server(&message);
+            round_trip(&message);
         }
     }
 
     #[test]
-    fn hops_are_counted_on_and_forged_by_nobody() {
+    fn hops_are_counted_and_cannot_be_forged() {
         let message = sent(None, &[("a", "1")]).one_hop_after(6);
-        wait_for_server(&message);
+        round_trip(&message);
         let mut headers = encode(&message, None);
         assert_eq!(headers.get(HOPS).map(HeaderValue::as_str), Some("7"));
-        // As a program would send it that knows metadata alone.
+        // A program may set the metadata key as a header.
         headers.insert(HOPS_KEY, "0");
         assert_eq!(decode("t", "x".into(), Some(&headers)).message.hops(), 7);
     }
@@ -294,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_sent_on_commands_the_server() {
+    fn metadata_cannot_command_the_server() {
         let headers = encode(&sent(None, &[("Nats-Rollup", "all")]), None);
         assert!(headers.get("Nats-Rollup").is_none(), "{headers:?}");
     }

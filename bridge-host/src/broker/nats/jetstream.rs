@@ -1,5 +1,6 @@
-//! JetStream: streams keep messages, durable consumers give each to one of the
-//! hosts that share them, until it is acknowledged.
+//! The broker on JetStream: publishes to streams, and joins durable consumers.
+//!
+//! `supply` fetches the messages of a subscription.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
@@ -39,14 +40,14 @@ struct StreamServer {
     name: String,
     api: Arc<JetStreamApi>,
     settings: JetStreamSettings,
-    /// Topics that have to be kept.
+    /// Topics on which a stream must keep messages.
     kept: Mutex<Vec<String>>,
-    /// There was no room for a message.
+    /// Set while JetStream has no room for messages.
     full: RecentTrouble,
 }
 
 impl JetStream {
-    /// Begins to connect. `name` is the connection's.
+    /// Starts to connect. `name` is the connection's name in the config.
     pub async fn open(name: &str, settings: &JetStreamSettings) -> Result<Self, ConnectError> {
         let connection = ReconnectingClient::open(name, &settings.connection).await?;
         Ok(Self {
@@ -72,7 +73,7 @@ impl StreamServer {
         context.send_publish(topic.to_owned(), publish).await?.await
     }
 
-    /// Why a message was not kept.
+    /// Returns why a message was not stored.
     async fn publish_error(&self, topic: &str, error: &PublishError) -> BrokerError {
         match error.kind() {
             PublishErrorKind::StreamNotFound => {
@@ -92,8 +93,8 @@ impl StreamServer {
         }
     }
 
-    /// Makes the stream of what has to be kept, or the one that is configured:
-    /// messages can come before any subscription does.
+    /// Creates the stream for a topic that must be kept, or the configured stream, because messages
+    /// may be published before any subscription joins. Returns `false` if there is none to create.
     async fn make_stream(&self, topic: &str) -> Result<bool, BrokerError> {
         let (settings, context) = (&self.settings.stream, self.api.context());
         if self.kept().iter().any(|kept| kept == topic) {
@@ -114,8 +115,8 @@ impl Broker for JetStream {
         JETSTREAM_CAPABILITIES
     }
 
-    /// With a server there, what it refuses is an error at once; without one,
-    /// the subscription waits.
+    /// Returns an error if the server refuses the subscription. If the server is unreachable, the
+    /// subscription waits.
     async fn subscribe(&self, spec: SubscribeSpec) -> Result<Box<dyn Subscription>, BrokerError> {
         let (server, name) = (&self.server, &self.server.name);
         let group = Group::new(spec, name, &server.settings)?;
@@ -128,8 +129,8 @@ impl Broker for JetStream {
         Ok(Box::new(member))
     }
 
-    /// Makes stream and consumer. Without a server there, nothing can be
-    /// published either: they are made once there is one.
+    /// Creates the stream and the consumer. If the server is unreachable, nothing can be published
+    /// either, so they are created later.
     async fn announce(&self, spec: SubscribeSpec) -> Result<bool, BrokerError> {
         let server = &self.server;
         let group = Group::new(spec, &server.name, &server.settings)?;
@@ -139,7 +140,7 @@ impl Broker for JetStream {
         }
     }
 
-    /// In order once it is sent; the server's confirmation comes later.
+    /// The order is that of sending. The server confirms later.
     async fn enqueue(
         &self,
         message: Message,
@@ -208,7 +209,7 @@ impl Broker for JetStream {
     }
 
     async fn close(&self) {
-        // What was on its way is given back by then.
+        // By then, the groups have given back the messages that were in transit.
         self.groups.ended(PATIENCE).await;
         self.server.api.connection.flush().await;
     }

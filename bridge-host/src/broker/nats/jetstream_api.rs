@@ -1,4 +1,6 @@
-//! JetStream's API over a connection, whichever client that has at the time.
+//! JetStream's API on the current client of a connection.
+//!
+//! `client` replaces the client when it ends.
 
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -10,15 +12,15 @@ use super::client::ReconnectingClient;
 use super::fullness::FullnessMonitor;
 use super::session::Session;
 
-/// For the server to answer.
+/// How long the server may take to answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-/// Messages published and not yet confirmed.
+/// The most published messages without a confirmation.
 const UNCONFIRMED: usize = 4096;
 
-/// The way to JetStream.
+/// Access to JetStream.
 pub(super) struct JetStreamApi {
     pub(super) connection: Arc<ReconnectingClient>,
-    /// `$JS.API`, or what stands for it in a domain.
+    /// The prefix of API subjects: `$JS.API`, or `$JS.DOMAIN.API` in a domain.
     pub(super) prefix: String,
     domain: Option<String>,
     pub(super) fullness: FullnessMonitor,
@@ -39,7 +41,7 @@ impl JetStreamApi {
         }
     }
 
-    /// The context of the client of now.
+    /// Returns the JetStream context of the current client.
     pub(super) fn context(&self) -> Arc<Context> {
         let client = self.connection.session();
         let mut current = self.current.lock();

@@ -1,8 +1,7 @@
-//! Asking a consumer for messages: as many as there are free slots, on one
-//! inbox, again whenever slots came free.
+//! Requests messages from a consumer: as many as there are free slots, on one inbox, and again when
+//! slots become free.
 //!
-//! The client's own stream of messages asks for a fixed number ahead, whether
-//! or not anyone is free to take them; here what is fetched is what is free.
+//! The client's own stream of messages requests a fixed number ahead, even without free slots.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,44 +22,44 @@ use crate::broker::kit::prefetch::Fetched;
 use crate::broker::kit::receipt::extension_interval;
 use crate::broker::kit::silence::Silence;
 
-/// How subjects begin where a message is acknowledged.
+/// The beginning of acknowledgement subjects.
 const ACK: &str = "$JS.ACK.";
-/// At the end, after so much silence nothing more comes of what was asked for.
+/// At the end, no message is expected after a silence of this length.
 const QUIET: Duration = Duration::from_millis(250);
-/// At the end, nothing is waited for any longer.
+/// At the end, the longest wait for messages in transit.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Why the pulling ended.
+/// Why the requests ended.
 pub(super) enum PullEnd {
-    /// The server lost track of it, or it is to be begun anew.
+    /// The server may have lost the requests, or the consumer has changed.
     Again,
-    /// Three signs of life are missing.
+    /// Three heartbeats are missing.
     Silent,
-    /// The consumer is gone or not to be reached: this is what was said.
+    /// The consumer is gone or unreachable. Contains the reason.
     Consumer(String),
-    /// It was stopped.
+    /// The subscription was stopped.
     Stopped,
 }
 
-/// What is asked for, and what came of it.
+/// Requests messages from one consumer.
 pub(super) struct Pull<'a> {
     pub(super) connection: &'a Arc<ReconnectingClient>,
-    /// `$JS.API`, or what stands for it in a domain.
+    /// The prefix of API subjects.
     pub(super) prefix: &'a str,
     pub(super) located: &'a Arc<ConsumerRef>,
     pub(super) flow: &'a Arc<ConsumerFlow>,
     pub(super) to: &'a Prefetch,
     pub(super) silence: &'a Silence,
-    /// It is to be begun anew.
+    /// Notified when the requests must start again.
     pub(super) restart: &'a Notify,
 }
 
 impl Pull<'_> {
-    /// Asks until there is a reason to begin anew, or until `stop` is closed.
+    /// Requests messages until they must start again, or until `stop` is closed.
     pub(super) async fn run(&self, stop: &mut watch::Receiver<()>) -> PullEnd {
         let client = self.connection.session();
         let inbox = client.new_inbox();
-        // A client that ended has another in its place soon.
+        // If the client has ended, another one replaces it soon.
         let Ok(mut answers) = client.subscribe(inbox.clone()).await else {
             return PullEnd::Again;
         };
@@ -73,7 +72,8 @@ impl Pull<'_> {
         if matches!(end, PullEnd::Stopped) {
             self.take_remaining(&mut answers, &mut requested).await;
         }
-        // Requests of an inbox without listeners are void. What came is here.
+        // The server drops requests to an inbox without a subscription. Messages that have arrived
+        // are in `answers`.
         let _ = answers.drain().await;
         if matches!(end, PullEnd::Stopped) && self.connection.is_up() {
             self.connection.wait_for_server().await;
@@ -84,8 +84,8 @@ impl Pull<'_> {
         end
     }
 
-    /// What was asked for and comes now is taken: given up in the moment that the
-    /// server gives it, it would be kept for this host until its lease is over.
+    /// Takes messages that are in transit at the end. Otherwise the server would keep them for this
+    /// host until their lease expires.
     async fn take_remaining(&self, answers: &mut Subscriber, requested: &mut usize) {
         let taking = async {
             while *requested > 0
@@ -107,8 +107,8 @@ impl Pull<'_> {
         let mut heard = begun;
         let mut keep = interval(extension_interval(self.located.ack_wait));
         loop {
-            // What is asked for before the connection is up comes to nobody; and what
-            // comes after it was up again, to an inbox that is given up.
+            // A request before the connection is up is lost. After a reconnect, messages go to the
+            // new inbox.
             let is_told = *connection_changes.borrow();
             while is_told
                 && self.connection.is_up()
@@ -134,7 +134,7 @@ impl Pull<'_> {
                 }
                 () = self.flow.credit.freed.notified() => {}
                 _ = keep.tick() => self.to.keep(),
-                // What was asked before the server went away is forgotten.
+                // The server forgot the requests when the connection was lost.
                 _ = connection_changes.changed() => return PullEnd::Again,
                 () = sleep_until(begun + PING), if !is_told && self.connection.is_up() => self.connection.assume_connected(),
                 () = self.restart.notified() => return PullEnd::Again,
@@ -159,7 +159,7 @@ impl Pull<'_> {
         sent.await.is_ok()
     }
 
-    /// All that is there, before anything is waited for again.
+    /// Takes all messages that have arrived, before it waits again.
     fn take_all(
         &self,
         first: Option<Message>,
@@ -204,8 +204,8 @@ impl Pull<'_> {
     }
 
     fn take(&self, answer: Message, requested: &mut usize) -> Option<PullEnd> {
-        // Publishers may give a message a status, too; what can be acknowledged
-        // is one.
+        // A publisher can set a status, too. A message with an acknowledgement subject is a
+        // delivery.
         let is_acked = answer.reply.as_ref().is_some_and(|it| it.starts_with(ACK));
         let status = answer.status.filter(|status| *status != StatusCode::OK);
         match status.filter(|_| !is_acked) {
@@ -215,7 +215,7 @@ impl Pull<'_> {
                 "the consumer does not answer: it is gone, or JetStream is not ready".into(),
             )),
             Some(_) => match unfulfilled(&answer) {
-                // A request ended; so much of it did not come.
+                // A request ended, and this many of its messages did not come.
                 Some(left) => {
                     *requested = requested.saturating_sub(left);
                     None
@@ -230,7 +230,7 @@ impl Pull<'_> {
     }
 }
 
-/// How many messages of a request that ended did not come.
+/// Returns how many messages of an ended request did not come.
 fn unfulfilled(answer: &Message) -> Option<usize> {
     let headers = answer.headers.as_ref()?;
     headers.get("Nats-Pending-Messages")?.as_str().parse().ok()

@@ -1,6 +1,7 @@
-//! Messages of a stream as the server has them, by its API. Their headers come
-//! as base64 in JSON, so that any can be had: the client's own ways fail where
-//! it cannot read them.
+//! Reads messages of a stream by JetStream's API, which returns headers as Base64 in JSON. So even
+//! headers that the client cannot read can be read here.
+//!
+//! `unreadable` parses such headers.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,24 +14,24 @@ use super::client::ReconnectingClient;
 use super::error::Outage;
 use crate::broker::BrokerError;
 
-/// What JetStream says where there is no such message.
+/// The error code for a message that does not exist.
 const NOT_FOUND: u64 = 10037;
 
-/// A message as it is kept.
+/// A message as the stream has it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct RawMessage {
-    /// What is not UTF-8 in it is replaced.
+    /// The subject; bytes that are not UTF-8 are replaced.
     pub(super) subject: String,
-    /// Whether something is.
+    /// Whether bytes of the subject were replaced.
     pub(super) is_lossy: bool,
     pub(super) sequence: u64,
-    /// From the version line on; empty where there are none.
+    /// The headers from the version line on; empty for a message without headers.
     pub(super) headers: Vec<u8>,
     pub(super) data: Bytes,
     pub(super) published: SystemTime,
 }
 
-/// The first message with this number or a later one, on this subject.
+/// Returns the first message on this subject from this stream sequence on.
 pub(super) async fn next(
     connection: &ReconnectingClient,
     prefix: &str,
@@ -88,9 +89,9 @@ fn read(answer: &[u8]) -> Result<Option<RawMessage>, BrokerError> {
     }))
 }
 
-/// Whether the server wrote `\ufffd`, as it does for bytes that are no UTF-8; a
-/// subject that has this character has it unescaped. Nothing else in such an
-/// answer has a backslash.
+/// Returns whether the server wrote `\ufffd`, which replaces bytes that are not UTF-8. A subject
+/// that contains this character has it unescaped, and nothing else in such an answer has a
+/// backslash.
 fn has_replaced(answer: &[u8]) -> bool {
     const REPLACED: &[u8] = br"\ufffd";
     let mut places = answer.windows(REPLACED.len()).enumerate();
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_read_as_it_is_kept() {
+    fn a_stored_message_is_read() {
         let message = read(answer("o.e").as_bytes()).unwrap().unwrap();
         assert_eq!((message.subject.as_str(), message.sequence), ("o.e", 5));
         assert_eq!(message.headers, b"NATS/1.0\r\n");
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn none_is_no_error() {
+    fn a_missing_message_is_not_an_error() {
         let none = br#"{"error":{"code":404,"err_code":10037,"description":"no message found"}}"#;
         assert_eq!(read(none), Ok(None));
         let refused = br#"{"error":{"code":503,"err_code":10008,"description":"not available"}}"#;

@@ -1,5 +1,7 @@
-//! Requests and replies on core NATS: an inbox for each request, and a way to
-//! the inbox that a message came with.
+//! Requests and replies on core NATS: an inbox for each request, and the way to the inbox of a
+//! received message.
+//!
+//! `core` is the broker.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +19,10 @@ use super::{headers, subject};
 use crate::broker::{BrokerError, Refusal, Reply, ReplyTo, Request, Requester};
 use crate::message::{Message, MessageId};
 
-/// A wait that is as good as one without an end.
+/// The longest timeout, because a later time cannot be represented.
 const LONG: Duration = Duration::from_secs(24 * 3600);
 
-/// Publishes the message and collects what is sent to its inbox, until there
-/// are enough replies or the time is over.
+/// Publishes the message and collects replies, until there are enough or the time is over.
 pub(super) async fn request(
     connection: &Arc<ReconnectingClient>,
     request: Request,
@@ -66,7 +67,7 @@ async fn ask(
     Ok(subscriber)
 }
 
-/// Publishes a message, on its way to the server when this returns.
+/// Publishes a message. Returns once the message is sent to the server.
 pub(super) async fn send(
     connection: &ReconnectingClient,
     message: Message,
@@ -88,7 +89,7 @@ pub(super) async fn send(
     connection.sent().await
 }
 
-/// Whether the server takes a message of these headers and this data.
+/// Returns an error if the message is too large for the server.
 pub(super) fn check_size(
     connection: &ReconnectingClient,
     headers: &HeaderMap,
@@ -120,7 +121,7 @@ fn take_in(connection: &Arc<ReconnectingClient>, reply: NatsMessage) -> Reply {
     }
 }
 
-/// The way to the inbox that a message came with.
+/// Returns the way for replies to a message with this inbox.
 pub(super) fn reply_to_inbox(
     connection: &Arc<ReconnectingClient>,
     inbox: Option<Subject>,

@@ -1,5 +1,6 @@
-//! One NATS client: the options it is made with, and what it tells of itself.
-//! Making another one after it ended is `client`.
+//! One NATS client: its options, and the events that it reports.
+//!
+//! `client` creates a new one when it ends.
 
 use std::ops::Deref;
 use std::str::FromStr;
@@ -14,27 +15,27 @@ use tokio::sync::Notify;
 use super::settings::{Auth, Settings};
 use crate::broker::kit::connection_state::{ConnectionState, reconnect_delay};
 
-/// Between two signs of life: a server that went silent is noticed after two.
+/// The interval between two PINGs. The client detects a silent server after two.
 pub(super) const PING: Duration = Duration::from_secs(5);
-/// Messages that came and wait to be taken; what comes beyond is dropped by
-/// core NATS. JetStream sends no more than it is asked for.
+/// The most messages that wait for a subscription. Beyond it, core NATS drops messages; JetStream
+/// sends only requested messages.
 const WAITING: usize = 8192;
 
-/// Why a connection cannot even be tried.
+/// Why the settings of a connection cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// No URL.
-    #[error("{0:?} is no URL of a NATS server: nats://host:4222 is expected")]
+    /// A URL is invalid.
+    #[error("{0:?} is not the URL of a NATS server: write nats://host:4222")]
     Url(String),
-    /// The credentials are none.
+    /// The credentials are invalid.
     #[error("the NATS credentials cannot be used: {0}")]
     Credentials(std::io::Error),
-    /// The options are at odds with each other.
+    /// The options contradict each other.
     #[error("the NATS connection cannot be set up: {0}")]
     Options(#[from] async_nats::ConnectError),
 }
 
-/// A client, and whether it still works.
+/// A client, and whether it has ended.
 pub(super) struct Session {
     client: Client,
     ended: Arc<AtomicBool>,
@@ -49,7 +50,7 @@ impl Deref for Session {
 }
 
 impl Session {
-    /// Begins to connect. What happens to it is told to `news`.
+    /// Starts to connect. `news` receives the events.
     pub(super) async fn open(
         settings: &Settings,
         news: &Arc<ClientEvents>,
@@ -72,12 +73,12 @@ impl Session {
     }
 
     pub(super) fn is_up(&self) -> bool {
-        // A client that ended says what it said last.
+        // An ended client keeps reporting its last state.
         !self.ended.load(Relaxed) && self.client.connection_state() == State::Connected
     }
 }
 
-/// Goes when the client's own tasks go: it takes no more orders.
+/// Dropped when the client's tasks end, after which the client does nothing.
 struct EndSignal {
     news: Arc<ClientEvents>,
     ended: Arc<AtomicBool>,
@@ -90,12 +91,12 @@ impl Drop for EndSignal {
     }
 }
 
-/// What is known of a connection from what its clients told.
+/// What the events of a connection's clients reveal about it.
 pub(super) struct ClientEvents {
     pub(super) state: ConnectionState,
-    /// A client ended.
+    /// Notified when a client has ended.
     pub(super) ended: Notify,
-    /// It went down, and no reason was seen since.
+    /// Whether the connection was lost, and no error was reported since.
     is_sudden: AtomicBool,
     breaks: AtomicU64,
     is_dropping: AtomicBool,
@@ -112,18 +113,18 @@ impl ClientEvents {
         })
     }
 
-    /// How often the client went away from a server that was there: as it does
-    /// at a message that it cannot read.
+    /// Returns how often the client left a server that was reachable, as it does at a message that
+    /// it cannot read.
     pub(super) fn breaks(&self) -> u64 {
         self.breaks.load(Relaxed)
     }
 
-    /// A client ended over a message.
+    /// Counts a client that ended because of a message.
     pub(super) fn record_break(&self) {
         self.breaks.fetch_add(1, Relaxed);
     }
 
-    /// Whether messages were dropped, and how many was not told yet.
+    /// Returns the flag for dropped messages whose number was not logged yet.
     pub(super) fn dropping(&self) -> &AtomicBool {
         &self.is_dropping
     }
@@ -139,7 +140,7 @@ impl ClientEvents {
             }
             Event::Disconnected => {
                 self.is_sudden.store(true, Relaxed);
-                self.state.disconnected("the server went away".into());
+                self.state.disconnected("the connection was closed".into());
             }
             Event::SlowConsumer(_) => {
                 if !self.is_dropping.swap(true, Relaxed) {
@@ -156,11 +157,11 @@ impl ClientEvents {
                 self.is_sudden.store(false, Relaxed);
                 if let Event::ServerError(error) = event {
                     let what = error.to_string();
-                    // A subscription is refused once, and for as long as the connection lasts.
+                    // A subscription is refused once for each connection.
                     let lasts = what.contains("Subscription");
                     self.state.refused(Some(what), lasts);
                 }
-                // Told once, however often it is tried.
+                // The same reason is logged once.
                 self.state.failed(event.to_string());
             }
         }
@@ -201,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_break_is_one_without_a_reason() {
+    fn a_break_is_a_loss_without_a_reason() {
         let news = ClientEvents::new("events");
         news.told(&Event::Connected);
         assert_eq!(news.breaks(), 0);

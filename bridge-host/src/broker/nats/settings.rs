@@ -1,5 +1,6 @@
-//! What a user sets of a NATS connection, of JetStream on it, and of a
-//! subscription from there. How the host logs in is declared in `auth`.
+//! The settings of a NATS connection, of JetStream, and of a subscription to a stream.
+//!
+//! `auth` declares how the host authenticates.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use crate::schema::{
 };
 use crate::settings;
 
-/// How long JetStream waits for an acknowledgement, unless told otherwise.
+/// The default of `ack_wait`.
 pub(super) const ACK_WAIT: Duration = Duration::from_secs(30);
 
 const URL_HELP: &str =
@@ -47,14 +48,15 @@ settings! {
     /// A connection to NATS.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Settings {
-        /// `"nats://host:4222"`, or `"tls://…"`; a list of them for the servers of one cluster. Without user and
-        /// password, which have keys of their own.
+        /// `"nats://host:4222"`, or `"tls://…"`; a list for the servers of one cluster. Set the
+        /// user and the password with their own keys, not in the URL.
         "url" urls: Vec<String> = one_or_more(&URL, URL_HELP).required(URL_HELP);
-        /// How this host shows who it is.
+        /// How this host authenticates.
         auth: Auth;
-        /// TLS, beyond what `tls://` asks for.
+        /// TLS settings beyond `tls://`.
         tls: Tls = table().default("{}");
-        /// The longest wait between two attempts to connect; it begins at 50 ms and doubles.
+        /// The longest wait between two attempts to connect. The first wait is 50 ms, and each
+        /// further one doubles.
         max_reconnect_wait: Duration = duration().default("\"10s\"");
     }
 }
@@ -63,12 +65,12 @@ settings! {
     /// TLS.
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct Tls {
-        /// Certificates to trust in place of the system's.
+        /// Certificate authorities to trust instead of the system's.
         ca_file: Option<PathBuf> = path_to(&pem::FILE).optional("the system's certificates");
-        /// This host's certificate, and its key.
+        /// This host's certificate and key.
         client: pem::Client;
-        /// Whether a server without TLS is refused. With `tls://`, or where the server asks for it, TLS is used in
-        /// any case.
+        /// Whether to refuse a server without TLS. With `tls://`, or if the server requires it, TLS
+        /// is always used.
         required: bool = flag().default("false");
     }
 }
@@ -81,36 +83,37 @@ settings! {
         connection: Settings;
         /// The JetStream domain, for leaf nodes.
         domain: Option<String> = NAME.optional("the server's");
-        /// Where messages are kept.
+        /// The stream that keeps the messages.
         stream: Stream = table().default("{}");
-        /// How each subscription takes them, by its name; those that are not here do as
-        /// [`Consumer::default`] says.
+        /// How each subscription receives messages, by its name. Other subscriptions use
+        /// [`Consumer::default`].
         consumers: BTreeMap<String, Consumer> => BTreeMap::new();
     }
 }
 
 settings! {
-    /// A stream, created where there is none. All keys but `name` and `create` take
-    /// effect only then.
+    /// A stream, created if it does not exist. All keys but `name` and `create` take effect only
+    /// when the stream is created.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Stream {
-        /// Where messages are kept.
+        /// The name of the stream.
         name: Option<String> = NAME.optional(
             "the stream that has a subscription's topics, or else one named after the connection",
         );
-        /// What the stream takes. New ones are added to an existing stream, too.
+        /// The subjects of the stream. New subjects are added to an existing stream, too.
         subjects: Option<Vec<String>> = list(&SUBJECT, SUBJECTS_HELP).optional("the topics of the subscriptions");
-        /// Whether the stream is made where it is missing, and subjects are added to it; else it is taken as it is.
+        /// Whether the bridge creates the stream if it is missing, and adds subjects to it. With
+        /// `false` it uses the stream as it is.
         create: bool = flag().default("true");
         /// On how many servers each message is kept.
         replicas: usize = integer().default("1").at_most(5, "NATS keeps a message on 5 servers at most");
         /// Older messages are removed, **pending ones too**.
         max_age: Option<Duration> = duration().optional("none: the stream [grows](../guides/running-on-nats.md#what-grows)");
-        /// With more, the oldest messages are removed, **pending ones too**.
+        /// Beyond this size, the oldest messages are removed, **pending ones too**.
         max_bytes: Option<u64> = size().optional("no limit");
-        /// `"file"`, or `"memory"`, which is gone with the server.
+        /// `"file"`, or `"memory"`, which loses all messages when the server stops.
         storage: Storage = choice().default("\"file\"");
-        /// An id seen again within this time is a duplicate.
+        /// A message with an id that was seen within this time is a duplicate.
         deduplication_window: Duration = duration().default("\"2m\"");
     }
 }
@@ -120,7 +123,7 @@ settings! {
 pub enum Storage {
     /// On disk.
     File,
-    /// In memory: gone with the server.
+    /// In memory, which loses all messages when the server stops.
     Memory,
 }
 
@@ -130,7 +133,7 @@ impl Words for Storage {
 }
 
 settings! {
-    /// How a subscription takes messages from a stream.
+    /// How a subscription receives messages from a stream.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Consumer {
         /// The durable consumer, which all hosts share. This and all other `consumer` keys are for JetStream only.
@@ -144,11 +147,12 @@ settings! {
         /// the leases of attempts in flight.
         ack_wait: Duration = duration().default("\"30s\"").least(
             Duration::from_secs(1),
-            "with less, messages under way are given to another host",
+            "with less, messages in flight are delivered to another host",
         );
-        /// Messages in flight or waiting for a retry at the server, on all hosts together: at this limit the
-        /// server delivers no more. When many messages wait for a retry, some wait on this host instead, see
-        /// [retries and limits](../guides/retries-and-limits.md#messages-that-wait-for-a-retry). With
+        /// How many messages may be in flight or wait for a retry at the server, on all hosts
+        /// together. At this limit the server delivers no more. When many messages wait for a
+        /// retry, some wait on this host instead, see [retries and
+        /// limits](../guides/retries-and-limits.md#messages-that-wait-for-a-retry). With
         /// `max_in_flight = 1` it is 1, which keeps the order between hosts.
         max_ack_pending: u32 = integer().default("1000");
     }
@@ -178,7 +182,7 @@ fn check_url(url: &str) -> Result<(), Rejection> {
     }
     let host = rest.strip_suffix('/').unwrap_or(rest);
     if host.is_empty() || host.contains(['/', '?', '#', ' ']) {
-        let what = format!("{} is no URL of a NATS server", schema::quote(url));
+        let what = format!("{} is not the URL of a NATS server", schema::quote(url));
         return Err(what.into());
     }
     Ok(())

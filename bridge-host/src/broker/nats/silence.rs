@@ -5,7 +5,7 @@ use super::consumer;
 use super::consumer_ref::ConsumerRef;
 use super::jetstream_api::JetStreamApi;
 
-/// Why a consumer gives no sign of life; an error where it is gone.
+/// Returns why a consumer is silent, or an error if the consumer is gone.
 pub(super) async fn cause(api: &JetStreamApi, located: &ConsumerRef) -> Result<String, String> {
     let ConsumerRef { stream, name, .. } = located;
     let silent = "three heartbeats are missing";

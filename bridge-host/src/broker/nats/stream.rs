@@ -1,5 +1,6 @@
-//! The stream that keeps a subscription's messages: the one that is there, or
-//! one that is made.
+//! The stream that keeps a subscription's messages: finds it, or creates it.
+//!
+//! `consumer` does the same for consumers.
 
 use std::time::Duration;
 
@@ -15,11 +16,11 @@ use super::subject::legal_name;
 use crate::broker::BrokerError;
 use crate::broker::kit::topics::{covers, without_covered};
 
-/// A stream that is there. Another of its name, made later, is not the same.
+/// A reference to a stream. A new stream with the same name is not equal to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct StreamRef {
     pub(super) name: String,
-    /// When it was made, in nanoseconds since 1970.
+    /// When the stream was created, in nanoseconds since 1970.
     pub(super) created: i128,
 }
 
@@ -31,15 +32,15 @@ impl StreamRef {
         }
     }
 
-    /// The stream of this name, if there is one.
+    /// Returns the stream with this name, if it exists.
     pub(super) async fn find(context: &Context, name: &str) -> Result<Option<Self>, BrokerError> {
         let found = existing(context, name).await?;
         Ok(found.map(|info| Self::of(&info)))
     }
 }
 
-/// The stream that takes all of these subjects. `connection` names one that has
-/// to be made.
+/// Returns the stream that has all of these subjects. Creates it, named after `connection`, if it
+/// does not exist.
 pub(super) async fn ensure(
     context: &Context,
     settings: &Stream,
@@ -69,11 +70,11 @@ pub(super) async fn ensure(
     }
 }
 
-/// What is tried to be kept once more within this time is kept already.
+/// How long a dead letter that is published again counts as a duplicate.
 const LETTER_WINDOW: Duration = Duration::from_secs(3600);
 
-/// Sees to it that a stream keeps what is published on this topic: the one
-/// that has it, or one of its own, on disk and without an end.
+/// Ensures that a stream keeps messages on this topic: an existing stream, or a new one on disk
+/// without limits.
 pub(super) async fn ensure_letters(
     context: &Context,
     settings: &Stream,
@@ -104,7 +105,7 @@ pub(super) async fn ensure_letters(
     }
 }
 
-/// The stream that has all of these topics of dead letters.
+/// Returns the stream that has all of these dead letter topics.
 pub(super) async fn of_letters(
     context: &Context,
     topics: &[String],
@@ -113,7 +114,7 @@ pub(super) async fn of_letters(
     found.ok_or_else(|| Refusal::NoCommonStream(topics.join(", ")).into())
 }
 
-/// A stream that someone else made is taken as it is.
+/// Checks a stream that another program created. It is not changed.
 async fn check_adopted(
     context: &Context,
     name: String,
@@ -129,13 +130,13 @@ async fn check_adopted(
             Err(Refusal::SomeSubjects { stream, subjects }.into())
         }
         Some(info) => Ok(StreamRef::of(&info)),
-        // It was there a moment ago.
+        // The stream existed a moment ago.
         None => Err(Outage::StreamGone(name).into()),
     }
 }
 
-/// Why no stream answered to what was published on this topic. It passes: a
-/// stream that is missing may be made yet.
+/// Returns why no stream stored a message on this topic. The error is temporary, because the stream
+/// may be created later.
 pub(super) async fn missing_stream(context: &Context, topic: &str) -> BrokerError {
     let topic = topic.to_owned();
     let why = match context.stream_by_subject(&topic).await {
@@ -146,7 +147,7 @@ pub(super) async fn missing_stream(context: &Context, topic: &str) -> BrokerErro
     why.into()
 }
 
-/// The stream that has these subjects already, or some of them.
+/// Returns the stream that has these subjects, if there is one.
 async fn found(context: &Context, subjects: &[String]) -> Result<Option<String>, BrokerError> {
     let mut found: Option<String> = None;
     for subject in subjects {
@@ -189,7 +190,7 @@ async fn existing(context: &Context, name: &str) -> Result<Option<Info>, BrokerE
     }
 }
 
-/// Adds the subjects that it does not take yet.
+/// Adds missing subjects to a stream.
 async fn extend(
     context: &Context,
     settings: &Stream,
@@ -198,7 +199,7 @@ async fn extend(
     subjects: &[String],
 ) -> Result<(), BrokerError> {
     let taken = |subject: &String| config.subjects.iter().any(|wide| covers(wide, subject));
-    // One that mirrors or gathers other streams has none of its own.
+    // A stream that mirrors or sources other streams needs no subjects.
     let gathers = config.mirror.is_some() || config.sources.is_some();
     if gathers || wanted.iter().chain(subjects).all(taken) {
         return Ok(());
@@ -210,7 +211,7 @@ async fn extend(
     }
     config.subjects.extend_from_slice(wanted);
     config.subjects = without_covered(config.subjects);
-    let what = format!("the stream {name} does not take {}", wanted.join(", "));
+    let what = format!("cannot add {} to the stream {name}", wanted.join(", "));
     let updated = context.update_stream(&config).await;
     updated.map(drop).map_err(|failed| refusal(&what, &failed))
 }
@@ -224,7 +225,7 @@ async fn create(
     if !settings.create {
         return Err(Refusal::NoStream(name.into()).into());
     }
-    let what = format!("the stream {name} cannot be made");
+    let what = format!("cannot create the stream {name}");
     let config = Config {
         name: name.into(),
         subjects,
@@ -246,7 +247,7 @@ async fn create(
     tracing::info!(
         stream = name,
         subjects = config.subjects.join(", "),
-        "made the stream"
+        "created the stream"
     );
     Ok(StreamRef::of(made.cached_info()))
 }

@@ -8,7 +8,7 @@ use crate::schema::Rejection;
 
 /// Why NATS cannot carry a topic.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} has white space, which no NATS subject can have")]
+#[error("{0:?} has white space, which a NATS subject cannot have")]
 pub struct SubjectError(String);
 
 impl From<SubjectError> for Rejection {
@@ -17,7 +17,7 @@ impl From<SubjectError> for Rejection {
     }
 }
 
-/// Whether NATS can carry this topic, or pattern.
+/// Checks whether NATS can carry this topic or pattern.
 pub fn check_subject(subject: &str) -> Result<(), SubjectError> {
     match subject.chars().any(char::is_whitespace) {
         true => Err(SubjectError(subject.into())),
@@ -25,19 +25,19 @@ pub fn check_subject(subject: &str) -> Result<(), SubjectError> {
     }
 }
 
-/// Whether NATS takes this as the name of a stream or a consumer.
+/// Checks whether a stream or a consumer can have this name.
 pub fn check_name(name: &str) -> Result<(), String> {
     let illegal = |c: char| c.is_whitespace() || c.is_control() || ".*>/\\".contains(c);
     match name.chars().find(|c| illegal(*c)) {
         _ if name.is_empty() => Err("a name cannot be empty".into()),
         Some(c) => Err(format!(
-            "{name:?} has {c:?}, which no NATS stream or consumer has in its name"
+            "{name:?} has {c:?}, which the name of a NATS stream or consumer cannot have"
         )),
         None => Ok(()),
     }
 }
 
-/// A name of ours as one that NATS takes.
+/// Replaces characters that NATS does not allow in the name of a stream or a consumer.
 pub fn legal_name(name: &str) -> String {
     let legal = |c: char| match check_name(c.encode_utf8(&mut [0; 4])) {
         Ok(()) => c,
@@ -46,14 +46,14 @@ pub fn legal_name(name: &str) -> String {
     name.chars().map(legal).collect()
 }
 
-/// Whether a message can be published on this topic.
+/// Checks whether a message can be published on this topic.
 pub(super) fn check_publish(topic: &str) -> Result<(), BrokerError> {
     check_topic(topic)?;
     Ok(check_subject(topic)?)
 }
 
-/// The patterns as subjects, without those that others among them cover: a
-/// server delivers a message once for each that it matches, or refuses them.
+/// Converts patterns to subjects, without those that others cover. A server delivers a message once
+/// for each matching subject, or refuses overlapping ones.
 pub(super) fn subjects(topics: &[TopicPattern]) -> Result<Vec<String>, BrokerError> {
     let mut all: Vec<String> = Vec::new();
     for topic in topics {

@@ -21,16 +21,16 @@ use super::unreadable_search::UnreadableSearch;
 use crate::broker::BrokerError;
 use crate::broker::kit::supply::{FetchEnd, Supplier};
 
-/// How often a server is asked for what waits for its retry, at most.
+/// The shortest interval between two counts of waiting retries.
 const COUNT_EVERY: Duration = Duration::from_millis(500);
 
-/// Asks the server how many messages wait for their retry, while some do.
+/// Reads how many messages wait for their retry, while there are any.
 async fn count_retries(api: &JetStreamApi, group: &Group, located: &ConsumerRef) -> Infallible {
     let flow = &group.flow;
     loop {
         flow.retries.used.notified().await;
         sleep(COUNT_EVERY).await;
-        // What is not told now is asked for again.
+        // After an error, the next count tries again.
         if let Ok(Some((_, standing))) = consumer::look(&api.context(), located).await {
             let waiting = standing.unacknowledged.saturating_sub(flow.credit.held());
             flow.retries.set_reported(waiting);
@@ -38,13 +38,13 @@ async fn count_retries(api: &JetStreamApi, group: &Group, located: &ConsumerRef)
     }
 }
 
-/// What supplies a group.
+/// Supplies a group with messages.
 pub(super) struct Supply {
     api: Arc<JetStreamApi>,
     group: Arc<Group>,
     to: Arc<Prefetch>,
-    /// How often the connection had broken when unreadable messages were last
-    /// looked for, and up to where that was.
+    /// The number of breaks of the connection at the last search for unreadable messages, and the
+    /// stream sequence up to which it searched.
     breaks: u64,
     searched_up_to: Arc<AtomicU64>,
 }
@@ -60,13 +60,13 @@ impl Supply {
         }
     }
 
-    /// Where it puts what comes.
+    /// Returns the prefetch that the fetched messages go to.
     pub(super) fn prefetch(&self) -> Arc<Prefetch> {
         Arc::clone(&self.to)
     }
 
-    /// Finds or makes the consumer. What a server refuses is an error; one that
-    /// is not there is waited for.
+    /// Finds or creates the consumer. A refusal by the server is an error; an unreachable server is
+    /// not, because the group is joined later.
     pub(super) async fn begin(&self) -> Result<(), BrokerError> {
         match self.group.locate(&self.api).await {
             Err(refused @ BrokerError::Refused(_)) => Err(refused),
@@ -109,8 +109,8 @@ impl Supply {
         }
     }
 
-    /// Where the connection broke as at a message that the client cannot read:
-    /// finds that message, before more are asked for.
+    /// After the connection broke: searches for the message that the client cannot read, before the
+    /// client receives it again.
     async fn rescue(&mut self, located: &Arc<ConsumerRef>) {
         let breaks = self.api.connection.breaks();
         if breaks == self.breaks {

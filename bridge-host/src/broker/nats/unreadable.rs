@@ -1,6 +1,8 @@
-//! Headers that the NATS client cannot read. It ends its connection at such a
-//! message, or itself, so they are judged here as it judges them, and read as
-//! far as they can be. How it does so: docs/upstream/async-nats-headers.md.
+//! Headers that the NATS client cannot read. At such a message, the client ends its connection, or
+//! panics. So this file detects them by the client's own rules, and reads as much as possible. The
+//! rules are in docs/upstream/async-nats-headers.md.
+//!
+//! `unreadable_search` finds the messages.
 
 use std::iter::Peekable;
 use std::str::Lines;
@@ -10,11 +12,11 @@ use async_nats::{Message, StatusCode, Subject};
 
 use super::raw::RawMessage;
 
-/// The metadata of a message that could not be read: its headers as they came,
-/// what is not printable escaped as in `\r\n` and `\xff`.
+/// The metadata entry with the raw headers of an unreadable message. Bytes that are not printable
+/// are escaped, as in `\r\n` and `\xff`.
 pub(super) const RAW: &str = "nats-headers";
 
-/// Why the client cannot read a message; `None` if it can.
+/// Returns why the client cannot read a message; `None` if it can.
 pub(super) fn fault(message: &RawMessage) -> Option<&'static str> {
     let with_headers = !message.headers.is_empty();
     if message.is_lossy {
@@ -58,7 +60,7 @@ fn fault_in(headers: &[u8]) -> Option<&'static str> {
     None
 }
 
-/// A value, with the lines that go on with it.
+/// Returns a value with its continuation lines.
 fn whole(value: &str, lines: &mut Peekable<Lines<'_>>) -> String {
     let mut value = value.trim_start().to_owned();
     while let Some(more) = lines.next_if(|line| line.starts_with(char::is_whitespace)) {
@@ -68,7 +70,7 @@ fn whole(value: &str, lines: &mut Peekable<Lines<'_>>) -> String {
     value
 }
 
-/// The headers that are whole, each as the client would have read it.
+/// Returns the headers that are readable, as the client would read them.
 pub(super) fn readable(headers: &[u8]) -> HeaderMap {
     let text = String::from_utf8_lossy(headers);
     let mut lines = text.lines().peekable();
@@ -86,7 +88,7 @@ pub(super) fn readable(headers: &[u8]) -> HeaderMap {
     found
 }
 
-/// The message as the client might have read it, to be settled at `reply`.
+/// Returns the message as the client would, to be settled at `reply`.
 pub(super) fn as_read(raw: RawMessage, reply: Subject) -> Message {
     let length = raw.headers.len() + raw.data.len();
     Message {
@@ -100,7 +102,7 @@ pub(super) fn as_read(raw: RawMessage, reply: Subject) -> Message {
     }
 }
 
-/// The headers as they came, in characters that can be shown.
+/// Returns the raw headers in printable characters.
 pub(super) fn shown(headers: &[u8]) -> String {
     headers.escape_ascii().to_string()
 }

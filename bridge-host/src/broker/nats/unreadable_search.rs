@@ -1,6 +1,7 @@
-//! Finds the messages at which the client broke: among those that are under
-//! way, those that it cannot read. They are handed on with what could be read
-//! of them, to be dead letters.
+//! Searches the messages in flight for those that the client cannot read, after the connection
+//! broke. They are passed on with their readable parts, to become dead letters.
+//!
+//! `unreadable` decides which messages these are.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -16,19 +17,19 @@ use super::{consumer, unreadable};
 use crate::broker::BrokerError;
 use crate::broker::kit::prefetch::Fetched;
 
-/// Where to look, and where to put what is found.
+/// A search for unreadable messages of one consumer.
 pub(super) struct UnreadableSearch<'a> {
     pub(super) api: &'a JetStreamApi,
     pub(super) located: &'a Arc<ConsumerRef>,
     pub(super) flow: &'a Arc<ConsumerFlow>,
     pub(super) to: &'a Prefetch,
     pub(super) subscription: &'a str,
-    /// What is under way was looked through up to this number.
+    /// The stream sequence up to which messages in flight were searched.
     pub(super) searched_up_to: &'a Arc<AtomicU64>,
 }
 
 impl UnreadableSearch<'_> {
-    /// Looks through what is under way and was not looked at yet.
+    /// Searches messages in flight that were not searched before.
     pub(super) async fn run(&self) -> Result<(), BrokerError> {
         let searched_up_to = consumer::look(&self.api.context(), self.located).await?;
         let Some((_, standing)) = searched_up_to else {
@@ -76,7 +77,7 @@ impl UnreadableSearch<'_> {
             subject = raw.subject,
             "a message cannot be read ({fault}): it becomes a dead letter"
         );
-        // The server looks at the message's number alone.
+        // The server reads only the stream sequence.
         let reply = format!("$JS.ACK.{stream}.{name}.1.{sequence}.0.0.0");
         let origin = AckSubject {
             sequence,

@@ -23,8 +23,8 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
     options: &[],
 };
 
-const CONFIRMS: &str = "a message once Redis has it in memory; whether it survives is set in redis.conf: with appendfsync everysec a power cut \
-can lose the last second, without `appendonly yes` all since the last snapshot. The log says at the start what the server has";
+const CONFIRMS: &str = "a message once Redis has it in memory; redis.conf determines whether the message survives: with appendfsync everysec a power cut \
+can lose the last second, and without `appendonly yes` everything since the last snapshot. The log says at startup what the server has";
 
 const GROWS: &str = "the stream also keeps delivered messages, and grows in the memory of Redis: max_length or max_age limits it, but also \
 removes messages that were not delivered yet";
@@ -79,7 +79,7 @@ impl BrokerSettings for Settings {
         let unknown = subscription.start == Some(Start::LastPerTopic);
         let misfit = Incompatibility {
             key: "start",
-            what: "`start` cannot be `last_per_topic` on redis, which does not know the last message of a topic".into(),
+            what: "`start` cannot be `last_per_topic` on redis, which does not keep the last message of each topic".into(),
             help: "set it to \"all\", \"new\" or \"last\"",
         };
         unknown.then_some(misfit).into_iter().collect()

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn the_one_before() {
+    fn the_id_before() {
         assert_eq!(id("5-1").before(), id("5-0"));
         assert_eq!(id("5-0").before(), id(&format!("4-{}", u64::MAX)));
         assert_eq!(id("0-0").before(), id("0-0"));

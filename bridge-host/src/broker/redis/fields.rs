@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn hops_are_counted_on_and_forged_by_nobody() {
+    fn hops_are_counted_and_cannot_be_forged() {
         let message = Message::new("t", "x").one_hop_after(6);
         round_trip(&message);
         let forged = written(&[("topic", "t"), ("data", "x"), ("metadata:hops", "0")]);

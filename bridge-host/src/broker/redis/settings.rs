@@ -54,7 +54,7 @@ settings! {
         /// leases of attempts in flight.
         ack_wait: Duration = duration().default("\"30s\"").least(
             Duration::from_secs(1),
-            "with less, messages under way are given to another host",
+            "with less, messages in flight are delivered to another host",
         );
         /// An id seen again on the same topic within this time is a duplicate.
         deduplication_window: Duration = duration().default("\"2m\"");
@@ -99,7 +99,7 @@ fn check_user(section: &Section<'_>, settings: &Settings) {
     if settings.user.is_some() && settings.password.is_none() && !in_url {
         section.missing(
             "password",
-            "a `user` logs in with one: password = \"${REDIS_PASSWORD}\"",
+            "set the password of `user`: password = \"${REDIS_PASSWORD}\"",
         );
     }
 }

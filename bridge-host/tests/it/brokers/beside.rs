@@ -1,6 +1,5 @@
-//! Messages that keep failing, beside healthy ones on one unordered
-//! subscription without a breaker: what fails must not slow what does not, and
-//! a host that is killed meanwhile loses neither.
+//! Failing messages beside healthy ones on one unordered subscription without a circuit breaker.
+//! Failing messages must not slow down healthy ones, and a killed host must lose neither.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -15,30 +14,30 @@ use super::jetstream::JetStreamServer;
 use super::redis::RedisStreams;
 use crate::harness::{Bridge, Endpoint, Letter, Reply, measured, request, until};
 
-/// How long the endpoint takes to fail: long enough that failures which had all
-/// permits would be seen.
+/// How long the endpoint takes to fail. With this time, failures that hold all permits would be
+/// noticed.
 const SLOW: Duration = Duration::from_millis(100);
 const HEALTHY: usize = 200;
-/// The `max_in_flight` that there is by default.
+/// The default of `max_in_flight`.
 const PERMITS: usize = 64;
-/// As much as a busy machine makes of nothing.
+/// The delay that a busy machine can cause.
 const NOISE: Duration = Duration::from_millis(20);
-/// Published at once.
+/// How many messages are published at once.
 const BATCH: usize = 1000;
 
 const RETRY: &str = "retry = { initial_delay = \"100ms\", max_delay = \"2s\" }\n";
 
-/// How many fail: a few, or with `FAULTS=long` in the environment, as `cargo
-/// xtask faults` has it, many.
+/// How many messages fail: a few, or many with `FAULTS=long` in the environment, as `cargo xtask
+/// faults` sets it.
 fn failing() -> usize {
     let is_long = std::env::var("FAULTS").is_ok_and(|value| value == "long");
     if is_long { 20_000 } else { 1_000 }
 }
 
-/// What the endpoint saw.
+/// What the endpoint received.
 #[derive(Default)]
 struct Seen {
-    /// What failed can succeed now.
+    /// Whether failing messages succeed now.
     healed: AtomicBool,
     failed: Mutex<HashSet<String>>,
     failures: AtomicUsize,
@@ -66,7 +65,7 @@ impl Seen {
         self.failed.lock().expect("no panic").len()
     }
 
-    /// When each of these arrived, once all have.
+    /// Waits for all of these messages, and returns when each arrived.
     async fn all(&self, ids: impl Iterator<Item = &String> + Clone) -> Vec<Instant> {
         until("all to arrive", async || {
             let arrived = self.arrived.lock().expect("no panic");
@@ -75,7 +74,7 @@ impl Seen {
         .await
     }
 
-    /// From publish to arrival: what 99 of 100 messages did not exceed.
+    /// Returns the time from publication to arrival that 99 of 100 messages did not exceed.
     async fn p99(&self, bridge: &Bridge) -> Duration {
         let mut published = Vec::new();
         for n in 0..HEALTHY {
@@ -106,8 +105,8 @@ async fn publish_poison(bridge: &Bridge, count: usize) -> HashSet<String> {
     ids
 }
 
-/// The healthy ones are as quick beside the others as alone. Then the others
-/// succeed, `killed` in between or not, and none is missing.
+/// Healthy messages are as fast beside failing ones as alone. Then the failing ones succeed, with
+/// or without a kill in between, and none is missing.
 async fn beside<S: Server>(killed: bool) {
     let server = S::start().await;
     let seen = Arc::new(Seen::default());
@@ -126,7 +125,7 @@ async fn beside<S: Server>(killed: bool) {
         })
         .await;
     }
-    // No first attempt is under way any more: those may have all permits.
+    // No first attempt is in flight any more: first attempts may hold all permits.
     let many = count + 4 * PERMITS;
     until("retries", async || {
         let failures = seen.failures.load(Relaxed);
@@ -164,16 +163,16 @@ async fn redis() {
     beside::<RedisStreams>(true).await;
 }
 
-/// What waits here is gone with the process.
+/// Messages that wait in memory are lost with the process.
 #[tokio::test(flavor = "multi_thread")]
 async fn nats() {
     beside::<CoreNats>(false).await;
 }
 
-/// Messages that wait for their retry do not use up what the consumer may have
-/// under way: most of them wait in the local store.
+/// Messages that wait for a retry do not use up `max_ack_pending`: most of them wait in the local
+/// store.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waits_leaves_room_at_the_consumer() {
+async fn waiting_retries_leave_room_at_the_consumer() {
     let server = JetStreamServer::start().await;
     let seen = Arc::new(Seen::default());
     let endpoint = seen.endpoint().await;
@@ -195,17 +194,17 @@ async fn what_waits_leaves_room_at_the_consumer() {
     assert!(ledger.balances() && ledger.delivered == 1, "{ledger:?}");
 }
 
-/// The letter of a message that waited in the local store is where all letters
-/// of its subscription are.
+/// The dead letter of a message that waited in the local store is on the topic of the
+/// subscription's dead letters.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waited_here_has_its_letter_on_the_topic() {
+async fn a_parked_message_has_its_dead_letter_on_the_topic() {
     let server = JetStreamServer::start().await;
     let seen = Arc::new(Seen::default());
     let endpoint = seen.endpoint().await;
     let more = "max_in_flight = 4\nretry = { max_attempts = 3, initial_delay = \"1ms\", max_delay = \"1ms\" }\n\
          dead_letters = { connection = \"events\", topic = \"dead.orders\" }\n";
     let config = config(&server, &endpoint, more);
-    // Nothing may wait at the server.
+    // No message may wait at the server.
     let config = config.replace(
         "ack_wait = \"2s\"",
         "ack_wait = \"2s\", max_ack_pending = 4",

@@ -1,4 +1,4 @@
-//! The contract of a broker by itself: what the traits promise.
+//! The contract of the `Broker` trait and its companions.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use super::support::{
 };
 use super::{Remote, Server};
 
-/// Nothing more comes in this time, where nothing should.
+/// How long a test waits to see that no message comes.
 const QUIET: Duration = Duration::from_millis(300);
 
 pub async fn publish_and_receive<S: Server>() {
@@ -110,14 +110,14 @@ pub async fn ids_are_kept_and_made<S: Server>() {
     assert!(ids.contains(&given) && ids.contains(&made), "{ids:?}");
 }
 
-pub async fn a_topic_that_is_none_is_refused<S: Server>() {
+pub async fn an_invalid_topic_is_refused<S: Server>() {
     let server = S::start().await;
     let broker = server.connect().await;
     for topic in ["", "a..b", "a.*", ">"] {
         let published = broker.publish(Message::new(topic, "x"), None).await;
         assert!(matches!(published, Err(BrokerError::Refused(_))), "{topic}");
     }
-    // Where a broker knows no such topic, it says so, and drops nothing.
+    // A broker that has no such topic returns an error, and drops no message.
     let spaced = broker.publish(Message::new("a b", "x"), None).await;
     if let Err(error) = spaced {
         assert!(matches!(error, BrokerError::Refused(_)), "{error}");
@@ -141,7 +141,7 @@ pub async fn an_acknowledged_message_does_not_come_again<S: Server>() {
     assert!(within(&mut subscription, QUIET).await.is_none());
 }
 
-pub async fn a_retry_comes_after_its_time<S: Server>() {
+pub async fn a_retry_comes_after_its_delay<S: Server>() {
     let server = S::start().await;
     let broker = server.connect().await;
     let mut subscription = subscribe(&broker, &["t"]).await;
@@ -150,7 +150,7 @@ pub async fn a_retry_comes_after_its_time<S: Server>() {
     let incoming = next(&mut subscription).await;
     let began = Instant::now();
     settle(incoming.receipt, Settlement::Retry(wait)).await;
-    // Another message is not held up by it.
+    // A waiting retry does not hold up another message.
     publish(&broker, "t", "y").await;
     assert_eq!(ack(next(&mut subscription).await).await, "y");
     let incoming = next(&mut subscription).await;
@@ -164,7 +164,7 @@ pub async fn a_retry_comes_after_its_time<S: Server>() {
     ack(incoming).await;
 }
 
-pub async fn a_dropped_receipt_brings_the_message_back<S: Server>() {
+pub async fn a_dropped_receipt_redelivers_the_message<S: Server>() {
     let server = S::start().await;
     let broker = server.connect().await;
     let mut subscription = subscribe(&broker, &["t"]).await;
@@ -173,8 +173,8 @@ pub async fn a_dropped_receipt_brings_the_message_back<S: Server>() {
     assert_eq!(ack(next(&mut subscription).await).await, "x");
 }
 
-/// The process is gone with a message under way and one that waits.
-pub async fn what_a_crash_leaves<S: Server>() {
+/// The process ends with one message in flight and one that waits for a retry.
+pub async fn a_crash_leaves_unsettled_messages_for_redelivery<S: Server>() {
     let server = S::start().await;
     let broker = server.connect().await;
     let can = broker.capabilities();
@@ -204,7 +204,7 @@ pub async fn what_a_crash_leaves<S: Server>() {
     ack(two).await;
 }
 
-pub async fn order_where_it_is_promised<S: Server>() {
+pub async fn order_is_kept_where_the_broker_promises_it<S: Server>() {
     let server = S::start().await;
     let broker = server.connect().await;
     let mut subscription = broker
@@ -230,12 +230,12 @@ pub async fn order_where_it_is_promised<S: Server>() {
         found.push(ack(incoming).await);
     }
     let expected: Vec<_> = (0..20).map(|n| n.to_string()).collect();
-    // On one host even those that promise none between hosts keep it.
+    // On one host, even brokers without order between hosts keep the order.
     assert_eq!(found, expected);
 }
 
-/// Messages that a host has no slot for stay with the broker: another host gets them.
-pub async fn no_more_is_fetched_than_is_free<S: Remote>() {
+/// Messages for which a host has no slot stay at the broker, and another host receives them.
+pub async fn a_host_fetches_only_for_free_slots<S: Remote>() {
     const MESSAGES: usize = 100;
     let server = S::start().await;
     let broker = server.connect().await;
@@ -278,7 +278,7 @@ pub async fn a_lease_can_be_extended<S: Server>() {
     assert!(within(&mut subscription, QUIET).await.is_none());
 }
 
-pub async fn duplicates_within_the_window<S: Server>() {
+pub async fn duplicates_within_the_window_are_dropped<S: Server>() {
     let server = S::start().await;
     let broker = server.connect().await;
     let deduplicates = broker.capabilities().deduplicates;
@@ -297,9 +297,9 @@ pub async fn duplicates_within_the_window<S: Server>() {
     assert_eq!(again.is_none(), deduplicates);
 }
 
-/// The server is killed and started again: messages that it keeps are there,
-/// and new ones come, to the same subscription.
-pub async fn back_after_the_servers_restart<S: Remote>() {
+/// After a kill and a restart of the server, kept messages and new ones reach the same
+/// subscription.
+pub async fn messages_arrive_after_a_restart_of_the_server<S: Remote>() {
     let mut server = S::start().await;
     let broker = server.connect().await;
     let mut subscription = subscribe(&broker, &["t"]).await;

@@ -1,5 +1,5 @@
-//! Consumers and streams of others, with limits of their own, and what someone
-//! does to them while the bridge runs.
+//! Consumers and streams of other programs, with their own limits, and changes to them while the
+//! bridge runs.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::harness::{Bridge, Endpoint, Reply, until};
 
 const FOREIGN: &str = "consumer = { durable = \"theirs\", create = false }\n";
 
-/// A server whose own `subscription` keys are none: a test has a `consumer`.
+/// A server whose config has no subscription keys, because each test sets `consumer`.
 struct Plain(JetStreamServer);
 
 #[async_trait::async_trait]
@@ -31,7 +31,7 @@ impl Server for Plain {
     }
 }
 
-/// A stream of others, and their consumer on it.
+/// Creates a stream and a consumer as another program would.
 async fn theirs(server: &Plain, config: consumer::pull::Config) -> jetstream::Context {
     let context = client(&server.0.0).await;
     let stream = context.create_stream(stream::Config {
@@ -57,7 +57,7 @@ async fn logged(bridge: &Bridge, text: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_asked_within_its_limits() {
+async fn requests_respect_the_limits_of_the_consumer() {
     let server = Plain::start().await;
     let limits = consumer::pull::Config {
         max_batch: 2,
@@ -77,17 +77,17 @@ async fn it_is_asked_within_its_limits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn its_last_delivery_is_not_spent() {
+async fn the_last_delivery_of_a_consumer_is_reserved() {
     let server = Plain::start().await;
     let few = consumer::pull::Config {
         max_deliver: 3,
-        // None comes again before it is given back.
+        // No message comes again before it is given back.
         ack_wait: Duration::from_secs(120),
         ..Default::default()
     };
     let context = theirs(&server, few).await;
     let endpoint = Endpoint::start(|_, _| Reply::status(503)).await;
-    // One that was lost twice before.
+    // A message that was lost twice before.
     let sent = context.publish("orders.lost", "lost".into()).await;
     sent.expect("sent").await.expect("kept");
     let consumer =
@@ -127,7 +127,7 @@ async fn its_last_delivery_is_not_spent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_is_told_and_taken_over() {
+async fn a_changed_consumer_is_logged_and_used() {
     let server = JetStreamServer::start().await;
     let endpoint = Endpoint::accepting().await;
     let bridge = bridge(&server, &endpoint, "").await;
@@ -144,7 +144,7 @@ async fn a_change_is_told_and_taken_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deleted_consumer_goes_on_where_it_was() {
+async fn a_deleted_consumer_continues_at_its_position() {
     let server = JetStreamServer::start().await;
     let endpoint = Endpoint::accepting().await;
     let bridge = bridge(&server, &endpoint, "").await;
@@ -168,7 +168,7 @@ async fn a_deleted_consumer_goes_on_where_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deleted_stream_is_told_with_what_was_in_it() {
+async fn a_deleted_stream_is_logged_with_the_number_of_lost_messages() {
     let server = JetStreamServer::start().await;
     let endpoint =
         Endpoint::start(|_, before| Reply::status(if before < 3 { 503 } else { 204 })).await;
@@ -179,7 +179,7 @@ async fn a_deleted_stream_is_told_with_what_was_in_it() {
         server.0.publish_raw("orders.new", raw, "x").await;
     }
     let before = endpoint.wait_for(3).await;
-    // It is looked at every 30 s.
+    // The bridge checks the stream every 30 s.
     tokio::time::sleep(Duration::from_secs(32)).await;
     let context = client(&server.0).await;
     context
@@ -195,13 +195,13 @@ async fn a_deleted_stream_is_told_with_what_was_in_it() {
     let raw = "NATS/1.0\r\n\r\n";
     server.0.publish_raw("orders.new", raw, "x").await;
     let after = endpoint.wait_for(4).await;
-    // It is the first of its stream, too, and has an id of its own.
+    // The message is also the first of its stream, but has another id.
     let is_new = before.iter().all(|one| one.id() != after[3].id());
     assert!(is_new, "{}", after[3].id());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_that_is_nearly_full_is_told() {
+async fn a_nearly_full_stream_is_logged() {
     let server = JetStreamServer::start().await;
     let context = client(&server.0).await;
     let stream = context.create_stream(stream::Config {

@@ -1,4 +1,4 @@
-//! Core NATS under the contract.
+//! Core NATS under the contract of all brokers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::harness::{NatsServer, NatsVersion};
 /// A server.
 pub struct CoreNats(pub NatsServer);
 
-/// A connection to this server, as whoever comes.
+/// Returns settings for this server, without authentication.
 pub fn settings(url: String) -> Settings {
     Settings {
         urls: vec![url],
@@ -24,7 +24,7 @@ pub fn settings(url: String) -> Settings {
     }
 }
 
-/// The same, of the current version.
+/// A server of the current version.
 pub struct CurrentNats(CoreNats);
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! The embedded broker under the contract.
+//! The embedded broker under the contract of all brokers.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::Server;
 use super::support::open;
 
-/// A folder.
+/// The folder of the broker.
 pub struct Local(TempDir);
 
 #[async_trait]

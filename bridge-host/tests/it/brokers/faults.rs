@@ -1,5 +1,5 @@
-//! What JetStream, Redis and the bridges on them go through, and what becomes of the
-//! messages: figures are printed, and stand in docs/performance.md.
+//! Faults of JetStream, Redis and the bridges on them. The tests print the figures in
+//! docs/performance.md.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -12,15 +12,15 @@ use super::jetstream::{CurrentJetStream, JetStreamServer};
 use super::redis::RedisStreams;
 use crate::harness::{Bridge, Endpoint, PATIENCE, Reply, request};
 
-/// A server that has faults.
+/// A server that tests break.
 trait Faulty: Server {
-    /// What it is called.
+    /// The name of the server in the output.
     const NAME: &str;
 
-    /// SIGKILL.
+    /// Kills the server with SIGKILL.
     fn kill(&mut self);
 
-    /// Starts it again, with the files it had.
+    /// Starts the server again with its files.
     async fn start_again(&mut self);
 
     /// Sends a signal by name.
@@ -52,25 +52,24 @@ faulty!(CurrentJetStream, "NATS", 0, 0);
 faulty!(RedisStreams, "Redis", 0);
 
 const MESSAGES: usize = 5_000;
-/// Published at once by each of the publishers.
+/// How many messages each publisher has in flight.
 const BATCH: usize = 50;
 const PUBLISHERS: usize = 4;
 
-/// How long what comes back is away: for this short time, or with `FAULTS=long`
-/// in the environment, as `cargo xtask faults` has it, for the long one.
+/// How long a server or endpoint is away: the short time, or the long one with `FAULTS=long` in the
+/// environment, as `cargo xtask faults` sets it.
 fn away(short: u64, long: u64) -> Duration {
     let is_long = std::env::var("FAULTS").is_ok_and(|value| value == "long");
     Duration::from_secs(if is_long { long } else { short })
 }
 
-/// The longest that something is away.
+/// The longest outage.
 const LONGEST: Duration = Duration::from_secs(60);
 
 const RETRY: &str =
     "retry = { max_attempts = 1000, initial_delay = \"20ms\", max_delay = \"500ms\" }\n";
 
-/// Publishes until every message was accepted; they can be accepted twice, as
-/// their ids stay the same.
+/// Publishes until every message was accepted. A message may be accepted twice, with the same id.
 async fn load(bridge: Arc<Bridge>) -> HashSet<String> {
     let each = MESSAGES / PUBLISHERS;
     let publishers = (0..PUBLISHERS).map(|publisher| {
@@ -94,7 +93,7 @@ async fn load(bridge: Arc<Bridge>) -> HashSet<String> {
     accepted
 }
 
-/// Publishes these, again and again, until each has a yes.
+/// Publishes each of these messages until it is accepted.
 async fn accept(bridge: &Bridge, ids: &[String]) {
     let mut left: HashSet<&str> = ids.iter().map(String::as_str).collect();
     let began = Instant::now();
@@ -118,7 +117,7 @@ async fn accept(bridge: &Bridge, ids: &[String]) {
     }
 }
 
-/// Every message arrives; how many came twice is told.
+/// Checks that every message arrived, and prints how many arrived twice.
 async fn nothing_is_lost(fault: &str, accepted: &HashSet<String>, endpoint: &Endpoint) -> usize {
     let began = Instant::now();
     while !accepted.is_subset(&arrived(endpoint).0) {
@@ -145,7 +144,7 @@ async fn a_host_is_killed_under_load_with_a_second_one_running<S: Faulty>() {
     drop(first.kill());
     let accepted = load.await.expect("no panic");
     let duplicates = nothing_is_lost("a host killed, another running", &accepted, &endpoint).await;
-    // What one host had in flight and fetched ahead, and acknowledgements on their way.
+    // The messages in flight and fetched ahead of one host, and acknowledgements in transit.
     assert!(duplicates <= 200, "{duplicates}");
 }
 
@@ -161,14 +160,14 @@ async fn the_server_is_killed_under_load_and_started_again<S: Faulty>() {
         server.start_again().await;
     }
     let accepted = load.await.expect("no panic");
-    // nats-server writes acknowledgements down some tenths of a second late:
-    // those of that time are forgotten with it.
+    // nats-server writes acknowledgements some tenths of a second later, so a kill loses the most
+    // recent ones.
     let fault = format!("{} killed twice", S::NAME);
     nothing_is_lost(&fault, &accepted, &endpoint).await;
     crate::harness::until("readiness", async || readiness(&bridge, 200).await).await;
 }
 
-/// What the bridge says of itself, once that has this status.
+/// Waits until the bridge reports this status, and returns the text.
 async fn readiness(bridge: &Bridge, status: u16) -> Option<String> {
     let answer = request(bridge.intake, "GET", "/readyz", &[], "")
         .await
@@ -177,7 +176,7 @@ async fn readiness(bridge: &Bridge, status: u16) -> Option<String> {
     (answer.status == status).then_some(text)
 }
 
-/// For a while the server does not say a word, as behind a cut.
+/// The server is silent for a while, as behind a network failure.
 async fn the_server_is_stopped_for_a_while<S: Faulty>() {
     let server = S::start().await;
     let endpoint = Endpoint::accepting().await;
@@ -243,7 +242,7 @@ async fn a_server_that_is_not_there_is_waited_for<S: Faulty>() {
     server.kill();
     let endpoint = Endpoint::accepting().await;
     let bridge = bridge(&server, &endpoint, RETRY).await;
-    // It is not ready for another reason before it has begun.
+    // Before the bridge has started, it is not ready for another reason.
     crate::harness::until("the reason", async || {
         let told = readiness(&bridge, 503).await?;
         let expected = format!("events: no connection to {}", S::NAME);

@@ -1,4 +1,4 @@
-//! The contract as users meet it: real bridges on a broker, one or two at once.
+//! The contract as users see it: one or two real bridges on a broker.
 
 use std::collections::HashSet;
 use std::process::Command;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{Remote, Server};
 use crate::harness::{Bridge, Endpoint, Reply, binary, until};
 
-/// A config of one subscription to everything below `orders`.
+/// Returns a config with one subscription to `orders.>`.
 pub fn config(server: &impl Server, endpoint: &Endpoint, more: &str) -> String {
     format!(
         "{}\n[shutdown]\ndrain_timeout = \"10s\"\n[[subscriptions]]\nname = \"orders\"\nfrom = {:?}\n\
@@ -26,7 +26,7 @@ pub async fn bridge(server: &impl Server, endpoint: &Endpoint, more: &str) -> Br
     Bridge::start_into(server.from(), &config).await
 }
 
-/// Each id that arrived, and how many came more than once.
+/// Returns the ids that arrived, and how many arrived more than once.
 pub fn arrived(endpoint: &Endpoint) -> (HashSet<String>, usize) {
     let received = endpoint.received();
     let ids: HashSet<_> = received.iter().map(|one| one.id()).collect();
@@ -46,7 +46,7 @@ async fn is_shared<S: Server>(server: &S) -> bool {
     server.connect().await.capabilities().shared
 }
 
-/// The first host goes on as before.
+/// The first host continues.
 pub async fn a_second_host_is_refused<S: Server>() {
     let server = S::start().await;
     assert!(!is_shared(&server).await);
@@ -60,7 +60,7 @@ pub async fn a_second_host_is_refused<S: Server>() {
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "{error}");
     assert!(
-        error.contains("is in use by another bridge-host"),
+        error.contains("another bridge-host uses the embedded broker"),
         "{error}"
     );
     let accepted = accept(&first, 1).await;
@@ -94,7 +94,7 @@ pub async fn two_hosts_share<S: Remote>() {
     assert_eq!((ids, duplicates), (accepted, 0));
 }
 
-pub async fn a_draining_host_leaves_the_rest_to_others<S: Remote>() {
+pub async fn a_draining_host_leaves_other_messages_to_the_other_host<S: Remote>() {
     let server = S::start().await;
     let endpoint = Endpoint::start(|received, _| {
         let millis = match &received.body[..] {
@@ -112,7 +112,7 @@ pub async fn a_draining_host_leaves_the_rest_to_others<S: Remote>() {
     endpoint.wait_for(2).await;
     let second = bridge(&server, &endpoint, "").await;
     first.signal("TERM");
-    // One of its permits is free from then on.
+    // From then on, one of the bridge's permits is free.
     first.ledger_when("orders", |it| it.delivered == 1).await;
     accept(&second, 50).await;
     endpoint.wait_for(52).await;
@@ -122,7 +122,7 @@ pub async fn a_draining_host_leaves_the_rest_to_others<S: Remote>() {
     );
 }
 
-pub async fn a_killed_host_is_taken_over_from<S: Remote>() {
+pub async fn another_host_takes_over_from_a_killed_one<S: Remote>() {
     let server = S::start().await;
     let slow = Duration::from_millis(50);
     let endpoint = Endpoint::start(move |_, _| Reply::status(204).after(slow)).await;
@@ -134,7 +134,7 @@ pub async fn a_killed_host_is_taken_over_from<S: Remote>() {
     endpoint.wait_for(30).await;
     drop(first.kill());
     if !can.at_least_once {
-        // What it had is lost, as is said; what comes now is the other's.
+        // Messages of the killed host are lost, as documented; new ones reach the other host.
         let before = endpoint.received().len();
         accept(&second, 20).await;
         endpoint.wait_for(before + 20).await;
@@ -175,7 +175,7 @@ pub async fn dead_letters_are_kept_shown_and_replayed<S: Server>() {
         |ledger: &crate::harness::Ledger| (ledger.dead_lettered, ledger.pending) == (1, 0);
     bridge.ledger_when("orders", is_given_up).await;
 
-    // Given up a second time, after all attempts: one letter, not two.
+    // After all attempts failed again, there is one dead letter, not two.
     status.store(503, Relaxed);
     let replay = |number: &str| bridge.command(&["dead-letters", "replay", number]);
     assert_eq!(replay(&number), "1 replayed\n");
@@ -206,10 +206,10 @@ pub async fn a_shutdown_drains<S: Server>() {
     endpoint.wait_for(5).await;
     let (status, folder) = bridge.stop();
     assert!(status.success(), "{status}");
-    // Nothing is delivered twice: all of it was acknowledged before the end.
+    // All messages were acknowledged before the end, so none is delivered twice.
     let bridge = Bridge::start_in(folder).await;
     let last = bridge.accept("orders.new", &[], "last").await;
-    // A message that is to come again would be pending.
+    // A message that will be redelivered would be pending.
     bridge.ledger_when("orders", |it| it.pending == 0).await;
     let (mut ids, duplicates) = arrived(&endpoint);
     assert_eq!(duplicates, 0);

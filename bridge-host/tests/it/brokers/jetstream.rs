@@ -1,4 +1,4 @@
-//! JetStream under the contract.
+//! JetStream under the contract of all brokers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::harness::{NatsServer, NatsVersion};
 /// A server with JetStream.
 pub struct JetStreamServer(pub NatsServer);
 
-/// A connection to this server, with short leases.
+/// Returns settings for this server, with short leases.
 pub fn settings(url: String) -> JetStreamSettings {
     let consumer = Consumer {
         ack_wait: LEASE,
@@ -32,7 +32,7 @@ pub fn settings(url: String) -> JetStreamSettings {
     }
 }
 
-/// The same, of the current version.
+/// A server of the current version.
 pub struct CurrentJetStream(pub JetStreamServer);
 
 #[async_trait]

@@ -1,5 +1,5 @@
-//! A server with an operator, and the credentials of a user of it: keys and
-//! tokens made here, as `nsc` makes them.
+//! A server with an operator, and credentials of its users, with keys and tokens as `nsc` makes
+//! them.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 
 use crate::harness::NatsServer;
 
-/// Who signs for whom.
+/// The keys of an operator and an account.
 pub struct Operator {
     pub server: NatsServer,
     account: KeyPair,
 }
 
 impl Operator {
-    /// Starts a server that lets in the users of one account.
+    /// Starts a server that accepts the users of one account.
     pub async fn start() -> Self {
         let (operator, system) = (KeyPair::new_operator(), KeyPair::new_account());
         let account = KeyPair::new_account();
@@ -48,12 +48,12 @@ impl Operator {
         credentials(&self.account, None)
     }
 
-    /// The same, of a user whose time is over.
+    /// Returns the credentials of a user whose token has expired.
     pub fn expired(&self) -> String {
         credentials(&self.account, Some(1))
     }
 
-    /// The same, signed by an account that the server does not know.
+    /// Returns credentials that another account signed, which the server does not know.
     pub fn forged() -> String {
         credentials(&KeyPair::new_account(), None)
     }
@@ -71,7 +71,7 @@ fn credentials(account: &KeyPair, expires: Option<u64>) -> String {
     )
 }
 
-/// A JSON web token about `subject`.
+/// Returns a JSON web token about `subject`.
 fn token(subject: &str, nats: Value, expires: Option<u64>, signer: &KeyPair) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after");
     let mut claims = json!({ "jti": subject, "iat": now.as_secs(), "iss": signer.public_key(),

@@ -1,5 +1,5 @@
-//! JetStream's leases: kept for what waits here, and left alone once they ran
-//! out; and messages of other clients that the host could mistake.
+//! JetStream's leases: extended while a message waits in the process, and unused once they have
+//! expired. Also messages of other clients that look like server messages.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use super::jetstream::{JetStreamServer, settings};
 use super::support::{GROUP, LEASE, ack, next, open, publish, subscribe, text, within};
 use crate::harness::{Endpoint, Reply};
 
-/// A server, a connection to it, and a place in a group there.
+/// A server, a connection to it, and a member of a group.
 async fn start() -> (JetStreamServer, Arc<dyn Broker>, Box<dyn Subscription>) {
     start_leasing(LEASE).await
 }
 
-/// The same, where a message stays for so long with a host that is silent.
+/// Starts them with this lease (`ack_wait`).
 async fn start_leasing(
     lease: Duration,
 ) -> (JetStreamServer, Arc<dyn Broker>, Box<dyn Subscription>) {
@@ -37,12 +37,12 @@ async fn start_leasing(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waits_to_be_taken_is_kept() {
+async fn the_leases_of_waiting_messages_are_extended() {
     let (_server, broker, mut subscription) = start().await;
     for n in 0..5 {
         publish(&broker, "t", &format!("{n}")).await;
     }
-    // They are fetched, and nobody takes them.
+    // The messages are fetched, but no attempt takes them.
     assert_eq!(text(&next(&mut subscription).await), "0");
     tokio::time::sleep(2 * LEASE + LEASE / 2).await;
     for _ in 0..5 {
@@ -54,12 +54,12 @@ async fn what_waits_to_be_taken_is_kept() {
     assert!(within(&mut subscription, LEASE).await.is_none());
 }
 
-/// While a gate is shut no attempt is made, and none is counted.
+/// While the rate limit holds messages back, no attempt is made or counted.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rate_spends_no_attempts() {
+async fn a_rate_limit_uses_no_attempts() {
     let server = JetStreamServer::start().await;
     let endpoint = Endpoint::start(|_, before| {
-        // The last one fails twice, and has an attempt left.
+        // The last message fails twice, and has an attempt left.
         Reply::status(if (7..9).contains(&before) { 500 } else { 204 })
     })
     .await;
@@ -77,8 +77,8 @@ async fn a_rate_spends_no_attempts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receipt_that_ran_out_gives_nothing_back() {
-    // Long enough for a machine that is busy with something else.
+async fn an_expired_receipt_gives_no_message_back() {
+    // Long enough for a busy machine.
     let lease = 3 * LEASE;
     let (_server, broker, mut subscription) = start_leasing(lease).await;
     publish(&broker, "t", "x").await;
@@ -87,7 +87,7 @@ async fn a_receipt_that_ran_out_gives_nothing_back() {
     assert_eq!((first.attempt, second.attempt), (1, 2));
     drop(first);
     assert!(within(&mut subscription, lease / 2).await.is_none());
-    // Kept for so long, it is still the one that holds.
+    // After this long, the message is still leased to this host.
     second.receipt.extend(lease).await.expect("it is extended");
     assert!(within(&mut subscription, lease * 3 / 4).await.is_none());
     drop(second);
@@ -96,7 +96,7 @@ async fn a_receipt_that_ran_out_gives_nothing_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_newer_receipt_has_the_place_of_an_older() {
+async fn a_newer_receipt_replaces_an_older_one() {
     let (_server, broker, mut subscription) = start().await;
     publish(&broker, "t", "x").await;
     let only = next(&mut subscription).await;
@@ -105,9 +105,9 @@ async fn a_newer_receipt_has_the_place_of_an_older() {
     assert_eq!(next(&mut subscription).await.attempt, 2);
 }
 
-/// A message may have a status line of its own.
+/// A publisher can set a status line.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_with_a_status_is_a_message() {
+async fn a_message_with_a_status_line_is_delivered() {
     let (server, broker, mut subscription) = start().await;
     for status in ["100", "409", "503 boo"] {
         let raw = format!("NATS/1.0 {status}\r\nx: y\r\n\r\n");

@@ -1,5 +1,5 @@
-//! Dead letters on a topic of JetStream, and what a crash between keeping one
-//! and letting its message go leaves: one letter.
+//! Dead letters on a topic of JetStream. After a crash between keeping a dead letter and settling
+//! its message, there is one dead letter.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
@@ -20,7 +20,7 @@ use crate::harness::{Bridge, Endpoint, Letter, NatsServer, Reply, until};
 
 const TO: &str = "dead_letters = { connection = \"events\", topic = \"dead.orders\" }\n";
 
-/// The letters on the topic.
+/// Lists the dead letters on the topic.
 fn letters(bridge: &Bridge) -> Vec<Letter> {
     let list = ["dead-letters", "list", "--connection", "events", "--json"];
     serde_json::from_str(&bridge.command(&list)).expect("a list")
@@ -33,7 +33,7 @@ async fn letter(bridge: &Bridge, id: &str) -> Letter {
     .await
 }
 
-/// An endpoint whose status can be changed.
+/// An endpoint with a changeable status.
 async fn endpoint(status: u16) -> (Endpoint, Arc<AtomicU16>) {
     let status = Arc::new(AtomicU16::new(status));
     let answer = status.clone();
@@ -42,7 +42,7 @@ async fn endpoint(status: u16) -> (Endpoint, Arc<AtomicU16>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn published_shown_replayed_and_dropped() {
+async fn dead_letters_on_a_topic_are_shown_replayed_and_dropped() {
     let server = JetStreamServer::start().await;
     let (endpoint, status) = endpoint(400).await;
     let others = Endpoint::accepting().await;
@@ -73,7 +73,7 @@ async fn published_shown_replayed_and_dropped() {
         assert!(shown.contains(expected), "{expected} is not in {shown}");
     }
 
-    // Given up once more: a letter of its own, in place of the first.
+    // The message fails again, and gets a new dead letter.
     assert_eq!(on("replay", first.letter), "1 replayed\n");
     endpoint.wait_for(2).await;
     let second = until("the second letter", async || {
@@ -100,14 +100,14 @@ async fn published_shown_replayed_and_dropped() {
     let dropped = letter(&bridge, &id).await;
     assert_eq!(on("drop", dropped.letter), "1 dropped\n");
     assert_eq!(letters(&bridge).len(), 0);
-    // What was replayed was for the one that gave it up alone.
+    // Only the group whose delivery failed received the replayed message.
     others.wait_for(2).await;
     bridge.ledger_when("audit", |it| it.pending == 0).await;
     assert_eq!(others.received().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn those_of_core_nats_are_kept_by_jetstream() {
+async fn dead_letters_of_core_nats_are_kept_by_jetstream() {
     let server = NatsServer::start().await;
     let (endpoint, status) = endpoint(400).await;
     let config = format!(
@@ -122,14 +122,17 @@ async fn those_of_core_nats_are_kept_by_jetstream() {
     letter(&bridge, &id).await;
     let folder = bridge.kill();
 
-    // Nobody listens: it stays.
+    // No client subscribes, so the dead letter stays.
     let output = std::process::Command::new(crate::harness::binary())
         .args(["dead-letters", "replay", "--all", "--connection", "events"])
         .current_dir(folder.path())
         .output()
         .expect("it runs");
     let told = String::from_utf8_lossy(&output.stderr);
-    assert!(told.contains("nobody listens on \"orders.new\""), "{told}");
+    assert!(
+        told.contains("no client subscribes to \"orders.new\""),
+        "{told}"
+    );
 
     status.store(204, Relaxed);
     let bridge = Bridge::start_in(folder).await;
@@ -155,10 +158,9 @@ fn given_up(nanos: u64) -> FailedDelivery {
     }
 }
 
-/// As after a crash before the message was let go: it comes again, and again
-/// is given up.
+/// Simulates a crash before the message was settled: it is redelivered, and fails again.
 #[tokio::test(flavor = "multi_thread")]
-async fn kept_twice_it_is_one_letter() {
+async fn a_dead_letter_kept_twice_is_stored_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let settings = Settings {
         path: folder.path().into(),
@@ -190,13 +192,13 @@ async fn kept_twice_it_is_one_letter() {
     .await;
 }
 
-/// The host is killed after the letter is on disk, and before the server,
-/// which is silent, let its message go.
+/// The host is killed after the dead letter is on disk, and before the silent server settles the
+/// message.
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_in_between_it_is_one_letter() {
+async fn a_kill_before_the_settlement_leaves_one_dead_letter() {
     let mut server = JetStreamServer::start().await;
     let silence = server.0.silencer();
-    // By the fourth attempt the server has written the message down.
+    // By the fourth attempt, the server has written the message.
     let endpoint = Endpoint::start(move |_, before| {
         if before == 3 {
             silence();
@@ -207,7 +209,7 @@ async fn killed_in_between_it_is_one_letter() {
     let quick = "retry = { initial_delay = \"100ms\", max_delay = \"100ms\" }";
     let bridge = super::hosts::bridge(&server, &endpoint, quick).await;
     let line = "{\"topic\":\"orders.new\",\"id\":\"m-1\",\"data\":\"x\"}";
-    // The server may be silent before it has said that it has the message.
+    // The server may become silent before it has confirmed the message.
     let publish = crate::harness::request(bridge.intake, "POST", "/batch", &[], line);
     let (_, first) = tokio::join!(publish, bridge.dead_letter("m-1"));
     let folder = bridge.kill();
@@ -227,9 +229,9 @@ async fn killed_in_between_it_is_one_letter() {
     assert_eq!(letters[0].letter, first.letter);
 }
 
-/// What NATS takes may be more than the embedded broker does of its own.
+/// NATS accepts more metadata than the embedded broker accepts from publishers.
 #[tokio::test(flavor = "multi_thread")]
-async fn one_with_more_metadata_than_is_taken_here_is_kept() {
+async fn a_dead_letter_with_too_much_metadata_for_publishers_is_kept() {
     let server = JetStreamServer::start().await;
     let (endpoint, _) = endpoint(400).await;
     let bridge = Bridge::start_into("events", &config(&server, &endpoint, "")).await;
@@ -248,9 +250,9 @@ async fn one_with_more_metadata_than_is_taken_here_is_kept() {
     );
 }
 
-/// `ledger forget` may be called while the subscription runs.
+/// An operator may call `ledger forget` while the subscription runs.
 #[tokio::test(flavor = "multi_thread")]
-async fn one_of_a_forgotten_subscription_is_kept() {
+async fn a_dead_letter_of_a_forgotten_subscription_is_kept() {
     let server = JetStreamServer::start().await;
     let (endpoint, _) = endpoint(400).await;
     let bridge = Bridge::start_into("events", &config(&server, &endpoint, "")).await;

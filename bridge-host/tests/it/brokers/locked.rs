@@ -1,5 +1,5 @@
-//! Servers that ask who comes: token, user and password, nkey, credentials, TLS with a
-//! certificate of the client's. Wrong ones are waited with, and told.
+//! Servers that require authentication: a token, user and password, nkey, credentials, or a client
+//! certificate. With wrong ones, the bridge keeps trying and logs the reason.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +12,7 @@ use super::jwt::Operator;
 use super::support::open;
 use crate::harness::{Bridge, Endpoint, NatsServer};
 
-/// A seed of a user, and what the server knows of it.
+/// The seed of a user, and the public key for the server.
 const SEED: &str = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
 const PUBLIC: &str = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4";
 
@@ -76,7 +76,7 @@ async fn by_credentials() {
     }
     told(trouble(settings(server.url())).await, "authorization");
 
-    // As users have them: in a file beside the config.
+    // Users keep credentials in a file beside the config.
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("user.creds");
     std::fs::write(&file, operator.credentials()).expect("a file");
@@ -93,7 +93,7 @@ async fn by_credentials() {
     assert_eq!(endpoint.wait_for(1).await[0].id(), id);
 }
 
-/// A server's and a client's certificate, both of one authority.
+/// Writes certificates of a server and a client, from one authority.
 fn certificates(folder: &std::path::Path) {
     let key = || KeyPair::generate().expect("a key");
     let mut params = CertificateParams::new(Vec::new()).expect("parameters");
@@ -137,7 +137,7 @@ async fn by_tls() {
         "no connection to NATS",
     );
 
-    // A server without it is refused where it is required.
+    // A server without TLS is refused if TLS is required.
     let plain = NatsServer::start().await;
     let asks = Settings {
         tls: Tls {

@@ -1,6 +1,5 @@
-//! Order by key as every broker has it on one host: kept through retries,
-//! beside each other across keys, and held up by a dead letter where that is
-//! configured.
+//! Order by key on one host, for every broker: it is kept across retries, keys do not wait for each
+//! other, and a dead letter blocks its key if configured.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,13 +13,13 @@ use crate::harness::{Bridge, Endpoint, Received, Reply, until};
 const BY_TENANT: &str = "order_key = { metadata = \"x-tenant\" }\n\
      retry = { max_attempts = 50, initial_delay = \"5ms\", max_delay = \"20ms\" }\n";
 
-/// The number that a message has as its data.
+/// Returns the number in the data of a message.
 fn number(received: &Received) -> u32 {
     let body = String::from_utf8_lossy(&received.body);
     body.parse().expect("a number")
 }
 
-/// The numbers of a tenant, in the order of their arrival, repeated ones once.
+/// Returns the numbers of a tenant in the order of their arrival, without repetitions.
 fn of_tenant(endpoint: &Endpoint, tenant: &str) -> Vec<u32> {
     let mut numbers = Vec::new();
     for one in endpoint.received() {
@@ -39,7 +38,7 @@ async fn publish(bridge: &Bridge, tenant: &str, number: u32) -> String {
         .await
 }
 
-pub async fn kept_within_a_key_and_beside_others<S: Server>() {
+pub async fn order_is_kept_within_a_key_and_keys_run_in_parallel<S: Server>() {
     const TENANTS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
     const EACH: u32 = 20;
     let takes = Duration::from_millis(5);
@@ -64,7 +63,7 @@ pub async fn kept_within_a_key_and_beside_others<S: Server>() {
         .await;
         assert_eq!(of_tenant(&endpoint, tenant), expected, "of tenant {tenant}");
     }
-    // Two of one tenant are never under way at once; those of others are.
+    // Two messages of one tenant are never in flight at once; messages of different tenants are.
     let mut last = HashMap::new();
     let mut beside = 0;
     let mut before: Option<Received> = None;
@@ -105,7 +104,7 @@ pub async fn a_dead_letter_blocks_its_key<S: Server>() {
     assert_eq!(letter.blocks.as_deref(), Some("a"));
     blocked(&bridge, 10).await;
 
-    // A crash does not let them go, nor what comes after it.
+    // A crash does not release blocked messages.
     let bridge = Bridge::start_in(bridge.kill()).await;
     publish(&bridge, "a", 11).await;
     blocked(&bridge, 11).await;
@@ -124,7 +123,7 @@ pub async fn a_dead_letter_blocks_its_key<S: Server>() {
     blocked(&bridge, 0).await;
 }
 
-/// The books say that so many wait behind a dead letter.
+/// Waits until the ledger shows this many blocked messages.
 async fn blocked(bridge: &Bridge, count: u64) {
     until(&format!("{count} blocked"), async || {
         let printed = bridge.command(&["ledger", "--json"]);

@@ -1,5 +1,5 @@
-//! A power cut: what a broker acknowledged, and what of it is there afterwards.
-//! Needs a disk of its own, and so root: `cargo xtask faults` runs it.
+//! Power cuts: which acknowledged messages a broker still has afterwards. The tests need root for a
+//! disk; `cargo xtask faults` runs them.
 
 use std::collections::HashSet;
 use std::process::{Child, Stdio};
@@ -13,7 +13,7 @@ use crate::harness::{Bridge, Disk, Endpoint, NatsVersion, Reply, ReservedAddress
 const MESSAGES: usize = 1000;
 const PUBLISHERS: usize = 16;
 
-/// A disk, or a line that says why there is none here.
+/// Returns a disk, or prints why this machine has none.
 fn disk(what: &str) -> Option<Disk> {
     Disk::new()
         .inspect_err(|why| {
@@ -93,7 +93,7 @@ impl Drop for Server<'_> {
     }
 }
 
-/// How many of the acknowledged messages are there after a power cut.
+/// Returns how many acknowledged messages are left after a power cut.
 async fn left(version: NatsVersion, what: &str, more: &str) -> Option<u64> {
     let disk = disk(what)?;
     let mut server = Server::start(&disk, version, more).await;
@@ -130,7 +130,7 @@ async fn jetstream_at_its_defaults_loses_acknowledged_messages() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs root and a disk of its own: cargo xtask faults"]
-async fn jetstream_that_syncs_always() {
+async fn jetstream_with_sync_always_keeps_acknowledged_messages() {
     let what = "the Current nats-server with sync_interval: always";
     let left = left(NatsVersion::Current, what, "sync_interval: always").await;
     assert!(left.is_none_or(|left| left == MESSAGES as u64), "{left:?}");
@@ -138,7 +138,7 @@ async fn jetstream_that_syncs_always() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs root and a disk of its own: cargo xtask faults"]
-async fn the_embedded_broker() {
+async fn the_embedded_broker_keeps_acknowledged_messages() {
     let Some(disk) = disk("the embedded broker") else {
         return;
     };
@@ -203,7 +203,7 @@ async fn the_embedded_broker() {
     assert_eq!(lost, 0);
 }
 
-/// Publishes until it is over; the ids that were acknowledged.
+/// Publishes until the power cut. Returns the acknowledged ids.
 fn publish(
     publisher: usize,
     bridge: &Arc<Bridge>,

@@ -1,4 +1,4 @@
-//! Redis Streams under the contract.
+//! Redis Streams under the contract of all brokers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::harness::RedisServer;
 /// A server.
 pub struct RedisStreams(pub RedisServer);
 
-/// A connection to this server, with short leases.
+/// Returns settings for this server, with short leases.
 pub fn settings(url: String) -> Settings {
     Settings {
         ack_wait: LEASE,
@@ -24,7 +24,7 @@ pub fn settings(url: String) -> Settings {
     }
 }
 
-/// A broker with these settings.
+/// Opens a broker with these settings.
 pub async fn open(settings: &Settings) -> Arc<dyn Broker> {
     let opened = Streams::open("events", settings).await;
     Arc::new(opened.expect("it opens"))

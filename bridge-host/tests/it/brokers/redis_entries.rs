@@ -12,7 +12,7 @@ use super::redis::RedisStreams;
 use super::support::{GROUP, ack, next, publish, spec, subscribe, text, within};
 use crate::harness::{Endpoint, PATIENCE, until};
 
-/// Adds an entry, past the bridge.
+/// Adds an entry without the bridge.
 async fn add(server: &RedisStreams, fields: &[&str]) {
     let command = [&["XADD", "bridge", "*"], fields].concat();
     server.0.run(&command).await;

@@ -1,5 +1,5 @@
-//! Redis Streams where others interfere: groups and streams deleted or trimmed, entries of other
-//! programs, members that come and go.
+//! Redis Streams while other programs interfere: deleted groups, deleted or trimmed streams,
+//! entries of other programs, and members that come and go.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ async fn broker(server: &RedisStreams) -> Arc<dyn Broker> {
     server.connect().await
 }
 
-/// The names in a reply that has them behind the word `name`.
+/// Returns the names in a reply of XINFO.
 fn names(reply: &Value) -> Vec<String> {
     let Value::Array(items) = reply else {
         return Vec::new();
@@ -36,7 +36,7 @@ fn names(reply: &Value) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_group_that_was_deleted_goes_on_where_it_was() {
+async fn a_deleted_group_continues_at_its_position() {
     let server = RedisStreams::start().await;
     let broker = broker(&server).await;
     let mut subscription = subscribe(&broker, &["t"]).await;
@@ -44,13 +44,13 @@ async fn a_group_that_was_deleted_goes_on_where_it_was() {
     ack(next(&mut subscription).await).await;
     server.0.run(&["XGROUP", "DESTROY", "bridge", GROUP]).await;
     publish(&broker, "t", "after").await;
-    // Those of the last seconds may come again.
+    // Messages of the last seconds may be redelivered.
     while ack(next(&mut subscription).await).await != "after" {}
     assert_eq!(broker.trouble(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_that_was_deleted_is_made_again() {
+async fn a_deleted_stream_is_created_again() {
     let server = RedisStreams::start().await;
     let broker = broker(&server).await;
     let mut subscription = subscribe(&broker, &["t"]).await;
@@ -66,7 +66,7 @@ async fn a_stream_that_was_deleted_is_made_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_trimmed_while_it_waited_is_told() {
+async fn trimmed_retries_are_logged() {
     let server = RedisStreams::start().await;
     let endpoint = Endpoint::start(|_, _| Reply::status(503)).await;
     let slowly = "retry = { initial_delay = \"500ms\", max_delay = \"500ms\" }";
@@ -83,7 +83,7 @@ async fn what_was_trimmed_while_it_waited_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_retry_is_taken_over_with_its_attempts() {
+async fn another_host_takes_over_a_retry_with_its_attempts() {
     let server = RedisStreams::start().await;
     let first = broker(&server).await;
     let mut subscription = subscribe(&first, &["t"]).await;
@@ -156,7 +156,7 @@ async fn abandoned_messages_are_claimed_beside_retries_that_are_always_due() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_member_that_leaves_is_no_consumer_any_more() {
+async fn a_member_that_leaves_removes_its_consumer() {
     let server = RedisStreams::start().await;
     let broker = broker(&server).await;
     let mut subscription = subscribe(&broker, &["t"]).await;
@@ -215,7 +215,7 @@ async fn entries_of_other_programs_arrive() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_subscription_starts_where_it_says() {
+async fn a_subscription_starts_at_its_configured_position() {
     let server = RedisStreams::start().await;
     let broker = broker(&server).await;
     for (topic, data) in [("t.a", "1"), ("t.a", "2"), ("u", "3")] {
@@ -257,7 +257,7 @@ async fn the_stream_is_trimmed_to_its_length() {
     let Value::Int(length) = server.run(&["XLEN", "bridge"]).await else {
         panic!("a number");
     };
-    // Whole nodes of 100 entries are removed.
+    // Redis removes whole nodes of 100 entries.
     assert!((10..=110).contains(&length), "{length}");
     let letters = broker.dead_letter_topics().expect("it keeps letters");
     let refused = letters.keep_topic("dead").await.err();
@@ -288,7 +288,7 @@ async fn with_order_two_hosts_take_turns() {
             incoming = second.next() => incoming,
         };
         let incoming = incoming.expect("a message");
-        // Nothing overtakes: neither here nor there.
+        // Neither host receives another message meanwhile.
         assert!(within(&mut first, QUIET).await.is_none());
         assert!(within(&mut second, QUIET).await.is_none());
         match incoming.attempt {
@@ -300,7 +300,7 @@ async fn with_order_two_hosts_take_turns() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replayed_message_is_for_one_group() {
+async fn a_replayed_message_reaches_one_group_only() {
     let server = RedisStreams::start().await;
     let broker = broker(&server).await;
     let mut ours = subscribe(&broker, &["t"]).await;
@@ -324,7 +324,7 @@ async fn a_replayed_message_is_for_one_group() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dead_letters_are_on_a_topic_and_come_back() {
+async fn dead_letters_on_a_topic_are_listed_and_replayed() {
     let server = RedisStreams::start().await;
     let status = Arc::new(std::sync::atomic::AtomicU16::new(400));
     let answers = status.clone();
@@ -356,9 +356,9 @@ async fn dead_letters_are_on_a_topic_and_come_back() {
     .await;
 }
 
-/// The config of docs/guides/running-on-redis.md, and its command for another program.
+/// Uses the config and the command in docs/guides/running-on-redis.md.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_config_in_the_docs_delivers() {
+async fn the_config_in_the_guide_delivers() {
     let docs = include_str!("../../../../docs/guides/running-on-redis.md");
     let block = docs.split("```toml\n").nth(1).expect("a config");
     let config = block.split("```").next().expect("its end");

@@ -1,5 +1,5 @@
-//! Redis in trouble, as operators meet it: no memory, a replica, a user without permissions, wrong
-//! passwords, TLS. Readiness and log say what it is, and no secret.
+//! Trouble of Redis: no memory, a replica, missing permissions, wrong passwords, TLS. Readiness and
+//! the log say what it is, and show no secret.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::redis::{RedisStreams, open, settings};
 use super::support::{ack, next, publish, publish_somehow, settle, subscribe};
 use crate::harness::{Endpoint, RedisServer, pem, request, until};
 
-/// What the bridge says of itself, once that has this status.
+/// Waits until the bridge reports this status, and returns the text.
 async fn readiness(bridge: &crate::harness::Bridge, status: u16) -> String {
     until(&format!("readiness {status}"), async || {
         let answer = request(bridge.intake, "GET", "/readyz", &[], "")
@@ -27,7 +27,7 @@ async fn readiness(bridge: &crate::harness::Bridge, status: u16) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_memory_publishing_waits_and_settling_goes_on() {
+async fn without_memory_publishing_fails_and_settling_continues() {
     let server = RedisServer::start().await;
     let broker = open(&settings(server.url())).await;
     let mut subscription = subscribe(&broker, &["t"]).await;
@@ -47,7 +47,7 @@ async fn without_memory_publishing_waits_and_settling_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replica_is_trouble_and_no_fault_of_a_message() {
+async fn a_replica_is_not_the_fault_of_a_message() {
     let server = RedisServer::start().await;
     let broker = open(&settings(server.url())).await;
     let mut subscription = subscribe(&broker, &["t"]).await;
@@ -68,7 +68,8 @@ async fn a_replica_is_trouble_and_no_fault_of_a_message() {
     .await;
 }
 
-/// Without this command the bridge is not ready, and says why; with it, it delivers.
+/// Without the permission for this command the bridge is not ready and says why. With it, the
+/// bridge delivers.
 async fn lacks(command: &str, said: &str, operation: &str) {
     let server = RedisServer::start().await;
     let rules = [
@@ -100,7 +101,7 @@ async fn lacks(command: &str, said: &str, operation: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_permission_that_is_missing_is_named() {
+async fn a_missing_permission_is_named() {
     lacks(
         "xreadgroup",
         "permissions to run the 'xreadgroup' command",
@@ -116,7 +117,7 @@ async fn a_permission_that_a_script_lacks_is_reported_with_the_operation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_password_is_told_and_not_shown() {
+async fn a_wrong_password_is_reported_but_not_shown() {
     let server = RedisServer::start_with(&["--requirepass", "s3cret"]).await;
     let with = |password: &str| Settings {
         password: Some(Secret::new(password)),
@@ -134,7 +135,7 @@ async fn a_wrong_password_is_told_and_not_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_confirmation_is_worth_is_told_at_the_start() {
+async fn the_durability_of_the_server_is_logged_at_startup() {
     let endpoint = Endpoint::accepting().await;
     for (arguments, expected) in [
         (
@@ -155,7 +156,7 @@ async fn what_a_confirmation_is_worth_is_told_at_the_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tls_with_an_authority_of_its_own() {
+async fn tls_with_a_private_authority() {
     let key = |name: &str, file: &std::path::Path, text: &str| {
         std::fs::write(file.join(name), text).expect("a file");
     };

@@ -1,5 +1,4 @@
-//! Requests and replies: what brokers that have them do, and that the others
-//! say so.
+//! Requests and replies: brokers that support them answer, and the others return an error.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +19,7 @@ fn question(timeout: Duration, most: u32) -> Request {
     }
 }
 
-/// Sends a request to a broker that promises to have them.
+/// Sends a request to a broker that supports requests.
 async fn ask(broker: &Arc<dyn Broker>, request: Request) -> Result<Vec<Reply>, BrokerError> {
     let requests = broker.requests().expect("it has requests");
     requests.request(request).await
@@ -65,7 +64,7 @@ pub async fn a_request_gets_its_replies<S: Server>() {
         let kept = &replies[0].message.metadata;
         assert!(kept.contains(&("x-kept".into(), "yes".into())), "{kept:?}");
     }
-    // One that nobody asked with: a reply to it goes nowhere, and that is well.
+    // The message is not a request, so a reply to it is discarded.
     publish(&broker, "questions", "so").await;
     let incoming = next(&mut subscription).await;
     let answer = Message::new("", "because");
@@ -74,7 +73,7 @@ pub async fn a_request_gets_its_replies<S: Server>() {
     ack(incoming).await;
 }
 
-pub async fn requests_that_nobody_answers<S: Server>() {
+pub async fn a_request_without_an_answer_is_an_error<S: Server>() {
     let server = S::start().await;
     let broker = server.connect().await;
     const SECOND: Duration = Duration::from_secs(1);
@@ -86,7 +85,7 @@ pub async fn requests_that_nobody_answers<S: Server>() {
     };
     assert!(
         why.to_string()
-            .contains("nobody who replies listens on \"questions\""),
+            .contains("no client that replies subscribes to \"questions\""),
         "{why}"
     );
     assert!(began.elapsed() < long, "{:?}", began.elapsed());
@@ -96,7 +95,7 @@ pub async fn requests_that_nobody_answers<S: Server>() {
     assert!(matches!(asked, Err(BrokerError::Timeout)), "{asked:?}");
     ack(next(&mut subscription).await).await;
 
-    // What came in time is given, though more was hoped for.
+    // The replies that came in time are returned, although more were requested.
     let asking = broker.clone();
     let asked = tokio::spawn(async move { ask(&asking, question(5 * SECOND, 9)).await });
     let incoming = next(&mut subscription).await;
@@ -107,7 +106,7 @@ pub async fn requests_that_nobody_answers<S: Server>() {
     ack(incoming).await;
     assert_eq!(asked.await.expect("no panic").expect("a reply").len(), 1);
 
-    // More than there is room for is an error, and not half of it.
+    // Replies beyond the limit are an error; they are not cut off.
     let mut request = question(30 * SECOND, 9);
     request.most_bytes = 100;
     let asking = broker.clone();

@@ -1,11 +1,11 @@
-//! A server that is connected and gives nothing: readiness and log say so, with
-//! the cause, and no advice that is wrong.
+//! A connected server that delivers no messages. Readiness and the log say so, with the cause and
+//! the right advice.
 
 use super::hosts::config;
 use super::jetstream::JetStreamServer;
 use crate::harness::{Bridge, Endpoint, NatsServer, ReservedAddress, request, until};
 
-/// What the bridge says of itself, once that has this status.
+/// Waits until the bridge reports this status, and returns the text.
 async fn readiness(bridge: &Bridge, status: u16) -> String {
     until(&format!("readiness {status}"), async || {
         let answer = request(bridge.intake, "GET", "/readyz", &[], "")
@@ -17,13 +17,13 @@ async fn readiness(bridge: &Bridge, status: u16) -> String {
     .await
 }
 
-/// A user whose permissions are these.
+/// Returns a user with these permissions.
 fn user(permissions: &str) -> String {
     format!("authorization {{ users = [ {{ user: bridge, password: secret {permissions} }} ] }}\n")
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_permission_is_taken_away() {
+async fn a_revoked_permission_is_reported() {
     let server = JetStreamServer(NatsServer::start_with(&user("")).await);
     let endpoint = Endpoint::accepting().await;
     let login = "user = \"bridge\"\npassword = \"secret\"\n";
@@ -38,7 +38,7 @@ async fn a_permission_is_taken_away() {
     let denied = user(", permissions: { publish: { deny: [\"$JS.API.CONSUMER.MSG.NEXT.>\"] } }");
     std::fs::write(&file, before.replace(&user(""), &denied)).expect("a file");
     server.0.signal("HUP");
-    // What was asked before is still answered.
+    // Requests from before are still answered.
     let told = readiness(&bridge, 503).await;
     assert!(told.contains("Permissions Violation"), "{told}");
     assert!(told.contains("$JS.API.CONSUMER.MSG.NEXT"), "{told}");
@@ -54,10 +54,9 @@ async fn a_permission_is_taken_away() {
     .await;
 }
 
-/// Whoever publishes is told that there is no room now, not that the message is
-/// at fault.
+/// The publisher is told that there is no room now, not that the message is invalid.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_is_at_its_limit() {
+async fn an_account_at_its_limit_is_reported() {
     let account = "accounts { A { jetstream: { max_file: 20000 }, users: [ { user: bridge, password: secret } ] } }\n";
     let server = JetStreamServer(NatsServer::start_with(account).await);
     let endpoint = Endpoint::accepting().await;
@@ -84,7 +83,7 @@ async fn an_account_is_at_its_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cluster_has_no_quorum() {
+async fn a_cluster_without_quorum_is_reported() {
     let ports = [(); 3].map(|()| ReservedAddress::new());
     let routes: Vec<_> = ports
         .iter()

@@ -1,4 +1,4 @@
-//! Messages just over what a NATS server takes, headers included.
+//! Messages just above the size limit of a NATS server, headers included.
 
 use super::core::CoreNats;
 use super::hosts::bridge;
@@ -23,12 +23,12 @@ async fn is_refused(bridge: &Bridge) {
         .and_then(|it| it.split(':').next());
     let size: u64 = size.and_then(|it| it.parse().ok()).expect("a number");
     assert!((2500..2700).contains(&size), "{text}");
-    // The connection is as it was.
+    // The connection still works.
     bridge.accept("orders.new", &[], "d".repeat(1500)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn they_are_refused_with_true_numbers() {
+async fn messages_above_the_limit_are_refused_with_their_size() {
     let endpoint = Endpoint::accepting().await;
     let server = JetStreamServer(NatsServer::start_with(SMALL).await);
     is_refused(&bridge(&server, &endpoint, "").await).await;
@@ -38,7 +38,7 @@ async fn they_are_refused_with_true_numbers() {
 
 /// A dead letter is larger than its message.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_letter_that_is_too_large_is_kept_here() {
+async fn a_dead_letter_that_is_too_large_is_kept_locally() {
     let server = JetStreamServer(NatsServer::start_with(SMALL).await);
     let endpoint = Endpoint::start(|_, _| Reply::status(400)).await;
     let letters = "dead_letters = { connection = \"events\", topic = \"dead.orders\" }\n";

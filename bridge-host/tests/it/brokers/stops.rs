@@ -1,5 +1,5 @@
-//! A graceful stop: what was on its way to the host that stops goes to others
-//! at once, and is not kept for it until its lease is over.
+//! A graceful stop: messages in transit to the stopping host go to other hosts at once, before
+//! their lease expires.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::Server;
 use super::jetstream::{JetStreamServer, settings};
 use super::support::{self, GROUP, ack, next, subscribe};
 
-/// Longer than anything here takes.
+/// Longer than any step of these tests.
 const LEASE: Duration = Duration::from_secs(120);
 const ROUNDS: usize = 20;
 
@@ -27,9 +27,9 @@ async fn open(server: &JetStreamServer) -> Arc<dyn Broker> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_stays_leased() {
+async fn a_stopped_host_leaves_no_lease() {
     let server = JetStreamServer::start().await;
-    // Makes the stream.
+    // Creates the stream.
     let broker = open(&server).await;
     drop(subscribe(&broker, &["t"]).await);
     broker.close().await;

@@ -1,5 +1,4 @@
-//! A core subscription that is too slow: what is dropped is told once, with its
-//! number.
+//! A slow subscription to core NATS: the number of dropped messages is logged once.
 
 use super::Server;
 use super::core::CoreNats;
@@ -9,7 +8,7 @@ use crate::harness::{Endpoint, until};
 const SENT: usize = 40_000;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_dropped_is_counted() {
+async fn dropped_messages_are_counted() {
     let server = CoreNats::start().await;
     let endpoint = Endpoint::accepting().await;
     let bridge = bridge(&server, &endpoint, "max_in_flight = 2").await;
@@ -30,7 +29,7 @@ async fn what_is_dropped_is_counted() {
     let dropped = line["messages"].as_u64().expect("a number") as usize;
     let (ids, _) = arrived(&endpoint);
     assert!(dropped > 0, "{line}");
-    // One or two may be under way in this moment.
+    // One or two messages may be in transit.
     let all = ids.len() + dropped;
     assert!(
         (SENT - 4..=SENT + 4).contains(&all),

@@ -1,5 +1,5 @@
-//! What JetStream has that others have not: streams and consumers made by
-//! others, headers of other clients, publishing without a subscription.
+//! What only JetStream has: streams and consumers of other programs, headers of other clients,
+//! publishing without a subscription.
 
 use std::process::Command;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::jetstream::settings;
 use super::support::{GROUP, ack, next, open, publish, spec, subscribe, texts};
 use crate::harness::{Bridge, Endpoint, NatsServer, binary, guest};
 
-/// What other programs use.
+/// The client of another program.
 pub async fn client(server: &NatsServer) -> jetstream::Context {
     let client = async_nats::connect(server.url())
         .await
@@ -41,7 +41,7 @@ fn refused<T>(result: Result<T, BrokerError>, expected: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_and_a_consumer_of_others_are_taken_as_they_are() {
+async fn a_stream_and_a_consumer_of_another_program_are_used_unchanged() {
     let server = NatsServer::start().await;
     let context = client(&server).await;
     let theirs = their_stream(&context).await;
@@ -76,7 +76,7 @@ async fn a_stream_and_a_consumer_of_others_are_taken_as_they_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_will_not_do_is_refused_with_its_remedy() {
+async fn unusable_settings_are_refused_with_a_remedy() {
     let server = NatsServer::start().await;
     let context = client(&server).await;
     let theirs = their_stream(&context).await;
@@ -93,8 +93,8 @@ async fn what_will_not_do_is_refused_with_its_remedy() {
         name: "other".into(),
         ..spec(&["orders.>", "returns.>"])
     });
-    // No stream takes all, and none of ours may take what THEIRS has.
-    refused(partly.await, "cannot be made");
+    // No stream has all subjects, and the bridge must not take those of THEIRS.
+    refused(partly.await, "cannot create the stream");
 
     let mut strict = settings(server.url());
     strict.stream = Stream {
@@ -109,7 +109,7 @@ async fn what_will_not_do_is_refused_with_its_remedy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn settings_that_changed_change_the_consumer() {
+async fn changed_settings_change_the_consumer() {
     let server = NatsServer::start().await;
     let broker = open(settings(server.url())).await;
     let subscription = subscribe(&broker, &["a.>"]).await;
@@ -166,14 +166,14 @@ async fn messages_of_other_clients_keep_their_headers() {
     };
     assert_eq!((find("X-Tag"), find("X-Tag#2")), (Some("one"), Some("two")));
     assert!(find("traceparent").is_some());
-    // Without an id of its own it has that of its place, in this very stream.
+    // A message without an id gets one from its stream and its sequence.
     let stream = context.get_stream("events").await.expect("a stream");
     let created = stream.cached_info().created.unix_timestamp_nanos();
     let place = format!("events-{created:x}-{}", ack.sequence);
     assert_eq!(incoming.id.as_str(), place);
 }
 
-/// Two hosts, one at a time: nothing overtakes even between them.
+/// With two hosts, the order is kept between them.
 #[tokio::test(flavor = "multi_thread")]
 async fn order_holds_between_hosts() {
     let server = NatsServer::start().await;
@@ -204,8 +204,8 @@ async fn order_holds_between_hosts() {
     assert_eq!(found, expected);
 }
 
-/// A component reads from the local broker and publishes to JetStream, from
-/// where another subscription takes it.
+/// A component reads from the local broker and publishes to JetStream, where another subscription
+/// receives the message.
 #[tokio::test(flavor = "multi_thread")]
 async fn read_from_one_broker_and_publish_to_another() {
     let server = super::jetstream::JetStreamServer::start().await;
@@ -223,13 +223,13 @@ async fn read_from_one_broker_and_publish_to_another() {
     let id = bridge.accept("events.greeting", &[], "hello").await;
     let received = endpoint.wait_for(1).await.remove(0);
     assert_eq!(received.header("message-topic"), "summaries.event");
-    // Its id came through the header of NATS.
+    // The header of NATS carries its id.
     assert!(received.id().starts_with(&id), "{} of {id}", received.id());
 }
 
-/// The command line publishes to the broker itself, before any subscription.
+/// The command line publishes directly to the broker, before any subscription exists.
 #[tokio::test(flavor = "multi_thread")]
-async fn published_from_the_command_line() {
+async fn the_command_line_publishes_to_the_broker() {
     let server = NatsServer::start().await;
     let folder = tempfile::tempdir().expect("a folder");
     let config = format!(

@@ -1,4 +1,4 @@
-//! What the contract's tests share: short words for what they do, and waiting.
+//! Helpers for the contract tests.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use bridge_host::broker::{
 };
 use bridge_host::message::{Message, MessageId, TopicPattern};
 
-/// The subscription of all these tests.
+/// The name of the subscription in these tests.
 pub const GROUP: &str = "group";
-/// How long a message stays with a host that is silent, where that is set.
+/// The length of a lease, where a test sets it.
 pub const LEASE: Duration = Duration::from_secs(2);
-/// Longer than anything here takes on a busy machine.
+/// Longer than any step takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Opens a connection with these settings.
@@ -58,7 +58,7 @@ pub async fn next(subscription: &mut Box<dyn Subscription>) -> Incoming {
     next.await.expect("a message comes").expect("no error")
 }
 
-/// The next one that comes within this time.
+/// Returns the next message, if one comes within this time.
 pub async fn within(subscription: &mut Box<dyn Subscription>, time: Duration) -> Option<Incoming> {
     let next = tokio::time::timeout(time, subscription.next()).await.ok()?;
     Some(next.expect("no error"))
@@ -72,14 +72,14 @@ pub async fn settle(receipt: Box<dyn Receipt>, settlement: Settlement) {
     receipt.settle(settlement).await.expect("it is settled");
 }
 
-/// Acknowledges, and tells what it was.
+/// Acknowledges a message, and returns its text.
 pub async fn ack(incoming: Incoming) -> String {
     let text = text(&incoming);
     settle(incoming.receipt, Settlement::Delivered).await;
     text
 }
 
-/// So many texts, acknowledged, in the order of the alphabet.
+/// Acknowledges this many messages, and returns their texts, sorted.
 pub async fn texts(subscription: &mut Box<dyn Subscription>, count: usize) -> Vec<String> {
     let mut texts = Vec::new();
     for _ in 0..count {
@@ -89,7 +89,7 @@ pub async fn texts(subscription: &mut Box<dyn Subscription>, count: usize) -> Ve
     texts
 }
 
-/// Publishes until the broker takes it.
+/// Publishes until the broker accepts the message.
 pub async fn publish_somehow(broker: &Arc<dyn Broker>, topic: &str, data: &str) {
     crate::harness::until("the broker takes a message", || async {
         let message = Message::new(topic, data.as_bytes().to_vec());

@@ -1,4 +1,4 @@
-//! The contract of a subscription that several threads of a host share.
+//! The contract of a subscription that several threads of one host share.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::Server;
 use super::hosts::{accept, arrived, bridge};
 use crate::harness::{Endpoint, Reply, until};
 
-/// No more threads run than there are cores.
+/// The host runs at most one thread for each core.
 fn is_possible() -> bool {
     std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1)
 }
@@ -36,12 +36,12 @@ pub async fn a_shutdown_drains_both<S: Server>() {
     let server = S::start().await;
     let slow = Duration::from_secs(2);
     let endpoint = Endpoint::start(move |_, _| Reply::status(204).after(slow)).await;
-    // However they are dealt out, each thread has room for all.
+    // However messages are distributed, each thread has room for all of them.
     let bridge = bridge(&server, &endpoint, "threads = 2\nmax_in_flight = 8").await;
     accept(&bridge, 4).await;
     endpoint.wait_for(4).await;
     bridge.signal("TERM");
-    // Told once of both.
+    // Both threads together log it once.
     let drained = until("the end", async || {
         let log = bridge.log().into_iter();
         let lines: Vec<_> = log.filter(|line| line.contains("drained")).collect();

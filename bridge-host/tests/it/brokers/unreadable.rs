@@ -1,5 +1,5 @@
-//! Messages that the NATS client cannot read, in all the forms that a publisher
-//! without a library can give them: none stops the others.
+//! Messages that the NATS client cannot read, in all forms that a publisher without a library can
+//! produce. None of them stops other messages.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use super::hosts::{arrived, bridge};
 use super::jetstream::JetStreamServer;
 use crate::harness::{Bridge, Endpoint, request, until};
 
-/// What comes between the line of the version and the data.
+/// Headers, from the version line to the data.
 const FORMS: [&[u8]; 9] = [
     b"NATS/1.0\r\na name: 1\r\nNats-Msg-Id: bad-0\r\n\r\n",
     b"NATS/1.0\r\nx: \xff\r\n\r\n",
@@ -29,7 +29,7 @@ async fn is_ready(bridge: &Bridge) -> Option<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn in_a_stream_they_are_dead_letters() {
+async fn unreadable_messages_in_a_stream_become_dead_letters() {
     let server = JetStreamServer::start().await;
     let endpoint = Endpoint::accepting().await;
     let bridge = bridge(&server, &endpoint, "").await;
@@ -38,7 +38,7 @@ async fn in_a_stream_they_are_dead_letters() {
         if let Some(headers) = FORMS.get(n / 5).filter(|_| n % 5 == 2) {
             server.0.publish_raw("orders.bad", headers, "bad").await;
         }
-        // Past the bridge, whose connection breaks meanwhile.
+        // The message does not go through the bridge, whose connection breaks meanwhile.
         let headers = format!("NATS/1.0\r\nNats-Msg-Id: good-{n}\r\n\r\n");
         server.0.publish_raw("orders.new", headers, "good").await;
         good.insert(format!("good-{n}"));
@@ -55,7 +55,7 @@ async fn in_a_stream_they_are_dead_letters() {
     let ledger = bridge.ledger_when("orders", given_up).await;
     assert_eq!(ledger.dead_lettered as usize, FORMS.len() + 1, "{ledger:?}");
     until("readiness", async || is_ready(&bridge).await).await;
-    // Nothing is left that could break the connection again.
+    // No message is left that could break the connection again.
     until("the server's books", async || {
         (bridge.ledger("orders").await.pending == 0).then_some(())
     })
@@ -70,7 +70,7 @@ async fn in_a_stream_they_are_dead_letters() {
     let number = letter.letter.to_string();
     let shown = bridge.command(&["dead-letters", "show", &number]);
     assert!(shown.contains(r"NATS/1.0\r\na name: 1\r\n"), "{shown}");
-    // Sent back, it is a message as any other.
+    // A replayed message is delivered like any other.
     bridge.command(&["dead-letters", "replay", &number]);
     until("the replayed one", async || {
         arrived(&endpoint).0.contains("bad-0").then_some(())
@@ -78,16 +78,15 @@ async fn in_a_stream_they_are_dead_letters() {
     .await;
 }
 
-/// What comes after one that the client cannot read comes, and the log says
-/// that something is lost, and where.
+/// Messages after an unreadable one arrive, and the log says which subjects may have lost messages.
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_stream_they_are_told() {
+async fn unreadable_messages_of_core_nats_are_logged() {
     let server = CoreNats::start().await;
     let endpoint = Endpoint::accepting().await;
     let bridge = bridge(&server, &endpoint, "").await;
     for headers in FORMS {
         server.0.publish_raw("orders.bad", headers, "bad").await;
-        // Published until one comes through: the connection is lost meanwhile.
+        // Publishes until a message arrives, because the connection is lost meanwhile.
         let before = endpoint.received().len();
         until("a message", async || {
             let id = request(bridge.intake, "POST", "/topics/orders.new", &[], "good").await;
@@ -98,9 +97,9 @@ async fn without_a_stream_they_are_told() {
     }
     until("readiness", async || is_ready(&bridge).await).await;
     let log = bridge.log().join("\n");
-    let told = "cannot be read: such a message, and what came behind it, is lost";
+    let told = "cannot be read: this message, and the messages after it, are lost";
     assert!(log.contains(told), "{log}");
     assert!(log.contains("\"subjects\":\"orders.>\""), "{log}");
-    // A line and a count, not one for each.
+    // The log has one line and a count, not a line for each.
     assert!(log.matches(told).count() < FORMS.len(), "{log}");
 }

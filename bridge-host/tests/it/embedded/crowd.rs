@@ -1,4 +1,4 @@
-//! Many consumers at once, each settling in every way there is.
+//! Many consumers at once that settle messages in all ways.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,7 +10,7 @@ use bridge_host::message::MessageId;
 
 use super::support::{Folder, letter, publish, spec, until};
 
-/// What one message's consumers saw of it.
+/// What the consumers saw of one message.
 #[derive(Default)]
 struct Seen {
     in_flight: bool,
@@ -18,10 +18,10 @@ struct Seen {
     settled: bool,
 }
 
-/// Eight consumers settle in every way there is: none is lost, none is with
-/// two at once, attempts count right, and no retry comes early.
+/// Eight consumers settle in all ways: no message is lost, none is leased twice at once, attempts
+/// are counted right, and no retry comes early.
 #[tokio::test(flavor = "multi_thread")]
-async fn consumers_in_a_crowd() {
+async fn concurrent_consumers_settle_each_message_once() {
     const MESSAGES: usize = 3000;
     let folder = Folder::new();
     let broker = Arc::new(folder.open());

@@ -1,5 +1,5 @@
-//! A store that is deleted or damaged while it runs: that is noticed, nothing
-//! more is accepted into it, and what can be read is delivered.
+//! A store that is deleted or damaged while it runs: the store notices it, accepts no more
+//! messages, and delivers those that can be read.
 
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -11,7 +11,7 @@ use bridge_host::message::Message;
 
 use super::support::{Folder, in_order, ledger, next, publish, quiet, spec, text, until};
 
-/// A broker whose messages are in its database, and not only in its WAL.
+/// Opens a broker whose messages are in the database, not only in its WAL.
 async fn with_messages(folder: &Folder) {
     let broker = folder.open();
     let _s = broker.subscribe(spec("s", &[">"])).await.unwrap();
@@ -21,7 +21,7 @@ async fn with_messages(folder: &Folder) {
     broker.close().await;
 }
 
-/// Whatever `damage` does to the folder, no message is accepted after it.
+/// Checks that no message is accepted after `damage`.
 async fn is_noticed(what: &str, at_once: bool, damage: impl Fn(&Path)) {
     let folder = Folder::new();
     with_messages(&folder).await;
@@ -41,7 +41,7 @@ async fn is_noticed(what: &str, at_once: bool, damage: impl Fn(&Path)) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_is_gone_takes_nothing() {
+async fn a_deleted_store_accepts_no_messages() {
     let file = |folder: &Path| folder.join("bridge.db");
     is_noticed("was deleted", true, |folder| {
         fs::remove_dir_all(folder).unwrap()
@@ -101,7 +101,7 @@ async fn an_unreadable_message_does_not_stop_its_subscription() {
                 .await
                 .unwrap();
         }
-        // One of them may have been read before it was damaged.
+        // One of them may have been read before the damage.
         let end = until(&broker, "s", |it| it.pending == 0).await;
         assert_eq!((end.delivered, end.dead_lettered), (3, 2), "{end:?}");
         assert_eq!(delivered, ["1", "3", "5"]);
@@ -122,9 +122,9 @@ async fn an_unreadable_message_does_not_stop_its_subscription() {
     }
 }
 
-/// The chain of pages that has a large message's data is broken.
+/// Breaks the chain of pages with the data of a large message.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_page_costs_its_message_alone() {
+async fn a_damaged_page_loses_only_its_message() {
     let folder = Folder::new();
     let broker = folder.open();
     let s = broker.subscribe(spec("s", &[">"])).await.unwrap();
@@ -166,7 +166,7 @@ async fn a_damaged_page_costs_its_message_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_acknowledgement_that_fails_is_tried_again() {
+async fn a_failed_acknowledgement_is_retried() {
     let folder = Folder::new();
     let broker = folder.open();
     let mut s = broker.subscribe(spec("s", &[">"])).await.unwrap();

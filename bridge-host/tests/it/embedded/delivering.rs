@@ -1,4 +1,4 @@
-//! Who gets which message, when, and how often.
+//! Which subscription receives which message, when, and how often.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use bridge_host::message::Message;
 use super::support::{Folder, in_order, ledger, letter, next, publish, quiet, spec, text, until};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_subscription_gets_what_its_topics_select() {
+async fn each_subscription_receives_its_topics() {
     let folder = Folder::new();
     let broker = folder.open();
     let mut all = broker.subscribe(spec("all", &[">"])).await.unwrap();
@@ -43,7 +43,7 @@ async fn each_subscription_gets_what_its_topics_select() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_subscription_starts_with_what_is_kept() {
+async fn a_new_subscription_starts_with_the_kept_messages() {
     let folder = Folder::new();
     let broker = folder.open();
     for n in 0..300 {
@@ -69,7 +69,7 @@ async fn a_new_subscription_starts_with_what_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn changed_topics_count_from_now_on() {
+async fn changed_topics_apply_to_new_messages() {
     let folder = Folder::new();
     let broker = folder.open();
     drop(broker.subscribe(spec("s", &["a"])).await.unwrap());

@@ -1,4 +1,4 @@
-//! What is taken, what is refused, and how long it is kept.
+//! Which messages are accepted, which are refused, and how long they are kept.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use bridge_host::store::Settings;
 use super::support::{Folder, ledger, letter, next, publish, spec, text, until};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_id_seen_again_is_kept_once() {
+async fn a_repeated_id_is_stored_once() {
     let folder = Folder::new();
     let broker = Arc::new(folder.open());
     let mut s = broker.subscribe(spec("s", &[">"])).await.unwrap();
@@ -51,7 +51,7 @@ async fn an_id_seen_again_is_kept_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_kept_is_refused() {
+async fn invalid_messages_are_refused() {
     let folder = Folder::new();
     let broker = Embedded::open(Settings {
         max_message_size: 1000,
@@ -106,13 +106,13 @@ async fn large_messages_and_much_metadata_arrive_whole() {
     assert_eq!(text(&next(&mut s).await), "small");
 }
 
-/// Settled messages go at the limit of size; the ones waited for stay, and
-/// then no more is taken until some of them are settled.
+/// At the size limit settled messages are removed; pending ones stay, and then publishing is
+/// refused until some are settled.
 #[tokio::test(flavor = "multi_thread")]
-async fn at_the_limit_of_size_only_settled_messages_go() {
+async fn at_the_size_limit_only_settled_messages_are_removed() {
     let folder = Folder::new();
     let mut settings = folder.settings();
-    // A hundred of these, each with the rows it takes.
+    // About a hundred of these fit, with their rows.
     settings.retention.max_size = 100 * (1000 + 256);
     let broker = Embedded::open(settings).unwrap();
     let mut s = broker.subscribe(spec("s", &["a"])).await.unwrap();
@@ -156,10 +156,10 @@ async fn at_the_limit_of_size_only_settled_messages_go() {
     assert_eq!(ledger(&broker, "s").await.accepted, 101);
 }
 
-/// More messages than one search for room looks at: its refusal says no more
-/// than it found, and those after it look on.
+/// With more messages than one search examines, the refusal says that the search ended early, and
+/// later searches continue.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_search_cut_short_says_so() {
+async fn a_search_that_ends_early_says_so() {
     let folder = Folder::new();
     let broker = folder.open();
     drop(broker.subscribe(spec("s", &["a"])).await.unwrap());
@@ -186,8 +186,8 @@ async fn a_search_cut_short_says_so() {
     }
 }
 
-/// Another process that holds the database for long fails a group at once,
-/// and not its messages one after the other.
+/// Another process that holds the database for long fails a whole group at once, not one message
+/// after the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_database_fails_publishers_together() {
     let folder = Folder::new();
@@ -205,7 +205,7 @@ async fn a_locked_database_fails_publishers_together() {
             matches!(refused, Err(BrokerError::Unavailable(text)) if text.to_string().contains("locked"))
         );
     }
-    // The first comes alone, the others in a group: twice what SQLite waits.
+    // The first message comes alone, the others in a group: two waits of SQLite.
     assert!(
         start.elapsed() < Duration::from_secs(30),
         "{:?}",
@@ -216,7 +216,7 @@ async fn a_locked_database_fails_publishers_together() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn settled_messages_go_when_they_are_old() {
+async fn old_settled_messages_are_removed() {
     let folder = Folder::new();
     let broker = folder.open();
     let mut s = broker.subscribe(spec("s", &["a"])).await.unwrap();

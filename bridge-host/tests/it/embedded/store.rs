@@ -1,4 +1,4 @@
-//! Dead letters and ledgers, looked at from outside; opening and closing.
+//! Dead letters and ledgers as other processes see them; opening and closing the store.
 
 use bridge_host::broker::embedded::Embedded;
 use bridge_host::broker::{Broker, BrokerError, DeadLetterFilter, Settlement};
@@ -68,7 +68,7 @@ async fn dead_letters_are_kept_shown_replayed_and_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_broker_a_folder() {
+async fn a_folder_has_one_broker() {
     let folder = Folder::new();
     assert!(matches!(
         Inspector::open(&folder.0),
@@ -113,7 +113,7 @@ async fn closing_writes_what_was_settled_and_ends_waiting() {
     assert_eq!(folder.inspect().ledgers().unwrap()[0].delivered, 1);
 }
 
-/// Beside the running broker, which keeps no messages for it from then on.
+/// Removes a subscription beside the running broker, which then keeps no messages for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscription_is_forgotten() {
     let folder = Folder::new();
@@ -156,7 +156,7 @@ async fn a_subscription_is_forgotten() {
     let left = store(&broker).ledgers().await.unwrap();
     assert_eq!(left.len(), 1, "{left:?}");
     assert_eq!(ledger(&broker, "stays").await.pending, 4);
-    // Held: given back, they would come once more.
+    // The message is held: given back, it would be delivered again.
     let mut held = Vec::new();
     for n in 0..4 {
         held.push(next(&mut stays).await);
@@ -187,9 +187,9 @@ async fn forgetting_makes_room_at_once() {
     send().await.unwrap();
 }
 
-/// A folder of the format before is brought up to date, with what is in it.
+/// Opens a folder of the previous format, and upgrades it with its messages.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_format_before_is_understood() {
+async fn the_previous_format_is_upgraded() {
     let folder = Folder::new();
     let broker = folder.open();
     let mut s = broker.subscribe(spec("s", &[">"])).await.unwrap();

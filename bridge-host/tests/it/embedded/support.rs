@@ -1,5 +1,4 @@
-//! What the tests of the embedded broker share: a folder, short words for what
-//! they do, and waiting.
+//! Helpers for the tests of the embedded broker.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,7 +11,7 @@ use bridge_host::broker::{
 use bridge_host::message::{Message, MessageId, TopicPattern};
 use bridge_host::store::{Inspector, Ledger, Settings, Store};
 
-/// A folder of its own, gone with the test.
+/// A temporary folder.
 pub struct Folder(pub PathBuf);
 
 impl Folder {
@@ -98,7 +97,7 @@ pub async fn next(subscription: &mut Box<dyn Subscription>) -> Incoming {
         .unwrap()
 }
 
-/// Nothing comes for a moment.
+/// Checks that no message comes for a moment.
 pub async fn quiet(subscription: &mut Box<dyn Subscription>) {
     let waited = tokio::time::timeout(Duration::from_millis(100), subscription.next()).await;
     let text = waited.map(|incoming| incoming.map(|i| text(&i)));
@@ -109,7 +108,7 @@ pub fn text(incoming: &Incoming) -> String {
     String::from_utf8(incoming.message.data.to_vec()).unwrap()
 }
 
-/// The store of a broker.
+/// Returns the store of a broker.
 pub fn store(broker: &Embedded) -> &Store {
     broker.store().expect("it is embedded")
 }

@@ -1,6 +1,5 @@
-//! What the broker does beside taking and giving messages: none of it keeps
-//! publishers waiting, the file follows what is kept, and a clock that is set
-//! back delays nothing.
+//! The maintenance of the embedded broker: it does not delay publishers, the file shrinks with its
+//! contents, and a clock that is set back delays no retry.
 
 use std::fs;
 use std::sync::Arc;
@@ -12,9 +11,9 @@ use bridge_host::message::{Message, MessageId};
 
 use super::support::{Folder, in_order, ledger, letter, next, publish, spec, text, until};
 
-/// Counted as what it takes, a small message is not forgotten in the limit.
+/// The size limit counts the rows of small messages, too.
 #[tokio::test(flavor = "multi_thread")]
-async fn small_messages_count_what_they_take() {
+async fn small_messages_count_with_their_rows() {
     let folder = Folder::new();
     let broker = Arc::new(folder.open());
     let s = broker.subscribe(spec("s", &[">"])).await.unwrap();
@@ -60,7 +59,7 @@ async fn the_file_shrinks() {
     }
 }
 
-/// Beside a running bridge, which publishes as ever.
+/// Runs beside a bridge that keeps publishing.
 #[tokio::test(flavor = "multi_thread")]
 async fn replaying_and_forgetting_leave_room_for_publishers() {
     let folder = Folder::new();
@@ -91,9 +90,9 @@ async fn replaying_and_forgetting_leave_room_for_publishers() {
     }
 }
 
-/// One that catches up with nothing does not keep the others from getting theirs.
+/// A slow subscription does not prevent others from receiving messages.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_quota_bounds_its_own_subscription() {
+async fn a_quota_limits_only_its_subscription() {
     let folder = Folder::new();
     let mut settings = folder.settings();
     settings.quotas.insert("dead".into(), 100 * (1000 + 256));
@@ -163,7 +162,7 @@ async fn a_quota_bounds_its_own_subscription() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dead_letters_go_by_their_limits() {
+async fn dead_letters_are_removed_at_their_limits() {
     for by_size in [false, true] {
         let folder = Folder::new();
         let broker = folder.open();
@@ -196,7 +195,7 @@ async fn dead_letters_go_by_their_limits() {
     }
 }
 
-/// As if all of this had been written while the clock was a day ahead.
+/// The times are as if the clock had been a day ahead.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_was_set_back_delays_no_retry() {
     for ordered in [false, true] {

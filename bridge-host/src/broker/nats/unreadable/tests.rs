@@ -1,4 +1,4 @@
-//! The client itself is asked about each form: what is said here of it holds.
+//! Compares the rules of this host with the client's behaviour, for each form of message.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -67,7 +67,7 @@ fn raw(subject: &[u8], headers: &[u8]) -> RawMessage {
 }
 
 #[test]
-fn each_form_is_judged() {
+fn each_form_is_classified() {
     for (subject, headers, readable) in FORMS {
         let found = fault(&raw(subject, headers));
         let (subject, headers) = (subject.escape_ascii(), headers.escape_ascii());
@@ -75,7 +75,7 @@ fn each_form_is_judged() {
     }
 }
 
-/// A server that gives one message, and tells whether it was taken.
+/// A server that delivers one message, and reports whether the client accepted it.
 async fn is_read(subject: &[u8], headers: &[u8]) -> bool {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -83,7 +83,7 @@ async fn is_read(subject: &[u8], headers: &[u8]) -> bool {
         let (stream, _) = listener.accept().await.unwrap();
         tokio::select! {
             read = serve(stream, subject, headers) => read,
-            // It connects again, and closes the broken connection after that.
+            // The client connects again before it closes the broken connection.
             _ = listener.accept() => false,
         }
     };
@@ -134,7 +134,7 @@ async fn serve(stream: TcpStream, subject: &[u8], headers: &[u8]) -> bool {
 }
 
 #[tokio::test]
-async fn the_client_agrees() {
+async fn the_client_agrees_with_the_classification() {
     for (subject, headers, readable) in FORMS {
         let read = is_read(subject, headers).await;
         let (subject, headers) = (subject.escape_ascii(), headers.escape_ascii());
@@ -143,7 +143,7 @@ async fn the_client_agrees() {
 }
 
 #[test]
-fn what_is_whole_is_read_all_the_same() {
+fn intact_headers_of_an_unreadable_message_are_read() {
     let headers = b"NATS/1.0\r\nNats-Msg-Id: m-1\r\nbad name: 1\r\nx: \xff\r\ny: a\r\n b\r\nno colon\r\nz: 1\r\n\r\n";
     let found = readable(headers);
     let get = |name: &str| found.get(name).map(HeaderValue::as_str);
