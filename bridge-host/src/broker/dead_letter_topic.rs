@@ -41,9 +41,7 @@ impl DeadLetterTopic {
         let Some(topics) = broker.dead_letter_topics() else {
             return Err(Refusal::NoDeadLetterTopics(topic.into()).into());
         };
-        if let Err(refused @ BrokerError::Refused(_)) = topics.keep_topic(topic).await {
-            return Err(refused);
-        }
+        BrokerError::only_refusal(topics.keep_topic(topic).await)?;
         Ok(Self {
             broker,
             topic: topic.into(),

@@ -35,6 +35,15 @@ pub enum BrokerError {
 }
 
 impl BrokerError {
+    /// Returns the error of a result if it is a refusal. All other errors are temporary: callers that
+    /// wait for an unavailable server ignore them.
+    pub fn only_refusal(result: Result<(), Self>) -> Result<(), Self> {
+        match result {
+            Err(refused @ Self::Refused(_)) => Err(refused),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
     /// Returns a refusal with this cause.
     pub fn refused(cause: impl Into<Cause>) -> Self {
         Self::Refused(cause.into())

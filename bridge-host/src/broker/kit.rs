@@ -9,6 +9,7 @@ pub mod group_state;
 pub mod joined_groups;
 pub mod log_limit;
 pub mod multi_value;
+pub mod outbox;
 pub mod prefetch;
 pub mod pulled_subscription;
 pub mod receipt;

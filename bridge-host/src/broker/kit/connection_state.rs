@@ -5,9 +5,12 @@ use parking_lot::Mutex;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::log_limit::LogLimit;
 
+/// How long the bridge waits for a server at startup.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// The first wait before reconnecting; each further wait doubles.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// A refusal is reported for this long: the bridge repeats the operation within this time.
@@ -51,6 +54,18 @@ impl ConnectionState {
     /// Returns a receiver that changes each time the connection comes up or goes down.
     pub fn connection_changes(&self) -> watch::Receiver<bool> {
         self.is_up.subscribe()
+    }
+
+    /// Waits a moment for the server at `address`, and logs if it is not connected by then.
+    pub async fn wait_at_startup(&self, address: &str) {
+        let mut changes = self.connection_changes();
+        if timeout(PATIENCE, changes.wait_for(|up| *up)).await.is_err() {
+            let (connection, trouble) = (&*self.connection, self.trouble(address));
+            tracing::warn!(
+                connection,
+                "{trouble}; the bridge starts without it, and keeps connecting"
+            );
+        }
     }
 
     /// Records that the connection is up or down, without logging it.

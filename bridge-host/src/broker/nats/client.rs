@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use async_nats::Subject;
 use bytes::Bytes;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::error::{self, Outage};
@@ -19,19 +19,12 @@ use super::session::{ClientEvents, ConnectError, PING, Session};
 use super::settings::Settings;
 use crate::broker::BrokerError;
 use crate::broker::kit::connection_state::reconnect_delay;
+use crate::broker::kit::outbox::{Outbox, Parcel, Parcels};
 
-/// How long the bridge waits for a server at startup.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// How long to wait for the server to accept queued messages.
 const FLUSH: Duration = Duration::from_secs(5);
 /// A client that lived this long did not end because of the first message that it read.
 const LONG: Duration = Duration::from_secs(10);
-
-/// An item of the outbox.
-enum Parcel {
-    Message(Subject, Bytes),
-    Flush(oneshot::Sender<()>),
-}
 
 /// A NATS client that is replaced when it ends.
 pub(super) struct ReconnectingClient {
@@ -42,7 +35,7 @@ pub(super) struct ReconnectingClient {
     settings: Settings,
     session: RwLock<Arc<Session>>,
     news: Arc<ClientEvents>,
-    outbox: mpsc::UnboundedSender<Parcel>,
+    outbox: Outbox<(Subject, Bytes)>,
 }
 
 /// The only known cause is a carriage return without a line feed in a header, from a publisher that
@@ -54,7 +47,7 @@ impl ReconnectingClient {
     pub(super) async fn open(name: &str, settings: &Settings) -> Result<Arc<Self>, ConnectError> {
         let news = ClientEvents::new(name);
         let session = Session::open(settings, &news).await?;
-        let (outbox, parcels) = mpsc::unbounded_channel();
+        let (outbox, parcels) = Outbox::new();
         let connection = Arc::new(Self {
             name: name.into(),
             runtime: Handle::current(),
@@ -68,13 +61,8 @@ impl ReconnectingClient {
             Arc::downgrade(&connection),
             Arc::clone(&connection.news),
         ));
-        if timeout(PATIENCE, connection.connected()).await.is_err() {
-            let trouble = connection.trouble().unwrap_or_default();
-            tracing::warn!(
-                connection = name,
-                "{trouble}; the bridge starts without it, and keeps connecting"
-            );
-        }
+        let address = connection.settings.urls.join(", ");
+        connection.news.state.wait_at_startup(&address).await;
         Ok(connection)
     }
 
@@ -165,8 +153,7 @@ impl ReconnectingClient {
 
     /// Queues a message, for callers that cannot wait.
     pub(super) fn post(&self, subject: Subject, payload: impl Into<Bytes>) {
-        // The receiver is gone only when the process ends.
-        let _ = self.outbox.send(Parcel::Message(subject, payload.into()));
+        self.outbox.post((subject, payload.into()));
     }
 
     /// Sends a request, and returns the answer.
@@ -199,9 +186,7 @@ impl ReconnectingClient {
         if !self.is_up() {
             return;
         }
-        let (done, sent) = oneshot::channel();
-        let _ = self.outbox.send(Parcel::Flush(done));
-        if !matches!(timeout(FLUSH, sent).await, Ok(Ok(()))) {
+        if !self.outbox.flush(FLUSH).await {
             tracing::warn!(
                 connection = self.name,
                 "NATS did not accept the last acknowledgements: their messages are redelivered"
@@ -210,17 +195,14 @@ impl ReconnectingClient {
     }
 }
 
-async fn send_all(
-    connection: Weak<ReconnectingClient>,
-    mut parcels: mpsc::UnboundedReceiver<Parcel>,
-) {
+async fn send_all(connection: Weak<ReconnectingClient>, mut parcels: Parcels<(Subject, Bytes)>) {
     while let Some(parcel) = parcels.recv().await {
         let Some(client) = connection.upgrade().map(|connection| connection.session()) else {
             return;
         };
         match parcel {
             // The server redelivers a message whose acknowledgement was not sent.
-            Parcel::Message(subject, payload) => drop(client.publish(subject, payload).await),
+            Parcel::Item((subject, payload)) => drop(client.publish(subject, payload).await),
             Parcel::Flush(done) => {
                 if client.flush().await.is_ok() {
                     let _ = done.send(());

@@ -134,10 +134,8 @@ impl Broker for JetStream {
     async fn announce(&self, spec: SubscribeSpec) -> Result<bool, BrokerError> {
         let server = &self.server;
         let group = Group::new(spec, &server.name, &server.settings)?;
-        match group.locate(&server.api).await {
-            Err(refused @ BrokerError::Refused(_)) => Err(refused),
-            Ok(()) | Err(_) => Ok(true),
-        }
+        BrokerError::only_refusal(group.locate(&server.api).await)?;
+        Ok(true)
     }
 
     /// The order is that of sending. The server confirms later.

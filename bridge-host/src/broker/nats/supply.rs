@@ -68,10 +68,7 @@ impl Supply {
     /// Finds or creates the consumer. A refusal by the server is an error; an unreachable server is
     /// not, because the group is joined later.
     pub(super) async fn begin(&self) -> Result<(), BrokerError> {
-        match self.group.locate(&self.api).await {
-            Err(refused @ BrokerError::Refused(_)) => Err(refused),
-            _ => Ok(()),
-        }
+        BrokerError::only_refusal(self.group.locate(&self.api).await)
     }
 
     async fn pull(&self, located: &Arc<ConsumerRef>, stop: &mut watch::Receiver<()>) -> PullEnd {

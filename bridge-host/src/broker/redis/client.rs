@@ -14,15 +14,14 @@ use tokio::time::{sleep, timeout};
 use super::connect::{self, ANSWER, ConnectError};
 use super::durability::ServerDurability;
 use super::error::{Outage, broker_error, is_refusal, server_message};
-use super::outbox::{Outbox, Pipe, send_all};
+use super::outbox::{Command, Pipe, send_all};
 use super::scripts::operation;
 use super::settings::Settings;
 use super::url::shown_address;
 use crate::broker::BrokerError;
 use crate::broker::kit::connection_state::{ConnectionState, reconnect_delay};
+use crate::broker::kit::outbox::Outbox;
 
-/// How long the bridge waits for a server at startup.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// The interval between two PINGs.
 const PING: Duration = Duration::from_secs(5);
 
@@ -41,8 +40,7 @@ pub(super) struct ReconnectingClient {
     current: RwLock<Option<MultiplexedConnection>>,
     /// Notified when a command failed as if the connection were broken.
     doubted: Arc<Notify>,
-    /// Commands whose answers no caller awaits.
-    pub(super) outbox: Outbox,
+    outbox: Outbox<Command>,
 }
 
 impl ReconnectingClient {
@@ -63,13 +61,7 @@ impl ReconnectingClient {
         });
         tokio::spawn(send_all(Arc::downgrade(&client), parcels));
         tokio::spawn(keep_connected(Arc::downgrade(&client)));
-        if timeout(PATIENCE, client.connected()).await.is_err() {
-            let trouble = client.trouble().unwrap_or_default();
-            tracing::warn!(
-                connection = name,
-                "{trouble}; the bridge starts without it, and keeps connecting"
-            );
-        }
+        client.state.wait_at_startup(&client.address).await;
         Ok(client)
     }
 
@@ -169,10 +161,14 @@ impl ReconnectingClient {
         connect::open(&self.connector, None).await
     }
 
+    /// Queues a command whose answer no caller awaits. `wakes` is notified once Redis has answered.
+    pub(super) fn post(&self, cmd: Cmd, wakes: Option<Arc<Notify>>) {
+        self.outbox.post((cmd, wakes));
+    }
+
     /// Waits until Redis has answered all queued commands.
     pub(super) async fn flush(&self) {
-        let flushed =
-            self.is_up() && matches!(timeout(ANSWER, self.outbox.flush()).await, Ok(true));
+        let flushed = self.is_up() && self.outbox.flush(ANSWER).await;
         if !flushed {
             tracing::warn!(
                 connection = self.name,

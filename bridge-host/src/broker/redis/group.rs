@@ -228,7 +228,7 @@ impl Group {
     /// members then claim them.
     pub(super) fn leave(&self, client: &ReconnectingClient) {
         let (stream, name) = (&self.keys.stream, &self.spec.name);
-        client.outbox.post(
+        client.post(
             remove_consumers(stream, name, &self.consumer, Duration::ZERO),
             None,
         );
@@ -237,7 +237,7 @@ impl Group {
     /// Acknowledges entries of topics that the subscription does not take.
     pub(super) fn decline(&self, client: &ReconnectingClient, entries: &[EntryId]) {
         if !entries.is_empty() {
-            client.outbox.post(self.ack(entries), None);
+            client.post(self.ack(entries), None);
         }
     }
 

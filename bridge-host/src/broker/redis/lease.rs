@@ -135,7 +135,7 @@ impl Lease for StreamLease {
         let is_up = self.client.is_up();
         if is_up {
             let extended = self.leased_entry().extend(self.group.ack_wait);
-            self.client.outbox.post(extended, None);
+            self.client.post(extended, None);
         }
         is_up
     }
@@ -160,7 +160,7 @@ impl Lease for StreamLease {
     }
 
     fn decline(&self) {
-        self.client.outbox.post(self.acknowledge(), None);
+        self.client.post(self.acknowledge(), None);
     }
 
     /// Wakes the claim: there may be room for a due message, or this message is due soon.
@@ -176,7 +176,7 @@ impl Lease for StreamLease {
                 .leased_entry()
                 .give_back(self.group.ack_wait, self.attempt());
             let due = Arc::clone(&self.group.due);
-            self.client.outbox.post(given_back, Some(due));
+            self.client.post(given_back, Some(due));
         }
     }
 }

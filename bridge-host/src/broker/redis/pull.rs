@@ -71,7 +71,7 @@ impl Pull<'_> {
                 _ = stop.changed() => {
                     // Entries that the server delivers at this moment are taken, to be given back.
                     let unblock = cmd("CLIENT").arg("UNBLOCK").arg(number(&id)).clone();
-                    self.client.outbox.post(unblock, None);
+                    self.client.post(unblock, None);
                     let _ = timeout(LINGER, reading).await;
                     return FetchEnd::Stopped;
                 }

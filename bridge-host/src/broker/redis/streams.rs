@@ -127,10 +127,9 @@ impl Broker for Streams {
     /// Creates the group. If the server is unavailable, nothing can be published
     /// either, so the group is created when the server is back.
     async fn announce(&self, spec: SubscribeSpec) -> Result<bool, BrokerError> {
-        match Group::new(spec, &self.settings)?.locate(&self.client).await {
-            Err(refused @ BrokerError::Refused(_)) => Err(refused),
-            Ok(()) | Err(_) => Ok(true),
-        }
+        let group = Group::new(spec, &self.settings)?;
+        BrokerError::only_refusal(group.locate(&self.client).await)?;
+        Ok(true)
     }
 
     async fn enqueue(

@@ -62,10 +62,7 @@ impl Supply {
     /// Joins the group. A permanent refusal by Redis is an error; an unavailable
     /// server is not, because the group is joined later.
     pub(super) async fn begin(&self) -> Result<(), BrokerError> {
-        match self.group.locate(&self.client).await {
-            Err(refused @ BrokerError::Refused(_)) => Err(refused),
-            _ => Ok(()),
-        }
+        BrokerError::only_refusal(self.group.locate(&self.client).await)
     }
 
     /// Claims due messages repeatedly, until the group is gone.
