@@ -18,6 +18,22 @@ pub use super::local_store::CAPABILITIES;
 pub use descriptor::{DESCRIPTOR, LOCAL, connection};
 
 /// A broker in this process, which owns an open store.
+///
+/// # Examples
+///
+/// ```no_run
+/// use bridge_host::broker::{Broker, embedded::Embedded};
+/// use bridge_host::message::Message;
+/// use bridge_host::store::Settings;
+///
+/// # async fn publish() -> Result<(), Box<dyn std::error::Error>> {
+/// let broker = Embedded::open(Settings::default())?;
+/// let published = broker.publish(Message::new("orders.new", "{}"), None).await?;
+/// println!("durable as {}", published.id);
+/// broker.close().await;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Embedded {
     store: Arc<Store>,
 }

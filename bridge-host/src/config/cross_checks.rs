@@ -29,7 +29,10 @@ pub(super) fn check(
             continue;
         };
         one.options(connection.descriptor());
-        for misfit in connection.settings().misfits(&subscription.candidate()) {
+        for misfit in connection
+            .settings()
+            .incompatibilities(&subscription.candidate())
+        {
             one.fault(misfit.key, misfit.what, misfit.help);
         }
         one.group(connection, &mut groups);

@@ -69,7 +69,7 @@ impl Claim {
     fn acknowledge(&mut self, settlement: Settlement) -> Result<(), StoreFailure> {
         self.settled = true;
         // This comes before the push, because the writer may be quick.
-        self.feed.settling();
+        self.feed.acknowledgement_queued();
         let pushed = self.push(settlement, None);
         if pushed.is_err() {
             self.feed.settlement_failed(self.seq, false);

@@ -37,7 +37,7 @@ fn behind(conn: &Connection, now: i64) -> rusqlite::Result<Option<i64>> {
     Ok(Some(last.saturating_sub(now)).filter(|back| *back > LEAST))
 }
 
-/// Moves the due times and published times back by `back` milliseconds.
+/// Moves due times, times of first attempts and the times of known ids back by `back` milliseconds.
 fn shift(conn: &Connection, now: i64, back: i64) -> rusqlite::Result<()> {
     conn.execute(
         "UPDATE deliveries SET due = max(due - ?1, 1) WHERE due > ?2 AND due < ?3",

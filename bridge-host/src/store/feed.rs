@@ -78,12 +78,12 @@ impl Feed {
     }
 
     /// Returns the next message, and what to read in the background.
-    pub(super) fn step(&self, now: i64, only_fresh: bool) -> Result<NextDelivery, StoreFailure> {
+    pub(super) fn next(&self, now: i64, only_fresh: bool) -> Result<NextDelivery, StoreFailure> {
         let mut state = self.state.lock();
         if let Some(failure) = state.failure.take() {
             return Err(failure);
         }
-        let row = state.give(now, only_fresh);
+        let row = state.take_next(now, only_fresh);
         Ok(NextDelivery {
             fetch: state.plan(now),
             wait: state.wait(now),
@@ -93,12 +93,12 @@ impl Feed {
 
     /// Adds the result of a read. Returns the deliveries that cannot be read; they are in flight
     /// until they are settled.
-    pub(super) fn fetched(
+    pub(super) fn add_fetched(
         &self,
         plan: ReadPlan,
         result: Result<FetchedRows, StoreFailure>,
     ) -> Vec<UnreadableRow> {
-        let unreadable = self.state.lock().take_in(plan, result);
+        let unreadable = self.state.lock().add(plan, result);
         self.changed.notify_waiters();
         unreadable
     }
@@ -149,7 +149,7 @@ impl Feed {
     }
 
     /// Records that an acknowledgement was queued, and frees its slot.
-    pub(super) fn settling(&self) {
+    pub(super) fn acknowledgement_queued(&self) {
         let mut state = self.state.lock();
         state.in_flight -= 1;
         state.settling += 1;
@@ -222,7 +222,7 @@ impl State {
         };
     }
 
-    fn give(&mut self, now: i64, only_fresh: bool) -> Option<DeliveryRow> {
+    fn take_next(&mut self, now: i64, only_fresh: bool) -> Option<DeliveryRow> {
         let waits = |row: &DeliveryRow| {
             let its_turn = self.in_flight == 0 && self.wanted.is_empty() && row.due <= now;
             self.ordered && !its_turn
@@ -287,7 +287,7 @@ impl State {
         }
     }
 
-    fn take_in(
+    fn add(
         &mut self,
         plan: ReadPlan,
         result: Result<FetchedRows, StoreFailure>,

@@ -33,6 +33,21 @@ enum Forgotten {
 }
 
 /// Reads and changes the store of an embedded broker. All functions block on disk I/O.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::path::Path;
+///
+/// use bridge_host::store::Inspector;
+///
+/// # fn show() -> Result<(), bridge_host::store::StoreError> {
+/// for ledger in Inspector::open(Path::new("bridge-data"))?.ledgers()? {
+///     println!("{}: {} pending", ledger.subscription, ledger.pending);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct Inspector {
     conn: Connection,
     file: PathBuf,

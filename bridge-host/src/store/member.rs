@@ -85,7 +85,7 @@ pub struct TakenDelivery {
 fn read(shared: Arc<StoreState>, feed: Arc<Feed>, permit: ReadPermit, plan: ReadPlan) {
     tokio::task::spawn_blocking(move || {
         let result = shared.read(permit, feed.sub, &plan);
-        for one in feed.fetched(plan, result) {
+        for one in feed.add_fetched(plan, result) {
             let seq = one.seq;
             let settled = Command::Settle(give_up(one, &feed));
             if shared.queue.push(settled).is_err() {
@@ -131,7 +131,7 @@ impl Member {
                 changed.await;
                 continue;
             }
-            let step = self.feed().step(now_ms(), only_fresh)?;
+            let step = self.feed().next(now_ms(), only_fresh)?;
             if let Some(plan) = step.fetch {
                 self.fetch(plan);
             }

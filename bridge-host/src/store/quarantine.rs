@@ -28,7 +28,7 @@ pub(super) fn is_row_error(error: &rusqlite::Error) -> bool {
 pub(super) fn fetch(conn: &Connection, sub: i64, plan: &ReadPlan) -> rusqlite::Result<FetchedRows> {
     let mut fetched = FetchedRows::nothing(plan);
     for seq in plan.wanted.iter().take(MOST) {
-        match sort(conn, sub, *seq, &mut fetched.unreadable)? {
+        match read_or_quarantine(conn, sub, *seq, &mut fetched.unreadable)? {
             Some(row) => fetched.wanted.push(row),
             None if fetched.unreadable.last().is_some_and(|it| it.seq == *seq) => {}
             None => fetched.wanted_gone.push(*seq),
@@ -46,7 +46,7 @@ pub(super) fn fetch(conn: &Connection, sub: i64, plan: &ReadPlan) -> rusqlite::R
     seqs.extend(fresh);
     for seq in seqs {
         if !plan.out.contains(&seq) {
-            let row = sort(conn, sub, seq, &mut fetched.unreadable)?;
+            let row = read_or_quarantine(conn, sub, seq, &mut fetched.unreadable)?;
             fetched.rows.extend(row);
         }
     }
@@ -54,7 +54,7 @@ pub(super) fn fetch(conn: &Connection, sub: i64, plan: &ReadPlan) -> rusqlite::R
 }
 
 /// Reads a row. Returns `None` if it does not exist, or if it was added to `unreadable`.
-fn sort(
+fn read_or_quarantine(
     conn: &Connection,
     sub: i64,
     seq: i64,

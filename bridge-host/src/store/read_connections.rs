@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::delivery_row::{FetchedRows, ReadPlan};
-use super::error::{StoreFailure, WriteFault};
+use super::error::StoreFailure;
 use super::{database, quarantine, read_batch};
 
 /// Why a read failed.

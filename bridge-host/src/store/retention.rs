@@ -142,7 +142,7 @@ impl Retainer {
     }
 
     /// Records that the step was committed.
-    pub(super) fn stepped(&mut self, removed: RetentionStep) {
+    pub(super) fn step_committed(&mut self, removed: RetentionStep) {
         self.after = if removed.more { removed.reached } else { 0 };
     }
 
@@ -253,7 +253,7 @@ mod tests {
             let removed = retainer.step(&conn, 1, 0, 0).unwrap();
             steps.push(began.elapsed());
             gone += removed.bytes;
-            retainer.stepped(removed);
+            retainer.step_committed(removed);
             if !removed.more {
                 break;
             }

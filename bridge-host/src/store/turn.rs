@@ -20,9 +20,9 @@ use super::publish::CheckedMessage;
 /// The message that asks for its turn.
 pub(super) enum TurnCandidate {
     /// A delivery of this store, with its `seq`.
-    Own(Arc<Feed>, i64),
+    Delivery(Arc<Feed>, i64),
     /// A message of another broker.
-    Other(Box<KeyedMessage>, CheckedMessage),
+    Message(Box<KeyedMessage>, CheckedMessage),
 }
 
 pub(super) struct TurnRequest {

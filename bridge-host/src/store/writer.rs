@@ -84,8 +84,8 @@ pub(super) fn spawn(
         reserve,
     } = opened;
     let version = data_version(&conn).map_err(failed(&path))?;
-    set_back::correct(&conn).map_err(failed(&path))?;
-    let routes = route::routes(&conn).map_err(failed(&path))?;
+    clock_correction::correct(&conn).map_err(failed(&path))?;
+    let routes = subscription_route::routes(&conn).map_err(failed(&path))?;
     let kept = conn.query_row("SELECT size FROM totals", [], |row| row.get(0));
     let upkeep = MaintenanceSchedule::new(version);
     let window = millis(settings.deduplication_window);
@@ -130,7 +130,7 @@ impl Writer {
             if self.shared.is_poisoned() {
                 self.refuse(batch);
             } else {
-                self.work(batch, last);
+                self.run_batch(batch, last);
                 self.upkeep();
             }
             if last {
@@ -157,7 +157,7 @@ impl Writer {
         next.saturating_duration_since(now)
     }
 
-    fn work(&mut self, batch: Batch, last: bool) {
+    fn run_batch(&mut self, batch: Batch, last: bool) {
         for join in batch.joins {
             self.join(join);
         }

@@ -41,7 +41,7 @@ pub async fn page(
             break;
         };
         next = found.number + 1;
-        page.extend(letter(found).filter(|letter| is_meant(letter, which)));
+        page.extend(read_dead_letter(found).filter(|letter| is_selected(letter, which)));
     }
     for letter in &mut page {
         letter.message.data.clear();
@@ -55,7 +55,9 @@ pub async fn one(
     number: i64,
 ) -> Result<Option<KeptDeadLetter>, BrokerError> {
     let found = source.next(number).await?;
-    Ok(found.and_then(letter).filter(|letter| letter.id == number))
+    Ok(found
+        .and_then(read_dead_letter)
+        .filter(|letter| letter.id == number))
 }
 
 /// Returns the id under which a replay publishes this dead letter's message. A second
@@ -67,11 +69,11 @@ pub fn replay_id(letter: &KeptDeadLetter) -> MessageId {
 }
 
 /// Reads a dead letter. `None` for a message that is not a dead letter of a bridge.
-fn letter(found: NumberedMessage) -> Option<KeptDeadLetter> {
+fn read_dead_letter(found: NumberedMessage) -> Option<KeptDeadLetter> {
     dead_letter_topic::read(found.number, found.message)
 }
 
-fn is_meant(letter: &KeptDeadLetter, which: &DeadLetterFilter) -> bool {
+fn is_selected(letter: &KeptDeadLetter, which: &DeadLetterFilter) -> bool {
     match which {
         DeadLetterFilter::All => true,
         DeadLetterFilter::Subscription(name) => letter.subscription == *name,

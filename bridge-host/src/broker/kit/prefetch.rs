@@ -98,16 +98,16 @@ impl<R, L: Lease> Prefetch<R, L> {
     }
 
     /// Returns how many redeliveries wait here.
-    pub fn again(&self) -> usize {
+    pub fn redeliveries(&self) -> usize {
         self.lock().again.len()
     }
 
     /// Extends the leases of the waiting messages that are partly over.
-    pub fn keep(&self) {
+    pub fn extend_leases(&self) {
         let waiting = &mut *self.lock();
         let all = waiting.fresh.iter_mut().chain(&mut waiting.again);
         for fetched in all {
-            fetched.receipt.keep();
+            fetched.receipt.extend_if_due();
         }
     }
 
@@ -147,7 +147,7 @@ mod tests {
         for (raw, again) in [(1, true), (2, true), (3, true), (10, false), (11, false)] {
             put(&prefetch, &credit, raw, again);
         }
-        assert_eq!((credit.held(), prefetch.again()), (2, 3));
+        assert_eq!((credit.held(), prefetch.redeliveries()), (2, 3));
         let mut order = Vec::new();
         for only_fresh in [false, false, true, false] {
             order.push(prefetch.next(only_fresh).await.raw);
@@ -155,6 +155,6 @@ mod tests {
         assert_eq!(order, [1, 10, 11, 2]);
         assert_eq!(credit.held(), 0);
         prefetch.give_back();
-        assert_eq!(prefetch.again(), 0);
+        assert_eq!(prefetch.redeliveries(), 0);
     }
 }

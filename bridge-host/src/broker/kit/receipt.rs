@@ -30,7 +30,7 @@ pub trait Lease: Send + Sync + 'static {
 
     /// Extends the lease without waiting for an answer; returns `false` if that is
     /// not possible now.
-    fn keep(&self) -> bool;
+    fn post_extension(&self) -> bool;
 
     /// Returns whether one more waiting retry would take room from new messages.
     fn retries_are_full(&self) -> bool {
@@ -101,9 +101,9 @@ impl<L: Lease> LeasedReceipt<L> {
     }
 
     /// Extends the lease if it is partly over and has not expired.
-    pub fn keep(&mut self) {
+    pub fn extend_if_due(&mut self) {
         let (over, length) = (self.since.elapsed(), self.lease.length());
-        if over >= length / KEEP_AFTER && over < length && self.lease.keep() {
+        if over >= length / KEEP_AFTER && over < length && self.lease.post_extension() {
             self.since = Instant::now();
         }
     }
@@ -120,7 +120,7 @@ impl<L: Lease> LeasedReceipt<L> {
     }
 }
 
-/// Returns how often [`LeasedReceipt::keep`] has to be called for leases of this length.
+/// Returns how often [`LeasedReceipt::extend_if_due`] has to be called for leases of this length.
 pub fn extension_interval(length: Duration) -> Duration {
     (length / KEEP_AFTER).max(Duration::from_millis(50))
 }
@@ -210,7 +210,7 @@ pub mod tests {
             Ok(())
         }
 
-        fn keep(&self) -> bool {
+        fn post_extension(&self) -> bool {
             self.say("kept");
             true
         }

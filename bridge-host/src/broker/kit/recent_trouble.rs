@@ -17,7 +17,7 @@ pub struct RecentTrouble {
 
 impl RecentTrouble {
     /// Records the problem, and logs it once.
-    pub fn saw(&self, connection: &str, what: String) {
+    pub fn raise(&self, connection: &str, what: String) {
         if !self.is_told.swap(true, Relaxed) {
             tracing::warn!(connection, "not ready: {what}");
         }
@@ -25,7 +25,7 @@ impl RecentTrouble {
     }
 
     /// Records that the operation succeeded, and logs `end` if there was a problem.
-    pub fn is_over(&self, connection: &str, end: &str) {
+    pub fn clear(&self, connection: &str, end: &str) {
         if self.is_told.load(Relaxed) && self.is_told.swap(false, Relaxed) {
             *self.lock() = None;
             tracing::info!(connection, "{end}");

@@ -37,6 +37,13 @@ pub fn common_pattern(subjects: &[String]) -> String {
 }
 
 /// Returns whether `wide` selects every topic that `narrow` selects.
+///
+/// ```
+/// use bridge_host::broker::kit::topics::covers;
+///
+/// assert!(covers("orders.>", "orders.*.new"));
+/// assert!(!covers("orders.*", "orders.>"));
+/// ```
 pub fn covers(wide: &str, narrow: &str) -> bool {
     let mut narrow = narrow.split('.');
     for word in wide.split('.') {

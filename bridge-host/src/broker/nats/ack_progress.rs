@@ -39,7 +39,7 @@ pub(super) struct ConsumerState {
 }
 
 impl AckProgress {
-    pub(super) fn took(&mut self, origin: &AckSubject) {
+    pub(super) fn record_delivery(&mut self, origin: &AckSubject) {
         self.is_shared |= origin.consumer_sequence > self.delivered + 1;
         self.delivered = self.delivered.max(origin.consumer_sequence);
         self.highest = self.highest.max(origin.sequence);
@@ -51,7 +51,7 @@ impl AckProgress {
     }
 
     /// Records the state that the server reports.
-    pub(super) fn told(&mut self, standing: ConsumerState) {
+    pub(super) fn record_state(&mut self, standing: ConsumerState) {
         self.floor = standing.floor;
         self.open = self.open.split_off(&(standing.floor + 1));
         // If the numbers agree, this host has all unacknowledged messages.
@@ -98,17 +98,17 @@ mod tests {
     #[test]
     fn a_single_host_knows_the_exact_floor() {
         let mut progress = AckProgress::default();
-        progress.told(standing(10, 12, 0));
+        progress.record_state(standing(10, 12, 0));
         assert_eq!(progress.floor(), 10);
         for (n, sequence) in [(13, 11), (14, 15), (15, 16)] {
-            progress.took(&origin(sequence, n));
+            progress.record_delivery(&origin(sequence, n));
         }
         progress.acknowledged(15);
         assert_eq!(progress.floor(), 10);
         progress.acknowledged(11);
         assert_eq!(progress.floor(), 15);
         // The message was given back, and is delivered again.
-        progress.took(&origin(16, 16));
+        progress.record_delivery(&origin(16, 16));
         progress.acknowledged(16);
         assert_eq!(progress.floor(), 16);
     }
@@ -116,15 +116,15 @@ mod tests {
     #[test]
     fn messages_of_other_hosts_hold_the_floor() {
         let mut progress = AckProgress::default();
-        progress.told(standing(10, 10, 0));
-        progress.took(&origin(12, 12));
+        progress.record_state(standing(10, 10, 0));
+        progress.record_delivery(&origin(12, 12));
         progress.acknowledged(12);
         assert_eq!(progress.floor(), 10, "11 went elsewhere");
-        progress.told(standing(10, 12, 1));
+        progress.record_state(standing(10, 12, 1));
         assert_eq!(progress.floor(), 10);
-        progress.told(standing(12, 12, 0));
+        progress.record_state(standing(12, 12, 0));
         assert_eq!(progress.floor(), 12, "the other acknowledged it");
-        progress.took(&origin(13, 13));
+        progress.record_delivery(&origin(13, 13));
         progress.acknowledged(13);
         assert_eq!(progress.floor(), 13);
     }

@@ -40,7 +40,7 @@ pub(super) async fn ensure(
         Some(name) => name.clone(),
         None => legal_name(&spec.name),
     };
-    let what = what(&name, &stream.name);
+    let what = failure(&name, &stream.name);
     let existing = info(context, &stream.name, &name).await?;
     let several = context.client().is_server_compatible(2, 10, 0);
     let existing_config = existing.as_ref().map(config);
@@ -64,19 +64,19 @@ pub(super) async fn ensure(
             made.cached_info().clone()
         }
     };
-    Ok((located(stream, &info), standing(&info)))
+    Ok((consumer_ref(stream, &info), state_of(&info)))
 }
 
 /// Reads the consumer from the server. Returns `None` if it does not exist.
-pub(super) async fn look(
+pub(super) async fn inspect(
     context: &Context,
     located: &ConsumerRef,
 ) -> Result<Option<(ConsumerRef, ConsumerState)>, BrokerError> {
     let Some(info) = info(context, &located.stream.name, &located.name).await? else {
         return Ok(None);
     };
-    let now = self::located(&located.stream, &info);
-    Ok(Some((now, standing(&info))))
+    let now = self::consumer_ref(&located.stream, &info);
+    Ok(Some((now, state_of(&info))))
 }
 
 async fn info(context: &Context, stream: &str, name: &str) -> Result<Option<Info>, BrokerError> {
@@ -84,11 +84,11 @@ async fn info(context: &Context, stream: &str, name: &str) -> Result<Option<Info
     match asked.await {
         Ok(consumer) => Ok(Some(consumer.cached_info().clone())),
         Err(failed) if is_missing(&failed) => Ok(None),
-        Err(failed) => Err(refused(&what(name, stream), &failed)),
+        Err(failed) => Err(refused(&failure(name, stream), &failed)),
     }
 }
 
-fn what(name: &str, stream: &str) -> String {
+fn failure(name: &str, stream: &str) -> String {
     format!("the consumer {name} of the stream {stream} cannot be used")
 }
 
@@ -96,7 +96,7 @@ fn config(info: &Info) -> Config {
     Config::try_from_consumer_config(info.config.clone()).unwrap_or_default()
 }
 
-fn standing(info: &Info) -> ConsumerState {
+fn state_of(info: &Info) -> ConsumerState {
     ConsumerState {
         floor: info.ack_floor.stream_sequence,
         delivered: info.delivered.consumer_sequence,
@@ -106,7 +106,7 @@ fn standing(info: &Info) -> ConsumerState {
     }
 }
 
-fn located(stream: &StreamRef, info: &Info) -> ConsumerRef {
+fn consumer_ref(stream: &StreamRef, info: &Info) -> ConsumerRef {
     let config = config(info);
     let positive = |number: i64| u64::try_from(number).ok().filter(|number| *number > 0);
     let filters = match (config.filter_subject, config.filter_subjects) {

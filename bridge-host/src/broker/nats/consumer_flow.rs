@@ -28,8 +28,8 @@ impl ConsumerFlow {
     }
 
     /// Records that a message arrived.
-    pub(super) fn took(&self, origin: &AckSubject) {
-        self.progress().took(origin);
+    pub(super) fn record_delivery(&self, origin: &AckSubject) {
+        self.progress().record_delivery(origin);
     }
 
     /// Records that the message with this number is not delivered again.
@@ -38,8 +38,8 @@ impl ConsumerFlow {
     }
 
     /// Records the state of the consumer, as the server reports it.
-    pub(super) fn told(&self, standing: ConsumerState) {
-        self.progress().told(standing);
+    pub(super) fn record_state(&self, standing: ConsumerState) {
+        self.progress().record_state(standing);
     }
 
     /// Returns the number up to which all messages were acknowledged.

@@ -28,22 +28,22 @@ pub(super) struct ConsumerWatch<'a> {
 
 impl ConsumerWatch<'_> {
     /// Checks the consumer and the stream at each interval.
-    pub(super) async fn look(&self) -> Infallible {
+    pub(super) async fn check(&self) -> Infallible {
         loop {
             if let Some(located) = self.group.presence.located() {
-                self.look_at(&located).await;
+                self.check_consumer(&located).await;
                 self.api
                     .fullness
-                    .look(&self.api.context(), &located.stream.name)
+                    .check(&self.api.context(), &located.stream.name)
                     .await;
             }
             sleep(EVERY).await;
         }
     }
 
-    async fn look_at(&self, located: &Arc<ConsumerRef>) {
+    async fn check_consumer(&self, located: &Arc<ConsumerRef>) {
         // After an error, the next check tries again.
-        let Ok(now) = consumer::look(&self.api.context(), located).await else {
+        let Ok(now) = consumer::inspect(&self.api.context(), located).await else {
             return;
         };
         let Some((now, standing)) = now else {
@@ -70,6 +70,6 @@ impl ConsumerWatch<'_> {
         } else {
             Arc::new(now)
         };
-        self.group.found(kept, standing);
+        self.group.record_consumer(kept, standing);
     }
 }

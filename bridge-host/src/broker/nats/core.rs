@@ -32,7 +32,7 @@ pub struct CoreNats {
     connection: Arc<ReconnectingClient>,
     /// The subjects of all subscriptions.
     subjects: Arc<Mutex<Vec<String>>>,
-    backlog: Arc<DropCounter>,
+    dropped: Arc<DropCounter>,
 }
 
 impl CoreNats {
@@ -49,7 +49,7 @@ impl CoreNats {
         Ok(Self {
             connection,
             subjects,
-            backlog: Arc::default(),
+            dropped: Arc::default(),
         })
     }
 }
@@ -63,8 +63,8 @@ impl Broker for CoreNats {
     /// The subscription receives messages published from now on. If the server is unreachable, it
     /// begins when the server is back.
     async fn subscribe(&self, spec: SubscribeSpec) -> Result<Box<dyn Subscription>, BrokerError> {
-        let mut member = CoreSubscription::new(spec, &self.connection, &self.backlog)?;
-        self.backlog.joined();
+        let mut member = CoreSubscription::new(spec, &self.connection, &self.dropped)?;
+        self.dropped.subscription_joined();
         member.join().await?;
         // After this, the server has processed the subscription.
         if self.connection.is_up() {
@@ -132,11 +132,11 @@ impl Republish for CoreNats {
             // A bridge does not answer, so no answer means that a client subscribes.
             Err(_) => Ok(()),
             Ok(Ok(_)) => {
-                self.backlog.took();
+                self.dropped.record_taken();
                 Ok(())
             }
             Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => {
-                self.backlog.took();
+                self.dropped.record_taken();
                 Err(Refusal::NobodyListens(topic).into())
             }
             Ok(Err(error)) => Err(request::failed(&error)),
@@ -149,7 +149,7 @@ impl RequestReply for CoreNats {
     async fn request(&self, request: Request) -> Result<Vec<Reply>, BrokerError> {
         let replies = request::request(&self.connection, request).await;
         let came = replies.as_ref().map_or(0, Vec::len);
-        (0..came).for_each(|_| self.backlog.took());
+        (0..came).for_each(|_| self.dropped.record_taken());
         replies
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct CoreSubscription {
     waiting: Arc<RetryQueue>,
     arrived: SelectAll<Subscriber>,
     gave_retry: bool,
-    backlog: Arc<DropCounter>,
+    dropped: Arc<DropCounter>,
     /// Whether all messages that arrived were taken.
     is_idle: bool,
 }
@@ -39,7 +39,7 @@ impl CoreSubscription {
     pub(super) fn new(
         spec: SubscribeSpec,
         connection: &Arc<ReconnectingClient>,
-        backlog: &Arc<DropCounter>,
+        dropped: &Arc<DropCounter>,
     ) -> Result<Self, BrokerError> {
         Ok(Self {
             group: subject::legal_name(&spec.name),
@@ -49,7 +49,7 @@ impl CoreSubscription {
             waiting: RetryQueue::new(spec.ordered),
             arrived: SelectAll::new(),
             gave_retry: false,
-            backlog: Arc::clone(backlog),
+            dropped: Arc::clone(dropped),
             is_idle: false,
         })
     }
@@ -62,7 +62,7 @@ impl CoreSubscription {
 
 impl Drop for CoreSubscription {
     fn drop(&mut self) {
-        self.backlog.left(self.is_idle);
+        self.dropped.subscription_ended(self.is_idle);
     }
 }
 
@@ -99,7 +99,7 @@ impl CoreSubscription {
     fn set_idle(&mut self, idle: bool) {
         if self.is_idle != idle {
             self.is_idle = idle;
-            self.backlog.is_idle(idle);
+            self.dropped.set_idle(idle);
         }
     }
 
@@ -110,16 +110,16 @@ impl CoreSubscription {
             Some(arrived) => arrived,
             None => {
                 self.set_idle(true);
-                self.backlog.tell(&self.connection);
+                self.dropped.log_dropped(&self.connection);
                 None
             }
         }
     }
 
     /// Returns `None` for a message that this subscription does not handle.
-    fn take_in(&mut self, arrived: NatsMessage) -> Option<Incoming> {
+    fn accept(&mut self, arrived: NatsMessage) -> Option<Incoming> {
         self.set_idle(false);
-        self.backlog.took();
+        self.dropped.record_taken();
         let topic = arrived.subject.as_str();
         let inbox = arrived.reply;
         let arrived = headers::decode(topic, arrived.payload, arrived.headers.as_ref());
@@ -147,7 +147,7 @@ impl Subscription for CoreSubscription {
         // Retries and new messages take turns.
         self.gave_retry = !self.gave_retry;
         if !self.gave_retry
-            && let Some(incoming) = self.arrived_now()
+            && let Some(incoming) = self.next_arrived()
         {
             return Ok(incoming);
         }
@@ -161,12 +161,12 @@ impl Subscription for CoreSubscription {
 
 impl CoreSubscription {
     /// Returns a message that has arrived.
-    fn arrived_now(&mut self) -> Option<Incoming> {
+    fn next_arrived(&mut self) -> Option<Incoming> {
         if !self.waiting.has_room() {
             return None;
         }
         let arrived = self.arrived.next().now_or_never()??;
-        self.take_in(arrived)
+        self.accept(arrived)
     }
 
     async fn next_of(&mut self, only_fresh: bool) -> Result<Incoming, BrokerError> {
@@ -183,7 +183,7 @@ impl CoreSubscription {
                 && self.connection.is_dropping()
                 && let Some(arrived) = self.catch_up()
             {
-                match self.take_in(arrived) {
+                match self.accept(arrived) {
                     Some(incoming) => return Ok(incoming),
                     None => continue,
                 }
@@ -192,13 +192,13 @@ impl CoreSubscription {
             let until = due.unwrap_or_else(tokio::time::Instant::now);
             tokio::select! {
                 arrived = self.arrived.next(), if room => match arrived {
-                    Some(arrived) => if let Some(incoming) = self.take_in(arrived) {
+                    Some(arrived) => if let Some(incoming) = self.accept(arrived) {
                         return Ok(incoming);
                     },
                     // The client ended, and another one replaces it.
                     None => {
                         self.connection.connected().await;
-                        self.backlog.reset();
+                        self.dropped.reset();
                         self.join().await?;
                     }
                 },

@@ -32,7 +32,7 @@ impl DeadLetterMessages {
         let _ = timeout(PATIENCE, api.connection.connected()).await;
         api.connection.check()?;
         let context = api.context();
-        let name = stream::of_letters(&context, &topics).await?;
+        let name = stream::dead_letter_stream(&context, &topics).await?;
         let stream = context.get_stream_no_info(&name).await;
         let failed = |error| error::no_answer("the dead letters cannot be read", &error);
         Ok(Self {

@@ -19,22 +19,22 @@ pub(super) struct DropCounter {
 }
 
 impl DropCounter {
-    pub(super) fn joined(&self) {
+    pub(super) fn subscription_joined(&self) {
         self.members.fetch_add(1, Relaxed);
     }
 
     /// Records that a subscription ended.
-    pub(super) fn left(&self, was_idle: bool) {
+    pub(super) fn subscription_ended(&self, was_idle: bool) {
         self.members.fetch_sub(1, Relaxed);
         self.idle.fetch_sub(usize::from(was_idle), Relaxed);
     }
 
-    pub(super) fn took(&self) {
+    pub(super) fn record_taken(&self) {
         self.taken.fetch_add(1, Relaxed);
     }
 
     /// Records that a subscription became idle, or busy.
-    pub(super) fn is_idle(&self, idle: bool) {
+    pub(super) fn set_idle(&self, idle: bool) {
         match idle {
             true => self.idle.fetch_add(1, Relaxed),
             false => self.idle.fetch_sub(1, Relaxed),
@@ -42,7 +42,7 @@ impl DropCounter {
     }
 
     /// Logs how many messages were dropped, once all subscriptions are idle.
-    pub(super) fn tell(&self, connection: &ReconnectingClient) {
+    pub(super) fn log_dropped(&self, connection: &ReconnectingClient) {
         if self.idle.load(Relaxed) < self.members.load(Relaxed) {
             return;
         }

@@ -24,7 +24,7 @@ struct LastCheck {
 
 impl FullnessMonitor {
     /// Checks a stream, and logs once when it is nearly full.
-    pub(super) async fn look(&self, context: &Context, stream: &str) {
+    pub(super) async fn check(&self, context: &Context, stream: &str) {
         if !self.is_due(stream) {
             return;
         }

@@ -52,8 +52,8 @@ impl Group {
     }
 
     /// Records the consumer, as the server reports it.
-    pub(super) fn found(&self, located: Arc<ConsumerRef>, standing: ConsumerState) {
-        self.flow.told(standing);
+    pub(super) fn record_consumer(&self, located: Arc<ConsumerRef>, standing: ConsumerState) {
+        self.flow.record_state(standing);
         *self.last() = Some((Arc::clone(&located), standing, Instant::now()));
         self.presence.found(located);
     }
@@ -64,7 +64,7 @@ impl Group {
         let located = self.find(api).await;
         match located {
             Ok((located, standing)) => {
-                self.found(Arc::new(located), standing);
+                self.record_consumer(Arc::new(located), standing);
                 Ok(())
             }
             Err(error) => {
@@ -77,7 +77,7 @@ impl Group {
     async fn find(&self, api: &JetStreamApi) -> Result<(ConsumerRef, ConsumerState), BrokerError> {
         api.connection.check()?;
         let context = api.context();
-        self.look_for_stream(api).await?;
+        self.check_stream(api).await?;
         let (settings, name) = (&self.stream, &self.connection);
         let stream = stream::ensure(&context, settings, name, &self.subjects).await?;
         let last = self.last().clone();
@@ -88,7 +88,7 @@ impl Group {
         let after = after.flatten();
         if let Some(after) = after
             && let Some((located, ..)) = &last
-            && consumer::look(&context, located).await?.is_none()
+            && consumer::inspect(&context, located).await?.is_none()
         {
             tracing::warn!(
                 subscription = self.spec.name,
@@ -108,7 +108,7 @@ impl Group {
     }
 
     /// Logs that the previous stream is gone, with its messages.
-    async fn look_for_stream(&self, api: &JetStreamApi) -> Result<(), BrokerError> {
+    async fn check_stream(&self, api: &JetStreamApi) -> Result<(), BrokerError> {
         let Some((located, standing, at)) = self.last().clone() else {
             return Ok(());
         };

@@ -86,7 +86,7 @@ impl StreamServer {
             _ => {
                 let error = error::publish(error);
                 if let BrokerError::Full(_) = &error {
-                    self.full.saw(&self.name, error.to_string());
+                    self.full.raise(&self.name, error.to_string());
                 }
                 error
             }
@@ -98,7 +98,7 @@ impl StreamServer {
     async fn make_stream(&self, topic: &str) -> Result<bool, BrokerError> {
         let (settings, context) = (&self.settings.stream, self.api.context());
         if self.kept().iter().any(|kept| kept == topic) {
-            stream::ensure_letters(&context, settings, &self.name, topic).await?;
+            stream::ensure_dead_letter_stream(&context, settings, &self.name, topic).await?;
             return Ok(true);
         }
         let Some(subjects) = settings.subjects.as_ref().filter(|_| settings.create) else {
@@ -165,9 +165,7 @@ impl Broker for JetStream {
             }
             match sent {
                 Ok(ack) => {
-                    server
-                        .full
-                        .is_over(&server.name, "JetStream has room again");
+                    server.full.clear(&server.name, "JetStream has room again");
                     Ok(Published {
                         id,
                         duplicate: ack.duplicate,
@@ -220,7 +218,7 @@ impl DeadLetterTopics for JetStream {
         server.kept().push(topic.into());
         server.api.connection.check()?;
         let (settings, context) = (&server.settings.stream, server.api.context());
-        stream::ensure_letters(&context, settings, &server.name, topic).await
+        stream::ensure_dead_letter_stream(&context, settings, &server.name, topic).await
     }
 
     async fn letters(&self, topics: Vec<String>) -> Result<Box<dyn DeadLetterSource>, BrokerError> {

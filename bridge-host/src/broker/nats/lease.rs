@@ -39,7 +39,7 @@ impl JetStreamLease {
         origin: AckSubject,
         located: Arc<ConsumerRef>,
     ) -> Self {
-        flow.took(&origin);
+        flow.record_delivery(&origin);
         Self {
             connection,
             flow,
@@ -98,14 +98,13 @@ impl Lease for JetStreamLease {
 
     async fn extend(&self) -> Result<(), BrokerError> {
         self.connection.check()?;
-        self.send(AckKind::AckProgress).await
+        self.send(AckKind::Progress).await
     }
 
-    fn keep(&self) -> bool {
+    fn post_extension(&self) -> bool {
         let is_up = self.connection.is_up();
         if is_up {
-            self.connection
-                .post(self.reply.clone(), AckKind::AckProgress);
+            self.connection.post(self.reply.clone(), AckKind::Progress);
         }
         is_up
     }
@@ -139,7 +138,7 @@ impl Lease for JetStreamLease {
         match &self.unread {
             // Redelivered at once, the message would break the connection at once.
             Some(searched_up_to) => {
-                drop(searched_up_to.fetch_min(self.origin.sequence - 1, Relaxed))
+                let _ = searched_up_to.fetch_min(self.origin.sequence - 1, Relaxed);
             }
             None if expired => {}
             None => self.connection.post(self.reply.clone(), AckKind::Nak(None)),

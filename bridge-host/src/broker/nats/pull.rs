@@ -133,7 +133,7 @@ impl Pull<'_> {
                     self.silence.end();
                 }
                 () = self.flow.credit.freed.notified() => {}
-                _ = keep.tick() => self.to.keep(),
+                _ = keep.tick() => self.to.extend_leases(),
                 // The server forgot the requests when the connection was lost.
                 _ = connection_changes.changed() => return PullEnd::Again,
                 () = sleep_until(begun + PING), if !is_told && self.connection.is_up() => self.connection.assume_connected(),

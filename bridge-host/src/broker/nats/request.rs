@@ -43,7 +43,7 @@ pub(super) async fn request(
                     let room = request.most_bytes;
                     return Err(Refusal::LongReplies { bytes, room }.into());
                 }
-                replies.push(take_in(connection, reply));
+                replies.push(accept(connection, reply));
             }
             Ok(None) => return Err(Outage::ConnectionEnded.into()),
             Err(_) if replies.is_empty() => return Err(BrokerError::Timeout),
@@ -111,7 +111,7 @@ pub(super) fn failed(error: &dyn std::fmt::Display) -> BrokerError {
     Outage::NotPublished(error.to_string()).into()
 }
 
-fn take_in(connection: &Arc<ReconnectingClient>, reply: NatsMessage) -> Reply {
+fn accept(connection: &Arc<ReconnectingClient>, reply: NatsMessage) -> Reply {
     let reply_to = reply_to_inbox(connection, reply.reply);
     let arrived = headers::decode(&reply.subject, reply.payload, reply.headers.as_ref());
     Reply {

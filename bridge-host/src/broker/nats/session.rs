@@ -65,7 +65,7 @@ impl Session {
             ended: Arc::clone(&ended),
         };
         let options = options(settings, &news.state.connection)?.event_callback(move |event| {
-            end.news.told(&event);
+            end.news.record(&event);
             async {}
         });
         let client = async_nats::connect_with_options(servers, options).await?;
@@ -129,7 +129,7 @@ impl ClientEvents {
         &self.is_dropping
     }
 
-    fn told(&self, event: &Event) {
+    fn record(&self, event: &Event) {
         let connection = &*self.state.connection;
         match event {
             Event::Connected => {
@@ -204,15 +204,15 @@ mod tests {
     #[test]
     fn a_break_is_a_loss_without_a_reason() {
         let news = ClientEvents::new("events");
-        news.told(&Event::Connected);
+        news.record(&Event::Connected);
         assert_eq!(news.breaks(), 0);
-        news.told(&Event::Disconnected);
+        news.record(&Event::Disconnected);
         let refused = async_nats::ClientError::Other("refused".into());
-        news.told(&Event::ClientError(refused));
-        news.told(&Event::Connected);
+        news.record(&Event::ClientError(refused));
+        news.record(&Event::Connected);
         assert_eq!(news.breaks(), 0, "the server was not there");
-        news.told(&Event::Disconnected);
-        news.told(&Event::Connected);
+        news.record(&Event::Disconnected);
+        news.record(&Event::Connected);
         assert_eq!(news.breaks(), 1);
     }
 }

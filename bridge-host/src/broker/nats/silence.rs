@@ -12,7 +12,7 @@ pub(super) async fn cause(api: &JetStreamApi, located: &ConsumerRef) -> Result<S
     if let Some(refusal) = api.connection.refusal() {
         return Ok(format!("{silent}: {refusal}"));
     }
-    match consumer::look(&api.context(), located).await {
+    match consumer::inspect(&api.context(), located).await {
         Ok(Some(_)) => Ok(format!(
             "{silent}, although the consumer {name} of the stream {} is there: look at whether this user may publish to \
              {}.CONSUMER.MSG.NEXT.{}.{name} and subscribe to its inbox",

@@ -34,7 +34,7 @@ impl StreamRef {
 
     /// Returns the stream with this name, if it exists.
     pub(super) async fn find(context: &Context, name: &str) -> Result<Option<Self>, BrokerError> {
-        let found = existing(context, name).await?;
+        let found = get(context, name).await?;
         Ok(found.map(|info| Self::of(&info)))
     }
 }
@@ -51,7 +51,7 @@ pub(super) async fn ensure(
     let name = match (&settings.name, &settings.subjects) {
         (Some(name), _) => name.clone(),
         (None, Some(_)) => ours,
-        (None, None) => match found(context, subjects).await? {
+        (None, None) => match find_by_subjects(context, subjects).await? {
             Some(name) if name != ours => return check_adopted(context, name, subjects).await,
             _ => ours,
         },
@@ -60,10 +60,10 @@ pub(super) async fn ensure(
         Some(listed) => listed.clone(),
         None => subjects.to_vec(),
     };
-    match existing(context, &name).await? {
+    match get(context, &name).await? {
         Some(info) => {
             let present = StreamRef::of(&info);
-            extend(context, settings, info.config, &wanted, subjects).await?;
+            add_subjects(context, settings, info.config, &wanted, subjects).await?;
             Ok(present)
         }
         None => create(context, settings, &name, wanted).await,
@@ -75,14 +75,14 @@ const LETTER_WINDOW: Duration = Duration::from_secs(3600);
 
 /// Ensures that a stream keeps messages on this topic: an existing stream, or a new one on disk
 /// without limits.
-pub(super) async fn ensure_letters(
+pub(super) async fn ensure_dead_letter_stream(
     context: &Context,
     settings: &Stream,
     connection: &str,
     topic: &str,
 ) -> Result<(), BrokerError> {
     let topics = [topic.to_owned()];
-    if found(context, &topics).await?.is_some() {
+    if find_by_subjects(context, &topics).await?.is_some() {
         return Ok(());
     }
     if !settings.create {
@@ -96,8 +96,8 @@ pub(super) async fn ensure_letters(
         deduplication_window: LETTER_WINDOW,
         ..settings.clone()
     };
-    match existing(context, &name).await? {
-        Some(info) => extend(context, &settings, info.config, &topics, &topics).await,
+    match get(context, &name).await? {
+        Some(info) => add_subjects(context, &settings, info.config, &topics, &topics).await,
         None => {
             let made = create(context, &settings, &name, topics.to_vec()).await;
             made.map(drop)
@@ -106,11 +106,11 @@ pub(super) async fn ensure_letters(
 }
 
 /// Returns the stream that has all of these dead letter topics.
-pub(super) async fn of_letters(
+pub(super) async fn dead_letter_stream(
     context: &Context,
     topics: &[String],
 ) -> Result<String, BrokerError> {
-    let found = found(context, topics).await?;
+    let found = find_by_subjects(context, topics).await?;
     found.ok_or_else(|| Refusal::NoCommonStream(topics.join(", ")).into())
 }
 
@@ -124,7 +124,7 @@ async fn check_adopted(
         let covered = |subject: &String| config.subjects.iter().any(|wide| covers(wide, subject));
         subjects.iter().all(covered)
     };
-    match existing(context, &name).await? {
+    match get(context, &name).await? {
         Some(info) if !taken(&info.config) => {
             let (stream, subjects) = (name, subjects.join(", "));
             Err(Refusal::SomeSubjects { stream, subjects }.into())
@@ -148,7 +148,10 @@ pub(super) async fn missing_stream(context: &Context, topic: &str) -> BrokerErro
 }
 
 /// Returns the stream that has these subjects, if there is one.
-async fn found(context: &Context, subjects: &[String]) -> Result<Option<String>, BrokerError> {
+async fn find_by_subjects(
+    context: &Context,
+    subjects: &[String],
+) -> Result<Option<String>, BrokerError> {
     let mut found: Option<String> = None;
     for subject in subjects {
         let name = match context.stream_by_subject(subject).await {
@@ -171,7 +174,7 @@ async fn found(context: &Context, subjects: &[String]) -> Result<Option<String>,
     Ok(found)
 }
 
-async fn existing(context: &Context, name: &str) -> Result<Option<Info>, BrokerError> {
+async fn get(context: &Context, name: &str) -> Result<Option<Info>, BrokerError> {
     let what = format!("the stream {name} cannot be used");
     match context.get_stream(name).await {
         Ok(stream) => Ok(Some(stream.cached_info().clone())),
@@ -191,7 +194,7 @@ async fn existing(context: &Context, name: &str) -> Result<Option<Info>, BrokerE
 }
 
 /// Adds missing subjects to a stream.
-async fn extend(
+async fn add_subjects(
     context: &Context,
     settings: &Stream,
     mut config: Config,

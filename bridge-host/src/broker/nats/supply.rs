@@ -31,7 +31,7 @@ async fn count_retries(api: &JetStreamApi, group: &Group, located: &ConsumerRef)
         flow.retries.used.notified().await;
         sleep(COUNT_EVERY).await;
         // After an error, the next count tries again.
-        if let Ok(Some((_, standing))) = consumer::look(&api.context(), located).await {
+        if let Ok(Some((_, standing))) = consumer::inspect(&api.context(), located).await {
             let waiting = standing.unacknowledged.saturating_sub(flow.credit.held());
             flow.retries.set_reported(waiting);
         }
@@ -94,7 +94,7 @@ impl Supply {
         tokio::select! {
             biased;
             end = pull.run(stop) => end,
-            never = watched.look() => match never {},
+            never = watched.check() => match never {},
             never = count_retries(&self.api, &self.group, located) => match never {},
         }
     }
@@ -108,12 +108,12 @@ impl Supply {
 
     /// After the connection broke: searches for the message that the client cannot read, before the
     /// client receives it again.
-    async fn rescue(&mut self, located: &Arc<ConsumerRef>) {
+    async fn search_unreadable(&mut self, located: &Arc<ConsumerRef>) {
         let breaks = self.api.connection.breaks();
         if breaks == self.breaks {
             return;
         }
-        let rescue = UnreadableSearch {
+        let search_unreadable = UnreadableSearch {
             api: &self.api,
             located,
             flow: &self.group.flow,
@@ -121,7 +121,7 @@ impl Supply {
             subscription: &self.group.spec.name,
             searched_up_to: &self.searched_up_to,
         };
-        match rescue.run().await {
+        match search_unreadable.run().await {
             Ok(()) => self.breaks = breaks,
             Err(error) => tracing::error!(
                 subscription = self.group.spec.name,
@@ -151,7 +151,7 @@ impl Supplier for Supply {
         let Some(located) = self.group.presence.located() else {
             return FetchEnd::Lost;
         };
-        self.rescue(&located).await;
+        self.search_unreadable(&located).await;
         match self.pull(&located, stop).await {
             PullEnd::Stopped => FetchEnd::Stopped,
             PullEnd::Again => FetchEnd::Again,

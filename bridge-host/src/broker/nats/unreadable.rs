@@ -53,7 +53,7 @@ fn fault_in(headers: &[u8]) -> Option<&'static str> {
                 "the name of a header has a space, or another character that header names may not have",
             );
         }
-        if whole(value, &mut lines).parse::<HeaderValue>().is_err() {
+        if unfolded(value, &mut lines).parse::<HeaderValue>().is_err() {
             return Some("a header has a carriage return without a line feed");
         }
     }
@@ -61,7 +61,7 @@ fn fault_in(headers: &[u8]) -> Option<&'static str> {
 }
 
 /// Returns a value with its continuation lines.
-fn whole(value: &str, lines: &mut Peekable<Lines<'_>>) -> String {
+fn unfolded(value: &str, lines: &mut Peekable<Lines<'_>>) -> String {
     let mut value = value.trim_start().to_owned();
     while let Some(more) = lines.next_if(|line| line.starts_with(char::is_whitespace)) {
         value.push_str(more);
@@ -80,7 +80,7 @@ pub(super) fn readable(headers: &[u8]) -> HeaderMap {
         let Some((name, value)) = line.split_once(':') else {
             continue;
         };
-        let value = whole(value, &mut lines);
+        let value = unfolded(value, &mut lines);
         if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
             found.append(name, value);
         }
@@ -89,7 +89,7 @@ pub(super) fn readable(headers: &[u8]) -> HeaderMap {
 }
 
 /// Returns the message as the client would, to be settled at `reply`.
-pub(super) fn as_read(raw: RawMessage, reply: Subject) -> Message {
+pub(super) fn to_message(raw: RawMessage, reply: Subject) -> Message {
     let length = raw.headers.len() + raw.data.len();
     Message {
         headers: Some(readable(&raw.headers)),

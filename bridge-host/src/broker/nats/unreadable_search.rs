@@ -31,7 +31,7 @@ pub(super) struct UnreadableSearch<'a> {
 impl UnreadableSearch<'_> {
     /// Searches messages in flight that were not searched before.
     pub(super) async fn run(&self) -> Result<(), BrokerError> {
-        let searched_up_to = consumer::look(&self.api.context(), self.located).await?;
+        let searched_up_to = consumer::inspect(&self.api.context(), self.located).await?;
         let Some((_, standing)) = searched_up_to else {
             return Ok(());
         };
@@ -94,7 +94,7 @@ impl UnreadableSearch<'_> {
         let lease = JetStreamLease::new(connection, flow, subject, origin, located);
         self.to.put(Fetched {
             raw: PulledMessage {
-                message: unreadable::as_read(raw, reply.into()),
+                message: unreadable::to_message(raw, reply.into()),
                 unread: Some(Box::new(unread)),
             },
             receipt: lease

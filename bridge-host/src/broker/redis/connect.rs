@@ -21,8 +21,12 @@ pub(super) const ANSWER: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The URL is invalid.
-    #[error("{0}: {}", .0.help())]
-    Url(#[from] UrlError),
+    #[error("{url}: {}", url.help())]
+    Url {
+        /// What is wrong with the URL.
+        #[from]
+        url: UrlError,
+    },
     /// A file of `tls` cannot be read.
     #[error("cannot read {file}: {source}")]
     File {

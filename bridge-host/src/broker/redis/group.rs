@@ -103,9 +103,9 @@ impl Group {
         let before = self.last_check.lock().floor;
         let is_first = before.is_none() && !self.stream_exists(client).await?;
         let start = match before {
-            Some(floor) => self.behind(client, floor).await?,
+            Some(floor) => self.position_after(client, floor).await?,
             None if is_first => "0".into(),
-            None => self.start(client).await?,
+            None => self.new_group_position(client).await?,
         };
         let mut create = cmd("XGROUP");
         create.arg("CREATE").arg(stream).arg(&self.spec.name);
@@ -143,16 +143,19 @@ impl Group {
     }
 
     /// Returns the position at which a new group begins.
-    async fn start(&self, client: &ReconnectingClient) -> Result<String, BrokerError> {
+    async fn new_group_position(&self, client: &ReconnectingClient) -> Result<String, BrokerError> {
         Ok(match self.spec.start {
             Start::All | Start::LastPerTopic => "0".into(),
             Start::New => "$".into(),
-            Start::Last => self.before_the_last(client).await?.to_string(),
+            Start::Last => self.position_before_last(client).await?.to_string(),
         })
     }
 
     /// Returns the id before the last entry that the subscription takes.
-    async fn before_the_last(&self, client: &ReconnectingClient) -> Result<EntryId, BrokerError> {
+    async fn position_before_last(
+        &self,
+        client: &ReconnectingClient,
+    ) -> Result<EntryId, BrokerError> {
         let mut until = "+".to_owned();
         loop {
             let mut range = cmd("XREVRANGE");
@@ -174,7 +177,7 @@ impl Group {
 
     /// Returns the position at which a deleted group continues. In a stream that
     /// was created again, that is the beginning.
-    async fn behind(
+    async fn position_after(
         &self,
         client: &ReconnectingClient,
         floor: EntryId,

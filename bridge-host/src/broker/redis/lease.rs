@@ -131,7 +131,7 @@ impl Lease for StreamLease {
         }
     }
 
-    fn keep(&self) -> bool {
+    fn post_extension(&self) -> bool {
         let is_up = self.client.is_up();
         if is_up {
             let extended = self.leased_entry().extend(self.group.ack_wait);

@@ -93,8 +93,8 @@ impl Streams {
         Ok(async move {
             let answer = answer.await.unwrap_or(Err(Outage::Ended.into()));
             match &answer {
-                Ok(_) => full.is_over(&name, "Redis has room again"),
-                Err(error @ BrokerError::Full(_)) => full.record_error(&name, error.to_string()),
+                Ok(_) => full.clear(&name, "Redis has room again"),
+                Err(error @ BrokerError::Full(_)) => full.raise(&name, error.to_string()),
                 Err(_) => {}
             }
             answer

@@ -82,7 +82,7 @@ impl Supply {
     /// Returns how many more redelivered messages may be claimed. They hold no slot
     /// while they wait, so they do not keep new entries from being read.
     fn room(&self) -> usize {
-        let (credit, waiting) = (&self.group.credit, self.to.again());
+        let (credit, waiting) = (&self.group.credit, self.to.redeliveries());
         match self.group.spec.ordered {
             true => usize::from(credit.held() + waiting == 0),
             false => self.group.spec.in_flight.max(1).saturating_sub(waiting),
@@ -165,11 +165,11 @@ impl Supply {
     }
 
     /// Extends the leases of fetched messages that wait for a permit.
-    async fn keep_all(&self) -> Infallible {
+    async fn extend_all(&self) -> Infallible {
         let mut keep = interval(extension_interval(self.group.ack_wait));
         loop {
             keep.tick().await;
-            self.to.keep();
+            self.to.extend_leases();
         }
     }
 }
@@ -210,7 +210,7 @@ impl Supplier for Supply {
             end = pull.run(stop) => end,
             end = self.claim_all() => end,
             never = upkeep.run() => match never {},
-            never = self.keep_all() => match never {},
+            never = self.extend_all() => match never {},
         }
     }
 

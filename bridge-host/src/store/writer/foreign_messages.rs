@@ -108,10 +108,10 @@ impl Writer {
                     return Err(self.shared.check().err().unwrap_or(StoreFailure::Closed));
                 }
                 self.books.kept = kept;
-                self.upkeep.kept(size);
+                self.upkeep.count_kept(size);
                 Ok(done)
             }
-            Ok(None) => Err(self.refused(size)),
+            Ok(None) => Err(self.no_room_error(size)),
             Err(error) => {
                 self.books.retainer.rolled_back();
                 Err(self.fault(&error).for_caller())

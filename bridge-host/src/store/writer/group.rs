@@ -47,7 +47,7 @@ impl Writer {
         publishes: Vec<PublishCommand>,
         settles: Vec<SettleCommand>,
     ) {
-        self.upkeep.wrote(&publishes, settles.len());
+        self.upkeep.count_group(&publishes, settles.len());
         self.books.kept = done.kept;
         if !settles.is_empty() {
             self.shared.resume();
@@ -64,7 +64,7 @@ impl Writer {
                 PublishOutcome::Kept => Ok(false),
                 PublishOutcome::Duplicate => Ok(true),
                 PublishOutcome::OverQuota(error) => Err(error),
-                PublishOutcome::NoRoom => Err(self.refused(publish.stored_size())),
+                PublishOutcome::NoRoom => Err(self.no_room_error(publish.stored_size())),
             };
             publish.answer(answer);
         }

@@ -14,7 +14,7 @@ const LARGE: u64 = 1 << 20;
 
 impl Writer {
     /// Returns the error for a message of this size, and raises the trouble for the operator.
-    pub(super) fn refused(&mut self, size: u64) -> StoreFailure {
+    pub(super) fn no_room_error(&mut self, size: u64) -> StoreFailure {
         let why = self.no_room();
         let size = size.min(LARGE);
         if self.books.retainer.excess(self.books.kept, size) > 0 {

@@ -41,12 +41,12 @@ impl MaintenanceSchedule {
     }
 
     /// Counts a commit of dead letters with this many bytes.
-    pub(super) fn kept(&mut self, bytes: u64) {
+    pub(super) fn count_kept(&mut self, bytes: u64) {
         self.pages += 4 + bytes / PAGE;
     }
 
     /// Counts a commit of a group.
-    pub(super) fn wrote(&mut self, publishes: &[PublishCommand], settles: usize) {
+    pub(super) fn count_group(&mut self, publishes: &[PublishCommand], settles: usize) {
         let data: u64 = publishes.iter().map(|p| 1 + p.size() / PAGE).sum();
         self.pages += 4 + data + settles as u64 / 64;
     }

@@ -126,7 +126,7 @@ impl Writer {
         match step {
             Ok(removed) => {
                 self.books.kept -= removed.bytes;
-                self.books.retainer.stepped(removed);
+                self.books.retainer.step_committed(removed);
                 self.upkeep.pages += removed.bytes / PAGE;
                 Some(removed)
             }
