@@ -1,44 +1,45 @@
-//! One message through one subscription: attempt, verdict, settlement. The
-//! only room that chooses between ack, retry and dead letter.
+//! Delivers the messages of subscriptions: makes attempts, decides between
+//! acknowledgement, retry and dead letter, and settles each message. No other
+//! room makes that decision.
 
+mod admission_gate;
 mod attempt;
+mod attempt_history;
 mod backoff;
-mod blocked;
+mod blocked_keys;
+mod concurrency_limit;
 mod crash;
 mod decide;
+mod endpoint_signal;
 mod engine;
-mod failing;
-mod gate;
-mod hindered;
+mod fetch_failures;
 mod in_flight;
-mod in_order;
 mod jitter;
-mod lanes;
+mod key_queues;
+mod key_worker;
 mod lease;
-mod limit;
 mod log;
+mod message_source;
 mod order;
 mod policy;
+mod postponed;
 mod replies;
-mod retry_lane;
+mod retry_share;
 mod run;
 mod settings;
 mod settle;
 mod setup;
-mod sign;
 #[cfg(test)]
 mod simulation;
-mod source;
 mod stats;
 mod tasks;
-mod tried;
 
+pub use admission_gate::{AdmissionGate, CircuitState};
 pub use backoff::schedule;
 pub use crash::CrashRecord;
 pub use decide::{Attempts, decide};
-pub use gate::{BreakerState, Gate};
-pub use order::{AfterDeadLetter, Order, OrderKey};
+pub use order::{AfterDeadLetter, KeyOrdering, OrderKey};
 pub use policy::Policy;
-pub use settings::{CircuitBreaker, DeliverySettings, PolicySettings, Rate, Retry};
-pub use setup::{Delivery, Summary};
-pub use stats::{Counters, Flow, Histogram, Stats, Together};
+pub use settings::{CircuitBreakerSettings, DeliverySettings, PolicySettings, Rate, Retry};
+pub use setup::{Delivery, DrainSummary};
+pub use stats::{CombinedStats, Counters, Flow, Histogram, Stats};

@@ -113,7 +113,7 @@ impl Host {
             never = deliveries.watch(&listeners.admin) => match never {},
         }
         listeners.drain();
-        brokers.crashes().stopping();
+        brokers.crashes().mark_stopping();
         stop.send_replace(true);
         let began = Instant::now();
         deliveries.ended().await;

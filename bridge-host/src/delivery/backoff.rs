@@ -1,37 +1,37 @@
-//! How long a retry waits: exponential, with full jitter, never beyond the
-//! cap, never before a Retry-After.
+//! The wait before a retry: exponential backoff with full jitter, never longer
+//! than the cap and never shorter than a Retry-After allows.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::Retry;
 
-/// More doublings than any [`Duration`] survives.
+/// Enough doublings to overflow any [`Duration`].
 const DOUBLINGS: u32 = 128;
 
-/// The longest waits there can be, the one after the first attempt first: the
-/// retry schedule, written out. Without `max_attempts` it has no end.
+/// Returns the retry schedule: the longest wait after each attempt, beginning
+/// with the first attempt. Without `max_attempts` the iterator never ends.
 pub fn schedule(retry: &Retry) -> impl Iterator<Item = Duration> + use<> {
     let retry = retry.clone();
     let most = retry.max_attempts.map_or(u32::MAX, NonZeroU32::get);
-    (1..most).map(move |attempt| longest(&retry, attempt))
+    (1..most).map(move |attempt| max_wait(&retry, attempt))
 }
 
-/// The most time that can have passed from the first attempt until this one
-/// began, where each took `attempt_time` and nothing held it up.
-pub(super) fn longest_until(retry: &Retry, attempt: u32, attempt_time: Duration) -> Duration {
+/// Returns the longest time from the start of the first attempt to the start of
+/// this one, if each attempt took `attempt_time` and nothing else delayed it.
+pub(super) fn max_time_until(retry: &Retry, attempt: u32, attempt_time: Duration) -> Duration {
     let before = attempt.saturating_sub(1);
     let growing = before.min(DOUBLINGS);
     let waits = (1..=growing).fold(Duration::ZERO, |sum, attempt| {
-        sum.saturating_add(longest(retry, attempt))
+        sum.saturating_add(max_wait(retry, attempt))
     });
     let longest = retry.max_delay.saturating_mul(before - growing);
     let attempts = attempt_time.saturating_mul(before);
     waits.saturating_add(longest).saturating_add(attempts)
 }
 
-/// The longest wait after this attempt, counted from 1.
-fn longest(retry: &Retry, attempt: u32) -> Duration {
+/// Returns the longest wait after this attempt. Attempts count from 1.
+fn max_wait(retry: &Retry, attempt: u32) -> Duration {
     let mut wait = retry.initial_delay;
     for _ in 1..attempt.min(DOUBLINGS) {
         wait = wait.saturating_mul(2);
@@ -39,10 +39,11 @@ fn longest(retry: &Retry, attempt: u32) -> Duration {
     wait.min(retry.max_delay)
 }
 
-/// The wait after this attempt. `jitter`, from 0 to 1, spreads it over all of
-/// its range; where an endpoint asked for a time, over a tenth more than that,
-/// so that a herd that was told the same does not come back at once. The last
-/// attempt is made when no time is `left`, unless the endpoint asked for more.
+/// Returns the wait after this attempt. `jitter`, from 0 to 1, spreads the wait
+/// over its whole range. If the endpoint sent a Retry-After, the jitter adds up
+/// to a tenth of that time instead, so that many messages do not return at the
+/// same moment. The wait ends when no time is `left`, so that a last attempt is
+/// made then, unless the endpoint asked for more.
 pub(super) fn wait(
     retry: &Retry,
     attempt: u32,
@@ -50,15 +51,16 @@ pub(super) fn wait(
     left: Duration,
     jitter: f64,
 ) -> Duration {
-    let backoff = part(longest(retry, attempt), jitter).min(left);
-    let asked = retry_after.map_or(Duration::ZERO, |asked| {
-        asked.saturating_add(part(asked / 10, jitter))
+    let backoff = fraction(max_wait(retry, attempt), jitter).min(left);
+    let requested = retry_after.map_or(Duration::ZERO, |requested| {
+        requested.saturating_add(fraction(requested / 10, jitter))
     });
-    backoff.max(asked).min(retry.max_delay)
+    backoff.max(requested).min(retry.max_delay)
 }
 
-/// `share`, from 0 to 1, of `whole`; all of it for a share that is no number.
-fn part(whole: Duration, share: f64) -> Duration {
+/// Returns the fraction `share`, from 0 to 1, of `whole`; the whole if `share` is
+/// not a number.
+fn fraction(whole: Duration, share: f64) -> Duration {
     let seconds = whole.as_secs_f64() * share.clamp(0.0, 1.0);
     Duration::try_from_secs_f64(seconds).map_or(whole, |part| part.min(whole))
 }
@@ -102,7 +104,7 @@ mod tests {
             let retry = retry(12, initial, max);
             let mut before = Duration::ZERO;
             for attempt in attempts.clone() {
-                let longest = longest(&retry, attempt);
+                let longest = max_wait(&retry, attempt);
                 assert!(longest >= before && longest <= max, "{retry:?} {attempt}");
                 before = longest;
                 check_jitters(&retry, attempt, longest);
@@ -122,9 +124,9 @@ mod tests {
             let plain = wait(retry, attempt, None, Duration::MAX, jitter);
             assert!(plain <= longest && plain >= before);
             before = plain;
-            for asked in [Duration::ZERO, SECOND, Duration::MAX] {
-                let wait = wait(retry, attempt, Some(asked), Duration::MAX, jitter);
-                assert!(wait >= asked.min(retry.max_delay) && wait <= retry.max_delay);
+            for requested in [Duration::ZERO, SECOND, Duration::MAX] {
+                let wait = wait(retry, attempt, Some(requested), Duration::MAX, jitter);
+                assert!(wait >= requested.min(retry.max_delay) && wait <= retry.max_delay);
                 assert!(wait >= plain);
             }
         }
@@ -145,12 +147,12 @@ mod tests {
     #[test]
     fn the_time_until_an_attempt_is_the_sum_of_all_before_it() {
         let retry = retry(0, SECOND, 5 * SECOND);
-        let until = |attempt| longest_until(&retry, attempt, 10 * SECOND);
+        let until = |attempt| max_time_until(&retry, attempt, 10 * SECOND);
         let expected = [0, 0, 11, 23, 37, 52, 67];
         let expected = expected.map(Duration::from_secs);
         assert_eq!([0, 1, 2, 3, 4, 5, 6].map(until), expected);
         let many = until(1000) - until(999);
         assert_eq!(many, 15 * SECOND);
-        assert!(longest_until(&retry, u32::MAX, Duration::MAX) == Duration::MAX);
+        assert!(max_time_until(&retry, u32::MAX, Duration::MAX) == Duration::MAX);
     }
 }

@@ -1,10 +1,11 @@
-//! The record of messages in flight, which outlives the process. After a crash
-//! the messages that were in flight are suspects: each is attempted alone in the
-//! process, and one that was alone in flight at several crashes becomes a dead
-//! letter.
+//! The record of messages in flight, which survives the process. After a crash,
+//! the messages that were in flight are suspects. Each suspect is attempted alone
+//! in the process, and one that was alone in flight during several crashes
+//! becomes a dead letter.
 //!
-//! The record has to survive the process and not the machine, so it is written
-//! without a sync: one small write when an attempt begins, one when it ends.
+//! The record must survive the process, but not the machine. It is therefore
+//! written without a sync: one small write when an attempt begins, and one when
+//! it ends.
 
 mod file;
 
@@ -21,91 +22,92 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::time::timeout;
 
-use super::log::Story;
+use super::log::DeliveryLog;
 use crate::guest::{CallResult, Outcome};
 use file::{Entry, Slots, State};
 
-/// The attempts that this process has in flight, and the suspects of the last
-/// one. Clones share it.
+/// The attempts that this process has in flight, and the suspects from the last
+/// process. Clones share the record.
 #[derive(Clone)]
-pub struct CrashRecord(Arc<Inner>);
+pub struct CrashRecord(Arc<SharedRecord>);
 
-struct Inner {
-    /// `None` where nothing is recorded.
+struct SharedRecord {
+    /// `None` if nothing is recorded.
     slots: Option<Slots>,
     suspects: Mutex<HashMap<Fingerprint, Suspect>>,
-    /// Whether there are suspects: without any, attempts need not look.
-    any: AtomicBool,
-    /// Held by all attempts together, or by a suspect's alone.
-    alone: RwLock<()>,
-    /// Where suspects wait for their turn: one of them at a time waits in `alone`, so
-    /// that the others' attempts come between two suspects.
-    line: tokio::sync::Mutex<()>,
+    /// Whether there are suspects. Without suspects, attempts skip the lock.
+    has_suspects: AtomicBool,
+    /// Read-locked by other attempts, write-locked by the attempt of a suspect.
+    exclusive: RwLock<()>,
+    /// The queue of suspects: only one suspect at a time waits for `exclusive`,
+    /// so that other attempts run between two suspects.
+    suspect_queue: tokio::sync::Mutex<()>,
 }
 
-/// A message that was in flight when the host ended.
+/// A message that was in flight when the host crashed.
 #[derive(Clone, Copy)]
 struct Suspect {
     slot: u32,
     entry: Entry,
 }
 
-/// While there are suspects, others wait for an attempt no longer than this, so
-/// that an endpoint that hangs does not hold up all subscriptions.
-const HELD: Duration = Duration::from_millis(250);
+/// While there are suspects, an attempt holds up other attempts no longer than
+/// this, so that a hanging endpoint does not stall all subscriptions.
+const MAX_WAIT: Duration = Duration::from_millis(250);
 
-/// How long a suspect is attempted alone: four times as long after each end of
-/// the host, up to minutes, so that one that takes long to end it is found too.
-fn alone_for(crashes: u8) -> Duration {
-    HELD.saturating_mul(4_u32.saturating_pow(u32::from(crashes.clamp(1, 6)) - 1))
+/// Returns how long a suspect is attempted alone. The time quadruples with each
+/// crash, up to minutes, so that a message is found even if it takes long to
+/// crash the host.
+fn exclusive_time(crashes: u8) -> Duration {
+    MAX_WAIT.saturating_mul(4_u32.saturating_pow(u32::from(crashes.clamp(1, 6)) - 1))
 }
 
-/// The key of a delivery in the record, stable across restarts.
+/// The key of a delivery in the record. It is the same after a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Fingerprint(u64);
 
 impl Fingerprint {
-    pub(super) fn of(story: &Story<'_>) -> Self {
-        let published = story.published.duration_since(SystemTime::UNIX_EPOCH);
+    pub(super) fn of(log: &DeliveryLog<'_>) -> Self {
+        let published = log.published.duration_since(SystemTime::UNIX_EPOCH);
         let mut hasher = DefaultHasher::new();
-        story.subscription.hash(&mut hasher);
-        story.id.as_str().hash(&mut hasher);
-        story.message.topic.hash(&mut hasher);
+        log.subscription.hash(&mut hasher);
+        log.id.as_str().hash(&mut hasher);
+        log.message.topic.hash(&mut hasher);
         published.unwrap_or_default().hash(&mut hasher);
-        // Zero is a free slot.
+        // Zero marks a free slot.
         Self(hasher.finish().max(1))
     }
 }
 
-/// The right to make an attempt, which is in the record until this is dropped.
-pub(super) struct Recorded<'a> {
-    record: &'a Inner,
+/// An attempt that stays in the record until this is dropped.
+pub(super) struct RecordedAttempt<'a> {
+    record: &'a SharedRecord,
     entry: Entry,
     slot: Option<u32>,
-    turn: Option<Turn<'a>>,
+    turn: Option<AttemptTurn<'a>>,
 }
 
-/// Kept while there are suspects: beside others, or alone.
-enum Turn<'a> {
+/// Held while there are suspects: shared with other attempts, or exclusive.
+enum AttemptTurn<'a> {
     Shared { _guard: RwLockReadGuard<'a, ()> },
-    Alone { _guard: RwLockWriteGuard<'a, ()> },
+    Exclusive { _guard: RwLockWriteGuard<'a, ()> },
 }
 
-/// The host ended this often while the message alone was in flight: no attempt
-/// is made.
+/// The host crashed this often while the message was the only one in flight, so
+/// no attempt is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the host ended {0} times while this message alone was in flight")]
-pub(super) struct EndsTheHost(u8);
+#[error("the host crashed {0} times while this message was the only one in flight")]
+pub(super) struct RepeatedCrashes(u8);
 
-impl From<EndsTheHost> for Outcome {
-    fn from(error: EndsTheHost) -> Self {
+impl From<RepeatedCrashes> for Outcome {
+    fn from(error: RepeatedCrashes) -> Self {
         CallResult::Other(error.to_string()).into()
     }
 }
 
 impl CrashRecord {
-    /// Opens the record in this folder. What the last process left in flight is
-    /// suspect from now on.
+    /// Opens the record in this folder. The messages that the last process left
+    /// in flight become suspects. Fails if the file cannot be read or written.
     pub fn open(folder: &Path) -> io::Result<Self> {
         let (slots, left) = Slots::open(&folder.join("bridge.in-flight"))?;
         let suspects = left
@@ -116,45 +118,45 @@ impl CrashRecord {
         if count > 0 {
             tracing::warn!(
                 count,
-                "the host ended while messages were in flight: each of them is now attempted alone, to find one that crashes the host"
+                "the host crashed while messages were in flight: each of them is now attempted alone, to find one that crashes the host"
             );
         }
         Ok(record)
     }
 
-    /// Creates a record that is not written anywhere.
-    pub fn none() -> Self {
+    /// Creates a record that is not written to disk.
+    pub fn disabled() -> Self {
         Self::new(None, HashMap::new())
     }
 
     fn new(slots: Option<Slots>, suspects: HashMap<Fingerprint, Suspect>) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(SharedRecord {
             slots,
-            any: AtomicBool::new(!suspects.is_empty()),
+            has_suspects: AtomicBool::new(!suspects.is_empty()),
             suspects: Mutex::new(suspects),
-            alone: RwLock::new(()),
-            line: tokio::sync::Mutex::default(),
+            exclusive: RwLock::new(()),
+            suspect_queue: tokio::sync::Mutex::default(),
         }))
     }
 
-    /// Notes that the process was told to stop: messages in flight at its end
-    /// are not suspects.
-    pub fn stopping(&self) {
+    /// Notes that the process was told to stop: messages in flight at its end are
+    /// not suspects.
+    pub fn mark_stopping(&self) {
         if let Some(slots) = &self.0.slots {
-            slots.stopping();
+            slots.mark_stopping();
         }
     }
 
     /// Waits for this message's turn, and records its attempt.
-    pub(super) async fn enter(
+    pub(super) async fn begin_attempt(
         &self,
         fingerprint: Fingerprint,
         max_crashes: u32,
-    ) -> Result<Recorded<'_>, EndsTheHost> {
+    ) -> Result<RecordedAttempt<'_>, RepeatedCrashes> {
         let record = &*self.0;
-        let (suspect, turn) = match record.any.load(Relaxed) {
+        let (suspect, turn) = match record.has_suspects.load(Relaxed) {
             false => (None, None),
-            true => record.turn(fingerprint, max_crashes).await?,
+            true => record.wait_for_turn(fingerprint, max_crashes).await?,
         };
         let entry = Entry {
             fingerprint: fingerprint.0,
@@ -167,7 +169,7 @@ impl CrashRecord {
             slots.write(slot, &entry);
             slot
         });
-        Ok(Recorded {
+        Ok(RecordedAttempt {
             record,
             entry,
             slot,
@@ -176,38 +178,38 @@ impl CrashRecord {
     }
 }
 
-impl Inner {
-    async fn turn(
+impl SharedRecord {
+    async fn wait_for_turn(
         &self,
         fingerprint: Fingerprint,
         max_crashes: u32,
-    ) -> Result<(Option<Suspect>, Option<Turn<'_>>), EndsTheHost> {
+    ) -> Result<(Option<Suspect>, Option<AttemptTurn<'_>>), RepeatedCrashes> {
         let known = self.suspects().get(&fingerprint).copied();
         let Some(suspect) = known else {
-            let guard = self.alone.read().await;
-            return Ok((None, Some(Turn::Shared { _guard: guard })));
+            let guard = self.exclusive.read().await;
+            return Ok((None, Some(AttemptTurn::Shared { _guard: guard })));
         };
         let lone_crashes = suspect.entry.lone_crashes;
         if u32::from(lone_crashes) >= max_crashes {
-            self.trust(fingerprint);
+            self.clear_suspect(fingerprint);
             if let Some(slots) = &self.slots {
                 slots.free(suspect.slot);
             }
-            return Err(EndsTheHost(lone_crashes));
+            return Err(RepeatedCrashes(lone_crashes));
         }
-        let first = self.line.lock().await;
-        let guard = self.alone.write().await;
+        let first = self.suspect_queue.lock().await;
+        let guard = self.exclusive.write().await;
         drop(first);
-        // Its other delivery may have been here meanwhile.
+        // Another delivery of the message may have cleared the suspect meanwhile.
         let suspect = self.suspects().get(&fingerprint).copied();
-        Ok((suspect, Some(Turn::Alone { _guard: guard })))
+        Ok((suspect, Some(AttemptTurn::Exclusive { _guard: guard })))
     }
 
     /// Clears a suspect.
-    fn trust(&self, fingerprint: Fingerprint) {
+    fn clear_suspect(&self, fingerprint: Fingerprint) {
         let mut suspects = self.suspects();
         suspects.remove(&fingerprint);
-        self.any.store(!suspects.is_empty(), Relaxed);
+        self.has_suspects.store(!suspects.is_empty(), Relaxed);
     }
 
     fn suspects(&self) -> MutexGuard<'_, HashMap<Fingerprint, Suspect>> {
@@ -215,28 +217,28 @@ impl Inner {
     }
 }
 
-impl Recorded<'_> {
-    /// Runs the attempt to its end; the messages that wait for it begin once it
-    /// has had its time.
+impl RecordedAttempt<'_> {
+    /// Runs the attempt to its end. Once its exclusive time is over, the attempts
+    /// that wait for it begin.
     pub(super) async fn run<T>(&mut self, attempt: impl Future<Output = T>) -> T {
         let time = match &self.turn {
             None => return attempt.await,
-            Some(Turn::Shared { .. }) => HELD,
-            Some(Turn::Alone { .. }) => alone_for(self.entry.crashes),
+            Some(AttemptTurn::Shared { .. }) => MAX_WAIT,
+            Some(AttemptTurn::Exclusive { .. }) => exclusive_time(self.entry.crashes),
         };
         let mut attempt = pin!(attempt);
         match timeout(time, attempt.as_mut()).await {
             Ok(ended) => ended,
             Err(_) => {
-                self.grow_old();
+                self.stop_holding_others();
                 attempt.await
             }
         }
     }
 
-    /// Others no longer wait for it.
-    fn grow_old(&mut self) {
-        self.entry.state = State::Old;
+    /// Lets other attempts begin, and marks this one as long-running.
+    fn stop_holding_others(&mut self) {
+        self.entry.state = State::LongRunning;
         if let (Some(slot), Some(slots)) = (self.slot, &self.record.slots) {
             slots.write(slot, &self.entry);
         }
@@ -244,13 +246,14 @@ impl Recorded<'_> {
     }
 
     fn end_turn(&mut self) {
-        if let Some(Turn::Alone { .. }) = self.turn.take() {
-            self.record.trust(Fingerprint(self.entry.fingerprint));
+        if let Some(AttemptTurn::Exclusive { .. }) = self.turn.take() {
+            self.record
+                .clear_suspect(Fingerprint(self.entry.fingerprint));
         }
     }
 }
 
-impl Drop for Recorded<'_> {
+impl Drop for RecordedAttempt<'_> {
     fn drop(&mut self) {
         self.end_turn();
         if let (Some(slot), Some(slots)) = (self.slot, &self.record.slots) {

@@ -1,4 +1,4 @@
-//! From what an attempt showed to what becomes of its message: a pure
+//! Decides from the outcome of an attempt what becomes of its message: a pure
 //! function, without a clock and without I/O.
 
 use std::borrow::Cow;
@@ -6,77 +6,83 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use super::{Policy, backoff};
-use crate::broker::{DeadLetter, RemainingAttempts, Settlement};
+use crate::broker::{RemainingAttempts, DeadLetter, Settlement};
 use crate::guest::{CallResult, Failure, Outcome};
 
 /// The longest reason that is kept, in characters.
 const MAX_REASON: usize = 1000;
 
-/// The attempts of one delivery, the one that is judged included.
+/// The attempts of one delivery, including the one being judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempts {
-    /// How many were made; at least 1.
+    /// How many attempts were made; at least 1.
     pub made: u32,
-    /// The time since the first of them began.
+    /// The time since the first attempt began.
     pub over: Duration,
 }
 
-/// Whose fault a failed attempt is.
+/// What caused an attempt to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
-    /// It answered that it may work later, or gave no answer.
+enum FailureSource {
+    /// The endpoint asked for a retry, or did not answer.
     Endpoint,
-    /// It trapped, or used up its time or memory.
+    /// The component trapped, or used up its time or memory.
     Component,
 }
 
-/// The verdict on an attempt. `jitter` is from 0 to 1.
+/// Decides what becomes of the message after an attempt. `jitter` is from 0 to 1.
 ///
 /// | result | verdict |
 /// |---|---|
-/// | ok | delivered; filtered, when it made no exchange and sent no message, and could have |
+/// | ok | delivered; filtered, if the component made no exchange and sent no message, and could have |
 /// | timeout, connection | retry; dead letter after `max_age`, or the last of `max_attempts` |
-/// | failed | the same, and without `max_attempts` after a few attempts |
+/// | failed | the same, and without `max_attempts` after 12 attempts |
 /// | other | dead letter |
 pub fn decide(outcome: &Outcome, attempts: Attempts, policy: &Policy, jitter: f64) -> Settlement {
-    let gone = !outcome.has_hidden_effects && outcome.exchanges.is_empty() && outcome.sent == 0;
-    let fault = match &outcome.result {
-        CallResult::Ok if gone => return Settlement::Filtered,
+    let did_nothing = !outcome.has_hidden_effects && outcome.exchanges.is_empty() && outcome.sent == 0;
+    let source = match &outcome.result {
+        CallResult::Ok if did_nothing => return Settlement::Filtered,
         CallResult::Ok => return Settlement::Delivered,
         CallResult::Other(_) => {
-            return give_up(outcome, attempts, Reason(outcome).to_string());
+            return dead_letter(outcome, attempts, Reason(outcome).to_string());
         }
-        CallResult::Timeout | CallResult::Connection(_) => Fault::Endpoint,
-        CallResult::Failed(failure) => fault(outcome, failure),
+        CallResult::Timeout | CallResult::Connection(_) => FailureSource::Endpoint,
+        CallResult::Failed(failure) => failure_source(outcome, failure),
     };
     let retry = &policy.retry;
-    let most = match fault {
-        Fault::Endpoint => retry.max_attempts,
-        Fault::Component => Some(retry.component_attempts()),
+    let most = match source {
+        FailureSource::Endpoint => retry.max_attempts,
+        FailureSource::Component => Some(retry.component_attempts()),
     };
     let left = policy.max_age().saturating_sub(attempts.over);
     if left.is_zero() || most.is_some_and(|most| attempts.made >= most.get()) {
         let last = Reason(outcome);
-        return give_up(
+        return dead_letter(
             outcome,
             attempts,
             format!("gave up after {attempts}: {last}"),
         );
     }
-    let asked = outcome.exchanges.last().and_then(|last| last.retry_after);
-    Settlement::Retry(backoff::wait(retry, attempts.made, asked, left, jitter))
+    let retry_after = outcome.exchanges.last().and_then(|last| last.retry_after);
+    Settlement::Retry(backoff::wait(
+        retry,
+        attempts.made,
+        retry_after,
+        left,
+        jitter,
+    ))
 }
 
-/// A component that waited for an answer until its time was over is not at
-/// fault: the endpoint is.
-fn fault(outcome: &Outcome, failure: &Failure) -> Fault {
+/// Finds the cause of a failure. If a component waited for a response until its
+/// time was over, the endpoint caused the failure.
+fn failure_source(outcome: &Outcome, failure: &Failure) -> FailureSource {
     let unanswered = outcome
         .exchanges
         .last()
         .is_some_and(|last| last.result.is_err());
     match failure {
-        Failure::OutOfTime(_) if unanswered => Fault::Endpoint,
-        _ => Fault::Component,
+        Failure::OutOfTime(_) if unanswered => FailureSource::Endpoint,
+        _ => FailureSource::Component,
     }
 }
 
@@ -85,18 +91,19 @@ impl fmt::Display for Attempts {
         let plural = if self.made == 1 { "" } else { "s" };
         write!(f, "{} attempt{plural}", self.made)?;
         match self.over.as_secs() {
-            // Nobody waited for long.
+            // The time is too short to matter.
             0 => Ok(()),
             _ if self.made == 1 => Ok(()),
-            seconds => write!(f, " in {}", Span(seconds)),
+            seconds => write!(f, " in {}", RoundedTime(seconds)),
         }
     }
 }
 
-/// Seconds in the largest unit of which there are two, rounded down.
-struct Span(u64);
+/// Seconds, displayed in the largest unit of which there are at least two,
+/// rounded down.
+struct RoundedTime(u64);
 
-impl fmt::Display for Span {
+impl fmt::Display for RoundedTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const UNITS: [(u64, &str); 3] = [(86_400, "days"), (3600, "hours"), (60, "minutes")];
         let fits = |(size, _): &&(u64, &str)| self.0 >= 2 * size;
@@ -108,8 +115,9 @@ impl fmt::Display for Span {
     }
 }
 
-/// The verdict where the broker gives a message only so often.
-pub(super) fn within_chances(
+/// Turns a retry into a dead letter if the broker will not deliver the message
+/// again.
+pub(super) fn apply_redelivery_limit(
     settlement: Settlement,
     remaining_attempts: &RemainingAttempts,
     outcome: &Outcome,
@@ -119,14 +127,14 @@ pub(super) fn within_chances(
         (Settlement::Retry(_), RemainingAttempts::Last(why)) => {
             let last = Reason(outcome);
             let reason = format!("gave up after {attempts}: {last} ({why})");
-            give_up(outcome, attempts, reason)
+            dead_letter(outcome, attempts, reason)
         }
         (settlement, _) => settlement,
     }
 }
 
-/// The verdict on a message of which no attempt can be made.
-pub(super) fn spent(reason: &str, attempt: u32) -> Settlement {
+/// Returns the verdict on a message for which no attempt can be made.
+pub(super) fn no_attempts_left(reason: &str, attempt: u32) -> Settlement {
     Settlement::DeadLetter(DeadLetter {
         reason: reason.into(),
         status: None,
@@ -136,7 +144,8 @@ pub(super) fn spent(reason: &str, attempt: u32) -> Settlement {
     })
 }
 
-fn give_up(outcome: &Outcome, attempts: Attempts, reason: String) -> Settlement {
+/// Returns the dead letter for an attempt.
+fn dead_letter(outcome: &Outcome, attempts: Attempts, reason: String) -> Settlement {
     let backtrace = match &outcome.result {
         CallResult::Failed(failure) => failure.backtrace().map(str::to_owned),
         _ => None,
@@ -150,12 +159,12 @@ fn give_up(outcome: &Outcome, attempts: Attempts, reason: String) -> Settlement 
     })
 }
 
-/// The status of the last exchange, where it had one.
+/// Returns the status of the last exchange, if it had a response.
 pub(super) fn status(outcome: &Outcome) -> Option<u16> {
     outcome.exchanges.last()?.result.as_ref().ok().copied()
 }
 
-/// Why an attempt did not end well, in one line of bounded length: what the
+/// Why an attempt did not succeed, in one line of bounded length: what the
 /// component says, and what the host saw of an exchange without a response.
 pub(super) struct Reason<'a>(pub(super) &'a Outcome);
 
@@ -164,8 +173,8 @@ impl fmt::Display for Reason<'_> {
         let said = match &self.0.result {
             CallResult::Ok => return f.write_str("ok"),
             CallResult::Timeout => Cow::Borrowed("timed out"),
-            CallResult::Connection(text) => or(text, "connection failed"),
-            CallResult::Other(text) => or(text, "the component gave no reason"),
+            CallResult::Connection(text) => or_default(text, "connection failed"),
+            CallResult::Other(text) => or_default(text, "the component gave no reason"),
             CallResult::Failed(failure) => failure.to_string().into(),
         };
         one_line(&said, f)?;
@@ -179,12 +188,13 @@ impl fmt::Display for Reason<'_> {
     }
 }
 
-/// A text, or what stands for an empty one.
-fn or<'a>(text: &'a str, empty: &'a str) -> Cow<'a, str> {
+/// Returns the text, or `empty` if the text is blank.
+fn or_default<'a>(text: &'a str, empty: &'a str) -> Cow<'a, str> {
     Cow::Borrowed(if text.trim().is_empty() { empty } else { text })
 }
 
-/// Writes the text of a component, which may hold anything of any length.
+/// Writes a component's text, which may contain any characters and have any
+/// length.
 fn one_line(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let text = text.trim();
     let mut chars = text.chars();

@@ -1,83 +1,86 @@
-//! What the attempts of one delivery share. What is begun, and when, is in `run`.
+//! The state that the attempts of one delivery share. `run` decides when attempts
+//! begin.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tokio::sync::watch;
 
-use super::blocked::Blocked;
-use super::gate::Gate;
+use super::admission_gate::AdmissionGate;
+use super::blocked_keys::BlockedKeys;
+use super::concurrency_limit::ConcurrencyLimit;
 use super::jitter::Jitter;
-use super::lanes::Lanes;
-use super::limit::Limit;
-use super::log::Storms;
-use super::retry_lane::RetryLane;
+use super::key_queues::KeyQueues;
+use super::log::LogThrottles;
+use super::message_source::MessageSource;
+use super::retry_share::RetryShare;
 use super::setup::Delivery;
-use super::source::Source;
 use super::stats::Flow;
 
-/// What the deliveries of a subscription share.
-pub(super) struct Engine {
+/// The state that the attempts of one delivery share.
+pub(super) struct DeliveryEngine {
     pub(super) delivery: Delivery,
-    pub(super) limit: Limit,
-    pub(super) gate: Arc<Gate>,
+    pub(super) limit: ConcurrencyLimit,
+    pub(super) gate: Arc<AdmissionGate>,
     pub(super) jitter: Jitter,
-    /// Where messages have an order by key.
-    pub(super) lanes: Option<Lanes>,
-    pub(super) blocked: Blocked,
-    pub(super) retries: RetryLane,
-    pub(super) storms: Storms,
-    pub(super) source: Source,
-    /// The broker is asked for messages, or would be if more could be held.
-    pub(super) asking: AtomicBool,
+    /// Present if messages are ordered by key.
+    pub(super) key_queues: Option<KeyQueues>,
+    pub(super) blocked_keys: BlockedKeys,
+    pub(super) retry_share: RetryShare,
+    pub(super) throttles: LogThrottles,
+    pub(super) source: MessageSource,
+    /// Whether the engine is fetching messages, or would be if it could hold
+    /// more.
+    pub(super) fetching: AtomicBool,
     pub(super) draining: watch::Sender<bool>,
 }
 
-impl Engine {
+impl DeliveryEngine {
     pub(super) fn new(delivery: Delivery, jitter: Jitter) -> Arc<Self> {
         let policy = &delivery.policy;
         let engine = Arc::new(Self {
-            limit: Limit::new(policy),
+            limit: ConcurrencyLimit::new(policy),
             gate: delivery.gate.clone(),
-            lanes: policy.order.as_ref().map(|order| Lanes::new(&order.by)),
-            blocked: Blocked::new(policy.order.as_ref(), &delivery.blocked_keys),
-            retries: RetryLane::new(policy),
-            storms: Storms::default(),
-            source: Source::default(),
-            asking: AtomicBool::new(false),
+            key_queues: policy.order.as_ref().map(|order| KeyQueues::new(&order.by)),
+            blocked_keys: BlockedKeys::new(policy.order.as_ref(), &delivery.blocked_keys),
+            retry_share: RetryShare::new(policy),
+            throttles: LogThrottles::default(),
+            source: MessageSource::default(),
+            fetching: AtomicBool::new(false),
             draining: watch::Sender::new(false),
             delivery,
             jitter,
         });
-        engine.gate.tell(&engine.limit.wanted);
+        engine.gate.notify_when_closed(&engine.limit.permit_request);
         let weak = Arc::downgrade(&engine);
         let stats = &engine.delivery.stats;
-        stats.tell_flow(move || weak.upgrade().map(|engine| engine.flow()));
+        stats.set_flow_reader(move || weak.upgrade().map(|engine| engine.flow()));
         engine
     }
 
     fn flow(&self) -> Flow {
         Flow {
             limit: self.limit.current(),
-            breaker: self.gate.breaker(),
+            breaker: self.gate.circuit_state(),
             paused: self.gate.paused(),
-            held_back: self.lanes.as_ref().map_or(0, Lanes::held),
+            held_back: self.key_queues.as_ref().map_or(0, KeyQueues::queued),
         }
     }
 
-    /// Whether a message that the broker has to give would come.
-    pub(super) fn is_asking(&self) -> bool {
-        self.asking.load(Relaxed)
+    /// Returns whether the engine is fetching, so that a message of the broker
+    /// would arrive.
+    pub(super) fn is_fetching(&self) -> bool {
+        self.fetching.load(Relaxed)
     }
 
-    /// Whether nothing begins any more.
+    /// Returns whether the engine drains: no attempt begins any more.
     pub(super) fn is_draining(&self) -> bool {
         *self.draining.borrow()
     }
 
-    /// Waits until nothing begins any more.
-    pub(super) async fn draining(&self) {
-        // The sender is this engine's: it is not gone.
+    /// Waits until the engine drains.
+    pub(super) async fn wait_until_draining(&self) {
+        // This engine owns the sender, so the channel stays open.
         _ = self.draining.subscribe().wait_for(|on| *on).await;
     }
 }

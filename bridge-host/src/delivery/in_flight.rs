@@ -1,137 +1,145 @@
-//! An attempt under way, from the place it takes to what became of it.
+//! An attempt in flight, from its permit to its settlement.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tokio::time::Instant;
 
-use super::engine::Engine;
-use super::gate::Pass;
-use super::limit::Place;
-use super::sign::Sign;
-use super::stats::Settled;
+use super::admission_gate::AdmissionPass;
+use super::concurrency_limit::Permit;
+use super::endpoint_signal::EndpointSignal;
+use super::engine::DeliveryEngine;
+use super::stats::CountedSettlement;
 use crate::broker::Incoming;
 use crate::guest::Outcome;
 
-/// Holds its place until it is dropped, by its end, by a panic or by being
-/// aborted, and counts what became of it.
-pub(super) struct InFlight {
-    engine: Arc<Engine>,
-    /// The place is kept for another message.
-    goes_on: bool,
-    /// A probe of which the gate was not told yet.
+/// Holds a permit until the attempt ends, panics or is aborted, and counts its
+/// result.
+pub(super) struct InFlightGuard {
+    engine: Arc<DeliveryEngine>,
+    /// Whether the permit is kept for the next message.
+    keeps_permit: bool,
+    /// Whether the attempt is a probe whose result the gate does not know yet.
     probe: AtomicBool,
-    /// It holds a permit of the retries' share.
-    retry: bool,
+    /// Whether the attempt takes part of the retries' share.
+    is_retry: bool,
     settled: bool,
 }
 
-impl InFlight {
-    /// Keeps the place for as long as the attempt is under way.
-    pub(super) fn new(engine: &Arc<Engine>, place: Place<'_>, pass: Pass) -> Self {
-        place.keep();
-        engine.delivery.stats.begun();
+impl InFlightGuard {
+    /// Keeps the permit while the attempt is in flight.
+    pub(super) fn new(
+        engine: &Arc<DeliveryEngine>,
+        permit: Permit<'_>,
+        pass: AdmissionPass,
+    ) -> Self {
+        permit.detach();
+        engine.delivery.stats.attempt_started();
         Self {
             engine: engine.clone(),
-            goes_on: false,
+            keeps_permit: false,
             probe: AtomicBool::new(pass.is_probe()),
-            retry: false,
+            is_retry: false,
             settled: false,
         }
     }
 
-    /// The same for this message, which may be a retry.
-    pub(super) fn of(
-        engine: &Arc<Engine>,
+    /// Does the same for this message, which may be a retry.
+    pub(super) fn for_message(
+        engine: &Arc<DeliveryEngine>,
         incoming: &Incoming,
-        place: Place<'_>,
-        pass: Pass,
+        permit: Permit<'_>,
+        pass: AdmissionPass,
     ) -> Self {
-        let mut in_flight = Self::new(engine, place, pass);
-        in_flight.retry = engine.retries.takes(incoming);
-        if in_flight.retry {
-            engine.retries.begin();
+        let mut in_flight = Self::new(engine, permit, pass);
+        in_flight.is_retry = engine.retry_share.applies_to(incoming);
+        if in_flight.is_retry {
+            engine.retry_share.acquire();
         }
         in_flight
     }
 
-    /// Takes a place and passes the gate with a message at hand.
-    pub(super) async fn begin(engine: &Arc<Engine>) -> Self {
-        let place = engine.limit.place_for_message().await;
-        let pass = engine.gate.enter().await;
-        Self::new(engine, place, pass)
+    /// Acquires a permit and admission for a message that was already fetched.
+    pub(super) async fn begin(engine: &Arc<DeliveryEngine>) -> Self {
+        let permit = engine.limit.acquire_for_message().await;
+        let pass = engine.gate.admit().await;
+        Self::new(engine, permit, pass)
     }
 
-    /// What it is in flight in.
-    pub(super) fn engine(&self) -> &Arc<Engine> {
+    /// Returns the engine of this attempt.
+    pub(super) fn engine(&self) -> &Arc<DeliveryEngine> {
         &self.engine
     }
 
-    /// What the attempt showed, of the endpoint too.
-    pub(super) fn told(&self, outcome: &Outcome, begun: Instant) {
-        let sign = Sign::of(outcome);
+    /// Records the outcome, and what it showed about the endpoint.
+    pub(super) fn record_outcome(&self, outcome: &Outcome, begun: Instant) {
+        let signal = EndpointSignal::of(outcome);
         let probe = self.probe.load(Relaxed);
         self.probe.store(false, Relaxed);
-        self.engine.gate.told(probe, &sign);
-        self.engine.limit.told(&sign, begun);
-        if self.retry {
-            self.engine.retries.told(&outcome.result);
+        self.engine.gate.record(probe, &signal);
+        self.engine.limit.record(&signal, begun);
+        if self.is_retry {
+            self.engine.retry_share.record(&outcome.result);
         }
     }
 
-    /// The attempt was none, and is made again: others may go first.
-    pub(super) fn stand_back(&self) {
+    /// Gives up the probe of an attempt that is postponed, so that others may
+    /// probe.
+    pub(super) fn abandon_probe(&self) {
         if self.probe.swap(false, Relaxed) {
-            self.engine.gate.given_up();
+            self.engine.gate.abandon_probe();
         }
     }
 
-    /// Passes the gate once more.
-    pub(super) async fn pass_again(&self) {
-        let pass = self.engine.gate.enter().await;
+    /// Waits for admission again.
+    pub(super) async fn wait_for_admission(&self) {
+        let pass = self.engine.gate.admit().await;
         self.probe.store(pass.is_probe(), Relaxed);
     }
 
-    /// Of this attempt nothing remains to be done.
-    pub(super) fn settled(mut self, settled: Settled) -> Self {
+    /// Counts the settlement: the attempt is done.
+    pub(super) fn count_settled(mut self, settled: CountedSettlement) -> Self {
         self.settled = true;
-        self.engine.delivery.stats.settled(settled);
+        self.engine.delivery.stats.count_settlement(settled);
         self
     }
 
-    /// Ends it, and takes another message in its place, if one is here.
-    pub(super) fn go_on(mut self) -> Option<(Incoming, Self)> {
-        self.goes_on = true;
+    /// Ends the attempt, and takes the next message under the same permit, if one
+    /// is ready.
+    pub(super) fn take_next(mut self) -> Option<(Incoming, Self)> {
+        self.keeps_permit = true;
         let engine = self.engine.clone();
         drop(self);
-        Self::next(&engine, engine.limit.kept())
+        Self::next(&engine, engine.limit.resume_permit())
     }
 
-    /// Another message for a place whose own has ended, where one is here and
-    /// nothing holds it back. It begins sooner than it would in the line of tasks,
-    /// behind those of all that ended meanwhile.
-    fn next(engine: &Arc<Engine>, place: Place<'_>) -> Option<(Incoming, Self)> {
-        if engine.lanes.is_some() || engine.limit.owes() {
+    /// Takes another message under a permit whose message has ended, if one is
+    /// ready and nothing delays it. That message begins sooner than a new task
+    /// would, which the scheduler queues behind the tasks of other messages.
+    fn next(engine: &Arc<DeliveryEngine>, permit: Permit<'_>) -> Option<(Incoming, Self)> {
+        if engine.key_queues.is_some() || engine.limit.has_debt() {
             return None;
         }
-        let pass = engine.gate.free()?;
-        let incoming = engine.source.take(engine.retries.is_full(&engine.limit))?;
-        let in_flight = Self::of(engine, &incoming, place, pass);
+        let pass = engine.gate.admit_unlimited()?;
+        let incoming = engine
+            .source
+            .try_next(engine.retry_share.is_full(&engine.limit))?;
+        let in_flight = Self::for_message(engine, &incoming, permit, pass);
         Some((incoming, in_flight))
     }
 }
 
-impl Drop for InFlight {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
         if *self.probe.get_mut() {
-            self.engine.gate.given_up();
+            self.engine.gate.abandon_probe();
         }
-        if self.retry {
-            self.engine.retries.end();
+        if self.is_retry {
+            self.engine.retry_share.release();
         }
-        self.engine.delivery.stats.ended(self.settled);
-        if !self.goes_on {
-            self.engine.limit.give_back();
+        self.engine.delivery.stats.attempt_ended(self.settled);
+        if !self.keeps_permit {
+            self.engine.limit.release();
         }
     }
 }

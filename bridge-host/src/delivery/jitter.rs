@@ -1,24 +1,23 @@
-//! Cheap random numbers for the waits of retries. Nothing secret is made of
-//! them.
+//! Cheap random numbers for the waits of retries. They are not fit for secrets.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// A source of them, shared without a lock (SplitMix64).
+/// A generator that is shared without a lock (SplitMix64).
 pub(super) struct Jitter(AtomicU64);
 
 impl Jitter {
-    /// Its numbers differ from process to process.
+    /// Creates a generator whose numbers differ from process to process.
     pub(super) fn random() -> Self {
         Self::seeded(RandomState::new().hash_one(0))
     }
 
-    /// Its numbers are the same for the same seed.
+    /// Creates a generator whose numbers depend on the seed alone.
     pub(super) fn seeded(seed: u64) -> Self {
         Self(AtomicU64::new(seed))
     }
 
-    /// A number from 0 up to, and without, 1.
+    /// Returns a number from 0, inclusive, to 1, exclusive.
     pub(super) fn next(&self) -> f64 {
         const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
         let mut z = self.0.fetch_add(STEP, Relaxed).wrapping_add(STEP);

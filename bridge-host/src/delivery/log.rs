@@ -1,8 +1,8 @@
-//! What a delivery leaves in the log: its whole story is found by its id.
-//! Never data, metadata, or the value of a header. Of many lines of one kind
-//! most are told at the level `debug` alone, and counted (`storm`).
+//! The log lines of a delivery. An id finds all lines of its message. No line
+//! contains data, metadata or the value of a header. While many lines of one kind
+//! come, most have the level `debug`, and are counted (`throttle`).
 
-mod storm;
+mod throttle;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,39 +13,39 @@ use crate::guest::{Outcome, Unprocessed};
 use crate::message::{Message, MessageId};
 
 use super::decide::{Reason, status};
-use storm::{Count, Storm};
+use throttle::{LogThrottle, ThrottleCount};
 
-/// The first attempt whose retry is a warning.
-const WORRYING: u32 = 3;
+/// The first attempt whose retry is logged as a warning.
+const FIRST_WARNING: u32 = 3;
 
-/// The kinds of lines that can be many, each counted by itself.
+/// The throttles for the kinds of lines that can be many.
 #[derive(Default)]
-pub(super) struct Storms {
-    failures: Storm,
-    letters: Storm,
-    broker: Storm,
+pub(super) struct LogThrottles {
+    failures: LogThrottle,
+    letters: LogThrottle,
+    broker: LogThrottle,
 }
 
-impl Storms {
-    /// Tells the counts of a subscription as they are due.
-    pub(super) async fn watch(&self, subscription: &str) -> Infallible {
+impl LogThrottles {
+    /// Logs the counts of a subscription when they are due.
+    pub(super) async fn report_counts(&self, subscription: &str) -> Infallible {
         tokio::select! {
-            never = self.failures.watch(|count| tell_count(subscription, FAILURES, count)) => never,
-            never = self.letters.watch(|count| tell_count(subscription, LETTERS, count)) => never,
-            never = self.broker.watch(|count| tell_count(subscription, BROKER, count)) => never,
+            never = self.failures.report_counts(|count| log_count(subscription, FAILURES, count)) => never,
+            never = self.letters.report_counts(|count| log_count(subscription, LETTERS, count)) => never,
+            never = self.broker.report_counts(|count| log_count(subscription, BROKER, count)) => never,
         }
     }
 
-    /// Tells what was not counted yet.
-    pub(super) fn end(&self, subscription: &str) {
-        let storms = [
+    /// Logs what was not counted yet.
+    pub(super) fn report_remaining(&self, subscription: &str) {
+        let throttles = [
             (&self.failures, FAILURES),
             (&self.letters, LETTERS),
             (&self.broker, BROKER),
         ];
-        for (storm, what) in storms {
-            if let Some(count) = storm.count() {
-                tell_count(subscription, what, count);
+        for (throttle, what) in throttles {
+            if let Some(count) = throttle.take_count() {
+                log_count(subscription, what, count);
             }
         }
     }
@@ -55,16 +55,16 @@ const FAILURES: &str = "attempts failed";
 const LETTERS: &str = "deliveries became dead letters";
 const BROKER: &str = "settlements failed at the broker";
 
-fn tell_count(subscription: &str, what: &str, count: Count) {
-    let every = storm::EVERY;
+fn log_count(subscription: &str, what: &str, count: ThrottleCount) {
+    let every = throttle::COUNT_INTERVAL;
     match count {
-        Count::More { recent, total } => tracing::warn!(
+        ThrottleCount::Ongoing { recent, total } => tracing::warn!(
             subscription,
             recent,
             total,
             "{recent} {what} within {every:?}, {total} so far: each one is logged at level debug"
         ),
-        Count::Over { total, lasted } => tracing::info!(
+        ThrottleCount::Ended { total, lasted } => tracing::info!(
             subscription,
             total,
             "{total} {what} within {lasted:?}, and none for {every:?} since"
@@ -72,9 +72,9 @@ fn tell_count(subscription: &str, what: &str, count: Count) {
     }
 }
 
-/// What every line about a delivery begins with.
-pub(super) struct Story<'a> {
-    pub(super) storms: &'a Storms,
+/// The context of every log line about a delivery.
+pub(super) struct DeliveryLog<'a> {
+    pub(super) throttles: &'a LogThrottles,
     pub(super) subscription: &'a str,
     pub(super) id: MessageId,
     pub(super) message: Arc<Message>,
@@ -82,110 +82,116 @@ pub(super) struct Story<'a> {
     pub(super) attempt: u32,
 }
 
-/// One line about this delivery, at this level.
-macro_rules! tell {
-    ($level:ident, $story:expr, $($rest:tt)+) => {
+/// Logs one line about this delivery.
+macro_rules! log_line {
+    ($level:ident, $log:expr, $($rest:tt)+) => {
         tracing::$level!(
-            subscription = $story.subscription,
-            id = $story.id.as_str(),
-            topic = $story.message.topic,
-            attempt = $story.attempt,
+            subscription = $log.subscription,
+            id = $log.id.as_str(),
+            topic = $log.message.topic,
+            attempt = $log.attempt,
             $($rest)+
         )
     };
 }
 
-/// The same of trouble with a broker, which often has it with all messages.
-macro_rules! tell_broker {
-    ($level:ident, $story:expr, $($rest:tt)+) => {
-        match $story.storms.broker.tells() {
-            true => tell!($level, $story, $($rest)+),
-            false => tell!(debug, $story, $($rest)+),
+/// Logs one line about a failure of the broker, which may affect all messages.
+macro_rules! log_broker_line {
+    ($level:ident, $log:expr, $($rest:tt)+) => {
+        match $log.throttles.broker.allows_line() {
+            true => log_line!($level, $log, $($rest)+),
+            false => log_line!(debug, $log, $($rest)+),
         }
     };
 }
 
-impl Story<'_> {
-    /// What an attempt showed, and what becomes of its message.
+impl DeliveryLog<'_> {
+    /// Logs the result of an attempt, and what becomes of its message.
     pub(super) fn verdict(&self, outcome: &Outcome, took: Duration, settlement: &Settlement) {
         let status = status(outcome);
         match settlement {
-            Settlement::Delivered => tell!(debug, self, status, ?took, verdict = "delivered"),
-            Settlement::Filtered => tell!(debug, self, status, ?took, verdict = "filtered"),
+            Settlement::Delivered => log_line!(debug, self, status, ?took, verdict = "delivered"),
+            Settlement::Filtered => log_line!(debug, self, status, ?took, verdict = "filtered"),
             Settlement::Retry(wait) => {
                 let reason = Reason(outcome);
-                match (self.storms.failures.tells(), self.attempt) {
+                match (self.throttles.failures.allows_line(), self.attempt) {
                     (false, _) => {
-                        tell!(debug, self, status, ?took, verdict = "retry", ?wait, %reason)
+                        log_line!(debug, self, status, ?took, verdict = "retry", ?wait, %reason)
                     }
-                    (true, ..WORRYING) => {
-                        tell!(info, self, status, ?took, verdict = "retry", ?wait, %reason)
+                    (true, ..FIRST_WARNING) => {
+                        log_line!(info, self, status, ?took, verdict = "retry", ?wait, %reason)
                     }
-                    (true, WORRYING..) => {
-                        tell!(warn, self, status, ?took, verdict = "retry", ?wait, %reason)
+                    (true, FIRST_WARNING..) => {
+                        log_line!(warn, self, status, ?took, verdict = "retry", ?wait, %reason)
                     }
                 }
             }
-            Settlement::Moved => tell!(debug, self, verdict = "moved"),
+            Settlement::Moved => log_line!(debug, self, verdict = "moved"),
             Settlement::DeadLetter(letter) => {
                 let reason = &letter.reason;
-                match self.storms.letters.tells() {
-                    true => tell!(warn, self, status, ?took, verdict = "dead letter", reason),
-                    false => tell!(debug, self, status, ?took, verdict = "dead letter", reason),
+                match self.throttles.letters.allows_line() {
+                    true => log_line!(warn, self, status, ?took, verdict = "dead letter", reason),
+                    false => log_line!(debug, self, status, ?took, verdict = "dead letter", reason),
                 }
             }
         }
     }
 
-    /// Its attempt was none, and is made again: what this machine lacks has one
-    /// line for all of them, the trouble's own.
-    pub(super) fn hindered(&self, unprocessed: Unprocessed, pause: Duration) {
-        tell!(debug, self, ?unprocessed, again_in = ?pause, "the attempt is postponed");
+    /// Logs that the attempt was postponed. The machine's lack of a resource has
+    /// its own line, which covers all messages.
+    pub(super) fn attempt_postponed(&self, unprocessed: Unprocessed, pause: Duration) {
+        log_line!(debug, self, ?unprocessed, again_in = ?pause, "the attempt is postponed");
     }
 
-    /// The broker failed to settle it, and is asked again after a pause.
-    pub(super) fn settles_again(&self, error: &BrokerError, pause: Duration) {
-        tell_broker!(error, self, %error, again_in = ?pause, "the broker did not settle the message");
+    /// Logs that the broker failed to settle the message, and that a retry
+    /// follows.
+    pub(super) fn settlement_retried(&self, error: &BrokerError, pause: Duration) {
+        log_broker_line!(error, self, %error, again_in = ?pause, "the broker did not settle the message");
     }
 
-    /// The broker failed to settle it for good.
-    pub(super) fn not_settled(&self, error: &BrokerError) {
-        tell_broker!(error, self, %error, "the broker did not settle the message: it will be redelivered");
+    /// Logs that the broker failed to settle the message, and that a redelivery
+    /// follows.
+    pub(super) fn settlement_failed(&self, error: &BrokerError) {
+        log_broker_line!(error, self, %error, "the broker did not settle the message: it will be redelivered");
     }
 
-    /// Its dead letter could not be kept.
-    pub(super) fn not_kept(&self, error: &BrokerError) {
-        tell_broker!(error, self, %error, "the dead letter could not be stored: the message will be redelivered");
+    /// Logs that the dead letter could not be stored.
+    pub(super) fn dead_letter_not_stored(&self, error: &BrokerError) {
+        log_broker_line!(error, self, %error, "the dead letter could not be stored: the message will be redelivered");
     }
 
-    /// No attempt is made of it.
-    pub(super) fn not_attempted(&self, reason: &str) {
-        tell!(warn, self, verdict = "dead letter", reason);
+    /// Logs that the message becomes a dead letter without an attempt.
+    pub(super) fn attempt_skipped(&self, reason: &str) {
+        log_line!(warn, self, verdict = "dead letter", reason);
     }
 
-    /// It could not be parked in the local store.
-    pub(super) fn not_parked(&self, error: &BrokerError) {
-        tell_broker!(warn, self, %error, "the local store did not take the message: it waits for its retry at its broker");
+    /// Logs that the local store could not park the message.
+    pub(super) fn parking_failed(&self, error: &BrokerError) {
+        log_broker_line!(warn, self, %error, "the local store did not accept the message: it waits for its retry at its broker");
     }
 
-    /// It waits behind a dead letter of its key.
-    pub(super) fn waits(&self) {
-        tell!(debug, self, "it waits behind a dead letter of its key");
+    /// Logs that the message waits behind a dead letter of its key.
+    pub(super) fn waits_behind_dead_letter(&self) {
+        log_line!(
+            debug,
+            self,
+            "the message waits behind a dead letter of its key"
+        );
     }
 
-    /// It is not known whether it has to wait.
-    pub(super) fn not_asked(&self, error: &BrokerError) {
-        tell_broker!(error, self, %error, "cannot read whether a dead letter holds back the message; trying again soon");
+    /// Logs that the broker did not say whether the message must wait.
+    pub(super) fn turn_unknown(&self, error: &BrokerError) {
+        log_broker_line!(error, self, %error, "cannot read whether a dead letter blocks the message's key; trying again soon");
     }
 
-    /// The broker failed to extend the lease.
-    pub(super) fn not_extended(&self, error: &BrokerError) {
-        tell_broker!(warn, self, %error, "the broker did not extend the lease: the message may be delivered twice");
+    /// Logs that the broker failed to extend the lease.
+    pub(super) fn lease_not_extended(&self, error: &BrokerError) {
+        log_broker_line!(warn, self, %error, "the broker did not extend the lease: the message may be delivered twice");
     }
 }
 
-/// The subscription had no next message to give.
-pub(super) fn no_next(subscription: &str, error: &BrokerError, pause: Duration) {
+/// Logs that the subscription failed to return its next message.
+pub(super) fn fetch_failed(subscription: &str, error: &BrokerError, pause: Duration) {
     tracing::error!(
         subscription,
         %error,
@@ -203,7 +209,7 @@ mod tests {
     use crate::broker::DeadLetter;
     use crate::guest::{CallResult, ExchangeRecord};
 
-    /// What was logged so far.
+    /// Collects the lines that a test logs.
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -218,7 +224,7 @@ mod tests {
         }
     }
 
-    fn logged(tell: impl FnOnce()) -> String {
+    fn logged(write: impl FnOnce()) -> String {
         let lines = Lines::default();
         let writer = lines.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -228,16 +234,16 @@ mod tests {
             .with_target(false)
             .with_writer(move || writer.clone())
             .finish();
-        tracing::subscriber::with_default(subscriber, tell);
+        tracing::subscriber::with_default(subscriber, write);
         let bytes = lines.0.lock();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
     #[track_caller]
     fn check(attempt: u32, settlement: Settlement, expected: &str) {
-        let storms = Storms::default();
-        let story = Story {
-            storms: &storms,
+        let throttles = LogThrottles::default();
+        let log = DeliveryLog {
+            throttles: &throttles,
             subscription: "orders",
             id: MessageId::parse("m-1").unwrap(),
             message: Arc::new(Message::new("orders.new", "")),
@@ -257,12 +263,12 @@ mod tests {
             unprocessed: None,
         };
         let took = Duration::from_millis(7);
-        let line = logged(|| story.verdict(&outcome, took, &settlement));
+        let line = logged(|| log.verdict(&outcome, took, &settlement));
         assert_eq!(line.trim(), expected);
     }
 
     #[test]
-    fn every_line_has_the_whole_story() {
+    fn every_line_has_the_context_of_its_delivery() {
         let dead = Settlement::DeadLetter(DeadLetter {
             reason: "gave up after 4 attempts: no answer".into(),
             status: Some(503),
@@ -293,8 +299,8 @@ mod tests {
     }
 
     #[test]
-    fn ten_thousand_failures_are_few_lines() {
-        let storms = Storms::default();
+    fn ten_thousand_failures_log_few_lines() {
+        let throttles = LogThrottles::default();
         let outcome = Outcome {
             result: CallResult::Connection("no answer".into()),
             exchanges: Vec::new(),
@@ -305,8 +311,8 @@ mod tests {
         };
         let lines = logged(|| {
             for n in 0..10_000 {
-                let story = Story {
-                    storms: &storms,
+                let log = DeliveryLog {
+                    throttles: &throttles,
                     subscription: "orders",
                     id: MessageId::parse(&format!("m-{n}")).unwrap(),
                     message: Arc::new(Message::new("orders.new", "")),
@@ -314,18 +320,18 @@ mod tests {
                     published: SystemTime::UNIX_EPOCH,
                 };
                 let retry = Settlement::Retry(Duration::ZERO);
-                story.verdict(&outcome, Duration::ZERO, &retry);
-                story.not_settled(&BrokerError::Timeout);
+                log.verdict(&outcome, Duration::ZERO, &retry);
+                log.settlement_failed(&BrokerError::Timeout);
             }
-            storms.end("orders");
+            throttles.report_remaining("orders");
         });
-        let graver = lines.lines().filter(|line| !line.starts_with("DEBUG"));
-        let graver: Vec<_> = graver.collect();
-        assert!(graver.len() < 200, "{}", graver.len());
+        let above_debug = lines.lines().filter(|line| !line.starts_with("DEBUG"));
+        let above_debug: Vec<_> = above_debug.collect();
+        assert!(above_debug.len() < 200, "{}", above_debug.len());
         let counted = "10000 attempts failed within 30s, 10000 so far";
-        let is_told = graver.iter().any(|line| line.contains(counted));
-        assert!(is_told, "{graver:?}");
-        // Each one is found by its id where that is asked for.
+        let is_told = above_debug.iter().any(|line| line.contains(counted));
+        assert!(is_told, "{above_debug:?}");
+        // At level debug, each delivery's lines are found by its id.
         assert_eq!(lines.matches("verdict=\"retry\"").count(), 10_000);
     }
 }

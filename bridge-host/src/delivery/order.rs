@@ -1,5 +1,5 @@
-//! Which messages are delivered one after the other: those that share a key.
-//! What is done about it is `lanes` and `in_order`.
+//! The key that orders messages: messages with the same key are delivered one
+//! after the other, which `key_queues` and `key_worker` ensure.
 
 mod pointer;
 
@@ -10,37 +10,38 @@ use sha2::{Digest, Sha256};
 
 use crate::message::Message;
 
-/// Where the key of a message is found.
+/// Where to find the key of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OrderKey {
-    /// Its topic.
+    /// The message's topic.
     Topic,
-    /// The metadata of this name.
+    /// The metadata entry of this name.
     Metadata(String),
-    /// This place in its data, which is JSON: a JSON pointer (RFC 6901).
+    /// The value at this JSON pointer (RFC 6901) into the data.
     Pointer(String),
 }
 
 /// An order by key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
-    /// What messages share that are delivered one after the other.
+pub struct KeyOrdering {
+    /// Where to find the key.
     pub by: OrderKey,
-    /// What becomes of those behind a message that was given up.
+    /// What happens to a key's messages after a dead letter.
     pub after_dead_letter: AfterDeadLetter,
 }
 
-/// What becomes of those behind a message that was given up.
+/// What happens to a key's messages after a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterDeadLetter {
-    /// They go on.
+    /// They are delivered.
     Skip,
-    /// They wait, durably, until the letter is replayed or dropped.
+    /// They wait, durably, until the dead letter is replayed or dropped.
     Block,
 }
 
 impl OrderKey {
-    /// The key of a message; `None` for one that is on its own.
+    /// Returns the key of a message; `None` if the message has none, so that it
+    /// waits for no other.
     pub(super) fn of<'a>(&self, message: &'a Message) -> Option<Cow<'a, str>> {
         let key = match self {
             Self::Topic => Some(message.topic.as_str().into()),
@@ -50,43 +51,43 @@ impl OrderKey {
             }
             Self::Pointer(pointer) => pointer::find(&message.data, pointer),
         };
-        key.map(bounded)
+        key.map(shortened)
     }
 }
 
-/// The longest key that is kept as it is, in bytes.
-const LONGEST: usize = 256;
+/// The longest key that is kept unchanged, in bytes.
+const MAX_KEY_BYTES: usize = 256;
 
-/// A digest stands for the end of a long key: it is kept with each message
-/// that waits, and shown with dead letters.
-fn bounded(key: Cow<'_, str>) -> Cow<'_, str> {
-    if key.len() <= LONGEST {
+/// Replaces the end of a long key by a digest, because the key is stored with
+/// each message that waits, and shown with dead letters.
+fn shortened(key: Cow<'_, str>) -> Cow<'_, str> {
+    if key.len() <= MAX_KEY_BYTES {
         return key;
     }
-    let begins = &key[..key.floor_char_boundary(LONGEST / 2)];
-    format!("{begins}~{:x}", Sha256::digest(key.as_bytes())).into()
+    let prefix = &key[..key.floor_char_boundary(MAX_KEY_BYTES / 2)];
+    format!("{prefix}~{:x}", Sha256::digest(key.as_bytes())).into()
 }
 
-/// A key as it is kept: two that are taken for one only wait for each other.
-pub(super) type Key = u64;
+/// The hash of a key. A collision only makes two keys wait for each other.
+pub(super) type KeyHash = u64;
 
-/// Finds keys, and makes all of them the same small size.
-pub(super) struct Keys {
-    from: OrderKey,
+/// Finds keys, and hashes them.
+pub(super) struct KeyHasher {
+    key: OrderKey,
     hasher: RandomState,
 }
 
-impl Keys {
-    pub(super) fn new(from: OrderKey) -> Self {
+impl KeyHasher {
+    pub(super) fn new(key: OrderKey) -> Self {
         Self {
-            from,
+            key,
             hasher: RandomState::new(),
         }
     }
 
-    /// The key of a message; `None` for one that is on its own.
-    pub(super) fn of(&self, message: &Message) -> Option<Key> {
-        let key = self.from.of(message)?;
+    /// Returns the hash of a message's key; `None` if the message has no key.
+    pub(super) fn of(&self, message: &Message) -> Option<KeyHash> {
+        let key = self.key.of(message)?;
         Some(self.hasher.hash_one(&*key))
     }
 }
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_in_the_data() {
+    fn a_json_pointer_into_the_data() {
         let at = |pointer: &str| OrderKey::Pointer(pointer.into());
         let data = r#"{"customer":{"id":7},"none":null}"#;
         check(at("/customer/id"), data, Some("7"));
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn long_keys_are_short_and_differ() {
+    fn long_keys_are_shortened_and_differ() {
         let key = |last: &str| {
             let mut message = Message::new("orders", "");
             message.add_metadata("key", "ü".repeat(1 << 20) + last);
@@ -131,7 +132,7 @@ mod tests {
             key.map(Cow::into_owned)
         };
         let (one, two) = (key("1").unwrap(), key("2").unwrap());
-        assert!(one.len() <= LONGEST && one.starts_with("üü"), "{one}");
+        assert!(one.len() <= MAX_KEY_BYTES && one.starts_with("üü"), "{one}");
         assert_ne!(one, two);
         assert_eq!(key("1"), Some(one));
     }

@@ -1,42 +1,44 @@
-//! How often, how long, how many at once, in what order and within which
-//! limits a subscription is delivered. How that is written is `settings`.
+//! The delivery policy of a subscription: how many attempts, how fast, in what
+//! order and within which limits. `settings` declares how a user writes it.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::lanes::MOST;
-use super::order::{AfterDeadLetter, Order};
-use super::settings::{CircuitBreaker, DeliverySettings, InFlight, PolicySettings, Rate, Retry};
+use super::key_queues::MAX_QUEUED;
+use super::order::{AfterDeadLetter, KeyOrdering};
+use super::settings::{
+    CircuitBreakerSettings, DeliverySettings, MaxInFlight, PolicySettings, Rate, Retry,
+};
 use crate::schema::{self, Group, Section, ShownTable, Table};
 
 /// The delivery policy of one subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Attempts under way at once; 1 keeps the order.
+    /// The most attempts in flight at once; 1 keeps the order.
     pub max_in_flight: usize,
-    /// With it, the number of attempts at once follows what the endpoint
-    /// bears, from this up to `max_in_flight`.
+    /// If set, the number of attempts in flight adapts to the endpoint, from this
+    /// up to `max_in_flight`.
     pub min_in_flight: Option<usize>,
-    /// What messages share that are delivered one after the other.
-    pub order: Option<Order>,
-    /// How fast attempts may follow one another.
+    /// The order by key, if there is one.
+    pub order: Option<KeyOrdering>,
+    /// The rate limit of attempts.
     pub rate: Option<Rate>,
-    /// When an endpoint that fails is left alone.
-    pub circuit_breaker: Option<CircuitBreaker>,
-    /// A 429 or 503 with a Retry-After holds back all of the subscription.
+    /// The circuit breaker, if there is one.
+    pub circuit_breaker: Option<CircuitBreakerSettings>,
+    /// Whether a 429 or 503 with a Retry-After pauses the whole subscription.
     pub pause: bool,
     /// An attempt that takes longer is stopped, and counts as a timeout.
     pub timeout: Duration,
-    /// What follows an attempt that may be made again.
+    /// When a failed attempt is retried.
     pub retry: Retry,
-    /// A message with a higher hop count is not delivered: it goes round in a
-    /// loop.
+    /// A message with a higher hop count becomes a dead letter: it goes round in
+    /// a loop.
     pub max_hops: u32,
 }
 
 impl Policy {
-    /// The policy of the `n`th of so many threads, counted from 0, that share
-    /// what may be in flight. Each may have at least one.
+    /// Returns the policy for thread `n`, counted from 0, of `threads` that share
+    /// the permits. Each thread has at least one permit.
     pub fn share(&self, n: usize, threads: usize) -> Self {
         let part = |all: usize| {
             let more = usize::from(n < all % threads);
@@ -49,26 +51,29 @@ impl Policy {
         }
     }
 
-    /// One attempt at a time and no key: nothing may overtake, which the
-    /// broker is asked to see to ([`SubscribeSpec::ordered`]).
+    /// Returns whether messages keep the order of the broker: one attempt at a
+    /// time, and no key. The broker must then support it
+    /// ([`SubscribeSpec::ordered`]).
     ///
     /// [`SubscribeSpec::ordered`]: crate::broker::SubscribeSpec::ordered
     pub fn ordered(&self) -> bool {
         self.max_in_flight <= 1 && self.order.is_none()
     }
 
-    /// Whether a dead letter blocks its key.
+    /// Returns whether a dead letter blocks its key.
     pub fn blocks(&self) -> bool {
         let order = self.order.as_ref();
         order.is_some_and(|order| order.after_dead_letter == AfterDeadLetter::Block)
     }
 
-    /// Whether a dead letter releases the messages that wait behind it.
+    /// Returns whether messages wait behind a failing one until it becomes a dead
+    /// letter.
     pub fn holds_back(&self) -> bool {
         self.ordered() || self.order.is_some() && !self.blocks()
     }
 
-    /// How long after its first attempt a delivery is given up.
+    /// Returns how long after its first attempt a failing delivery becomes a dead
+    /// letter.
     pub fn max_age(&self) -> Duration {
         let default = match self.holds_back() {
             true => MAX_AGE_AHEAD,
@@ -77,31 +82,33 @@ impl Policy {
         self.retry.max_age.unwrap_or(default)
     }
 
-    /// How many messages there is room for: those in flight, and with a key
-    /// those that wait behind others of theirs.
-    pub fn room(&self) -> usize {
+    /// Returns how many messages this host can hold: those in flight, and with a
+    /// key those that wait behind others.
+    pub fn capacity(&self) -> usize {
         match self.order {
             None => self.max_in_flight,
-            Some(_) => self.max_in_flight.saturating_add(MOST),
+            Some(_) => self.max_in_flight.saturating_add(MAX_QUEUED),
         }
     }
 }
 
 impl Retry {
-    /// Attempts of a message that its component fails, without `max_attempts`:
-    /// a trap seldom mends itself, and each costs an instance.
+    /// How many attempts a message gets that its component fails, without
+    /// `max_attempts`. A trap is seldom transient, and each one costs an
+    /// instance.
     pub const COMPONENT_ATTEMPTS: NonZeroU32 = NonZeroU32::new(12).unwrap();
 
-    /// The attempt after which a failure of the component is final.
+    /// Returns the attempt after which a failure of the component is final.
     pub fn component_attempts(&self) -> NonZeroU32 {
         self.max_attempts.unwrap_or(Self::COMPONENT_ATTEMPTS)
     }
 }
 
-/// The default age limit of a delivery: it survives an outage of a long weekend.
+/// The default age limit of a delivery: long enough for an outage over a long
+/// weekend.
 const MAX_AGE: Duration = Duration::from_secs(3 * 24 * 3600);
 
-/// The default age limit where a waiting message holds back others.
+/// The default age limit if other messages wait behind a failing one.
 const MAX_AGE_AHEAD: Duration = Duration::from_secs(15 * 60);
 
 impl Default for Policy {
@@ -126,7 +133,7 @@ impl From<&Policy> for PolicySettings {
     fn from(policy: &Policy) -> Self {
         let order = policy.order.as_ref();
         Self {
-            max_in_flight: InFlight {
+            max_in_flight: MaxInFlight {
                 min: policy.min_in_flight,
                 max: policy.max_in_flight,
             },
@@ -146,7 +153,7 @@ impl From<PolicySettings> for Policy {
         Self {
             max_in_flight: settings.max_in_flight.max,
             min_in_flight: settings.max_in_flight.min,
-            order: settings.order_key.map(|by| Order {
+            order: settings.order_key.map(|by| KeyOrdering {
                 by,
                 after_dead_letter: settings.on_dead_letter,
             }),
@@ -165,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn threads_share_what_may_be_in_flight() {
+    fn threads_share_the_permits() {
         let policy = Policy {
             max_in_flight: 11,
             min_in_flight: Some(2),
@@ -180,9 +187,9 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_back_others_is_given_up_sooner() {
+    fn a_delivery_that_holds_back_others_is_given_up_sooner() {
         let age = |max_in_flight, after: Option<AfterDeadLetter>| {
-            let order = after.map(|after_dead_letter| Order {
+            let order = after.map(|after_dead_letter| KeyOrdering {
                 by: crate::delivery::OrderKey::Topic,
                 after_dead_letter,
             });
@@ -197,7 +204,7 @@ mod tests {
         assert_eq!(age(1, None), MAX_AGE_AHEAD);
         assert_eq!(age(64, Some(AfterDeadLetter::Skip)), MAX_AGE_AHEAD);
         assert_eq!(age(1, Some(AfterDeadLetter::Skip)), MAX_AGE_AHEAD);
-        // A letter that blocks its key lets nothing go on.
+        // A dead letter that blocks its key does not release the others.
         assert_eq!(age(64, Some(AfterDeadLetter::Block)), MAX_AGE);
     }
 }

@@ -1,5 +1,5 @@
-//! Replies are durable before the message that they answer is acked: one that
-//! cannot be published makes the attempt one that failed.
+//! Publishes replies. A reply is durable before the message that it answers is
+//! acknowledged; if it cannot be published, the attempt has failed.
 
 use std::time::Duration;
 
@@ -8,21 +8,22 @@ use tokio::time::timeout;
 use crate::broker::{Broker, BrokerError};
 use crate::guest::{CallResult, Outcome};
 
-/// Publishes the replies of an attempt, each within `limit`. Repeated, they
-/// have the ids that they had before, so that a broker with a window for such
-/// keeps them once.
-pub(super) async fn publish(outcome: &mut Outcome, broker: &dyn Broker, limit: Duration) {
+/// Publishes the replies of an attempt, each within `limit`. After a retry the
+/// replies have the same ids, so a broker that removes duplicates keeps each
+/// once.
+pub(super) async fn publish_replies(outcome: &mut Outcome, broker: &dyn Broker, limit: Duration) {
     for reply in std::mem::take(&mut outcome.replies) {
         let published = timeout(limit, broker.publish(reply.message, Some(reply.id))).await;
         if let Err(error) = published.unwrap_or(Err(BrokerError::Timeout)) {
-            outcome.result = failed(&error);
+            outcome.result = failed_result(&error);
             return;
         }
     }
 }
 
-fn failed(error: &BrokerError) -> CallResult {
-    let text = format!("the reply was not published: {error}");
+/// Returns the result of an attempt whose reply could not be published.
+fn failed_result(error: &BrokerError) -> CallResult {
+    let text = format!("cannot publish the reply: {error}");
     match error {
         BrokerError::Timeout => CallResult::Timeout,
         BrokerError::Unavailable(_) | BrokerError::Full(_) => CallResult::Connection(text),

@@ -27,7 +27,7 @@ settings! {
         /// The concurrency limit: attempts in flight at once on this host; 1 keeps the order, where the broker
         /// can. With `{ min = 1, max = 64 }` the limit adapts to the endpoint, see
         /// [retries and limits](../guides/retries-and-limits.md#the-limits-of-an-endpoint).
-        max_in_flight: InFlight = IN_FLIGHT.default("64");
+        max_in_flight: MaxInFlight = IN_FLIGHT.default("64");
         /// An attempt that takes longer is stopped, and made again.
         timeout: Duration = duration().default("\"30s\"");
         /// When a failed attempt is made again, see [retries](#retries).
@@ -46,7 +46,7 @@ settings! {
         /// The circuit breaker, which pauses attempts while the endpoint fails, see
         /// [retries and limits](../guides/retries-and-limits.md#the-limits-of-an-endpoint):
         /// `{ failures = 10, cooldown = "30s" }`, or `{}` for these defaults.
-        circuit_breaker: Option<CircuitBreaker> = table().optional("none");
+        circuit_breaker: Option<CircuitBreakerSettings> = table().optional("none");
         /// Whether a 429 or 503 with a Retry-After pauses the whole subscription for that time, at most
         /// `retry.max_delay`. With `false` only the message itself waits.
         pause_on_retry_after: bool = flag().default("true");
@@ -91,7 +91,7 @@ settings! {
 settings! {
     /// A circuit breaker.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub struct CircuitBreaker {
+    pub struct CircuitBreakerSettings {
         /// It opens after this many consecutive failures.
         failures: u32 = integer().default("10");
         /// For how long it then lets no attempt through.
@@ -102,7 +102,7 @@ settings! {
 settings! {
     /// A concurrency limit that adapts to the endpoint.
     #[derive(Clone, Copy, Debug)]
-    pub struct AdaptiveLimit {
+    pub struct AdaptiveLimitSettings {
         /// The limit begins at this, and never shrinks below it.
         min: usize = integer().default("1");
         /// The limit never grows beyond this.
@@ -113,25 +113,25 @@ settings! {
 
 /// A concurrency limit: a number, or a range.
 #[derive(Clone, Copy, Debug)]
-pub struct InFlight {
+pub struct MaxInFlight {
     /// With it, the limit adapts, and is at least this.
     pub min: Option<usize>,
     /// The most attempts in flight at once.
     pub max: usize,
 }
 
-const IN_FLIGHT: Declaration<InFlight> = Declaration::kind(Kind::Either(
+const IN_FLIGHT: Declaration<MaxInFlight> = Declaration::kind(Kind::Either(
     &integer::<usize>().as_kind(),
-    &Kind::Table(AdaptiveLimit::TABLE),
+    &Kind::Table(AdaptiveLimitSettings::TABLE),
 ));
 
-impl SettingValue for InFlight {
+impl SettingValue for MaxInFlight {
     fn from_value(value: &Value<'_>, _: &Kind) -> Option<Self> {
         if !matches!(value.value, DeValue::Table(_)) {
             let max = value.count()? as usize;
             return Some(Self { min: None, max });
         }
-        let AdaptiveLimit { min, max } = value.table()?;
+        let AdaptiveLimitSettings { min, max } = value.table()?;
         let min = Some(min);
         Some(Self { min, max })
     }
@@ -171,9 +171,9 @@ fn check_waits(section: &Section<'_>, retry: &Retry) {
     );
 }
 
-fn check_limit(section: &Section<'_>, limit: &AdaptiveLimit) {
+fn check_limit(section: &Section<'_>, limit: &AdaptiveLimitSettings) {
     let is_faulty = section.is_faulty("min") || section.is_faulty("max");
-    let AdaptiveLimit { min, max } = limit;
+    let AdaptiveLimitSettings { min, max } = limit;
     if min <= max || is_faulty {
         return;
     }

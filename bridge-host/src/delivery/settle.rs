@@ -1,5 +1,5 @@
-//! From a settlement to a settled receipt, also where the broker fails. What
-//! cannot be settled is given back: delivered again, never lost.
+//! Settles receipts, also while the broker fails. A message that cannot be
+//! settled is given back to the broker, which redelivers it: it is never lost.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -7,62 +7,60 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::sleep;
 
-use super::log::Story;
-use super::tried::Tried;
-use crate::broker::{
-    BrokerError, DeadLetterStore, FailedDelivery, ParkedMessage, Receipt, Settlement,
-};
+use super::attempt_history::AttemptHistory;
+use super::log::DeliveryLog;
+use crate::broker::{BrokerError, DeadLetterStore, FailedDelivery, ParkedMessage, Receipt, Settlement};
 use crate::message::Message;
 
-/// The pauses after each failure. Their sum is well within a lease. The place
-/// in flight is held meanwhile: no broker that has trouble is asked for more.
-const PAUSES: [Duration; 4] = [
+/// The pauses between attempts to settle. Their sum is well within a lease. The
+/// permit is held meanwhile, so a failing broker is not asked for more messages.
+const RETRY_PAUSES: [Duration; 4] = [
     Duration::from_millis(100),
     Duration::from_millis(400),
     Duration::from_millis(1600),
     Duration::from_millis(6400),
 ];
 
-/// After a failure that is not tried again: the message is delivered again,
-/// and as long as the broker has its trouble, that must not go round in haste.
-const HOLD: Duration = Duration::from_secs(5);
+/// The pause after a failure that is not retried. The message is redelivered, and
+/// while the broker fails that must not happen in a tight loop.
+const PAUSE_BEFORE_REDELIVERY: Duration = Duration::from_secs(5);
 
-/// What a dead letter is made of where the broker keeps none.
-pub(super) struct Keepsake {
+/// What a dead letter needs if the broker does not store dead letters.
+pub(super) struct DeadLetterDraft {
     message: Arc<Message>,
     published: SystemTime,
-    tried: Tried,
+    history: AttemptHistory,
 }
 
-impl Keepsake {
-    /// `None` where the broker keeps dead letters itself.
+impl DeadLetterDraft {
+    /// Returns `None` if the broker stores dead letters itself.
     pub(super) fn of(
         message: &Arc<Message>,
         published: SystemTime,
-        tried: Tried,
+        history: AttemptHistory,
         receipt: &dyn Receipt,
     ) -> Option<Self> {
         let keeps = receipt.capabilities().dead_letters;
         (!keeps).then(|| Self {
             message: message.clone(),
             published,
-            tried,
+            history,
         })
     }
 
-    /// Has the message wait for its retry in the local store. Where that fails,
-    /// it waits at its broker, however crowded that is.
+    /// Parks the message in the local store until its retry. If that fails, the
+    /// message waits at its broker, even if many messages wait there.
     async fn park(
         self,
         after: Duration,
         dead_letters: &dyn DeadLetterStore,
-        story: &Story<'_>,
+        log: &DeliveryLog<'_>,
     ) -> Settlement {
-        let attempts = self.tried.until(story.attempt);
+        let attempts = self.history.attempts(log.attempt);
         let parked = ParkedMessage {
-            subscription: story.subscription.to_owned(),
+            subscription: log.subscription.to_owned(),
             message: self.message,
-            id: story.id.clone(),
+            id: log.id.clone(),
             published: self.published,
             attempts: attempts.made,
             tried_for: attempts.over,
@@ -71,73 +69,74 @@ impl Keepsake {
         match dead_letters.park(parked).await {
             Ok(()) => Settlement::Moved,
             Err(error) => {
-                story.not_parked(&error);
+                log.parking_failed(&error);
                 Settlement::Retry(after)
             }
         }
     }
 }
 
-/// Whether the broker took the settlement. A dead letter that it does not keep
-/// is durable elsewhere before it is asked to forget the message.
+/// Settles a message, and returns whether the broker accepted the settlement. If
+/// the broker stores no dead letters, a dead letter is durable elsewhere before
+/// the broker removes the message.
 pub(super) async fn settle(
     receipt: Box<dyn Receipt>,
     settlement: &Settlement,
-    keepsake: Option<Keepsake>,
+    draft: Option<DeadLetterDraft>,
     dead_letters: &dyn DeadLetterStore,
-    story: &Story<'_>,
+    log: &DeliveryLog<'_>,
 ) -> bool {
     let mut settlement = Cow::Borrowed(settlement);
-    match (&*settlement, keepsake) {
-        (Settlement::DeadLetter(letter), Some(keepsake)) => {
+    match (&*settlement, draft) {
+        (Settlement::DeadLetter(letter), Some(draft)) => {
             let given_up = FailedDelivery {
-                subscription: story.subscription.to_owned(),
-                message: keepsake.message,
-                id: story.id.clone(),
-                published: keepsake.published,
+                subscription: log.subscription.to_owned(),
+                message: draft.message,
+                id: log.id.clone(),
+                published: draft.published,
                 letter: letter.clone(),
             };
             if let Err(error) = dead_letters.keep(given_up).await {
-                story.not_kept(&error);
-                // The broker delivers it again, once the receipt is dropped.
-                sleep(HOLD).await;
+                log.dead_letter_not_stored(&error);
+                // The broker redelivers the message once the receipt is dropped.
+                sleep(PAUSE_BEFORE_REDELIVERY).await;
                 return false;
             }
         }
-        (Settlement::Retry(after), Some(keepsake)) if receipt.retries_are_full() => {
-            settlement = Cow::Owned(keepsake.park(*after, dead_letters, story).await);
+        (Settlement::Retry(after), Some(draft)) if receipt.retries_are_full() => {
+            settlement = Cow::Owned(draft.park(*after, dead_letters, log).await);
         }
         _ => {}
     }
     let settlement = &*settlement;
     let mut receipt = receipt;
-    for pause in PAUSES {
+    for pause in RETRY_PAUSES {
         let Err(failed) = receipt.settle(settlement.clone()).await else {
             return true;
         };
         match failed.receipt {
-            Some(again) if passing(&failed.error) => receipt = again,
+            Some(again) if is_transient(&failed.error) => receipt = again,
             given_back => {
-                story.not_settled(&failed.error);
+                log.settlement_failed(&failed.error);
                 drop(given_back);
-                sleep(HOLD).await;
+                sleep(PAUSE_BEFORE_REDELIVERY).await;
                 return false;
             }
         }
-        story.settles_again(&failed.error, pause);
+        log.settlement_retried(&failed.error, pause);
         sleep(pause).await;
     }
     match receipt.settle(settlement.clone()).await {
         Ok(()) => true,
         Err(failed) => {
-            story.not_settled(&failed.error);
+            log.settlement_failed(&failed.error);
             false
         }
     }
 }
 
-/// Whether it may work later.
-fn passing(error: &BrokerError) -> bool {
+/// Returns whether a later attempt may succeed.
+fn is_transient(error: &BrokerError) -> bool {
     match error {
         BrokerError::Full(_) | BrokerError::Unavailable(_) | BrokerError::Timeout => true,
         BrokerError::Refused(_) | BrokerError::TooLarge { .. } => false,

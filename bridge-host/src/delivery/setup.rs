@@ -1,57 +1,58 @@
-//! What a delivery is made of, and what it comes to. How it runs is in `run`.
+//! The parts of a delivery, and the summary of its end. `run` runs it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use super::admission_gate::AdmissionGate;
 use super::crash::CrashRecord;
-use super::gate::Gate;
 use super::policy::Policy;
 use super::stats::Stats;
 use crate::broker::{Broker, DeadLetterStore};
 use crate::guest;
 use crate::trouble::Troubles;
 
-/// The delivery of one subscription's messages, or of one thread's share.
+/// The delivery of one subscription's messages, or of one thread's share of them.
 pub struct Delivery {
-    /// The subscription's name, for the log.
+    /// The name of the subscription, for the log.
     pub name: String,
-    /// How often, how long and how many at once.
+    /// The limits, the order and the retries.
     pub policy: Policy,
-    /// What holds attempts back; deliveries to one endpoint share it.
-    pub gate: Arc<Gate>,
-    /// What the messages are handed to.
-    pub handler: Arc<dyn guest::MessageHandler>,
-    /// Where the replies are published that its outcomes bring.
+    /// Admits attempts. Deliveries to the same endpoint share it.
+    pub gate: Arc<AdmissionGate>,
+    /// Handles the messages.
+    pub handler: Arc<dyn guest::Handle>,
+    /// Publishes the replies of the handler, if there are any to publish.
     pub replies: Option<Arc<dyn Broker>>,
-    /// Where the attempts run, for as long as the delivery does.
+    /// Runs the attempts. It must live as long as the delivery.
     pub runtime: Handle,
-    /// Where dead letters go that their broker does not keep.
+    /// Stores dead letters that the broker does not store.
     pub dead_letters: Arc<dyn DeadLetterStore>,
-    /// Keys that dead letters block, from before the start.
+    /// The keys that dead letters blocked before the start.
     pub blocked_keys: Vec<String>,
-    /// Where the attempts under way are recorded, should the host end.
+    /// Records the attempts in flight, in case the host crashes.
     pub crashes: CrashRecord,
-    /// Where readiness learns of what this machine lacks.
+    /// Reports what this machine lacks, for readiness.
     pub troubles: Troubles,
-    /// Where it is counted what became of them.
+    /// Counts the results.
     pub stats: Arc<Stats>,
 }
 
-/// How a delivery ended at shutdown.
+/// The result of draining a delivery at shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Summary {
-    /// Deliveries under way at the shutdown that were settled since.
+pub struct DrainSummary {
+    /// Deliveries in flight at the shutdown that were settled before its end.
     pub finished: u64,
-    /// Those that were not: the broker delivers them again.
+    /// Deliveries in flight that were not settled: the broker redelivers their
+    /// messages.
     pub given_back: u64,
-    /// From the shutdown to the end.
+    /// The time from the shutdown to the end.
     pub took: Duration,
 }
 
-impl Summary {
-    /// That of both, which ended together.
+impl DrainSummary {
+    /// Combines the summaries of two deliveries that ended together.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {

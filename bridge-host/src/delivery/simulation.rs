@@ -1,15 +1,15 @@
-//! Deliveries simulated on a clock that jumps, without wasm and without
-//! disks: a model of a broker, a scripted handler, random schedules with
-//! faults, shutdowns and crashes, and cases that matter by themselves.
+//! Deliveries simulated with paused time, without WebAssembly and without disks:
+//! a model of a broker, a scripted handler, random schedules with faults,
+//! shutdowns and crashes, and single cases.
 
+mod blocking_letters;
 mod cases;
-mod flow;
-mod hindered;
+mod invariants;
+mod key_order;
 mod lease;
-mod letters;
 mod limits;
 mod model;
-mod promises;
+mod postponed;
 mod random;
 mod schedule;
 mod script;
@@ -23,12 +23,10 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::engine::Engine;
+use super::engine::DeliveryEngine;
 use super::jitter::Jitter;
-use super::{CrashRecord, Delivery, Gate, Policy, Retry, Stats, Summary};
-use crate::broker::{
-    BrokerError, DeadLetterStore, FailedDelivery, KeyTurn, KeyedMessage, ParkedMessage,
-};
+use super::{AdmissionGate, CrashRecord, Delivery, DrainSummary, Policy, Retry, Stats};
+use crate::broker::{BrokerError, DeadLetterStore, FailedDelivery, ParkedMessage, KeyTurn, KeyedMessage};
 use crate::trouble::Troubles;
 use model::Model;
 use script::Script;
@@ -36,7 +34,7 @@ use script::Script;
 const SECOND: Duration = Duration::from_secs(1);
 const MILLI: Duration = Duration::from_millis(1);
 
-/// A policy with these, and a timeout of 30 seconds.
+/// Returns a policy with these values and a timeout of 30 seconds.
 fn policy(max_in_flight: usize, max_attempts: u32, initial_delay: Duration) -> Policy {
     Policy {
         max_in_flight,
@@ -52,11 +50,11 @@ fn policy(max_in_flight: usize, max_attempts: u32, initial_delay: Duration) -> P
     }
 }
 
-/// The model keeps its dead letters itself.
-struct Nowhere;
+/// Stores nothing: the model keeps its dead letters itself.
+struct NoDeadLetters;
 
 #[async_trait::async_trait]
-impl DeadLetterStore for Nowhere {
+impl DeadLetterStore for NoDeadLetters {
     async fn keep(&self, _: FailedDelivery) -> Result<(), BrokerError> {
         Err(BrokerError::refused(std::fmt::Error))
     }
@@ -70,15 +68,15 @@ impl DeadLetterStore for Nowhere {
     }
 }
 
-/// An engine at work.
-struct Running {
+/// A running engine.
+struct RunningEngine {
     stats: Arc<Stats>,
     troubles: Troubles,
     shutdown: watch::Sender<bool>,
-    task: JoinHandle<Summary>,
+    task: JoinHandle<DrainSummary>,
 }
 
-impl Running {
+impl RunningEngine {
     fn start(model: &Arc<Model>, script: &Arc<Script>, policy: &Policy, drain: Duration) -> Self {
         let runtime = Handle::current();
         Self::start_on(runtime, model, script, policy, drain)
@@ -91,13 +89,13 @@ impl Running {
         policy: &Policy,
         drain: Duration,
     ) -> Self {
-        let gate = Arc::new(Gate::new(policy));
+        let gate = Arc::new(AdmissionGate::new(policy));
         Self::start_behind(gate, runtime, model, script, policy, drain)
     }
 
-    /// Two engines that share a subscription, and the gate.
+    /// Starts two engines that share a subscription and the gate.
     fn start_two(model: &Arc<Model>, script: &Arc<Script>, policy: &Policy) -> [Self; 2] {
-        let gate = Arc::new(Gate::new(policy));
+        let gate = Arc::new(AdmissionGate::new(policy));
         [0, 1].map(|n| {
             let (gate, policy) = (gate.clone(), policy.share(n, 2));
             Self::start_behind(gate, Handle::current(), model, script, &policy, SECOND)
@@ -105,7 +103,7 @@ impl Running {
     }
 
     fn start_behind(
-        gate: Arc<Gate>,
+        gate: Arc<AdmissionGate>,
         runtime: Handle,
         model: &Arc<Model>,
         script: &Arc<Script>,
@@ -121,14 +119,14 @@ impl Running {
             handler: script.clone(),
             replies: None,
             runtime,
-            dead_letters: Arc::new(Nowhere),
-            crashes: CrashRecord::none(),
+            dead_letters: Arc::new(NoDeadLetters),
+            crashes: CrashRecord::disabled(),
             blocked_keys: model.blocked_keys(),
             stats: stats.clone(),
         };
-        script.promises.start(model, &stats);
+        script.invariants.start(model, &stats);
         let (shutdown, mut signal) = watch::channel(false);
-        let engine = Engine::new(delivery, Jitter::seeded(script.seed()));
+        let engine = DeliveryEngine::new(delivery, Jitter::seeded(script.seed()));
         let subscription = model.subscribe();
         let task = tokio::spawn(async move {
             let signal = async move { drop(signal.wait_for(|on| *on).await) };
@@ -142,13 +140,13 @@ impl Running {
         }
     }
 
-    /// An orderly end.
-    async fn shut_down(self) -> Summary {
+    /// Shuts the engine down in order.
+    async fn shut_down(self) -> DrainSummary {
         self.shutdown.send_replace(true);
         self.task.await.unwrap()
     }
 
-    /// The end of a process that is killed.
+    /// Ends the engine as a killed process ends.
     async fn crash(self, model: &Model) {
         self.task.abort();
         let _ = self.task.await;

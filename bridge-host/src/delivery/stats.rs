@@ -1,23 +1,23 @@
-//! What a delivery did since it started, in plain atomics. What became of its
-//! messages for good is the broker's ledger, which outlives a restart.
+//! What a delivery did since it started, in atomic counters. The broker's ledger
+//! has the totals that survive a restart.
 
+mod combined;
 mod histogram;
-mod together;
 
 use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+pub use combined::CombinedStats;
 pub use histogram::Histogram;
-pub use together::Together;
 
-use super::gate::BreakerState;
+use super::admission_gate::CircuitState;
 
 use crate::broker::Settlement;
 
-/// The counters of one delivery, written by its attempts and read by whoever
-/// shows them.
+/// The counters of one delivery. Attempts write them; the ledger and the metrics
+/// read them.
 #[derive(Debug, Default)]
 pub struct Stats {
     attempts: AtomicU64,
@@ -27,64 +27,67 @@ pub struct Stats {
     dead_lettered: AtomicU64,
     given_back: AtomicU64,
     in_flight: AtomicU64,
-    /// From publish to delivered or filtered, waits for retries included.
+    /// The time from publication to delivered or filtered, including waits for
+    /// retries.
     pub latency: Histogram,
-    /// How long the attempts took.
+    /// The duration of attempts.
     pub attempt: Histogram,
-    flow: OnceLock<Teller>,
+    flow: OnceLock<FlowReader>,
 }
 
-/// Tells how the flow is while the deliveries run.
-struct Teller(Box<dyn Fn() -> Option<Flow> + Send + Sync>);
+/// Reads the state of the flow while the delivery runs.
+struct FlowReader(Box<dyn Fn() -> Option<Flow> + Send + Sync>);
 
-/// What holds the deliveries of a subscription back, or does not.
+/// What currently limits the deliveries of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flow {
-    /// How many attempts may be under way at once, as it is now.
+    /// How many attempts may be in flight now.
     pub limit: usize,
-    /// The state of the breaker, where there is one.
-    pub breaker: Option<BreakerState>,
-    /// For how long yet a Retry-After holds back all.
+    /// The state of the circuit breaker, if there is one.
+    pub breaker: Option<CircuitState>,
+    /// The rest of a Retry-After that pauses the subscription.
     pub paused: Option<Duration>,
-    /// Messages held here for the order of their key: those that wait for
-    /// their retry, and those behind them.
+    /// How many messages this host holds for the order of their key: those that
+    /// wait for a retry, and those behind them.
     pub held_back: usize,
 }
 
-/// All counters of a [`Stats`], read one by one.
+/// A snapshot of the counters of a [`Stats`]. The counters are read one after the
+/// other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Attempts that came to an end.
+    /// Attempts that ended.
     pub attempts: u64,
-    /// Messages acknowledged after an ok.
+    /// Messages acknowledged after a successful attempt.
     pub delivered: u64,
-    /// Messages acknowledged that a component chose to do nothing with.
+    /// Messages acknowledged because a component filtered them.
     pub filtered: u64,
-    /// Attempts that will be made again.
+    /// Attempts that failed and will be retried.
     pub retried: u64,
-    /// Messages given up.
+    /// Messages that became dead letters.
     pub dead_lettered: u64,
-    /// Messages left unsettled, which the broker delivers again.
+    /// Messages left unsettled, which the broker redelivers.
     pub given_back: u64,
-    /// Deliveries under way now.
+    /// Deliveries in flight now.
     pub in_flight: u64,
 }
 
 /// What a settlement counts as.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Settled {
-    /// After this time since it was published.
+pub(super) enum CountedSettlement {
+    /// Delivered this long after its publication.
     Delivered(Duration),
-    /// After this time since it was published.
+    /// Filtered this long after its publication.
     Filtered(Duration),
     Retried,
     DeadLettered,
-    /// It waits for its turn; it is counted when that comes.
+    /// The message waits for its turn, and counts once that comes.
     Waits,
 }
 
-impl Settled {
-    /// `age` is the time since the message was published.
+impl CountedSettlement {
+    /// Creates one from a settlement. `age` is the time since the message was
+    /// published.
     pub(super) fn new(settlement: &Settlement, age: Duration) -> Self {
         match settlement {
             Settlement::Delivered => Self::Delivered(age),
@@ -97,7 +100,7 @@ impl Settled {
 }
 
 impl Stats {
-    /// All the counters as they are now.
+    /// Returns the current counters.
     pub fn counters(&self) -> Counters {
         Counters {
             attempts: self.attempts.load(Relaxed),
@@ -110,43 +113,46 @@ impl Stats {
         }
     }
 
-    /// How the flow is now; `None` while no deliveries run.
+    /// Returns what currently limits the deliveries; `None` if none run.
     pub fn flow(&self) -> Option<Flow> {
-        self.flow.get().and_then(|teller| teller.0())
+        self.flow.get().and_then(|reader| reader.0())
     }
 
-    pub(super) fn tell_flow(&self, teller: impl Fn() -> Option<Flow> + Send + Sync + 'static) {
-        // A second engine on the same counters has nothing of its own to tell.
-        _ = self.flow.set(Teller(Box::new(teller)));
+    pub(super) fn set_flow_reader(
+        &self,
+        reader: impl Fn() -> Option<Flow> + Send + Sync + 'static,
+    ) {
+        // A second engine on the same counters would report the same.
+        _ = self.flow.set(FlowReader(Box::new(reader)));
     }
 
-    pub(super) fn begun(&self) {
+    pub(super) fn attempt_started(&self) {
         self.in_flight.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn attempted(&self, took: Duration) {
+    pub(super) fn count_attempt(&self, took: Duration) {
         self.attempts.fetch_add(1, Relaxed);
         self.attempt.record(took);
     }
 
-    pub(super) fn settled(&self, settled: Settled) {
+    pub(super) fn count_settlement(&self, settled: CountedSettlement) {
         let counter = match settled {
-            Settled::Delivered(age) => {
+            CountedSettlement::Delivered(age) => {
                 self.latency.record(age);
                 &self.delivered
             }
-            Settled::Filtered(age) => {
+            CountedSettlement::Filtered(age) => {
                 self.latency.record(age);
                 &self.filtered
             }
-            Settled::Retried => &self.retried,
-            Settled::DeadLettered => &self.dead_lettered,
-            Settled::Waits => return,
+            CountedSettlement::Retried => &self.retried,
+            CountedSettlement::DeadLettered => &self.dead_lettered,
+            CountedSettlement::Waits => return,
         };
         counter.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn ended(&self, settled: bool) {
+    pub(super) fn attempt_ended(&self, settled: bool) {
         self.in_flight.fetch_sub(1, Relaxed);
         if !settled {
             self.given_back.fetch_add(1, Relaxed);
@@ -154,7 +160,7 @@ impl Stats {
     }
 }
 
-impl fmt::Debug for Teller {
+impl fmt::Debug for FlowReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0().fmt(f)
     }

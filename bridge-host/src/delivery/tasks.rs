@@ -1,11 +1,10 @@
-//! The tasks of a subscription's deliveries, so that they can be aborted.
+//! The tasks of a delivery, so that they can be aborted.
 
 use tokio::task::JoinHandle;
 
-/// The tasks under way, and some that ended: they are swept out by the
-/// hundred, which costs less than a set that knows of each end. Dropped, it
-/// aborts them, so that nothing goes on behind the back of whoever dropped
-/// the engine.
+/// The tasks in flight, and some that ended. Ended tasks are removed in batches,
+/// which costs less than a set that tracks each end. When dropped, it aborts the
+/// tasks, so that none outlives the engine.
 pub(super) struct Tasks {
     handles: Vec<JoinHandle<()>>,
     sweep_at: usize,
@@ -13,8 +12,8 @@ pub(super) struct Tasks {
 }
 
 impl Tasks {
-    pub(super) fn new(places: usize) -> Self {
-        let least = places.saturating_mul(2).max(64);
+    pub(super) fn new(max_in_flight: usize) -> Self {
+        let least = max_in_flight.saturating_mul(2).max(64);
         Self {
             handles: Vec::new(),
             sweep_at: least,

@@ -132,7 +132,7 @@ fn open_crash_record(folder: &Path) -> CrashRecord {
             %error,
             "messages in flight cannot be recorded, so a message that crashes the host is not recognised"
         );
-        CrashRecord::none()
+        CrashRecord::disabled()
     })
 }
 

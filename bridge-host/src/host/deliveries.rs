@@ -8,13 +8,13 @@ use tokio::runtime::Handle;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use crate::admin::{Admin, Phase};
-use crate::delivery::Summary;
+use crate::delivery::DrainSummary;
 
 /// The running deliveries, one for each thread of a subscription. They stop at once when
 /// this is dropped.
 #[derive(Default)]
 pub(super) struct Deliveries {
-    running: JoinSet<Summary>,
+    running: JoinSet<DrainSummary>,
     names: HashMap<Id, String>,
     groups: HashMap<String, SubscriptionState>,
 }
@@ -24,7 +24,7 @@ pub(super) struct Deliveries {
 struct SubscriptionState {
     running: usize,
     /// The summary of the deliveries that ended.
-    summary: Option<Summary>,
+    summary: Option<DrainSummary>,
 }
 
 impl Deliveries {
@@ -32,7 +32,7 @@ impl Deliveries {
     pub(super) fn spawn(
         &mut self,
         name: String,
-        delivery: impl Future<Output = Summary> + Send + 'static,
+        delivery: impl Future<Output = DrainSummary> + Send + 'static,
         on: &Handle,
     ) {
         let task = self.running.spawn_on(delivery, on);
@@ -76,7 +76,7 @@ impl Deliveries {
 
     /// Removes a delivery that ended. Returns its subscription, and how many deliveries of
     /// the subscription still run.
-    fn remove_ended(&mut self, ended: Result<(Id, Summary), JoinError>) -> (String, usize) {
+    fn remove_ended(&mut self, ended: Result<(Id, DrainSummary), JoinError>) -> (String, usize) {
         let (id, summary) = match ended {
             Ok((id, summary)) => (id, Some(summary)),
             Err(error) => (error.id(), None),
@@ -88,13 +88,13 @@ impl Deliveries {
             .summary
             .into_iter()
             .chain(summary)
-            .reduce(Summary::and);
+            .reduce(DrainSummary::and);
         (name, group.running)
     }
 }
 
 /// Logs how many deliveries finished, and how many messages went back to the broker.
-fn log_drained(subscription: &str, summary: &Summary) {
+fn log_drained(subscription: &str, summary: &DrainSummary) {
     tracing::info!(
         subscription,
         finished = summary.finished,

@@ -14,7 +14,7 @@ use super::brokers::Brokers;
 use super::subscription::ReadySubscription;
 use crate::admin;
 use crate::broker::Broker;
-use crate::delivery::{BreakerState, Counters, Flow, Together};
+use crate::delivery::{CircuitState, CombinedStats, Counters, Flow};
 use crate::ingest::IntakeState;
 use crate::store::Ledger;
 
@@ -29,7 +29,7 @@ pub(super) struct LedgerView {
 struct RunningSubscription {
     name: String,
     from: Arc<dyn Broker>,
-    stats: Together,
+    stats: CombinedStats,
     publishes_dead_letters: bool,
     /// The last known number of messages that are pending at its broker.
     pending: AtomicU64,
@@ -43,7 +43,7 @@ impl LedgerView {
     ) -> Self {
         let stats = |ready: &ReadySubscription| {
             let shares = ready.shares.iter();
-            Together::new(shares.map(|it| it.delivery.stats.clone()).collect())
+            CombinedStats::new(shares.map(|it| it.delivery.stats.clone()).collect())
         };
         let known = |ready: &ReadySubscription| RunningSubscription {
             name: ready.name.clone(),
@@ -143,7 +143,7 @@ impl RunningSubscription {
     }
 }
 
-fn entry(ledger: &Ledger, stats: Option<&Together>) -> Value {
+fn entry(ledger: &Ledger, stats: Option<&CombinedStats>) -> Value {
     let mut entry = json!(ledger);
     if let Some(stats) = stats {
         let counters = stats.counters();
@@ -166,9 +166,9 @@ fn entry(ledger: &Ledger, stats: Option<&Together>) -> Value {
 /// breaker.
 fn flow(flow: &Flow) -> Value {
     let breaker = flow.breaker.map(|breaker| match breaker {
-        BreakerState::Closed => "closed",
-        BreakerState::Open => "open",
-        BreakerState::HalfOpen => "half-open",
+        CircuitState::Closed => "closed",
+        CircuitState::Open => "open",
+        CircuitState::HalfOpen => "half-open",
     });
     json!({
         "limit": flow.limit,

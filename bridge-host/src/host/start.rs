@@ -195,7 +195,7 @@ fn spec(subscription: &Subscription, topics: Vec<TopicPattern>) -> SubscribeSpec
         start: subscription.start.unwrap_or_default(),
         ordered: subscription.policy.ordered(),
         longest_wait: subscription.policy.retry.max_delay,
-        in_flight: subscription.policy.room(),
+        in_flight: subscription.policy.capacity(),
     }
 }
 

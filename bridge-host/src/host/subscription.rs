@@ -15,7 +15,7 @@ use crate::broker::{
     MergedSubscription, SubscribeSpec,
 };
 use crate::config::Subscription;
-use crate::delivery::{Delivery, Gate, Policy, Stats};
+use crate::delivery::{AdmissionGate, Delivery, Policy, Stats};
 use crate::guest::{Component, Connections, Thread};
 use crate::message::TopicPattern;
 use crate::trouble::Troubles;
@@ -45,7 +45,7 @@ struct SharedParts<'a> {
     subscription: &'a Subscription,
     brokers: &'a Brokers,
     topics: Vec<TopicPattern>,
-    gate: Arc<Gate>,
+    gate: Arc<AdmissionGate>,
     replies: Option<Arc<dyn Broker>>,
     dead_letters: Arc<dyn DeadLetterStore>,
     blocked_keys: Vec<String>,
@@ -108,7 +108,7 @@ impl<'a> SharedParts<'a> {
         let reply_to = subscription.reply_to.as_ref();
         Ok(Self {
             topics,
-            gate: Arc::new(Gate::new(&subscription.policy)),
+            gate: Arc::new(AdmissionGate::new(&subscription.policy)),
             replies: reply_to.map(|it| connections[&it.connection].clone()),
             dead_letters: dead_letters(subscription, brokers).await?,
             blocked_keys: blocked_keys.map_err(BrokerError::from)?,
@@ -133,7 +133,7 @@ impl<'a> SharedParts<'a> {
             start: self.subscription.start.unwrap_or_default(),
             ordered,
             longest_wait: policy.retry.max_delay,
-            in_flight: policy.room(),
+            in_flight: policy.capacity(),
         };
         let broker = self.brokers.on_thread(thread, from);
         let source = broker.subscribe(spec).await?;

@@ -1,5 +1,5 @@
-//! The record on disk: slots of 16 bytes, the first of them a header. A slot is
-//! written whole by one call, so the end of the process leaves it whole.
+//! The record on disk: slots of 16 bytes, of which the first is a header. One
+//! call writes a whole slot, so a crash of the process leaves each slot intact.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::fs::File;
@@ -8,31 +8,33 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 const SLOT: usize = 16;
-/// What the file begins with: its name and format.
+/// The first bytes of the file: its name and format.
 const MAGIC: [u8; 8] = *b"inflight";
-/// The byte of the header that says whether the process was told to stop.
+/// The offset of the header's byte that says whether the process was told to
+/// stop.
 const STOPPING_AT: u64 = 8;
 
-/// What a slot says of its message.
+/// The state of the message in a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// An attempt is under way.
+    /// An attempt is running.
     Running = 1,
-    /// It was under way when the host ended, and was not attempted since.
+    /// The message was in flight when the host crashed, and has not been
+    /// attempted since.
     Suspect = 2,
-    /// An attempt is under way that has had its time alone: an end of the host
-    /// is laid to a younger one.
-    Old = 3,
+    /// An attempt is running whose exclusive time is over: a crash is attributed
+    /// to a more recent attempt.
+    LongRunning = 3,
 }
 
-/// A slot in use.
+/// The content of a slot in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) fingerprint: u64,
     pub(super) state: State,
-    /// The ends of the host at which it alone was in flight.
+    /// How many crashes happened while the message was the only one in flight.
     pub(super) lone_crashes: u8,
-    /// All ends of the host at which it was in flight.
+    /// How many crashes happened while the message was in flight.
     pub(super) crashes: u8,
 }
 
@@ -46,12 +48,12 @@ impl Entry {
         bytes
     }
 
-    /// `None` where the slot is free.
+    /// Returns `None` if the slot is free.
     fn read(bytes: &[u8]) -> Option<Self> {
         let state = match bytes[8] {
             1 => State::Running,
             2 => State::Suspect,
-            3 => State::Old,
+            3 => State::LongRunning,
             _ => return None,
         };
         Some(Self {
@@ -66,19 +68,19 @@ impl Entry {
 /// The slots of this process.
 pub(super) struct Slots {
     file: File,
-    free: Mutex<Free>,
+    free: Mutex<FreeSlots>,
 }
 
-struct Free {
-    /// Used before, and free again: the last one first.
-    again: Vec<u32>,
-    /// From here on none was used.
-    fresh: u32,
+struct FreeSlots {
+    /// Slots that were used and are free again; the last one is used first.
+    reusable: Vec<u32>,
+    /// The first slot that was never used.
+    next_unused: u32,
 }
 
 impl Slots {
-    /// Opens the file, and takes over what the last process left: the suspects,
-    /// each in a slot.
+    /// Opens the file, and returns the suspects that the last process left, each
+    /// with its slot.
     pub(super) fn open(path: &Path) -> io::Result<(Self, Vec<(u32, Entry)>)> {
         let file = File::options()
             .create(true)
@@ -96,12 +98,12 @@ impl Slots {
         }
         let used = after.len() / SLOT;
         after.resize(after.len().max(before.len()), 0);
-        // In one call, so that an end of the process here loses none of them.
+        // One call, so that a crash in this moment loses no suspect.
         file.write_all_at(&after, 0)?;
         file.set_len((used * SLOT) as u64)?;
-        let free = Free {
-            again: Vec::new(),
-            fresh: used as u32,
+        let free = FreeSlots {
+            reusable: Vec::new(),
+            next_unused: used as u32,
         };
         let slots = Self {
             file,
@@ -110,40 +112,40 @@ impl Slots {
         Ok((slots, (1..).zip(suspects).collect()))
     }
 
-    /// A slot that is free.
+    /// Returns a free slot.
     pub(super) fn take(&self) -> u32 {
         let mut free = self.lock();
-        free.again.pop().unwrap_or_else(|| {
-            free.fresh += 1;
-            free.fresh - 1
+        free.reusable.pop().unwrap_or_else(|| {
+            free.next_unused += 1;
+            free.next_unused - 1
         })
     }
 
     pub(super) fn write(&self, slot: u32, entry: &Entry) {
-        self.put(slot, &entry.bytes());
+        self.write_slot(slot, &entry.bytes());
     }
 
     pub(super) fn free(&self, slot: u32) {
-        self.put(slot, &[0; SLOT]);
-        self.lock().again.push(slot);
+        self.write_slot(slot, &[0; SLOT]);
+        self.lock().reusable.push(slot);
     }
 
-    pub(super) fn stopping(&self) {
-        self.at(STOPPING_AT, &[1]);
+    pub(super) fn mark_stopping(&self) {
+        self.write_at(STOPPING_AT, &[1]);
     }
 
-    fn put(&self, slot: u32, bytes: &[u8; SLOT]) {
-        self.at(u64::from(slot) * SLOT as u64, bytes);
+    fn write_slot(&self, slot: u32, bytes: &[u8; SLOT]) {
+        self.write_at(u64::from(slot) * SLOT as u64, bytes);
     }
 
-    /// A write that fails costs nothing but this slot's memory of a crash.
-    fn at(&self, offset: u64, bytes: &[u8]) {
+    /// A failed write loses only this slot's record of a crash.
+    fn write_at(&self, offset: u64, bytes: &[u8]) {
         if let Err(error) = self.file.write_at(bytes, offset) {
-            tracing::debug!(%error, "the record of messages in flight cannot be written");
+            tracing::debug!(%error, "cannot write the record of messages in flight");
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Free> {
+    fn lock(&self) -> MutexGuard<'_, FreeSlots> {
         self.free.lock()
     }
 }
@@ -155,8 +157,8 @@ fn header(stopping: bool) -> [u8; SLOT] {
     header
 }
 
-/// Who is suspect after what the last process left. One that was alone in
-/// flight has one crash more.
+/// Reads the suspects from what the last process left. A message that was alone
+/// in flight has one more crash.
 fn suspects(left: &[u8]) -> Vec<Entry> {
     let (slots, _) = left.as_chunks::<SLOT>();
     let Some((first, slots)) = slots.split_first() else {

@@ -1,4 +1,4 @@
-//! The table of results, row by row, and what holds for all of them.
+//! Tests of the table of results, row by row, and of what holds for all rows.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -36,7 +36,7 @@ fn trap() -> CallResult {
 fn failed() -> Vec<CallResult> {
     let failures = [
         Failure::OutOfTime(Duration::from_secs(30)),
-        Failure::OutOfCpuTime(Duration::from_secs(5)),
+        Failure::OutOfCompute(Duration::from_secs(5)),
         Failure::OutOfMemory(1 << 20),
         Failure::Start("no such import".into()),
     ];
@@ -44,7 +44,7 @@ fn failed() -> Vec<CallResult> {
     failures.chain([trap()]).collect()
 }
 
-/// The nth attempt, so many seconds after the first began.
+/// The attempt with this number, `seconds` after the first one began.
 fn nth(made: u32, seconds: u64) -> Attempts {
     Attempts {
         made,
@@ -72,7 +72,7 @@ fn ok_is_delivered_or_filtered() {
         decide(vec![exchange(Some(204), None)], 0),
         Settlement::Delivered
     );
-    // The component judges its exchanges, whatever they were.
+    // The component judges its exchanges, whatever their statuses were.
     assert_eq!(
         decide(vec![exchange(Some(500), None)], 0),
         Settlement::Delivered
@@ -81,15 +81,15 @@ fn ok_is_delivered_or_filtered() {
 }
 
 #[test]
-fn ok_of_a_component_that_has_all_within_it_is_delivered() {
-    let mut hidden = outcome(CallResult::Ok, vec![], 0);
-    hidden.has_hidden_effects = true;
-    let settlement = super::decide(&hidden, nth(1, 0), &Policy::default(), 0.0);
+fn ok_of_a_self_contained_component_is_delivered() {
+    let mut has_hidden_effects = outcome(CallResult::Ok, vec![], 0);
+    has_hidden_effects.has_hidden_effects = true;
+    let settlement = super::decide(&has_hidden_effects, nth(1, 0), &Policy::default(), 0.0);
     assert_eq!(settlement, Settlement::Delivered);
 }
 
 #[test]
-fn ok_is_never_tried_again_even_after_the_last_attempt() {
+fn ok_is_never_retried_even_after_the_last_attempt() {
     let ok = outcome(CallResult::Ok, vec![], 1);
     let verdict = decide(&ok, nth(u32::MAX, u64::MAX), &Policy::default(), 0.0);
     assert_eq!(verdict, Settlement::Delivered);
@@ -119,7 +119,7 @@ fn other_is_a_dead_letter_at_once() {
 const THREE_DAYS: u64 = 3 * 24 * 3600;
 
 #[test]
-fn the_endpoint_is_tried_for_three_days() {
+fn a_failing_endpoint_is_retried_for_three_days() {
     let policy = Policy::default();
     let failures = [CallResult::Timeout, CallResult::Connection("503".into())];
     for failed in failures.map(|result| outcome(result, vec![], 0)) {
@@ -136,11 +136,11 @@ fn the_endpoint_is_tried_for_three_days() {
 }
 
 #[test]
-fn the_last_attempt_is_made_when_the_time_is_over() {
+fn the_last_attempt_is_made_when_max_age_is_reached() {
     let busy = outcome(CallResult::Connection("503".into()), vec![], 0);
     let verdict = decide(&busy, nth(80, THREE_DAYS - 60), &Policy::default(), 1.0);
     assert_eq!(verdict, Settlement::Retry(Duration::from_secs(60)));
-    // Not before the endpoint wants it.
+    // The endpoint asked for a longer wait.
     let asked = exchange(Some(503), Some(1800));
     let busy = outcome(CallResult::Connection("503".into()), vec![asked], 0);
     let verdict = decide(&busy, nth(80, THREE_DAYS - 60), &Policy::default(), 0.0);
@@ -148,7 +148,7 @@ fn the_last_attempt_is_made_when_the_time_is_over() {
 }
 
 #[test]
-fn a_component_that_fails_is_tried_twelve_times() {
+fn a_failing_component_is_attempted_twelve_times() {
     let policy = Policy::default();
     for result in failed() {
         let failed = outcome(result, vec![], 0);
@@ -163,7 +163,7 @@ fn a_component_that_fails_is_tried_twelve_times() {
 }
 
 #[test]
-fn the_age_bounds_failures_of_the_component_too() {
+fn max_age_bounds_failures_of_the_component_too() {
     let policy = Policy {
         max_in_flight: 1,
         ..Policy::default()
@@ -179,7 +179,7 @@ fn the_age_bounds_failures_of_the_component_too() {
 }
 
 #[test]
-fn attempts_that_are_set_count_for_all_failures() {
+fn max_attempts_bounds_all_failures() {
     let mut policy = Policy::default();
     policy.retry.max_attempts = NonZeroU32::new(20);
     for result in failed().into_iter().chain([CallResult::Timeout]) {
@@ -203,19 +203,19 @@ fn a_component_that_waited_for_an_answer_is_not_at_fault() {
 }
 
 #[test]
-fn times_are_told_in_words() {
-    let told = |made, seconds| nth(made, seconds).to_string();
-    assert_eq!(told(1, 30), "1 attempt");
-    assert_eq!(told(2, 0), "2 attempts");
-    assert_eq!(told(2, 1), "2 attempts in 1 second");
-    assert_eq!(told(3, 119), "3 attempts in 119 seconds");
-    assert_eq!(told(9, 900), "9 attempts in 15 minutes");
-    assert_eq!(told(9, 47 * 3600), "9 attempts in 47 hours");
-    assert_eq!(told(90, THREE_DAYS), "90 attempts in 3 days");
+fn times_are_displayed_in_words() {
+    let shown = |made, seconds| nth(made, seconds).to_string();
+    assert_eq!(shown(1, 30), "1 attempt");
+    assert_eq!(shown(2, 0), "2 attempts");
+    assert_eq!(shown(2, 1), "2 attempts in 1 second");
+    assert_eq!(shown(3, 119), "3 attempts in 119 seconds");
+    assert_eq!(shown(9, 900), "9 attempts in 15 minutes");
+    assert_eq!(shown(9, 47 * 3600), "9 attempts in 47 hours");
+    assert_eq!(shown(90, THREE_DAYS), "90 attempts in 3 days");
 }
 
 #[test]
-fn a_trap_leaves_its_backtrace() {
+fn a_dead_letter_keeps_the_backtrace_of_a_trap() {
     let mut policy = Policy::default();
     policy.retry.max_attempts = NonZeroU32::new(1);
     let letter = dead(decide(&outcome(trap(), vec![], 0), nth(1, 0), &policy, 0.0));
@@ -225,7 +225,7 @@ fn a_trap_leaves_its_backtrace() {
 }
 
 #[test]
-fn the_last_exchange_says_when_to_come_back() {
+fn the_retry_after_of_the_last_exchange_counts() {
     let policy = Policy::default();
     let wait = |exchanges, jitter| {
         let busy = outcome(CallResult::Connection("503".into()), exchanges, 0);
@@ -258,7 +258,7 @@ fn a_reason_is_one_line_of_bounded_length() {
 }
 
 #[test]
-fn a_reason_has_what_the_host_saw() {
+fn a_reason_includes_what_the_host_saw() {
     let unanswered = |text: &str| ExchangeRecord {
         result: Err(text.into()),
         retry_after: None,
@@ -279,7 +279,7 @@ fn a_reason_has_what_the_host_saw() {
         "TLS failed: it has expired"
     );
     assert_eq!(
-        reason(CallResult::Timeout, ExchangeRecord::NOT_ANSWERED),
+        reason(CallResult::Timeout, ExchangeRecord::UNDER_WAY),
         "timed out"
     );
     let long = reason(CallResult::Timeout, &"x".repeat(2 * MAX_REASON));

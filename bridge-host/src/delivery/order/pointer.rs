@@ -1,5 +1,5 @@
-//! The value at a JSON pointer (RFC 6901), read without building a tree: data
-//! may be nested as deep as it likes, and only the value itself is copied.
+//! Finds the value at a JSON pointer (RFC 6901) without building a tree: data may
+//! be nested to any depth, and only the value itself is copied.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,15 +7,16 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// What a text in UTF-8 may begin with, and JSON does not have.
+/// The byte order mark, which may precede UTF-8 text, and which JSON forbids.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The text of the value at this place, strings without their quotes; `None`
-/// where there is none, where it is null, and where the data is not JSON from
-/// its beginning to its end.
+/// Returns the text of the value at the pointer, strings without quotes. Returns
+/// `None` if there is no such value, if it is null, or if the data as a whole is
+/// not JSON.
 ///
-/// Of two members of one name the last counts. Bytes that are not UTF-8 are
-/// read as U+FFFD: a key that holds some is shared by others of its kind.
+/// If an object has two members of the same name, the last one counts. Bytes that
+/// are not UTF-8 are read as U+FFFD, so keys that differ only in such bytes are
+/// equal.
 pub(super) fn find<'a>(data: &'a [u8], pointer: &str) -> Option<Cow<'a, str>> {
     let data = data.strip_prefix(BYTE_ORDER_MARK).unwrap_or(data);
     match std::str::from_utf8(data) {
@@ -35,7 +36,7 @@ fn find_in<'a>(text: &'a str, pointer: &str) -> Option<Cow<'a, str>> {
     key(value)
 }
 
-/// A token of a pointer, where ~1 stands for a slash and ~0 for a tilde.
+/// Unescapes a token of the pointer: ~1 is a slash, ~0 a tilde.
 fn unescaped(token: &str) -> Cow<'_, str> {
     match token.contains('~') {
         true => token.replace("~1", "/").replace("~0", "~").into(),
@@ -43,7 +44,7 @@ fn unescaped(token: &str) -> Cow<'_, str> {
     }
 }
 
-/// One level down.
+/// Returns the value of one token, one level down.
 fn step<'a>(text: &'a str, token: &str) -> Option<&'a RawValue> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let found = reader.deserialize_any(Level(token)).ok()?;
@@ -51,13 +52,13 @@ fn step<'a>(text: &'a str, token: &str) -> Option<&'a RawValue> {
     found
 }
 
-/// What the value is known by as a key.
+/// Returns the key that a value stands for.
 fn key(value: &str) -> Option<Cow<'_, str>> {
     match value.as_bytes().first()? {
         b'n' => None,
         b'"' => {
             let text = serde_json::from_str(value);
-            // A string of half a surrogate pair is a key all the same.
+            // A string with half a surrogate pair is a key as well.
             Some(text.unwrap_or(value.into()))
         }
         b'{' | b'[' => Some(compact(value).into()),
@@ -65,7 +66,7 @@ fn key(value: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// Without the white space between its tokens.
+/// Removes the white space between tokens.
 fn compact(json: &str) -> String {
     let (mut quoted, mut escaped) = (false, false);
     let keeps = |c: &char| {
@@ -83,7 +84,7 @@ fn compact(json: &str) -> String {
     json.chars().filter(keeps).collect()
 }
 
-/// Looks for one token in an object or a list. Reads all of it.
+/// Looks for one token in an object or a list, and reads the whole of it.
 struct Level<'t>(&'t str);
 
 impl<'de> Visitor<'de> for Level<'_> {
@@ -105,10 +106,10 @@ impl<'de> Visitor<'de> for Level<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let place = index(self.0);
+        let position = index(self.0);
         let mut found = None;
         for n in 0.. {
-            if place == Some(n) {
+            if position == Some(n) {
                 found = seq.next_element()?;
             } else if seq.next_element::<IgnoredAny>()?.is_none() {
                 break;
@@ -118,14 +119,14 @@ impl<'de> Visitor<'de> for Level<'_> {
     }
 }
 
-/// A place in a list, as RFC 6901 writes it.
+/// Parses an index of a list, as RFC 6901 defines it.
 fn index(token: &str) -> Option<usize> {
     let digits = token.bytes().all(|byte| byte.is_ascii_digit());
     let plain = digits && (token == "0" || !token.starts_with('0'));
     token.parse().ok().filter(|_| plain)
 }
 
-/// Whether the name of a member is this one, whatever bytes the name has.
+/// Compares a member's name, which may contain any bytes.
 struct Name<'t>(&'t str);
 
 impl<'de> DeserializeSeed<'de> for Name<'_> {
@@ -231,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_is_no_part_of_it() {
+    fn a_byte_order_mark_is_skipped() {
         check("\u{feff}{\"id\":1}", "/id", Some("1"));
         check("\u{feff}\u{feff}{\"id\":1}", "/id", None);
     }
@@ -242,7 +243,7 @@ mod tests {
         check(b"{\"x\":\"\xe9\",\"id\":1}", "/id", Some("1"));
         check(b"{\"\xe9\":0,\"id\":1}", "/id", Some("1"));
         check(b"{\"id\":\"caf\xe9\"}", "/id", Some("caf\u{fffd}"));
-        // Half of a pair, written out.
+        // Half of a surrogate pair, escaped.
         check(r#"{"\ud800":0,"id":1}"#, "/id", Some("1"));
         check(r#"{"id":"\ud800"}"#, "/id", Some(r#""\ud800""#));
         let utf16: Vec<u8> = "{\"id\":1}"

@@ -1,5 +1,5 @@
-//! `order_key` and `on_dead_letter`: what messages share that are delivered one
-//! after the other. How the key of a message is found is `delivery/order`.
+//! `order_key` and `on_dead_letter`: how a user writes the order by key.
+//! `delivery/order` finds the key of a message.
 
 use serde_json::json;
 use toml::de::DeValue;
@@ -10,7 +10,7 @@ use crate::schema::{
 };
 use crate::settings;
 
-/// How `order_key` is written, for those who wrote something else.
+/// The forms of `order_key`, for error messages.
 pub(super) const ORDER_HELP: &str =
     "order_key = \"topic\", { metadata = \"tenant\" } or { pointer = \"/customer/id\" }";
 
@@ -42,7 +42,7 @@ settings! {
     }
 }
 
-/// The kind of `order_key`.
+/// The kind of the setting `order_key`.
 pub(super) const KEY: Declaration<OrderKey> = Declaration::kind(Kind::Either(
     &Kind::Choice(|| vec!["topic"]),
     &Kind::Table(InMessage::TABLE),

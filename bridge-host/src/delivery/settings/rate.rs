@@ -1,5 +1,5 @@
-//! `rate_limit`: a rate, or a table with a burst. How it is kept is
-//! `delivery/gate`.
+//! `rate_limit`: a rate, or a table with a burst. `delivery/admission_gate`
+//! enforces it.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use crate::schema::{
 };
 use crate::settings;
 
-/// A number of attempts in a time.
+/// A number of attempts per time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// How many.
+    /// How many attempts.
     pub count: u32,
-    /// In how long: more than nothing.
+    /// The time; greater than zero.
     pub per: Duration,
-    /// How many may be made at once after a rest; at least 1.
+    /// How many attempts may be made at once after an idle time; at least 1.
     pub burst: u32,
 }
 
@@ -33,11 +33,11 @@ settings! {
     }
 }
 
-/// The kind of `rate_limit`.
+/// The kind of the setting `rate_limit`.
 pub(super) const LIMIT: Declaration<Rate> =
     Declaration::kind(Kind::Either(&Kind::Rate, &Kind::Table(RateAndBurst::TABLE)));
 
-/// A rate with the burst that it has by itself.
+/// A rate with its default burst.
 #[derive(Clone, Copy, Debug)]
 pub struct Plain(Rate);
 
@@ -70,7 +70,7 @@ impl SettingValue for Plain {
             value.fault(format!("{} is no rate", text.quoted()), RATE_HELP);
             return None;
         };
-        // A tenth of a second's worth, as clocks tick in milliseconds.
+        // A tenth of a second's worth, because timers tick in milliseconds.
         let tenth = f64::from(count) / per.as_secs_f64() / 10.0;
         let burst = (tenth as u32).max(1);
         Some(Self(Rate { count, per, burst }))

@@ -1,4 +1,4 @@
-//! The model's receipts.
+//! The receipts of the model.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::broker::{
     BrokerError, Capabilities, KeyTurn, Receipt, Settlement, TurnCheck, Unsettled,
 };
 
-/// The right to settle one message, for as long as it has its token.
+/// The right to settle one message, while its token is current.
 pub(super) struct Lease {
     model: Arc<Model>,
     index: usize,
@@ -21,7 +21,7 @@ pub(super) struct Lease {
     attempt: u32,
 }
 
-/// What chance does to a settlement.
+/// The random result of a settlement.
 enum Fate {
     Settled,
     Fails,
@@ -55,7 +55,7 @@ impl Lease {
         }
     }
 
-    /// Does as told, unless the lease ran out meanwhile.
+    /// Applies the settlement, unless the lease has expired.
     fn apply(&self, settlement: Settlement) {
         let policy = &self.model.policy;
         let mut inner = self.model.lock();
@@ -89,10 +89,10 @@ impl Lease {
                 entry.attempt += 1;
                 entry.first.get_or_insert_with(Instant::now);
                 let until = Instant::now() + wait;
-                State::Parked { until }
+                State::ParkedMessage { until }
             }
         };
-        self.model.touch();
+        self.model.notify();
     }
 }
 
@@ -163,7 +163,7 @@ impl Drop for Lease {
         let state = &mut inner.entries[self.index].state;
         if self.is_current(state) {
             *state = State::Ready;
-            self.model.touch();
+            self.model.notify();
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Single cases of an endpoint's limits: breaker, rate, pause, adaption.
+//! Single cases of an endpoint's limits: circuit breaker, rate limit, pause,
+//! adaptive limit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,29 +7,29 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::model::{Faults, Model};
-use super::script::{Nature, Script};
-use super::{MILLI, Running, SECOND, policy};
+use super::script::{Behaviour, Script};
+use super::{MILLI, RunningEngine, SECOND, policy};
 use crate::delivery::{
-    AfterDeadLetter, BreakerState, CircuitBreaker, Order, OrderKey, Policy, Rate,
+    AfterDeadLetter, CircuitBreakerSettings, CircuitState, KeyOrdering, OrderKey, Policy, Rate,
 };
 
-/// So many messages of this nature, of three keys.
-fn world(policy: &Policy, count: u64, nature: Nature) -> (Arc<Script>, Arc<Model>) {
+/// Publishes `count` messages with this behaviour, of three keys.
+fn world(policy: &Policy, count: u64, behaviour: Behaviour) -> (Arc<Script>, Arc<Model>) {
     let script = Script::new(1);
     let model = Model::new(&script, policy, Faults::default());
     for n in 0..count {
-        script.tell(model.publish_with(Some(n % 3)), nature);
+        script.set(model.publish_with(Some(n % 3)), behaviour);
     }
     (script, model)
 }
 
 fn breaker(order: bool) -> Policy {
     Policy {
-        circuit_breaker: Some(CircuitBreaker {
+        circuit_breaker: Some(CircuitBreakerSettings {
             failures: 5,
             cooldown: 60 * SECOND,
         }),
-        order: order.then(|| Order {
+        order: order.then(|| KeyOrdering {
             by: OrderKey::Metadata("key".into()),
             after_dead_letter: AfterDeadLetter::Skip,
         }),
@@ -37,16 +38,16 @@ fn breaker(order: bool) -> Policy {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_endpoint_is_left_alone_but_for_probes() {
+async fn a_dead_endpoint_gets_only_probes() {
     for order in [false, true] {
         let policy = breaker(order);
-        let (script, model) = world(&policy, 100, Nature::Busy(MILLI));
-        let running = Running::start(&model, &script, &policy, SECOND);
+        let (script, model) = world(&policy, 100, Behaviour::Busy(MILLI));
+        let running = RunningEngine::start(&model, &script, &policy, SECOND);
         sleep(30 * SECOND).await;
-        // Those under way when it opened came to their end.
+        // Attempts in flight when the breaker opened came to their end.
         assert!((5..=8).contains(&script.calls()), "{}", script.calls());
         let flow = running.stats.flow().unwrap();
-        assert_eq!(flow.breaker, Some(BreakerState::Open));
+        assert_eq!(flow.breaker, Some(CircuitState::Open));
         let before = script.calls();
         sleep(600 * SECOND).await;
         assert!((9..=11).contains(&(script.calls() - before)));
@@ -57,15 +58,15 @@ async fn a_dead_endpoint_is_left_alone_but_for_probes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn engines_that_share_a_gate_leave_a_dead_endpoint_alone_together() {
+async fn engines_that_share_a_gate_share_its_breaker() {
     let policy = breaker(false);
-    let (script, model) = world(&policy, 100, Nature::Busy(MILLI));
-    let both = Running::start_two(&model, &script, &policy);
+    let (script, model) = world(&policy, 100, Behaviour::Busy(MILLI));
+    let both = RunningEngine::start_two(&model, &script, &policy);
     sleep(30 * SECOND).await;
     assert!((5..=8).contains(&script.calls()), "{}", script.calls());
-    // Neither holds a message that it may not begin.
+    // Neither engine holds a message that may not begin.
     assert_eq!(model.lock().held, 0);
-    script.tell_all(Nature::Ok(MILLI));
+    script.set_all(Behaviour::Ok(MILLI));
     model.all_final().await;
     assert_eq!(model.lock().wrong, [""; 0]);
     for running in both {
@@ -75,17 +76,17 @@ async fn engines_that_share_a_gate_leave_a_dead_endpoint_alone_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_that_ends_well_closes_it() {
+async fn a_successful_probe_closes_the_breaker() {
     let policy = breaker(false);
-    let (script, model) = world(&policy, 100, Nature::Busy(MILLI));
-    let running = Running::start(&model, &script, &policy, SECOND);
+    let (script, model) = world(&policy, 100, Behaviour::Busy(MILLI));
+    let running = RunningEngine::start(&model, &script, &policy, SECOND);
     sleep(10 * SECOND).await;
-    script.tell_all(Nature::Ok(MILLI));
+    script.set_all(Behaviour::Ok(MILLI));
     let begun = Instant::now();
     model.all_final().await;
     assert!(begun.elapsed() < 60 * SECOND);
     let flow = running.stats.flow().unwrap();
-    assert_eq!(flow.breaker, Some(BreakerState::Closed));
+    assert_eq!(flow.breaker, Some(CircuitState::Closed));
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,43 +99,43 @@ async fn the_rate_is_kept() {
         }),
         ..policy(16, 12, SECOND)
     };
-    let (script, model) = world(&policy, 105, Nature::Ok(MILLI));
+    let (script, model) = world(&policy, 105, Behaviour::Ok(MILLI));
     let begun = Instant::now();
-    let _running = Running::start(&model, &script, &policy, SECOND);
+    let _running = RunningEngine::start(&model, &script, &policy, SECOND);
     model.all_final().await;
     let took = begun.elapsed();
     assert!(took >= 10 * SECOND && took < 11 * SECOND, "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_limit_follows_the_endpoint() {
+async fn the_limit_adapts_to_the_endpoint() {
     let policy = Policy {
         min_in_flight: Some(2),
         ..policy(32, 1000, MILLI)
     };
-    let (script, model) = world(&policy, 5000, Nature::Ok(100 * MILLI));
-    let running = Running::start(&model, &script, &policy, SECOND);
+    let (script, model) = world(&policy, 5000, Behaviour::Ok(100 * MILLI));
+    let running = RunningEngine::start(&model, &script, &policy, SECOND);
     let limit = || running.stats.flow().unwrap().limit;
     assert_eq!(limit(), 2);
     sleep(8 * SECOND).await;
     assert_eq!((limit(), script.most_active()), (32, 32));
-    script.tell_all(Nature::Busy(100 * MILLI));
+    script.set_all(Behaviour::Busy(100 * MILLI));
     for _ in 0..18 {
         let before = limit();
-        // All that were under way have ended by then.
+        // All attempts in flight have ended by then.
         sleep(110 * MILLI).await;
         assert!(script.active() <= before, "{} {before}", script.active());
     }
     assert_eq!(limit(), 2);
     assert!(script.active() <= 2);
-    script.tell_all(Nature::Ok(100 * MILLI));
+    script.set_all(Behaviour::Ok(100 * MILLI));
     model.all_final().await;
     assert!(limit() > 2);
     assert_eq!(running.shut_down().await.given_back, 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_after_pauses_all() {
+async fn a_retry_after_pauses_the_subscription() {
     for (pause, quick) in [(true, false), (false, true)] {
         let policy = Policy {
             pause,
@@ -142,17 +143,17 @@ async fn a_retry_after_pauses_all() {
         };
         let script = Script::new(1);
         let model = Model::new(&script, &policy, Faults::default());
-        let asks = Nature::Asks(100 * SECOND);
-        script.tell(model.publish(), asks);
-        let running = Running::start(&model, &script, &policy, SECOND);
+        let behaviour = Behaviour::RetryAfter(100 * SECOND);
+        script.set(model.publish(), behaviour);
+        let running = RunningEngine::start(&model, &script, &policy, SECOND);
         sleep(SECOND).await;
         let paused = running.stats.flow().unwrap().paused;
         assert_eq!(paused.is_some_and(|left| left > 98 * SECOND), pause);
-        script.tell_all(Nature::Ok(MILLI));
+        script.set_all(Behaviour::Ok(MILLI));
         let late = model.publish();
-        script.tell(late, Nature::Ok(MILLI));
+        script.set(late, Behaviour::Ok(MILLI));
         let begun = Instant::now();
-        model.until(|states| states[1].is_final()).await;
+        model.wait_until(|states| states[1].is_final()).await;
         let at_once = begun.elapsed() < Duration::from_secs(5);
         assert_eq!(at_once, quick, "{:?}", begun.elapsed());
         model.all_final().await;

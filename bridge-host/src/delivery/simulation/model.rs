@@ -1,5 +1,5 @@
-//! What a broker promises, in memory: leases, parked retries, order,
-//! redelivery of what is not settled. Its faults are as chance has them.
+//! A model of a broker, in memory: leases, parked retries, order, redelivery of
+//! unsettled messages, and random faults.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use crate::broker::{BrokerError, DeadLetter, Incoming, RemainingAttempts, ReplyT
 use crate::delivery::Policy;
 use crate::message::{Message, MessageId};
 
-/// How long a message is leased at first, and a given one anew.
+/// The lease of a fetched message.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
 
-/// Where a message is.
+/// The state of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Ready,
@@ -28,10 +28,10 @@ pub(super) enum State {
         token: u64,
         until: Instant,
     },
-    Parked {
+    ParkedMessage {
         until: Instant,
     },
-    /// It waits behind a dead letter.
+    /// The message waits behind a dead letter.
     Blocked,
     Delivered,
     Filtered,
@@ -43,27 +43,27 @@ impl State {
         matches!(self, Self::Delivered | Self::Filtered | Self::Dead(_))
     }
 
-    /// When it can be taken, where that is known.
+    /// When the message can be fetched, if that is known.
     fn due(&self, now: Instant) -> Option<Instant> {
         match self {
             Self::Ready => Some(now),
-            Self::Leased { until, .. } | Self::Parked { until } => Some(*until),
+            Self::Leased { until, .. } | Self::ParkedMessage { until } => Some(*until),
             _ => None,
         }
     }
 }
 
-/// How often in a hundred something fails.
+/// How often, in percent, an operation fails.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Faults {
     pub(super) next: u64,
     pub(super) settle: u64,
-    /// Settled, but the answer does not come.
+    /// The broker settles, but its answer is lost.
     pub(super) answer: u64,
     pub(super) extend: u64,
-    /// A settlement that failed keeps its lease.
+    /// Whether a failed settlement keeps the lease.
     pub(super) keeps: bool,
-    /// So many settlements fail first.
+    /// How many settlements fail first.
     pub(super) first_settles: u32,
 }
 
@@ -71,13 +71,13 @@ pub(super) struct Entry {
     pub(super) id: MessageId,
     published: SystemTime,
     pub(super) state: State,
-    /// What it has an order by.
+    /// The key that orders the message.
     pub(super) key: Option<u64>,
-    /// It had to wait for a dead letter, or is a replayed one.
+    /// The message waited for a dead letter, or is a replayed one.
     pub(super) waits: bool,
-    /// Of the delivery to come, or under way.
+    /// The attempt of the next delivery, or of the current one.
     pub(super) attempt: u32,
-    /// When its first attempt ended.
+    /// When the first attempt ended.
     pub(super) first: Option<Instant>,
 }
 
@@ -85,10 +85,10 @@ pub(super) struct Inner {
     pub(super) entries: Vec<Entry>,
     pub(super) random: Random,
     pub(super) faults: Faults,
-    /// Receipts that are held.
+    /// How many receipts are held.
     pub(super) held: usize,
     pub(super) most_held: usize,
-    /// What should not have happened: a panic would end only its own task.
+    /// Violations. A panic would end only its own task.
     pub(super) wrong: Vec<String>,
     tokens: u64,
 }
@@ -96,7 +96,7 @@ pub(super) struct Inner {
 /// The broker, with one subscription.
 pub(super) struct Model {
     inner: Mutex<Inner>,
-    /// Something may be due.
+    /// A message may be due.
     due: Notify,
     /// Anything changed.
     changed: watch::Sender<()>,
@@ -127,12 +127,12 @@ impl Model {
         self.inner.lock()
     }
 
-    /// Puts one more message at the end.
+    /// Publishes a message.
     pub(super) fn publish(&self) -> MessageId {
         self.publish_with(None)
     }
 
-    /// Puts one more message with this key at the end.
+    /// Publishes a message with this key.
     pub(super) fn publish_with(&self, key: Option<u64>) -> MessageId {
         let mut inner = self.lock();
         let id = MessageId::parse(&format!("m-{}", inner.entries.len())).unwrap();
@@ -145,22 +145,22 @@ impl Model {
             attempt: 1,
             first: None,
         });
-        self.touch();
+        self.notify();
         id
     }
 
-    /// Counts from 0, as the messages were published.
-    pub(super) fn place_of(&self, id: &MessageId) -> Option<usize> {
+    /// Returns the position of a message in the order of publication, from 0.
+    pub(super) fn position_of(&self, id: &MessageId) -> Option<usize> {
         self.lock().entries.iter().position(|entry| entry.id == *id)
     }
 
-    /// Whether all that came before it for the same key had their last word.
+    /// Returns whether all earlier messages of the same key are settled.
     pub(super) fn may_begin(&self, id: &MessageId) -> bool {
         let inner = self.lock();
-        let place = inner.entries.iter().position(|entry| entry.id == *id);
-        let place = place.expect("it was published");
-        let key = inner.entries[place].key;
-        let mut before = inner.entries[..place].iter();
+        let position = inner.entries.iter().position(|entry| entry.id == *id);
+        let position = position.expect("it was published");
+        let key = inner.entries[position].key;
+        let mut before = inner.entries[..position].iter();
         let done = |entry: &Entry| {
             !entry.blocks() && (entry.state.is_final() || self.script.is_done(&entry.id))
         };
@@ -169,8 +169,8 @@ impl Model {
             || before.all(|entry| entry.key != key || done(entry))
     }
 
-    /// Wakes whoever waits for a change.
-    pub(super) fn touch(&self) {
+    /// Notifies the tasks that wait for a change.
+    pub(super) fn notify(&self) {
         self.due.notify_one();
         self.changed.send_replace(());
     }
@@ -179,15 +179,15 @@ impl Model {
         Box::new(Subscribed(self.clone()))
     }
 
-    /// Where all messages are.
+    /// Returns the states of all messages.
     pub(super) fn states(&self) -> Vec<State> {
         let inner = self.lock();
         let states = inner.entries.iter().map(|entry| entry.state.clone());
         states.collect()
     }
 
-    /// Waits until this holds of all messages.
-    pub(super) async fn until(&self, mut holds: impl FnMut(&[State]) -> bool) {
+    /// Waits until `holds` is true for the states of all messages.
+    pub(super) async fn wait_until(&self, mut holds: impl FnMut(&[State]) -> bool) {
         let mut changes = self.changed.subscribe();
         let all = async {
             while !holds(&self.states()) {
@@ -203,11 +203,11 @@ impl Model {
 
     /// Waits until no message is pending.
     pub(super) async fn all_final(&self) {
-        self.until(|states| states.iter().all(State::is_final))
+        self.wait_until(|states| states.iter().all(State::is_final))
             .await;
     }
 
-    /// Starts anew after a crash of the other side.
+    /// Returns leased messages to the ready state after the engine crashed.
     pub(super) async fn forget_leases(&self) {
         while self.lock().held > 0 {
             tokio::task::yield_now().await;
@@ -217,17 +217,17 @@ impl Model {
                 entry.state = State::Ready;
             }
         }
-        self.touch();
+        self.notify();
     }
 
-    /// The next message that is due, or when to look again.
+    /// Returns the next message that is due, or when to look again.
     fn take(self: &Arc<Self>, only_fresh: bool) -> Result<Incoming, Option<Instant>> {
         let ordered = self.policy.ordered();
         let mut inner = self.lock();
         let held_back = if self.policy.order.is_some() { 1024 } else { 0 };
         inner.most_held = inner.most_held.max(inner.held + 1);
         if inner.held >= self.policy.max_in_flight + held_back {
-            let wrong = "a message is fetched without a place for it";
+            let wrong = "a message is fetched without a permit for it";
             inner.wrong.push(wrong.into());
         }
         let now = Instant::now();

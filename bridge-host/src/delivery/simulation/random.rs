@@ -1,8 +1,8 @@
-//! A small generator of random numbers: the same seed, the same schedule.
+//! A small random number generator: the same seed gives the same schedule.
 
 use std::time::Duration;
 
-/// SplitMix64.
+/// A SplitMix64 generator.
 #[derive(Clone)]
 pub(super) struct Random(u64);
 
@@ -21,27 +21,27 @@ impl Random {
         z ^ z >> 31
     }
 
-    /// From 0 up to, and without, `n`.
+    /// Returns a number from 0, inclusive, to `n`, exclusive.
     pub(super) fn below(&mut self, n: u64) -> u64 {
         self.next() % n
     }
 
-    /// From `low` to `high`.
+    /// Returns a number from `low` to `high`, inclusive.
     pub(super) fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.below(high - low + 1)
     }
 
-    /// True this often in a hundred.
+    /// Returns true with this probability, in percent.
     pub(super) fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
-    /// Whole milliseconds, from `low` to `high` of them.
+    /// Returns a whole number of milliseconds, from `low` to `high`.
     pub(super) fn millis(&mut self, low: u64, high: u64) -> Duration {
         Duration::from_millis(self.between(low, high))
     }
 
-    /// One of these.
+    /// Returns one of these values.
     pub(super) fn pick<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.below(all.len() as u64) as usize]
     }

@@ -1,4 +1,4 @@
-//! Thousands of random schedules, and what must hold in every one of them.
+//! Thousands of random schedules, and what must hold in each of them.
 
 use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -12,23 +12,25 @@ use tokio::time::sleep;
 use super::model::{Faults, Model};
 use super::random::Random;
 use super::script::Script;
-use super::{MILLI, Running, SECOND};
-use crate::delivery::{AfterDeadLetter, CircuitBreaker, Order, OrderKey, Policy, Rate, Retry};
+use super::{MILLI, RunningEngine, SECOND};
+use crate::delivery::{
+    AfterDeadLetter, CircuitBreakerSettings, KeyOrdering, OrderKey, Policy, Rate, Retry,
+};
 
-/// Those that go through the broker alone.
+/// Schedules without an order by key and without limits.
 #[test]
 fn random_schedules_lose_nothing() {
     run(0..3000);
 }
 
-/// Those with an order by key, limits of the endpoint, or both.
+/// Schedules with an order by key, limits of the endpoint, or both.
 #[test]
 fn random_schedules_keep_order_and_limits() {
-    run(FLOWS..FLOWS + 8000);
+    run(FIRST_SEED_WITH_LIMITS..FIRST_SEED_WITH_LIMITS + 8000);
 }
 
-/// Seeds from here on have a flow.
-const FLOWS: u64 = 1_000_000;
+/// Seeds from here on have an order or limits.
+const FIRST_SEED_WITH_LIMITS: u64 = 1_000_000;
 
 fn run(seeds: std::ops::Range<u64>) {
     let (first, last) = (seeds.start, seeds.end - 1);
@@ -45,25 +47,25 @@ fn run(seeds: std::ops::Range<u64>) {
             resume_unwind(panic);
         }
     }
-    println!("the schedules of the seeds {first} to {last} kept all promises");
+    println!("the schedules of the seeds {first} to {last} kept all invariants");
 }
 
-/// One schedule: messages come at odd times, the engine is shut down or
-/// killed at odd times, and at last left to its work.
+/// Runs one schedule: messages arrive at random times, the engine is shut down or
+/// killed at random times, and finally runs to the end.
 async fn simulate(seed: u64) {
     let mut random = Random::new(seed.wrapping_mul(3));
     let mut policy = random_policy(&mut random);
-    if seed >= FLOWS {
-        random_flow(&mut random, &mut policy);
+    if seed >= FIRST_SEED_WITH_LIMITS {
+        add_random_limits(&mut random, &mut policy);
     }
     let faults = random_faults(&mut random);
     let script = Script::new(seed);
     let model = Model::new(&script, &policy, faults);
     let publisher = tokio::spawn(publish(model.clone(), random.clone()));
-    let operator = tokio::spawn(look_after(model.clone(), random.clone()));
+    let operator = tokio::spawn(replay_or_drop(model.clone(), random.clone()));
     for _ in 0..random.below(4) {
         let drain = random.millis(0, 10_000);
-        let running = Running::start(&model, &script, &policy, drain);
+        let running = RunningEngine::start(&model, &script, &policy, drain);
         sleep(random.millis(0, 60_000)).await;
         match random.chance(50) {
             true => check_shutdown(running, &model, &script, drain).await,
@@ -71,14 +73,14 @@ async fn simulate(seed: u64) {
         }
     }
     publisher.await.unwrap();
-    let running = Running::start(&model, &script, &policy, SECOND);
-    model.until(|_| model.is_settled()).await;
+    let running = RunningEngine::start(&model, &script, &policy, SECOND);
+    model.wait_until(|_| model.is_settled()).await;
     operator.abort();
     check_shutdown(running, &model, &script, SECOND).await;
     assert!(script.most_active() <= policy.max_in_flight);
     assert_eq!(model.lock().wrong, [""; 0]);
-    let places = script.called().into_iter().map(|id| model.place_of(&id));
-    assert!(!policy.ordered() || places.is_sorted(), "overtaken");
+    let positions = script.called().into_iter().map(|id| model.position_of(&id));
+    assert!(!policy.ordered() || positions.is_sorted(), "overtaken");
 }
 
 async fn publish(model: Arc<Model>, mut random: Random) {
@@ -90,31 +92,32 @@ async fn publish(model: Arc<Model>, mut random: Random) {
     }
 }
 
-/// Someone who looks after dead letters that block, one at a time.
-async fn look_after(model: Arc<Model>, mut random: Random) {
+/// Replays or drops blocking dead letters, one at a time.
+async fn replay_or_drop(model: Arc<Model>, mut random: Random) {
     loop {
         sleep(random.millis(1000, 100_000)).await;
-        model.look_after(random.chance(70));
+        model.replay_or_drop(random.chance(70));
     }
 }
 
-async fn check_shutdown(running: Running, model: &Model, script: &Script, drain: Duration) {
+async fn check_shutdown(running: RunningEngine, model: &Model, script: &Script, drain: Duration) {
     let stats = running.stats.clone();
     let calls = script.calls();
     let under_way = stats.counters().in_flight;
     running.shutdown.send_replace(true);
-    // What is due in this very instant may begin before the engine hears of it.
+    // What is due in this instant may begin before the engine learns of the
+    // shutdown.
     yield_now().await;
     let at_once = script.calls() - calls;
     let under_way = under_way + at_once as u64;
     let summary = running.shut_down().await;
-    // Some may have ended before the engine heard of the shutdown.
+    // Some attempts may have ended before the engine learned of the shutdown.
     assert!(summary.finished + summary.given_back <= under_way);
     assert!(summary.took <= drain + 2 * MILLI, "{summary:?}");
     assert_eq!((model.lock().held, script.active()), (0, 0));
     assert_eq!(stats.counters().in_flight, 0);
     let begun = script.calls() - calls - at_once;
-    assert!(begun as u64 <= under_way, "intake went on");
+    assert!(begun as u64 <= under_way, "fetching went on");
 }
 
 fn random_policy(random: &mut Random) -> Policy {
@@ -132,9 +135,9 @@ fn random_policy(random: &mut Random) -> Policy {
     }
 }
 
-fn random_flow(random: &mut Random, policy: &mut Policy) {
+fn add_random_limits(random: &mut Random, policy: &mut Policy) {
     if random.chance(70) {
-        policy.order = Some(Order {
+        policy.order = Some(KeyOrdering {
             by: OrderKey::Metadata("key".into()),
             after_dead_letter: match random.chance(30) {
                 true => AfterDeadLetter::Block,
@@ -146,7 +149,7 @@ fn random_flow(random: &mut Random, policy: &mut Policy) {
         policy.min_in_flight = Some(random.between(1, policy.max_in_flight as u64) as usize);
     }
     if random.chance(40) {
-        policy.circuit_breaker = Some(CircuitBreaker {
+        policy.circuit_breaker = Some(CircuitBreakerSettings {
             failures: random.between(1, 5) as u32,
             cooldown: random.millis(10, 120_000),
         });

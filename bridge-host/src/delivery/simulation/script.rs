@@ -1,5 +1,5 @@
-//! A handler that follows a script, and remembers what it showed: the witness
-//! that settlements are checked against.
+//! A handler that follows a script and records what each call showed. The model
+//! checks settlements against that record.
 
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 
-use super::promises::Promises;
+use super::invariants::Invariants;
 use super::random::Random;
 use super::{MILLI, SECOND};
 use crate::broker::Settlement;
@@ -23,54 +23,54 @@ use crate::guest::{
 use crate::message::MessageId;
 use crate::trouble::Shortage;
 
-/// How a message is handled.
+/// How the handler behaves for a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Nature {
-    /// Ok after this time.
+pub(super) enum Behaviour {
+    /// Returns ok after this time.
     Ok(Duration),
-    /// An exchange that may be made again, after this time.
+    /// Returns a 503 after this time.
     Busy(Duration),
-    /// A 503 with this Retry-After.
-    Asks(Duration),
-    /// Never works.
+    /// Returns a 503 with this Retry-After.
+    RetryAfter(Duration),
+    /// Returns a permanent failure.
     Never,
     /// Never returns.
     Hangs,
-    /// This machine lacks what it takes.
+    /// Reports that this machine lacks file descriptors.
     Hindered,
-    /// The handler itself panics.
+    /// Panics.
     Panics,
-    /// Any of these, as chance has it, sometimes after a long time.
+    /// Does any of these at random, sometimes after a long time.
     Flaky,
 }
 
 /// What a call showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shown {
+enum Observed {
     Delivered,
     Filtered,
     Passing,
-    /// It is the component that failed.
+    /// The component failed.
     Failed,
     Final,
     Hindered,
-    /// It was dropped before its end, after this time.
+    /// The call was dropped after this time.
     Cut(Duration),
 }
 
-/// The handler: a nature for each message, flaky where none is told.
+/// The handler: a behaviour for each message, flaky by default.
 pub(super) struct Script {
     seed: u64,
     random: Mutex<Random>,
-    natures: Mutex<HashMap<MessageId, Nature>>,
-    shown: Mutex<HashMap<MessageId, Vec<Shown>>>,
+    behaviours: Mutex<HashMap<MessageId, Behaviour>>,
+    observed: Mutex<HashMap<MessageId, Vec<Observed>>>,
     /// When the first call for a message began.
     first: Mutex<HashMap<MessageId, Instant>>,
     threads: Mutex<HashSet<ThreadId>>,
     calls: Mutex<Vec<MessageId>>,
     active: AtomicUsize,
     most_active: AtomicUsize,
-    pub(super) promises: Promises,
+    pub(super) invariants: Invariants,
 }
 
 impl Script {
@@ -78,14 +78,14 @@ impl Script {
         Arc::new(Self {
             seed,
             random: Mutex::new(Random::new(seed)),
-            natures: Mutex::default(),
-            shown: Mutex::default(),
+            behaviours: Mutex::default(),
+            observed: Mutex::default(),
             first: Mutex::default(),
             threads: Mutex::default(),
             calls: Mutex::default(),
             active: AtomicUsize::new(0),
             most_active: AtomicUsize::new(0),
-            promises: Promises::default(),
+            invariants: Invariants::default(),
         })
     }
 
@@ -93,22 +93,22 @@ impl Script {
         self.seed
     }
 
-    /// From now on this message has this nature.
-    pub(super) fn tell(&self, id: MessageId, nature: Nature) {
-        self.natures.lock().insert(id, nature);
+    /// Sets the behaviour for a message.
+    pub(super) fn set(&self, id: MessageId, behaviour: Behaviour) {
+        self.behaviours.lock().insert(id, behaviour);
     }
 
-    /// From now on all that were told of have this nature.
-    pub(super) fn tell_all(&self, nature: Nature) {
-        let mut natures = self.natures.lock();
-        natures.values_mut().for_each(|one| *one = nature);
+    /// Sets the behaviour for all messages that have one.
+    pub(super) fn set_all(&self, behaviour: Behaviour) {
+        let mut behaviours = self.behaviours.lock();
+        behaviours.values_mut().for_each(|one| *one = behaviour);
     }
 
     pub(super) fn calls(&self) -> usize {
         self.calls.lock().len()
     }
 
-    /// Which messages the calls were for, in their order.
+    /// Returns the messages of the calls, in order.
     pub(super) fn called(&self) -> Vec<MessageId> {
         self.calls.lock().clone()
     }
@@ -121,13 +121,13 @@ impl Script {
         self.most_active.load(SeqCst)
     }
 
-    /// The threads that the calls were made on.
+    /// Returns the threads that made the calls.
     pub(super) fn threads(&self) -> HashSet<ThreadId> {
         self.threads.lock().clone()
     }
 
-    /// What is wrong, unless the last call for this message, or any where
-    /// leases may overlap, showed what the settlement says.
+    /// Returns a violation unless the last call for the message justifies the
+    /// settlement; if leases may overlap, unless any call does.
     pub(super) fn check(
         &self,
         id: &MessageId,
@@ -136,54 +136,58 @@ impl Script {
     ) -> Option<String> {
         let first = self.first.lock().get(id).copied();
         let tried_for = first.map_or(Duration::ZERO, |first| first.elapsed());
-        let shown = self.shown.lock();
-        let shown = shown.get(id).map_or(&[][..], Vec::as_slice);
+        let observed = self.observed.lock();
+        let observed = observed.get(id).map_or(&[][..], Vec::as_slice);
         if let (true, Settlement::DeadLetter(letter)) = (rule.in_place, settlement)
-            && (shown.len() as u32) < letter.attempts
+            && (observed.len() as u32) < letter.attempts
         {
             return Some(format!("{id} has more attempts than calls: {letter:?}"));
         }
-        let last = shown.len().saturating_sub(1);
-        let witnesses = if rule.overlaps { shown } else { &shown[last..] };
+        let last = observed.len().saturating_sub(1);
+        let witnesses = if rule.overlaps {
+            observed
+        } else {
+            &observed[last..]
+        };
         let right = witnesses
             .iter()
-            .any(|shown| rule.allows(*shown, settlement, tried_for));
-        (!right).then(|| format!("{id} settled as {settlement:?} by {rule:?} after {shown:?}"))
+            .any(|observed| rule.allows(*observed, settlement, tried_for));
+        (!right).then(|| format!("{id} settled as {settlement:?} by {rule:?} after {observed:?}"))
     }
 
-    /// Whether a call for it came to an end that is its last word.
+    /// Returns whether a call for the message had a final result.
     pub(super) fn is_done(&self, id: &MessageId) -> bool {
-        let shown = self.shown.lock();
-        let last = |shown: &Shown| {
+        let observed = self.observed.lock();
+        let last = |observed: &Observed| {
             !matches!(
-                shown,
-                Shown::Passing | Shown::Failed | Shown::Hindered | Shown::Cut(_)
+                observed,
+                Observed::Passing | Observed::Failed | Observed::Hindered | Observed::Cut(_)
             )
         };
-        shown.get(id).is_some_and(|all| all.iter().any(last))
+        observed.get(id).is_some_and(|all| all.iter().any(last))
     }
 
-    /// Takes time, and shows something.
-    async fn act(&self, nature: Nature) -> Outcome {
-        match nature {
-            Nature::Ok(time) => {
+    /// Acts as the behaviour says.
+    async fn act(&self, behaviour: Behaviour) -> Outcome {
+        match behaviour {
+            Behaviour::Ok(time) => {
                 sleep(time).await;
                 outcome(CallResult::Ok, Some(200))
             }
-            Nature::Busy(time) => {
+            Behaviour::Busy(time) => {
                 sleep(time).await;
                 outcome(CallResult::Connection("503".into()), Some(503))
             }
-            Nature::Asks(time) => {
+            Behaviour::RetryAfter(time) => {
                 let mut busy = outcome(CallResult::Connection("503".into()), Some(503));
                 busy.exchanges[0].retry_after = Some(time);
                 busy
             }
-            Nature::Hindered => hindered(),
-            Nature::Never => outcome(CallResult::Other("410".into()), Some(410)),
-            Nature::Hangs => std::future::pending().await,
-            Nature::Panics => panic!("as the script has it"),
-            Nature::Flaky => {
+            Behaviour::Hindered => hindered(),
+            Behaviour::Never => outcome(CallResult::Other("410".into()), Some(410)),
+            Behaviour::Hangs => std::future::pending().await,
+            Behaviour::Panics => panic!("as the script has it"),
+            Behaviour::Flaky => {
                 let (time, outcome) = flaky(&mut self.random.lock());
                 sleep(time).await;
                 outcome.unwrap_or_else(|| panic!("as chance has it"))
@@ -192,42 +196,43 @@ impl Script {
     }
 }
 
-/// What a settlement is checked by.
+/// What a settlement is checked against.
 #[derive(Debug)]
 pub(super) struct Rule<'a> {
     pub(super) attempt: u32,
     pub(super) policy: &'a Policy,
     pub(super) overlaps: bool,
-    /// Retries do not go through the broker: each attempt made one call.
+    /// Whether retries stay with the engine, so that each attempt makes one call.
     pub(super) in_place: bool,
 }
 
 impl Rule<'_> {
-    /// `tried_for` is the time since its first call began.
-    fn allows(&self, shown: Shown, settlement: &Settlement, tried_for: Duration) -> bool {
+    /// Returns whether the call justifies the settlement. `tried_for` is the time
+    /// since the first call began.
+    fn allows(&self, observed: Observed, settlement: &Settlement, tried_for: Duration) -> bool {
         let retry = &self.policy.retry;
-        let failed = match shown {
-            Shown::Passing | Shown::Failed => true,
-            // Cut by its timeout; a shutdown would cut it earlier.
-            Shown::Cut(after) => after >= self.policy.timeout,
+        let failed = match observed {
+            Observed::Passing | Observed::Failed => true,
+            // Dropped by the timeout; a shutdown would drop it earlier.
+            Observed::Cut(after) => after >= self.policy.timeout,
             _ => false,
         };
-        let most = match shown {
-            Shown::Passing => retry.max_attempts,
+        let most = match observed {
+            Observed::Passing => retry.max_attempts,
             _ => Some(retry.component_attempts()),
         };
         let spent = most.is_some_and(|most| self.attempt >= most.get());
         let exhausted = spent || tried_for >= self.policy.max_age();
         match settlement {
-            Settlement::Delivered => shown == Shown::Delivered,
-            Settlement::Filtered => shown == Shown::Filtered,
-            // The age may be reached while it is settled.
+            Settlement::Delivered => observed == Observed::Delivered,
+            Settlement::Filtered => observed == Observed::Filtered,
+            // The age may be reached during the settlement.
             Settlement::Retry(wait) => failed && !spent && *wait <= retry.max_delay,
             Settlement::DeadLetter(letter) => {
-                let given_up = shown == Shown::Final || failed && exhausted;
+                let given_up = observed == Observed::Final || failed && exhausted;
                 given_up && letter.attempts == self.attempt
             }
-            // There is one broker, and it keeps its own.
+            // There is one broker, and it keeps its own dead letters.
             Settlement::Moved => false,
         }
     }
@@ -256,7 +261,7 @@ fn hindered() -> Outcome {
     }
 }
 
-/// Some time and some outcome; nothing is a panic.
+/// Returns a random duration and outcome; `None` stands for a panic.
 fn flaky(random: &mut Random) -> (Duration, Option<Outcome>) {
     let time = match random.below(20) {
         0..10 => Duration::ZERO,
@@ -298,26 +303,26 @@ fn failure(random: &mut Random) -> Failure {
     }
 }
 
-/// A call under way, told of when it ends.
-struct Witness<'a> {
+/// A running call, which is recorded when it ends.
+struct ObservedCall<'a> {
     script: &'a Script,
     id: MessageId,
     began: Instant,
     probe: bool,
-    shown: Option<Shown>,
+    observed: Option<Observed>,
 }
 
-impl Drop for Witness<'_> {
+impl Drop for ObservedCall<'_> {
     fn drop(&mut self) {
-        let shown = match self.shown {
-            Some(shown) => shown,
-            None if thread::panicking() => Shown::Failed,
-            None => Shown::Cut(self.began.elapsed()),
+        let observed = match self.observed {
+            Some(observed) => observed,
+            None if thread::panicking() => Observed::Failed,
+            None => Observed::Cut(self.began.elapsed()),
         };
-        let mut all = self.script.shown.lock();
-        all.entry(self.id.clone()).or_default().push(shown);
+        let mut all = self.script.observed.lock();
+        all.entry(self.id.clone()).or_default().push(observed);
         drop(all);
-        self.script.promises.ended(self.probe, None);
+        self.script.invariants.ended(self.probe, None);
         self.script.active.fetch_sub(1, SeqCst);
     }
 }
@@ -335,34 +340,34 @@ impl Script {
     }
 
     async fn handled(&self, call: Call) -> Outcome {
-        let probe = self.promises.begins(&call.id);
+        let probe = self.invariants.begins(&call.id);
         self.calls.lock().push(call.id.clone());
         self.began(&call.id);
         let active = self.active.fetch_add(1, SeqCst) + 1;
         self.most_active.fetch_max(active, SeqCst);
         self.threads.lock().insert(thread::current().id());
-        let told = self.natures.lock().get(&call.id).copied();
-        let mut witness = Witness {
+        let set = self.behaviours.lock().get(&call.id).copied();
+        let mut call_record = ObservedCall {
             script: self,
             id: call.id,
             began: Instant::now(),
             probe,
-            shown: None,
+            observed: None,
         };
-        let act = self.act(told.unwrap_or(Nature::Flaky));
+        let act = self.act(set.unwrap_or(Behaviour::Flaky));
         let outcome = match tokio::time::timeout(call.timeout, act).await {
             Ok(outcome) => outcome,
             Err(_) => outcome(CallResult::Failed(Failure::OutOfTime(call.timeout)), None),
         };
-        self.promises.ended(probe, Some(&outcome));
+        self.invariants.ended(probe, Some(&outcome));
         let gone = outcome.exchanges.is_empty() && outcome.sent == 0;
-        witness.shown = Some(match &outcome.result {
-            _ if outcome.hindered().is_some() => Shown::Hindered,
-            CallResult::Ok if gone => Shown::Filtered,
-            CallResult::Ok => Shown::Delivered,
-            CallResult::Other(_) => Shown::Final,
-            CallResult::Failed(_) => Shown::Failed,
-            _ => Shown::Passing,
+        call_record.observed = Some(match &outcome.result {
+            _ if outcome.hindered().is_some() => Observed::Hindered,
+            CallResult::Ok if gone => Observed::Filtered,
+            CallResult::Ok => Observed::Delivered,
+            CallResult::Other(_) => Observed::Final,
+            CallResult::Failed(_) => Observed::Failed,
+            _ => Observed::Passing,
         });
         outcome
     }

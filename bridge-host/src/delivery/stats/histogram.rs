@@ -1,38 +1,40 @@
-//! Durations in buckets, eight to each power of two of microseconds: a
-//! quantile read from it is at most an eighth too long.
+//! Durations in buckets, eight for each power of two of microseconds: a quantile
+//! is at most an eighth too long.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// Buckets to a power of two.
+/// Buckets for each power of two.
 const SPLIT: usize = 8;
 const SPLIT_BITS: u32 = SPLIT.trailing_zeros();
-/// Up to 2^42 microseconds, which are 50 days; the last bucket has all beyond.
+/// Up to 2^42 microseconds, about 50 days. The last bucket holds everything
+/// longer.
 const BUCKETS: usize = 40 * SPLIT;
 
 /// Counts durations without a lock, in 2.5 KB.
 pub struct Histogram([AtomicU64; BUCKETS]);
 
 impl Histogram {
-    /// Counts one.
+    /// Counts a duration.
     pub fn record(&self, duration: Duration) {
         let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         self.0[bucket(micros)].fetch_add(1, Relaxed);
     }
 
-    /// How many were counted.
+    /// Returns how many durations were counted.
     pub fn count(&self) -> u64 {
         self.0.iter().map(|bucket| bucket.load(Relaxed)).sum()
     }
 
-    /// The duration that this share of them, from 0 to 1, did not exceed;
-    /// nothing where none was counted. 0.5 is the median, 0.99 the p99.
+    /// Returns the duration that the fraction `share`, from 0 to 1, of all
+    /// durations did not exceed: 0.5 is the median, 0.99 the p99. Returns `None`
+    /// if none was counted.
     pub fn quantile(&self, share: f64) -> Option<Duration> {
         Self::quantile_of([self], share)
     }
 
-    /// As [`Histogram::quantile`], of all that these counted.
+    /// Returns a quantile, like [`Histogram::quantile`], over several histograms.
     pub fn quantile_of<'a>(
         these: impl IntoIterator<Item = &'a Self>,
         share: f64,
@@ -54,8 +56,9 @@ impl Histogram {
     }
 }
 
-/// Durations below 8 µs have a bucket each; above, the leading bit says the
-/// power of two, and the three after it the bucket.
+/// Returns the bucket of a duration. Durations below 8 µs have a bucket each;
+/// above, the leading bit selects the power of two, and the next three bits the
+/// bucket.
 fn bucket(micros: u64) -> usize {
     let Some(power) = micros.checked_ilog2().filter(|n| *n >= SPLIT_BITS) else {
         return micros as usize;
@@ -65,7 +68,7 @@ fn bucket(micros: u64) -> usize {
     ((shift as usize + 1) * SPLIT + within).min(BUCKETS - 1)
 }
 
-/// The longest duration of a bucket, in microseconds.
+/// Returns the longest duration of a bucket, in microseconds.
 fn end(bucket: usize) -> u64 {
     match (bucket / SPLIT, bucket % SPLIT) {
         (0, micros) => micros as u64,

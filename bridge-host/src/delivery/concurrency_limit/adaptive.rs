@@ -1,36 +1,37 @@
-//! How many attempts at once an endpoint bears: one more after each round of
-//! that many good ones while their time stays flat, a third less when it says
-//! or shows that it is too much (AIMD). Pure, the time is given.
+//! How many attempts at once an endpoint can take (AIMD): one more after a round
+//! of as many successes while their duration stays flat, a third less when the
+//! endpoint is overloaded. The caller passes the time.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::delivery::sign::Health;
-use crate::delivery::sign::Sign;
+use crate::delivery::endpoint_signal::EndpointSignal;
+use crate::delivery::endpoint_signal::Health;
 
-/// Times below this are as good as none: a fast endpoint's jitter is no sign.
+/// Durations below this count as equal: the jitter of a fast endpoint says
+/// nothing.
 const NOISE: Duration = Duration::from_millis(2);
 
-/// The shortest round is forgotten by this part a round, so that an endpoint
-/// that became slower for good is not held to what it was.
+/// The fastest round grows by this fraction with each round, so that an endpoint
+/// that became permanently slower is not measured against its past.
 const FORGET: u32 = 32;
 
-/// The limit as it moves.
-pub(super) struct Adaptive {
+/// The limit and what it learns from.
+pub(super) struct AdaptiveLimit {
     min: usize,
     max: usize,
     limit: usize,
-    /// Good attempts of this round, and their time.
+    /// The successes of this round, and their total duration.
     good: u32,
     time: Duration,
-    /// The mean of the fastest round.
+    /// The mean duration in the fastest round.
     fastest: Option<Duration>,
-    shrunk: Option<Instant>,
+    reduced_at: Option<Instant>,
 }
 
-impl Adaptive {
-    /// Begins at the least.
+impl AdaptiveLimit {
+    /// Begins with the minimum.
     pub(super) fn new(min: usize, max: usize) -> Self {
         let max = max.max(1);
         let min = min.clamp(1, max);
@@ -41,32 +42,34 @@ impl Adaptive {
             good: 0,
             time: Duration::ZERO,
             fastest: None,
-            shrunk: None,
+            reduced_at: None,
         }
     }
 
+    /// Returns the current limit.
     pub(super) fn limit(&self) -> usize {
         self.limit
     }
 
-    /// What an attempt showed that began at `begun` and ends `now`; `full`
-    /// tells whether the limit is used. Returns the limit, where it moved.
-    pub(super) fn told(
+    /// Records what an attempt showed that began at `begun` and ends `now`.
+    /// `full` says whether all permits are in use. Returns the new limit if it
+    /// changed.
+    pub(super) fn record(
         &mut self,
-        sign: &Sign,
+        signal: &EndpointSignal,
         begun: Instant,
         now: Instant,
         full: bool,
     ) -> Option<usize> {
         let before = self.limit;
-        if sign.overloaded {
-            // Those that began before tell of the same overload once more.
-            if self.shrunk.is_none_or(|shrunk| begun >= shrunk) {
+        if signal.overloaded {
+            // Attempts that began before report the same overload again.
+            if self.reduced_at.is_none_or(|reduced_at| begun >= reduced_at) {
                 self.limit = (before - before.div_ceil(3)).max(self.min);
-                self.shrunk = Some(now);
+                self.reduced_at = Some(now);
                 self.begin_round();
             }
-        } else if sign.health == Health::Good {
+        } else if signal.health == Health::Good {
             self.good += 1;
             self.time += now - begun;
             if self.good as usize >= self.limit {
@@ -99,29 +102,29 @@ impl Adaptive {
 mod tests {
     use super::*;
 
-    const GOOD: Sign = Sign {
+    const GOOD: EndpointSignal = EndpointSignal {
         health: Health::Good,
         overloaded: false,
         pause: None,
     };
-    const BUSY: Sign = Sign {
+    const BUSY: EndpointSignal = EndpointSignal {
         health: Health::Bad,
         overloaded: true,
         pause: None,
     };
 
-    /// So many good attempts, one after the other, of so many milliseconds.
-    fn good(adaptive: &mut Adaptive, now: &mut Instant, count: u32, millis: u64) {
+    /// Records `count` successes, one after the other, of `millis` each.
+    fn good(adaptive: &mut AdaptiveLimit, now: &mut Instant, count: u32, millis: u64) {
         for _ in 0..count {
             let begun = *now;
             *now += Duration::from_millis(millis);
-            adaptive.told(&GOOD, begun, *now, true);
+            adaptive.record(&GOOD, begun, *now, true);
         }
     }
 
     #[tokio::test]
     async fn grows_while_flat_and_no_further_than_told() {
-        let (mut adaptive, mut now) = (Adaptive::new(2, 8), Instant::now());
+        let (mut adaptive, mut now) = (AdaptiveLimit::new(2, 8), Instant::now());
         good(&mut adaptive, &mut now, 2, 10);
         assert_eq!(adaptive.limit(), 3);
         good(&mut adaptive, &mut now, 2 * 3, 30);
@@ -134,7 +137,7 @@ mod tests {
 
     #[tokio::test]
     async fn slower_for_good_is_learned() {
-        let (mut adaptive, mut now) = (Adaptive::new(1, 8), Instant::now());
+        let (mut adaptive, mut now) = (AdaptiveLimit::new(1, 8), Instant::now());
         good(&mut adaptive, &mut now, 1, 10);
         good(&mut adaptive, &mut now, 200, 100);
         assert!(adaptive.limit() > 2, "{}", adaptive.limit());
@@ -142,23 +145,23 @@ mod tests {
 
     #[tokio::test]
     async fn shrinks_once_for_one_overload() {
-        let (mut adaptive, begun) = (Adaptive::new(2, 64), Instant::now());
+        let (mut adaptive, begun) = (AdaptiveLimit::new(2, 64), Instant::now());
         adaptive.limit = 30;
         let later = begun + NOISE;
-        assert_eq!(adaptive.told(&BUSY, begun, later, true), Some(20));
-        assert_eq!(adaptive.told(&BUSY, begun, later, true), None);
-        assert_eq!(adaptive.told(&BUSY, later, later, true), Some(13));
+        assert_eq!(adaptive.record(&BUSY, begun, later, true), Some(20));
+        assert_eq!(adaptive.record(&BUSY, begun, later, true), None);
+        assert_eq!(adaptive.record(&BUSY, later, later, true), Some(13));
         for _ in 0..20 {
-            adaptive.told(&BUSY, later, later, true);
+            adaptive.record(&BUSY, later, later, true);
         }
         assert_eq!(adaptive.limit(), 2);
     }
 
     #[tokio::test]
     async fn unused_it_does_not_grow() {
-        let (mut adaptive, now) = (Adaptive::new(1, 8), Instant::now());
+        let (mut adaptive, now) = (AdaptiveLimit::new(1, 8), Instant::now());
         for _ in 0..50 {
-            adaptive.told(&GOOD, now, now, false);
+            adaptive.record(&GOOD, now, now, false);
         }
         assert_eq!(adaptive.limit(), 1);
     }

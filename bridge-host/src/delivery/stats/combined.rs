@@ -1,5 +1,5 @@
-//! What the deliveries of one subscription did, each on a thread of its own:
-//! told as one.
+//! The statistics of a subscription whose deliveries run on several threads,
+//! combined.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,34 +8,34 @@ use super::{Counters, Flow, Histogram, Stats};
 
 /// The counters of all deliveries of a subscription.
 #[derive(Debug)]
-pub struct Together(Vec<Arc<Stats>>);
+pub struct CombinedStats(Vec<Arc<Stats>>);
 
-impl Together {
-    /// Of one delivery each.
+impl CombinedStats {
+    /// Combines these counters, one for each delivery.
     pub fn new(all: Vec<Arc<Stats>>) -> Self {
         Self(all)
     }
 
-    /// The sums of all counters as they are now.
+    /// Returns the sums of the counters.
     pub fn counters(&self) -> Counters {
         let all = self.0.iter().map(|stats| stats.counters());
         all.fold(Counters::default(), Counters::and)
     }
 
-    /// How the flow is now; `None` while no deliveries run.
+    /// Returns what currently limits the deliveries; `None` if none run.
     pub fn flow(&self) -> Option<Flow> {
         let all = self.0.iter().filter_map(|stats| stats.flow());
         all.reduce(Flow::and)
     }
 
-    /// From publish to delivered or filtered: what [`Histogram::quantile`] is
-    /// of all of them.
+    /// Returns a quantile of the time from publication to delivered or filtered,
+    /// see [`Histogram::quantile`].
     pub fn latency(&self, share: f64) -> Option<Duration> {
         let all = self.0.iter().map(|stats| &stats.latency);
         Histogram::quantile_of(all, share)
     }
 
-    /// How long the attempts took, likewise.
+    /// Returns a quantile of the duration of attempts.
     pub fn attempt(&self, share: f64) -> Option<Duration> {
         let all = self.0.iter().map(|stats| &stats.attempt);
         Histogram::quantile_of(all, share)
@@ -57,7 +57,8 @@ impl Counters {
 }
 
 impl Flow {
-    /// The gate is the same for all.
+    /// All deliveries of a subscription share a gate, so its state is taken from
+    /// one of them.
     fn and(self, other: Self) -> Self {
         Self {
             limit: self.limit + other.limit,
@@ -70,17 +71,17 @@ impl Flow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delivery::stats::Settled;
+    use crate::delivery::stats::CountedSettlement;
 
     #[test]
-    fn what_each_did_is_told_as_one() {
+    fn the_counters_of_all_deliveries_are_combined() {
         let all = [1, 3].map(|millis| {
             let stats = Arc::new(Stats::default());
             let took = Duration::from_millis(millis);
-            stats.begun();
-            stats.attempted(took);
-            stats.settled(Settled::Delivered(took));
-            stats.tell_flow(move || {
+            stats.attempt_started();
+            stats.count_attempt(took);
+            stats.count_settlement(CountedSettlement::Delivered(took));
+            stats.set_flow_reader(move || {
                 Some(Flow {
                     limit: millis as usize,
                     breaker: None,
@@ -90,14 +91,14 @@ mod tests {
             });
             stats
         });
-        all[0].ended(true);
+        all[0].attempt_ended(true);
         let [shortest, _] = all.each_ref().map(|stats| stats.attempt.quantile(1.0));
         let longest = all[1].latency.quantile(1.0);
-        let together = Together::new(all.into());
-        let counters = together.counters();
+        let combined = CombinedStats::new(all.into());
+        let counters = combined.counters();
         assert_eq!((counters.delivered, counters.in_flight), (2, 1));
-        assert_eq!(together.flow().map(|flow| flow.limit), Some(4));
-        assert_eq!(together.attempt(0.5), shortest);
-        assert_eq!(together.latency(0.99), longest);
+        assert_eq!(combined.flow().map(|flow| flow.limit), Some(4));
+        assert_eq!(combined.attempt(0.5), shortest);
+        assert_eq!(combined.latency(0.99), longest);
     }
 }

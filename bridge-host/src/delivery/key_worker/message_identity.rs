@@ -1,5 +1,5 @@
-//! Which message is which. An id is that of one message only on its topic, and
-//! for a time: two of one id can be under way for the same key.
+//! Whether two deliveries are of the same message. An id is unique only within
+//! its topic and for a time, so two messages of one key can share an id.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -7,14 +7,14 @@ use std::time::SystemTime;
 use crate::broker::Incoming;
 use crate::message::{Message, MessageId};
 
-/// What stays the same each time that a broker gives a message.
-pub(super) struct Identity {
+/// What stays the same in all deliveries of a message.
+pub(super) struct MessageIdentity {
     id: MessageId,
     message: Arc<Message>,
     published: SystemTime,
 }
 
-impl Identity {
+impl MessageIdentity {
     pub(super) fn of(incoming: &Incoming) -> Self {
         Self {
             id: incoming.id.clone(),
@@ -23,7 +23,7 @@ impl Identity {
         }
     }
 
-    /// Whether this is the same one, come again.
+    /// Returns whether this is another delivery of the same message.
     pub(super) fn is(&self, other: &Incoming) -> bool {
         self.id == other.id
             && self.published == other.published

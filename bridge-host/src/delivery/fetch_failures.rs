@@ -1,5 +1,5 @@
-//! A subscription that fails to give its next message. It is asked again after a
-//! pause; while this machine lacks what reading takes, the bridge is not ready.
+//! Pauses after a subscription failed to return its next message. While the
+//! machine lacks a resource that fetching needs, the bridge is not ready.
 
 use std::time::Duration;
 
@@ -10,35 +10,35 @@ use super::setup::Delivery;
 use crate::broker::BrokerError;
 use crate::trouble::{Shortage, TroubleGuard};
 
-/// The pauses begin here, double, and end there.
+/// The first pause and the longest one. Pauses double in between.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(10);
 
 /// The failures since the last message.
 #[derive(Default)]
-pub(super) struct Failing {
-    /// None so far.
+pub(super) struct FetchFailures {
+    /// The last pause; `None` before the first failure.
     pause: Option<Duration>,
     held: Option<TroubleGuard>,
 }
 
-impl Failing {
-    /// A message came.
-    pub(super) fn over(&mut self) {
+impl FetchFailures {
+    /// Forgets the failures, because a message arrived.
+    pub(super) fn clear(&mut self) {
         if self.pause.is_some() {
             *self = Self::default();
         }
     }
 
-    /// Waits until it is time to ask again. An error of a broker does not say
-    /// whether descriptors have run out, so that is looked for.
+    /// Waits until the next fetch is due. A broker's error does not say whether
+    /// file descriptors have run out, so that is checked here.
     pub(super) async fn wait(&mut self, delivery: &Delivery, error: &BrokerError) {
-        self.held = Shortage::now().map(|lack| delivery.troubles.hold(lack));
+        self.held = Shortage::now().map(|shortage| delivery.troubles.hold(shortage));
         let pause = self
             .pause
             .map_or(FIRST_PAUSE, |last| LAST_PAUSE.min(last * 2));
         self.pause = Some(pause);
-        log::no_next(&delivery.name, error, pause);
+        log::fetch_failed(&delivery.name, error, pause);
         sleep(pause).await;
     }
 }

@@ -1,5 +1,5 @@
-//! What an attempt tells of its endpoint, apart from what it means for the
-//! message. Pure.
+//! What an attempt says about its endpoint, apart from what it means for the
+//! message. Free of I/O.
 
 use std::time::Duration;
 
@@ -8,29 +8,30 @@ use mapping::Condition;
 use super::decide::status;
 use crate::guest::{CallResult, Failure, Outcome};
 
-/// What an attempt told of the endpoint.
+/// Whether the endpoint works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Health {
-    /// It answered, and not with a 5xx.
+    /// The endpoint answered, and not with a 5xx.
     Good,
-    /// No answer, or a 5xx.
+    /// The endpoint did not answer, or answered with a 5xx.
     Bad,
-    /// Nothing: there was no exchange.
+    /// There was no exchange.
     Unknown,
 }
 
-/// What an attempt showed of the endpoint.
+/// What an attempt showed about the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Sign {
+pub(super) struct EndpointSignal {
     pub(super) health: Health,
-    /// It has too much to do: by its status ([`Condition`]), or no answer in time.
+    /// Whether the endpoint is overloaded: by its status ([`Condition`]), or
+    /// because it did not answer in time.
     pub(super) overloaded: bool,
-    /// For how long it asks to be left alone, with such a status.
+    /// The Retry-After that came with such a status.
     pub(super) pause: Option<Duration>,
 }
 
-impl Sign {
-    /// Reads the last exchange, or where there is none, the result.
+impl EndpointSignal {
+    /// Reads the last exchange, or the result if there was no exchange.
     pub(super) fn of(outcome: &Outcome) -> Self {
         let status = status(outcome);
         let ok = outcome.result == CallResult::Ok;
@@ -39,11 +40,11 @@ impl Sign {
             CallResult::Timeout | CallResult::Failed(Failure::OutOfTime(_))
         );
         let busy = !ok && status.is_some_and(|it| Condition::of(it).overloaded);
-        let asked = outcome.exchanges.last().and_then(|last| last.retry_after);
+        let retry_after = outcome.exchanges.last().and_then(|last| last.retry_after);
         Self {
             health: health(outcome, late),
             overloaded: late || busy,
-            pause: asked.filter(|asked| busy && !asked.is_zero()),
+            pause: retry_after.filter(|wait| busy && !wait.is_zero()),
         }
     }
 }
@@ -52,7 +53,7 @@ fn health(outcome: &Outcome, late: bool) -> Health {
     let last = outcome.exchanges.last().map(|last| &last.result);
     match (&outcome.result, last) {
         _ if late => Health::Bad,
-        // Whatever it answered, the user calls it a success.
+        // The user counts the response as a success, whatever its status.
         (CallResult::Ok, Some(_)) => Health::Good,
         (_, Some(Ok(status))) if Condition::of(*status).healthy => Health::Good,
         (_, Some(Ok(_) | Err(_))) => Health::Bad,
@@ -78,7 +79,7 @@ mod tests {
             retry_after: after.map(Duration::from_secs),
             took: Duration::ZERO,
         });
-        let sign = Sign::of(&Outcome {
+        let signal = EndpointSignal::of(&Outcome {
             result,
             exchanges: exchanges.collect(),
             sent: 0,
@@ -86,12 +87,12 @@ mod tests {
             replies: Vec::new(),
             unprocessed: None,
         });
-        let pause = sign.pause.map(|pause| pause.as_secs());
-        assert_eq!((sign.health, sign.overloaded, pause), expected);
+        let pause = signal.pause.map(|pause| pause.as_secs());
+        assert_eq!((signal.health, signal.overloaded, pause), expected);
     }
 
     #[test]
-    fn every_outcome_is_a_sign() {
+    fn every_outcome_maps_to_a_signal() {
         use Health::{Bad, Good, Unknown};
         let again = || CallResult::Connection("no".into());
         let never = || CallResult::Other("no".into());

@@ -1,5 +1,5 @@
-//! The rate limit: a token bucket, kept as the one time at which it would be
-//! full (GCRA). Pure, the time is given.
+//! The rate limit: a token bucket, stored as the time at which it would be full
+//! (the generic cell rate algorithm). The caller passes the time.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use tokio::time::Instant;
 
 use crate::delivery::settings;
 
-/// A bucket that is full at first.
-pub(super) struct Bucket {
-    /// From one token to the next.
+/// A token bucket, full at the start.
+pub(super) struct TokenBucket {
+    /// The time between two tokens.
     interval: Duration,
-    /// How long an empty bucket takes to hold all tokens but one.
+    /// The time in which an empty bucket refills to all tokens but one.
     slack: Duration,
     full_at: Option<Instant>,
 }
 
-impl Bucket {
+impl TokenBucket {
     pub(super) fn new(rate: settings::Rate) -> Self {
         let interval = rate.per / rate.count.max(1);
         Self {
@@ -26,8 +26,8 @@ impl Bucket {
         }
     }
 
-    /// Whether there is a token, or else when there will be one.
-    pub(super) fn ask(&self, now: Instant) -> Result<(), Instant> {
+    /// Returns whether there is a token now, or else when there will be one.
+    pub(super) fn check(&self, now: Instant) -> Result<(), Instant> {
         let at = self.full_at.and_then(|full| full.checked_sub(self.slack));
         match at {
             Some(at) if at > now => Err(at),
@@ -48,29 +48,29 @@ mod tests {
 
     #[tokio::test]
     async fn a_burst_and_then_the_rate() {
-        let mut bucket = Bucket::new(settings::Rate {
+        let mut bucket = TokenBucket::new(settings::Rate {
             count: 10,
             per: Duration::from_secs(1),
             burst: 3,
         });
         let mut now = Instant::now();
         for _ in 0..3 {
-            assert_eq!(bucket.ask(now), Ok(()));
+            assert_eq!(bucket.check(now), Ok(()));
             bucket.take(now);
         }
         let tenth = Duration::from_millis(100);
         for _ in 0..20 {
-            assert_eq!(bucket.ask(now), Err(now + tenth));
+            assert_eq!(bucket.check(now), Err(now + tenth));
             now += tenth;
-            assert_eq!(bucket.ask(now), Ok(()));
+            assert_eq!(bucket.check(now), Ok(()));
             bucket.take(now);
         }
-        // A rest fills it, and no more than that.
+        // An idle time fills the bucket to its capacity only.
         now += Duration::from_secs(60);
         let taken = (0..10).take_while(|_| {
-            let there = bucket.ask(now).is_ok();
+            let has_token = bucket.check(now).is_ok();
             bucket.take(now);
-            there
+            has_token
         });
         assert_eq!(taken.count(), 3);
     }

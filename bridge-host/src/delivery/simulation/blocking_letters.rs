@@ -1,11 +1,11 @@
-//! The model's dead letters that block their key, and whoever replays or drops
-//! them.
+//! The model's dead letters that block their key, and the operator who replays or
+//! drops them.
 
 use super::model::{Entry, Model, State};
 use crate::broker::KeyTurn;
 
 impl Entry {
-    /// Whether it is a dead letter that holds back those behind it.
+    /// Returns whether this is a dead letter that blocks its key.
     pub(super) fn blocks(&self) -> bool {
         matches!(&self.state, State::Dead(letter) if letter.key.is_some())
     }
@@ -16,7 +16,7 @@ impl Entry {
 }
 
 impl Model {
-    /// As a broker finds them at a start.
+    /// Returns the blocked keys, as a broker does at its start.
     pub(super) fn blocked_keys(&self) -> Vec<String> {
         let inner = self.lock();
         let blocked = inner.entries.iter();
@@ -26,15 +26,15 @@ impl Model {
             .collect()
     }
 
-    /// Nothing is pending, and no letter blocks.
+    /// Returns whether nothing is pending and no dead letter blocks a key.
     pub(super) fn is_settled(&self) -> bool {
         let inner = self.lock();
         let mut entries = inner.entries.iter();
         entries.all(|entry| entry.state.is_final() && !entry.blocks())
     }
 
-    /// What a broker answers of this message: one whose turn comes later waits
-    /// from here on, whoever has it leased.
+    /// Answers whose turn it is, as a broker does. A message whose turn comes
+    /// later waits from then on, whichever engine leases it.
     pub(super) fn turn(&self, index: usize, holds: bool) -> KeyTurn {
         let mut inner = self.lock();
         let key = inner.entries[index].key;
@@ -58,13 +58,13 @@ impl Model {
             } else {
                 State::Ready
             };
-            self.touch();
+            self.notify();
         }
         turn
     }
 
-    /// Someone looks after the first letter that blocks: replays it, or drops it.
-    pub(super) fn look_after(&self, replays: bool) {
+    /// Replays or drops the first dead letter that blocks its key.
+    pub(super) fn replay_or_drop(&self, replays: bool) {
         let mut inner = self.lock();
         let Some(index) = inner.entries.iter().position(Entry::blocks) else {
             return;
@@ -91,6 +91,6 @@ impl Model {
                 entry.state = State::Ready;
             }
         }
-        self.touch();
+        self.notify();
     }
 }

@@ -1,5 +1,6 @@
-//! What must hold whenever a call begins: order within a key, the breaker, a
-//! pause, the rate. It keeps its own books, from what calls showed.
+//! What must hold whenever a call begins: order within a key, the circuit
+//! breaker, a pause, the rate. The checks have their own state, built from the
+//! results of calls.
 
 use parking_lot::Mutex;
 use std::sync::{Arc, Weak};
@@ -8,72 +9,73 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::model::Model;
-use crate::delivery::{BreakerState, Policy, Stats};
+use crate::delivery::{CircuitState, Policy, Stats};
 use crate::guest::Outcome;
 use crate::message::MessageId;
 
-/// Looks on.
+/// Checks each call.
 #[derive(Default)]
-pub(super) struct Promises(Mutex<Books>);
+pub(super) struct Invariants(Mutex<CheckState>);
 
 #[derive(Default)]
-struct Books {
+struct CheckState {
     model: Weak<Model>,
     stats: Arc<Stats>,
     policy: Option<Policy>,
-    /// Of this engine's life.
+    /// When the calls of this engine began.
     began: Vec<Instant>,
     paused_until: Option<Instant>,
-    /// In the instant in which a call ends, others may be about to begin.
+    /// When the last call ended. In the same instant, others may be about to
+    /// begin.
     ended: Option<Instant>,
     probing: bool,
 }
 
-impl Promises {
-    /// A new engine begins, with a memory of nothing.
+impl Invariants {
+    /// Forgets the state, because a new engine begins.
     pub(super) fn start(&self, model: &Arc<Model>, stats: &Arc<Stats>) {
-        *self.0.lock() = Books {
+        *self.0.lock() = CheckState {
             model: Arc::downgrade(model),
             stats: stats.clone(),
             policy: Some(model.policy.clone()),
-            ..Books::default()
+            ..CheckState::default()
         };
     }
 
-    /// A call begins. Whether it is a probe.
+    /// Checks a call that begins. Returns whether it is a probe.
     pub(super) fn begins(&self, id: &MessageId) -> bool {
-        let mut books = self.0.lock();
-        let Some(model) = books.model.upgrade() else {
+        let mut state = self.0.lock();
+        let Some(model) = state.model.upgrade() else {
             return false;
         };
-        let wrong = books.check(&model, id);
-        let probe = books.breaker() == Some(BreakerState::HalfOpen);
+        let wrong = state.check(&model, id);
+        let probe = state.breaker() == Some(CircuitState::HalfOpen);
         if let Some(what) = wrong {
             model.lock().wrong.push(format!("{id}: {what}"));
         }
-        books.began.push(Instant::now());
-        books.probing |= probe;
+        state.began.push(Instant::now());
+        state.probing |= probe;
         probe
     }
 
-    /// It ended, perhaps with an outcome.
+    /// Records the end of a call. The call has no outcome if it was dropped.
     pub(super) fn ended(&self, probe: bool, outcome: Option<&Outcome>) {
-        let mut books = self.0.lock();
-        books.probing &= !probe;
-        books.ended = Some(Instant::now());
+        let mut state = self.0.lock();
+        state.probing &= !probe;
+        state.ended = Some(Instant::now());
         let last = outcome.and_then(|outcome| outcome.exchanges.last());
-        let Some((last, policy)) = last.zip(books.policy.as_ref()) else {
+        let Some((last, policy)) = last.zip(state.policy.as_ref()) else {
             return;
         };
         let busy = matches!(last.result, Ok(429 | 503));
         let asked = last.retry_after.filter(|_| busy && policy.pause);
         let until = asked.map(|asked| Instant::now() + asked.min(policy.retry.max_delay));
-        books.paused_until = books.paused_until.max(until);
+        state.paused_until = state.paused_until.max(until);
     }
 }
 
-impl Books {
-    fn breaker(&self) -> Option<BreakerState> {
+impl CheckState {
+    fn breaker(&self) -> Option<CircuitState> {
         self.stats.flow().and_then(|flow| flow.breaker)
     }
 
@@ -91,9 +93,9 @@ impl Books {
             None
         } else if self.paused_until.is_some_and(|until| now < until) {
             Some("begun in a pause")
-        } else if self.breaker() == Some(BreakerState::Open) {
+        } else if self.breaker() == Some(CircuitState::Open) {
             Some("begun through an open breaker")
-        } else if self.breaker() == Some(BreakerState::HalfOpen) && self.probing {
+        } else if self.breaker() == Some(CircuitState::HalfOpen) && self.probing {
             Some("a second probe")
         } else {
             too_fast.then_some("faster than the rate")

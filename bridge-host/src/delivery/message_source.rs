@@ -1,24 +1,24 @@
-//! Where messages come from. The intake waits here for the next one; an attempt
-//! that ended takes what is here already.
+//! Where messages come from. The fetch loop waits for the next message; an
+//! attempt that ended takes a message that is ready.
 
 use futures_util::FutureExt;
 use tokio::sync::Mutex;
 
 use crate::broker::{BrokerError, Incoming, Subscription};
 
-/// A subscription that attempts share with the intake, until it is closed.
+/// A subscription that the fetch loop shares with attempts, until it is closed.
 #[derive(Default)]
-pub(super) struct Source(Mutex<Option<Open>>);
+pub(super) struct MessageSource(Mutex<Option<OpenSource>>);
 
-struct Open {
+struct OpenSource {
     subscription: Box<dyn Subscription>,
-    /// Met by one who does not wait: for the one who does.
-    failed: Option<BrokerError>,
-    /// Whoever waits was told of a failure, and asks again after a pause.
-    rests: bool,
+    /// An error that an attempt met. The fetch loop reports it.
+    pending_error: Option<BrokerError>,
+    /// The fetch loop saw an error, and pauses before it fetches again.
+    backing_off: bool,
 }
 
-impl Open {
+impl OpenSource {
     async fn next(&mut self, only_fresh: bool) -> Result<Incoming, BrokerError> {
         match only_fresh {
             true => self.subscription.next_fresh().await,
@@ -27,46 +27,47 @@ impl Open {
     }
 }
 
-impl Source {
+impl MessageSource {
     pub(super) async fn open(&self, subscription: Box<dyn Subscription>) {
-        *self.0.lock().await = Some(Open {
+        *self.0.lock().await = Some(OpenSource {
             subscription,
-            failed: None,
-            rests: false,
+            pending_error: None,
+            backing_off: false,
         });
     }
 
-    /// Waits for the next message, or for the next that was not attempted
-    /// before; once it is closed, for ever.
+    /// Waits for the next message, or with `only_fresh` for the next one without
+    /// an earlier attempt. Once the source is closed, it waits forever.
     pub(super) async fn next(&self, only_fresh: bool) -> Result<Incoming, BrokerError> {
         let mut source = self.0.lock().await;
         let Some(open) = &mut *source else {
             return std::future::pending().await;
         };
-        open.rests = false;
-        let next = match open.failed.take() {
+        open.backing_off = false;
+        let next = match open.pending_error.take() {
             Some(error) => Err(error),
             None => open.next(only_fresh).await,
         };
-        open.rests = next.is_err();
+        open.backing_off = next.is_err();
         next
     }
 
-    /// A message that is here already, unless someone waits for it.
-    pub(super) fn take(&self, only_fresh: bool) -> Option<Incoming> {
+    /// Returns a message that is ready, unless the fetch loop waits for one.
+    pub(super) fn try_next(&self, only_fresh: bool) -> Option<Incoming> {
         let mut source = self.0.try_lock().ok()?;
         let open = source.as_mut();
-        let open = open.filter(|open| open.failed.is_none() && !open.rests)?;
+        let open = open.filter(|open| open.pending_error.is_none() && !open.backing_off)?;
         match open.next(only_fresh).now_or_never()? {
             Ok(incoming) => Some(incoming),
             Err(error) => {
-                open.failed = Some(error);
+                open.pending_error = Some(error);
                 None
             }
         }
     }
 
-    /// What was fetched and not begun is for others at once.
+    /// Closes the source. Messages that were fetched and not begun are
+    /// redelivered at once.
     pub(super) async fn close(&self) {
         *self.0.lock().await = None;
     }
@@ -81,7 +82,7 @@ mod tests {
 
     use super::*;
 
-    /// Fails so many times, and has nothing after that.
+    /// Fails this many times, and then returns no message.
     struct Failing(Arc<AtomicU32>);
 
     #[async_trait]
@@ -97,44 +98,44 @@ mod tests {
         }
     }
 
-    async fn open(failures: u32) -> (Source, Arc<AtomicU32>) {
-        let (source, left) = (Source::default(), Arc::new(AtomicU32::new(failures)));
+    async fn open(failures: u32) -> (MessageSource, Arc<AtomicU32>) {
+        let (source, left) = (MessageSource::default(), Arc::new(AtomicU32::new(failures)));
         source.open(Box::new(Failing(left.clone()))).await;
         (source, left)
     }
 
     #[tokio::test]
-    async fn a_failure_is_for_the_one_who_waits() {
+    async fn the_fetch_loop_gets_the_error() {
         let (source, _) = open(1).await;
-        assert!(source.take(false).is_none());
-        assert!(source.take(false).is_none());
+        assert!(source.try_next(false).is_none());
+        assert!(source.try_next(false).is_none());
         assert_eq!(source.next(false).await.err(), Some(BrokerError::Timeout));
         assert!(source.next(false).now_or_never().is_none());
     }
 
     #[tokio::test]
-    async fn nobody_asks_before_the_one_who_was_told() {
+    async fn attempts_take_nothing_while_the_fetch_loop_backs_off() {
         let (source, left) = open(2).await;
         assert_eq!(source.next(false).await.err(), Some(BrokerError::Timeout));
-        assert!(source.take(false).is_none());
+        assert!(source.try_next(false).is_none());
         assert_eq!(left.load(Relaxed), 1);
         assert_eq!(source.next(false).await.err(), Some(BrokerError::Timeout));
     }
 
     #[tokio::test]
-    async fn nothing_is_taken_from_the_one_who_waits() {
+    async fn attempts_take_nothing_while_the_fetch_loop_waits() {
         let (source, _) = open(1).await;
         let waiting = source.0.lock().await;
-        assert!(source.take(false).is_none());
+        assert!(source.try_next(false).is_none());
         drop(waiting);
         assert_eq!(source.next(false).await.err(), Some(BrokerError::Timeout));
     }
 
     #[tokio::test]
-    async fn closed_it_gives_nothing() {
+    async fn a_closed_source_returns_nothing() {
         let (source, _) = open(1).await;
         source.close().await;
-        assert!(source.take(false).is_none());
+        assert!(source.try_next(false).is_none());
         assert!(source.next(false).now_or_never().is_none());
     }
 }
