@@ -1,6 +1,6 @@
-//! One request and its response, over wasi:http 0.3. The body is written while
-//! the request is under way, beside a response that comes early, and the response
-//! is read to its end: in one file a handler writes it, who must come to an end.
+//! One request and its response, over wasi:http 0.3. The body is written while an
+//! early response is read. The response is read to its end, because in a composed
+//! file the handler that writes it must come to its end.
 
 use std::pin::pin;
 
@@ -12,47 +12,47 @@ use crate::wasi::http::types::{
 };
 use crate::{wit_future, wit_stream};
 use futures_util::future::{Either, join, select};
-use mapping::{Failed, Request, Settings, Transport};
+use mapping::{ExchangeError, Request, Settings, TransportFailure};
 use wit_bindgen::rt::async_support::{
     FutureReader, FutureWriter, StreamReader, StreamResult, StreamWriter,
 };
 
-/// The most that is read of a response, for the text of an error.
-const EXCERPT: usize = 1024;
+/// The most bytes of a response that the text of an error quotes.
+const MAX_EXCERPT: usize = 1024;
 
-/// How much of a response is read at once, to be thrown away: the first time,
-/// and as soon as there was more.
-const CHUNKS: [usize; 2] = [1 << 10, 16 << 10];
+/// How many bytes of a response are read at once to be discarded: in the first
+/// read, and in further ones.
+const DRAIN_CHUNKS: [usize; 2] = [1 << 10, 16 << 10];
 
-/// How long the text of an error may take, in nanoseconds: a status is enough
-/// to go by.
-const PATIENCE: u64 = 200_000_000;
+/// The time limit for the text of an error, in nanoseconds. The status is enough
+/// without it.
+const EXCERPT_TIMEOUT_NS: u64 = 200_000_000;
 
-/// How long the rest of a refusal may take, in nanoseconds.
-const REST: u64 = 1_000_000_000;
+/// The time limit for the rest of an error response, in nanoseconds.
+const DRAIN_TIMEOUT_NS: u64 = 1_000_000_000;
 
-/// How long the body of a success may take where there is no timeout, in
+/// The time limit for the body of a successful response without `to.timeout`, in
 /// nanoseconds.
-const WHOLE: u64 = 30_000_000_000;
+const DEFAULT_BODY_TIMEOUT_NS: u64 = 30_000_000_000;
 
-/// Sends the request and judges what came back.
-pub async fn run(settings: &Settings, request: Request) -> Result<(), Failed> {
-    let (outgoing, body, end) = head(settings, &request)?;
+/// Sends the request and returns the result of the exchange.
+pub async fn run(settings: &Settings, request: Request) -> Result<(), ExchangeError> {
+    let (outgoing, body, end) = outgoing_request(settings, &request)?;
     let mut upload = pin!(upload(request.body, body, end));
-    let asked = pin!(handler::handle(outgoing));
-    let (answer, taken) = match select(asked, upload.as_mut()).await {
-        Either::Left((answer, _)) => (answer, None),
-        Either::Right((taken, asked)) => (asked.await, Some(taken)),
+    let pending = pin!(handler::handle(outgoing));
+    let (response, upload_end) = match select(pending, upload.as_mut()).await {
+        Either::Left((response, _)) => (response, None),
+        Either::Right((upload_end, pending)) => (pending.await, Some(upload_end)),
     };
-    let answer = answer.map_err(|code| failure::name(settings, code))?;
-    let status = answer.get_status_code();
+    let response = response.map_err(|code| failure::to_exchange_error(settings, code))?;
+    let status = response.get_status_code();
     if settings.judge(status, b"").is_err() {
-        return settings.judge(status, &excerpt(answer).await);
+        return settings.judge(status, &excerpt(response).await);
     }
-    let rest = within(time_of(settings), Answered::of(answer).run_out());
-    match taken {
-        Some(taken) => {
-            taken.judge()?;
+    let rest = with_timeout(body_timeout(settings), ResponseBody::of(response).drain());
+    match upload_end {
+        Some(upload_end) => {
+            upload_end.judge()?;
             rest.await;
             Ok(())
         }
@@ -60,16 +60,18 @@ pub async fn run(settings: &Settings, request: Request) -> Result<(), Failed> {
     }
 }
 
-type End = FutureWriter<Result<Option<Trailers>, ErrorCode>>;
+type TrailersWriter = FutureWriter<Result<Option<Trailers>, ErrorCode>>;
 
-fn head(
+/// Returns the request, the stream for its body, and the future for its trailers.
+fn outgoing_request(
     settings: &Settings,
     request: &Request,
-) -> Result<(Outgoing, StreamWriter<u8>, End), Failed> {
-    let headers = Fields::from_list(&request.headers)
-        .map_err(|_| Failed::Other("the host refused the headers that the message makes".into()))?;
+) -> Result<(Outgoing, StreamWriter<u8>, TrailersWriter), ExchangeError> {
+    let headers = Fields::from_list(&request.headers).map_err(|_| {
+        ExchangeError::Other("the host refused the headers that the message makes".into())
+    })?;
     let (body, contents) = wit_stream::new();
-    // What is not finished was given up: whoever reads it must not take it for whole.
+    // A body that is dropped unfinished must not look complete to its reader.
     let (end, trailers) = wit_future::new(|| Err(ErrorCode::ConnectionTerminated));
     let contents = settings.method.has_body().then_some(contents);
     let (outgoing, _) = Outgoing::new(headers, contents, trailers, options(settings));
@@ -93,11 +95,11 @@ fn head(
         .and_then(|()| outgoing.set_path_with_query(Some(&endpoint.path_with_query)));
     match set {
         Ok(()) => Ok((outgoing, body, end)),
-        Err(()) => Err(settings.failed(Transport::HttpRequestUriInvalid, None)),
+        Err(()) => Err(settings.transport_error(TransportFailure::HttpRequestUriInvalid, None)),
     }
 }
 
-/// A host without one of these timeouts has its own.
+/// Returns the timeouts. Without `to.timeout` the host's own timeouts apply.
 fn options(settings: &Settings) -> Option<RequestOptions> {
     let timeout = settings.timeout?;
     let options = RequestOptions::new();
@@ -108,25 +110,27 @@ fn options(settings: &Settings) -> Option<RequestOptions> {
     Some(options)
 }
 
-/// How much of a body was taken.
-enum Taken {
+/// How much of the request body the endpoint read.
+enum UploadEnd {
     Whole,
     Part,
     Nothing,
 }
 
-impl Taken {
-    /// Whoever reads nothing of a body has no use for it; whoever breaks off
-    /// did not get what it confirms.
-    fn judge(self) -> Result<(), Failed> {
+impl UploadEnd {
+    /// Returns an error if the endpoint stopped in the middle of the body: its
+    /// response does not confirm the message then. An endpoint that reads nothing
+    /// of the body does not need it.
+    fn judge(self) -> Result<(), ExchangeError> {
         match self {
             Self::Whole | Self::Nothing => Ok(()),
-            Self::Part => Err(early()),
+            Self::Part => Err(early_response()),
         }
     }
 }
 
-async fn upload(data: Vec<u8>, mut body: StreamWriter<u8>, end: End) -> Taken {
+/// Writes the body and its trailers.
+async fn upload(data: Vec<u8>, mut body: StreamWriter<u8>, end: TrailersWriter) -> UploadEnd {
     let whole = data.len();
     let rest = match data.is_empty() {
         true => data,
@@ -135,62 +139,64 @@ async fn upload(data: Vec<u8>, mut body: StreamWriter<u8>, end: End) -> Taken {
     drop(body);
     if !rest.is_empty() {
         return match rest.len() == whole {
-            true => Taken::Nothing,
-            false => Taken::Part,
+            true => UploadEnd::Nothing,
+            false => UploadEnd::Part,
         };
     }
-    // All is written: whether anybody waits for the trailers is no matter.
+    // The body is complete; whether the endpoint reads the trailers does not
+    // matter.
     let _ = end.write(Ok(None)).await;
-    Taken::Whole
+    UploadEnd::Whole
 }
 
-/// What the response says, as far as it does so at once. The rest is read, too.
-async fn excerpt(answer: Response) -> Vec<u8> {
-    let mut read = Vec::with_capacity(EXCERPT);
-    let mut answered = Answered::of(answer);
-    within(PATIENCE, async {
-        while read.len() < EXCERPT {
-            let room = Vec::with_capacity(EXCERPT - read.len());
-            match answered.read(room).await {
+/// Returns the first bytes of the response that arrive in time, and reads the
+/// rest as well.
+async fn excerpt(response: Response) -> Vec<u8> {
+    let mut read = Vec::with_capacity(MAX_EXCERPT);
+    let mut body = ResponseBody::of(response);
+    with_timeout(EXCERPT_TIMEOUT_NS, async {
+        while read.len() < MAX_EXCERPT {
+            let room = Vec::with_capacity(MAX_EXCERPT - read.len());
+            match body.read(room).await {
                 Some(mut more) => read.append(&mut more),
                 None => break,
             }
         }
     })
     .await;
-    within(REST, answered.run_out()).await;
+    with_timeout(DRAIN_TIMEOUT_NS, body.drain()).await;
     read
 }
 
-/// Does it for no longer than this, in nanoseconds.
-async fn within(limit: u64, doing: impl Future<Output = ()>) {
-    select(pin!(doing), pin!(wait_for(limit))).await;
+/// Runs the future for at most `limit` nanoseconds.
+async fn with_timeout(limit: u64, future: impl Future<Output = ()>) {
+    select(pin!(future), pin!(wait_for(limit))).await;
 }
 
-/// How long the body of a success may take.
-fn time_of(settings: &Settings) -> u64 {
+/// Returns the time limit for the body of a successful response, in nanoseconds.
+fn body_timeout(settings: &Settings) -> u64 {
     let timeout = settings.timeout.map(|it| u64::try_from(it.as_nanos()));
-    timeout.map_or(WHOLE, |it| it.unwrap_or(u64::MAX))
+    timeout.map_or(DEFAULT_BODY_TIMEOUT_NS, |it| it.unwrap_or(u64::MAX))
 }
 
-/// What comes behind the head of a response.
-struct Answered {
-    /// `None` once it ended: it is not to be read again then.
+/// The body and the trailers of a response.
+struct ResponseBody {
+    /// `None` after the end: the stream must not be read again then.
     body: Option<StreamReader<u8>>,
     end: FutureReader<Result<Option<Trailers>, ErrorCode>>,
 }
 
-impl Answered {
-    fn of(answer: Response) -> Self {
+impl ResponseBody {
+    fn of(response: Response) -> Self {
         let (_, done) = wit_future::new(|| Ok(()));
-        let (body, end) = Response::consume_body(answer, done);
+        let (body, end) = Response::consume_body(response, done);
         Self {
             body: Some(body),
             end,
         }
     }
 
-    /// More of the body, while there is more.
+    /// Returns more of the body, or `None` at its end.
     async fn read(&mut self, room: Vec<u8>) -> Option<Vec<u8>> {
         match self.body.as_mut()?.read(room).await {
             (StreamResult::Complete(_), read) => Some(read),
@@ -201,19 +207,19 @@ impl Answered {
         }
     }
 
-    /// Reads it to its end, trailers included, so that a handler that writes it
-    /// can go on. How it ends is no matter: the status is what counts.
-    async fn run_out(mut self) {
-        let mut room = Vec::with_capacity(CHUNKS[0]);
+    /// Reads the rest, including trailers, so that a handler that writes it can
+    /// come to its end. Errors are ignored: the status decides.
+    async fn drain(mut self) {
+        let mut room = Vec::with_capacity(DRAIN_CHUNKS[0]);
         while let Some(mut read) = self.read(room).await {
             read.clear();
-            read.reserve(CHUNKS[1]);
+            read.reserve(DRAIN_CHUNKS[1]);
             room = read;
         }
         _ = self.end.await;
     }
 }
 
-fn early() -> Failed {
-    Failed::Connection("the endpoint answered before it had all of the message".into())
+fn early_response() -> ExchangeError {
+    ExchangeError::Connection("the endpoint answered before it had read the whole message".into())
 }

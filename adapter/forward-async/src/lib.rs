@@ -1,6 +1,6 @@
-//! The asynchronous adapter: as `forward`, with many messages under way in one
-//! instance, and requests that go to whatever handler it is composed with.
-//! Settings and the names of failures are those of its sister, to the letter.
+//! The asynchronous adapter: like `forward`, with many messages in flight in one
+//! instance, and with requests that go to the handler that it is composed with.
+//! Its settings and error names equal those of `forward`.
 
 mod exchange;
 #[path = "../../webhook/src/failure.rs"]
@@ -31,7 +31,7 @@ impl Guest for Adapter {
         exchange::run(settings, request).await.map_err(lower)
     }
 
-    /// The adapter takes whatever it is given.
+    /// The host subscribes: the adapter accepts any message.
     async fn subscribe() -> Result<Vec<String>, Error> {
         Ok(Vec::new())
     }
@@ -46,11 +46,11 @@ fn read(message: &Message) -> mapping::Message {
     }
 }
 
-fn lower(failed: mapping::Failed) -> Error {
+fn lower(failed: mapping::ExchangeError) -> Error {
     match failed {
-        mapping::Failed::Timeout => Error::Timeout,
-        mapping::Failed::Connection(text) => Error::Connection(text),
-        mapping::Failed::Other(text) => Error::Other(text),
+        mapping::ExchangeError::Timeout => Error::Timeout,
+        mapping::ExchangeError::Connection(text) => Error::Connection(text),
+        mapping::ExchangeError::Other(text) => Error::Other(text),
     }
 }
 

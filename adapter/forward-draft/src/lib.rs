@@ -1,6 +1,6 @@
-//! The adapter for chains that speak the newest draft of wasi:messaging: as
-//! `forward`, with messages of that shape. What a message or a status means is
-//! decided in `mapping`.
+//! The adapter for chains that use the newest draft of wasi:messaging: like
+//! `forward`, with the draft's messages. `mapping` decides what a message or a
+//! status means.
 
 wit_bindgen::generate!({
     path: ["../../wit/deps/config", "../../wit/draft"],
@@ -31,11 +31,11 @@ fn read(message: &Message) -> mapping::Message {
     }
 }
 
-fn lower(failed: mapping::Failed) -> Error {
+fn lower(failed: mapping::ExchangeError) -> Error {
     match failed {
-        mapping::Failed::Timeout => Error::Timeout,
-        mapping::Failed::Connection(text) => Error::Connection(text),
-        mapping::Failed::Other(text) => Error::Other(text),
+        mapping::ExchangeError::Timeout => Error::Timeout,
+        mapping::ExchangeError::Connection(text) => Error::Connection(text),
+        mapping::ExchangeError::Other(text) => Error::Other(text),
     }
 }
 

@@ -1,5 +1,5 @@
-//! The adapter as a component: messages in, HTTP requests out. Bindings around
-//! `webhook` and `mapping`; what a message or a status means is decided there.
+//! The adapter as a component: it receives messages and sends HTTP requests.
+//! These are only bindings: `mapping` decides what a message or a status means.
 
 wit_bindgen::generate!({
     path: "../../wit",
@@ -20,7 +20,7 @@ impl Guest for Adapter {
         webhook::post(settings, message).map_err(lower)
     }
 
-    /// The adapter takes whatever it is given.
+    /// The host subscribes: the adapter accepts any message.
     fn subscribe() -> Result<Vec<String>, Error> {
         Ok(Vec::new())
     }
@@ -35,11 +35,11 @@ fn read(message: &Message) -> mapping::Message {
     }
 }
 
-fn lower(failed: mapping::Failed) -> Error {
+fn lower(failed: mapping::ExchangeError) -> Error {
     match failed {
-        mapping::Failed::Timeout => Error::Timeout,
-        mapping::Failed::Connection(text) => Error::Connection(text),
-        mapping::Failed::Other(text) => Error::Other(text),
+        mapping::ExchangeError::Timeout => Error::Timeout,
+        mapping::ExchangeError::Connection(text) => Error::Connection(text),
+        mapping::ExchangeError::Other(text) => Error::Other(text),
     }
 }
 

@@ -1,4 +1,5 @@
-//! How a message looks on the wire: an enum, one match, a file each.
+//! The envelopes: how a message becomes a request, and back. Each envelope has a
+//! file.
 
 mod attributes;
 mod json;
@@ -11,33 +12,33 @@ pub use reply::reply;
 use crate::settings::Settings;
 use crate::{Message, Request, header};
 
-/// `to.envelope`
+/// The value of `to.envelope`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Envelope {
-    /// The body is the data, and the rest are headers.
+    /// The body is the data; topic, content type and metadata are headers.
     #[default]
     Raw,
-    /// The body is a JSON object with all of the message in it.
+    /// The body is a JSON object that contains the whole message.
     Json,
 }
 
 impl Envelope {
-    /// As they are written in settings.
+    /// The names in settings.
     pub const NAMES: [(&'static str, Self); 2] = [("raw", Self::Raw), ("json", Self::Json)];
 }
 
-/// Why a request's body is no message.
+/// Why the body of a request is not a message.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// Not the object that the json envelope makes.
+    /// The body is not the object of the json envelope.
     #[error("the body is not a message in the json envelope: {0}")]
     Json(#[from] serde_json::Error),
-    /// `data_base64` is not base64.
+    /// `data_base64` is not valid base64.
     #[error("`data_base64` is not base64: {0}")]
     Base64(#[from] base64::DecodeError),
 }
 
-/// The request that carries the message.
+/// Returns the request that carries the message.
 pub fn encode(settings: &Settings, message: Message) -> Request {
     let mut headers = Vec::with_capacity(4 + settings.headers.len() + message.metadata.len());
     let (content_type, body) = match settings.envelope {
@@ -60,10 +61,11 @@ pub fn encode(settings: &Settings, message: Message) -> Request {
     Request { headers, body }
 }
 
-/// The message that a request carries, [`encode`]'s inverse. Headers are
-/// named in any case, and come in the order in which they were sent.
+/// Returns the message that a request carries: the inverse of [`encode`]. Header
+/// names may have any case; the order is the order of sending.
 ///
-/// The topic is empty where there is none. Headers that the message did not
+/// Without a topic header the topic is empty. Headers that the sender's settings
+/// or HTTP client added become metadata.
 /// have, but the sender's settings or its HTTP client, count as metadata.
 pub fn decode<'a>(
     envelope: Envelope,

@@ -1,11 +1,12 @@
-//! Texts as headers, reversibly: any key as a name, any value as a value. The
-//! rules are in docs/reference/envelopes.md. Which keys there are is the envelope's.
+//! Encodes strings as headers, reversibly: any key as a name, any value as a
+//! value. docs/reference/envelopes.md has the rules; the envelope chooses the
+//! keys.
 
 mod name;
 mod value;
 
 pub use name::{
-    is_plain_name_byte, is_reserved, is_unheard, to_key, to_name, to_unlike_name, unescape,
+    is_ignored, is_plain_name_byte, is_reserved, to_escaped_name, to_key, to_name, unescape,
 };
 pub use value::{add_value, is_legal_value, is_value_byte, percent_encode, read_value, text};
 
@@ -17,7 +18,7 @@ pub const CONTENT_LENGTH: &str = "content-length";
 pub const TOPIC: &str = "message-topic";
 /// The keys that have upper-case letters.
 pub const KEYS: &str = "message-keys";
-/// Entries that proxies may drop as headers of their own.
+/// The entries that proxies may drop as separate headers.
 pub const MORE: &str = "message-metadata";
-/// The message's id; also the key under which the metadata has it.
+/// The message's id, and its key in the metadata.
 pub const ID: &str = "webhook-id";

@@ -1,22 +1,22 @@
-//! From what came back to a result: the one table of statuses. That of
-//! transport failures is in `transport`.
+//! Turns statuses and transport failures into results. The table of statuses is
+//! in this file, the table of transport failures in `transport`.
 
 mod statuses;
 mod transport;
 
 pub use statuses::{Statuses, StatusesError};
-pub use transport::Transport;
+pub use transport::TransportFailure;
 
 use crate::settings::Settings;
 
 /// What a status or a failure means for the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Delivered.
+    /// The message is delivered.
     Success,
-    /// Later, it may work.
+    /// A later attempt may succeed.
     Retry,
-    /// Never.
+    /// No attempt can succeed.
     DeadLetter,
 }
 
@@ -24,9 +24,9 @@ pub enum Verdict {
 /// message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Condition {
-    /// It does not fail: what it refuses, it refuses for a reason.
+    /// Whether the endpoint works: a rejected request is the request's fault.
     pub healthy: bool,
-    /// It has too much to do.
+    /// Whether the endpoint is overloaded.
     pub overloaded: bool,
 }
 
@@ -48,14 +48,14 @@ impl Condition {
         overloaded: true,
     };
 
-    /// The condition that a status shows.
+    /// Returns the condition that a status shows.
     pub fn of(status: u16) -> Self {
         table(status).1
     }
 }
 
 /// The table: what each status means for the message, and for the endpoint.
-/// Redirects are not followed: a 3xx is the endpoint's word that the URL is wrong.
+/// Redirects are not followed, because a 3xx says that the URL is wrong.
 fn table(status: u16) -> (Verdict, Condition) {
     match status {
         200..=299 => (Verdict::Success, Condition::GOOD),
@@ -68,19 +68,20 @@ fn table(status: u16) -> (Verdict, Condition) {
     }
 }
 
-/// A message that was not delivered, as `wasi:messaging/types.error` tells it.
+/// Why a message was not delivered, as `wasi:messaging/types.error` defines it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failed {
-    /// No answer in time: try again.
+pub enum ExchangeError {
+    /// There was no response in time; an attempt may be made again.
     Timeout,
-    /// Try again.
+    /// The exchange failed; an attempt may be made again.
     Connection(String),
-    /// It will never work.
+    /// No attempt can succeed.
     Other(String),
 }
 
 impl Settings {
-    /// What a status means: the user's lists win over the table.
+    /// Returns what a status means. The user's lists take precedence over the
+    /// table.
     pub fn verdict(&self, status: u16) -> Verdict {
         let lists = [
             (&self.successful_on, Verdict::Success),
@@ -91,19 +92,20 @@ impl Settings {
         listed.map_or_else(|| table(status).0, |(_, verdict)| *verdict)
     }
 
-    /// The result of an exchange that was answered. `body` is what there is of
-    /// the response's body, and need not be there for a success.
-    pub fn judge(&self, status: u16, body: &[u8]) -> Result<(), Failed> {
+    /// Returns the result of an exchange that was answered. `body` is the
+    /// beginning of the response's body, for the text of the error; it may be
+    /// empty.
+    pub fn judge(&self, status: u16, body: &[u8]) -> Result<(), ExchangeError> {
         let verdict = self.verdict(status);
         let failed = match verdict {
             Verdict::Success => return Ok(()),
-            Verdict::Retry => Failed::Connection,
-            Verdict::DeadLetter => Failed::Other,
+            Verdict::Retry => ExchangeError::Connection,
+            Verdict::DeadLetter => ExchangeError::Other,
         };
         let mut text = format!("{} answered {status}", self.endpoint);
-        // Of the others no client follows any: 304 is no redirect.
+        // The other 3xx are not redirects that clients follow; 304 is none.
         if let (301..=303 | 307 | 308, Verdict::DeadLetter) = (status, verdict) {
-            text.push_str(" (redirects are not followed: let `to` name where it leads)");
+            text.push_str(" (redirects are not followed: set `to` to the URL that it leads to)");
         }
         let said = excerpt(body);
         if !said.is_empty() {
@@ -113,13 +115,17 @@ impl Settings {
         Err(failed(text))
     }
 
-    /// The result of an exchange that was not answered; `detail` is what the
-    /// host adds to it.
-    pub fn failed(&self, failure: Transport, detail: Option<&str>) -> Failed {
+    /// Returns the error of an exchange without a response. `detail` is what the
+    /// host adds.
+    pub fn transport_error(
+        &self,
+        failure: TransportFailure,
+        detail: Option<&str>,
+    ) -> ExchangeError {
         let failed = match failure.class() {
-            transport::Class::Timeout => return Failed::Timeout,
-            transport::Class::Heals => Failed::Connection,
-            transport::Class::Never => Failed::Other,
+            transport::FailureClass::Timeout => return ExchangeError::Timeout,
+            transport::FailureClass::Transient => ExchangeError::Connection,
+            transport::FailureClass::Permanent => ExchangeError::Other,
         };
         let mut text = format!("{}: {}", self.endpoint, failure.text());
         if let Some(detail) = detail.filter(|detail| !detail.is_empty()) {
@@ -130,7 +136,7 @@ impl Settings {
     }
 }
 
-/// A stranger's bytes as one line of text: controls and runs of white space
+/// Quotes foreign bytes in one line: control characters and runs of white space
 /// become one space.
 fn excerpt(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
@@ -198,16 +204,16 @@ mod tests {
         assert_eq!(settings.judge(204, b""), Ok(()));
         assert_eq!(
             settings.judge(503, b" busy,\r\n\x1b try\tlater \0"),
-            Err(Failed::Connection(
+            Err(ExchangeError::Connection(
                 "https://h answered 503: busy, try later".into()
             ))
         );
         assert_eq!(
             settings.judge(410, b""),
-            Err(Failed::Other("https://h answered 410".into()))
+            Err(ExchangeError::Other("https://h answered 410".into()))
         );
         for (status, is_redirect) in [(301, true), (308, true), (300, false), (304, false)] {
-            let Err(Failed::Other(text)) = settings.judge(status, b"") else {
+            let Err(ExchangeError::Other(text)) = settings.judge(status, b"") else {
                 panic!("{status}");
             };
             assert_eq!(text.contains("let `to` name"), is_redirect, "{text}");
@@ -217,18 +223,21 @@ mod tests {
     #[test]
     fn failures() {
         let settings = settings(&[]);
-        let refused = settings.failed(Transport::ConnectionRefused, None);
+        let refused = settings.transport_error(TransportFailure::ConnectionRefused, None);
         assert_eq!(
             refused,
-            Failed::Connection("https://h: the connection was refused".into())
+            ExchangeError::Connection("https://h: the connection was refused".into())
         );
         assert_eq!(
-            settings.failed(Transport::HttpRequestDenied, Some("not on the allow list")),
-            Failed::Other(
+            settings.transport_error(
+                TransportFailure::HttpRequestDenied,
+                Some("not on the allow list")
+            ),
+            ExchangeError::Other(
                 "https://h: the request was denied by the host: not on the allow list".into()
             )
         );
-        let late = settings.failed(Transport::HttpResponseTimeout, Some("30s"));
-        assert_eq!(late, Failed::Timeout);
+        let late = settings.transport_error(TransportFailure::HttpResponseTimeout, Some("30s"));
+        assert_eq!(late, ExchangeError::Timeout);
     }
 }

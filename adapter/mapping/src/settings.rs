@@ -1,5 +1,5 @@
-//! What a user says of the endpoint, read from pairs of texts: the keys that
-//! begin with `to.`. All faults are found, not only the first.
+//! The user's settings for the endpoint, read from pairs of strings whose keys
+//! begin with `to.`. Reading reports all errors, not only the first.
 
 mod duration;
 mod endpoint;
@@ -16,7 +16,7 @@ use crate::outcome::Statuses;
 pub use duration::{DurationError, parse_duration};
 pub use endpoint::{Endpoint, EndpointError, Scheme};
 pub use error::SettingsError;
-pub use static_header::HeaderFault;
+pub use static_header::StaticHeaderError;
 
 use nearest::nearest;
 
@@ -32,46 +32,49 @@ const KEYS: [&str; 8] = [
     "to.dead_letter_on",
 ];
 
-/// The key of a header is this and the header's name.
+/// The prefix of the keys of headers.
 const HEADERS: &str = "to.headers.";
 
-/// Where messages go and how they look there; read by [`Settings::from_pairs`].
+/// Where messages go, and what the requests look like. Read by
+/// [`Settings::from_pairs`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// `to.url`
+    /// The value of `to.url`.
     pub endpoint: Endpoint,
-    /// `to.method`
+    /// The value of `to.method`.
     pub method: Method,
-    /// `to.envelope`
+    /// The value of `to.envelope`.
     pub envelope: Envelope,
-    /// `to.header_names`
+    /// The value of `to.header_names`.
     pub header_names: HeaderNames,
-    /// `to.headers.<name>`, names in lower case. Values may be secret.
+    /// The values of `to.headers.<name>`, with names in lower case. Values may be
+    /// secret.
     pub headers: Vec<(String, String)>,
-    /// `to.timeout`: until connected, until the first byte, and between bytes.
-    /// Without it, that is the host's matter.
+    /// The value of `to.timeout`: the time limit until the connection is
+    /// established, until the first byte, and between bytes. Without it, the
+    /// host's limits apply.
     pub timeout: Option<Duration>,
-    /// `to.successful_on`: these statuses are a success, whatever the table says.
+    /// The value of `to.successful_on`: these statuses are a success, whatever
+    /// the table says.
     pub successful_on: Statuses,
-    /// `to.retry_on`
+    /// The value of `to.retry_on`.
     pub retry_on: Statuses,
-    /// `to.dead_letter_on`
+    /// The value of `to.dead_letter_on`.
     pub dead_letter_on: Statuses,
 }
 
-/// Which header names the raw envelope gives metadata.
+/// Which header names the raw envelope uses for metadata.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HeaderNames {
-    /// One header an entry, under any name that HTTP allows.
+    /// One header for each entry, under any name that HTTP allows.
     #[default]
     Any,
-    /// Names of letters, digits and hyphens alone: other entries share one
-    /// header.
+    /// Only names of letters, digits and hyphens. Other entries share one header.
     Portable,
 }
 
 impl HeaderNames {
-    /// As they are written in settings.
+    /// The names in settings.
     pub const NAMES: [(&'static str, Self); 2] = [("any", Self::Any), ("portable", Self::Portable)];
 }
 
@@ -94,7 +97,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// As they are written in settings.
+    /// The names in settings.
     pub const NAMES: [(&'static str, Self); 6] = [
         ("POST", Self::Post),
         ("PUT", Self::Put),
@@ -104,15 +107,16 @@ impl Method {
         ("HEAD", Self::Head),
     ];
 
-    /// Whether its request has a body: the content of a GET, HEAD or DELETE has no
-    /// meaning, and many servers and proxies refuse it (RFC 9110, 9.3).
+    /// Returns whether the request has a body. The content of a GET, HEAD or
+    /// DELETE has no defined meaning, and many servers and proxies reject it (RFC
+    /// 9110, section 9.3).
     pub fn has_body(self) -> bool {
         !matches!(self, Self::Get | Self::Head | Self::Delete)
     }
 }
 
 impl Settings {
-    /// With the default for everything else.
+    /// Returns settings with the default for everything else.
     fn new(endpoint: Endpoint) -> Self {
         Self {
             endpoint,
@@ -127,8 +131,8 @@ impl Settings {
         }
     }
 
-    /// Reads the pairs whose keys begin with `to.`; the others are the
-    /// chain's. Of a key that is there twice, the last counts.
+    /// Reads the pairs whose keys begin with `to.`; the other pairs are settings
+    /// of the chain. If a key is repeated, the last value counts.
     pub fn from_pairs<K: AsRef<str>, V: AsRef<str>>(
         pairs: impl IntoIterator<Item = (K, V)>,
     ) -> Result<Self, Vec<SettingsError>> {
@@ -145,7 +149,7 @@ impl Settings {
         if !has_url {
             faults.push(SettingsError::NoUrl);
         }
-        faults.extend(settings.overlaps());
+        faults.extend(settings.find_overlaps());
         match faults.is_empty() {
             true => Ok(settings),
             false => Err(faults),
@@ -177,8 +181,8 @@ impl Settings {
         Ok(())
     }
 
-    /// A status can mean one thing only.
-    fn overlaps(&self) -> Vec<SettingsError> {
+    /// Returns an error for each pair of lists that share a status.
+    fn find_overlaps(&self) -> Vec<SettingsError> {
         let lists = [
             ("to.successful_on", &self.successful_on),
             ("to.retry_on", &self.retry_on),

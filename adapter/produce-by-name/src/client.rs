@@ -1,4 +1,4 @@
-//! What `client.connect` opens: an endpoint, by its name.
+//! The resource behind `client.connect`: an endpoint, found by its name.
 
 use mapping::Settings;
 
@@ -6,11 +6,11 @@ use crate::endpoints;
 use crate::exports::wasi::messaging::types::{self, Error, GuestClient};
 use crate::lower;
 
-/// Behind a component's `client`.
+/// The implementation of a component's `client`.
 pub struct Client(&'static Settings);
 
 impl Client {
-    /// Of the endpoint that was meant.
+    /// Returns the settings of the endpoint.
     pub fn settings(&self) -> &'static Settings {
         self.0
     }

@@ -1,18 +1,18 @@
-//! The endpoints, by name: `endpoints.NAME.url` and the keys beside it, read
-//! from the host once in an instance's life.
+//! The endpoints by name: the settings `endpoints.NAME.url` and so on, read from
+//! the host once for each instance.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use mapping::{Failed, Settings};
+use mapping::{ExchangeError, Settings};
 
-/// What the keys begin with, the name of the endpoint behind it.
+/// The prefix of the keys. The name of the endpoint follows.
 const PREFIX: &str = "endpoints.";
 
 static ENDPOINTS: OnceLock<BTreeMap<String, Settings>> = OnceLock::new();
 
-/// The endpoint of that name.
-pub fn find(name: &str) -> Result<&'static Settings, Failed> {
+/// Returns the settings of the endpoint with this name.
+pub fn find(name: &str) -> Result<&'static Settings, ExchangeError> {
     let endpoints = match ENDPOINTS.get() {
         Some(known) => known,
         None => {
@@ -26,11 +26,11 @@ pub fn find(name: &str) -> Result<&'static Settings, Failed> {
             [] => "there are none".into(),
             _ => ["there are ", &known.join(", ")].concat(),
         };
-        Failed::Connection(["no endpoint is named `", name, "`; ", &known].concat())
+        ExchangeError::Connection(["no endpoint is named `", name, "`; ", &known].concat())
     })
 }
 
-fn read(pairs: Vec<(String, String)>) -> Result<BTreeMap<String, Settings>, Failed> {
+fn read(pairs: Vec<(String, String)>) -> Result<BTreeMap<String, Settings>, ExchangeError> {
     let mut all: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
     for (key, value) in pairs {
         let rest = key.strip_prefix(PREFIX);
@@ -42,7 +42,7 @@ fn read(pairs: Vec<(String, String)>) -> Result<BTreeMap<String, Settings>, Fail
     let each = |(name, pairs): (String, Vec<(String, String)>)| {
         let settings = Settings::from_pairs(pairs).map_err(|faults| {
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-            Failed::Other(["the endpoint `", &name, "`: ", &faults.join("; ")].concat())
+            ExchangeError::Other(["the endpoint `", &name, "`: ", &faults.join("; ")].concat())
         })?;
         Ok((name, settings))
     };

@@ -1,5 +1,6 @@
-//! The adapter for what a component sends, with messages and clients of its
-//! own: the name that a component connects to chooses the endpoint.
+//! The adapter for messages that a component sends, with its own message and
+//! client resources: the name that the component connects to selects the
+//! endpoint.
 
 mod client;
 mod endpoints;
@@ -25,7 +26,7 @@ impl types::Guest for ProduceByName {
 impl producer::Guest for ProduceByName {
     fn send(c: Client, m: Message) -> Result<(), Error> {
         let settings = c.get::<client::Client>().settings();
-        let message = m.into_inner::<message::Message>().into_sent();
+        let message = m.into_inner::<message::Message>().into_mapping();
         webhook::post(settings, message).map_err(lower)
     }
 }
@@ -46,15 +47,15 @@ impl received::Guest for ProduceByName {
             metadata,
             data,
         };
-        Message::new(message::Message::of(inner, id))
+        Message::new(message::Message::with_id(inner, id))
     }
 }
 
-fn lower(failed: mapping::Failed) -> Error {
+fn lower(failed: mapping::ExchangeError) -> Error {
     match failed {
-        mapping::Failed::Timeout => Error::Timeout,
-        mapping::Failed::Connection(text) => Error::Connection(text),
-        mapping::Failed::Other(text) => Error::Other(text),
+        mapping::ExchangeError::Timeout => Error::Timeout,
+        mapping::ExchangeError::Connection(text) => Error::Connection(text),
+        mapping::ExchangeError::Other(text) => Error::Other(text),
     }
 }
 

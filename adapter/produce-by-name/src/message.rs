@@ -1,51 +1,53 @@
-//! Messages, and the ids of those that are made: as the host would give them.
+//! The message resource, and the ids of new messages, which equal those that the
+//! host would assign.
 
 use std::cell::RefCell;
 
 use crate::exports::wasi::messaging::types::GuestMessage;
 
-/// The metadata entry that holds a message's id. Where there are ids, what a
-/// component adds under it is not kept, as by the host: copying all metadata
-/// does not make two messages of one identity.
+/// The metadata key of a message's id. If the host assigns ids, then an id that a
+/// component adds is ignored, as by the host: copying all metadata to another
+/// message does not give that message the same identity.
 const ID_KEY: &str = "webhook-id";
 
 thread_local! {
-    static MADE: RefCell<Option<Made>> = const { RefCell::new(None) };
+    static CALL_IDS: RefCell<Option<CallIds>> = const { RefCell::new(None) };
 }
 
-/// The ids of the messages that are made in one call.
-struct Made {
-    /// All but their number.
-    stem: String,
-    so_far: u32,
+/// The ids of the messages that one call creates.
+struct CallIds {
+    /// The id without the number.
+    prefix: String,
+    count: u32,
 }
 
-/// A call begins. `first` is the host's id for the first message made in it.
+/// Begins a call. `first` is the host's id for the first message that the call
+/// creates.
 pub fn begin_call(first: Option<String>) {
-    let made = first.map(|first| Made {
-        stem: first.strip_suffix(".1").unwrap_or(&first).into(),
-        so_far: 0,
+    let ids = first.map(|first| CallIds {
+        prefix: first.strip_suffix(".1").unwrap_or(&first).into(),
+        count: 0,
     });
-    MADE.set(made);
+    CALL_IDS.set(ids);
 }
 
 fn next_id() -> Option<String> {
-    MADE.with_borrow_mut(|made| {
-        let made = made.as_mut()?;
-        made.so_far += 1;
-        Some([&made.stem, ".", &made.so_far.to_string()].concat())
+    CALL_IDS.with_borrow_mut(|ids| {
+        let ids = ids.as_mut()?;
+        ids.count += 1;
+        Some([&ids.prefix, ".", &ids.count.to_string()].concat())
     })
 }
 
-/// Behind a component's `message`.
+/// The implementation of a component's `message`.
 pub struct Message {
     id: Option<String>,
     inner: RefCell<mapping::Message>,
 }
 
 impl Message {
-    /// A message with this id.
-    pub fn of(mut inner: mapping::Message, id: Option<String>) -> Self {
+    /// Creates a message with this id.
+    pub fn with_id(mut inner: mapping::Message, id: Option<String>) -> Self {
         if id.is_some() {
             inner.metadata.retain(|(key, _)| key != ID_KEY);
         }
@@ -55,8 +57,8 @@ impl Message {
         }
     }
 
-    /// As it is sent, its id among the metadata.
-    pub fn into_sent(self) -> mapping::Message {
+    /// Returns the message as it is sent, with its id in the metadata.
+    pub fn into_mapping(self) -> mapping::Message {
         let mut message = self.inner.into_inner();
         let id = self.id.map(|id| (ID_KEY.into(), id));
         message.metadata.extend(id);
@@ -71,7 +73,7 @@ impl GuestMessage for Message {
             data,
             ..mapping::Message::default()
         };
-        Self::of(inner, next_id())
+        Self::with_id(inner, next_id())
     }
 
     fn topic(&self) -> String {

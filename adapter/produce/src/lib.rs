@@ -1,6 +1,7 @@
-//! The adapter for what a component sends: `wasi:messaging/producer` in front,
-//! HTTP requests behind. Messages and clients are the host's; of a client the
-//! contract has nothing to ask, so all messages go to one endpoint.
+//! The adapter for messages that a component sends: it exports
+//! `wasi:messaging/producer` and sends HTTP requests. The host provides messages
+//! and clients. A client has no name in this contract, so all messages go to one
+//! endpoint.
 
 wit_bindgen::generate!({
     path: "../../wit",
@@ -31,11 +32,11 @@ fn read(message: &Message) -> mapping::Message {
     }
 }
 
-fn lower(failed: mapping::Failed) -> Error {
+fn lower(failed: mapping::ExchangeError) -> Error {
     match failed {
-        mapping::Failed::Timeout => Error::Timeout,
-        mapping::Failed::Connection(text) => Error::Connection(text),
-        mapping::Failed::Other(text) => Error::Other(text),
+        mapping::ExchangeError::Timeout => Error::Timeout,
+        mapping::ExchangeError::Connection(text) => Error::Connection(text),
+        mapping::ExchangeError::Other(text) => Error::Other(text),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Around a component whose messages are `produce-by-name`'s: takes the host's,
-//! and gives each on as one of those. It decides nothing.
+//! Wraps a component that uses the messages of `produce-by-name`: converts each
+//! message of the host to one of those. It decides nothing.
 
 wit_bindgen::generate!({
     path: "../../wit",
@@ -11,7 +11,7 @@ use bridge::worlds::{inner_handler, inner_received};
 use exports::wasi::messaging::incoming_handler::Guest;
 use wasi::messaging::types::{Error, Message};
 
-/// The metadata entry that holds a message's id.
+/// The metadata key of a message's id.
 const ID_KEY: &str = "webhook-id";
 
 struct Shell;
@@ -20,7 +20,7 @@ impl Guest for Shell {
     fn handle(ms: Message) -> Result<(), Error> {
         let metadata = ms.metadata().unwrap_or_default();
         let id = id_in(&metadata);
-        // Hosts that give ids give one to every message.
+        // A host that assigns ids gives each message an id.
         let made = id.as_ref().and_then(|_| {
             let made = Message::new("", &[]);
             id_in(&made.metadata().unwrap_or_default())

@@ -1,5 +1,5 @@
-//! One request and its response, over wasi:http. The body goes out as fast as
-//! the host takes it, beside a response that comes early.
+//! One request and its response, over wasi:http. The body is written as fast as
+//! the host accepts it, while an early response is read.
 
 use crate::failure;
 use crate::wasi::clocks::monotonic_clock::subscribe_duration;
@@ -10,52 +10,60 @@ use crate::wasi::http::types::{
 };
 use crate::wasi::io::poll::poll;
 use crate::wasi::io::streams::OutputStream;
-use mapping::{Failed, Request, Settings, Transport};
+use mapping::{ExchangeError, Request, Settings, TransportFailure};
 
-/// The most that is written at once.
-const CHUNK: usize = 1 << 20;
+/// The most bytes written at once.
+const MAX_CHUNK: usize = 1 << 20;
 
-/// The most that is read of a response, for the text of an error.
-const EXCERPT: usize = 1024;
+/// The most bytes of a response that the text of an error quotes.
+const MAX_EXCERPT: usize = 1024;
 
-/// How long that may take, in nanoseconds: a status is enough to go by.
-const PATIENCE: u64 = 200_000_000;
+/// The time limit for reading that text, in nanoseconds. The status is enough
+/// without it.
+const EXCERPT_TIMEOUT_NS: u64 = 200_000_000;
 
-/// Sends the request and judges what came back.
-pub fn run(settings: &Settings, request: Request) -> Result<(), Failed> {
-    let outgoing = head(settings, &request)?;
+/// Sends the request and returns the result of the exchange.
+pub fn run(settings: &Settings, request: Request) -> Result<(), ExchangeError> {
+    let outgoing = outgoing_request(settings, &request)?;
     if !settings.method.has_body() {
-        let response = outgoing_handler::handle(outgoing, options(settings))
-            .map_err(|code| failure::name(settings, code))?;
-        return judge(settings, &await_head(settings, &response)?, None);
+        let pending = outgoing_handler::handle(outgoing, options(settings))
+            .map_err(|code| failure::to_exchange_error(settings, code))?;
+        return judge(settings, &wait_for_response(settings, &pending)?, None);
     }
     let body = outgoing
         .body()
-        .map_err(|()| broken("no body to write to"))?;
-    let stream = body.write().map_err(|()| broken("no stream to write to"))?;
+        .map_err(|()| connection_error("no body to write to"))?;
+    let stream = body
+        .write()
+        .map_err(|()| connection_error("no stream to write to"))?;
     let mut upload = Upload {
         rest: &request.body,
         stream,
         body,
     };
-    // A body that the host takes at once is complete before it starts.
+    // A body that the host accepts at once is complete before the request starts.
     upload
         .write()
-        .map_err(|Closed| broken("the body's stream closed"))?;
+        .map_err(|BodyClosed| connection_error("the body's stream closed"))?;
     let (upload, options) = (upload.end_if_done(settings)?, options(settings));
-    let response = outgoing_handler::handle(outgoing, options)
-        .map_err(|code| failure::name(settings, code))?;
+    let pending = outgoing_handler::handle(outgoing, options)
+        .map_err(|code| failure::to_exchange_error(settings, code))?;
     let upload = match upload {
-        Some(upload) => upload.run(settings, &response)?,
+        Some(upload) => upload.run(settings, &pending)?,
         None => None,
     };
-    let answer = await_head(settings, &response)?;
-    judge(settings, &answer, upload)
+    let response = wait_for_response(settings, &pending)?;
+    judge(settings, &response, upload)
 }
 
-fn head(settings: &Settings, request: &Request) -> Result<OutgoingRequest, Failed> {
-    let headers = Fields::from_list(&request.headers)
-        .map_err(|_| Failed::Other("the host refused the headers that the message makes".into()))?;
+/// Returns the request, without its body.
+fn outgoing_request(
+    settings: &Settings,
+    request: &Request,
+) -> Result<OutgoingRequest, ExchangeError> {
+    let headers = Fields::from_list(&request.headers).map_err(|_| {
+        ExchangeError::Other("the host refused the headers that the message makes".into())
+    })?;
     let outgoing = OutgoingRequest::new(headers);
     let endpoint = &settings.endpoint;
     let set = outgoing
@@ -77,11 +85,11 @@ fn head(settings: &Settings, request: &Request) -> Result<OutgoingRequest, Faile
         .and_then(|()| outgoing.set_path_with_query(Some(&endpoint.path_with_query)));
     match set {
         Ok(()) => Ok(outgoing),
-        Err(()) => Err(settings.failed(Transport::HttpRequestUriInvalid, None)),
+        Err(()) => Err(settings.transport_error(TransportFailure::HttpRequestUriInvalid, None)),
     }
 }
 
-/// A host without one of these timeouts has its own.
+/// Returns the timeouts. Without `to.timeout` the host's own timeouts apply.
 fn options(settings: &Settings) -> Option<RequestOptions> {
     let timeout = settings.timeout?;
     let options = RequestOptions::new();
@@ -92,50 +100,52 @@ fn options(settings: &Settings) -> Option<RequestOptions> {
     Some(options)
 }
 
-/// The rest of a body on its way out. Fields are in the order in which the
-/// host wants them dropped.
+/// The rest of a body that is being written. The fields are in the order in which
+/// the host requires them to be dropped.
 struct Upload<'a> {
     rest: &'a [u8],
     stream: OutputStream,
     body: OutgoingBody,
 }
 
-/// Nobody takes more of the body.
-struct Closed;
+/// The host accepts no more of the body.
+struct BodyClosed;
 
 impl<'a> Upload<'a> {
-    /// Writes what the host takes without waiting.
-    fn write(&mut self) -> Result<(), Closed> {
+    /// Writes what the host accepts without waiting.
+    fn write(&mut self) -> Result<(), BodyClosed> {
         while !self.rest.is_empty() {
-            let room = self.stream.check_write().map_err(|_| Closed)?;
-            let room = usize::try_from(room).unwrap_or(CHUNK).min(CHUNK);
+            let room = self.stream.check_write().map_err(|_| BodyClosed)?;
+            let room = usize::try_from(room).unwrap_or(MAX_CHUNK).min(MAX_CHUNK);
             if room == 0 {
                 break;
             }
             let (now, later) = self.rest.split_at(room.min(self.rest.len()));
-            self.stream.write(now).map_err(|_| Closed)?;
+            self.stream.write(now).map_err(|_| BodyClosed)?;
             self.rest = later;
         }
         Ok(())
     }
 
-    /// Ends a body of which all is written, and gives any other back.
-    fn end_if_done(self, settings: &Settings) -> Result<Option<Self>, Failed> {
+    /// Finishes the body if it is complete; otherwise returns the upload.
+    fn end_if_done(self, settings: &Settings) -> Result<Option<Self>, ExchangeError> {
         if !self.rest.is_empty() {
             return Ok(Some(self));
         }
         drop(self.stream);
-        OutgoingBody::finish(self.body, None).map_err(|code| failure::name(settings, code))?;
+        OutgoingBody::finish(self.body, None)
+            .map_err(|code| failure::to_exchange_error(settings, code))?;
         Ok(None)
     }
 
-    /// Writes all of it, or what can be written before the response comes.
+    /// Writes the whole body, or as much as the host accepts before the response
+    /// arrives.
     fn run(
         mut self,
         settings: &Settings,
-        response: &FutureIncomingResponse,
-    ) -> Result<Option<Self>, Failed> {
-        let (ready, answered) = (self.stream.subscribe(), response.subscribe());
+        pending: &FutureIncomingResponse,
+    ) -> Result<Option<Self>, ExchangeError> {
+        let (ready, answered) = (self.stream.subscribe(), pending.subscribe());
         while !self.rest.is_empty() {
             if poll(&[&ready, &answered]).contains(&1) || self.write().is_err() {
                 drop(ready);
@@ -146,11 +156,16 @@ impl<'a> Upload<'a> {
         self.end_if_done(settings)
     }
 
-    /// Writes what is left to an endpoint that answers as it reads. Of its
-    /// response nothing is wanted, but that it can be written.
-    fn run_beside(mut self, settings: &Settings, answer: &IncomingResponse) -> Result<(), Failed> {
-        let early = || broken("the endpoint answered before it had all of the message");
-        let body = answer.consume().map_err(|()| early())?;
+    /// Writes the rest of the body to an endpoint that answers while it reads.
+    /// The response is read only to let the endpoint go on.
+    fn run_while_reading(
+        mut self,
+        settings: &Settings,
+        response: &IncomingResponse,
+    ) -> Result<(), ExchangeError> {
+        let early =
+            || connection_error("the endpoint answered before it had read the whole message");
+        let body = response.consume().map_err(|()| early())?;
         let answered = body.stream().map_err(|()| early())?;
         let (room, more) = (self.stream.subscribe(), answered.subscribe());
         let mut open = true;
@@ -159,51 +174,51 @@ impl<'a> Upload<'a> {
                 true => poll(&[&room, &more]),
                 false => poll(&[&room]),
             };
-            open = open && (!ready.contains(&1) || answered.read(CHUNK as u64).is_ok());
-            self.write().map_err(|Closed| early())?;
+            open = open && (!ready.contains(&1) || answered.read(MAX_CHUNK as u64).is_ok());
+            self.write().map_err(|BodyClosed| early())?;
         }
         drop(room);
         self.end_if_done(settings).map(drop)
     }
 }
 
-fn await_head(
+fn wait_for_response(
     settings: &Settings,
-    response: &FutureIncomingResponse,
-) -> Result<IncomingResponse, Failed> {
-    response.subscribe().block();
-    match response.get() {
-        Some(Ok(Ok(answer))) => Ok(answer),
-        Some(Ok(Err(code))) => Err(failure::name(settings, code)),
-        _ => Err(broken("the host lost the response")),
+    pending: &FutureIncomingResponse,
+) -> Result<IncomingResponse, ExchangeError> {
+    pending.subscribe().block();
+    match pending.get() {
+        Some(Ok(Ok(response))) => Ok(response),
+        Some(Ok(Err(code))) => Err(failure::to_exchange_error(settings, code)),
+        _ => Err(connection_error("the host lost the response")),
     }
 }
 
 fn judge(
     settings: &Settings,
-    answer: &IncomingResponse,
+    response: &IncomingResponse,
     upload: Option<Upload<'_>>,
-) -> Result<(), Failed> {
-    let status = answer.status();
+) -> Result<(), ExchangeError> {
+    let status = response.status();
     match (settings.judge(status, b""), upload) {
         (Ok(()), None) => Ok(()),
-        (Ok(()), Some(upload)) => upload.run_beside(settings, answer),
-        (Err(_), _) => settings.judge(status, &excerpt(answer)),
+        (Ok(()), Some(upload)) => upload.run_while_reading(settings, response),
+        (Err(_), _) => settings.judge(status, &excerpt(response)),
     }
 }
 
-/// What the response says, as far as it does so at once.
-fn excerpt(answer: &IncomingResponse) -> Vec<u8> {
+/// Returns the first bytes of the response that arrive in time.
+fn excerpt(response: &IncomingResponse) -> Vec<u8> {
     let mut read = Vec::new();
-    let Ok(body) = answer.consume() else {
+    let Ok(body) = response.consume() else {
         return read;
     };
     let Ok(stream) = body.stream() else {
         return read;
     };
-    let (ready, late) = (stream.subscribe(), subscribe_duration(PATIENCE));
-    while read.len() < EXCERPT && poll(&[&ready, &late]).contains(&0) {
-        match stream.read((EXCERPT - read.len()) as u64) {
+    let (ready, late) = (stream.subscribe(), subscribe_duration(EXCERPT_TIMEOUT_NS));
+    while read.len() < MAX_EXCERPT && poll(&[&ready, &late]).contains(&0) {
+        match stream.read((MAX_EXCERPT - read.len()) as u64) {
             Ok(mut more) => read.append(&mut more),
             Err(_) => break,
         }
@@ -211,6 +226,6 @@ fn excerpt(answer: &IncomingResponse) -> Vec<u8> {
     read
 }
 
-fn broken(what: &str) -> Failed {
-    Failed::Connection(what.into())
+fn connection_error(what: &str) -> ExchangeError {
+    ExchangeError::Connection(what.into())
 }

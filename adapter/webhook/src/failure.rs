@@ -1,15 +1,16 @@
-//! wasi:http's error codes, named for `mapping`, with what the host adds.
+//! Converts the error codes of wasi:http to those of `mapping`, with the details
+//! that the host adds.
 
 use crate::wasi::http::types::ErrorCode as Code;
-use mapping::{Failed, Settings, Transport as T};
+use mapping::{ExchangeError, Settings, TransportFailure as T};
 
-/// What the failure means.
-pub fn name(settings: &Settings, code: Code) -> Failed {
-    let (failure, detail) = split(code);
-    settings.failed(failure, detail.as_deref())
+/// Returns the error that the code stands for.
+pub fn to_exchange_error(settings: &Settings, code: Code) -> ExchangeError {
+    let (failure, detail) = to_transport_failure(code);
+    settings.transport_error(failure, detail.as_deref())
 }
 
-fn split(code: Code) -> (T, Option<String>) {
+fn to_transport_failure(code: Code) -> (T, Option<String>) {
     let failure = match code {
         Code::DnsError(payload) => return (T::DnsError, payload.rcode),
         Code::TlsAlertReceived(payload) => return (T::TlsAlertReceived, payload.alert_message),

@@ -1,5 +1,5 @@
-//! Posting a message to an endpoint over wasi:http: what the components that do
-//! so have in common. What a message or a status means is `mapping`'s matter.
+//! Posts a message to an endpoint over wasi:http: the code that the adapters
+//! share. `mapping` decides what a message or a status means.
 
 mod exchange;
 mod failure;
@@ -13,9 +13,9 @@ wit_bindgen::generate!({
 
 pub use settings::{all, endpoint};
 
-use mapping::{Failed, Message, Settings};
+use mapping::{ExchangeError, Message, Settings};
 
-/// Posts the message, and judges what came back.
-pub fn post(settings: &Settings, message: Message) -> Result<(), Failed> {
+/// Posts the message, and returns the result.
+pub fn post(settings: &Settings, message: Message) -> Result<(), ExchangeError> {
     exchange::run(settings, mapping::encode(settings, message))
 }

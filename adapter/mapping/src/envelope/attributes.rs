@@ -1,21 +1,21 @@
-//! CloudEvents in binary mode: their attributes are headers that begin with
-//! `ce-`, their values percent-encoded as the CloudEvents HTTP binding has it.
+//! CloudEvents in binary mode: the attributes are headers that begin with `ce-`,
+//! with values percent-encoded as the CloudEvents HTTP protocol binding requires.
 
 use crate::header;
 
-/// In front of the names of attributes.
+/// The prefix of attribute names.
 pub const PREFIX: &str = "ce-";
 /// The attribute that every event has.
 pub const VERSION: &str = "ce-specversion";
 
-/// An attribute as a header value: percent-encoded are the space, the double
-/// quote, the percent sign and all that is not visible ASCII.
+/// Encodes an attribute as a header value. The space, the double quote, the
+/// percent sign and everything but visible ASCII are percent-encoded.
 pub fn encode(value: &str) -> Vec<u8> {
     let is_plain = |b: u8| header::is_value_byte(b) && !b"\"%".contains(&b);
     header::percent_encode(value, is_plain)
 }
 
-/// The attribute behind a header value. Bytes that are not UTF-8 are replaced.
+/// Decodes a header value to an attribute. Bytes that are not UTF-8 are replaced.
 pub fn decode(value: &[u8]) -> String {
     let bytes = header::unescape(&header::text(value));
     String::from_utf8_lossy(&bytes).into_owned()

@@ -1,5 +1,6 @@
-//! The json envelope: one object with all of the message in it. Whether `data`
-//! holds JSON or text is told by the content-type alone: see docs/reference/envelopes.md.
+//! The json envelope: one object that contains the whole message. The content
+//! type alone decides whether `data` is JSON or text: see
+//! docs/reference/envelopes.md.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -14,11 +15,11 @@ use crate::{Header, Message, header};
 /// The media type of JSON.
 const JSON: &str = "application/json";
 
-/// Copied into headers, where tracing tools look for them.
-const TRACE: [&str; 3] = ["traceparent", "tracestate", "baggage"];
+/// Metadata that is also sent as headers, where tracing tools look for it.
+const TRACE_HEADERS: [&str; 3] = ["traceparent", "tracestate", "baggage"];
 
 /// Media types of text that do not begin with `text/`.
-const TEXT: [&str; 5] = [
+const TEXT_MEDIA_TYPES: [&str; 5] = [
     "application/javascript",
     "application/x-ndjson",
     "application/x-www-form-urlencoded",
@@ -26,7 +27,8 @@ const TEXT: [&str; 5] = [
     "application/yaml",
 ];
 
-/// Content-type and body; the other headers are added to `headers`.
+/// Returns the content type and the body, and adds the other headers to
+/// `headers`.
 pub fn encode(
     settings: &Settings,
     message: Message,
@@ -61,10 +63,13 @@ pub fn encode(
     (JSON.into(), body)
 }
 
-/// Adds a header of trace context, whatever the case of its key. Of two keys
-/// that differ in case only, the first counts.
+/// Adds a header of trace context, whatever the case of its key. If two keys
+/// differ only in case, the first one counts.
 fn add_trace(settings: &Settings, headers: &mut Vec<Header>, key: &str, value: String) {
-    let Some(name) = TRACE.iter().find(|name| name.eq_ignore_ascii_case(key)) else {
+    let Some(name) = TRACE_HEADERS
+        .iter()
+        .find(|name| name.eq_ignore_ascii_case(key))
+    else {
         return;
     };
     let is_there = headers.iter().any(|(known, _)| known == name);
@@ -74,14 +79,14 @@ fn add_trace(settings: &Settings, headers: &mut Vec<Header>, key: &str, value: S
 }
 
 fn add_data(body: &mut Vec<u8>, content_type: Option<&str>, data: &[u8]) {
-    let kind = Kind::of(content_type);
-    if kind == Kind::Json && serde_json::from_slice::<&RawValue>(data).is_ok() {
+    let kind = DataKind::of(content_type);
+    if kind == DataKind::Json && serde_json::from_slice::<&RawValue>(data).is_ok() {
         body.extend_from_slice(b",\"data\":");
         body.extend_from_slice(data);
         return;
     }
     match std::str::from_utf8(data) {
-        Ok(text) if kind == Kind::Text => {
+        Ok(text) if kind == DataKind::Text => {
             body.extend_from_slice(b",\"data\":");
             add_text(body, text);
         }
@@ -94,7 +99,7 @@ fn add_data(body: &mut Vec<u8>, content_type: Option<&str>, data: &[u8]) {
 }
 
 fn add_text(body: &mut Vec<u8>, text: &str) {
-    // No `expect` here and below: what it would print is 10 KB of a guest.
+    // No `expect` here and below: its message would add 10 KB to the component.
     let written = serde_json::to_writer(body, text);
     debug_assert!(written.is_ok(), "text is always written to memory");
 }
@@ -109,15 +114,15 @@ fn add_base64(body: &mut Vec<u8>, data: &[u8]) {
     );
 }
 
-/// What `data` is, by its content-type.
+/// The kind of `data`, by its content type.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum DataKind {
     Json,
     Text,
     Bytes,
 }
 
-impl Kind {
+impl DataKind {
     fn of(content_type: Option<&str>) -> Self {
         let Some(content_type) = content_type else {
             return Self::Text;
@@ -130,7 +135,7 @@ impl Kind {
             Self::Json
         } else if essence.starts_with("text/")
             || essence.ends_with("+xml")
-            || TEXT.contains(&essence)
+            || TEXT_MEDIA_TYPES.contains(&essence)
             || utf8.split(';').any(|p| p == "charset=utf-8")
         {
             Self::Text
@@ -146,23 +151,24 @@ struct Body<'a> {
     #[serde(rename = "content-type")]
     content_type: Option<String>,
     metadata: Option<Pairs>,
-    #[serde(borrow, default, deserialize_with = "even_null")]
+    #[serde(borrow, default, deserialize_with = "null_is_some")]
     data: Option<&'a RawValue>,
     data_base64: Option<String>,
 }
 
-/// `null` is data like any other JSON, unless the data is in `data_base64`.
-fn even_null<'a, D: Deserializer<'a>>(from: D) -> Result<Option<&'a RawValue>, D::Error> {
+/// Reads `null` as data like any other JSON, so that only an absent member is
+/// `None`.
+fn null_is_some<'a, D: Deserializer<'a>>(from: D) -> Result<Option<&'a RawValue>, D::Error> {
     <&RawValue>::deserialize(from).map(Some)
 }
 
-/// The message, from all that was received.
+/// Returns the message from the headers and the body.
 pub fn decode<'a>(
     headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
     body: &[u8],
 ) -> Result<Message, DecodeError> {
     let read: Body = serde_json::from_slice(body)?;
-    // An object, an array or a number can only be JSON: no need to say so.
+    // An object, an array or a number is always JSON, whatever the content type.
     let is_json = |data: &&RawValue| !data.get().starts_with('"');
     let data = read
         .data
@@ -172,8 +178,8 @@ pub fn decode<'a>(
         false => read.content_type,
     };
     let data = match (data, read.data_base64) {
-        (Some(data), None) if Kind::of(content_type.as_deref()) == Kind::Json => {
-            with_edges(body, data).to_vec()
+        (Some(data), None) if DataKind::of(content_type.as_deref()) == DataKind::Json => {
+            with_white_space(body, data).to_vec()
         }
         (Some(text), None) => serde_json::from_str::<String>(text.get())?.into_bytes(),
         (None, Some(encoded)) => BASE64.decode(encoded)?,
@@ -196,9 +202,9 @@ pub fn decode<'a>(
     })
 }
 
-/// The value with the white space around it, which a publisher may have
-/// signed, and which a JSON parser leaves out.
-fn with_edges<'a>(body: &'a [u8], value: &'a RawValue) -> &'a [u8] {
+/// Returns the value with the white space around it. A publisher may have signed
+/// the white space, and a JSON parser drops it.
+fn with_white_space<'a>(body: &'a [u8], value: &'a RawValue) -> &'a [u8] {
     let start = value.get().as_ptr().addr() - body.as_ptr().addr();
     let (before, rest) = body.split_at(start);
     let after = &rest[value.get().len()..];
@@ -208,7 +214,7 @@ fn with_edges<'a>(body: &'a [u8], value: &'a RawValue) -> &'a [u8] {
     &body[start - left..start + value.get().len() + right]
 }
 
-/// An object's members, in order.
+/// The members of an object, in order.
 #[derive(Default)]
 struct Pairs(Vec<(String, String)>);
 

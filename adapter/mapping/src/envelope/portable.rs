@@ -1,14 +1,15 @@
-//! Entries whose names or values some proxies drop, all in one header that
-//! none does: nginx, for one, passes on names of letters, digits and hyphens.
+//! Metadata with names or values that some proxies drop, all in one header that
+//! proxies keep. For example, nginx forwards only names of letters, digits and
+//! hyphens.
 
 use crate::header;
 
-/// Whether every proxy passes a header of this name on.
+/// Returns whether every proxy forwards a header of this name.
 pub fn is_portable(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
-/// Adds an entry to the value of the header.
+/// Appends an entry to the value of the header.
 pub fn add(list: &mut Vec<u8>, name: &str, value: &str) {
     if !list.is_empty() {
         list.push(b'&');
@@ -18,7 +19,7 @@ pub fn add(list: &mut Vec<u8>, name: &str, value: &str) {
     list.extend(header::percent_encode(value, is_plain));
 }
 
-/// The entries behind the value, in their order.
+/// Reads the entries from the value, in order.
 pub fn read(list: &[u8]) -> Vec<(String, String)> {
     let list = header::text(list);
     let plain = |text| String::from_utf8_lossy(&header::unescape(text)).into_owned();

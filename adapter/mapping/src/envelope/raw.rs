@@ -1,5 +1,5 @@
-//! The raw envelope: data is the body as it is, topic, content-type and
-//! metadata are headers.
+//! The raw envelope: the body is the data, and topic, content type and metadata
+//! are headers.
 
 use std::collections::HashMap;
 
@@ -7,36 +7,39 @@ use super::{attributes, is_static, portable};
 use crate::settings::{HeaderNames, Settings};
 use crate::{Header, Message, header};
 
-/// The media type of data of which nothing is known.
-const UNKNOWN: &str = "application/octet-stream";
+/// The media type of data without a content type.
+const DEFAULT_MEDIA_TYPE: &str = "application/octet-stream";
 
-/// Content-type and body; the other headers are added to `headers`.
+/// Returns the content type and the body, and adds the other headers to
+/// `headers`.
 pub fn encode(
     settings: &Settings,
     message: Message,
     headers: &mut Vec<Header>,
 ) -> (String, Vec<u8>) {
-    let mut carrier = Carrier::new(settings, &message.metadata, headers);
+    let mut carrier = HeaderWriter::new(settings, &message.metadata, headers);
     carrier.add(header::TOPIC.into(), message.topic);
     carrier.add_metadata(message.metadata);
     carrier.finish();
-    let content_type = message.content_type.unwrap_or_else(|| UNKNOWN.into());
+    let content_type = message
+        .content_type
+        .unwrap_or_else(|| DEFAULT_MEDIA_TYPE.into());
     (content_type, message.data)
 }
 
-/// Puts entries where they travel.
-struct Carrier<'a> {
+/// Writes metadata entries to headers.
+struct HeaderWriter<'a> {
     settings: &'a Settings,
     headers: &'a mut Vec<Header>,
-    /// It is a CloudEvent in binary mode.
+    /// Whether the message is a CloudEvent in binary mode.
     is_event: bool,
-    /// Names with upper-case letters.
+    /// The names with upper-case letters.
     keys: String,
-    /// Entries that share one header.
+    /// The entries that share one header.
     more: Vec<u8>,
 }
 
-impl<'a> Carrier<'a> {
+impl<'a> HeaderWriter<'a> {
     fn new(
         settings: &'a Settings,
         metadata: &[(String, String)],
@@ -63,8 +66,8 @@ impl<'a> Carrier<'a> {
                 continue;
             }
             let mut name = header::to_name(key, taken);
-            if alike && is_there(self.headers, &name) {
-                name = header::to_unlike_name(&header::to_key(&name));
+            if alike && has_header(self.headers, &name) {
+                name = header::to_escaped_name(&header::to_key(&name));
             }
             self.add(name, value);
         }
@@ -109,7 +112,7 @@ fn has_upper(text: &str) -> bool {
     text.bytes().any(|b| b.is_ascii_uppercase())
 }
 
-fn is_there(headers: &[Header], name: &str) -> bool {
+fn has_header(headers: &[Header], name: &str) -> bool {
     let names = headers
         .iter()
         .map(|(known, _)| known.strip_suffix('*').unwrap_or(known));
@@ -118,7 +121,7 @@ fn is_there(headers: &[Header], name: &str) -> bool {
         .any(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// The message, from all that was received.
+/// Returns the message from the headers and the body.
 pub fn decode<'a>(headers: impl IntoIterator<Item = (&'a str, &'a [u8])>, body: &[u8]) -> Message {
     let headers: Vec<(String, &[u8])> = headers
         .into_iter()
@@ -148,7 +151,7 @@ pub fn decode<'a>(headers: impl IntoIterator<Item = (&'a str, &'a [u8])>, body: 
             (header::CONTENT_TYPE, text) => message.content_type = Some(text),
             (header::KEYS, _) => {}
             (header::MORE, _) => message.add_more(value),
-            (name, _) if header::is_unheard(name) => {}
+            (name, _) if header::is_ignored(name) => {}
             (name, text) => {
                 let spelled = keys.get(name);
                 let key = header::to_key(spelled.map_or(name, String::as_str));
@@ -171,7 +174,7 @@ impl Message {
     }
 }
 
-/// The last one first.
+/// Reads the keys with upper-case letters; the last one comes first.
 fn read_keys(value: &[u8]) -> Vec<String> {
     let list = String::from_utf8_lossy(value);
     list.rsplit(',').map(|key| key.trim().to_owned()).collect()

@@ -1,6 +1,6 @@
-//! The message that a response is: its body, with status and headers as
-//! metadata, named as the raw envelope names them. A response that is a
-//! CloudEvent is taken as one.
+//! Turns a response into a message: the body is the data, and status and headers
+//! are metadata, named as in the raw envelope. A response that is a CloudEvent
+//! becomes that event.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +12,16 @@ use super::attributes::PREFIX;
 use super::raw;
 use crate::Message;
 
-/// The key of the status.
-const STATUS: &str = "status";
-/// The header whose values are no list: a comma may be part of one (RFC 6265, 3).
-const COOKIE: &str = "set-cookie";
-/// The media type of an event that is all in the body.
-const STRUCTURED: &str = "application/cloudevents+json";
+/// The metadata key of the status.
+const STATUS_KEY: &str = "status";
+/// The header whose values cannot be joined by commas, because a value may
+/// contain one (RFC 6265, section 3).
+const SET_COOKIE: &str = "set-cookie";
+/// The media type of a CloudEvent in structured mode.
+const STRUCTURED_EVENT: &str = "application/cloudevents+json";
 
-/// The message that a response with these headers is. Its topic is empty: a
-/// response has none.
+/// Returns the message of a response with these headers. The topic is empty,
+/// because a response has none.
 pub fn reply<'a>(
     status: u16,
     headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
@@ -29,12 +30,12 @@ pub fn reply<'a>(
     let mut message = raw::decode(headers, b"");
     message.topic.clear();
     message.data = body;
-    let mut metadata = vec![(STATUS.to_owned(), status.to_string())];
+    let mut metadata = vec![(STATUS_KEY.to_owned(), status.to_string())];
     for (key, value) in std::mem::take(&mut message.metadata) {
         match metadata.iter_mut().find(|(known, _)| *known == key) {
-            Some(_) if key == STATUS => {}
-            // Headers may repeat, keys may not.
-            Some(_) if key == COOKIE => metadata.push((free(&metadata, COOKIE), value)),
+            Some(_) if key == STATUS_KEY => {}
+            // Headers may repeat; metadata keys may not.
+            Some(_) if key == SET_COOKIE => metadata.push((free_key(&metadata, SET_COOKIE), value)),
             Some((_, known)) => {
                 known.push_str(", ");
                 known.push_str(&value);
@@ -49,9 +50,9 @@ pub fn reply<'a>(
     message
 }
 
-/// A key for one more value of that name: `name#2`, `name#3`, as for the headers
-/// of NATS.
-fn free(metadata: &[(String, String)], name: &str) -> String {
+/// Returns a key for another value of the same name: `name#2`, `name#3`, as for
+/// repeated NATS headers.
+fn free_key(metadata: &[(String, String)], name: &str) -> String {
     let mut keys = (2..).map(|n| format!("{name}#{n}"));
     let is_free = |key: &String| metadata.iter().all(|(known, _)| known != key);
     keys.find(is_free).expect("there is no end to them")
@@ -60,10 +61,10 @@ fn free(metadata: &[(String, String)], name: &str) -> String {
 fn is_structured(message: &Message) -> bool {
     let media_type = message.content_type.as_deref().unwrap_or_default();
     let media_type = media_type.split(';').next().unwrap_or_default();
-    media_type.trim().eq_ignore_ascii_case(STRUCTURED)
+    media_type.trim().eq_ignore_ascii_case(STRUCTURED_EVENT)
 }
 
-/// Takes an event out of its body. What is no event stays as it came.
+/// Unpacks a structured event. A body that is not an event stays unchanged.
 fn unpack(message: &mut Message) {
     let body = std::mem::take(&mut message.data);
     let event: BTreeMap<String, &RawValue> = match serde_json::from_slice(&body) {
@@ -73,7 +74,7 @@ fn unpack(message: &mut Message) {
     let kind = event.get("datacontenttype").and_then(|kind| text(kind));
     let data = match (event.get("data_base64"), event.get("data")) {
         (Some(encoded), _) => text(encoded).and_then(|text| BASE64.decode(text).ok()),
-        (None, Some(data)) => Some(plain(data, kind.as_deref())),
+        (None, Some(data)) => Some(event_data(data, kind.as_deref())),
         (None, None) => Some(Vec::new()),
     };
     let (Some(data), true) = (data, event.contains_key("specversion")) else {
@@ -93,8 +94,8 @@ fn unpack(message: &mut Message) {
     message.data = data;
 }
 
-/// The data of an event: JSON as it is written, a text as what it says.
-fn plain(data: &RawValue, kind: Option<&str>) -> Vec<u8> {
+/// Returns the data of an event: JSON as it is written, a string by its content.
+fn event_data(data: &RawValue, kind: Option<&str>) -> Vec<u8> {
     let json = kind.is_none_or(|kind| {
         let kind = kind.split(';').next().unwrap_or_default().trim();
         kind.ends_with("/json") || kind.ends_with("+json")
@@ -106,7 +107,7 @@ fn plain(data: &RawValue, kind: Option<&str>) -> Vec<u8> {
     }
 }
 
-/// An attribute as a text; none for null.
+/// Returns an attribute as a string; `None` for null.
 fn text(value: &RawValue) -> Option<String> {
     match value.get() {
         "null" => None,
@@ -175,7 +176,7 @@ mod tests {
         assert_eq!(entry(&message, "ce-id"), Some("7"));
         assert_eq!(entry(&message, "ce-subject"), Some("ü x"));
         assert_eq!(message.data, b"{}");
-        // Without a version it is no event, and no value is touched.
+        // Without a version it is not an event, so no value is decoded.
         let message = made(&headers[2..], "{}");
         assert_eq!(entry(&message, "ce-subject"), Some("%C3%BC%20x"));
     }
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_stays_as_it_came() {
+    fn a_body_that_is_not_an_event_stays_unchanged() {
         let structured = [("content-type", "application/cloudevents+json")];
         for body in [
             "{",

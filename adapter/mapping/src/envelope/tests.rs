@@ -1,4 +1,4 @@
-//! Both envelopes, there and back, for every message there can be.
+//! Tests of both envelopes, encoded and decoded again, with arbitrary messages.
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -23,7 +23,7 @@ fn header<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     found.map(|(_, value)| std::str::from_utf8(value).unwrap())
 }
 
-/// All that an HTTP stack may refuse or change.
+/// Checks that no HTTP stack rejects or changes the request.
 fn check_legal(request: &Request) {
     let mut names: Vec<&str> = Vec::new();
     for (name, value) in &request.headers {
@@ -38,7 +38,7 @@ fn check_legal(request: &Request) {
     assert!(names.windows(2).all(|two| two[0] != two[1]), "{names:?}");
 }
 
-/// Keys that are alike, reserved, or odd.
+/// Keys that differ only in case, reserved keys, and unusual ones.
 fn key() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
@@ -149,7 +149,7 @@ proptest! {
     }
 
     #[test]
-    fn strangers_are_heard(
+    fn headers_of_other_senders_become_metadata(
         headers in vec((any::<String>(), vec(any::<u8>(), 0..20)), 0..6),
         body in vec(any::<u8>(), 0..40),
     ) {
@@ -218,7 +218,7 @@ fn raw_on_the_wire() {
 }
 
 #[test]
-fn an_event_stays_one() {
+fn an_event_is_sent_as_an_event() {
     let mut event = example();
     let pairs = [
         ("ce-specversion", "1.0"),
@@ -233,7 +233,8 @@ fn an_event_stays_one() {
         assert_eq!(header(&request, "ce-subject"), Some("K%C3%B6ln%205%20%25"));
         assert_eq!(back(&settings, &request), event);
     }
-    // Without a version it is no event, and the value is any other's.
+    // Without a version it is not an event, and the value is treated like any
+    // other.
     event.metadata.remove(0);
     let request = encode(&settings(&[]), event);
     assert_eq!(
@@ -243,7 +244,7 @@ fn an_event_stays_one() {
 }
 
 #[test]
-fn names_that_proxies_pass_on() {
+fn names_that_proxies_forward() {
     let mut message = example();
     let pairs = [
         ("order_id", "7"),
@@ -327,7 +328,7 @@ fn json_on_the_wire() {
 }
 
 #[test]
-fn the_names_of_others_are_not_used() {
+fn reserved_names_are_not_used() {
     let names = [
         "connection",
         "content-length",

@@ -1,11 +1,11 @@
-//! Keys as header names. Letters lose their case on the way, so the spelling
-//! of keys that have upper-case letters travels in a header of its own.
+//! Metadata keys as header names. HTTP ignores the case of names, so the spelling
+//! of keys with upper-case letters travels in a separate header.
 
 use super::{CONTENT_LENGTH, CONTENT_TYPE, ID, KEYS, MORE, TOPIC};
 
-/// Names that HTTP or `wasi:http` keeps for the connection. Nor may a message
-/// use any that begins with `proxy-`.
-const OF_CONNECTION: [&str; 10] = [
+/// Names that HTTP or `wasi:http` reserves for the connection. Names that begin
+/// with `proxy-` are reserved as well.
+const CONNECTION_HEADERS: [&str; 10] = [
     "connection",
     "expect",
     "host",
@@ -18,24 +18,24 @@ const OF_CONNECTION: [&str; 10] = [
     "upgrade",
 ];
 
-/// Whether a name, in lower case, is not for keys of metadata to use.
+/// Returns whether metadata must not use this name, which is in lower case.
 pub fn is_reserved(name: &str) -> bool {
-    is_unheard(name) || [CONTENT_TYPE, TOPIC, KEYS, MORE, ID].contains(&name)
+    is_ignored(name) || [CONTENT_TYPE, TOPIC, KEYS, MORE, ID].contains(&name)
 }
 
-/// Whether a received header, its name in lower case, says nothing of the
-/// message.
-pub fn is_unheard(name: &str) -> bool {
-    name == CONTENT_LENGTH || name.starts_with("proxy-") || OF_CONNECTION.contains(&name)
+/// Returns whether a received header, with its name in lower case, is not part of
+/// the message.
+pub fn is_ignored(name: &str) -> bool {
+    name == CONTENT_LENGTH || name.starts_with("proxy-") || CONNECTION_HEADERS.contains(&name)
 }
 
-/// A byte that stands for itself in a name.
+/// Returns whether the byte needs no escape in a name.
 pub fn is_plain_name_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"!#$&'+-.^_`|~".contains(&b)
 }
 
-/// The key as a name that keeps its case; `taken` knows names in lower case
-/// that are not for keys to use.
+/// Returns a name that keeps the case of the key. `taken` returns whether
+/// metadata must not use a name, which is in lower case.
 pub fn to_name(key: String, taken: impl Fn(&str) -> bool) -> String {
     if key.is_empty() {
         return "%".into();
@@ -54,15 +54,16 @@ pub fn to_name(key: String, taken: impl Fn(&str) -> bool) -> String {
     name
 }
 
-/// A name that no other key has, upper-case letters or not: all of it escaped.
-pub fn to_unlike_name(key: &str) -> String {
+/// Returns a name in which each byte is escaped, so that it differs from the
+/// names of all other keys, whatever their case.
+pub fn to_escaped_name(key: &str) -> String {
     let mut name = String::with_capacity(key.len() * 3);
     key.bytes().for_each(|b| escape(&mut name, b));
     name
 }
 
-/// The key behind a name that keeps its case. Bytes that are not UTF-8, which
-/// only a stranger sends, are replaced.
+/// Returns the key of a name that keeps its case. Bytes that are not UTF-8, which
+/// only other senders use, are replaced.
 pub fn to_key(name: &str) -> String {
     match name {
         "%" => String::new(),
@@ -77,7 +78,7 @@ fn escape(name: &mut String, b: u8) {
     name.push(char::from(DIGITS[usize::from(b & 15)]));
 }
 
-/// The bytes behind the escapes. What is no escape stays as it is.
+/// Decodes the escapes. Anything else stays unchanged.
 pub fn unescape(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

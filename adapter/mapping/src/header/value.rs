@@ -1,20 +1,21 @@
-//! Texts as header values: as they are where a header can carry them, else
-//! percent-encoded under a name that ends in `*`, as RFC 8187 writes it.
+//! Strings as header values: unchanged if a header can carry them, and otherwise
+//! percent-encoded under a name that ends in `*`, as in RFC 8187.
 
 use std::borrow::Cow;
 
 use super::name::unescape;
 use crate::Header;
 
-/// In front of every encoded value.
+/// The prefix of every encoded value.
 const ENCODED: &str = "UTF-8''";
 
-/// A byte that may stand anywhere in a value: visible ASCII.
+/// Returns whether the byte may stand anywhere in a value: visible ASCII.
 pub fn is_value_byte(b: u8) -> bool {
     b.is_ascii_graphic()
 }
 
-/// Whether a header can carry the text as it is, through every HTTP stack.
+/// Returns whether a header can carry the string unchanged through every HTTP
+/// stack.
 pub fn is_legal_value(text: &str) -> bool {
     let bytes = text.as_bytes();
     let edges = [bytes.first(), bytes.last()];
@@ -24,7 +25,7 @@ pub fn is_legal_value(text: &str) -> bool {
             .all(|b| is_value_byte(*b) || matches!(b, b' ' | b'\t'))
 }
 
-/// Adds a header with this value, one way or the other.
+/// Adds a header with this value, encoded if necessary.
 pub fn add_value(headers: &mut Vec<Header>, mut name: String, value: String) {
     if is_legal_value(&value) {
         headers.push((name, value.into_bytes()));
@@ -37,7 +38,7 @@ pub fn add_value(headers: &mut Vec<Header>, mut name: String, value: String) {
     headers.push((name, encoded));
 }
 
-/// The text, every byte that is not plain as `%` and two hexadecimal digits.
+/// Percent-encodes every byte that is not plain.
 pub fn percent_encode(text: &str, is_plain: impl Fn(u8) -> bool) -> Vec<u8> {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let mut encoded = Vec::with_capacity(text.len() * 2);
@@ -54,8 +55,8 @@ pub fn percent_encode(text: &str, is_plain: impl Fn(u8) -> bool) -> Vec<u8> {
     encoded
 }
 
-/// A received value as a text. Bytes that are not UTF-8, which only a stranger
-/// sends, are ISO-8859-1, as HTTP once had it.
+/// Decodes a received value. A value that is not UTF-8, which only other senders
+/// use, is read as ISO-8859-1, the historical default of HTTP.
 pub fn text(value: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(value) {
         Ok(text) => text.into(),
@@ -67,7 +68,7 @@ pub fn text(value: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// A header's name without the mark of encoded values, and its text.
+/// Returns the name without the mark of encoded values, and the decoded value.
 pub fn read_value<'a>(name: &'a str, value: &[u8]) -> (&'a str, String) {
     let text = text(value);
     match (name.strip_suffix('*'), text.strip_prefix(ENCODED)) {

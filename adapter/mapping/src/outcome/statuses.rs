@@ -2,29 +2,30 @@
 
 use std::ops::RangeInclusive;
 
-/// The statuses there are.
+/// All valid statuses.
 const ALL: RangeInclusive<u16> = 100..=599;
 
 /// A set of statuses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Statuses(Vec<RangeInclusive<u16>>);
 
-/// Why a text is no list of statuses.
+/// Why a string is not a list of statuses.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StatusesError {
-    /// One item of the list.
+    /// An item of the list is not valid.
     #[error(
         "has {0:?} in its list, but an item is a status from 100 to 599 (410), a range of them \
          (200-299), or a class (5xx)"
     )]
     Item(String),
-    /// The range's first is after its last.
-    #[error("has the range {0:?}, which is the wrong way round")]
+    /// A range ends before it begins.
+    #[error("has the range {0:?}, which ends before it begins")]
     Backwards(String),
 }
 
 impl Statuses {
-    /// Reads a list, its items between commas. An empty text is an empty list.
+    /// Parses a list with commas between its items. An empty string is an empty
+    /// list.
     pub fn parse(text: &str) -> Result<Self, StatusesError> {
         let items = text.split(',').map(str::trim);
         match text.trim().is_empty() {
@@ -33,12 +34,12 @@ impl Statuses {
         }
     }
 
-    /// Whether the status is in the list.
+    /// Returns whether the list contains the status.
     pub fn contain(&self, status: u16) -> bool {
         self.0.iter().any(|range| range.contains(&status))
     }
 
-    /// The lowest status that both lists name.
+    /// Returns the lowest status that both lists contain.
     pub(crate) fn common(&self, other: &Self) -> Option<u16> {
         ALL.into_iter()
             .find(|status| self.contain(*status) && other.contain(*status))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// The units, and what they are worth in milliseconds.
+/// The units, in milliseconds.
 const UNITS: [(&str, u64); 5] = [
     ("ms", 1),
     ("s", 1_000),
@@ -14,25 +14,25 @@ const UNITS: [(&str, u64); 5] = [
 /// The longest duration, in days: ten years, as for all durations of the config.
 const MAX_DAYS: u64 = 3650;
 
-/// Why a text is no duration.
+/// Why a string is not a valid duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
-    /// Not a whole number followed by a unit.
+    /// The string is not a whole number followed by a unit.
     #[error(
         "is {0:?}, but a duration is a whole number and a unit, one of ms, s, m, h, d, as in \"30s\""
     )]
-    SettingValue(String),
-    /// Nothing ends in no time.
-    #[error("is {0:?}, but it must be longer than nothing")]
+    Form(String),
+    /// The duration is zero.
+    #[error("is {0:?}, but it must be greater than zero")]
     Zero(String),
-    /// More than a lifetime.
-    #[error("is {0:?}, but it can be \"{MAX_DAYS}d\" at most")]
+    /// The duration is longer than ten years.
+    #[error("is {0:?}, but it must be at most \"{MAX_DAYS}d\"")]
     TooLong(String),
 }
 
-/// Reads `500ms`, `30s`, `5m`, `1h`, `1d`.
+/// Parses durations such as `500ms`, `30s`, `5m`, `1h` and `1d`.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
-    let form = || DurationError::SettingValue(text.into());
+    let form = || DurationError::Form(text.into());
     let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(form)?;
     let (number, unit) = text.split_at(digits);
     let (_, worth) = UNITS
@@ -42,7 +42,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     if number.is_empty() {
         return Err(form());
     }
-    // Only a number too large for its type fails here: it has digits only.
+    // The string has digits only, so parsing fails only if the number is too
+    // large.
     let millis = number
         .parse::<u64>()
         .ok()
@@ -74,10 +75,7 @@ mod tests {
     #[test]
     fn faults() {
         for text in ["", "30", "s", "1.5s", "-1s", " 1s", "1 s", "1w", "١s"] {
-            assert_eq!(
-                parse_duration(text),
-                Err(DurationError::SettingValue(text.into()))
-            );
+            assert_eq!(parse_duration(text), Err(DurationError::Form(text.into())));
         }
         assert_eq!(parse_duration("0s"), Err(DurationError::Zero("0s".into())));
         for text in ["3651d", "99999999999999999999ms"] {

@@ -1,57 +1,58 @@
-//! The URL of an endpoint, in the parts that a request has. Strict: what it
-//! takes, every HTTP client takes.
+//! The URL of an endpoint, in the parts that a request needs. Parsing is strict:
+//! every HTTP client accepts the URLs that it accepts.
 
 use std::fmt;
 
-/// How the endpoint is spoken to.
+/// The scheme of the URL.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scheme {
-    /// In the clear.
+    /// HTTP without TLS.
     #[default]
     Http,
-    /// Over TLS.
+    /// HTTP over TLS.
     Https,
 }
 
-/// An http or https URL. Shown without path and query, which may hold secrets.
+/// An http or https URL. Its display omits path and query, which may contain
+/// secrets.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Endpoint {
-    /// `http` or `https`
+    /// The scheme: `http` or `https`.
     pub scheme: Scheme,
-    /// Host, and port where it is written.
+    /// The host, and the port if the URL has one.
     pub authority: String,
-    /// Begins with a slash.
+    /// The path and the query, beginning with a slash.
     pub path_with_query: String,
 }
 
-/// Why a text is no [`Endpoint`]. Shows only the part that is wrong.
+/// Why a string is not an [`Endpoint`]. The message shows only the wrong part.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
-    /// Neither `http://` nor `https://` in front.
+    /// The string begins with neither `http://` nor `https://`.
     #[error("must begin with http:// or https://")]
     Scheme,
-    /// Credentials in front of the host.
+    /// The URL has credentials before the host.
     #[error("has a user or password in it: send them as to.headers.authorization")]
     UserInfo,
-    /// No host, or one with letters that no host has.
+    /// The host is missing or has invalid characters.
     #[error(
         "has the host {0:?}, but a host is made of letters, digits, `-`, `_` and `.`, or is an IPv6 \
          address in brackets; names in other scripts are written in their xn-- form"
     )]
     Host(String),
-    /// A port that is no port.
+    /// The port is not valid.
     #[error("has the port {0:?}, but a port is a number from 1 to 65535")]
     Port(String),
-    /// A character that must be escaped in path and query.
+    /// The path or the query has a character that must be escaped.
     #[error("has the character {0:?} in its path or query: write it percent-encoded")]
     Character(char),
-    /// `#` and what follows.
+    /// The URL has a fragment.
     #[error("has a fragment (`#`), which is never sent: remove it")]
     Fragment,
 }
 
 impl Endpoint {
-    /// Reads a URL.
+    /// Parses a URL.
     pub fn parse(url: &str) -> Result<Self, EndpointError> {
         let (scheme, rest) = url.split_once(':').ok_or(EndpointError::Scheme)?;
         let rest = rest.strip_prefix("//").ok_or(EndpointError::Scheme)?;

@@ -1,67 +1,67 @@
-//! What can be wrong with settings, told so that a stranger can mend it. The
-//! values of headers are never shown, and of a URL only what is wrong in it.
+//! What can be wrong with settings, with the remedy. The messages never show the
+//! values of headers, and of a URL only the wrong part.
 
-use super::{DurationError, EndpointError, HeaderFault};
+use super::{DurationError, EndpointError, StaticHeaderError};
 use crate::outcome::StatusesError;
 
-/// One fault. [`SettingsError::key`] is the key that has it.
+/// One error. [`SettingsError::key`] returns the key that it is about.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// The one setting without a default.
+    /// The only setting without a default is missing.
     #[error("to.url is missing: set it to the http or https URL of the endpoint")]
     NoUrl,
-    /// `to.url` is no URL that messages can be sent to.
+    /// `to.url` is not a URL that messages can be sent to.
     #[error("to.url {0}")]
     Url(EndpointError),
-    /// A key whose value is one of a few words.
-    #[error("{key} is {found:?}, but it can only be one of: {allowed}")]
+    /// The value is not one of the allowed words.
+    #[error("{key} is {found:?}, but it must be one of: {allowed}")]
     Word {
-        /// Which key.
+        /// The key.
         key: String,
         /// Its value.
         found: String,
-        /// The words.
+        /// The allowed words.
         allowed: String,
     },
-    /// `to.timeout` is no duration.
+    /// `to.timeout` is not a valid duration.
     #[error("to.timeout {0}")]
     Timeout(DurationError),
-    /// A list of statuses that cannot be read.
+    /// A list of statuses is not valid.
     #[error("{key} {fault}")]
     Statuses {
-        /// Which list.
+        /// The key of the list.
         key: String,
-        /// What is wrong with it.
+        /// What is wrong with the list.
         fault: StatusesError,
     },
-    /// Two lists claim one status.
+    /// Two lists contain the same status.
     #[error("{} and {} both name the status {status}: take it out of one of them", keys[0], keys[1])]
     Overlap {
-        /// The lowest that both name.
+        /// The lowest status that both lists contain.
         status: u16,
-        /// The two lists.
+        /// The keys of the lists.
         keys: [&'static str; 2],
     },
-    /// A header that cannot be sent with every request.
+    /// A header cannot be sent with every request.
     #[error("to.headers.{name} {fault}")]
     Header {
-        /// As the user wrote it.
+        /// The name as the user wrote it.
         name: String,
-        /// What is wrong with it.
-        fault: HeaderFault,
+        /// What is wrong with the header.
+        fault: StaticHeaderError,
     },
-    /// No such setting.
-    #[error("{key} is no setting of the adapter: {}", suggestion(*nearest))]
+    /// The key is unknown.
+    #[error("{key} is not a setting of the adapter: {}", suggestion(*nearest))]
     Unknown {
-        /// As the user wrote it.
+        /// The key as the user wrote it.
         key: String,
-        /// The one that was meant, perhaps.
+        /// A known key with a similar name, if there is one.
         nearest: Option<&'static str>,
     },
 }
 
 impl SettingsError {
-    /// The key that is wrong, `to.` included.
+    /// Returns the wrong key, with `to.`.
     pub fn key(&self) -> String {
         match self {
             Self::NoUrl | Self::Url(_) => "to.url".into(),

@@ -1,6 +1,6 @@
-//! The known name that a mistyped one was meant to be.
+//! Suggestions for mistyped names.
 
-/// The name that is at most a third of its letters away.
+/// Returns the known name that differs in at most a third of its letters.
 pub fn nearest(found: &str, names: &[&'static str]) -> Option<&'static str> {
     names
         .iter()
@@ -10,7 +10,8 @@ pub fn nearest(found: &str, names: &[&'static str]) -> Option<&'static str> {
         .map(|(_, name)| name)
 }
 
-/// How many bytes to insert, remove or replace to make one of the other.
+/// Returns how many bytes to insert, remove or replace to turn one string into
+/// the other.
 fn distance(from: &str, to: &str) -> usize {
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (i, a) in from.bytes().enumerate() {

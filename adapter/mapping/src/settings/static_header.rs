@@ -5,17 +5,17 @@ use crate::header;
 
 /// Why a header cannot be added to every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HeaderFault {
-    /// Not a name that goes through every HTTP stack.
-    #[error("is no header name: use letters, digits and any of - _ . ! # $ & ' + ^ ` | ~")]
+pub enum StaticHeaderError {
+    /// The name contains characters that some HTTP stack rejects.
+    #[error("is not a valid header name: use letters, digits and any of - _ . ! # $ & ' + ^ ` | ~")]
     Name,
-    /// Written by the adapter or by the host.
+    /// The adapter or the host sets this header.
     #[error("cannot be set: the bridge or the connection decides that header")]
     Reserved,
-    /// Two spellings of one name.
-    #[error("is there twice: the case of letters makes no difference in a header name")]
+    /// The header is set twice, in different spellings.
+    #[error("is set twice: header names do not depend on case")]
     Twice,
-    /// The value has a character that no header carries.
+    /// The value has a character that a header cannot carry.
     #[error(
         "has a value with a character, at byte {0}, that a header cannot carry: visible ASCII, with \
          spaces and tabs between, is allowed"
@@ -26,7 +26,7 @@ pub enum HeaderFault {
     Edge,
 }
 
-/// Checks and adds one header.
+/// Checks a header, and adds it.
 pub fn add(
     headers: &mut Vec<(String, String)>,
     written: &str,
@@ -37,15 +37,15 @@ pub fn add(
         .bytes()
         .position(|b| !header::is_value_byte(b) && b != b' ' && b != b'\t');
     let fault = if name.is_empty() || !name.bytes().all(header::is_plain_name_byte) {
-        HeaderFault::Name
+        StaticHeaderError::Name
     } else if name != header::CONTENT_TYPE && header::is_reserved(&name) {
-        HeaderFault::Reserved
+        StaticHeaderError::Reserved
     } else if headers.iter().any(|(known, _)| *known == name) {
-        HeaderFault::Twice
+        StaticHeaderError::Twice
     } else if let Some(at) = illegal {
-        HeaderFault::Value(at)
+        StaticHeaderError::Value(at)
     } else if !header::is_legal_value(value) {
-        HeaderFault::Edge
+        StaticHeaderError::Edge
     } else {
         headers.push((name, value.into()));
         return Ok(());

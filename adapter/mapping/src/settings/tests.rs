@@ -1,4 +1,4 @@
-//! Settings as users write them, well and badly.
+//! Tests of settings, valid and invalid.
 
 use super::*;
 
