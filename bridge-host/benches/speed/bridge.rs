@@ -1,4 +1,5 @@
-//! The bridge's form: its delivery engine, its pool of instances, the adapter.
+//! The bridge under measurement: its delivery engine, its pool of instances, the
+//! adapter.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,14 +10,14 @@ use bridge_host::broker::{
     Subscription,
 };
 use bridge_host::compose::ADAPTER;
-use bridge_host::delivery::{CrashRecord, Delivery, Gate, Policy, Stats};
+use bridge_host::delivery::{AdmissionGate, CrashRecord, Delivery, Policy, Stats};
 use bridge_host::guest::contract::MessageHandlerProfile;
 use bridge_host::guest::{Component, Environment, Limits, Permissions, Runtime, Thread};
 use bridge_host::http::{AllowList, Settings};
 use bridge_host::trouble::Troubles;
 use tokio::runtime::Handle;
 
-/// The adapter, ready to post to a URL.
+/// Returns the adapter, configured to post to a URL.
 pub fn adapter(url: &str) -> Arc<Component> {
     let cache = std::env::temp_dir().join("bridge-host-bench");
     let runtime = Runtime::new(&cache, 4 << 30, &Settings::default()).expect("a runtime");
@@ -38,11 +39,11 @@ pub fn adapter(url: &str) -> Arc<Component> {
     Arc::new(component.expect("the adapter"))
 }
 
-/// Nothing is given up here.
-struct Nowhere;
+/// Panics on dead letters, because no message fails in the benchmark.
+struct NoDeadLetters;
 
 #[async_trait::async_trait]
-impl DeadLetterStore for Nowhere {
+impl DeadLetterStore for NoDeadLetters {
     async fn keep(&self, given_up: FailedDelivery) -> Result<(), BrokerError> {
         panic!("{given_up:?}")
     }
@@ -56,7 +57,7 @@ impl DeadLetterStore for Nowhere {
     }
 }
 
-/// Forwards until `done`, so many at once.
+/// Forwards until `done` completes, with up to `in_flight` messages at once.
 pub async fn forward(
     subscription: Box<dyn Subscription>,
     handler: Arc<Component>,
@@ -71,12 +72,12 @@ pub async fn forward(
     let delivery = Delivery {
         troubles: Troubles::default(),
         name: "bench".into(),
-        gate: Arc::new(Gate::new(&policy)),
+        gate: Arc::new(AdmissionGate::new(&policy)),
         policy,
         handler,
         replies: None,
         runtime,
-        dead_letters: Arc::new(Nowhere),
+        dead_letters: Arc::new(NoDeadLetters),
         blocked_keys: Vec::new(),
         crashes: CrashRecord::open(&std::env::temp_dir()).expect("a record"),
         stats: Arc::new(Stats::default()),

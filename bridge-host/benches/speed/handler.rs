@@ -1,7 +1,7 @@
-//! An HTTP handler that gets messages in each way there is: composed with the
-//! adapter, in process, and behind a socket, always with the bridge in front.
+//! The ways to reach an HTTP handler: composed with the adapter, in process, and
+//! behind a socket, always with the bridge in front.
 
-mod forms;
+mod placement;
 mod server;
 
 use std::process::Command;
@@ -11,76 +11,83 @@ use bridge_host::broker::Settlement;
 use bridge_host::guest::Component;
 use tokio::runtime::Handle;
 
-use crate::measure::{Round, Watch};
+use crate::measure::{Round, Stopwatch};
 use crate::{bridge, runtime};
-use forms::{Form, Http, Work};
+use placement::{HttpVersion, Placement, Work};
 use tokio::runtime::Runtime;
 
 const ROUNDS: usize = 7;
 const MESSAGES: usize = 10_000;
 const IN_FLIGHT: [usize; 4] = [1, 64, 100, 1000];
 
-/// Rounds of all forms in turn, in one process; then the memory of each.
+/// Measures rounds of all placements in turn, in one process; then the memory of
+/// each placement.
 pub fn compare() {
-    println!("an order service reached in each way, {ROUNDS} rounds of each: medians\n");
-    for http in [Http::V02, Http::V03] {
+    println!("an order service, reached in each way, {ROUNDS} rounds of each: medians\n");
+    for http in [HttpVersion::V02, HttpVersion::V03] {
         for in_flight in IN_FLIGHT {
             speed(http, in_flight);
         }
     }
-    println!("memory of the whole process at its largest, MiB");
-    for http in [Http::V02, Http::V03] {
+    println!("peak memory of the whole process, MiB");
+    for http in [HttpVersion::V02, HttpVersion::V03] {
         for in_flight in IN_FLIGHT {
-            let forms = http.forms().iter();
-            let forms =
-                forms.map(|form| format!("{} {}", form.name(), measured(http, *form, in_flight)));
-            let forms: Vec<_> = forms.collect();
+            let placements = http.placements().iter();
+            let placements = placements.map(|placement| {
+                format!(
+                    "{} {}",
+                    placement.name(),
+                    measured(http, *placement, in_flight)
+                )
+            });
+            let placements: Vec<_> = placements.collect();
             println!(
                 "  {} {in_flight:>4} in flight: {}",
                 http.name(),
-                forms.join(", ")
+                placements.join(", ")
             );
         }
     }
 }
 
-fn speed(http: Http, in_flight: usize) {
-    // One for all rounds: kept connections end with the runtime they are on.
+fn speed(http: HttpVersion, in_flight: usize) {
+    // One runtime for all rounds, because pooled connections end with their
+    // runtime.
     let runtime = runtime();
-    let forms = http.forms();
-    let started: Vec<_> = forms
+    let placements = http.placements();
+    let started: Vec<_> = placements
         .iter()
-        .map(|form| form.start(http, Work::Orders))
+        .map(|placement| placement.start(http, Work::Orders))
         .collect();
-    let mut rounds = vec![Vec::new(); forms.len()];
+    let mut rounds = vec![Vec::new(); placements.len()];
     for number in 0..=ROUNDS {
-        let mut order: Vec<_> = (0..forms.len()).collect();
+        let mut order: Vec<_> = (0..placements.len()).collect();
         if number % 2 == 1 {
             order.reverse();
         }
-        for form in order {
+        for placement in order {
             let measured = round(
                 &runtime,
-                &started[form],
+                &started[placement],
                 MESSAGES,
                 in_flight,
-                forms[form].settlement(Work::Orders),
+                placements[placement].settlement(Work::Orders),
             );
-            // The first of each does not count.
+            // The first round of each is a warm-up.
             if number > 0 {
-                rounds[form].push(measured);
+                rounds[placement].push(measured);
             }
         }
     }
     println!("{}, {in_flight} in flight", http.name());
     let cpu = |round: &Round| round.cpu.as_secs_f64() * 1e6;
-    let loopback = rounds.last().expect("a form");
+    let loopback = rounds.last().expect("a placement");
     let (most, fewest) = (median(loopback, cpu), median(loopback, |it| it.rate));
-    for (form, rounds) in forms.iter().zip(&rounds) {
+    for (placement, rounds) in placements.iter().zip(&rounds) {
         let (cpu, rate) = (median(rounds, cpu), median(rounds, |it| it.rate));
         println!(
             "  {:12} CPU {cpu:>6.1} µs, loopback takes {:.2} times as much; {rate:>7.0} messages a second, {:.2} times loopback's",
-            form.name(),
+            placement.name(),
             most / cpu,
             rate / fewest,
         );
@@ -101,20 +108,20 @@ fn round(
     in_flight: usize,
     expected: Settlement,
 ) -> Round {
-    let (queue, settled) = forms::queue(messages, expected);
+    let (queue, settled) = placement::queue(messages, expected);
     let component = component.clone();
     runtime.block_on(async {
-        let watch = Watch::start();
+        let stopwatch = Stopwatch::start();
         bridge::forward(queue, component, in_flight, Handle::current(), settled).await;
-        watch.stop(messages)
+        stopwatch.stop(messages)
     })
 }
 
-/// What a process of its own needed for one form.
-fn measured(http: Http, form: Form, in_flight: usize) -> String {
+/// Returns the memory that a separate process needed for one placement.
+fn measured(http: HttpVersion, placement: Placement, in_flight: usize) -> String {
     let program = std::env::current_exe().expect("this program");
     let output = Command::new(program)
-        .args(["handler-memory", http.name(), form.name()])
+        .args(["handler-memory", http.name(), placement.name()])
         .arg(in_flight.to_string())
         .output()
         .expect("a process");
@@ -126,21 +133,24 @@ fn measured(http: Http, form: Form, in_flight: usize) -> String {
         .into()
 }
 
-/// That process: so many messages at once, and the most memory it ever had.
+/// Runs in that process: handles this many messages at once, and prints its peak
+/// memory.
 pub fn memory(args: impl Iterator<Item = String>) {
     let args: Vec<_> = args.collect();
-    let [http, form, in_flight] = &args[..] else {
+    let [http, placement, in_flight] = &args[..] else {
         panic!("not so: {args:?}");
     };
-    let http = [Http::V02, Http::V03]
+    let http = [HttpVersion::V02, HttpVersion::V03]
         .into_iter()
         .find(|it| it.name() == http);
     let http = http.expect("a version");
-    let mut forms = http.forms().iter();
-    let form = forms.find(|it| it.name() == form).expect("a form");
+    let mut placements = http.placements().iter();
+    let placement = placements
+        .find(|it| it.name() == placement)
+        .expect("a placement");
     let in_flight = in_flight.parse().expect("a number");
-    let component = form.start(http, Work::Slow);
-    let expected = form.settlement(Work::Slow);
+    let component = placement.start(http, Work::Slow);
+    let expected = placement.settlement(Work::Slow);
     round(&runtime(), &component, in_flight, in_flight, expected);
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
     let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -1,5 +1,5 @@
-//! JetStream: messages on the server's disk, fetched, forwarded and
-//! acknowledged; by the bridge, and by async-nats as anyone would use it.
+//! JetStream: messages on the server's disk are fetched, forwarded and
+//! acknowledged, by the bridge and by a plain async-nats client.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -11,18 +11,20 @@ use bridge_host::broker::{Broker, Start, SubscribeSpec, Subscription};
 use bridge_host::message::TopicPattern;
 use tokio::runtime::Handle;
 
-use crate::measure::{Form, Round, Watch};
+use crate::measure::{Round, Side, Stopwatch};
 use crate::{BODY, IN_FLIGHT, bridge, native, report};
 
-const TOPIC: &str = "orders.new";
-const NAME: &str = "bench";
+/// The subject of all messages.
+pub const TOPIC: &str = "orders.new";
+/// The durable name of the consumer.
+pub const NAME: &str = "bench";
 
 thread_local! {
     static ROUNDS: Cell<u32> = const { Cell::new(0) };
 }
 
-/// A stream that was filled, and where its messages go.
-pub struct Filled<'a> {
+/// A stream that holds the messages, and where they go.
+pub struct FilledStream<'a> {
     pub server: &'a str,
     pub stream: &'a str,
     pub consumer: PullConsumer,
@@ -30,26 +32,37 @@ pub struct Filled<'a> {
     pub messages: usize,
 }
 
-/// The bridge's form.
-type Bridge = fn(&Filled<'_>) -> Round;
+/// How the bridge runs a round.
+type Bridge = fn(&FilledStream<'_>) -> Round;
 
-/// One round, on a stream of its own that was filled before.
-pub fn round(form: Form, bridge: Bridge, server: &str, url: &str, messages: usize) -> Round {
+/// Measures one round on a new stream that holds the messages.
+pub fn round(side: Side, bridge: Bridge, server: &str, url: &str, messages: usize) -> Round {
+    on_filled_stream(server, url, messages, |filled| match side {
+        Side::Native => with_client(filled),
+        Side::Bridge => bridge(filled),
+    })
+}
+
+/// Creates a stream, publishes the messages to it, measures, and deletes the
+/// stream.
+pub fn on_filled_stream(
+    server: &str,
+    url: &str,
+    messages: usize,
+    measure: impl FnOnce(&FilledStream<'_>) -> Round,
+) -> Round {
     let number = ROUNDS.get() + 1;
     ROUNDS.set(number);
     let name = format!("bench{number}");
     let apart = tokio::runtime::Runtime::new().expect("a runtime");
-    let filled = Filled {
+    let filled = FilledStream {
         server,
         stream: &name,
         consumer: apart.block_on(fill(server, &name, messages)),
         url,
         messages,
     };
-    let round = match form {
-        Form::Native => with_client(&filled),
-        Form::Bridge => bridge(&filled),
-    };
+    let round = measure(&filled);
     apart.block_on(async {
         let context = jetstream::new(client(server).await);
         context.delete_stream(&name).await.expect("it goes");
@@ -61,7 +74,8 @@ async fn client(server: &str) -> async_nats::Client {
     async_nats::connect(server).await.expect("a connection")
 }
 
-/// A stream of so many messages, and a consumer that has not begun.
+/// Creates a stream with this many messages, and a consumer that has delivered
+/// none.
 async fn fill(server: &str, name: &str, messages: usize) -> PullConsumer {
     let context = jetstream::new(client(server).await);
     let config = stream::Config {
@@ -100,9 +114,9 @@ async fn fill(server: &str, name: &str, messages: usize) -> PullConsumer {
     stream.create_consumer(config).await.expect("a consumer")
 }
 
-/// The best native form: one current-thread runtime for all of it, the client's
+/// Runs the best native forwarder: one current-thread runtime, and the client's
 /// own stream of messages.
-fn with_client(filled: &Filled<'_>) -> Round {
+fn with_client(filled: &FilledStream<'_>) -> Round {
     let runtime = crate::runtime();
     runtime.block_on(async {
         let context = jetstream::new(client(filled.server).await);
@@ -110,7 +124,7 @@ fn with_client(filled: &Filled<'_>) -> Round {
             .get_consumer_from_stream(NAME, filled.stream)
             .await
             .expect("the consumer");
-        let watch = Watch::start();
+        let stopwatch = Stopwatch::start();
         let batch = consumer
             .stream()
             .max_messages_per_batch(2 * IN_FLIGHT)
@@ -118,25 +132,26 @@ fn with_client(filled: &Filled<'_>) -> Round {
         let batch = batch.await.expect("messages");
         native::forward_from_jetstream(batch, filled.url, filled.messages).await;
         settled(&consumer).await;
-        watch.stop(filled.messages)
+        stopwatch.stop(filled.messages)
     })
 }
 
-/// As the product has it: the connection on the thread of its deliveries.
-pub fn with_bridge(filled: &Filled<'_>) -> Round {
+/// Runs the bridge as the product does: the connection is on the thread of its
+/// deliveries.
+pub fn with_bridge(filled: &FilledStream<'_>) -> Round {
     let runtime = crate::runtime();
     let subscription = runtime.block_on(filled.subscribe(IN_FLIGHT));
     runtime.block_on(async {
         let handler = report::adapter(filled.url);
-        let watch = Watch::start();
+        let stopwatch = Stopwatch::start();
         let done = filled.settled();
         bridge::forward(subscription, handler, IN_FLIGHT, Handle::current(), done).await;
-        watch.stop(filled.messages)
+        stopwatch.stop(filled.messages)
     })
 }
 
-impl Filled<'_> {
-    /// Takes its messages, on a connection of one's own.
+impl FilledStream<'_> {
+    /// Subscribes on a new connection.
     pub async fn subscribe(&self, in_flight: usize) -> Box<dyn Subscription> {
         let settings = settings(self.server, self.stream);
         let opened = JetStream::open("bench", &settings).await;
@@ -152,7 +167,7 @@ impl Filled<'_> {
         opened.subscribe(spec).await.expect("a subscription")
     }
 
-    /// Waits until the server knows of every acknowledgement.
+    /// Waits until the server has every acknowledgement.
     pub fn settled(&self) -> impl Future<Output = ()> + Send + use<> {
         let consumer = self.consumer.clone();
         async move { settled(&consumer).await }
@@ -177,11 +192,14 @@ fn settings(server: &str, stream: &str) -> JetStreamSettings {
 }
 
 async fn settled(consumer: &PullConsumer) {
-    loop {
-        let info = consumer.get_info().await.expect("its books");
-        if info.num_pending == 0 && info.num_ack_pending == 0 {
-            return;
-        }
+    while unacknowledged(consumer).await > 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Returns how many messages the consumer has still to deliver, or has
+/// delivered without an acknowledgement.
+pub async fn unacknowledged(consumer: &PullConsumer) -> usize {
+    let info = consumer.get_info().await.expect("the consumer's state");
+    info.num_pending as usize + info.num_ack_pending
 }

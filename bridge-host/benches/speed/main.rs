@@ -1,7 +1,8 @@
-//! The bridge against a plain native forwarder, alternating in one run: ratios
-//! of messages a second and of CPU a message. `cargo xtask bench` runs it. With
-//! `threads`, a subscription that two threads share; with `handler`, an HTTP
-//! handler in process against the same behind a socket.
+//! Benchmarks of the bridge against a native forwarder, in alternating rounds of
+//! one run: ratios of messages a second and of CPU time a message. `cargo xtask
+//! bench` runs them. With `threads`, two threads share a subscription. With
+//! `handler`, an HTTP handler runs in process and behind a socket. With `peers`,
+//! the peers are forwarders in Node and Python.
 
 mod bridge;
 mod handler;
@@ -9,6 +10,7 @@ mod jetstream;
 mod measure;
 mod memory;
 mod native;
+mod peers;
 mod receiver;
 mod report;
 mod server;
@@ -17,26 +19,27 @@ mod threads;
 
 use std::time::Duration;
 
-/// What one round carries.
+/// The size of a message, in bytes.
 pub const BODY: usize = 1024;
-/// Attempts under way at once, on both sides.
+/// The concurrency limit of all forwarders.
 pub const IN_FLIGHT: usize = 64;
 
 fn main() {
-    tell();
+    exit_on_panic();
     let mut args = std::env::args().skip(1);
     match args.next().as_deref() {
         Some("receiver") => receiver::run(args.next().expect("a delay in milliseconds")),
-        Some("threads") => share(),
+        Some("threads") => compare_threads(),
         Some("handler") => handler::compare(),
+        Some("peers") => peers::compare(),
         Some("handler-memory") => handler::memory(args),
         _ => compare(),
     }
 }
 
-/// What goes wrong in a round is told, and ends it all: nothing waits for what
-/// will not come.
-fn tell() {
+/// Reports an error in a round and exits, because the other threads would wait
+/// forever.
+fn exit_on_panic() {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_max_level(tracing::Level::WARN)
@@ -48,23 +51,23 @@ fn tell() {
     }));
 }
 
-/// One thread: the best of the native form, and where the product runs a
-/// subscription.
+/// Returns a runtime of one thread: the fastest for the native forwarder, and
+/// what the product uses for a subscription.
 pub fn runtime() -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().build().expect("a runtime")
 }
 
-/// Of each form.
+/// How many rounds are measured on each side.
 const ROUNDS: usize = 7;
-/// How long the endpoint takes, and how many messages it gets a round.
+/// The time that the endpoint takes, and how many messages it gets in a round.
 const ENDPOINTS: [(Duration, usize); 2] =
     [(Duration::ZERO, 30_000), (Duration::from_millis(1), 20_000)];
 
-/// Each endpoint in turn: what it is called, its URL, and how many messages it
-/// gets.
-fn at_each_endpoint(compare: impl Fn(&str, &str, usize)) {
-    println!("{BODY} bytes, {IN_FLIGHT} in flight, {ROUNDS} rounds of each, alternating\n");
+/// Calls `compare` for each endpoint, with the title of the comparison, the
+/// endpoint's URL, and how many messages the endpoint gets in a round.
+fn at_each_endpoint(rounds: usize, compare: impl Fn(&str, &str, usize)) {
+    println!("{BODY} bytes, {IN_FLIGHT} in flight, {rounds} rounds of each, alternating\n");
     for (delay, messages) in ENDPOINTS {
         let receiver = receiver::Receiver::start(delay);
         let title = format!("endpoint that takes {delay:?}");
@@ -72,15 +75,15 @@ fn at_each_endpoint(compare: impl Fn(&str, &str, usize)) {
     }
 }
 
-fn share() {
+fn compare_threads() {
     let server = server::Server::start();
-    at_each_endpoint(|title, url, messages| {
+    at_each_endpoint(ROUNDS, |title, url, messages| {
         report::show(
             &format!("{title}, JetStream, two threads"),
             ROUNDS,
-            |form| {
+            |side| {
                 let bridge = threads::with_bridge;
-                jetstream::round(form, bridge, &server.url(), url, messages)
+                jetstream::round(side, bridge, &server.url(), url, messages)
             },
         );
     });
@@ -88,16 +91,16 @@ fn share() {
 
 fn compare() {
     let server = server::Server::start();
-    at_each_endpoint(|title, url, messages| {
-        report::show(&format!("{title}, queue in memory"), ROUNDS, |form| {
-            memory::round(form, url, messages)
+    at_each_endpoint(ROUNDS, |title, url, messages| {
+        report::show(&format!("{title}, queue in memory"), ROUNDS, |side| {
+            memory::round(side, url, messages)
         });
-        report::show(&format!("{title}, embedded broker"), ROUNDS, |form| {
-            store::round(form, url, messages)
+        report::show(&format!("{title}, embedded broker"), ROUNDS, |side| {
+            store::round(side, url, messages)
         });
-        report::show(&format!("{title}, JetStream"), ROUNDS, |form| {
+        report::show(&format!("{title}, JetStream"), ROUNDS, |side| {
             let bridge = jetstream::with_bridge;
-            jetstream::round(form, bridge, &server.url(), url, messages)
+            jetstream::round(side, bridge, &server.url(), url, messages)
         });
     });
 }

@@ -1,40 +1,49 @@
-//! Time and CPU of one round, and how idle the machine was meanwhile.
+//! Time and CPU of one round, and how idle the machine was during the round.
 
 use std::time::{Duration, Instant};
 
-/// Which side a round is of.
+/// What a round measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// hyper and a loop.
+pub enum Side {
+    /// The native forwarder: hyper and a loop.
     Native,
     /// The bridge: delivery engine, component, adapter.
     Bridge,
 }
 
-/// What one round took.
+/// The result of a round.
 #[derive(Clone, Copy, Debug)]
 pub struct Round {
-    /// Messages a second.
+    /// Messages per second.
     pub rate: f64,
-    /// Of this process, a message.
+    /// CPU time of the process that forwards, per message.
     pub cpu: Duration,
-    /// Of all the machine's CPU, in percent: with much of it the round shows how
-    /// long a message takes, not how much of it.
+    /// The idle share of the machine's CPUs, in percent. If it is large, the rate
+    /// shows the latency of a message, not its CPU time.
     pub idle: f64,
 }
 
-/// A stopwatch for time and for the CPU of this process.
-pub struct Watch {
+/// A stopwatch for time and for the CPU of one process.
+pub struct Stopwatch {
+    process: String,
     began: Instant,
     cpu: Duration,
     machine: Machine,
 }
 
-impl Watch {
+impl Stopwatch {
+    /// Starts a stopwatch for this process.
     pub fn start() -> Self {
+        Self::on("self")
+    }
+
+    /// Starts a stopwatch for the process with this id.
+    pub fn on(process: impl ToString) -> Self {
+        let process = process.to_string();
         Self {
             began: Instant::now(),
-            cpu: cpu(),
+            cpu: cpu(&process),
+            process,
             machine: machine(),
         }
     }
@@ -42,13 +51,13 @@ impl Watch {
     pub fn stop(self, messages: usize) -> Round {
         Round {
             rate: messages as f64 / self.began.elapsed().as_secs_f64(),
-            cpu: (cpu() - self.cpu) / messages as u32,
+            cpu: (cpu(&self.process) - self.cpu) / messages as u32,
             idle: machine().idle_since(&self.machine),
         }
     }
 }
 
-/// Time of all its CPUs so far, in steps of 10 ms.
+/// The CPU time of all cores so far, in steps of 10 ms.
 struct Machine {
     idle: u64,
     all: u64,
@@ -63,7 +72,8 @@ impl Machine {
 fn machine() -> Machine {
     let stat = std::fs::read_to_string("/proc/stat").expect("Linux");
     let line = stat.lines().next().expect("a line for all");
-    // user, nice, system, idle, iowait, irq, softirq, steal; guests are in user.
+    // The columns: user, nice, system, idle, iowait, irq, softirq, steal. Guest
+    // time is part of user time.
     let ticks = line.split_whitespace().skip(1).take(8);
     let ticks: Vec<u64> = ticks.map(|n| n.parse().expect("a number")).collect();
     Machine {
@@ -72,9 +82,10 @@ fn machine() -> Machine {
     }
 }
 
-/// User and system time of this process so far, in steps of 10 ms.
-fn cpu() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
+/// Returns the user and system time of a process so far, in steps of 10 ms.
+fn cpu(process: &str) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
+    let stat = stat.expect("a running process on Linux");
     let (_, fields) = stat.rsplit_once(')').expect("a name");
     let ticks: u64 = fields
         .split_whitespace()

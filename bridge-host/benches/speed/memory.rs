@@ -1,4 +1,4 @@
-//! A queue in memory: what is left is the engine, the wasm step and HTTP.
+//! A queue in memory: what remains is the engine, the WebAssembly call and HTTP.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -14,9 +14,9 @@ use bridge_host::message::{Message, MessageId};
 use tokio::sync::Notify;
 
 use crate::BODY;
-use crate::measure::{Form, Round};
+use crate::measure::{Round, Side};
 
-/// The message that all rounds carry.
+/// Returns the message that all rounds forward.
 pub fn message() -> Message {
     let mut message = Message::new("orders.new", vec![b'x'; BODY]);
     message.content_type = Some("application/json".into());
@@ -31,11 +31,11 @@ pub fn message() -> Message {
 struct Queue {
     message: Message,
     left: usize,
-    books: Arc<Books>,
+    state: Arc<QueueState>,
 }
 
-struct Books {
-    /// How each message is to end.
+struct QueueState {
+    /// The expected settlement of each message.
     expected: Settlement,
     unsettled: AtomicUsize,
     all: Notify,
@@ -55,16 +55,16 @@ impl Subscription for Queue {
             tried_for: None,
             remaining_attempts: RemainingAttempts::Unlimited,
             published: SystemTime::now(),
-            receipt: Box::new(Slip(self.books.clone())),
+            receipt: Box::new(QueueReceipt(self.state.clone())),
             reply_to: ReplyTo::default(),
         })
     }
 }
 
-struct Slip(Arc<Books>);
+struct QueueReceipt(Arc<QueueState>);
 
 #[async_trait]
-impl Receipt for Slip {
+impl Receipt for QueueReceipt {
     fn capabilities(&self) -> Capabilities {
         CAPABILITIES
     }
@@ -82,20 +82,20 @@ impl Receipt for Slip {
     }
 }
 
-/// One round.
-pub fn round(form: Form, url: &str, messages: usize) -> Round {
+/// Runs one round.
+pub fn round(side: Side, url: &str, messages: usize) -> Round {
     let (queue, settled) = queue(message(), messages, Settlement::Delivered);
-    crate::report::run(form, url, messages, queue, settled)
+    crate::report::run(side, url, messages, queue, settled)
 }
 
-/// A queue of this message, so many times, and what ends when all are settled as
-/// expected.
+/// Returns a queue with this many copies of the message, and a future that
+/// completes once all of them are settled as expected.
 pub fn queue(
     message: Message,
     messages: usize,
     expected: Settlement,
 ) -> (Box<dyn Subscription>, impl Future<Output = ()> + use<>) {
-    let books = Arc::new(Books {
+    let state = Arc::new(QueueState {
         expected,
         unsettled: AtomicUsize::new(messages),
         all: Notify::new(),
@@ -103,7 +103,7 @@ pub fn queue(
     let queue = Box::new(Queue {
         message,
         left: messages,
-        books: books.clone(),
+        state: state.clone(),
     });
-    (queue, async move { books.all.notified().await })
+    (queue, async move { state.all.notified().await })
 }

@@ -1,5 +1,5 @@
-//! The best native form: one current-thread runtime, a loop, the bridge's own
-//! HTTP client, no component.
+//! The native forwarder: one current-thread runtime, a loop, and the bridge's own
+//! HTTP client, without a component.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 
 use crate::IN_FLIGHT;
 
-/// What is posted to, and how.
+/// The endpoint and the client.
 #[derive(Clone)]
 struct Target {
     client: Client<Full<Bytes>>,
@@ -53,7 +53,7 @@ impl Target {
     }
 }
 
-/// Forwards so many messages of a consumer, as they come from the client.
+/// Forwards this many messages from the client's stream of messages.
 pub async fn forward_from_jetstream(mut from: pull::Stream, url: &str, messages: usize) {
     let target = Target::new(url);
     let places = Arc::new(Semaphore::new(IN_FLIGHT));
@@ -81,7 +81,7 @@ pub async fn forward_from_jetstream(mut from: pull::Stream, url: &str, messages:
     let _ = places.acquire_many(IN_FLIGHT as u32).await.expect("open");
 }
 
-/// Forwards so many messages.
+/// Forwards this many messages.
 pub async fn forward(mut subscription: Box<dyn Subscription>, url: &str, messages: usize) {
     let target = Target::new(url);
     let places = Arc::new(Semaphore::new(IN_FLIGHT));

@@ -1,4 +1,4 @@
-//! An endpoint in a process of its own, so that its CPU is not counted.
+//! The endpoint, in a separate process, so that its CPU time is not counted.
 
 use std::convert::Infallible;
 use std::io::{BufRead, BufReader};
@@ -19,7 +19,7 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Starts one that answers 204 after this time.
+    /// Starts an endpoint that answers 204 after this delay.
     pub fn start(delay: Duration) -> Self {
         let program = std::env::current_exe().expect("this program");
         let mut child = Command::new(program)
@@ -47,7 +47,7 @@ impl Drop for Receiver {
     }
 }
 
-/// The process itself.
+/// Runs the endpoint in that process.
 pub fn run(delay: String) {
     let delay = Duration::from_millis(delay.parse().expect("a number"));
     let runtime = crate::runtime();

@@ -1,4 +1,4 @@
-//! Rounds of both forms, alternating, and the ratios between them.
+//! Alternating rounds of both sides, and the ratios between them.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -8,31 +8,31 @@ use bridge_host::broker::Subscription;
 use bridge_host::guest::Component;
 use tokio::runtime::Handle;
 
-use crate::measure::{Form, Round, Watch};
+use crate::measure::{Round, Side, Stopwatch};
 use crate::{IN_FLIGHT, bridge, native};
 
-/// Runs one round, of either form on a current-thread runtime: the best of the
-/// native form, and where the product runs a subscription.
+/// Runs one round on a current-thread runtime, on which the product runs a
+/// subscription, and which is fastest for the native forwarder.
 pub fn run(
-    form: Form,
+    side: Side,
     url: &str,
     messages: usize,
     subscription: Box<dyn Subscription>,
     settled: impl Future<Output = ()> + Send + 'static,
 ) -> Round {
     let runtime = crate::runtime();
-    match form {
-        Form::Native => runtime.block_on(async {
-            let watch = Watch::start();
+    match side {
+        Side::Native => runtime.block_on(async {
+            let stopwatch = Stopwatch::start();
             native::forward(subscription, url, messages).await;
             settled.await;
-            watch.stop(messages)
+            stopwatch.stop(messages)
         }),
-        Form::Bridge => runtime.block_on(async {
+        Side::Bridge => runtime.block_on(async {
             let handler = adapter(url);
-            let watch = Watch::start();
+            let stopwatch = Stopwatch::start();
             bridge::forward(subscription, handler, IN_FLIGHT, Handle::current(), settled).await;
-            watch.stop(messages)
+            stopwatch.stop(messages)
         }),
     }
 }
@@ -41,8 +41,8 @@ thread_local! {
     static ADAPTERS: RefCell<HashMap<String, Arc<Component>>> = RefCell::default();
 }
 
-/// One a URL, kept: instances outlive rounds, as they do in a bridge that runs
-/// for long.
+/// Returns the adapter for a URL. It is kept, because instances outlive rounds,
+/// as they do in a bridge that runs for long.
 pub fn adapter(url: &str) -> Arc<Component> {
     ADAPTERS.with_borrow_mut(|adapters| {
         let adapter = adapters.entry(url.into());
@@ -50,19 +50,19 @@ pub fn adapter(url: &str) -> Arc<Component> {
     })
 }
 
-/// Runs a round of each in turn, the order reversed each time, after one of
-/// each that does not count; prints medians, and ratios with their spread.
-pub fn show(title: &str, rounds: usize, round: impl Fn(Form) -> Round) {
+/// Runs rounds of both sides in turn, in reversed order every other time, after a
+/// warm-up round of each. Prints medians, and ratios with their spread.
+pub fn show(title: &str, rounds: usize, round: impl Fn(Side) -> Round) {
     let mut pairs = Vec::new();
     for number in 0..=rounds {
         let (native, bridge) = match number % 2 {
             0 => {
-                let native = round(Form::Native);
-                (native, round(Form::Bridge))
+                let native = round(Side::Native);
+                (native, round(Side::Bridge))
             }
             _ => {
-                let bridge = round(Form::Bridge);
-                (round(Form::Native), bridge)
+                let bridge = round(Side::Bridge);
+                (round(Side::Native), bridge)
             }
         };
         if number > 0 {
@@ -101,8 +101,9 @@ pub fn show(title: &str, rounds: usize, round: impl Fn(Form) -> Round) {
     println!();
 }
 
-pub fn line(name: &str, pairs: &[(Round, Round)], figure: impl Fn(&(Round, Round)) -> f64) {
-    let mut figures: Vec<f64> = pairs.iter().map(figure).collect();
+/// Prints the median, the minimum and the maximum of one figure.
+pub fn line<T>(name: &str, rounds: &[T], figure: impl Fn(&T) -> f64) {
+    let mut figures: Vec<f64> = rounds.iter().map(figure).collect();
     figures.sort_by(f64::total_cmp);
     let digits = if figures[0] > 1000.0 { 0 } else { 2 };
     println!(

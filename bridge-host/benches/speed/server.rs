@@ -1,4 +1,4 @@
-//! A nats-server of its own, on a free port, its store gone with it.
+//! A nats-server on a free port, whose store is deleted with it.
 
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -7,20 +7,20 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::net::TcpSocket;
 
-/// Debian puts it where only root's path leads.
+/// Debian installs it outside of the path of ordinary users.
 const PROGRAMS: [&str; 2] = ["nats-server", "/usr/sbin/nats-server"];
 
 /// The running process.
 pub struct Server {
     child: Child,
     address: SocketAddr,
-    /// Bound, and not listened on: nobody else gets the port.
+    /// Bound without listening, so that no other process gets the port.
     _port: TcpSocket,
     _store: TempDir,
 }
 
 impl Server {
-    /// Starts one with JetStream, its store on disk.
+    /// Starts a server with JetStream, and its store on disk.
     pub fn start() -> Self {
         let port = TcpSocket::new_v4().expect("a socket");
         port.set_reuseaddr(true).expect("an option");
@@ -36,12 +36,12 @@ impl Server {
             command.spawn().ok()
         };
         let child = PROGRAMS.iter().find_map(start);
-        let child = child.expect("nats-server: `cargo xtask test` tells how to get it");
+        let child = child.expect("nats-server: `cargo xtask test` installs it, or says how to");
         let began = Instant::now();
         while TcpStream::connect(address).is_err() {
             assert!(
                 began.elapsed() < Duration::from_secs(20),
-                "it does not listen"
+                "nats-server does not listen"
             );
             std::thread::sleep(Duration::from_millis(10));
         }

@@ -1,4 +1,4 @@
-//! The embedded broker: durable messages, read, forwarded and settled.
+//! The embedded broker: durable messages are read, forwarded and settled.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use bridge_host::broker::{Broker, Start, SubscribeSpec, Subscription};
 use bridge_host::message::TopicPattern;
 use bridge_host::store::Settings;
 
-use crate::measure::{Form, Round};
+use crate::measure::{Round, Side};
 use crate::{memory, report};
 
 const NAME: &str = "bench";
 
-/// One round, on a store of its own that was filled before.
-pub fn round(form: Form, url: &str, messages: usize) -> Round {
+/// Runs one round on a new store that holds the messages.
+pub fn round(side: Side, url: &str, messages: usize) -> Round {
     let folder = tempfile::tempdir().expect("a folder");
     let settings = Settings {
         path: folder.path().into(),
@@ -23,9 +23,9 @@ pub fn round(form: Form, url: &str, messages: usize) -> Round {
     let broker = Arc::new(Embedded::open(settings).expect("a broker"));
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let subscription = runtime.block_on(fill(&broker, messages));
-    let books = broker.store().expect("it is embedded").clone();
-    report::run(form, url, messages, subscription, async move {
-        while books.ledgers().await.expect("a ledger")[0].pending > 0 {
+    let state = broker.store().expect("it is embedded").clone();
+    report::run(side, url, messages, subscription, async move {
+        while state.ledgers().await.expect("a ledger")[0].pending > 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     })

@@ -1,20 +1,20 @@
-//! A subscription to JetStream that threads share, as `threads` in a config has
-//! it: each with a connection, instances, and its part of what may be in flight.
+//! A subscription to JetStream on several threads, as with the setting `threads`:
+//! each thread has a connection, instances, and its share of the permits.
 
 use std::sync::Barrier;
 use std::thread;
 
 use tokio::runtime::Handle;
 
-use crate::jetstream::Filled;
-use crate::measure::{Round, Watch};
+use crate::jetstream::FilledStream;
+use crate::measure::{Round, Stopwatch};
 use crate::{IN_FLIGHT, bridge};
 
-/// How many share it.
+/// How many threads share the subscription.
 const THREADS: usize = 2;
 
-/// One round of the bridge.
-pub fn with_bridge(filled: &Filled<'_>) -> Round {
+/// Runs one round of the bridge.
+pub fn with_bridge(filled: &FilledStream<'_>) -> Round {
     let in_flight = IN_FLIGHT / THREADS;
     let ready = Barrier::new(THREADS + 1);
     thread::scope(|scope| {
@@ -32,7 +32,7 @@ pub fn with_bridge(filled: &Filled<'_>) -> Round {
             });
         }
         ready.wait();
-        Watch::start()
+        Stopwatch::start()
     })
     .stop(filled.messages)
 }

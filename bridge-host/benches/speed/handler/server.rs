@@ -1,5 +1,5 @@
-//! The handler behind a socket, as well as can be done: hyper, one thread,
-//! connections kept, instances reused, nothing else.
+//! A fast server for a handler behind a socket: hyper, one thread, keep-alive
+//! connections, and instances that are reused.
 
 mod incoming;
 mod service;
@@ -22,7 +22,7 @@ use wasmtime_wasi_http::{
     Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
 };
 
-use super::forms::Http;
+use super::placement::HttpVersion;
 use incoming::Proxies;
 use service::Services;
 
@@ -30,16 +30,16 @@ struct State {
     table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
-    hooks: Closed,
+    hooks: NoOutgoingRequests,
     config: WasiConfigVariables,
 }
 
-/// A handler here asks nobody.
-struct Closed;
+/// Denies the handler outgoing requests.
+struct NoOutgoingRequests;
 
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
-impl WasiHttpHooks for Closed {
+impl WasiHttpHooks for NoOutgoingRequests {
     fn send_request(
         &mut self,
         _: Request<WasiBody>,
@@ -69,19 +69,19 @@ impl WasiHttpView for State {
     }
 }
 
-/// One kind of handler.
-trait Answers: 'static {
-    /// Asks an instance.
+/// A kind of handler.
+trait HandlerServer: 'static {
+    /// Calls the handler.
     async fn answer(self: Arc<Self>, request: Request<WasiBody>) -> wasmtime::Result<Answer>;
 }
 
 type Answer = Response<WasiBody>;
 
-/// Instances at rest.
+/// Idle instances.
 type Idle<B> = Mutex<Vec<(Store<State>, B)>>;
 
-/// Serves the component on a thread of its own, for as long as the process lives.
-pub fn start(http: Http, file: &Path) -> SocketAddr {
+/// Serves the component on a separate thread, until the process ends.
+pub fn start(http: HttpVersion, file: &Path) -> SocketAddr {
     let ready = ready(http, file).expect("a component");
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.set_nonblocking(true).expect("an option");
@@ -90,21 +90,21 @@ pub fn start(http: Http, file: &Path) -> SocketAddr {
         let runtime = crate::runtime();
         let local = LocalSet::new();
         match http {
-            Http::V02 => local.block_on(&runtime, serve(Proxies::new(ready), listener)),
-            Http::V03 => local.block_on(&runtime, serve(Services::new(ready), listener)),
+            HttpVersion::V02 => local.block_on(&runtime, serve(Proxies::new(ready), listener)),
+            HttpVersion::V03 => local.block_on(&runtime, serve(Services::new(ready), listener)),
         }
     });
     address
 }
 
-fn ready(http: Http, file: &Path) -> wasmtime::Result<InstancePre<State>> {
+fn ready(http: HttpVersion, file: &Path) -> wasmtime::Result<InstancePre<State>> {
     let mut config = Config::new();
-    config.concurrency_support(matches!(http, Http::V03));
+    config.concurrency_support(matches!(http, HttpVersion::V03));
     let engine = Engine::new(&config)?;
     let mut linker = Linker::<State>::new(&engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    if let Http::V03 = http {
+    if let HttpVersion::V03 = http {
         wasmtime_wasi::p3::add_to_linker(&mut linker)?;
         wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
     }
@@ -114,7 +114,7 @@ fn ready(http: Http, file: &Path) -> wasmtime::Result<InstancePre<State>> {
     linker.instantiate_pre(&Component::from_file(&engine, file)?)
 }
 
-async fn serve<A: Answers>(handlers: Arc<A>, listener: std::net::TcpListener) {
+async fn serve<A: HandlerServer>(handlers: Arc<A>, listener: std::net::TcpListener) {
     let listener = TcpListener::from_std(listener).expect("a listener");
     loop {
         let (stream, _) = listener.accept().await.expect("a connection");
@@ -137,7 +137,7 @@ fn store(engine: &Engine) -> Store<State> {
         table: ResourceTable::new(),
         wasi: WasiCtx::builder().build(),
         http: WasiHttpCtx::new(),
-        hooks: Closed,
+        hooks: NoOutgoingRequests,
         config: WasiConfigVariables::new(),
     };
     Store::new(engine, state)

@@ -36,7 +36,7 @@ fn trap() -> CallResult {
 fn failed() -> Vec<CallResult> {
     let failures = [
         Failure::OutOfTime(Duration::from_secs(30)),
-        Failure::OutOfCompute(Duration::from_secs(5)),
+        Failure::OutOfCpuTime(Duration::from_secs(5)),
         Failure::OutOfMemory(1 << 20),
         Failure::Start("no such import".into()),
     ];

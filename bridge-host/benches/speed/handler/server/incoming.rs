@@ -10,7 +10,7 @@ use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 
-use super::{Answer, Answers, Idle, State, store};
+use super::{Answer, HandlerServer, Idle, State, store};
 
 pub struct Proxies {
     ready: ProxyPre<State>,
@@ -25,7 +25,7 @@ impl Proxies {
     }
 }
 
-impl Answers for Proxies {
+impl HandlerServer for Proxies {
     async fn answer(self: Arc<Self>, request: Request<WasiBody>) -> wasmtime::Result<Answer> {
         let idle = self.idle.lock().expect("no panic").pop();
         let (mut store, proxy) = match idle {

@@ -11,7 +11,7 @@ use wasmtime::component::{Accessor, InstancePre};
 use wasmtime_wasi_http::p3::bindings::{Service, ServicePre};
 use wasmtime_wasi_http::{WasiBody, WasiHttpView, p3};
 
-use super::{Answer, Answers, Idle, State, store};
+use super::{Answer, HandlerServer, Idle, State, store};
 
 pub struct Services {
     ready: ServicePre<State>,
@@ -26,7 +26,7 @@ impl Services {
     }
 }
 
-impl Answers for Services {
+impl HandlerServer for Services {
     async fn answer(self: Arc<Self>, request: Request<WasiBody>) -> Result<Answer> {
         let idle = self.idle.lock().expect("no panic").pop();
         let (mut store, service) = match idle {

@@ -1,4 +1,5 @@
-//! The forms, started: what handles the messages, and the handler it asks.
+//! The ways to reach a handler: what handles the messages, and the handler behind
+//! it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,37 +13,37 @@ use bridge_host::http::{AllowList, Settings};
 
 use super::server;
 
-/// Through which `wasi:http` the handler answers.
+/// The version of `wasi:http` that the handler exports.
 #[derive(Clone, Copy)]
-pub enum Http {
+pub enum HttpVersion {
     V02,
     V03,
 }
 
-/// How the handler is reached.
+/// Where the handler runs.
 #[derive(Clone, Copy)]
-pub enum Form {
+pub enum Placement {
     /// In one component with the adapter.
     Composed,
-    /// In a store of this process, as `to = { component = … }` does: in one that
-    /// answers one request after the other.
+    /// In a wasmtime store of this process, as with `to = { component = … }` and
+    /// `reuse = true`: an instance answers one request after the other.
     InProcess,
-    /// In a new one for each request.
+    /// In a new instance for each request.
     NewInstance,
-    /// By a server of this process, over a socket.
+    /// In a server in this process, behind a socket.
     Loopback,
 }
 
-/// What is asked of the handler.
+/// What the handler does.
 #[derive(Clone, Copy)]
 pub enum Work {
     /// The order service of the examples.
     Orders,
-    /// Half a second, so that all requests are there at once.
+    /// Half a second of waiting, so that all requests are in flight at once.
     Slow,
 }
 
-impl Http {
+impl HttpVersion {
     pub fn name(self) -> &'static str {
         match self {
             Self::V02 => "wasi:http 0.2",
@@ -50,12 +51,21 @@ impl Http {
         }
     }
 
-    /// How it can be reached; over a socket last. What is synchronous does not
-    /// compose: it imports a client, not a handler.
-    pub fn forms(self) -> &'static [Form] {
+    /// Returns the possible placements; the one behind a socket comes last. A
+    /// synchronous handler cannot be composed with the adapter, because the
+    /// adapter imports a client, not a handler.
+    pub fn placements(self) -> &'static [Placement] {
         match self {
-            Self::V02 => &[Form::NewInstance, Form::InProcess, Form::Loopback],
-            Self::V03 => &[Form::Composed, Form::InProcess, Form::Loopback],
+            Self::V02 => &[
+                Placement::NewInstance,
+                Placement::InProcess,
+                Placement::Loopback,
+            ],
+            Self::V03 => &[
+                Placement::Composed,
+                Placement::InProcess,
+                Placement::Loopback,
+            ],
         }
     }
 
@@ -69,7 +79,7 @@ impl Http {
     }
 }
 
-impl Form {
+impl Placement {
     pub fn name(self) -> &'static str {
         match self {
             Self::Composed => "composed",
@@ -79,8 +89,8 @@ impl Form {
         }
     }
 
-    /// How each message ends. What could have asked others, and did not, counts
-    /// as a filter: composed, the host sees no exchange.
+    /// Returns how each message is settled. A composed component that makes no
+    /// exchange counts as a filter, because the host sees no exchange.
     pub fn settlement(self, work: Work) -> Settlement {
         match (self, work) {
             (Self::Composed, Work::Slow) => Settlement::Filtered,
@@ -88,8 +98,8 @@ impl Form {
         }
     }
 
-    /// Ready for messages.
-    pub fn start(self, http: Http, work: Work) -> Arc<Component> {
+    /// Starts the handler, and returns what handles the messages.
+    pub fn start(self, http: HttpVersion, work: Work) -> Arc<Component> {
         let (name, path) = http.handler(work);
         let file = guest(name);
         let bytes = std::fs::read(&file).expect("a component");
@@ -179,7 +189,7 @@ fn guest(name: &str) -> PathBuf {
     guests.join(name).with_extension("wasm")
 }
 
-/// Orders, as many as are wanted, each to end so.
+/// Returns a queue of orders, each with the expected settlement.
 pub fn queue(
     messages: usize,
     expected: Settlement,
