@@ -1,6 +1,6 @@
-//! `cargo xtask demo`: messages through the real bridge to a real endpoint
-//! that is slow and fails at times; the bridge is killed in the middle; at the
-//! end the ids that went in are compared with those that came out.
+//! `cargo xtask demo`: sends messages through the real bridge to an endpoint that
+//! is sometimes slow and sometimes fails, and kills the bridge in the middle. At
+//! the end it compares the published ids with those that arrived.
 
 mod bridge;
 mod messages;
@@ -13,7 +13,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::process::{self, Running};
+use crate::process::{self, BackgroundProcess};
 use crate::workspace::{self, say};
 use crate::{Result, guests};
 use bridge::{Bridge, Ledger};
@@ -21,7 +21,7 @@ use messages::Plan;
 use progress::Progress;
 use received::Received;
 
-/// How the endpoint behaves.
+/// The arguments that make the endpoint slow and unreliable.
 const ENDPOINT: &[&str] = &[
     "--delay",
     "5ms..50ms",
@@ -33,35 +33,35 @@ const ENDPOINT: &[&str] = &[
     "1s",
 ];
 
-/// Messages published in a second.
-const PACE: u32 = 250;
+/// How many messages are published per second.
+const MESSAGES_PER_SECOND: u32 = 250;
 
-/// How long the whole may take before it counts as failed.
-const PATIENCE: Duration = Duration::from_secs(240);
+/// The time limit of the whole run.
+const TIME_LIMIT: Duration = Duration::from_secs(240);
 
-/// How often it looks.
-const TICK: Duration = Duration::from_millis(100);
+/// The time between two looks at the progress.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Everything that a run of the demo is made of.
+/// The state of a run.
 struct Demo {
     plan: Plan,
     bridge: Bridge,
-    publisher: Option<Running>,
+    publisher: Option<BackgroundProcess>,
     received: Received,
     progress: Progress,
     began: Instant,
-    kill: Kill,
+    kill: KillState,
 }
 
-/// The one SIGKILL.
-enum Kill {
-    /// Still to come.
-    Ahead,
-    /// What the ledger said last before it.
+/// Whether the bridge was killed.
+enum KillState {
+    /// Not yet.
+    Pending,
+    /// It was, after the ledger had shown this.
     Done(Ledger),
 }
 
-/// Builds what is missing, runs the demo, and fails unless nothing was lost.
+/// Builds what is missing, and runs the demo. Fails if a message was lost.
 pub fn run(root: &Path) -> Result {
     let binary = build(root)?;
     let folder = root.join("target/demo");
@@ -87,35 +87,35 @@ pub fn run(root: &Path) -> Result {
         received,
         progress: Progress::new(began),
         began,
-        kill: Kill::Ahead,
+        kill: KillState::Pending,
     };
     let result = demo.finish();
     drop(receiver);
-    eprintln!("    what it left: {}", folder.display());
+    eprintln!("    its files: {}", folder.display());
     result
 }
 
-/// The binary, in the profile and with the features of the tests.
+/// Builds the binary, with the profile and the features of the tests.
 fn build(root: &Path) -> Result<PathBuf> {
     let packages = workspace::guests(root)?;
     say("building bridge-host, as the tests do: wasmtime takes minutes the first time");
     let mut build = workspace::cargo(root);
     build.arg("build");
-    workspace::native(&mut build, &packages);
+    workspace::select_native(&mut build, &packages);
     workspace::run(build.args(["--bin", "bridge-host", "--bin", "componentize"]))?;
     guests::build(root, &["filter", "enrich"])?;
     Ok(root.join("target/debug/bridge-host"))
 }
 
-/// The endpoint: slow at times, failing at times.
-fn endpoint(binary: &Path, folder: &Path) -> Result<(Running, String, Received)> {
+/// Starts the endpoint, which is sometimes slow and sometimes fails.
+fn endpoint(binary: &Path, folder: &Path) -> Result<(BackgroundProcess, String, Received)> {
     let address = process::free_address()?;
     let log = folder.join("received.ndjson");
     say(&format!(
         "an endpoint on {address} that takes 5 to 50 ms and fails 5 % of the time with 503"
     ));
     let arguments = ["receive", "--quiet", "--address", &address.to_string()];
-    let mut running = Running::start(
+    let mut running = BackgroundProcess::start(
         "bridge-host receive",
         process::command(binary, folder)
             .args(arguments)
@@ -132,23 +132,30 @@ fn endpoint(binary: &Path, folder: &Path) -> Result<(Running, String, Received)>
     ))
 }
 
-/// The publisher, fed at an even pace: latencies are those of a bridge that
-/// keeps up, not of a queue that was filled at once.
-fn publish(binary: &Path, folder: &Path, bridge: &Bridge, lines: String) -> Result<Running> {
+/// Starts the publisher, and feeds it evenly: so the latencies are those of a
+/// bridge that keeps up, not those of a queue that was filled at once.
+fn publish(
+    binary: &Path,
+    folder: &Path,
+    bridge: &Bridge,
+    lines: String,
+) -> Result<BackgroundProcess> {
     let to = format!("http://{}", bridge.intake);
     let arguments = ["publish", "--ndjson", "-", "--wait", "--to", &to];
-    let (running, mut stdin) = Running::start_fed(
+    let (running, mut stdin) = BackgroundProcess::start_with_stdin(
         "bridge-host publish",
         process::command(binary, folder).args(arguments),
         &folder.join("publish.log"),
     )?;
-    say(&format!("publishing {PACE} messages a second"));
+    say(&format!(
+        "publishing {MESSAGES_PER_SECOND} messages per second"
+    ));
     std::thread::spawn(move || {
         let began = Instant::now();
         for (n, line) in (0..).zip(lines.split_inclusive('\n')) {
-            let due = Duration::from_secs(1) * n / PACE;
+            let due = Duration::from_secs(1) * n / MESSAGES_PER_SECOND;
             std::thread::sleep(due.saturating_sub(began.elapsed()));
-            // A publisher that ended is found by whoever looks after it.
+            // The main thread notices that the publisher ended.
             if stdin.write_all(line.as_bytes()).is_err() {
                 return;
             }
@@ -160,38 +167,36 @@ fn publish(binary: &Path, folder: &Path, bridge: &Bridge, lines: String) -> Resu
 impl Demo {
     fn finish(mut self) -> Result {
         while !self.is_done()? {
-            if self.began.elapsed() > PATIENCE {
-                let waited = PATIENCE.as_secs();
-                return Err(format!(
-                    "after {waited} s there are still messages on their way"
-                ));
+            if self.began.elapsed() > TIME_LIMIT {
+                let waited = TIME_LIMIT.as_secs();
+                return Err(format!("messages are still pending after {waited} s"));
             }
-            std::thread::sleep(TICK);
+            std::thread::sleep(POLL_INTERVAL);
         }
         self.received.update()?;
         let ledger = self.bridge.ledger()?;
         let took = self.began.elapsed();
         self.progress.end();
         self.bridge.stop()?;
-        let Kill::Done(before) = self.kill else {
-            return Err("all was over before the bridge could be killed".into());
+        let KillState::Done(before) = self.kill else {
+            return Err("all messages were delivered before the bridge could be killed".into());
         };
         report::show(&self.plan, &self.received, &before, &ledger, took)
     }
 
-    /// One look: kills the bridge when half has arrived, and tells whether
-    /// everything was published and nothing is on its way.
+    /// Looks at the progress once, and kills the bridge when half of the messages
+    /// have arrived. Returns whether everything is published and nothing is pending.
     fn is_done(&mut self) -> Result<bool> {
         self.received.update()?;
         let ledger = self.bridge.ledger()?;
         self.progress.show(&ledger);
         let half = self.plan.arrivals.len() / 2;
-        if matches!(self.kill, Kill::Ahead) && self.received.different() >= half {
+        if matches!(self.kill, KillState::Pending) && self.received.different() >= half {
             self.kill(ledger)?;
             return Ok(false);
         }
         if let Some(publisher) = &mut self.publisher
-            && publisher.has_ended_well()?
+            && publisher.has_succeeded()?
         {
             self.publisher = None;
         }
@@ -202,13 +207,13 @@ impl Demo {
         let at = self.began.elapsed();
         let pending = before.pending;
         self.progress.say(&format!(
-            "SIGKILL to the bridge, with {pending} messages on their way"
+            "SIGKILL to the bridge, with {pending} messages pending"
         ));
-        self.bridge.kill_and_start_again()?;
+        self.bridge.kill_and_restart()?;
         let back = self.began.elapsed() - at;
         self.progress
             .say(&format!("it is back, after {} ms", back.as_millis()));
-        self.kill = Kill::Done(before);
+        self.kill = KillState::Done(before);
         Ok(())
     }
 }

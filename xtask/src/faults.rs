@@ -1,13 +1,13 @@
-//! `cargo xtask faults`: the tests of faults on JetStream and Redis, with what comes back
-//! away for as long as in an outage, and of 20,000 messages that fail beside
-//! healthy ones on each broker. The tests are in bridge-host/tests.
+//! `cargo xtask faults`: the fault tests on JetStream and Redis with outages of
+//! realistic length, and 20,000 failing messages beside healthy ones on each
+//! broker. The tests are in bridge-host/tests.
 
 use std::path::Path;
 
 use crate::workspace::{self, say};
 use crate::{Result, guests, tools};
 
-/// Runs them one after the other, and shows the figures that they print.
+/// Runs the tests one after the other, and shows the figures that they print.
 pub fn run(root: &Path) -> Result {
     let packages = workspace::guests(root)?;
     guests::build(root, &packages)?;
@@ -18,7 +18,7 @@ pub fn run(root: &Path) -> Result {
     );
     let mut test = workspace::cargo(root);
     test.env("FAULTS", "long").arg("test");
-    workspace::native(&mut test, &packages);
+    workspace::select_native(&mut test, &packages);
     test.args([
         "--test",
         "it",

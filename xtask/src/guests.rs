@@ -1,6 +1,6 @@
-//! `cargo xtask guests`: every guest crate as a component in target/guests, those
-//! of a stranger's workspace included.
-//! How one is built is `componentize`'s matter.
+//! `cargo xtask guests`: builds every guest crate to a component in
+//! target/guests, also those of the third-party workspace. `componentize` builds
+//! one crate.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,14 +8,14 @@ use std::process::Command;
 use crate::Result;
 use crate::workspace::{self, say};
 
-/// Where the components go, and where tests and demo find them.
+/// Returns the folder of the components, where tests and the demo find them.
 pub fn folder(root: &Path) -> PathBuf {
     root.join("target/guests")
 }
 
-/// HTTP handlers made with other SDKs: a workspace of their own, and what is in it.
-const STRANGERS: (&str, [&str; 5]) = (
-    "bridge-host/tests/strangers",
+/// HTTP handlers made with other SDKs: their workspace, and its packages.
+const THIRD_PARTY: (&str, [&str; 5]) = (
+    "bridge-host/tests/third_party",
     [
         "spin-handler",
         "wasip3-handler",
@@ -25,20 +25,23 @@ const STRANGERS: (&str, [&str; 5]) = (
     ],
 );
 
-/// Builds them all.
+/// Builds all components.
 pub fn run(root: &Path) -> Result {
     build(root, &workspace::guests(root)?)?;
-    strangers(root)
+    third_party(root)
 }
 
-/// Builds those of other SDKs, which bring many dependencies.
-pub fn strangers(root: &Path) -> Result {
-    let (workspace, packages) = STRANGERS;
-    say(&format!("and of others' SDKs: {}", packages.join(", ")));
+/// Builds the components made with other SDKs, which have many dependencies.
+pub fn third_party(root: &Path) -> Result {
+    let (workspace, packages) = THIRD_PARTY;
+    say(&format!(
+        "components made with other SDKs: {}",
+        packages.join(", ")
+    ));
     componentize(root, &root.join(workspace), &packages)
 }
 
-/// Builds these packages. Cargo decides what is up to date.
+/// Builds these packages, unless cargo finds them up to date.
 pub fn build(root: &Path, packages: &[impl AsRef<str>]) -> Result {
     let packages: Vec<&str> = packages.iter().map(AsRef::as_ref).collect();
     say(&format!(
@@ -53,7 +56,7 @@ pub fn build(root: &Path, packages: &[impl AsRef<str>]) -> Result {
 fn componentize(root: &Path, workspace: &Path, packages: &[&str]) -> Result {
     let mut build = workspace::cargo(root);
     build.args(["build", "--quiet"]);
-    workspace::native(&mut build, &workspace::guests(root)?);
+    workspace::select_native(&mut build, &workspace::guests(root)?);
     workspace::run(build.args(["--bin", "componentize"]))?;
     let encoder = root.join("target/debug/componentize");
     workspace::run(

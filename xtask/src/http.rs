@@ -1,4 +1,4 @@
-//! One GET, as much as asking a bridge on this machine takes.
+//! A minimal HTTP GET, for requests to a bridge on this machine.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The status and the body.
+/// Returns the status and the body.
 pub fn get(address: SocketAddr, path: &str) -> io::Result<(u16, String)> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
@@ -16,7 +16,7 @@ pub fn get(address: SocketAddr, path: &str) -> io::Result<(u16, String)> {
     )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    parse(&answer).ok_or_else(|| io::Error::other("what came back is no HTTP"))
+    parse(&answer).ok_or_else(|| io::Error::other("the response is not HTTP"))
 }
 
 fn parse(answer: &str) -> Option<(u16, String)> {

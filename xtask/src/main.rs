@@ -1,5 +1,5 @@
-//! What cargo cannot do alone, as `cargo xtask …`: components, tests with the
-//! tools they need, the demo. What belongs to the product stays out.
+//! The tasks that cargo cannot do alone, as `cargo xtask …`: components, tests
+//! with their tools, the demo. No code of the product is here.
 
 mod bench;
 mod demo;
@@ -17,27 +17,30 @@ mod workspace;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// What went wrong, as a sentence for whoever typed the command.
+/// An error is a sentence for the user who typed the command.
 type Result<T = ()> = std::result::Result<T, String>;
 
 const USAGE: &str = "\
 Usage: cargo xtask <COMMAND>
 
-  demo            messages through the real thing, killed in the middle, and what became of them
-  test [FILTER]   everything that can be tested, with the tools it needs
-  guests          builds every component to target/guests
-  bench [ARG]…    the benchmark, beside a native forwarder
-  faults          what NATS and the bridges on it go through, for a minute each, and what is lost
-  memory [COUNT]  so many messages (200,000) through each durable broker, and the bridge's memory meanwhile
+  demo            send messages through the real bridge, kill it in the middle, and show that none is lost
+  test [FILTER]   install the tools that tests need, and run the tests whose names contain FILTER
+  guests          build every component to target/guests
+  bench           compare the bridge with a native forwarder
+  bench threads   the same with a subscription on two threads
+  bench handler   compare the ways to reach an HTTP handler
+  bench peers     compare the bridge with a Node and a Python forwarder, on JetStream
+  faults          run the fault tests on JetStream and Redis with outages of realistic length
+  memory [COUNT]  send COUNT messages (200,000) through each durable broker, and watch the bridge's memory
   memory composed [COUNT]
                   the same through a filter, the adapter, an HTTP middleware and a handler in one file
-  diagrams        renders the sources in docs/diagrams to SVG
-  tidy            the rules of the house, checked as text
+  diagrams        render the sources in docs/diagrams to SVG
+  tidy            check the rules of this repository
 ";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    // Cargo's own option, which lands here where it is written behind `xtask`.
+    // Cargo's own option, which arrives here if it follows `xtask`.
     let words = words
         .iter()
         .map(String::as_str)

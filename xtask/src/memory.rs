@@ -1,6 +1,6 @@
-//! `cargo xtask memory`: many messages through the real bridge on a durable
-//! broker, and what it has in memory meanwhile, which must not grow. What goes
-//! through one composed file is in `composed`.
+//! `cargo xtask memory`: sends many messages through the real bridge on a durable
+//! broker, and checks that its memory does not grow. `composed` does the same
+//! through one composed file.
 
 mod composed;
 mod run;
@@ -11,7 +11,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::process::{self, Running};
+use crate::process::{self, BackgroundProcess};
 use crate::workspace::{self, say};
 use crate::{Result, tools};
 
@@ -31,15 +31,15 @@ impl Broker {
     }
 }
 
-/// Runs both, and fails where memory grew.
+/// Measures with both brokers. Fails if memory grew.
 pub fn run(root: &Path, count: &str) -> Result {
-    let count = number(count)?;
+    let count = parse_count(count)?;
     let binary = build(root)?;
     tools::nats::ensure()?;
     let mut grew = Vec::new();
     for broker in [Broker::Embedded, Broker::JetStream] {
-        let folder = fresh(root, broker.name())?;
-        if !flat(&binary, &folder, broker, count)? {
+        let folder = empty_folder(root, broker.name())?;
+        if !memory_stays_flat(&binary, &folder, broker, count)? {
             grew.push(broker.name());
         }
     }
@@ -49,13 +49,13 @@ pub fn run(root: &Path, count: &str) -> Result {
     }
 }
 
-fn number(text: &str) -> Result<u64> {
+fn parse_count(text: &str) -> Result<u64> {
     let count = text.parse().ok().filter(|count| *count >= 1000);
-    count.ok_or_else(|| format!("{text:?} is no number of messages: at least 1000"))
+    count.ok_or_else(|| format!("{text:?} is not a number of messages: give at least 1000"))
 }
 
-/// An empty folder.
-fn fresh(root: &Path, name: &str) -> Result<PathBuf> {
+/// Creates an empty folder.
+fn empty_folder(root: &Path, name: &str) -> Result<PathBuf> {
     let folder = root.join("target/memory").join(name);
     let unusable = |e| format!("cannot use {}: {e}", folder.display());
     if folder.exists() {
@@ -65,19 +65,19 @@ fn fresh(root: &Path, name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// The binary, in the profile and with the features of the tests.
+/// Builds the binary, with the profile and the features of the tests.
 fn build(root: &Path) -> Result<PathBuf> {
     let packages = workspace::guests(root)?;
     say("building bridge-host, as the tests do: wasmtime takes minutes the first time");
     let mut build = workspace::cargo(root);
     build.arg("build");
-    workspace::native(&mut build, &packages);
+    workspace::select_native(&mut build, &packages);
     workspace::run(build.args(["--bin", "bridge-host"]))?;
     Ok(root.join("target/debug/bridge-host"))
 }
 
-/// One broker; whether memory stayed flat.
-fn flat(binary: &Path, folder: &Path, broker: Broker, count: u64) -> Result<bool> {
+/// Measures with one broker, and returns whether memory did not grow.
+fn memory_stays_flat(binary: &Path, folder: &Path, broker: Broker, count: u64) -> Result<bool> {
     let (_server, connection, from) = match broker {
         Broker::Embedded => (None, String::new(), "embedded"),
         Broker::JetStream => {
@@ -88,7 +88,7 @@ fn flat(binary: &Path, folder: &Path, broker: Broker, count: u64) -> Result<bool
         }
     };
     let endpoint = process::free_address()?;
-    let mut receiver = Running::start(
+    let mut receiver = BackgroundProcess::start(
         "bridge-host receive",
         process::command(binary, folder).args([
             "receive",
@@ -114,13 +114,13 @@ fn flat(binary: &Path, folder: &Path, broker: Broker, count: u64) -> Result<bool
     run::run(binary, folder, intake, count)
 }
 
-/// A server of its own, its store in the folder.
-fn nats(folder: &Path) -> Result<(Running, SocketAddr)> {
-    let program = tools::nats::program().ok_or("nats-server is gone")?;
+/// Starts a nats-server with its store in the folder.
+fn nats(folder: &Path) -> Result<(BackgroundProcess, SocketAddr)> {
+    let program = tools::nats::program().ok_or("nats-server is not installed any more")?;
     let address = process::free_address()?;
     let store = folder.join("store").display().to_string();
     let (host, port) = (address.ip().to_string(), address.port().to_string());
-    let mut server = Running::start(
+    let mut server = BackgroundProcess::start(
         "nats-server",
         process::command(Path::new(program), folder)
             .args(["-js", "-sd", &store, "-a", &host, "-p", &port]),

@@ -1,4 +1,4 @@
-//! Processes that a command starts: each ends with it, whatever happens.
+//! Processes that a command starts. Each of them ends with the command.
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -9,33 +9,33 @@ use std::time::{Duration, Instant};
 use crate::Result;
 
 /// How long a process may take to listen.
-const PATIENCE: Duration = Duration::from_secs(20);
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A process with its output in a file. Killed when dropped.
-pub struct Running {
+/// A process whose output goes to a file. Killed when dropped.
+pub struct BackgroundProcess {
     name: &'static str,
     child: Child,
     log: PathBuf,
 }
 
-impl Running {
-    /// Starts the command; what it prints goes to `log`.
+impl BackgroundProcess {
+    /// Starts the command. Its output goes to `log`.
     pub fn start(name: &'static str, command: &mut Command, log: &Path) -> Result<Self> {
-        Self::start_with(name, command.stdin(Stdio::null()), log)
+        Self::spawn(name, command.stdin(Stdio::null()), log)
     }
 
-    /// The same, for a command that reads what is written to the second value.
-    pub fn start_fed(
+    /// Starts a command that reads its standard input from the second value.
+    pub fn start_with_stdin(
         name: &'static str,
         command: &mut Command,
         log: &Path,
     ) -> Result<(Self, ChildStdin)> {
-        let mut running = Self::start_with(name, command.stdin(Stdio::piped()), log)?;
+        let mut running = Self::spawn(name, command.stdin(Stdio::piped()), log)?;
         let stdin = running.child.stdin.take();
-        Ok((running, stdin.expect("it was asked to be piped")))
+        Ok((running, stdin.expect("stdin is piped")))
     }
 
-    fn start_with(name: &'static str, command: &mut Command, log: &Path) -> Result<Self> {
+    fn spawn(name: &'static str, command: &mut Command, log: &Path) -> Result<Self> {
         let open = || File::options().create(true).append(true).open(log);
         let unwritable = |e| format!("cannot write {}: {e}", log.display());
         command
@@ -51,12 +51,12 @@ impl Running {
         })
     }
 
-    /// Waits until someone listens there.
+    /// Waits until the process listens on the address.
     pub fn wait_for(&mut self, address: SocketAddr) -> Result {
         let began = Instant::now();
         while TcpStream::connect(address).is_err() {
-            self.must_run()?;
-            if began.elapsed() > PATIENCE {
+            self.check_running()?;
+            if began.elapsed() > START_TIMEOUT {
                 return Err(format!("`{}` does not listen on {address}", self.name));
             }
             std::thread::sleep(Duration::from_millis(10));
@@ -64,26 +64,26 @@ impl Running {
         Ok(())
     }
 
-    /// Fails when it has ended.
-    pub fn must_run(&mut self) -> Result {
+    /// Returns an error if the process has ended.
+    pub fn check_running(&mut self) -> Result {
         match self.child.try_wait() {
             Ok(None) => Ok(()),
-            Ok(Some(status)) => Err(self.ended(&status.to_string())),
-            Err(e) => Err(format!("cannot look after `{}`: {e}", self.name)),
+            Ok(Some(status)) => Err(self.exit_error(&status.to_string())),
+            Err(e) => Err(format!("cannot watch `{}`: {e}", self.name)),
         }
     }
 
-    /// Whether it has ended, which must be well.
-    pub fn has_ended_well(&mut self) -> Result<bool> {
+    /// Returns whether the process has succeeded. Returns an error if it failed.
+    pub fn has_succeeded(&mut self) -> Result<bool> {
         match self.child.try_wait() {
             Ok(None) => Ok(false),
             Ok(Some(status)) if status.success() => Ok(true),
-            Ok(Some(status)) => Err(self.ended(&status.to_string())),
-            Err(e) => Err(format!("cannot look after `{}`: {e}", self.name)),
+            Ok(Some(status)) => Err(self.exit_error(&status.to_string())),
+            Err(e) => Err(format!("cannot watch `{}`: {e}", self.name)),
         }
     }
 
-    /// What it has in memory now and had at most, in KiB; of Linux.
+    /// Returns the current and the largest resident memory, in KiB. Linux only.
     pub fn memory(&self) -> Result<(u64, u64)> {
         let file = format!("/proc/{}/status", self.child.id());
         let status = fs::read_to_string(&file).map_err(|e| format!("cannot read {file}: {e}"))?;
@@ -92,57 +92,57 @@ impl Running {
             line.trim().strip_suffix(" kB")?.parse().ok()
         };
         let both = figure("VmRSS:").zip(figure("VmHWM:"));
-        both.ok_or_else(|| format!("{file} does not tell"))
+        both.ok_or_else(|| format!("{file} has no memory figures"))
     }
 
-    /// SIGKILL: it has no chance to say goodbye.
+    /// Kills the process with SIGKILL.
     pub fn kill(&mut self) {
-        // Either fails only where the process is gone already.
+        // Both fail only if the process has ended.
         _ = self.child.kill();
         _ = self.child.wait();
     }
 
-    /// Asks it to end (SIGTERM), and waits for that.
+    /// Terminates the process with SIGTERM, and waits for its end.
     pub fn stop(&mut self) -> Result {
         let id = self.child.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &id]).status();
-        if !asked.is_ok_and(|status| status.success()) {
+        let sent = Command::new("kill").args(["-TERM", &id]).status();
+        if !sent.is_ok_and(|status| status.success()) {
             return Err(format!("cannot stop `{}`", self.name));
         }
         match self.child.wait() {
             Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(self.ended(&status.to_string())),
+            Ok(status) => Err(self.exit_error(&status.to_string())),
             Err(e) => Err(format!("cannot wait for `{}`: {e}", self.name)),
         }
     }
 
-    fn ended(&self, status: &str) -> String {
-        let words = fs::read_to_string(&self.log).unwrap_or_default();
-        let last: Vec<&str> = words.lines().rev().take(20).collect();
+    fn exit_error(&self, status: &str) -> String {
+        let output = fs::read_to_string(&self.log).unwrap_or_default();
+        let last: Vec<&str> = output.lines().rev().take(20).collect();
         let last: Vec<&str> = last.into_iter().rev().collect();
         format!(
-            "`{}` ended ({status}). Its last words:\n{}",
+            "`{}` ended ({status}). The end of its output:\n{}",
             self.name,
             last.join("\n")
         )
     }
 }
 
-impl Drop for Running {
+impl Drop for BackgroundProcess {
     fn drop(&mut self) {
         self.kill();
     }
 }
 
-/// The binary, run in a folder.
+/// Returns a command that runs the binary in a folder.
 pub fn command(binary: &Path, folder: &Path) -> Command {
     let mut command = Command::new(binary);
     command.current_dir(folder);
     command
 }
 
-/// A loopback address that nobody listens on now, and that a process started
-/// again can have once more.
+/// Returns a free loopback address, which a process that is started again can use
+/// again.
 pub fn free_address() -> Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())

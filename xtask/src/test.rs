@@ -1,5 +1,5 @@
-//! `cargo xtask test`: everything, on a machine that had Rust and nothing
-//! else. A test never skips: what it needs is brought here.
+//! `cargo xtask test`: runs all tests on a machine that has only Rust. It
+//! installs what the tests need, so no test is skipped.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -9,45 +9,46 @@ use std::time::Instant;
 use crate::workspace::{self, say};
 use crate::{Result, guests, tools};
 
-/// How many tests ended how.
+/// How many tests passed and failed.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tally {
     passed: u64,
     failed: u64,
 }
 
-/// Builds the components, brings the tools, and runs the tests whose names
-/// hold `filter`. The last line is the sum of all test binaries.
+/// Builds the components, installs the tools, and runs the tests whose names
+/// contain `filter`. The last line has the totals of all test binaries.
 pub fn run(root: &Path, filter: Option<&str>) -> Result {
     let began = Instant::now();
     let packages = workspace::guests(root)?;
     guests::build(root, &packages)?;
-    guests::strangers(root)?;
+    guests::third_party(root)?;
     tools::ensure(root)?;
     say("building and running the tests: wasmtime takes minutes the first time");
     let mut test = workspace::cargo(root);
     test.args(["test", "--no-fail-fast"]);
-    workspace::native(&mut test, &packages);
+    workspace::select_native(&mut test, &packages);
     test.args(filter);
-    let (tally, succeeded) = counted(&mut test)?;
+    let (tally, succeeded) = run_and_count(&mut test)?;
     say(&format!(
         "tests ended after {} s",
         began.elapsed().as_secs()
     ));
     println!("{} passed, {} failed", tally.passed, tally.failed);
     match (succeeded, tally.passed) {
-        (false, _) => Err("not every test passed: what failed is told above".into()),
-        (true, 0) => Err("no test has such a name".into()),
+        (false, _) => Err("some tests failed: see the output above".into()),
+        (true, 0) => Err("no test name contains the filter".into()),
         (true, _) => Ok(()),
     }
 }
 
-/// Shows what the tests print, and counts; and whether cargo was content.
-fn counted(test: &mut Command) -> Result<(Tally, bool)> {
+/// Shows the output of the tests and counts the results. Also returns whether
+/// cargo succeeded.
+fn run_and_count(test: &mut Command) -> Result<(Tally, bool)> {
     let failed = |e: std::io::Error| format!("cannot run the tests: {e}");
     let mut child = test.stdout(Stdio::piped()).spawn().map_err(failed)?;
     let mut tally = Tally::default();
-    let output = child.stdout.take().expect("it was asked to be piped");
+    let output = child.stdout.take().expect("stdout is piped");
     for line in BufReader::new(output).split(b'\n') {
         let line = line.map_err(failed)?;
         let line = String::from_utf8_lossy(&line);
@@ -59,7 +60,7 @@ fn counted(test: &mut Command) -> Result<(Tally, bool)> {
 }
 
 impl Tally {
-    /// Takes the closing line of a test binary; any other changes nothing.
+    /// Adds the summary line of a test binary; ignores other lines.
     fn add(&mut self, line: &str) {
         let Some(counts) = line.strip_prefix("test result: ") else {
             return;

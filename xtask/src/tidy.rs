@@ -1,11 +1,11 @@
-//! `cargo xtask tidy`: the rules of the house that a compiler does not know,
-//! checked as text. Each rule is a room of its own below.
+//! `cargo xtask tidy`: checks the rules of this repository that the compiler does
+//! not know, on the text of its files. Each module has one kind of rule.
 
 mod brokers;
-mod circles;
+mod cycles;
 mod floors;
 mod modules;
-mod names;
+mod ownership;
 mod shape;
 mod source;
 
@@ -15,8 +15,7 @@ use std::path::{Path, PathBuf};
 use crate::{Result, diagrams};
 use source::Source;
 
-/// What holds nothing of ours: folders, and the file that stands for `.git` in a
-/// worktree.
+/// Files and folders that are not checked. In a worktree, `.git` is a file.
 const SKIPPED: &[&str] = &[
     ".git",
     "target",
@@ -25,18 +24,19 @@ const SKIPPED: &[&str] = &[
     "__pycache__",
 ];
 
-/// Endings of the files that are looked at, besides those without one.
-const LOOKED_AT: &[&str] = &["rs", "toml", "md", "wit", "wac", "py", "sh", "js", "json"];
+/// The extensions of the files that are checked. Files without an extension are
+/// checked as well.
+const CHECKED_EXTENSIONS: &[&str] = &["rs", "toml", "md", "wit", "wac", "py", "sh", "js", "json"];
 
-/// A rule that does not hold somewhere.
-pub struct Breach {
+/// A violation of a rule.
+pub struct Violation {
     path: String,
     line: usize,
     rule: &'static str,
     found: String,
 }
 
-impl Breach {
+impl Violation {
     fn new(source: &Source, line: usize, rule: &'static str) -> Self {
         let found = source.text.lines().nth(line - 1).unwrap_or_default();
         Self {
@@ -52,26 +52,29 @@ impl Breach {
 pub fn run(root: &Path) -> Result {
     let mut sources = Vec::new();
     collect(root, root, &mut sources)?;
-    let mut breaches: Vec<Breach> = sources.iter().flat_map(check).collect();
-    breaches.extend(circles::check(&sources));
-    breaches.extend(brokers::check(&sources));
-    breaches.extend(stale_diagrams(root)?);
-    breaches.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
-    for breach in &breaches {
-        let Breach {
+    let mut violations: Vec<Violation> = sources.iter().flat_map(check).collect();
+    violations.extend(cycles::check(&sources));
+    violations.extend(brokers::check(&sources));
+    violations.extend(stale_diagrams(root)?);
+    violations.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
+    for violation in &violations {
+        let Violation {
             path,
             line,
             rule,
             found,
-        } = breach;
+        } = violation;
         println!("{path}:{line}: {rule}\n    {found}");
     }
-    match breaches.len() {
+    match violations.len() {
         0 => {
             println!("tidy: {} files keep every rule", sources.len());
             Ok(())
         }
-        count => Err(format!("tidy: {count} breaches in {} files", sources.len())),
+        count => Err(format!(
+            "tidy: {count} violations in {} files",
+            sources.len()
+        )),
     }
 }
 
@@ -84,8 +87,8 @@ pub fn pages(root: &Path) -> Result<Vec<Source>> {
     Ok(sources)
 }
 
-fn stale_diagrams(root: &Path) -> Result<Vec<Breach>> {
-    let breach = |path: PathBuf| Breach {
+fn stale_diagrams(root: &Path) -> Result<Vec<Violation>> {
+    let violation = |path: PathBuf| Violation {
         path: path
             .strip_prefix(root)
             .unwrap_or(&path)
@@ -95,14 +98,14 @@ fn stale_diagrams(root: &Path) -> Result<Vec<Breach>> {
         rule: "an SVG is what its source renders to: run `cargo xtask diagrams`",
         found: String::new(),
     };
-    Ok(diagrams::stale(root)?.into_iter().map(breach).collect())
+    Ok(diagrams::stale(root)?.into_iter().map(violation).collect())
 }
 
-fn check(source: &Source) -> Vec<Breach> {
-    let mut breaches = shape::check(source);
-    breaches.extend(names::check(source));
-    breaches.extend(floors::check(source));
-    breaches
+fn check(source: &Source) -> Vec<Violation> {
+    let mut violations = shape::check(source);
+    violations.extend(ownership::check(source));
+    violations.extend(floors::check(source));
+    violations
 }
 
 fn collect(root: &Path, folder: &Path, sources: &mut Vec<Source>) -> Result {
@@ -117,8 +120,8 @@ fn collect(root: &Path, folder: &Path, sources: &mut Vec<Source>) -> Result {
         }
         if path.is_dir() {
             collect(root, &path, sources)?;
-        } else if path.is_file() && is_looked_at(&path) {
-            // What is not UTF-8 is no source.
+        } else if path.is_file() && is_checked(&path) {
+            // A file that is not UTF-8 is not source code.
             let Ok(text) = fs::read_to_string(&path) else {
                 continue;
             };
@@ -129,9 +132,9 @@ fn collect(root: &Path, folder: &Path, sources: &mut Vec<Source>) -> Result {
     Ok(())
 }
 
-fn is_looked_at(path: &Path) -> bool {
+fn is_checked(path: &Path) -> bool {
     path.extension()
-        .is_none_or(|ending| LOOKED_AT.iter().any(|known| ending == *known))
+        .is_none_or(|ending| CHECKED_EXTENSIONS.iter().any(|known| ending == *known))
 }
 
 #[cfg(test)]
@@ -149,11 +152,11 @@ mod tests {
     }
 
     #[test]
-    fn a_breach_shows_its_line() {
+    fn a_violation_shows_its_line() {
         let source = Source::new("bridge-host/src/cli.rs", "//! A.\n  use wac_graph::X;\n");
-        let breaches = check(&source);
-        assert_eq!(breaches.len(), 1);
-        assert_eq!(breaches[0].line, 2);
-        assert_eq!(breaches[0].found, "use wac_graph::X;");
+        let violations = check(&source);
+        assert_eq!(violations.len(), 1);
+        assert_eq!(violations[0].line, 2);
+        assert_eq!(violations[0].found, "use wac_graph::X;");
     }
 }

@@ -1,10 +1,10 @@
-//! What the tests need besides Rust, each put under target/ once, with a line
-//! saying so: the wac command line, components made by other toolchains, a
-//! server of others, and messages from the wild.
+//! The tools that the tests need besides Rust, installed under target/ once: the
+//! wac CLI, components made with other toolchains, servers, and sample messages.
 
 mod github;
 mod javascript;
 pub mod nats;
+pub mod peers;
 mod python;
 mod python_examples;
 mod redis;
@@ -22,7 +22,7 @@ use crate::{Result, guests};
 
 const WASIP2: &str = "wasm32-wasip2";
 
-/// Brings everything that is not there yet.
+/// Installs whatever is missing.
 pub fn ensure(root: &Path) -> Result {
     wasip2();
     github::ensure(root)?;
@@ -33,7 +33,7 @@ pub fn ensure(root: &Path) -> Result {
     wac::ensure(root)
 }
 
-/// Brings the servers of brokers.
+/// Installs the servers of brokers.
 pub fn servers(root: &Path) -> Result {
     nats::ensure()?;
     python::ensure(root)?;
@@ -41,8 +41,8 @@ pub fn servers(root: &Path) -> Result {
     nats::current(root)
 }
 
-/// Has rustup bring the target of the projects in Rust that `bridge-host new`
-/// writes. Where it cannot, their tests take the other commands of their READMEs.
+/// Installs the rustup target of the Rust projects that `bridge-host new` writes.
+/// If that fails, the tests use the other commands of the projects' READMEs.
 fn wasip2() {
     let folder = ["--print", "target-libdir", "--target", WASIP2];
     let folder = workspace::output(Command::new("rustc").args(folder));
@@ -56,8 +56,8 @@ fn wasip2() {
     }
 }
 
-/// Brings the toolchains of other languages, what they make, and the server
-/// that it also runs in.
+/// Installs the toolchains of other languages, builds components with them, and
+/// installs a third-party server that runs those components.
 pub fn others(root: &Path) -> Result {
     python::ensure(root)?;
     python_examples::ensure(root)?;
@@ -66,8 +66,8 @@ pub fn others(root: &Path) -> Result {
     wasmtime::ensure(root)
 }
 
-/// Fails with `remedy` where a program cannot be run.
-fn need(program: &str, arguments: &[&str], remedy: &str) -> Result {
+/// Fails with `remedy` if the program cannot be run.
+fn require(program: &str, arguments: &[&str], remedy: &str) -> Result {
     let ran = Command::new(program).args(arguments).output();
     match ran.is_ok_and(|output| output.status.success()) {
         true => Ok(()),
@@ -75,10 +75,15 @@ fn need(program: &str, arguments: &[&str], remedy: &str) -> Result {
     }
 }
 
-/// Runs an example's own script, which makes target/guests/NAME.wasm, where
-/// that is older than what it is made from: these files of the example's
-/// folder, and `more`.
-fn example(root: &Path, folder: &str, name: &str, files: &[&str], more: &[PathBuf]) -> Result {
+/// Runs the build script of an example, which makes target/guests/NAME.wasm, if
+/// that file is older than the example's `files` or than the paths in `more`.
+fn build_example(
+    root: &Path,
+    folder: &str,
+    name: &str,
+    files: &[&str],
+    more: &[PathBuf],
+) -> Result {
     let folder = root.join(folder);
     let component = guests::folder(root).join(name).with_extension("wasm");
     let files = files.iter().chain(&["build.sh"]);
@@ -92,7 +97,7 @@ fn example(root: &Path, folder: &str, name: &str, files: &[&str], more: &[PathBu
     workspace::run(&mut Command::new(folder.join("build.sh")))
 }
 
-/// Whether a file is newer than every file under these paths.
+/// Returns whether a file is newer than every file under these paths.
 fn is_newer(file: &Path, inputs: &[PathBuf]) -> bool {
     let Ok(made) = fs::metadata(file).and_then(|meta| meta.modified()) else {
         return false;

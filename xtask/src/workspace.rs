@@ -1,5 +1,5 @@
-//! The workspace as cargo sees it, and commands run in it with their output
-//! shown. Which commands, and why, is the other files' matter.
+//! The cargo workspace, and commands run in it. What the commands are for is the
+//! caller's business.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,21 +8,21 @@ use serde_json::Value;
 
 use crate::Result;
 
-/// The repository's root.
+/// Returns the root of the repository.
 pub fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_path_buf()
 }
 
-/// Says what is being done, apart from what the tools say.
+/// Prints what the command is doing, marked apart from the output of other tools.
 pub fn say(text: &str) {
     eprintln!("==> {text}");
 }
 
-/// The cargo that runs this, in the workspace.
+/// Returns the cargo that runs this task, in the workspace.
 pub fn cargo(root: &Path) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // Everything here is found under target/.
+    // Tests and tools expect their files under target/.
     cargo.current_dir(root).env_remove("CARGO_TARGET_DIR");
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(describes_a_package) {
@@ -38,42 +38,47 @@ fn describes_a_package(name: &str) -> bool {
     name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
 }
 
-/// The same packages and so the same features for tests, demo and benchmark:
-/// otherwise cargo would build wasmtime once for each of them.
-pub fn native(cargo: &mut Command, guests: &[String]) {
+/// Selects all packages but the guests. Tests, demo and memory check use the same
+/// packages and so the same features: otherwise cargo would build wasmtime once
+/// for each of them.
+pub fn select_native(cargo: &mut Command, guests: &[String]) {
     cargo.arg("--workspace");
     for guest in guests {
         cargo.args(["--exclude", guest]);
     }
 }
 
-/// Runs a command to its end.
+/// Runs a command, and fails if the command does.
 pub fn run(command: &mut Command) -> Result {
     let status = command
         .status()
-        .map_err(|e| format!("cannot run `{}`: {e}", shown(command)))?;
+        .map_err(|e| format!("cannot run `{}`: {e}", command_line(command)))?;
     match status.success() {
         true => Ok(()),
         false => Err(format!(
-            "`{}` failed ({status}): its own words are above",
-            shown(command)
+            "`{}` failed ({status}): see its output above",
+            command_line(command)
         )),
     }
 }
 
-/// Runs a command to its end, and gives what it printed.
+/// Runs a command, and returns its standard output.
 pub fn output(command: &mut Command) -> Result<String> {
     let output = command
         .output()
-        .map_err(|e| format!("cannot run `{}`: {e}", shown(command)))?;
+        .map_err(|e| format!("cannot run `{}`: {e}", command_line(command)))?;
     if !output.status.success() {
         let words = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("`{}` failed: {}", shown(command), words.trim()));
+        return Err(format!(
+            "`{}` failed: {}",
+            command_line(command),
+            words.trim()
+        ));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-fn shown(command: &Command) -> String {
+fn command_line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words
         .map(|word| word.to_string_lossy())
@@ -81,8 +86,7 @@ fn shown(command: &Command) -> String {
         .join(" ")
 }
 
-/// The guest crates: the members of the workspace that are made as a `cdylib`,
-/// which is what makes a component and nothing else here.
+/// Returns the names of the guest crates: the workspace members of type `cdylib`.
 pub fn guests(root: &Path) -> Result<Vec<String>> {
     let text = output(cargo(root).args(["metadata", "--no-deps", "--format-version", "1"]))?;
     let metadata: Value =

@@ -1,8 +1,8 @@
 //! Builds a crate of this workspace for WebAssembly and encodes it as a
-//! component; and makes the one component that needs no crate. Which crates,
-//! and where the result goes, is the caller's.
+//! component. It also makes the one component that has no crate. The caller
+//! chooses the crates, and where the results go.
 
-mod rename;
+mod reexport;
 mod types;
 
 use std::io;
@@ -11,14 +11,14 @@ use std::process::Command;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// The variable that replaces `cargo` for guests by words of your own, in which
-/// case rustup is not asked for the target. Where its server is out of reach:
+/// The variable with the words that replace `cargo` for guests. With it, rustup
+/// is not asked for the target. For machines that cannot reach rustup's server:
 /// `env RUSTC_BOOTSTRAP=1 /usr/bin/cargo -Zbuild-std=std,panic_abort`.
 pub const CARGO: &str = "BRIDGE_GUEST_CARGO";
 
-/// Variables of an outer cargo that mislead the nested one: meant for another
-/// target, or pointing at a job server that is not its own.
-const OUTER: [&str; 8] = [
+/// Variables of the outer cargo that mislead the nested one: they are for another
+/// target, or name a job server that the nested cargo cannot use.
+const OUTER_CARGO_VARIABLES: [&str; 8] = [
     "RUSTFLAGS",
     "CARGO_ENCODED_RUSTFLAGS",
     "RUSTC_WRAPPER",
@@ -29,33 +29,33 @@ const OUTER: [&str; 8] = [
     "CARGO_TARGET_DIR",
 ];
 
-/// Why there is no component.
+/// Why a component could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The command could not be run at all.
+    /// The command could not be run.
     #[error("cannot run `{0}`: {1}")]
     Command(String, io::Error),
-    /// Rustup was asked for the target, in vain.
+    /// Rustup could not install the target.
     #[error(
         "the target {TARGET} is not installed and `rustup target add {TARGET}` failed: run it where \
          rustup's server answers, or set {CARGO} to a cargo that can build for it"
     )]
     Target,
-    /// Cargo has said why.
-    #[error("`{0}` failed: its own words are above")]
+    /// Cargo failed, and printed why.
+    #[error("`{0}` failed: see its output above")]
     Build(String),
-    /// Cargo was content, but the file is not there.
+    /// Cargo succeeded, but the file is missing.
     #[error("cannot read {0}: {1}")]
     Module(PathBuf, io::Error),
-    /// The interfaces that a component is made from.
+    /// The WIT cannot be read, or does not fit.
     #[error("cannot make a component from the WIT in {0}: {1}")]
     Wit(PathBuf, String),
-    /// The module is not made for a world.
+    /// The module cannot be encoded as a component.
     #[error("{0} cannot be encoded as a component: {1}")]
     Encode(String, String),
 }
 
-/// The component made of `package`, a `cdylib` member of the workspace at
+/// Builds the component of `package`, a `cdylib` member of the workspace at
 /// `root`. `target` is a folder that no running cargo has locked.
 pub fn build(package: &str, root: &Path, target: &Path) -> Result<Vec<u8>, Error> {
     let module = compile(package, root, target)?;
@@ -67,9 +67,9 @@ pub fn build(package: &str, root: &Path, target: &Path) -> Result<Vec<u8>, Error
         .map_err(|e| Error::Encode(package.into(), format!("{e:#}")))
 }
 
-/// `client-as-handler`: a component without code that answers requests by
-/// sending them through `wasi:http/client`. Made from the WIT in `wit`, the
-/// folder of wasi 0.3's packages.
+/// Makes `client-as-handler`: a component without code that answers requests by
+/// sending them through `wasi:http/client`. It is made from the WIT in `wit`, the
+/// folder with the packages of wasi 0.3.
 pub fn client_as_handler(wit: &Path) -> Result<Vec<u8>, Error> {
     let unreadable = |e: &dyn std::fmt::Display| Error::Wit(wit.into(), e.to_string());
     let mut resolve = wit_parser::Resolve::default();
@@ -79,7 +79,7 @@ pub fn client_as_handler(wit: &Path) -> Result<Vec<u8>, Error> {
     }
     let from = ("wasi:http/client@0.3.0", "send");
     let to = ("wasi:http/handler@0.3.0", "handle");
-    rename::rename(&resolve, from, to).map_err(|e| unreadable(&e))
+    reexport::reexport(&resolve, from, to).map_err(|e| unreadable(&e))
 }
 
 fn compile(package: &str, root: &Path, target: &Path) -> Result<PathBuf, Error> {
@@ -89,7 +89,7 @@ fn compile(package: &str, root: &Path, target: &Path) -> Result<PathBuf, Error> 
         .args(["build", "--target", TARGET, "--profile", "guest"])
         .args(["-p", package, "--target-dir"])
         .arg(target);
-    for name in OUTER {
+    for name in OUTER_CARGO_VARIABLES {
         command.env_remove(name);
     }
     match run(&mut command)? {
@@ -97,7 +97,7 @@ fn compile(package: &str, root: &Path, target: &Path) -> Result<PathBuf, Error> 
             .join(TARGET)
             .join("guest")
             .join(format!("{}.wasm", package.replace('-', "_")))),
-        false => Err(Error::Build(words(&command))),
+        false => Err(Error::Build(command_line(&command))),
     }
 }
 
@@ -110,7 +110,7 @@ fn cargo(root: &Path) -> Result<Command, Error> {
         return Ok(Command::new(known.unwrap_or_else(|| "cargo".into())));
     };
     let mut command = Command::new(program);
-    // The outer cargo's compiler need not be this one's.
+    // The compiler of the outer cargo may differ from this one's.
     command.args(words).env_remove("RUSTC");
     Ok(command)
 }
@@ -137,18 +137,18 @@ fn ensure_target(root: &Path) -> Result<(), Error> {
     }
 }
 
-/// Whether the command ended well. Its output goes to standard error: the
-/// standard output of a build script is read by cargo.
+/// Runs the command, and returns whether it succeeded. Its output goes to
+/// standard error, because cargo reads the standard output of a build script.
 fn run(command: &mut Command) -> Result<bool, Error> {
     let status = command
         .stdout(io::stderr())
         .status()
-        .map_err(|e| Error::Command(words(command), e))?;
+        .map_err(|e| Error::Command(command_line(command), e))?;
     Ok(status.success())
 }
 
-/// The command as one would type it.
-fn words(command: &Command) -> String {
+/// Returns the command as a user would type it.
+fn command_line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
     words.join(" ")

@@ -1,4 +1,5 @@
-//! The types of a WIT as a component has them, as far as wasi:http goes.
+//! The types of a WIT package as types of a component, as far as wasi:http needs
+//! them.
 
 use std::collections::HashMap;
 
@@ -8,14 +9,14 @@ use wasm_encoder::{
 };
 use wit_parser::{Handle, Resolve, Type, TypeDefKind, TypeId};
 
-/// The indices of types that have a name.
-pub type Named = HashMap<TypeId, u32>;
+/// The indices of the types that have a name.
+pub type TypeIndices = HashMap<TypeId, u32>;
 
-/// Where types are defined.
+/// A place where types are defined.
 pub trait Scope {
-    /// A new type that holds values.
+    /// Defines a new value type.
     fn defined(&mut self) -> (u32, ComponentDefinedTypeEncoder<'_>);
-    /// A new type of functions.
+    /// Defines a new function type.
     fn function(&mut self) -> (u32, ComponentFuncTypeEncoder<'_>);
 }
 
@@ -39,20 +40,25 @@ impl Scope for ComponentBuilder {
     }
 }
 
-/// What a named type is.
-pub fn define(scope: &mut impl Scope, resolve: &Resolve, id: TypeId, named: &Named) -> TypeBounds {
+/// Defines a named type.
+pub fn define(
+    scope: &mut impl Scope,
+    resolve: &Resolve,
+    id: TypeId,
+    named: &TypeIndices,
+) -> TypeBounds {
     match &resolve.types[id].kind {
         TypeDefKind::Resource => TypeBounds::SubResource,
         kind => TypeBounds::Eq(kind_of(scope, resolve, kind, named)),
     }
 }
 
-/// A type in a place where a value is.
+/// Returns a type where a value is expected.
 pub fn value(
     scope: &mut impl Scope,
     resolve: &Resolve,
     ty: &Type,
-    named: &Named,
+    named: &TypeIndices,
 ) -> ComponentValType {
     use PrimitiveValType as P;
     let Type::Id(id) = ty else {
@@ -75,7 +81,7 @@ pub fn value(
     };
     let definition = &resolve.types[*id];
     ComponentValType::Type(match (&definition.kind, named.get(id)) {
-        // A resource is handed over, not copied.
+        // A resource is passed on, not copied.
         (TypeDefKind::Resource, Some(index)) => own(scope, *index),
         (_, Some(index)) => *index,
         (TypeDefKind::Type(other), None) => return value(scope, resolve, other, named),
@@ -89,7 +95,12 @@ fn own(scope: &mut impl Scope, resource: u32) -> u32 {
     index
 }
 
-fn kind_of(scope: &mut impl Scope, resolve: &Resolve, kind: &TypeDefKind, named: &Named) -> u32 {
+fn kind_of(
+    scope: &mut impl Scope,
+    resolve: &Resolve,
+    kind: &TypeDefKind,
+    named: &TypeIndices,
+) -> u32 {
     match kind {
         TypeDefKind::Record(record) => {
             let fields = record.fields.iter();
@@ -129,17 +140,17 @@ fn kind_of(scope: &mut impl Scope, resolve: &Resolve, kind: &TypeDefKind, named:
         TypeDefKind::Handle(Handle::Own(resource)) => {
             let resource = named
                 .iter()
-                .find(|(id, _)| **id == origin(resolve, *resource));
+                .find(|(id, _)| **id == resolve_alias(resolve, *resource));
             own(scope, resource.map_or(0, |(_, index)| *index))
         }
         other => unreachable!("wasi:http names no {} there", other.as_str()),
     }
 }
 
-/// A type itself, where it is another interface's under a name.
-pub fn origin(resolve: &Resolve, id: TypeId) -> TypeId {
+/// Follows aliases to the type itself.
+pub fn resolve_alias(resolve: &Resolve, id: TypeId) -> TypeId {
     match resolve.types[id].kind {
-        TypeDefKind::Type(Type::Id(other)) => origin(resolve, other),
+        TypeDefKind::Type(Type::Id(other)) => resolve_alias(resolve, other),
         _ => id,
     }
 }

@@ -1,15 +1,15 @@
-//! What the adapter asks of its host, to the letter, and how large it is: the
-//! host's binary carries it, and other hosts must be able to run it.
+//! The exact imports and exports of the adapter, and its size. The host's binary
+//! contains the adapter, and other hosts must be able to run it.
 
 use std::path::Path;
 
 use wit_component::DecodedWasm;
 
-/// The largest it may become, names for backtraces included.
+/// The size limit, including function names for backtraces.
 const MAX_BYTES: usize = 160_000;
 
 #[test]
-fn the_adapter_is_small_and_asks_for_little() {
+fn the_adapter_is_small_and_has_few_imports() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../guests");
     let bytes = componentize::build("forward", &root, &target).unwrap();
@@ -28,7 +28,7 @@ fn the_adapter_is_small_and_asks_for_little() {
     assert_eq!(
         imports,
         [
-            "wasi:clocks/monotonic-clock@0.2.0", // `wasi:http` has its durations from it
+            "wasi:clocks/monotonic-clock@0.2.0", // The durations of `wasi:http`
             "wasi:config/store@0.2.0-rc.1",
             "wasi:http/outgoing-handler@0.2.0",
             "wasi:http/types@0.2.0",
@@ -47,9 +47,9 @@ fn the_adapter_is_small_and_asks_for_little() {
 }
 
 #[test]
-fn a_package_that_is_not_there_is_an_error() {
+fn an_unknown_package_is_an_error() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../guests");
-    let fault = componentize::build("no-such-package", &root, &target).unwrap_err();
-    assert!(matches!(fault, componentize::Error::Build(_)), "{fault}");
+    let error = componentize::build("no-such-package", &root, &target).unwrap_err();
+    assert!(matches!(error, componentize::Error::Build(_)), "{error}");
 }

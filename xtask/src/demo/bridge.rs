@@ -1,4 +1,4 @@
-//! The bridge of the demo: its config, its process, its ledger.
+//! The bridge of the demo: its config, its process and its ledger.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -8,30 +8,31 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::messages::MINIMUM;
-use crate::process::{self, Running};
+use crate::process::{self, BackgroundProcess};
 use crate::workspace::say;
 use crate::{Result, http};
 
-/// How long it may take to get ready: the first time, it compiles the chain.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long the bridge may take until it is ready. The first start compiles the
+/// chain.
+const READY_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A bridge that can be killed and started again.
 pub struct Bridge {
-    /// Where it is published to, and asked.
+    /// The address of the intake, for publishing and for the ledger.
     pub intake: SocketAddr,
-    running: Running,
+    running: BackgroundProcess,
     binary: PathBuf,
     folder: PathBuf,
 }
 
-/// What the ledger says of the demo's subscription.
+/// The ledger of the demo's subscription.
 pub struct Ledger {
     pub accepted: u64,
     pub delivered: u64,
     pub filtered: u64,
     pub dead_lettered: u64,
     pub pending: u64,
-    /// What it did since it was started.
+    /// The counters since the last start.
     pub since_start: Value,
 }
 
@@ -51,36 +52,36 @@ impl Bridge {
             binary: binary.to_path_buf(),
             folder: folder.to_path_buf(),
         };
-        bridge.wait()?;
+        bridge.wait_until_ready()?;
         Ok(bridge)
     }
 
-    /// SIGKILL, and a new process on the same data.
-    pub fn kill_and_start_again(&mut self) -> Result {
+    /// Kills the bridge with SIGKILL, and starts it on the same data.
+    pub fn kill_and_restart(&mut self) -> Result {
         self.running.kill();
         self.running = start(&self.binary, &self.folder)?;
-        self.wait()
+        self.wait_until_ready()
     }
 
-    /// SIGTERM, which it must take well.
+    /// Terminates the bridge with SIGTERM, and waits for its end.
     pub fn stop(&mut self) -> Result {
         self.running.stop()
     }
 
-    /// The ledger now.
+    /// Returns the current ledger.
     pub fn ledger(&mut self) -> Result<Ledger> {
-        self.running.must_run()?;
+        self.running.check_running()?;
         let (status, body) = http::get(self.intake, "/ledger")
             .map_err(|e| format!("the bridge does not answer: {e}"))?;
         let ledger = serde_json::from_str(&body).ok().and_then(read);
         ledger.ok_or_else(|| format!("the bridge answered {status} to GET /ledger: {body}"))
     }
 
-    fn wait(&mut self) -> Result {
+    fn wait_until_ready(&mut self) -> Result {
         let began = Instant::now();
         while !http::get(self.intake, "/readyz").is_ok_and(|(status, _)| status == 200) {
-            self.running.must_run()?;
-            if began.elapsed() > PATIENCE {
+            self.running.check_running()?;
+            if began.elapsed() > READY_TIMEOUT {
                 return Err("the bridge did not get ready".into());
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -89,8 +90,8 @@ impl Bridge {
     }
 }
 
-fn start(binary: &Path, folder: &Path) -> Result<Running> {
-    Running::start(
+fn start(binary: &Path, folder: &Path) -> Result<BackgroundProcess> {
+    BackgroundProcess::start(
         "bridge-host run",
         process::command(binary, folder).args(["run", "bridge.toml"]),
         &folder.join("bridge.log"),

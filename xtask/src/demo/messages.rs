@@ -1,5 +1,5 @@
-//! What the demo publishes, and what must therefore arrive: the messages of
-//! examples/demo, round after round under new ids, and larger ones made of them.
+//! The messages that the demo publishes, and what must arrive: the messages of
+//! examples/demo, repeated under new ids, and larger ones made from them.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -11,13 +11,13 @@ use serde_json::value::RawValue;
 
 use crate::Result;
 
-/// The filter drops orders of a lower amount.
+/// The filter drops orders with a lower amount.
 pub const MINIMUM: f64 = 100.0;
 
 /// How often the whole file is published.
 const ROUNDS: usize = 28;
 
-/// Every so many rounds, the large ones come too: these messages, at these sizes.
+/// How often the large messages are published: once in this many rounds.
 const LARGE_EVERY: usize = 3;
 const LARGE: [(&str, usize); 3] = [
     ("licence", 1_000_000),
@@ -25,19 +25,19 @@ const LARGE: [(&str, usize); 3] = [
     ("github-push", 400_000),
 ];
 
-/// What is published, and what must come of it.
+/// What is published, and what must arrive.
 #[derive(Default)]
 pub struct Plan {
-    /// Messages to publish.
+    /// The number of messages.
     pub messages: u64,
-    /// Bytes of their data.
+    /// The bytes of their data.
     pub bytes: u64,
-    /// Messages that the filter drops.
+    /// How many messages the filter drops.
     pub filtered: u64,
-    /// Messages that become one for each of their items.
+    /// How many messages become one message for each of their items.
     pub split: u64,
-    /// The ids that must arrive, with the length of the data where nothing
-    /// changes it on the way.
+    /// The ids that must arrive, with the length of the data if no component
+    /// changes it.
     pub arrivals: BTreeMap<String, Option<u64>>,
 }
 
@@ -45,19 +45,19 @@ pub struct Plan {
 struct Template {
     topic: String,
     id: String,
-    /// Content-type and metadata, as they stand there.
+    /// The content type and metadata, as in the line.
     rest: String,
     data: Data,
 }
 
-/// The data as it stands in the line, JSON or base64 where it is that.
+/// The data as in the line: a string, JSON or base64.
 enum Data {
     Json(String),
     Text(String),
     Base64(String),
 }
 
-/// The plan, and the messages, one a line.
+/// Returns what must arrive, and the messages, one in each line.
 pub fn plan(source: &Path) -> Result<(Plan, String)> {
     let text =
         fs::read_to_string(source).map_err(|e| format!("cannot read {}: {e}", source.display()))?;
@@ -126,33 +126,33 @@ impl Template {
         .expect("a string takes every line");
         plan.messages += 1;
         plan.bytes += self.data.length();
-        match self.fate() {
-            Fate::Filtered => plan.filtered += 1,
-            Fate::Split(items) => {
+        match self.expected_result() {
+            ExpectedResult::Filtered => plan.filtered += 1,
+            ExpectedResult::Split(items) => {
                 plan.split += 1;
                 let children = (1..=items).map(|n| (format!("{id}.demo.{n}"), None));
                 plan.arrivals.extend(children);
             }
-            Fate::Changed => _ = plan.arrivals.insert(id.into(), None),
-            Fate::AsItIs => _ = plan.arrivals.insert(id.into(), Some(self.data.length())),
+            ExpectedResult::Changed => _ = plan.arrivals.insert(id.into(), None),
+            ExpectedResult::AsItIs => _ = plan.arrivals.insert(id.into(), Some(self.data.length())),
         }
     }
 
-    /// What the chain does with it.
-    fn fate(&self) -> Fate {
+    /// Returns what the chain does with the message.
+    fn expected_result(&self) -> ExpectedResult {
         let Data::Json(json) = &self.data else {
-            return Fate::AsItIs;
+            return ExpectedResult::AsItIs;
         };
         let value: Value = serde_json::from_str(json).unwrap_or_default();
         let items = value["items"].as_array().map(Vec::len);
         match (value["amount"].as_f64(), items) {
-            (Some(amount), _) if amount < MINIMUM => Fate::Filtered,
-            (_, Some(items)) if self.topic.ends_with(".batch") => Fate::Split(items),
-            _ => Fate::Changed,
+            (Some(amount), _) if amount < MINIMUM => ExpectedResult::Filtered,
+            (_, Some(items)) if self.topic.ends_with(".batch") => ExpectedResult::Split(items),
+            _ => ExpectedResult::Changed,
         }
     }
 
-    /// The same, repeated up to about this size.
+    /// Returns the message with its data repeated up to about this size.
     fn larger(&self, size: usize) -> Self {
         let data = match &self.data {
             Data::Json(json) => {
@@ -160,7 +160,7 @@ impl Template {
                 Data::Json(format!(r#"{{"pages":[{}]}}"#, pages.join(",")))
             }
             Data::Text(text) => Data::Text(text.repeat(size.div_ceil(text.len()))),
-            // The last group may be padded, and padding ends base64.
+            // The last group may be padded, and padding must come last.
             Data::Base64(base64) => {
                 let groups = &base64[..base64.len() - 4];
                 Data::Base64(groups.repeat(size / 3 * 4 / groups.len()) + base64)
@@ -175,7 +175,7 @@ impl Template {
     }
 }
 
-enum Fate {
+enum ExpectedResult {
     Filtered,
     Split(usize),
     Changed,
@@ -196,9 +196,9 @@ impl Data {
 }
 
 impl Plan {
-    /// Whether this id is that of a batch's item.
+    /// Returns whether this is the id of an item of a batch.
     pub fn is_item(&self, id: &str) -> bool {
-        // The file's own ids have no dots.
+        // The ids of the file have no dots.
         self.arrivals.contains_key(id) && id.contains('.')
     }
 }

@@ -1,12 +1,12 @@
-//! What a person sees while it runs: one line that changes on a terminal, a
-//! line a second elsewhere.
+//! The progress display: one line that changes on a terminal, and otherwise one
+//! line per second.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use super::bridge::Ledger;
 
-/// The display.
+/// The progress display.
 pub struct Progress {
     began: Instant,
     shown: Option<Instant>,
@@ -14,7 +14,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Counts time from `began`.
+    /// Creates a display that counts time from `began`.
     pub fn new(began: Instant) -> Self {
         Self {
             began,
@@ -23,7 +23,7 @@ impl Progress {
         }
     }
 
-    /// Shows how far it is, where it is time to.
+    /// Shows the progress, if it is time to.
     pub fn show(&mut self, ledger: &Ledger) {
         let pause = Duration::from_secs(1);
         if !self.terminal && self.shown.is_some_and(|last| last.elapsed() < pause) {
@@ -46,7 +46,7 @@ impl Progress {
         self.print(&line);
     }
 
-    /// A line that stays.
+    /// Prints a line that stays.
     pub fn say(&mut self, text: &str) {
         self.print(&format!(
             "{:5.1} s  {text}",
@@ -55,7 +55,7 @@ impl Progress {
         self.end();
     }
 
-    /// Leaves the line as it is.
+    /// Ends the display, and leaves its last line.
     pub fn end(&mut self) {
         if self.terminal {
             println!();
@@ -65,7 +65,7 @@ impl Progress {
     fn print(&self, line: &str) {
         if self.terminal {
             print!("\r\x1b[2K{line}");
-            // A display that cannot be written is no reason to stop.
+            // A failure to print must not end the demo.
             _ = io::stdout().flush();
         } else {
             println!("{line}");

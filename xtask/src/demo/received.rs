@@ -1,4 +1,5 @@
-//! What arrived, from the log that the endpoint writes, a line a request.
+//! The messages that arrived, read from the log of the endpoint, which has a line
+//! for each request.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -9,26 +10,26 @@ use serde_json::Value;
 
 use crate::Result;
 
-/// What the endpoint has seen so far.
+/// What the endpoint has received so far.
 pub struct Received {
     log: PathBuf,
     read: u64,
-    /// By id: how often it was accepted, and the length of its data.
+    /// How often each id was accepted, and the length of its data.
     pub accepted: HashMap<String, Arrival>,
-    /// Requests that were answered with an error.
+    /// How many requests were answered with an error.
     pub refused: u64,
 }
 
-/// One message that arrived.
+/// A message that arrived.
 pub struct Arrival {
-    /// 1, or more where it was sent again.
+    /// 1, or more if the message was sent again.
     pub times: u64,
-    /// In bytes.
+    /// The length of the data, in bytes.
     pub length: u64,
 }
 
 impl Received {
-    /// Nothing yet; the endpoint may not have made its log.
+    /// Begins without messages. The endpoint may not have created its log yet.
     pub fn new(log: PathBuf) -> Self {
         Self {
             log,
@@ -38,7 +39,7 @@ impl Received {
         }
     }
 
-    /// Reads what the endpoint has written since.
+    /// Reads what the endpoint has written since the last call.
     pub fn update(&mut self) -> Result {
         let Ok(mut file) = File::open(&self.log) else {
             return Ok(());
@@ -47,7 +48,7 @@ impl Received {
         file.seek(SeekFrom::Start(self.read)).map_err(unreadable)?;
         let mut fresh = Vec::new();
         file.read_to_end(&mut fresh).map_err(unreadable)?;
-        // A line may be half written.
+        // The last line may be incomplete.
         let whole = fresh
             .iter()
             .rposition(|byte| *byte == b'\n')
@@ -76,20 +77,20 @@ impl Received {
         Some(())
     }
 
-    /// How many different messages arrived.
+    /// Returns how many different messages arrived.
     pub fn different(&self) -> usize {
         self.accepted.len()
     }
 
-    /// How often a message was accepted.
+    /// Returns how many requests were accepted.
     pub fn requests(&self) -> u64 {
         self.accepted.values().map(|arrival| arrival.times).sum()
     }
 
-    /// How often a message arrived that had arrived before, of those whose id
-    /// is asked for.
-    pub fn duplicates(&self, asked: impl Fn(&str) -> bool) -> u64 {
-        let of = self.accepted.iter().filter(|(id, _)| asked(id));
+    /// Returns how often a message arrived again, counting the ids for which
+    /// `is_counted` is true.
+    pub fn duplicates(&self, is_counted: impl Fn(&str) -> bool) -> u64 {
+        let of = self.accepted.iter().filter(|(id, _)| is_counted(id));
         of.map(|(_, arrival)| arrival.times - 1).sum()
     }
 }

@@ -1,4 +1,5 @@
-//! How it ended: the ledger, what it cost, and the comparison of ids.
+//! The report at the end: the ledger, the duplicates, the throughput, and the
+//! comparison of ids.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use super::messages::Plan;
 use super::received::Received;
 use crate::Result;
 
-/// Prints everything, and fails with what does not add up.
+/// Prints the report. Fails if the figures do not add up.
 pub fn show(
     plan: &Plan,
     received: &Received,
@@ -28,8 +29,8 @@ pub fn show(
         "ledger      {accepted} accepted = {delivered} delivered + {filtered} filtered + {dead_lettered} dead-lettered + {pending} pending"
     );
     figures(plan, received, before, ledger, took);
-    let faults = faults(plan, received, ledger);
-    match faults.is_empty() {
+    let errors = find_errors(plan, received, ledger);
+    match errors.is_empty() {
         true => {
             println!(
                 "nothing lost: {} ids published, {} to be filtered, {} to be split; {} different ids were \
@@ -41,11 +42,11 @@ pub fn show(
             );
             Ok(())
         }
-        false => Err(faults.join("\n       ")),
+        false => Err(errors.join("\n       ")),
     }
 }
 
-/// What it cost.
+/// Prints retries, duplicates, throughput and latency.
 fn figures(plan: &Plan, received: &Received, before: &Ledger, ledger: &Ledger, took: Duration) {
     let (seconds, megabytes) = (took.as_secs_f64(), plan.bytes as f64 / 1e6);
     println!(
@@ -76,7 +77,7 @@ fn figures(plan: &Plan, received: &Received, before: &Ledger, ledger: &Ledger, t
     );
 }
 
-/// Counted since a start, of which there were two.
+/// Adds up the retries since both starts.
 fn retried(ledger: &Ledger) -> u64 {
     ledger.since_start["retried"].as_u64().unwrap_or(0)
 }
@@ -96,9 +97,9 @@ fn latency(before: &Ledger, after: &Ledger, name: &str) -> String {
     )
 }
 
-/// Everything that is not as the plan has it.
-fn faults(plan: &Plan, received: &Received, ledger: &Ledger) -> Vec<String> {
-    let mut faults = Vec::new();
+/// Returns everything that differs from the plan.
+fn find_errors(plan: &Plan, received: &Received, ledger: &Ledger) -> Vec<String> {
+    let mut errors = Vec::new();
     let counts = [
         ("accepted", ledger.accepted, plan.messages),
         ("delivered", ledger.delivered, plan.messages - plan.filtered),
@@ -108,7 +109,7 @@ fn faults(plan: &Plan, received: &Received, ledger: &Ledger) -> Vec<String> {
     ];
     for (name, is, should) in counts {
         if is != should {
-            faults.push(format!("{is} are {name}, which should be {should}"));
+            errors.push(format!("{is} are {name}, expected {should}"));
         }
     }
     let arrived = &received.accepted;
@@ -117,11 +118,11 @@ fn faults(plan: &Plan, received: &Received, ledger: &Ledger) -> Vec<String> {
         .keys()
         .filter(|id| !arrived.contains_key(*id))
         .collect();
-    let strange: Vec<_> = arrived
+    let unexpected: Vec<_> = arrived
         .keys()
         .filter(|id| !plan.arrivals.contains_key(*id))
         .collect();
-    let torn: Vec<_> = arrived
+    let truncated: Vec<_> = arrived
         .iter()
         .filter(|(id, arrival)| {
             let length = plan.arrivals.get(*id).copied().flatten();
@@ -131,14 +132,14 @@ fn faults(plan: &Plan, received: &Received, ledger: &Ledger) -> Vec<String> {
         .collect();
     for (what, ids) in [
         ("did not arrive", lost),
-        ("arrived and should not have", strange),
-        ("arrived with another length", torn),
+        ("arrived and should not have", unexpected),
+        ("arrived with another length", truncated),
     ] {
         if let Some(first) = ids.first() {
-            faults.push(format!("{} ids {what}, such as {first}", ids.len()));
+            errors.push(format!("{} ids {what}, such as {first}", ids.len()));
         }
     }
-    faults
+    errors
 }
 
 #[cfg(test)]
@@ -148,7 +149,7 @@ mod tests {
     use super::*;
     use crate::demo::received::Arrival;
 
-    fn faults_of(arrived: &[(&str, u64)], delivered: u64) -> Vec<String> {
+    fn errors_of(arrived: &[(&str, u64)], delivered: u64) -> Vec<String> {
         let plan = Plan {
             messages: 3,
             filtered: 1,
@@ -171,18 +172,18 @@ mod tests {
             pending: 2 - delivered,
             since_start: serde_json::Value::Null,
         };
-        faults(&plan, &received, &ledger)
+        find_errors(&plan, &received, &ledger)
     }
 
     #[test]
-    fn what_is_lost_is_told() {
-        assert!(faults_of(&[("a", 5), ("b.1", 7)], 2).is_empty());
-        let lost = faults_of(&[("b.1", 7)], 2);
+    fn lost_messages_are_reported() {
+        assert!(errors_of(&[("a", 5), ("b.1", 7)], 2).is_empty());
+        let lost = errors_of(&[("b.1", 7)], 2);
         assert_eq!(lost, ["1 ids did not arrive, such as a"]);
-        let torn = faults_of(&[("a", 4), ("b.1", 7)], 2);
-        assert_eq!(torn, ["1 ids arrived with another length, such as a"]);
-        let strange = faults_of(&[("a", 5), ("b.1", 7), ("c", 1)], 2);
-        assert_eq!(strange, ["1 ids arrived and should not have, such as c"]);
-        assert_eq!(faults_of(&[("a", 5), ("b.1", 7)], 1).len(), 2);
+        let truncated = errors_of(&[("a", 4), ("b.1", 7)], 2);
+        assert_eq!(truncated, ["1 ids arrived with another length, such as a"]);
+        let unexpected = errors_of(&[("a", 5), ("b.1", 7), ("c", 1)], 2);
+        assert_eq!(unexpected, ["1 ids arrived and should not have, such as c"]);
+        assert_eq!(errors_of(&[("a", 5), ("b.1", 7)], 1).len(), 2);
     }
 }

@@ -1,11 +1,11 @@
-//! Many messages through one composed file: a filter, the asynchronous adapter,
-//! an HTTP middleware and a handler, in one instance. Memory must not grow, and
-//! an instance that rests must hold no resources.
+//! Sends many messages through one composed file: a filter, the asynchronous
+//! adapter, an HTTP middleware and a handler, in one instance. Memory must not
+//! grow, and an idle instance must hold no resources.
 
 use std::fs;
 use std::path::Path;
 
-use super::{build, fresh, number, run as bridge};
+use super::{build, empty_folder, parse_count, run as bridge};
 use crate::process;
 use crate::workspace::{self, say};
 use crate::{Result, guests};
@@ -13,12 +13,12 @@ use crate::{Result, guests};
 /// The components, outermost first.
 const PARTS: [&str; 3] = ["async-filter", "auth", "async-orders"];
 
-/// Runs it, and fails where memory grew or resources are left.
+/// Measures. Fails if memory grew or an idle instance holds resources.
 pub fn run(root: &Path, count: &str) -> Result {
-    let count = number(count)?;
+    let count = parse_count(count)?;
     let binary = build(root)?;
     guests::build(root, &PARTS)?;
-    let folder = fresh(root, "composed")?;
+    let folder = empty_folder(root, "composed")?;
     let parts = PARTS.map(|part| guests::folder(root).join(part).with_extension("wasm"));
     let mut compose = process::command(&binary, &folder);
     workspace::run(
@@ -35,7 +35,7 @@ pub fn run(root: &Path, count: &str) -> Result {
     if !bridge::run(&binary, &folder, intake, count)? {
         return Err("memory grew in the composition".into());
     }
-    rested(&folder)
+    check_idle_instances(&folder)
 }
 
 fn config(intake: &str) -> String {
@@ -49,8 +49,8 @@ fn config(intake: &str) -> String {
     )
 }
 
-/// What the log tells of the instances that came to rest.
-fn rested(folder: &Path) -> Result {
+/// Reads from the log whether idle instances hold resources.
+fn check_idle_instances(folder: &Path) -> Result {
     let file = folder.join("bridge.log");
     let log =
         fs::read_to_string(&file).map_err(|e| format!("cannot read {}: {e}", file.display()))?;
@@ -63,12 +63,12 @@ fn rested(folder: &Path) -> Result {
         .filter(|line| line.contains("holds=true"))
         .count();
     println!(
-        "  instances that came to rest: {}, with resources left: {holding}",
+        "  idle instances: {}, of which {holding} hold resources",
         rests.len()
     );
     match (rests.len(), holding) {
-        (0, _) => Err("no instance came to rest".into()),
+        (0, _) => Err("no instance became idle".into()),
         (_, 0) => Ok(()),
-        _ => Err("resources are left in an instance that rests".into()),
+        _ => Err("an idle instance holds resources".into()),
     }
 }

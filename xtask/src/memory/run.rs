@@ -1,4 +1,4 @@
-//! The bridge under load, looked at from outside.
+//! The bridge under load, and its memory.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -8,23 +8,23 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::process::{self, Running};
+use crate::process::{self, BackgroundProcess};
 use crate::{Result, http};
 
-/// How many times it is told how far it is.
+/// How often the progress is printed.
 const STEPS: u64 = 10;
-/// Without a message delivered for so long, it is stuck.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// What memory may grow by from the first step to the last, in KiB: what
-/// allocators keep, and pages of the queue's file.
-const SLACK: u64 = 32 << 10;
+/// Without a delivery for this long, the bridge is stuck.
+const STALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How much memory may grow from the first step to the last, in KiB: allocators
+/// keep memory, and pages of the queue's file count as well.
+const ALLOWED_GROWTH_KIB: u64 = 32 << 10;
 
-/// By when an instance without calls has come to rest.
-const REST: Duration = Duration::from_secs(2);
+/// How long an instance without calls takes to become idle.
+const IDLE_PAUSE: Duration = Duration::from_secs(2);
 
-/// Publishes and delivers; whether memory stayed flat.
+/// Publishes and delivers the messages, and returns whether memory did not grow.
 pub fn run(binary: &Path, folder: &Path, intake: SocketAddr, count: u64) -> Result<bool> {
-    let mut bridge = Running::start(
+    let mut bridge = BackgroundProcess::start(
         "bridge-host run",
         process::command(binary, folder).args(["run", "bridge.toml"]),
         &folder.join("bridge.log"),
@@ -36,12 +36,12 @@ pub fn run(binary: &Path, folder: &Path, intake: SocketAddr, count: u64) -> Resu
     let (mut moved, mut last) = (Instant::now(), 0);
     let mut seen = Vec::new();
     while (seen.len() as u64) < STEPS {
-        bridge.must_run()?;
+        bridge.check_running()?;
         let (delivered, pending) = ledger(intake)?;
         if delivered > last {
             (moved, last) = (Instant::now(), delivered);
         }
-        if moved.elapsed() > PATIENCE {
+        if moved.elapsed() > STALL_TIMEOUT {
             return Err(format!("stuck at {delivered} of {count} messages"));
         }
         if delivered * STEPS >= count * (seen.len() as u64 + 1) {
@@ -57,44 +57,44 @@ pub fn run(binary: &Path, folder: &Path, intake: SocketAddr, count: u64) -> Resu
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    if !publisher.has_ended_well()? {
+    if !publisher.has_succeeded()? {
         publisher.kill();
     }
     feeding.join().map_err(|_| "the publisher failed")?;
-    std::thread::sleep(REST);
+    std::thread::sleep(IDLE_PAUSE);
     bridge.stop()?;
     let (first, end) = (seen[0], seen[seen.len() - 1]);
     println!(
         "  from the first step to the last: {:+.1} MiB",
         mib(end) - mib(first)
     );
-    Ok(end <= first + SLACK)
+    Ok(end <= first + ALLOWED_GROWTH_KIB)
 }
 
 fn mib(kib: u64) -> f64 {
     kib as f64 / 1024.0
 }
 
-/// The publisher, and the thread that feeds it.
+/// Starts the publisher, and the thread that feeds it.
 fn publish(
     binary: &Path,
     folder: &Path,
     intake: SocketAddr,
     count: u64,
-) -> Result<(Running, JoinHandle<()>)> {
+) -> Result<(BackgroundProcess, JoinHandle<()>)> {
     let to = format!("http://{intake}");
     let arguments = ["publish", "--ndjson", "-", "--wait", "--to", &to];
-    let (running, mut stdin) = Running::start_fed(
+    let (running, mut stdin) = BackgroundProcess::start_with_stdin(
         "bridge-host publish",
         process::command(binary, folder).args(arguments),
         &folder.join("publish.log"),
     )?;
     let feeding = std::thread::spawn(move || {
-        // An order, for those that take orders, and of 1 KB.
+        // An order, because some handlers expect one, of 1 KB.
         let data = format!("{{\\\"id\\\":1,\\\"amount\\\":250}}{}", " ".repeat(1000));
         for n in 0..count {
             let line = format!("{{\"topic\":\"load.{}\",\"data\":\"{data}\"}}\n", n % 10);
-            // A publisher that ended is found by whoever looks after it.
+            // The main thread notices that the publisher ended.
             if stdin.write_all(line.as_bytes()).is_err() {
                 return;
             }
@@ -103,7 +103,7 @@ fn publish(
     Ok((running, feeding))
 }
 
-/// How many are delivered and pending.
+/// Returns how many messages are delivered and pending.
 fn ledger(intake: SocketAddr) -> Result<(u64, u64)> {
     let failed = |e: std::io::Error| format!("the bridge does not answer: {e}");
     let (_, body) = http::get(intake, "/ledger").map_err(failed)?;
@@ -112,5 +112,5 @@ fn ledger(intake: SocketAddr) -> Result<(u64, u64)> {
     let one = all.and_then(|all| all.iter().find(|one| one["name"] == "memory"));
     let figure = |name: &str| one.and_then(|one| one[name].as_u64());
     let both = figure("delivered").zip(figure("pending"));
-    both.ok_or_else(|| format!("no ledger in: {body}"))
+    both.ok_or_else(|| format!("the bridge answered without a ledger: {body}"))
 }

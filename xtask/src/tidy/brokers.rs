@@ -1,39 +1,39 @@
-//! Brokers know nothing of each other: no file of a broker's folder names another
-//! broker's module. What several of them need is in `broker/kit`.
+//! Brokers are independent: no file in a broker's folder names another broker's
+//! module. Code that several brokers need is in `broker/kit`.
 
 use std::collections::BTreeSet;
 
-use super::Breach;
+use super::Violation;
 use super::source::{Source, lines_naming};
 
-/// The folder that is no broker.
+/// The folder that is not a broker.
 const KIT: &str = "kit";
 
 const NAMES_ANOTHER: &str = "no broker's folder names another broker: what both need is `broker/kit`, or a room below `broker`";
 
-/// The breaches in all files together.
-pub fn check(sources: &[Source]) -> Vec<Breach> {
+/// Returns the violations in all files together.
+pub fn check(sources: &[Source]) -> Vec<Violation> {
     let brokers: BTreeSet<&str> = sources.iter().filter_map(folder).collect();
-    let mut breaches = Vec::new();
+    let mut violations = Vec::new();
     for source in sources {
         let Some(own) = own(source).filter(|own| brokers.contains(own)) else {
             continue;
         };
         for other in brokers.iter().filter(|other| **other != own) {
             let lines = lines_naming(&source.code, other).into_iter();
-            breaches.extend(lines.map(|line| Breach::new(source, line, NAMES_ANOTHER)));
+            violations.extend(lines.map(|line| Violation::new(source, line, NAMES_ANOTHER)));
         }
     }
-    breaches
+    violations
 }
 
-/// The broker in whose folder a file is.
+/// Returns the broker in whose folder a file is.
 fn folder(source: &Source) -> Option<&str> {
     let (name, _) = source.in_host()?.strip_prefix("broker/")?.split_once('/')?;
     (name != KIT).then_some(name)
 }
 
-/// The broker that a file belongs to: `nats` for `broker/nats.rs`, too.
+/// Returns the broker that a file belongs to; `nats` also for `broker/nats.rs`.
 fn own(source: &Source) -> Option<&str> {
     let inside = source.in_host()?.strip_prefix("broker/")?;
     folder(source).or_else(|| inside.strip_suffix(".rs"))

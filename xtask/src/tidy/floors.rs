@@ -1,11 +1,12 @@
-//! The floors of the host: a room may use what lies below it, never what lies
-//! above, nor its neighbours. A large room has floors within: its sub-rooms.
+//! The floors of the host: a room may use rooms on lower floors, and neither
+//! rooms on higher floors nor its neighbours. A large room has floors for its
+//! sub-rooms.
 
-use super::Breach;
+use super::Violation;
 use super::modules::{self, Use};
 use super::source::Source;
 
-/// From the roof to the ground.
+/// From the highest floor to the lowest.
 const FLOORS: &[&[&str]] = &[
     &["cli"],
     &["host"],
@@ -19,23 +20,24 @@ const FLOORS: &[&[&str]] = &[
     &["files", "message", "printable", "secret", "trouble"],
 ];
 
-/// Neighbours that may meet all the same, and where.
-const MEETINGS: &[(&str, &str)] = &[
-    // Both must know what a component's shape is.
+/// Neighbours that may be used nevertheless: the room that uses, and what it
+/// uses.
+const ALLOWED_NEIGHBOURS: &[(&str, &str)] = &[
+    // Both need to know the shape of a component.
     ("compose", "guest::contract"),
-    // The intake's listener shows health and ledger too.
+    // The listener of the intake also serves health and ledger.
     ("ingest", "admin"),
 ];
 
-/// The sub-rooms of a room, from its roof to its ground.
-struct House {
+/// The sub-rooms of a room, from the highest floor to the lowest.
+struct SubRooms {
     room: &'static str,
     floors: &'static [&'static [&'static str]],
-    /// The rule, as it is printed.
+    /// The rule, as printed.
     rule: &'static str,
 }
 
-const HOUSES: &[House] = &[House {
+const ROOMS_WITH_SUB_ROOMS: &[SubRooms] = &[SubRooms {
     room: "guest",
     floors: &[
         &["runtime"],
@@ -50,30 +52,30 @@ const HOUSES: &[House] = &[House {
     rule: "imports go down the floors of `guest` only: runtime ▸ component, handler ▸ instance, engine ▸ interfaces ▸ exchange ▸ call ▸ limits ▸ contract",
 }];
 
-const CLIMBS: &str = "imports go down the floors only: cli ▸ host ▸ config ▸ admin, ingest ▸ delivery ▸ guest, compose, listener ▸ broker, http ▸ store ▸ schema ▸ files, message, printable, secret, trouble";
-const UNKNOWN: &str = "this room has no floor: give it one in xtask/src/tidy/floors.rs";
+const RULE: &str = "imports go down the floors only: cli ▸ host ▸ config ▸ admin, ingest ▸ delivery ▸ guest, compose, listener ▸ broker, http ▸ store ▸ schema ▸ files, message, printable, secret, trouble";
+const NO_FLOOR: &str = "this room has no floor: give it one in xtask/src/tidy/floors.rs";
 const FACADE: &str =
     "a file of a sub-room names the sub-room that it uses, not a name that the room passes on";
 
-/// The breaches of one file.
-pub fn check(source: &Source) -> Vec<Breach> {
+/// Returns the violations in one file.
+pub fn check(source: &Source) -> Vec<Violation> {
     let Some(room) = source.room() else {
         return Vec::new();
     };
     let Some(floor) = floor(FLOORS, room) else {
-        return vec![Breach::new(source, 1, UNKNOWN)];
+        return vec![Violation::new(source, 1, NO_FLOOR)];
     };
-    // Unit tests keep to the rooms too.
+    // The rule holds for unit tests as well.
     let uses = modules::uses_in(&source.code, &modules::module(source));
-    let mut breaches: Vec<_> = uses
+    let mut violations: Vec<_> = uses
         .iter()
         .filter(|it| !may_use(room, floor, &it.path))
-        .map(|it| Breach::new(source, it.line, CLIMBS))
+        .map(|it| Violation::new(source, it.line, RULE))
         .collect();
-    if let Some(house) = HOUSES.iter().find(|house| house.room == room) {
-        breaches.extend(house.check(source));
+    if let Some(house) = ROOMS_WITH_SUB_ROOMS.iter().find(|house| house.room == room) {
+        violations.extend(house.check(source));
     }
-    breaches
+    violations
 }
 
 fn may_use(room: &str, floor: usize, used: &[String]) -> bool {
@@ -87,31 +89,31 @@ fn may_use(room: &str, floor: usize, used: &[String]) -> bool {
     };
     owner == room
         || self::floor(FLOORS, owner).is_none_or(|below| below > floor)
-        || MEETINGS.iter().any(meets)
+        || ALLOWED_NEIGHBOURS.iter().any(meets)
 }
 
 fn floor(floors: &[&[&str]], room: &str) -> Option<usize> {
     floors.iter().position(|rooms| rooms.contains(&room))
 }
 
-impl House {
-    fn check(&self, source: &Source) -> Vec<Breach> {
+impl SubRooms {
+    fn check(&self, source: &Source) -> Vec<Violation> {
         let module = modules::module(source);
         let Some(own) = module.get(1) else {
             return Vec::new();
         };
         let Some(floor) = floor(self.floors, own) else {
-            return vec![Breach::new(source, 1, UNKNOWN)];
+            return vec![Violation::new(source, 1, NO_FLOOR)];
         };
         let uses = modules::uses(source);
         let of_room = uses.iter().filter(|it| it.path.first() == module.first());
         of_room
-            .filter_map(|it| Some((it.line, self.fault(own, floor, it)?)))
-            .map(|(line, rule)| Breach::new(source, line, rule))
+            .filter_map(|it| Some((it.line, self.violated_rule(own, floor, it)?)))
+            .map(|(line, rule)| Violation::new(source, line, rule))
             .collect()
     }
 
-    fn fault(&self, own: &str, floor: usize, used: &Use) -> Option<&'static str> {
+    fn violated_rule(&self, own: &str, floor: usize, used: &Use) -> Option<&'static str> {
         let other = used.path.get(1)?;
         match self::floor(self.floors, other) {
             _ if other == own => None,
@@ -128,8 +130,8 @@ mod tests {
 
     fn lines(path: &str, text: &str) -> Vec<usize> {
         let path = format!("bridge-host/src/{path}");
-        let breaches = check(&Source::new(path, text));
-        breaches.iter().map(|breach| breach.line).collect()
+        let violations = check(&Source::new(path, text));
+        violations.iter().map(|violation| violation.line).collect()
     }
 
     #[test]
@@ -173,7 +175,7 @@ mod tests {
         assert!(call("use super::reply::Wanted;").is_empty());
         assert_eq!(call("\nuse crate::guest::interfaces::state::State;"), [2]);
         assert_eq!(call("use super::super::interfaces::state::State;"), [1]);
-        // Neighbours do not meet.
+        // Neighbours may not use each other.
         assert_eq!(lines("guest/component.rs", "use super::handler::A;"), [1]);
     }
 

@@ -1,20 +1,20 @@
-//! The host's modules as its files name them: the paths that a file's code uses,
-//! counted from the root of the crate. What a path may be is in `floors` and `circles`.
+//! The modules that the host's files use: the paths in a file's code, from the
+//! root of the crate. `floors` and `cycles` check the paths.
 
 use super::source::{Source, line_at};
 
 /// A path of the crate that a file's code uses.
 pub struct Use {
-    /// Where it stands in the file, from 1.
+    /// The line of the use, from 1.
     pub line: usize,
-    /// From the root: `["guest", "call", "outcome", "Call"]`.
+    /// The path from the root: `["guest", "call", "outcome", "Call"]`.
     pub path: Vec<String>,
-    /// It is the path of a `pub use`, of whatever visibility.
+    /// Whether the path is in a `pub use`, of any visibility.
     pub is_reexport: bool,
 }
 
-/// The module that a file is: `["guest", "call"]` for `guest/call.rs`; nothing for
-/// `lib.rs` and `main.rs`, and for files outside of the host.
+/// Returns the module of a file: `["guest", "call"]` for `guest/call.rs`, and
+/// nothing for `lib.rs`, `main.rs` and files outside of the host.
 pub fn module(source: &Source) -> Vec<String> {
     let inside = source.in_host().unwrap_or_default();
     let inside = inside.strip_suffix(".rs").unwrap_or(inside);
@@ -24,13 +24,13 @@ pub fn module(source: &Source) -> Vec<String> {
     }
 }
 
-/// The paths that begin with `crate`, `self`, `super`, or a module that this file
-/// declares, in its code up to its unit tests.
+/// Returns the paths that begin with `crate`, `self`, `super` or a module that
+/// this file declares, in its code without unit tests.
 pub fn uses(source: &Source) -> Vec<Use> {
-    uses_in(source.product(), &module(source))
+    uses_in(source.without_tests(), &module(source))
 }
 
-/// As [`uses`], in this code of this module.
+/// Returns the paths in this code of this module, as [`uses`] does.
 pub fn uses_in(code: &str, module: &[String]) -> Vec<Use> {
     let inline = inline_modules(code);
     let children = children(code);
@@ -64,13 +64,13 @@ fn absolute(module: &[String], depth: usize, path: Vec<String>) -> Vec<String> {
     };
     let base = match path.first().map(String::as_str) {
         Some("crate") => &[],
-        // Those within the file lead no further than the file.
+        // Paths within the file stay in the file.
         _ => &module[..module.len().saturating_sub(ups.saturating_sub(depth))],
     };
     base.iter().chain(rest).cloned().collect()
 }
 
-/// The modules that a file declares, in files of their own.
+/// Returns the modules that a file declares in other files.
 fn children(code: &str) -> Vec<&str> {
     let declared = words(code).filter(|(_, word)| *word == "mod");
     declared
@@ -85,7 +85,7 @@ fn children(code: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The modules that a file declares for its unit tests alone.
+/// Returns the modules that a file declares only for its unit tests.
 pub fn test_children(code: &str) -> Vec<&str> {
     let declared = words(code).filter(|(_, word)| *word == "mod");
     declared
@@ -99,7 +99,7 @@ pub fn test_children(code: &str) -> Vec<&str> {
         .collect()
 }
 
-/// From where to where there are modules within the file.
+/// Returns where the modules within the file begin and end.
 fn inline_modules(code: &str) -> Vec<(usize, usize)> {
     let declared = words(code).filter(|(_, word)| *word == "mod");
     declared
@@ -114,7 +114,7 @@ fn inline_modules(code: &str) -> Vec<(usize, usize)> {
         .collect()
 }
 
-/// Where the block ends that begins here.
+/// Returns the end of the block that begins at `from`.
 fn block_end(code: &str, from: usize) -> usize {
     let mut depth = 0;
     for (offset, c) in code[from..].char_indices() {
@@ -128,8 +128,8 @@ fn block_end(code: &str, from: usize) -> usize {
     code.len()
 }
 
-/// Whether a word is the first of a path with more than one part, and not of one that
-/// says who may see an item: `pub(in crate::guest)`.
+/// Returns whether a word begins a path with more than one part, outside of a
+/// visibility such as `pub(in crate::guest)`.
 fn begins_path(code: &str, at: usize, word: &str) -> bool {
     let (before, after) = (code[..at].trim_end(), &code[at + word.len()..]);
     let is_within = before.ends_with("::") || before.ends_with("(in");
@@ -153,8 +153,7 @@ fn follows_pub_use(before: &str) -> bool {
         .starts_with("pub")
 }
 
-/// The paths of a `use` tree that begins here, each with its place; and where the
-/// tree ends.
+/// Returns where a `use` tree ends, and its paths with their positions.
 fn tree(code: &str, at: usize) -> (usize, Vec<(usize, Vec<String>)>) {
     let at = at + (code[at..].len() - code[at..].trim_start().len());
     if code[at..].starts_with('{') {
@@ -173,7 +172,7 @@ fn tree(code: &str, at: usize) -> (usize, Vec<(usize, Vec<String>)>) {
         });
         return (end, paths.collect());
     }
-    // A path of `self` is that of the list's head; so is one that is no name: `*`.
+    // `self` stands for the head of the list, as does `*`, which is not a name.
     let path = match name {
         "" | "self" => Vec::new(),
         _ => vec![name.into()],
@@ -194,7 +193,7 @@ fn list(code: &str, at: usize) -> (usize, Vec<(usize, Vec<String>)>) {
     (end + 1, paths)
 }
 
-/// All words of a text, with their places.
+/// Returns the words of a text with their positions.
 fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
     std::iter::from_fn(move || {

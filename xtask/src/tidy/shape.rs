@@ -1,75 +1,75 @@
-//! The shape of every file: what it opens with, how long it and its functions
-//! are, and the words that nothing finished contains.
+//! The shape of every file: its first line, its length and that of its functions,
+//! and words that finished code does not contain.
 
-use super::Breach;
+use super::Violation;
 use super::source::{Source, line_at, lines_naming};
 
-const MOST_LINES: usize = 400;
-const MOST_FUNCTION_LINES: usize = 60;
+const MAX_LINES: usize = 400;
+const MAX_FUNCTION_LINES: usize = 60;
 
-/// Macros that mark something unfinished.
-const UNFINISHED: &[&str] = &["todo!", "unimplemented!", "dbg!"];
+/// Macros for unfinished code.
+const UNFINISHED_MACROS: &[&str] = &["todo!", "unimplemented!", "dbg!"];
 
-/// Marks of something unfinished, in comments too. Taken apart, so that this
-/// file does not hold them.
-const MARKS: &[&str] = &[
+/// Marks of unfinished work, also in comments. Split, so that this file does not
+/// contain them.
+const UNFINISHED_MARKS: &[&str] = &[
     concat!("TO", "DO"),
     concat!("FIX", "ME"),
     concat!("XX", "X"),
 ];
 
-/// Where a path begins that is only true of one machine.
-const MACHINE: &[&str] = &[
+/// The beginnings of paths that are valid on one machine only.
+const MACHINE_PATHS: &[&str] = &[
     concat!("/wo", "rk/"),
     concat!("/ro", "ot/"),
     concat!("/ho", "me/"),
     concat!("/tm", "p/"),
 ];
 
-/// The breaches of one file.
-pub fn check(source: &Source) -> Vec<Breach> {
-    let mut breaches = Vec::new();
+/// Returns the violations in one file.
+pub fn check(source: &Source) -> Vec<Violation> {
+    let mut violations = Vec::new();
     for (at, text) in source.text.lines().enumerate() {
-        if MACHINE.iter().any(|path| text.contains(path)) {
-            breaches.push(Breach::new(source, at + 1, "no path of one machine"));
+        if MACHINE_PATHS.iter().any(|path| text.contains(path)) {
+            violations.push(Violation::new(source, at + 1, "no path of one machine"));
         }
     }
-    for mark in MARKS {
+    for mark in UNFINISHED_MARKS {
         let lines = lines_naming(&source.text, mark);
-        breaches.extend(
+        violations.extend(
             lines
                 .iter()
-                .map(|line| Breach::new(source, *line, "nothing unfinished")),
+                .map(|line| Violation::new(source, *line, "nothing unfinished")),
         );
     }
     if source.is_rust() {
-        rust(source, &mut breaches);
+        rust(source, &mut violations);
     }
-    breaches
+    violations
 }
 
-fn rust(source: &Source, breaches: &mut Vec<Breach>) {
+fn rust(source: &Source, violations: &mut Vec<Violation>) {
     if !source.text.starts_with("//!") {
         let rule = "a file opens with `//!`: what lives here, what stays out";
-        breaches.push(Breach::new(source, 1, rule));
+        violations.push(Violation::new(source, 1, rule));
     }
-    if source.text.lines().count() > MOST_LINES {
-        breaches.push(Breach::new(
+    if source.text.lines().count() > MAX_LINES {
+        violations.push(Violation::new(
             source,
-            MOST_LINES + 1,
+            MAX_LINES + 1,
             "no file is longer than 400 lines",
         ));
     }
-    for name in UNFINISHED {
+    for name in UNFINISHED_MACROS {
         let lines = lines_naming(&source.code, name);
-        breaches.extend(
+        violations.extend(
             lines
                 .iter()
-                .map(|line| Breach::new(source, *line, "nothing unfinished")),
+                .map(|line| Violation::new(source, *line, "nothing unfinished")),
         );
     }
-    for line in long_functions(source.product()) {
-        breaches.push(Breach::new(
+    for line in long_functions(source.without_tests()) {
+        violations.push(Violation::new(
             source,
             line,
             "no function is longer than 60 lines",
@@ -77,16 +77,16 @@ fn rust(source: &Source, breaches: &mut Vec<Breach>) {
     }
 }
 
-/// The lines on which too long functions begin.
+/// Returns the lines on which functions begin that are too long.
 fn long_functions(code: &str) -> Vec<usize> {
     lines_naming(code, "fn")
         .into_iter()
-        .filter(|line| function_lines(code, *line) > MOST_FUNCTION_LINES)
+        .filter(|line| function_lines(code, *line) > MAX_FUNCTION_LINES)
         .collect()
 }
 
-/// How many lines the function takes that begins on this line: none where
-/// there is no body.
+/// Returns the length of the function that begins on this line; zero if it has no
+/// body.
 fn function_lines(code: &str, line: usize) -> usize {
     let start: usize = code
         .split_inclusive('\n')
@@ -111,10 +111,10 @@ mod tests {
     use super::*;
 
     fn rules(path: &str, text: &str) -> Vec<(usize, &'static str)> {
-        let breaches = check(&Source::new(path, text));
-        breaches
+        let violations = check(&Source::new(path, text));
+        violations
             .iter()
-            .map(|breach| (breach.line, breach.rule))
+            .map(|violation| (violation.line, violation.rule))
             .collect()
     }
 
@@ -137,12 +137,15 @@ mod tests {
     #[test]
     fn nothing_is_left_unfinished() {
         assert_eq!(rules("a.rs", "//! A.\nfn a() { todo!() }")[0].0, 2);
-        assert_eq!(rules("a.md", &format!("x\n{} later", MARKS[0]))[0].0, 2);
+        assert_eq!(
+            rules("a.md", &format!("x\n{} later", UNFINISHED_MARKS[0]))[0].0,
+            2
+        );
         assert!(rules("a.rs", "//! A.\n/// Not `todo!` at all\nfn a() {}").is_empty());
     }
 
     #[test]
     fn no_machine_is_named() {
-        assert_eq!(rules("a.md", &format!("see {}x", MACHINE[0]))[0].0, 1);
+        assert_eq!(rules("a.md", &format!("see {}x", MACHINE_PATHS[0]))[0].0, 1);
     }
 }

@@ -1,40 +1,40 @@
-//! A source file as the rules see it: its text, and its code, which is the
-//! text with comments and the insides of literals blanked, line by line.
+//! A source file as the rules see it: its text, and its code, in which comments
+//! and the contents of literals are blank.
 
-/// One text file of the repository.
+/// A text file of the repository.
 pub struct Source {
-    /// From the repository's root, parted by `/`.
+    /// The path from the repository's root, separated by `/`.
     pub path: String,
-    /// As it is on disk.
+    /// The text of the file.
     pub text: String,
-    /// As long as `text` in lines; empty for other files than Rust's.
+    /// The code, with as many lines as `text`; empty unless the file is Rust.
     pub code: String,
 }
 
 impl Source {
-    /// A file of this path and text.
+    /// Creates a file with this path and text.
     pub fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
         let (path, text) = (path.into(), text.into());
         let code = if path.ends_with(".rs") {
-            blank(&text)
+            blank_literals(&text)
         } else {
             String::new()
         };
         Self { path, text, code }
     }
 
-    /// Whether it is Rust.
+    /// Returns whether the file is Rust.
     pub fn is_rust(&self) -> bool {
         self.path.ends_with(".rs")
     }
 
-    /// The path within the host's sources: `delivery/decide.rs`.
+    /// Returns the path within the host's sources: `delivery/decide.rs`.
     pub fn in_host(&self) -> Option<&str> {
         self.path.strip_prefix("bridge-host/src/")
     }
 
-    /// The room of the host that it belongs to: `delivery`. The map (`lib.rs`)
-    /// and `main.rs` belong to none.
+    /// Returns the room of the host that the file belongs to: `delivery`.
+    /// `lib.rs` and `main.rs` belong to none.
     pub fn room(&self) -> Option<&str> {
         let inside = self.in_host()?;
         let room = inside
@@ -44,8 +44,8 @@ impl Source {
         (!matches!(room, "lib" | "main")).then_some(room)
     }
 
-    /// The code before its unit tests, which may name what the code may not.
-    pub fn product(&self) -> &str {
+    /// Returns the code before the unit tests, to which some rules do not apply.
+    pub fn without_tests(&self) -> &str {
         let name = self.path.rsplit('/').next().unwrap_or_default();
         if name == "tests.rs" || self.path.contains("/tests/") {
             return "";
@@ -58,8 +58,8 @@ impl Source {
     }
 }
 
-/// Where `word` stands in `code` as a word of its own, or as the beginning of
-/// one when it ends in `_`. Gives numbers of lines, from 1.
+/// Returns the lines, from 1, on which `word` occurs as a whole word, or as the
+/// beginning of one if it ends in `_`.
 pub fn lines_naming(code: &str, word: &str) -> Vec<usize> {
     let inside = |c: char| c.is_alphanumeric() || c == '_';
     let first_inside = word.starts_with(inside);
@@ -79,19 +79,19 @@ pub fn lines_naming(code: &str, word: &str) -> Vec<usize> {
     lines
 }
 
-/// The number of the line, from 1, that holds this byte.
+/// Returns the line, from 1, that contains this byte.
 pub fn line_at(text: &str, at: usize) -> usize {
     text[..at].bytes().filter(|byte| *byte == b'\n').count() + 1
 }
 
-/// Blanks comments and the insides of strings and characters. Every byte
-/// becomes one byte, so that places stay.
-fn blank(text: &str) -> String {
+/// Blanks comments and the contents of strings and characters. Every byte becomes
+/// one byte, so that positions stay the same.
+fn blank_literals(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     while out.len() < bytes.len() {
         let at = out.len();
-        let skipped = skipped(&bytes[at..], at.checked_sub(1).map(|before| bytes[before]));
+        let skipped = literal_length(&bytes[at..], at.checked_sub(1).map(|before| bytes[before]));
         if skipped == 0 {
             out.push(if bytes[at].is_ascii() {
                 bytes[at]
@@ -110,8 +110,8 @@ fn blank(text: &str) -> String {
     String::from_utf8(out).expect("only ASCII was pushed")
 }
 
-/// How many bytes a comment or literal that begins here takes; 0 for code.
-fn skipped(rest: &[u8], before: Option<u8>) -> usize {
+/// Returns the length of the comment or literal that begins here; 0 for code.
+fn literal_length(rest: &[u8], before: Option<u8>) -> usize {
     let in_word = before.is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
     match rest {
         [b'/', b'/', ..] => line_end(rest),
@@ -159,7 +159,7 @@ fn string_end(rest: &[u8]) -> usize {
     rest.len()
 }
 
-/// A raw string; `r#name` is a word and no literal.
+/// Returns the length of a raw string; `r#name` is a word and not a literal.
 fn raw_end(rest: &[u8], prefix: usize) -> usize {
     let hashes = rest[prefix..].iter().take_while(|b| **b == b'#').count();
     if rest.get(prefix + hashes) != Some(&b'"') {
@@ -172,7 +172,7 @@ fn raw_end(rest: &[u8], prefix: usize) -> usize {
     position(rest, |w| w.starts_with(&close), from).map_or(rest.len(), |at| at + close.len())
 }
 
-/// A character; a lifetime (`'a`) is code.
+/// Returns the length of a character literal; a lifetime (`'a`) is code.
 fn char_end(rest: &[u8]) -> usize {
     let text = std::str::from_utf8(&rest[1..rest.len().min(6)]);
     let text = text.unwrap_or_else(|e| {
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn comments_and_literals_are_blanked_and_places_kept() {
         let text = "let a = \"wac\"; // wac\n/* wac /* wac */ wac */ let r#b = r#\"wac\"#;\nlet c = '\"'; fn d<'a>(e: &'a str) {}\nlet f = b'\\''; wac";
-        let code = blank(text);
+        let code = blank_literals(text);
         assert_eq!(code.len(), text.len());
         assert_eq!(lines_naming(&code, "wac"), [4]);
         assert!(code.contains("fn d<'a>(e: &'a str)"));
@@ -208,9 +208,12 @@ mod tests {
     #[test]
     fn unit_tests_are_no_product() {
         let source = Source::new("a.rs", "fn a() {}\n#[cfg(test)]\nmod tests { fn b() {} }");
-        assert!(source.product().contains("fn a"));
-        assert!(!source.product().contains("fn b"));
-        assert_eq!(Source::new("x/tests/it/a.rs", "fn a() {}").product(), "");
+        assert!(source.without_tests().contains("fn a"));
+        assert!(!source.without_tests().contains("fn b"));
+        assert_eq!(
+            Source::new("x/tests/it/a.rs", "fn a() {}").without_tests(),
+            ""
+        );
     }
 
     #[test]

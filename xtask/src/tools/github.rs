@@ -1,6 +1,6 @@
-//! The webhook payloads that GitHub shows in its documentation, from the npm
-//! package that collects them: target/fixtures/github.ndjson, one message a
-//! line, each payload letter for letter but for the space between its tokens.
+//! The webhook payloads from GitHub's documentation, taken from the npm package
+//! that collects them. They go to target/fixtures/github.ndjson, one message in
+//! each line, unchanged but for white space between tokens.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,19 +9,19 @@ use std::process::Command;
 
 use serde_json::value::RawValue;
 
-use super::need;
+use super::require;
 use crate::Result;
 use crate::workspace::{self, say};
 
 const PACKAGE: &str = "@octokit/webhooks-examples@7.6.1";
 
-/// How many payloads this version holds.
+/// How many payloads this version has.
 const PAYLOADS: usize = 329;
 
-/// One kind of event: its name, its examples and more.
+/// A kind of event: its name, its examples and more.
 type Event<'a> = BTreeMap<&'a str, &'a RawValue>;
 
-/// Fetches the package where its messages are missing.
+/// Fetches the package if its messages are missing.
 pub fn ensure(root: &Path) -> Result {
     let fixtures = root.join("target/fixtures");
     let messages = fixtures.join("github.ndjson");
@@ -29,7 +29,7 @@ pub fn ensure(root: &Path) -> Result {
         return Ok(());
     }
     let remedy = "the tests need npm (Debian: apt-get install npm; or from nodejs.org)";
-    need("npm", &["--version"], remedy)?;
+    require("npm", &["--version"], remedy)?;
     say(&format!("fetching {PACKAGE} to target/fixtures: once"));
     let unusable = |e| format!("cannot use {}: {e}", fixtures.display());
     fs::create_dir_all(&fixtures).map_err(unusable)?;
@@ -53,25 +53,26 @@ pub fn ensure(root: &Path) -> Result {
 }
 
 fn lines(index: &str) -> Result<Vec<String>> {
-    let unlike = |e: serde_json::Error| format!("{PACKAGE} does not look as it did: {e}");
-    let events: Vec<Event> = serde_json::from_str(index).map_err(unlike)?;
+    let unexpected = |e: serde_json::Error| format!("{PACKAGE} has an unexpected format: {e}");
+    let events: Vec<Event> = serde_json::from_str(index).map_err(unexpected)?;
     let mut lines = Vec::new();
     for event in events {
         let field = |name| event.get(name).map_or("null", |raw: &&RawValue| raw.get());
-        let name: String = serde_json::from_str(field("name")).map_err(unlike)?;
-        let examples: Vec<&RawValue> = serde_json::from_str(field("examples")).map_err(unlike)?;
+        let name: String = serde_json::from_str(field("name")).map_err(unexpected)?;
+        let examples: Vec<&RawValue> =
+            serde_json::from_str(field("examples")).map_err(unexpected)?;
         for (n, payload) in examples.iter().enumerate() {
             lines.push(format!(
                 r#"{{"topic":"github.{name}","id":"github-{name}-{n}","content-type":"application/json","data":{}}}"#,
-                one_line(payload.get())
+                minify(payload.get())
             ));
         }
     }
     Ok(lines)
 }
 
-/// JSON without the space between its tokens, everything else untouched.
-fn one_line(json: &str) -> String {
+/// Removes white space between tokens of JSON, and nothing else.
+fn minify(json: &str) -> String {
     let (mut quoted, mut escaped) = (false, false);
     json.chars()
         .filter(|c| {
@@ -88,9 +89,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_space_between_tokens_goes() {
+    fn only_white_space_between_tokens_is_removed() {
         let json = "{\n  \"a b\": [1.50, \"c \\\" d\\\\\"],\n  \"\\u00e9\": 1e3 }";
-        assert_eq!(one_line(json), r#"{"a b":[1.50,"c \" d\\"],"\u00e9":1e3}"#);
+        assert_eq!(minify(json), r#"{"a b":[1.50,"c \" d\\"],"\u00e9":1e3}"#);
     }
 
     #[test]

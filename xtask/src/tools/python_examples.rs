@@ -1,5 +1,5 @@
-//! The HTTP handlers among the examples of componentize-py, as its source
-//! package has them, in target/tools: handlers that stream, by a stranger.
+//! The HTTP handlers among the examples of componentize-py, from its source
+//! package: third-party handlers that stream.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,16 +9,16 @@ use super::{is_newer, python};
 use crate::workspace::{self, say};
 use crate::{Result, guests};
 
-/// The components, the examples, and the worlds they are made for.
+/// The components, their examples and their worlds.
 const COMPONENTS: [(&str, &str, &str); 2] = [
     ("python-http", "http", "wasi:http/proxy@0.2.0"),
     ("python-http-p3", "http-p3", "wasi:http/service@0.3.0"),
 ];
 
-/// Builds them where they are out of date. `python::ensure` has made the
-/// environment.
+/// Builds the components that are out of date, in the environment that
+/// `python::ensure` creates.
 pub fn ensure(root: &Path) -> Result {
-    let source = fetched(root)?;
+    let source = source_package(root)?;
     for (name, example, world) in COMPONENTS {
         let component = guests::folder(root).join(format!("{name}.wasm"));
         if !is_newer(&component, &[source.join("PKG-INFO")]) {
@@ -32,8 +32,8 @@ pub fn ensure(root: &Path) -> Result {
     Ok(())
 }
 
-/// The source package, fetched once for each version.
-fn fetched(root: &Path) -> Result<PathBuf> {
+/// Fetches the source package, once for each version, and returns its folder.
+fn source_package(root: &Path) -> Result<PathBuf> {
     let tools = root.join("target/tools");
     let name = python::PACKAGE.replace("==", "-").replace('_', "-");
     let name = name.replacen("componentize-py", "componentize_py", 1);

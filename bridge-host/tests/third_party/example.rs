@@ -1,10 +1,10 @@
-//! Takes an example out of the package that publishes it, which cargo has
-//! fetched: nothing of it is copied into this repository.
+//! Includes an example from the package that publishes it, which cargo has
+//! fetched, so that this repository contains no copy.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A crate here, the package whose example it is, and the example.
+/// A crate of this workspace, the package with its example, and the example.
 const EXAMPLES: [(&str, &str, &str); 3] = [
     ("wasip3-handler", "wasip3", "http-proxy"),
     ("wstd-http-server", "wstd", "http_server"),
@@ -27,7 +27,7 @@ fn main() {
     println!("cargo::rerun-if-changed=../example.rs");
 }
 
-/// Where cargo keeps the sources of a dependency.
+/// Returns the folder in which cargo keeps the sources of a dependency.
 fn folder_of(package: &str) -> PathBuf {
     let cargo = std::env::var("CARGO").expect("cargo sets it");
     let metadata = Command::new(cargo)

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes target/guests/jco-handler.wasm of the Hono server in the README of
-# jco-std, with two words replaced: the version of WASI by the one that this
-# componentize-js has, and a string, which Hono does not take, by a response.
+# Builds target/guests/jco-handler.wasm from the Hono server in the README of
+# jco-std, with two replacements: the WASI version by that of this
+# componentize-js, and a string, which Hono rejects, by a response.
 set -eu
 cd "$(dirname "$0")"
 out=../../../../target/guests/jco-handler.wasm

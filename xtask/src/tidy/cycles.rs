@@ -1,19 +1,19 @@
-//! No circle of modules: of two files of the host, one may use the other. A name that
-//! a module only passes on (`pub use`) is the matter of the file that it leads to.
+//! No dependency cycle between modules: of two files of the host, only one may
+//! use the other. A name that a module only re-exports (`pub use`) belongs to the
+//! file that defines it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::Breach;
+use super::Violation;
 use super::modules::{self, Use};
 use super::source::Source;
 
-const CIRCLE: &str =
-    "no circle of modules: move what both need to a file below them, or pass it as a value";
+const RULE: &str = "no dependency cycle between modules: move what both need to a file below them, or pass it as a value";
 
-/// The breaches in all files together.
-pub fn check(sources: &[Source]) -> Vec<Breach> {
+/// Returns the violations in all files together.
+pub fn check(sources: &[Source]) -> Vec<Violation> {
     let files = Files::of(sources);
-    let ways = Ways(
+    let imports = ImportGraph(
         files
             .0
             .keys()
@@ -21,26 +21,26 @@ pub fn check(sources: &[Source]) -> Vec<Breach> {
             .collect(),
     );
     let mut known = BTreeSet::new();
-    let mut breaches = Vec::new();
+    let mut violations = Vec::new();
     for (name, file) in &files.0 {
         if known.contains(name) {
             continue;
         }
-        let Some(circle) = ways.circle(name) else {
+        let Some(cycle) = imports.shortest_cycle(name) else {
             continue;
         };
-        known.extend(circle.iter().cloned());
-        breaches.push(Breach {
+        known.extend(cycle.iter().cloned());
+        violations.push(Violation {
             path: file.source.path.clone(),
-            line: ways.line(name, &circle[1]),
-            rule: CIRCLE,
-            found: circle.join(" ▸ "),
+            line: imports.line(name, &cycle[1]),
+            rule: RULE,
+            found: cycle.join(" ▸ "),
         });
     }
-    breaches
+    violations
 }
 
-/// The files of the host, by their module.
+/// The files of the host, by module.
 struct Files<'a>(BTreeMap<String, File<'a>>);
 
 struct File<'a> {
@@ -48,23 +48,23 @@ struct File<'a> {
     uses: Vec<Use>,
 }
 
-/// The files that each file uses, and on which line.
-struct Ways<'a>(BTreeMap<&'a str, Vec<(String, usize)>>);
+/// The files that each file uses, with the line of the use.
+struct ImportGraph<'a>(BTreeMap<&'a str, Vec<(String, usize)>>);
 
-impl Ways<'_> {
-    /// The shortest way from a file back to itself.
-    fn circle(&self, start: &str) -> Option<Vec<String>> {
-        let mut ways = VecDeque::from([vec![start.to_owned()]]);
+impl ImportGraph<'_> {
+    /// Returns the shortest path from a file back to itself.
+    fn shortest_cycle(&self, start: &str) -> Option<Vec<String>> {
+        let mut queue = VecDeque::from([vec![start.to_owned()]]);
         let mut seen = BTreeSet::new();
-        while let Some(way) = ways.pop_front() {
-            for (next, _) in self.from(way.last()?) {
-                let mut way = way.clone();
-                way.push(next.clone());
+        while let Some(path) = queue.pop_front() {
+            for (next, _) in self.imports_of(path.last()?) {
+                let mut path = path.clone();
+                path.push(next.clone());
                 if next == start {
-                    return Some(way);
+                    return Some(path);
                 }
                 if seen.insert(next) {
-                    ways.push_back(way);
+                    queue.push_back(path);
                 }
             }
         }
@@ -72,11 +72,14 @@ impl Ways<'_> {
     }
 
     fn line(&self, name: &str, used: &str) -> usize {
-        let mut used_there = self.from(name).iter().filter(|(other, _)| other == used);
+        let mut used_there = self
+            .imports_of(name)
+            .iter()
+            .filter(|(other, _)| other == used);
         used_there.next().map_or(1, |(_, line)| *line)
     }
 
-    fn from(&self, name: &str) -> &[(String, usize)] {
+    fn imports_of(&self, name: &str) -> &[(String, usize)] {
         self.0.get(name).map_or(&[], Vec::as_slice)
     }
 }
@@ -97,7 +100,7 @@ impl<'a> Files<'a> {
         Self(product.collect())
     }
 
-    /// The files that this one uses, and on which line.
+    /// Returns the files that this one uses, with the line of each use.
     fn used_by(&self, name: &str) -> Vec<(String, usize)> {
         let Some(file) = self.0.get(name) else {
             return Vec::new();
@@ -108,9 +111,9 @@ impl<'a> Files<'a> {
             .collect()
     }
 
-    /// The file that a path leads to, through those that pass its name on.
+    /// Returns the file that a path leads to, after following re-exports.
     fn owner(&self, path: &[String], passed: usize) -> Option<String> {
-        /// More are passed on in a circle.
+        /// More re-exports in a row are a cycle.
         const MOST: usize = 10;
         let length = (1..=path.len())
             .rev()
@@ -131,7 +134,7 @@ impl<'a> Files<'a> {
     }
 }
 
-/// The modules that a file declares for its unit tests, from the root.
+/// Returns the modules that a file declares for its unit tests, from the root.
 fn tests(source: &Source) -> Vec<String> {
     let module = modules::module(source);
     let children = modules::test_children(&source.code).into_iter();
@@ -151,19 +154,21 @@ mod tests {
         let sources = files
             .iter()
             .map(|(path, text)| Source::new(format!("bridge-host/src/{path}"), *text));
-        let breaches = check(&sources.collect::<Vec<_>>());
-        let found = breaches.into_iter();
-        found.map(|breach| (breach.line, breach.found)).collect()
+        let violations = check(&sources.collect::<Vec<_>>());
+        let found = violations.into_iter();
+        found
+            .map(|violation| (violation.line, violation.found))
+            .collect()
     }
 
     #[test]
-    fn two_files_that_use_each_other_are_a_circle() {
-        let circle = found(&[
+    fn two_files_that_use_each_other_are_a_cycle() {
+        let cycle = found(&[
             ("delivery/a.rs", "use std::mem;\nuse super::b::B;"),
             ("delivery/b.rs", "fn c(a: crate::delivery::a::A) {}"),
         ]);
         let text = "delivery::a ▸ delivery::b ▸ delivery::a";
-        assert_eq!(circle, [(2, text.into())]);
+        assert_eq!(cycle, [(2, text.into())]);
     }
 
     #[test]
@@ -179,12 +184,12 @@ mod tests {
             ]
         };
         assert!(found(&files("struct A;")).is_empty());
-        let circle = found(&files("use super::B;"));
-        assert_eq!(circle[0].1, "delivery::a ▸ delivery::b ▸ delivery::a");
+        let cycle = found(&files("use super::B;"));
+        assert_eq!(cycle[0].1, "delivery::a ▸ delivery::b ▸ delivery::a");
     }
 
     #[test]
-    fn a_child_that_uses_its_parent_is_a_circle_where_the_parent_uses_it() {
+    fn a_child_that_uses_its_parent_is_a_cycle_where_the_parent_uses_it() {
         let parent = |uses| format!("mod child;\npub struct A;\n{uses}");
         let child = ("ingest/child.rs", "use super::A;");
         let (passes, calls) = (parent("pub use child::B;"), parent("fn c() { child::d() }"));

@@ -1,4 +1,4 @@
-//! An echo server, as wstd's documentation has it.
+//! An echo server, from wstd's documentation.
 
 use wstd::http::{Body, Error, Request, Response, StatusCode};
 

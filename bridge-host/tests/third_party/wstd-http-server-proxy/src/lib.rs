@@ -1,6 +1,6 @@
-//! The example `http_server_proxy` of the crate wstd, as it is published. It reads
-//! an environment variable, and is built for wasm32-unknown-unknown here, whose
-//! standard library has no environment: the module `std` around it has.
+//! The example `http_server_proxy` of the crate wstd, as published. It reads an
+//! environment variable. The target wasm32-unknown-unknown has no environment in its
+//! standard library, so the module `std` below provides one.
 
 mod example {
     mod std {

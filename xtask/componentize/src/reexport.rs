@@ -1,9 +1,9 @@
-//! A component without code that offers a function of one interface as a
+//! Makes a component without code that exports a function of one interface as a
 //! function of another: `client-as-handler`, made from the WIT of wasi:http.
 //!
-//! The types come in through an instance, the function through another, and a
-//! component within takes both and gives them out again: a flat one would
-//! export the types of its own import, which tools refuse.
+//! The types are imported through one instance and the function through another.
+//! An inner component imports both and exports them: a flat component would
+//! export the types of its own import, which tools reject.
 
 use wasm_encoder::{
     Alias, ComponentBuilder, ComponentExportKind, ComponentOuterAliasKind, ComponentTypeRef,
@@ -11,29 +11,33 @@ use wasm_encoder::{
 };
 use wit_parser::{FunctionKind, InterfaceId, Resolve, Type, TypeDefKind, TypeId};
 
-use crate::types::{Named, Scope, define, origin, value};
+use crate::types::{Scope, TypeIndices, define, resolve_alias, value};
 
-/// Why it cannot be made: what is missing in the WIT.
+/// Why the component cannot be made: an item is missing in the WIT.
 #[derive(Debug, thiserror::Error)]
 #[error("the WIT has no {0}")]
-pub struct Missing(String);
+pub struct MissingItem(String);
 
-/// A function: its interface's full name, and its own.
-pub type Place<'a> = (&'a str, &'a str);
+/// A function: the full name of its interface, and its own name.
+pub type FunctionRef<'a> = (&'a str, &'a str);
 
-/// The component that imports `from` and exports it as `to`. Both functions
-/// must have the same parameters and result, over types of one interface.
-pub fn rename(resolve: &Resolve, from: Place<'_>, to: Place<'_>) -> Result<Vec<u8>, Missing> {
+/// Makes the component that imports `from` and exports it as `to`. Both functions
+/// must have the same parameters and result, with types of one interface.
+pub fn reexport(
+    resolve: &Resolve,
+    from: FunctionRef<'_>,
+    to: FunctionRef<'_>,
+) -> Result<Vec<u8>, MissingItem> {
     let (client, handler) = (interface(resolve, from.0)?, interface(resolve, to.0)?);
-    let source = Source::of(resolve, client, from)?;
-    // That there is such a function is all that is asked of the other side.
+    let source = SourceFunction::of(resolve, client, from)?;
+    // The other interface only has to have such a function.
     let wanted = &resolve.interfaces[handler].functions;
-    wanted.get(to.1).ok_or_else(|| Missing(to.1.into()))?;
+    wanted.get(to.1).ok_or_else(|| MissingItem(to.1.into()))?;
 
     let mut outer = ComponentBuilder::default();
     let types = outer.type_instance(None, &source.types());
     let types = outer.import(&source.package, ComponentTypeRef::Instance(types));
-    let mut shared = Named::new();
+    let mut shared = TypeIndices::new();
     for (name, id) in &source.used {
         let index = outer.alias_export(types, name, ComponentExportKind::Type);
         shared.insert(*id, index);
@@ -58,10 +62,10 @@ pub fn rename(resolve: &Resolve, from: Place<'_>, to: Place<'_>) -> Result<Vec<u
     Ok(outer.finish())
 }
 
-fn interface(resolve: &Resolve, name: &str) -> Result<InterfaceId, Missing> {
+fn interface(resolve: &Resolve, name: &str) -> Result<InterfaceId, MissingItem> {
     let mut all = resolve.interfaces.iter().map(|(id, _)| id);
     let found = all.find(|id| resolve.id_of(*id).as_deref() == Some(name));
-    found.ok_or_else(|| Missing(name.into()))
+    found.ok_or_else(|| MissingItem(name.into()))
 }
 
 fn argument(name: &str) -> String {
@@ -69,26 +73,26 @@ fn argument(name: &str) -> String {
 }
 
 /// The function, and the types that it needs.
-struct Source<'a> {
+struct SourceFunction<'a> {
     resolve: &'a Resolve,
     function: &'a wit_parser::Function,
     /// The interface of the types.
     package: String,
-    /// Those that the function names.
+    /// The types that the function names.
     used: Vec<(String, TypeId)>,
-    /// Those and what they are made of, each after its own.
+    /// Those types and the types that they consist of, each after its own parts.
     all: Vec<(String, TypeId)>,
 }
 
-impl<'a> Source<'a> {
+impl<'a> SourceFunction<'a> {
     fn of(
         resolve: &'a Resolve,
         interface: InterfaceId,
-        (name, function): Place<'_>,
-    ) -> Result<Self, Missing> {
+        (name, function): FunctionRef<'_>,
+    ) -> Result<Self, MissingItem> {
         let found = &resolve.interfaces[interface];
         let function = found.functions.get(function);
-        let function = function.ok_or_else(|| Missing(format!("{name}.{function:?}")))?;
+        let function = function.ok_or_else(|| MissingItem(format!("{name}.{function:?}")))?;
         let mut source = Self {
             resolve,
             function,
@@ -97,7 +101,7 @@ impl<'a> Source<'a> {
             all: Vec::new(),
         };
         for (name, id) in &found.types {
-            let id = origin(resolve, *id);
+            let id = resolve_alias(resolve, *id);
             source.collect(id);
             source.used.push((name.clone(), id));
         }
@@ -108,9 +112,9 @@ impl<'a> Source<'a> {
         Ok(source)
     }
 
-    /// Takes note of a type and, before it, of what it is made of.
+    /// Adds a type, after the types that it consists of.
     fn collect(&mut self, id: TypeId) {
-        let id = origin(self.resolve, id);
+        let id = resolve_alias(self.resolve, id);
         if self.all.iter().any(|(_, known)| *known == id) {
             return;
         }
@@ -131,10 +135,10 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The interface of the types, reduced to these.
+    /// Returns the interface of the types, reduced to the needed ones.
     fn types(&self) -> InstanceType {
         let mut instance = InstanceType::new();
-        let mut named = Named::new();
+        let mut named = TypeIndices::new();
         for (name, id) in &self.all {
             let bounds = define(&mut instance, self.resolve, *id, &named);
             let index = instance.type_count();
@@ -144,10 +148,10 @@ impl<'a> Source<'a> {
         instance
     }
 
-    /// The interface of the function as it is imported.
-    fn client(&self, shared: &Named, function: &str) -> InstanceType {
+    /// Returns the interface of the function, as it is imported.
+    fn client(&self, shared: &TypeIndices, function: &str) -> InstanceType {
         let mut instance = InstanceType::new();
-        let mut named = Named::new();
+        let mut named = TypeIndices::new();
         for (name, id) in &self.used {
             let outer = instance.type_count();
             instance.alias(Alias::Outer {
@@ -163,10 +167,10 @@ impl<'a> Source<'a> {
         instance
     }
 
-    /// The component within.
+    /// Returns the inner component.
     fn inner(&self, function: &str) -> ComponentBuilder {
         let mut inner = ComponentBuilder::default();
-        let mut named = Named::new();
+        let mut named = TypeIndices::new();
         for (name, id) in &self.all {
             let bounds = define(&mut inner, self.resolve, *id, &named);
             let index = inner.import(argument(name), ComponentTypeRef::Type(bounds));
@@ -185,8 +189,8 @@ impl<'a> Source<'a> {
         inner
     }
 
-    /// The function's type over these types.
-    fn signature(&self, scope: &mut impl Scope, named: &Named) -> u32 {
+    /// Defines the function's type with these types.
+    fn signature(&self, scope: &mut impl Scope, named: &TypeIndices) -> u32 {
         let params = self.function.params.iter();
         let params: Vec<(&str, ComponentValType)> = params
             .map(|param| {

@@ -1,46 +1,46 @@
-//! Who may name what: crates and words that belong to one room of the host.
+//! Which room may name which crates and words.
 
-use super::Breach;
+use super::Violation;
 use super::source::{Source, lines_naming};
 
-/// Words that may only stand in the code under certain paths of the host.
-struct Owned {
-    /// Each as in [`lines_naming`].
+/// Words that may only occur in the code below certain paths of the host.
+struct OwnedWords {
+    /// The words, each as in [`lines_naming`].
     words: &'static [&'static str],
-    /// Beginnings of paths below `bridge-host/src`.
+    /// The beginnings of paths below `bridge-host/src`.
     owners: &'static [&'static str],
-    /// The rule, as it is printed.
+    /// The rule, as printed.
     rule: &'static str,
 }
 
-const OWNED: &[Owned] = &[
-    Owned {
+const OWNED: &[OwnedWords] = &[
+    OwnedWords {
         words: &["Settlement::"],
         owners: &["delivery", "broker", "store"],
         rule: "only `delivery` chooses between ack, retry and dead letter (`broker` and `store` carry it out)",
     },
-    Owned {
+    OwnedWords {
         words: &["wasmtime", "wasmtime_"],
         owners: &["guest"],
         rule: "only `guest` names wasmtime",
     },
-    Owned {
+    OwnedWords {
         words: &["wac_"],
         owners: &["compose"],
         rule: "only `compose` names wac",
     },
-    Owned {
+    OwnedWords {
         words: &["rusqlite"],
         owners: &["store"],
         rule: "only `store` names rusqlite",
     },
-    Owned {
+    OwnedWords {
         words: &["async_nats"],
         owners: &["broker/nats"],
         rule: "only `broker/nats` names async_nats",
     },
-    Owned {
-        // Other rooms name `broker::redis`.
+    OwnedWords {
+        // Other rooms name `broker::redis`, so single names are listed.
         words: &[
             "use redis::",
             "redis::aio",
@@ -51,41 +51,42 @@ const OWNED: &[Owned] = &[
         owners: &["broker/redis"],
         rule: "only `broker/redis` names the crate redis",
     },
-    Owned {
+    OwnedWords {
         words: &["env::var", "env::vars", "env::var_os", "env::vars_os"],
         owners: &["config/load.rs"],
         rule: "only `config/load.rs` reads the environment",
     },
 ];
 
-/// What a room that only sends once would not have a name for.
-const REPEATING: &[&str] = &["retry", "retries", "attempts", "backoff"];
+/// Words that a room which sends only once has no use for.
+const RETRY_WORDS: &[&str] = &["retry", "retries", "attempts", "backoff"];
 
-/// The breaches of one file.
-pub fn check(source: &Source) -> Vec<Breach> {
+/// Returns the violations in one file.
+pub fn check(source: &Source) -> Vec<Violation> {
     let Some(inside) = source.in_host() else {
         return Vec::new();
     };
     let owned = OWNED
         .iter()
         .filter(|owned| !owned.owners.iter().any(|owner| is_under(inside, owner)))
-        .flat_map(|owned| named(source, owned.words, owned.rule));
-    let repeating = match source.room() {
-        Some("http") => named(source, REPEATING, "`http` sends once: it never retries"),
+        .flat_map(|owned| violations_of(source, owned.words, owned.rule));
+    let retrying = match source.room() {
+        Some("http") => violations_of(source, RETRY_WORDS, "`http` sends once: it never retries"),
         _ => Vec::new(),
     };
-    owned.chain(repeating).collect()
+    owned.chain(retrying).collect()
 }
 
-fn named(source: &Source, words: &[&str], rule: &'static str) -> Vec<Breach> {
+fn violations_of(source: &Source, words: &[&str], rule: &'static str) -> Vec<Violation> {
     words
         .iter()
-        .flat_map(|word| lines_naming(source.product(), word))
-        .map(|line| Breach::new(source, line, rule))
+        .flat_map(|word| lines_naming(source.without_tests(), word))
+        .map(|line| Violation::new(source, line, rule))
         .collect()
 }
 
-/// `broker/nats` owns `broker/nats.rs` and `broker/nats/…`, not `broker/natsu.rs`.
+/// Returns whether a path belongs to an owner: `broker/nats` owns
+/// `broker/nats.rs` and `broker/nats/…`, but not `broker/natsu.rs`.
 fn is_under(path: &str, owner: &str) -> bool {
     path.strip_prefix(owner)
         .is_some_and(|rest| rest.is_empty() || rest == ".rs" || rest.starts_with('/'))
@@ -97,8 +98,8 @@ mod tests {
 
     fn lines(path: &str, text: &str) -> Vec<usize> {
         let path = format!("bridge-host/src/{path}");
-        let breaches = check(&Source::new(path, text));
-        breaches.iter().map(|breach| breach.line).collect()
+        let violations = check(&Source::new(path, text));
+        violations.iter().map(|violation| violation.line).collect()
     }
 
     #[test]

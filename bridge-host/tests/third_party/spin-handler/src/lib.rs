@@ -1,4 +1,4 @@
-//! An echo server, as Spin's template for HTTP has it.
+//! An echo server, from Spin's template for HTTP handlers.
 
 use spin_sdk::http::{IntoResponse, Request, Response};
 use spin_sdk::http_component;

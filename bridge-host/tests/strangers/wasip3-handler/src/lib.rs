@@ -1,3 +1,0 @@
-//! The example `http-proxy` of the crate wasip3, as it is published.
-
-include!(concat!(env!("OUT_DIR"), "/example.rs"));

@@ -1,0 +1,3 @@
+//! The example `http_server` of the crate wstd, as published.
+
+include!(concat!(env!("OUT_DIR"), "/example.rs"));
