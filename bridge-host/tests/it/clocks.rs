@@ -1,5 +1,5 @@
-//! Clocks that are set while the bridge runs, or were set to a time that
-//! nobody expects: a library in front of the system's own shifts them.
+//! Clocks that are set while the bridge runs, or were set to an unexpected time.
+//! A preloaded library shifts them.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::harness::{Bridge, Config, Endpoint, Reply, binary, preload};
 
-/// Shifts the wall clock by as many seconds as a file says.
+/// Shifts the wall clock by the number of seconds in a file.
 const SHIFT: &str = r#"
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -33,16 +33,16 @@ int clock_gettime(clockid_t id, struct timespec *at) {
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
-/// To some time in 1965 or before.
+/// Shifts the clock to some time in 1965 or earlier.
 const BEFORE_1970: i64 = -61 * 365 * DAY;
 
-/// A folder with a config and a clock of its own.
-struct World {
+/// A folder with a config and a shifted clock.
+struct ShiftedClock {
     folder: Arc<TempDir>,
     library: PathBuf,
 }
 
-impl World {
+impl ShiftedClock {
     fn new(endpoint: &Endpoint, more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let config = format!(
@@ -62,7 +62,7 @@ impl World {
         world
     }
 
-    /// Sets the clock, off by so many seconds from the true time.
+    /// Sets the clock this many seconds off the true time.
     fn shift(&self, seconds: i64) {
         let (file, new) = (
             self.folder.path().join("shift"),
@@ -93,16 +93,17 @@ impl World {
     }
 }
 
-/// Fails so many times.
+/// Starts an endpoint that fails this many times.
 async fn failing(times: usize) -> Endpoint {
     Endpoint::start(move |_, before| Reply::status(if before < times { 503 } else { 204 })).await
 }
 
-/// An hour back, while messages wait: they wait no hour longer.
+/// Sets the clock back by an hour while messages wait, and checks that they do
+/// not wait an hour longer.
 async fn set_back(more: &str) {
     let endpoint = failing(6).await;
     let retry = "retry = { initial_delay = \"1s\", max_delay = \"2s\" }";
-    let world = World::new(&endpoint, &format!("{retry}\n{more}"));
+    let world = ShiftedClock::new(&endpoint, &format!("{retry}\n{more}"));
     let bridge = world.start().await;
     bridge.accept("orders", &[], "waits").await;
     endpoint.wait_for(2).await;
@@ -124,12 +125,12 @@ async fn a_clock_set_back_stops_no_ordered_subscription() {
     set_back("max_in_flight = 1").await;
 }
 
-/// What waited before the start, by a clock that was ahead, waits no longer than
-/// the policy lets it.
+/// A message that waited before the start, according to a clock that was ahead,
+/// waits no longer than the policy allows.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_set_back_between_two_starts_delays_no_retry() {
     let endpoint = failing(3).await;
-    let world = World::new(
+    let world = ShiftedClock::new(
         &endpoint,
         "retry = { initial_delay = \"2s\", max_delay = \"2s\" }",
     );
@@ -145,11 +146,11 @@ async fn a_clock_set_back_between_two_starts_delays_no_retry() {
         .await;
 }
 
-/// Set forward, it makes no message too old that was never tried.
+/// A clock set forward makes no message too old that was never attempted.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_set_forward_gives_up_no_new_message() {
     let endpoint = failing(3).await;
-    let world = World::new(
+    let world = ShiftedClock::new(
         &endpoint,
         "retry = { initial_delay = \"100ms\", max_delay = \"100ms\" }",
     );
@@ -163,12 +164,12 @@ async fn a_clock_set_forward_gives_up_no_new_message() {
     assert_eq!(ledger.dead_lettered, 0);
 }
 
-/// There is no date in HTTP for such a time, and so no server. It says so, and
-/// answers once the clock is right.
+/// HTTP cannot express such a date, so the server cannot answer normally. It says
+/// so, and answers once the clock is right.
 #[tokio::test(flavor = "multi_thread")]
-async fn before_1970_it_says_why_it_answers_nothing() {
+async fn before_1970_requests_get_503_with_the_cause() {
     let endpoint = failing(0).await;
-    let world = World::new(&endpoint, "");
+    let world = ShiftedClock::new(&endpoint, "");
     world.shift(BEFORE_1970);
     let bridge = world.start().await;
     let refused = bridge.publish("orders", &[], "x").await;

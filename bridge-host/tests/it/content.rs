@@ -1,4 +1,5 @@
-//! Whatever a message is made of arrives whole, or is refused with a reason.
+//! Every part of a message arrives unchanged, or the message is refused with a
+//! reason.
 
 use std::path::Path;
 
@@ -14,7 +15,7 @@ async fn bridge(envelope: &str) -> (Bridge, Endpoint) {
     (Bridge::start(&config).await, endpoint)
 }
 
-/// What a receiver makes of a request.
+/// Decodes a request as a receiver does.
 fn decode(envelope: &str, received: &Received) -> mapping::Message {
     let envelope = match envelope {
         "raw" => mapping::Envelope::Raw,
@@ -109,7 +110,7 @@ async fn real_events_arrive_byte_for_byte() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/fixtures/github.ndjson");
     let events = std::fs::read_to_string(&file).unwrap_or_else(|e| {
         panic!(
-            "{}: {e}: `cargo xtask test` fetches it, and runs the tests",
+            "{}: {e}: run the tests with `cargo xtask test`, which fetches it",
             file.display()
         )
     });

@@ -1,5 +1,5 @@
-//! What the bridge goes through and what becomes of its messages: SIGKILL in
-//! the middle, SIGKILL while publishing, SIGTERM.
+//! Crashes and stops, and what becomes of the messages: SIGKILL during
+//! deliveries, SIGKILL while publishing, SIGTERM.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ fn config(endpoint: &Endpoint) -> Config {
     Config::all(endpoint).lines(retry)
 }
 
-/// How often each id arrived.
+/// Returns how often each id arrived.
 fn counts(received: &[Received]) -> HashMap<String, usize> {
     let mut counts = HashMap::new();
     for one in received {
@@ -21,7 +21,8 @@ fn counts(received: &[Received]) -> HashMap<String, usize> {
     counts
 }
 
-/// Publishes messages of these numbers in one batch; those that got a yes.
+/// Publishes messages with these numbers in one batch, and returns those that
+/// were accepted.
 async fn batch(bridge: &Bridge, numbers: std::ops::Range<usize>) -> HashSet<String> {
     let lines: String = numbers
         .map(|n| format!("{{\"topic\":\"load\",\"id\":\"load-{n}\",\"data\":\"message {n}\"}}\n"))
@@ -61,7 +62,8 @@ async fn a_kill_in_the_middle_of_ten_thousand_loses_nothing() {
     assert!(missing.is_empty(), "lost: {missing:?}");
     let duplicates: usize = counts.values().map(|count| count - 1).sum();
     println!("killed three times in {MESSAGES} messages: 0 lost, {duplicates} duplicates");
-    // What repeats is what was in flight, and what was settled but not yet on disk.
+    // Messages in flight repeat, and messages whose settlement was not on disk
+    // yet.
     assert!(duplicates < MESSAGES / 4, "{duplicates} duplicates");
 }
 

@@ -1,5 +1,5 @@
-//! The real bridge without descriptors: it says so, charges no message for it,
-//! and delivers everything once there are some.
+//! The real bridge without file descriptors: it reports the lack, counts no
+//! attempt, and delivers everything once there are descriptors.
 
 mod exhausted;
 mod fairness;
@@ -17,7 +17,7 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use crate::harness::{Bridge, Config, Endpoint, PATIENCE, Reply, until};
 
-/// Starts the bridge with so many descriptors at most.
+/// Starts the bridge with at most this many descriptors.
 async fn start(limit: u64, config: &str) -> (Bridge, u32) {
     start_by(Command::new("sh"), limit, config).await
 }
@@ -30,13 +30,13 @@ async fn start_by(mut shell: Command, limit: u64, config: &str) -> (Bridge, u32)
     Bridge::start_by(&mut shell, &script, Arc::new(folder)).await
 }
 
-/// One whose retries would be over within a second.
+/// A subscription whose retries would end within a second.
 fn subscription(name: &str, endpoint: &Endpoint, more: &str) -> Config {
     let subscription = Config::subscription(name, ">").to(&endpoint.url("/"));
     subscription.attempts(2).lines(more)
 }
 
-/// Sets how many files a process may have open; the highest limit stays.
+/// Sets the soft limit of open files; the hard limit stays.
 fn set_limit(process: u32, limit: u64) {
     let process = Pid::from_raw(process as i32);
     let before = prlimit(
@@ -50,7 +50,7 @@ fn set_limit(process: u32, limit: u64) {
     before.expect("the limits of a process of one's own");
 }
 
-/// A connection to the intake that was made while there were descriptors.
+/// A connection to the intake, opened while there were descriptors.
 struct Publisher(SendRequest<Full<&'static [u8]>>);
 
 impl Publisher {
@@ -84,7 +84,7 @@ impl Publisher {
     }
 }
 
-/// How often a text is in the log.
+/// Returns how often a text is in the log.
 fn logged(bridge: &Bridge, text: &str) -> usize {
     bridge
         .log()
@@ -99,7 +99,7 @@ async fn without_descriptors_messages_wait_and_the_bridge_says_so() {
     let (bridge, process) = start(256, &subscription("all", &endpoint, "")).await;
     let mut publisher = Publisher::connect(&bridge).await;
     publisher.ask("GET", "/healthz").await;
-    // From now on it can open nothing, whatever descriptor is free.
+    // From now on the process can open nothing, even with a free descriptor.
     set_limit(process, 0);
     for _ in 0..20 {
         let (status, answer) = publisher.ask("POST", "/topics/orders").await;
@@ -118,7 +118,7 @@ async fn without_descriptors_messages_wait_and_the_bridge_says_so() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     };
     assert!(told.contains("no file descriptors are left"), "{told}");
-    // Long enough for all attempts, if any were spent.
+    // Long enough for all attempts, if any were counted.
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(endpoint.received().len(), 0);
     set_limit(process, 256);
@@ -147,7 +147,7 @@ async fn without_descriptors_messages_wait_and_the_bridge_says_so() {
     assert_eq!(logged(&bridge, "retry"), 0, "{:?}", bridge.log());
 }
 
-/// More requests at once than there are descriptors, by several subscriptions.
+/// Several subscriptions make more requests at once than there are descriptors.
 #[tokio::test(flavor = "multi_thread")]
 async fn more_in_flight_than_descriptors_costs_no_attempt() {
     let slow = |_: &_, _| Reply::status(204).after(Duration::from_millis(50));
@@ -173,7 +173,7 @@ async fn more_in_flight_than_descriptors_costs_no_attempt() {
     assert_eq!(endpoint.received().len(), 1000, "each was sent once");
 }
 
-/// Publishers that say nothing take no descriptor from deliveries.
+/// Silent publishers take no descriptors from deliveries.
 #[tokio::test(flavor = "multi_thread")]
 async fn silent_publishers_do_not_stop_deliveries() {
     let endpoint = Endpoint::accepting().await;
@@ -192,7 +192,7 @@ async fn silent_publishers_do_not_stop_deliveries() {
     endpoint.wait_for(20).await;
 }
 
-/// Subscriptions of one thread share the connections to their endpoint.
+/// Subscriptions on one thread share the connections to their endpoint.
 #[tokio::test(flavor = "multi_thread")]
 async fn idle_connections_belong_to_the_endpoint() {
     let endpoint = Endpoint::accepting().await;
@@ -200,7 +200,8 @@ async fn idle_connections_belong_to_the_endpoint() {
     let one = |name: &String| Config::subscription(name, name).to(&endpoint.url("/"));
     let config: Config = names.iter().map(one).collect();
     let (bridge, _) = start(256, &config).await;
-    // One after the other, so that each can take the connection of the one before.
+    // One after the other, so that each can take the connection of the one
+    // before.
     for name in &names {
         bridge.accept(name, &[], "data").await;
         bridge

@@ -1,5 +1,5 @@
-//! The bridge on disks that fail it: one that is full, and one that takes no
-//! more writes. What it accepted is delivered all the same.
+//! The bridge on failing disks: a full disk, and a disk that rejects writes.
+//! Accepted messages are delivered nevertheless.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, BufReader};
@@ -14,7 +14,8 @@ use tempfile::TempDir;
 
 use crate::harness::{Answer, Bridge, Config, Endpoint, Reply, binary, request, until};
 
-/// A folder with a config in which each message of `poison` is given up at once.
+/// Returns a folder with a config in which each message of `poison` becomes a
+/// dead letter at once.
 fn folder(endpoint: &Endpoint) -> Arc<TempDir> {
     let folder = tempfile::tempdir().expect("a folder");
     let intake = "intake = { address = \"127.0.0.1:0\" }\n";
@@ -29,7 +30,8 @@ async fn endpoint() -> Endpoint {
         .await
 }
 
-/// Publishes until it is refused: the ids that were not, and the refusal.
+/// Publishes until a message is refused, and returns the accepted ids and the
+/// refusal's status.
 async fn fill(bridge: &Bridge) -> (HashSet<String>, u16) {
     let mut accepted = HashSet::new();
     loop {
@@ -38,14 +40,11 @@ async fn fill(bridge: &Bridge) -> (HashSet<String>, u16) {
             202 => accepted.insert(answer.json()["id"].as_str().expect("an id").to_owned()),
             status => return (accepted, status),
         };
-        assert!(
-            accepted.len() < 4000,
-            "a disk of 24 MiB has room for 250 MiB"
-        );
+        assert!(accepted.len() < 4000, "a disk of 24 MiB holds 250 MiB");
     }
 }
 
-/// A small disk of its own below a folder, for as long as this value lives.
+/// A small disk mounted below a folder, until this value is dropped.
 struct Disk {
     holder: Child,
     folder: Arc<TempDir>,
@@ -69,7 +68,7 @@ impl Disk {
         Self { holder, folder }
     }
 
-    /// Starts the bridge where this disk is mounted.
+    /// Starts the bridge with this disk.
     async fn start(&self) -> Bridge {
         let mut nsenter = Command::new("nsenter");
         let holder = self.holder.id().to_string();
@@ -94,8 +93,8 @@ async fn readiness(bridge: &Bridge) -> Answer {
     ready.expect("an answer")
 }
 
-/// The endpoint is dead while the disk fills, and comes back: all is settled,
-/// nothing comes again, and the disk has room in the end.
+/// The endpoint is dead while the disk fills, and returns. All messages are
+/// settled, none is repeated, and in the end the disk has space.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_does_not_stop_deliveries() {
     let alive = Arc::new(AtomicBool::new(false));
@@ -119,7 +118,7 @@ async fn a_full_disk_does_not_stop_deliveries() {
 
     let (accepted, status) = fill(&bridge).await;
     assert_eq!(status, 507);
-    let ready = until("a full disk to be told", || async {
+    let ready = until("a report of the full disk", || async {
         let ready = readiness(&bridge).await;
         (ready.status == 503).then_some(ready)
     });
@@ -152,13 +151,13 @@ async fn a_full_disk_does_not_stop_deliveries() {
     assert_eq!(
         taken().len(),
         accepted.len() + 1,
-        "what was settled came again"
+        "settled messages were repeated"
     );
 }
 
-/// Whatever the umask: what is in the store is for nobody else.
+/// Whatever the umask, other users cannot read the store.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_else_reads_the_store() {
+async fn other_users_cannot_read_the_store() {
     let endpoint = endpoint().await;
     let folder = folder(&endpoint);
     let data = folder.path().join("bridge-data");
@@ -176,8 +175,8 @@ async fn nobody_else_reads_the_store() {
     assert!(modes.iter().all(|(_, mode)| *mode == 0o600), "{modes:?}");
 }
 
-/// At `retention.max_size` the bridge is not ready, says so once, and is again
-/// when the dead letters that took the room are gone.
+/// At `retention.max_size` the bridge is not ready, and says so once. It is ready
+/// again when the dead letters that took the space are gone.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_at_its_size_limit_is_not_ready() {
     let endpoint = Endpoint::start(|_, _| Reply::status(400)).await;
@@ -196,8 +195,9 @@ async fn a_store_at_its_size_limit_is_not_ready() {
     bridge
         .ledger_when("all", |it| it.dead_lettered == count)
         .await;
-    // A search that found nothing is not repeated, until another process makes room.
-    until("a search in vain", || async {
+    // A search without a result is not repeated until another process frees
+    // space.
+    until("a search without a result", || async {
         let refused = bridge.publish("load", &[], vec![b'x'; 64 << 10]).await;
         let body = String::from_utf8_lossy(&refused.body).into_owned();
         body.contains("all of its messages are pending")
@@ -225,7 +225,7 @@ async fn a_store_at_its_size_limit_is_not_ready() {
 async fn publishing_goes_on_once_the_disk_has_room() {
     let endpoint = endpoint().await;
     let folder = folder(&endpoint);
-    // A small disk of its own, in a mount namespace that ends with the bridge.
+    // A small disk in a mount namespace that ends with the bridge.
     let script = "mount -t tmpfs -o size=24m none bridge-data \
                   && head -c 8m /dev/zero > bridge-data/ballast \
                   && exec \"$0\" run bridge.toml";
@@ -261,7 +261,7 @@ async fn publishing_goes_on_once_the_disk_has_room() {
 async fn a_failing_disk_stops_the_intake() {
     let endpoint = endpoint().await;
     let folder = folder(&endpoint);
-    // No file may grow beyond 4 MiB: to SQLite that is a failed write.
+    // No file may grow beyond 4 MiB, which SQLite sees as a failed write.
     let script = "trap '' XFSZ; ulimit -f 8192; exec \"$0\" run bridge.toml";
     let (bridge, _) = Bridge::start_by(&mut Command::new("sh"), script, folder).await;
     let (accepted, status) = fill(&bridge).await;
@@ -269,7 +269,7 @@ async fn a_failing_disk_stops_the_intake() {
     let small = bridge.publish("load", &[], "x").await;
     assert_eq!(
         small.status, 503,
-        "the store may be torn: nothing more is taken"
+        "the store may be damaged: no message is accepted"
     );
     let why = small.json()["error"].to_string();
     assert!(why.contains("bridge-data"), "{why}");
@@ -277,7 +277,7 @@ async fn a_failing_disk_stops_the_intake() {
     let ready = ready.expect("an answer");
     assert_eq!(
         ready.status, 503,
-        "a bridge that takes nothing is not ready"
+        "a bridge that accepts nothing is not ready"
     );
     assert_eq!(ready.json()["status"], "not ready");
 

@@ -1,5 +1,5 @@
-//! The limits of an endpoint on the real bridge: breaker, rate, adaptive
-//! concurrency, and the pause that a Retry-After asks for.
+//! The limits of an endpoint on the real bridge: circuit breaker, rate limit,
+//! adaptive concurrency limit, and the pause of a Retry-After.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
@@ -9,7 +9,8 @@ use crate::harness::{Bridge, Config, Endpoint, Reply, request, until};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A bridge with these settings, and an endpoint whose status can be set.
+/// Starts a bridge with these settings, and an endpoint whose status can be
+/// changed.
 async fn bridge(status: u16, takes: Duration, more: &str) -> (Bridge, Endpoint, Arc<AtomicU16>) {
     let status = Arc::new(AtomicU16::new(status));
     let answer = status.clone();
@@ -26,7 +27,7 @@ async fn publish(bridge: &Bridge, count: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_breaker_leaves_a_dead_endpoint_alone() {
+async fn a_dead_endpoint_gets_only_probes() {
     for how in ["", "order_key = \"topic\"\n", "threads = 2\n"] {
         let more = format!(
             "{how}max_in_flight = 4\ncircuit_breaker = {{ failures = 5, cooldown = \"1s\" }}\n\
@@ -42,7 +43,7 @@ async fn a_breaker_leaves_a_dead_endpoint_alone() {
         tokio::time::sleep(3 * SECOND).await;
         let probes = begun.elapsed().as_secs() as usize + 1;
         let made = endpoint.received().len();
-        // Those under way when it opened, and one probe a second.
+        // The attempts in flight when it opened, and one probe per second.
         assert!(made <= 5 + 3 + probes, "{made} in {:?}", begun.elapsed());
         assert_eq!(bridge.ledger("all").await.pending, 50);
         status.store(204, Relaxed);
@@ -87,8 +88,8 @@ async fn rate_is_kept(how: &str) {
     publish(&bridge, 65).await;
     let received = endpoint.wait_for(65).await;
     let took = received[64].at - received[0].at;
-    // 60 after the burst, 20 a second: three seconds. They may be sent late, and
-    // so look quicker here.
+    // 60 messages after the burst, at 20 per second, take three seconds. Late
+    // requests may make the measured time shorter.
     assert!(took >= 2 * SECOND, "{took:?}");
     for (n, first) in received.iter().enumerate() {
         let within = received[n..]
@@ -99,17 +100,18 @@ async fn rate_is_kept(how: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_limit_grows_and_shrinks_with_what_the_endpoint_bears() {
+async fn the_limit_adapts_to_the_endpoint() {
     let more = "max_in_flight = { min = 2, max = 16 }\n\
          retry = { max_attempts = 1000, initial_delay = \"1ms\", max_delay = \"5ms\" }";
     let (bridge, _endpoint, status) = bridge(204, Duration::from_millis(50), more).await;
-    // There is none before the subscription runs.
+    // There is no limit before the subscription runs.
     let limit = || async { bridge.flow("all").await["limit"].as_u64().unwrap_or(0) };
     until("the first limit", || async {
         (limit().await == 2).then_some(())
     })
     .await;
-    // All at once: one by one they might be delivered as they come.
+    // All in one batch: single messages might be delivered as fast as they are
+    // published.
     let lines = "{\"topic\":\"orders\",\"data\":\"x\"}\n".repeat(1000);
     let answer = request(bridge.intake, "POST", "/batch", &[], lines).await;
     assert_eq!(answer.expect("an answer").status, 200);

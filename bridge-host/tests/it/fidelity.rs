@@ -1,12 +1,12 @@
-//! What a publisher sends is what an endpoint gets: headers, events, JSON; and
-//! a dead letter is the message that it was.
+//! An endpoint gets what a publisher sends: headers, events, JSON. A dead letter
+//! is the original message.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use crate::harness::{Bridge, Config, Endpoint, Received, Reply, binary};
 
-/// A bridge whose endpoint has these settings, and the endpoint.
+/// Starts a bridge with these settings for its endpoint, and the endpoint.
 async fn bridge(to: &str, status: u16) -> (Bridge, Endpoint) {
     let endpoint = Endpoint::start(move |_, _| Reply::status(status)).await;
     let to = format!("to = {{ url = {:?}{to} }}", endpoint.url("/"));
@@ -25,7 +25,7 @@ fn publish(bridge: &Bridge, arguments: &[&str], input: &str) {
         .spawn()
         .expect("the tool runs");
     let mut stdin = child.stdin.take().expect("stdin");
-    // One that reads no input may have closed it.
+    // A command that reads no input may have closed it.
     let _ = stdin.write_all(input.as_bytes());
     drop(stdin);
     assert!(child.wait().expect("a status").success());
@@ -36,7 +36,7 @@ async fn only(endpoint: &Endpoint) -> Received {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_in_binary_mode_stays_one() {
+async fn a_binary_event_is_sent_as_a_binary_event() {
     let headers = [
         ("ce-specversion", "1.0"),
         ("ce-id", "7"),

@@ -1,4 +1,4 @@
-//! The thin line: one message, the adapter alone, one POST.
+//! The simplest path: one message, only the adapter, one POST.
 
 use std::time::Duration;
 
@@ -32,8 +32,8 @@ async fn a_message_becomes_a_post() {
     assert!(status.success(), "{status}");
 }
 
-/// On connections made for it and on kept ones, and with bodies that a
-/// connection takes at once and that it does not.
+/// On new connections and on pooled ones, with bodies that the connection accepts
+/// at once and with larger ones.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_a_component_does_not_await_is_sent() {
     let endpoint = Endpoint::start(|received, _| {

@@ -1,5 +1,5 @@
-//! What the tests stand on: the real bridge as a process, and a real HTTP
-//! server for it to call.
+//! The test harness: the real bridge as a process, and an HTTP server for it to
+//! call.
 
 mod bridge;
 mod client;
@@ -33,11 +33,11 @@ use server_process::ServerProcess;
 
 use std::time::{Duration, Instant};
 
-/// Longer than anything here takes on a machine with too much to do.
+/// The time limit of every wait, long enough for a machine under heavy load.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Asks again and again until there is an answer; panics with `what` when
-/// there is none for too long.
+/// Calls `ask` repeatedly until it returns a value. Panics with `what` after the
+/// time limit.
 pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
     let began = Instant::now();
     loop {
@@ -49,9 +49,9 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl F
     }
 }
 
-/// Measures until a time is within `most`, five times at the most: something else
-/// on the machine may spoil one measurement, not each. Returns all times, of which
-/// the last is the good one; panics where none is.
+/// Measures up to five times until a duration is at most `most`, because other
+/// processes may spoil some measurements. Returns all durations; the last one is
+/// within the limit. Panics if none is.
 pub async fn measured(most: Duration, mut once: impl AsyncFnMut() -> Duration) -> Vec<Duration> {
     let mut times = Vec::new();
     while times.len() < 5 {

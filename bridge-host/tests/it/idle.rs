@@ -1,18 +1,19 @@
-//! A subscription without messages costs next to nothing: it shares compiled
-//! components and connections to the store, and wakes nobody.
+//! A subscription without messages costs almost nothing: it shares compiled
+//! components and connections to the store, and wakes no thread.
 
 use std::time::Duration;
 
 use crate::harness::{Bridge, Config, Endpoint, guest, until};
 
-/// The most that one more costs, in bytes. It was 78 KB in a development build,
-/// half of which is what the allocator keeps of the start, and 137 KB when each
-/// subscription composed its chain again.
+/// The most memory that a further subscription may cost, in bytes. It was 78 KB
+/// in a development build, half of which the allocator keeps from the start. It
+/// was 137 KB while each subscription composed its own chain.
 const EACH: u64 = 128 << 10;
 
 const MORE: usize = 300;
 
-/// A bridge with so many subscriptions that are idle, beside one that was not.
+/// Starts a bridge with this many idle subscriptions, and one that delivered a
+/// message.
 async fn idle(count: usize, endpoint: &Endpoint) -> Bridge {
     let one = |n| {
         Config::subscription(&format!("s{n}"), &format!("orders.{n}"))
@@ -30,14 +31,14 @@ async fn idle(count: usize, endpoint: &Endpoint) -> Bridge {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idle_subscription_costs_next_to_nothing() {
     let endpoint = Endpoint::accepting().await;
-    // Compiled, and kept for the next start.
+    // Compiles the components into the cache, for the next start.
     idle(0, &endpoint).await;
     let one = idle(0, &endpoint).await.memory();
     let bridge = idle(MORE, &endpoint).await;
     let each = bridge.memory().saturating_sub(one) / MORE as u64;
     println!("{each} bytes for each idle subscription");
     assert!(each < EACH, "{each} bytes for each idle subscription");
-    // What woke for the start, and for that message, comes to rest.
+    // Threads that woke for the start and the message become idle.
     let wakeups = until("rest", || async {
         let before = bridge.wakeups();
         tokio::time::sleep(Duration::from_secs(5)).await;

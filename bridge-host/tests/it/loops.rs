@@ -1,5 +1,5 @@
-//! Messages that go round between subscriptions: each such loop ends in a dead
-//! letter, on every broker, and is told of where the config shows it.
+//! Loops between subscriptions: each ends in a dead letter, on every broker, and
+//! `check` reports those that the config shows.
 
 use crate::harness::{
     Bridge, Config, Endpoint, Letter, NatsServer, Reply, binary, guest, request, until,
@@ -8,7 +8,7 @@ use crate::harness::{
 /// The default of `delivery.max_hops`.
 const MAX_HOPS: usize = 16;
 
-/// Two subscriptions to this connection that reply into each other.
+/// Two subscriptions to this connection that reply to each other.
 fn replying(from: &str, url: &str) -> Config {
     let one = |name: &str, other: &str| {
         let reply_to = format!("reply_to = {{ connection = {from:?}, topic = \"{other}.in\" }}");
@@ -25,11 +25,11 @@ async fn looped(bridge: &Bridge) -> Letter {
     .await
 }
 
-/// Publishes into the loop, and sees it end.
-async fn goes_round_and_ends(bridge: &Bridge, endpoint: &Endpoint) {
+/// Publishes into the loop, and checks that it ends.
+async fn loops_and_ends(bridge: &Bridge, endpoint: &Endpoint) {
     bridge.accept("ping.in", &[], "go").await;
     let letter = looped(bridge).await;
-    assert!(letter.reason.contains("goes round in a loop"), "{letter:?}");
+    assert!(letter.reason.contains("suggests a loop"), "{letter:?}");
     assert!(letter.reason.contains("`delivery.max_hops`"), "{letter:?}");
     assert_eq!((letter.attempts, letter.subscription.as_str()), (1, "pong"));
     assert_eq!(endpoint.received().len(), MAX_HOPS + 1);
@@ -51,13 +51,13 @@ async fn goes_round_and_ends(bridge: &Bridge, endpoint: &Endpoint) {
 async fn a_loop_of_replies_ends_in_a_dead_letter() {
     let endpoint = Endpoint::start(|_, _| Reply::status(200)).await;
     let bridge = Bridge::start(&replying("embedded", &endpoint.url("/"))).await;
-    goes_round_and_ends(&bridge, &endpoint).await;
+    loops_and_ends(&bridge, &endpoint).await;
     for name in ["ping", "pong"] {
         let ledger = bridge.ledger_when(name, |it| it.pending == 0).await;
         assert!(ledger.balances(), "{ledger:?}");
     }
 
-    // Whoever replays it has broken the loop: its hops are counted anew.
+    // A replay counts hops anew, because the operator may have broken the loop.
     let first = bridge.dead_letters().remove(0).letter.to_string();
     bridge.command(&["dead-letters", "replay", &first]);
     endpoint.wait_for(2 * (MAX_HOPS + 1)).await;
@@ -89,10 +89,10 @@ async fn ends_over(kind: &str) {
         (ready.ok()?.status == 200).then_some(())
     })
     .await;
-    goes_round_and_ends(&bridge, &endpoint).await;
+    loops_and_ends(&bridge, &endpoint).await;
 }
 
-/// Loops that only the config shows; one is no loop.
+/// Loops that the config shows, and one chain that is not a loop.
 const CONFIG: &str = r#"
 delivery = { max_hops = 5 }
 
@@ -148,7 +148,7 @@ fn check_tells_the_path_of_each_loop() {
     }
 }
 
-/// The component copies all metadata, and is told to claim no hops.
+/// The component copies all metadata, and pretends that the message made no hop.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_component_that_publishes_to_its_own_topic_ends() {
     let probe = Config::subscription("probe", "probe.>").component(guest("probe"));
@@ -170,8 +170,8 @@ async fn a_component_that_publishes_to_its_own_topic_ends() {
     );
 }
 
-/// Letters that are published, taken and given up again: the last one stays in
-/// the local store, where nothing takes it.
+/// Dead letters that are published, consumed and given up again: the last one
+/// stays in the local store, from which no subscription reads.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_loop_of_dead_letters_ends() {
     let server = NatsServer::start().await;

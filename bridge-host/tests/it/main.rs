@@ -1,5 +1,5 @@
-//! The tests that drive the real binary, or the library's public face. One
-//! binary for all of them: each would link the engine again.
+//! The tests of the real binary and of the library's public interface. They are
+//! one binary, because each binary would link the engine again.
 
 mod harness;
 

@@ -1,5 +1,6 @@
-//! A dead endpoint beside a healthy one: one that refuses and one that never
-//! answers, each with a queue that grows, must not slow the healthy one.
+//! Dead endpoints beside a healthy one: an endpoint that refuses connections and
+//! one that never answers, each with a growing queue, must not slow the healthy
+//! one.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -9,10 +10,10 @@ use crate::harness::{Bridge, Config, Endpoint, Reply, ReservedAddress, measured}
 const MESSAGES: usize = 300;
 const WAITING: usize = 300;
 
-/// As much as a busy machine makes of nothing.
+/// Variation on a busy machine.
 const NOISE: Duration = Duration::from_millis(10);
 
-/// From publish to arrival: what 99 of 100 messages did not exceed.
+/// Returns the p99 of the time from publication to arrival.
 async fn p99(bridge: &Bridge, healthy: &Endpoint, beside: bool) -> Duration {
     let before = healthy.received().len();
     let mut published = HashMap::new();
@@ -37,9 +38,9 @@ async fn p99(bridge: &Bridge, healthy: &Endpoint, beside: bool) -> Duration {
 async fn dead_endpoints_do_not_slow_healthy_ones() {
     let healthy = Endpoint::accepting().await;
     let mute = Endpoint::start(|_, _| Reply::status(204).after(Duration::from_secs(3600))).await;
-    let nobody = ReservedAddress::new();
+    let unused_port = ReservedAddress::new();
     let own = Config::subscription("healthy", "healthy").to(&healthy.url("/"));
-    let others = Config::subscription("refused", "dead").to(&nobody.url("/"))
+    let others = Config::subscription("refused", "dead").to(&unused_port.url("/"))
         + Config::subscription("mute", "dead").to(&mute.url("/"));
 
     let bridge = Bridge::start(&own).await;

@@ -1,18 +1,19 @@
-//! Order by key on the real bridge: kept through failures, a stuck key and a
-//! SIGKILL, while other keys flow.
+//! Order by key on the real bridge: it holds through failures, a stuck key and a
+//! SIGKILL, while other keys go on.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::harness::{Bridge, Config, Endpoint, Received, Reply};
 
-/// The number that a message has as its data.
+/// Returns the number in a message's data.
 fn number(received: &Received) -> u32 {
     let body = String::from_utf8_lossy(&received.body);
     body.parse().expect("a number")
 }
 
-/// The numbers of each tenant, in the order of their arrival, repeated ones once.
+/// Returns the numbers of each tenant in the order of arrival, without
+/// repetitions.
 fn by_tenant(received: &[Received]) -> HashMap<String, Vec<u32>> {
     let mut tenants: HashMap<String, Vec<u32>> = HashMap::new();
     for one in received {
@@ -59,7 +60,7 @@ async fn order_by_key_is_kept_through_failures_and_a_crash() {
     }
 }
 
-/// An id is one message's only on its topic.
+/// An id is unique only within its topic.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_messages_of_one_id_are_both_delivered() {
     let endpoint = Endpoint::start(|_, before| {
@@ -81,7 +82,7 @@ async fn two_messages_of_one_id_are_both_delivered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stuck_key_holds_back_itself_alone() {
+async fn a_stuck_key_holds_back_only_itself() {
     let endpoint = Endpoint::start(|received, _| {
         let poison = received.body.starts_with(b"{\"id\":1,\"poison\"");
         Reply::status(if poison { 500 } else { 204 })
@@ -101,7 +102,7 @@ async fn a_stuck_key_holds_back_itself_alone() {
     bridge
         .ledger_when("all", |ledger| ledger.delivered >= 81)
         .await;
-    // Unless chance had all three of its waits very short.
+    // Unless all three random waits were very short.
     if bridge.ledger("all").await.dead_lettered == 0 {
         assert!(bridge.flow("all").await["held_back"].as_u64() >= Some(1));
     }
@@ -125,7 +126,7 @@ async fn a_stuck_key_holds_back_itself_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_shutdown_gives_back_what_waits() {
+async fn a_shutdown_gives_back_waiting_messages() {
     let endpoint = Endpoint::start(|received, _| {
         let poison = received.body == "poison";
         Reply::status(if poison { 500 } else { 204 })
@@ -150,7 +151,7 @@ async fn a_shutdown_gives_back_what_waits() {
     assert!(received.iter().all(|one| one.body != "behind"));
 }
 
-/// Data that is nested deeper than parsers like to go has a key all the same.
+/// Data may be nested deeper than parsers usually allow.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_found_in_data_of_any_depth() {
     let endpoint =

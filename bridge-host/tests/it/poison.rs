@@ -1,5 +1,6 @@
-//! A message that ends the host: it is found among those that were in flight,
-//! and given up. The others are delivered, and none of them is charged.
+//! A message that crashes the host is found among the messages in flight, and
+//! becomes a dead letter. The other messages are delivered, and no attempt is
+//! counted against them.
 
 use std::collections::HashSet;
 use std::process::Command;
@@ -10,10 +11,10 @@ use std::time::Duration;
 use crate::harness::{Bridge, Endpoint, Letter, NatsServer, Reply, request, until};
 
 const INNOCENTS: usize = 10;
-const REASON: &str = "the host ended 3 times while this message alone was in flight";
+const REASON: &str = "the host crashed 3 times while this message was the only one in flight";
 
-/// An endpoint that takes its time, and at whose sight of `poison` the bridge
-/// of this process number is killed.
+/// Starts a slow endpoint. When `poison` arrives, it kills the bridge with this
+/// process id.
 async fn endpoint(bridge: Arc<AtomicU32>) -> Endpoint {
     Endpoint::start(move |received, _| {
         if received.body == "poison" {
@@ -26,8 +27,8 @@ async fn endpoint(bridge: Arc<AtomicU32>) -> Endpoint {
     .await
 }
 
-/// Publishes poison among others, and starts the bridge again and again until
-/// nothing is pending. The endpoint, the bridge, and the id of the poison.
+/// Publishes poison among other messages, and restarts the bridge until nothing
+/// is pending. Returns the endpoint, the bridge and the id of the poison message.
 async fn run(top: &str, more: &str) -> (Endpoint, Bridge, String) {
     let process = Arc::new(AtomicU32::new(0));
     let endpoint = endpoint(process.clone()).await;
@@ -47,10 +48,10 @@ async fn run(top: &str, more: &str) -> (Endpoint, Bridge, String) {
             format!("{{\"topic\":\"load.{n}\",\"id\":\"load-{n}\",\"data\":\"{data}\"}}\n")
         })
         .collect();
-    // The bridge may be gone before it has answered.
+    // The bridge may crash before it answers.
     let _ = request(bridge.intake, "POST", "/batch", &[], lines).await;
     for _ in 0..8 {
-        let ended = until("an end of the host, or of the messages", || async {
+        let ended = until("a crash of the host, or the last message", || async {
             match bridge.has_ended() {
                 true => Some(true),
                 false => settled(&bridge).await.then_some(false),
@@ -62,10 +63,10 @@ async fn run(top: &str, more: &str) -> (Endpoint, Bridge, String) {
         bridge = Bridge::start_in(bridge.kill()).await;
         process.store(bridge.process(), Ordering::SeqCst);
     }
-    panic!("the host ended again and again");
+    panic!("the host crashed again and again");
 }
 
-/// Whether something was accepted, and nothing is pending.
+/// Returns whether messages were accepted and none is pending.
 async fn settled(bridge: &Bridge) -> bool {
     let Ok(answer) = request(bridge.intake, "GET", "/ledger", &[], "").await else {
         return false;
@@ -91,7 +92,7 @@ fn check(endpoint: &Endpoint, letters: &[Letter], poison: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_ends_the_host_is_given_up() {
+async fn a_message_that_crashes_the_host_is_given_up() {
     let (endpoint, bridge, poison) = run("", "max_in_flight = 11\n").await;
     check(&endpoint, &bridge.dead_letters(), &poison);
     let ledger = bridge.ledger("all").await;
@@ -99,27 +100,27 @@ async fn a_message_that_ends_the_host_is_given_up() {
     assert!(ledger.balances());
     let log = bridge.log();
     let told = |what: &str| log.iter().filter(|line| line.contains(what)).count();
-    assert_eq!(told("the host ended while messages were in flight"), 1);
+    assert_eq!(told("the host crashed while messages were in flight"), 1);
     let charged = |line: &&String| line.contains("delivered") && !line.contains("\"attempt\":1,");
     let charged: Vec<_> = log.iter().filter(charged).collect();
     assert!(charged.is_empty(), "{charged:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_ends_the_host_is_given_up_in_order() {
+async fn a_message_that_crashes_the_host_is_given_up_in_order() {
     let (endpoint, bridge, poison) = run("", "max_in_flight = 1\n").await;
     check(&endpoint, &bridge.dead_letters(), &poison);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_ends_the_host_is_given_up_by_key() {
+async fn a_message_that_crashes_the_host_is_given_up_by_key() {
     let more = "order_key = { metadata = \"key\" }\n";
     let (endpoint, bridge, poison) = run("", more).await;
     check(&endpoint, &bridge.dead_letters(), &poison);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_ends_the_host_is_given_up_on_jetstream() {
+async fn a_message_that_crashes_the_host_is_given_up_on_jetstream() {
     let server = NatsServer::start().await;
     let top = format!(
         "connections.events = {{ type = \"jetstream\", url = \"nats://{}\" }}\n",
@@ -130,8 +131,8 @@ async fn a_message_that_ends_the_host_is_given_up_on_jetstream() {
     check(&endpoint, &bridge.dead_letters(), &poison);
 }
 
-/// Told to stop, the host may be killed in the middle of a message: that is
-/// not the message's doing.
+/// A host that was told to stop may be killed during a delivery, which is not the
+/// fault of the message.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_is_stopped_blames_no_message() {
     let endpoint =

@@ -1,5 +1,5 @@
-//! Components that publish, with an adapter in the broker's place: through the
-//! config, and as wac composes them.
+//! Components that publish, with an adapter in place of a broker: through the
+//! config, and composed with wac.
 
 mod by_name;
 
@@ -16,12 +16,12 @@ fn run(command: &mut Command) {
     assert!(output.status.success(), "{error}");
 }
 
-/// The wac CLI, as `cargo xtask test` installed it.
+/// Returns the wac CLI, which `cargo xtask test` installs.
 fn wac() -> Command {
     Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/bin/wac"))
 }
 
-/// A built-in adapter as a file.
+/// Writes a built-in adapter to a file.
 fn adapter(kind: &str, folder: &Path) -> PathBuf {
     let file = folder.join(kind).with_extension("wasm");
     let mut command = Command::new(binary());
@@ -29,7 +29,7 @@ fn adapter(kind: &str, folder: &Path) -> PathBuf {
     file
 }
 
-/// `summarise`, in this line of a subscription, with this endpoint.
+/// A subscription with `summarise`, in this form, and this endpoint.
 fn summarising(component: &str, to: &str) -> Config {
     Config::subscription("summarise", "events.>")
         .lines(component)
@@ -38,7 +38,7 @@ fn summarising(component: &str, to: &str) -> Config {
         .lines("settings = { connection = \"embedded\", topic = \"summaries\" }")
 }
 
-/// The summary arrives as a webhook, and counts as an exchange.
+/// Checks that the summary arrives as a webhook, and counts as an exchange.
 async fn is_posted(component: &str) {
     let endpoint = Endpoint::accepting().await;
     let bridge = Bridge::start(&summarising(component, &endpoint.url("/in"))).await;
@@ -57,12 +57,12 @@ async fn is_posted(component: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_chain_sends_goes_to_its_endpoint() {
+async fn messages_of_a_chain_go_to_its_endpoint() {
     is_posted(&format!("chain = [{:?}]", guest("summarise"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_component_plugged_by_wac_sends_goes_to_its_endpoint() {
+async fn messages_of_a_component_plugged_by_wac_go_to_its_endpoint() {
     let folder = tempfile::tempdir().expect("a folder");
     let whole = folder.path().join("whole.wasm");
     run(wac()
@@ -81,8 +81,8 @@ async fn a_chain_runs_before_a_component_that_sends() {
     is_posted(&format!("chain = {chain:?}")).await;
 }
 
-/// As it is when a message is forwarded: the host tries again, under the same
-/// id, no sooner than it is asked to; and a status that never heals ends it.
+/// The same as for forwarded messages: the host retries under the same id, not
+/// before a Retry-After allows, and a permanent status ends the retries.
 #[tokio::test(flavor = "multi_thread")]
 async fn statuses_mean_the_same_as_when_forwarding() {
     let endpoint = Endpoint::start(|_, before| match before {
@@ -109,7 +109,7 @@ async fn statuses_mean_the_same_as_when_forwarding() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_shows_what_is_posted() {
+async fn check_shows_where_messages_are_posted() {
     let chain = format!("chain = [{:?}]", guest("summarise"));
     let bridge = Bridge::start(&summarising(&chain, "http://127.0.0.1:9/in")).await;
     let shown = bridge.command(&["check", "bridge.toml"]);

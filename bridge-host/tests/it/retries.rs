@@ -75,7 +75,8 @@ async fn retry_after_is_honoured_in_both_forms() {
         bridge.accept("orders", &[], "x").await;
         let received = endpoint.wait_for(2).await;
         let waited = received[1].at - received[0].at;
-        // A date has whole seconds: two seconds from now may be one and a bit.
+        // A date has whole seconds, so two seconds from now may be little more
+        // than one.
         assert!(waited >= Duration::from_millis(990), "{waited:?}");
     }
 }
@@ -114,8 +115,8 @@ async fn successful_on_retry_on_and_dead_letter_on_change_the_meaning() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_connection_is_retried() {
-    let nobody = ReservedAddress::new();
-    let config = Config::subscription("all", ">").to(&nobody.url("/"));
+    let unused_port = ReservedAddress::new();
+    let config = Config::subscription("all", ">").to(&unused_port.url("/"));
     let bridge = Bridge::start(&config.attempts(2)).await;
     let id = bridge.accept("orders", &[], "x").await;
     let letter = bridge.dead_letter(&id).await;
@@ -135,8 +136,8 @@ async fn an_attempt_at_a_silent_endpoint_ends_at_the_timeout() {
     assert!(began.elapsed() >= Duration::from_millis(500));
 }
 
-/// The connection is a kept one from the second message on: its exchange has no
-/// task of its own.
+/// From the second message on, the connection is pooled, and its exchange has no
+/// separate task.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_on_a_kept_connection_ends_at_the_timeout() {
     let endpoint = Endpoint::start(|_, before| match before {
@@ -209,8 +210,8 @@ async fn messages_that_fail_do_not_block_others() {
     assert!(ledger.balances(), "{ledger:?}");
 }
 
-/// Without a number of attempts, an endpoint that is down for longer than the
-/// twelve attempts of a component costs no message.
+/// Without `max_attempts`, an outage longer than the twelve attempts for failing
+/// components costs no message.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_costs_no_message() {
     let endpoint =
@@ -225,7 +226,7 @@ async fn an_outage_costs_no_message() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_its_age_a_delivery_is_given_up() {
+async fn after_max_age_a_delivery_is_given_up() {
     let endpoint = Endpoint::start(|_, _| Reply::status(503)).await;
     let more = config(&endpoint, "").replace("max_attempts = 3", "max_age = \"3s\"");
     let bridge = Bridge::start(&more.replace("\"5s\"", "\"50ms\"")).await;
@@ -238,13 +239,14 @@ async fn after_its_age_a_delivery_is_given_up() {
     assert!(letter.reason.starts_with(&start), "{}", letter.reason);
 }
 
-/// The first attempt counts, and not the publication: nor does a restart.
+/// The age counts from the first attempt, not from publication, also after a
+/// restart.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_backlog_is_not_given_up_at_once() {
     let endpoint = Endpoint::start(|_, _| Reply::status(503)).await;
     let patient = config(&endpoint, "").replace("max_attempts = 3", "max_age = \"4s\"");
     let patient = patient.replace("\"5s\"", "\"100ms\"");
-    // A gate that lets one through a minute: the second is a backlog.
+    // One attempt per minute: the second message waits as a backlog.
     let bridge = Bridge::start(&format!("{patient}rate_limit = \"1/m\"\n")).await;
     let first = bridge.accept("orders", &[], "first").await;
     endpoint.wait_for(1).await;
@@ -258,14 +260,14 @@ async fn an_old_backlog_is_not_given_up_at_once() {
     std::fs::write(&file, config).expect("a file");
     let bridge = Bridge::start_in(folder).await;
     let letter = bridge.dead_letter(&second).await;
-    // As many as four seconds have room for.
+    // More attempts than fit into four seconds.
     assert!(letter.attempts > 5, "{letter:?}");
-    // The other one had its first attempt before, and only one more.
+    // The other message had its first attempt earlier, and gets only one more.
     let letter = bridge.dead_letter(&first).await;
     assert_eq!(letter.attempts, 2, "{letter:?}");
 }
 
-/// During a rollout a route may not be there yet, or a secret not known.
+/// During a rollout a route may be missing, or a secret unknown.
 #[tokio::test(flavor = "multi_thread")]
 async fn statuses_of_a_rollout_can_be_retried() {
     let endpoint = Endpoint::start(|_, before| {
@@ -283,9 +285,10 @@ async fn statuses_of_a_rollout_can_be_retried() {
     assert_eq!(endpoint.received().len(), 6);
 }
 
-/// A dead endpoint is told of, and counted: not each failure in a line.
+/// The failures of a dead endpoint are logged and counted, but not each in a
+/// line.
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_failures_are_few_log_lines() {
+async fn ten_thousand_failures_log_few_lines() {
     const MESSAGES: u64 = 2000;
     let endpoint = Endpoint::start(|_, _| Reply::status(503)).await;
     let five = config(&endpoint, "").replace("max_attempts = 3", "max_attempts = 5");

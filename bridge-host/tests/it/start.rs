@@ -1,5 +1,5 @@
-//! Where subscriptions begin: those that a broker does not know, with what
-//! `start` says; all others where they were.
+//! Where subscriptions begin: a new one where `start` says, a known one where it
+//! stopped.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -16,7 +16,7 @@ fn subscription(name: &str, from: &str, more: &str, endpoint: &Endpoint) -> Conf
         .lines(more)
 }
 
-/// What arrived at a path so far.
+/// Returns the messages that arrived at a path.
 fn arrived(endpoint: &Endpoint, path: &str) -> Vec<String> {
     let received = endpoint.received().into_iter();
     let here = received.filter(|one| one.path == path);
@@ -33,13 +33,13 @@ fn check(folder: &Path) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Four subscriptions join a broker that has messages already.
+/// Adds four subscriptions to a broker that has messages.
 async fn four_new_ones(from: &str, connection: &str) -> Arc<tempfile::TempDir> {
     let endpoint = Endpoint::accepting().await;
     let config = connection.to_owned() + &subscription("old", from, "", &endpoint);
     let bridge = Bridge::start_into(from, &config).await;
     for (topic, data) in [("t.a", "1"), ("t.b", "2"), ("t.a", "3")] {
-        until("it is taken", || async {
+        until("the first delivery", || async {
             (bridge.publish(topic, &[], data).await.status == 202).then_some(())
         })
         .await;
@@ -55,7 +55,7 @@ async fn four_new_ones(from: &str, connection: &str) -> Arc<tempfile::TempDir> {
     std::fs::write(&file, config).expect("a file");
     let told = check(folder.path());
     let bridge = Bridge::start_in(folder).await;
-    until("the last one is taken", || async {
+    until("the last delivery", || async {
         (bridge.publish("t.b", &[], "4").await.status == 202).then_some(())
     })
     .await;
@@ -88,7 +88,7 @@ async fn four_new_ones(from: &str, connection: &str) -> Arc<tempfile::TempDir> {
 #[tokio::test(flavor = "multi_thread")]
 async fn new_subscriptions_begin_where_start_says() {
     let folder = four_new_ones("embedded", "").await;
-    // Now one is gone, and another takes less than before.
+    // One subscription is removed, and another narrows its topics.
     let file = folder.path().join("bridge.toml");
     let config = std::fs::read_to_string(&file).expect("a config");
     let (config, _) = config.rsplit_once("[[subscriptions]]").expect("the last");
@@ -108,10 +108,7 @@ async fn new_subscriptions_begin_where_start_says() {
     let before = bridge.ledger("old").await.accepted;
     bridge.accept("t.b", &[], "5").await;
     let after = bridge.ledger("old").await.accepted;
-    assert_eq!(
-        after, before,
-        "a topic that was taken from it brings nothing"
-    );
+    assert_eq!(after, before, "a removed topic brings no message");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,8 +121,8 @@ async fn new_subscriptions_on_jetstream_begin_where_start_says() {
     four_new_ones("events", &connection).await;
 }
 
-/// `forward` to a URL that was mistyped at first: what was delivered is not
-/// delivered again.
+/// `forward` to a URL that was corrected: delivered messages are not delivered
+/// again.
 #[tokio::test(flavor = "multi_thread")]
 async fn forward_with_another_url_keeps_its_place() {
     let folder = Arc::new(tempfile::tempdir().expect("a folder"));

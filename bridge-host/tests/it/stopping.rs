@@ -1,5 +1,5 @@
-//! How the bridge stops: it waits for what makes progress, and for nobody who
-//! has stalled.
+//! How the bridge stops: it waits for publishers that make progress, and not for
+//! stalled ones.
 
 use std::time::Duration;
 
@@ -33,11 +33,11 @@ async fn publishers_that_have_stalled_do_not_hold_up_a_stop() {
             bodies.push((path, begin(&bridge, &stalled).await));
         }
     }
-    // Behind them, so that they are being read.
+    // Published after them, so that the intake is reading their requests.
     bridge.accept("t", &[], "data").await;
     endpoint.wait_for(1).await;
     bridge.signal("TERM");
-    // Without progress it would be ten.
+    // Without the check for progress it would take ten seconds.
     bridge.ended_within(Duration::from_secs(7)).await;
     for (path, mut stream) in bodies {
         let mut answer = String::new();

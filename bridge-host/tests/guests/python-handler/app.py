@@ -1,7 +1,7 @@
-"""An HTTP handler in Python: it answers with what it was sent.
+"""An HTTP handler in Python that echoes the request's body.
 
-Built by `cargo xtask test` with componentize-py for the world `http-handler`
-of the project's wit/, which is that of any server of wasi:http.
+`cargo xtask test` builds it with componentize-py for the world `http-handler`
+of the project's wit/, which any server for wasi:http provides.
 """
 
 from componentize_py_types import Err, Ok
@@ -17,10 +17,10 @@ from wit_world.imports.types import (
 
 
 class IncomingHandler(exports.IncomingHandler):
-    """The exported interface: the body comes back, with a header of its own."""
+    """The exported interface: it returns the body with one more header."""
 
     def handle(self, request: IncomingRequest, response_out: ResponseOutparam) -> None:
-        """Reads all of the request, and answers 200."""
+        """Reads the whole request, and answers 200."""
         data = read(request)
         headers = Fields.from_list([("content-type", b"text/plain"), ("x-by", b"python")])
         response = OutgoingResponse(headers)
@@ -33,7 +33,7 @@ class IncomingHandler(exports.IncomingHandler):
 
 
 def read(request: IncomingRequest) -> bytes:
-    """All of the request's body."""
+    """Returns the whole body of the request."""
     data = b""
     with request.consume() as body, body.stream() as stream:
         while True:

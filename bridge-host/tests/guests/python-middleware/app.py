@@ -1,7 +1,7 @@
-"""A middleware in Python: it marks each message and passes it on.
+"""A middleware in Python that marks each message and forwards it.
 
-Built by `cargo xtask test` with componentize-py against the project's wit/,
-world `middleware`. An error of the next component passes through unchanged.
+`cargo xtask test` builds it with componentize-py for the world `middleware` of
+the project's wit/. It returns errors of the next component unchanged.
 """
 
 from wit_world import exports
@@ -10,7 +10,7 @@ from wit_world.imports.types import Message
 
 
 class IncomingHandler(exports.IncomingHandler):
-    """The exported interface: the next component's, with one entry added."""
+    """The exported interface, which calls that of the next component."""
 
     def handle(self, ms: Message) -> None:
         """Adds the metadata entry `seen-by`, and calls the next component."""
@@ -18,5 +18,5 @@ class IncomingHandler(exports.IncomingHandler):
         incoming_handler.handle(ms)
 
     def subscribe(self) -> list[str]:
-        """The topics are the next component's to choose."""
+        """The next component chooses the topics."""
         return incoming_handler.subscribe()

@@ -1,5 +1,5 @@
-//! A process whose descriptors are all taken: health and readiness are answered
-//! all the same, and the log says so once.
+//! A process without free descriptors still answers health and readiness, and
+//! logs the lack once.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -12,14 +12,15 @@ use tokio::time::timeout;
 use super::{logged, set_limit, start, subscription};
 use crate::harness::{Answer, Bridge, Endpoint, ReservedAddress, request, until};
 
-/// The numbers of the files that a process has open.
+/// Returns the descriptors that a process has open.
 fn open_files(process: u32) -> BTreeSet<u64> {
     let files = std::fs::read_dir(format!("/proc/{process}/fd")).expect("Linux tells");
     let number = |file: std::fs::DirEntry| file.file_name().to_str()?.parse().ok();
     files.flatten().filter_map(number).collect()
 }
 
-/// A publisher in the middle of its message: its connection is not idle.
+/// Opens a publisher's connection in the middle of a message, so that it is not
+/// idle.
 async fn stalled(bridge: &Bridge) -> TcpStream {
     let mut stream = TcpStream::connect(bridge.intake).await.expect("the intake");
     let head = "POST /topics/t HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\nx";
@@ -28,18 +29,18 @@ async fn stalled(bridge: &Bridge) -> TcpStream {
     stream
 }
 
-/// Lets the process open a file only after it has closed one.
+/// Makes the process unable to open a file before it closes one.
 async fn exhaust(bridge: &Bridge, process: u32, endpoint: &Endpoint) -> Vec<TcpStream> {
-    // What the start opens and closes is over by then.
+    // By then, the start has opened and closed its files.
     bridge.accept("first", &[], "data").await;
     endpoint.wait_for(1).await;
     let before = open_files(process).len();
     let mut publishers = Vec::new();
-    // They take the numbers that others have given back.
+    // They take the descriptors that others released.
     for _ in 0..24 {
         publishers.push(stalled(bridge).await);
     }
-    until("all of them", || async {
+    until("all connections", || async {
         (open_files(process).len() >= before + 20).then_some(())
     })
     .await;
@@ -76,7 +77,8 @@ async fn health_is_answered_without_descriptors() {
     let config = format!("admin.address = \"{admin}\"\n{config}");
     let (bridge, process) = start(256, &config).await;
     let _publishers = exhaust(&bridge, process, &endpoint).await;
-    // If a file was closed meanwhile, the first of these have its descriptor.
+    // If a file was closed meanwhile, the first of these connections gets its
+    // descriptor.
     let mut more = Vec::new();
     for _ in 0..4 {
         more.push(stalled(&bridge).await);
@@ -93,11 +95,12 @@ async fn health_is_answered_without_descriptors() {
             assert_eq!(ask(at, "GET", "/healthz").await.status, 200);
             assert_eq!(ask(at, "GET", "/readyz").await.status, 503);
         }
-        // It is refused, unless a descriptor was given back in that moment.
+        // The message is refused, unless a descriptor was released in that
+        // moment.
         let published = ask(bridge.intake, "POST", "/topics/t").await;
         assert!(matches!(published.status, 503 | 202), "{published:?}");
     }
-    // Longer than it takes for a trouble to end that nobody suffers from.
+    // Longer than the time after which a trouble without occurrences ends.
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(ask(admin, "GET", "/readyz").await.status, 503);
     assert_eq!(logged(&bridge, "the trouble has ended"), 0);
@@ -117,8 +120,8 @@ async fn health_is_answered_without_descriptors() {
     endpoint.wait_for(2).await;
 }
 
-/// Whoever is silent on the last connections does not keep health from its
-/// answer.
+/// Clients that are silent on the last connections do not prevent health from
+/// answering.
 #[tokio::test(flavor = "multi_thread")]
 async fn silent_connections_do_not_keep_the_last_descriptors() {
     let endpoint = Endpoint::accepting().await;

@@ -1,11 +1,11 @@
-//! Connections to endpoints are divided among the endpoints.
+//! The connections to endpoints are divided among the endpoints.
 
 use std::time::Duration;
 
 use super::{logged, start, subscription};
 use crate::harness::{Endpoint, Reply, request, until};
 
-/// How many connections to endpoints the bridge has with 128 descriptors.
+/// How many connections to endpoints the bridge opens with 128 descriptors.
 const CONNECTIONS: usize = 80;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,7 +32,7 @@ async fn a_slow_endpoint_leaves_connections_to_the_others() {
         bridge.accept("fast", &[], "data").await;
     }
     fast.wait_for(20).await;
-    // One of them waits for its own endpoint: that is no trouble of the bridge's.
+    // A message that waits for its own endpoint is no trouble of the bridge.
     let ready = request(bridge.intake, "GET", "/readyz", &[], "").await;
     let ready = ready.expect("an answer");
     assert_eq!(ready.status, 200, "{ready:?}");

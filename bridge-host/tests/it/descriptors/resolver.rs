@@ -1,12 +1,12 @@
-//! A shortage of descriptors that only the system's resolver meets: it is over
-//! before anybody else could see it.
+//! A lack of descriptors that only the system's resolver sees, because it ends
+//! before the bridge can check.
 
 use std::process::Command;
 
 use super::{start_by, subscription};
 use crate::harness::{Endpoint, preload};
 
-/// Answers as glibc does while a process has no descriptor left, three times.
+/// Fails three times as glibc does when a process has no descriptor left.
 const SHORT: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>

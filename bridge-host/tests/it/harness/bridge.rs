@@ -1,4 +1,4 @@
-//! The real bridge, as a process with a folder of its own.
+//! The real bridge, as a process with its own folder.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -32,13 +32,13 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Whether every accepted message is somewhere.
+    /// Returns whether the ledger accounts for every accepted message.
     pub fn balances(&self) -> bool {
         self.accepted == self.delivered + self.filtered + self.dead_lettered + self.pending
     }
 }
 
-/// The binary under test.
+/// Returns the binary under test.
 pub fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_bridge-host"))
 }
@@ -49,18 +49,18 @@ impl Bridge {
         Self::start_as("", "", config).await
     }
 
-    /// As [`Bridge::start`], with more of the config's top.
+    /// Starts a bridge whose config begins with the lines in `top`.
     pub async fn start_with(top: &str, config: &str) -> Self {
         Self::start_as("", top, config).await
     }
 
-    /// As [`Bridge::start`], with an intake that publishes to this connection.
+    /// Starts a bridge whose intake publishes to this connection.
     pub async fn start_into(connection: &str, config: &str) -> Self {
         Self::start_as(&format!(", publish_to = {connection:?}"), "", config).await
     }
 
-    /// As [`Bridge::start`], with an intake that does this to messages which no
-    /// subscription takes.
+    /// Starts a bridge with this `unrouted` setting of the intake, for messages
+    /// that match no subscription.
     pub async fn start_unrouted(what: &str, config: &str) -> Self {
         Self::start_as(&format!(", unrouted = {what:?}"), "", config).await
     }
@@ -80,12 +80,12 @@ log = {{ format = \"json\", level = \"debug\" }}
         Self::start_in(Arc::new(folder)).await
     }
 
-    /// Starts it again in a folder that has a config.
+    /// Starts a bridge again in a folder that has a config.
     pub async fn start_in(folder: Arc<TempDir>) -> Self {
         Self::attach(spawn(&folder), folder).await
     }
 
-    /// Starts it in a folder whose config has this intake, and does not wait
+    /// Starts a bridge in a folder whose config has this intake, without waiting
     /// until it runs.
     pub fn begin_in(folder: Arc<TempDir>, intake: SocketAddr) -> Self {
         let mut child = spawn(&folder);
@@ -98,8 +98,8 @@ log = {{ format = \"json\", level = \"debug\" }}
         }
     }
 
-    /// Starts the bridge in a folder that has its config, by a shell that gets the
-    /// binary as `$0`, and tells the process's number.
+    /// Starts a bridge through a shell that gets the binary as `$0`, in a folder
+    /// that has its config. Also returns the id of the bridge's process.
     pub async fn start_by(shell: &mut Command, script: &str, folder: Arc<TempDir>) -> (Self, u32) {
         let child = shell
             .args(["-c", script])
@@ -114,7 +114,7 @@ log = {{ format = \"json\", level = \"debug\" }}
         (Self::attach(child, folder).await, process)
     }
 
-    /// Takes over a bridge that was just started.
+    /// Takes over a bridge process that was just started.
     pub async fn attach(mut child: Child, folder: Arc<TempDir>) -> Self {
         let log = keep_log(&mut child);
         let stdout = BufReader::new(child.stdout.take().expect("stdout"));
@@ -157,7 +157,7 @@ log = {{ format = \"json\", level = \"debug\" }}
         .expect("an answer")
     }
 
-    /// Publishes a message that must be accepted, and tells its id.
+    /// Publishes a message that must be accepted, and returns its id.
     pub async fn accept(
         &self,
         topic: &str,
@@ -169,7 +169,7 @@ log = {{ format = \"json\", level = \"debug\" }}
         answer.json()["id"].as_str().expect("an id").to_owned()
     }
 
-    /// The ledger of a subscription.
+    /// Returns the ledger of a subscription.
     pub async fn ledger(&self, name: &str) -> Ledger {
         let answer = request(self.intake, "GET", "/ledger", &[], "")
             .await
@@ -181,7 +181,7 @@ log = {{ format = \"json\", level = \"debug\" }}
             .expect("the subscription")
     }
 
-    /// What holds back the deliveries of a subscription now.
+    /// Returns what currently limits the deliveries of a subscription.
     pub async fn flow(&self, name: &str) -> serde_json::Value {
         let answer = request(self.intake, "GET", "/ledger", &[], "")
             .await
@@ -192,7 +192,7 @@ log = {{ format = \"json\", level = \"debug\" }}
         one.expect("the subscription")["since_start"]["flow"].clone()
     }
 
-    /// The ledger of a subscription, once it is as wanted.
+    /// Returns the ledger of a subscription once `wanted` is true for it.
     pub async fn ledger_when(&self, name: &str, wanted: impl Fn(&Ledger) -> bool) -> Ledger {
         until("the ledger", || async {
             let ledger = self.ledger(name).await;
@@ -201,13 +201,13 @@ log = {{ format = \"json\", level = \"debug\" }}
         .await
     }
 
-    /// What it logged so far, a line an event.
+    /// Returns the log so far, one event in each line.
     pub fn log(&self) -> Vec<String> {
         self.log.lock().expect("no panic").clone()
     }
 
-    /// The process's memory that is its own, in bytes: all but files that it
-    /// has mapped and not written to.
+    /// Returns the private memory of the process, in bytes, without mapped files
+    /// that it has not written to.
     pub fn memory(&self) -> u64 {
         let path = format!("/proc/{}/smaps_rollup", self.child.id());
         let told = std::fs::read_to_string(path).expect("Linux tells");
@@ -221,7 +221,7 @@ log = {{ format = \"json\", level = \"debug\" }}
             * 1024
     }
 
-    /// The most memory that the process ever had, in bytes, files that it maps included.
+    /// Returns the peak memory of the process, in bytes, including mapped files.
     pub fn peak(&self) -> u64 {
         let path = format!("/proc/{}/status", self.child.id());
         let told = std::fs::read_to_string(path).expect("Linux tells");
@@ -231,7 +231,8 @@ log = {{ format = \"json\", level = \"debug\" }}
         kilobytes.expect("a figure") * 1024
     }
 
-    /// How often its threads went to sleep so far: each was woken before.
+    /// Returns how often threads of the process went to sleep, each time after a
+    /// wake-up.
     pub fn wakeups(&self) -> u64 {
         let tasks = format!("/proc/{}/task", self.child.id());
         let tasks = std::fs::read_dir(tasks).expect("Linux tells").flatten();
@@ -246,7 +247,7 @@ log = {{ format = \"json\", level = \"debug\" }}
         all.sum()
     }
 
-    /// How long each thread computed that delivers messages.
+    /// Returns the CPU time of each thread that delivers messages.
     pub fn deliveries(&self) -> Vec<Duration> {
         let tasks = format!("/proc/{}/task", self.child.id());
         let tasks = std::fs::read_dir(tasks).expect("Linux tells").flatten();
@@ -260,12 +261,12 @@ log = {{ format = \"json\", level = \"debug\" }}
         computed.collect()
     }
 
-    /// The number of its process.
+    /// Returns the process id.
     pub fn process(&self) -> u32 {
         self.child.id()
     }
 
-    /// Whether its process has ended by itself.
+    /// Returns whether the process has ended.
     pub fn has_ended(&self) -> bool {
         let state = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
         let state = state.expect("Linux tells of a child that was not waited for");
@@ -273,20 +274,20 @@ log = {{ format = \"json\", level = \"debug\" }}
         state.starts_with('Z')
     }
 
-    /// SIGKILL: nothing is drained.
+    /// Kills the process with SIGKILL: nothing is drained.
     pub fn kill(mut self) -> Arc<TempDir> {
         self.child.kill().expect("a process");
         self.child.wait().expect("a status");
         self.folder.clone()
     }
 
-    /// SIGTERM, and how it ended.
+    /// Terminates the process with SIGTERM, and returns how it ended.
     pub fn stop(mut self) -> (ExitStatus, Arc<TempDir>) {
         self.signal("TERM");
         (self.child.wait().expect("a status"), self.folder.clone())
     }
 
-    /// Waits for it to end by itself, for at most so long.
+    /// Waits for the process to end, for at most `limit`.
     pub async fn ended_within(mut self, limit: Duration) -> ExitStatus {
         let ended = async {
             loop {
@@ -340,14 +341,14 @@ fn keep_log(child: &mut Child) -> Arc<Mutex<Vec<String>>> {
     log
 }
 
-/// The address in a line of `run`'s that tells it.
+/// Returns the intake's address from the log line of `run` that contains it.
 fn intake(line: &str) -> Option<SocketAddr> {
     let (_, url) = line.split_once("http://")?;
     line.trim_start().starts_with("intake").then_some(())?;
     url.split('/').next()?.parse().ok()
 }
 
-/// Compiled components are kept between runs of the tests.
+/// Returns the cache of compiled components, which test runs share.
 fn cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled")
 }

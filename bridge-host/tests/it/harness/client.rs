@@ -1,4 +1,4 @@
-//! One HTTP request, on a connection of its own.
+//! One HTTP request on a new connection.
 
 use std::net::SocketAddr;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 
-/// A whole response.
+/// A complete response.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -15,13 +15,13 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The body, as JSON.
+    /// Parses the body as JSON.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
 }
 
-/// Sends a request, and reads the whole response.
+/// Sends a request, and returns the complete response.
 pub async fn request(
     address: SocketAddr,
     method: &str,

@@ -1,5 +1,5 @@
-//! Configs of the tests, built section by section. What a test is about stands in
-//! its own lines; names, topics, components and endpoints are written here.
+//! Builds the configs of tests from sections. Tests add the lines that they are
+//! about; names, topics, components and endpoints have methods.
 
 use std::fmt::{self, Debug, Display, Formatter, Write};
 use std::ops::{Add, Deref};
@@ -12,13 +12,13 @@ use super::Endpoint;
 pub struct Config(String);
 
 impl Config {
-    /// A subscription of this name to these topics.
+    /// Begins a subscription with this name and these topics.
     pub fn subscription(name: &str, topics: &str) -> Self {
         let section = format!("[[subscriptions]]\nname = {name:?}\ntopics = [{topics:?}]\n");
         Self(section)
     }
 
-    /// The subscription `all`: every message goes to this endpoint.
+    /// Begins the subscription `all`, which sends every message to this endpoint.
     pub fn all(endpoint: &Endpoint) -> Self {
         Self::subscription("all", ">").to(&endpoint.url("/"))
     }
@@ -43,20 +43,21 @@ impl Config {
         self.key("chain", files)
     }
 
-    /// Gives up after this many attempts, with hardly a pause between them.
+    /// Limits the attempts, with short pauses between them.
     pub fn attempts(self, count: u32) -> Self {
         let retry = "initial_delay = \"1ms\", max_delay = \"2ms\"";
         self.lines(&format!("retry = {{ max_attempts = {count}, {retry} }}"))
     }
 
-    /// Adds lines as they stand.
+    /// Adds these lines unchanged.
     pub fn lines(mut self, lines: &str) -> Self {
         self.0.push_str(lines);
         self.0.push('\n');
         self
     }
 
-    /// Text, paths and lists of paths are written in TOML as Rust shows them.
+    /// Adds a key. The debug format of strings, paths and lists of paths is valid
+    /// TOML.
     fn key(mut self, key: &str, value: impl Debug) -> Self {
         writeln!(self.0, "{key} = {value:?}").expect("a string takes every line");
         self
@@ -83,7 +84,7 @@ impl AsRef<str> for Config {
     }
 }
 
-/// One config after the other.
+/// Appends another config.
 impl<R: AsRef<str>> Add<R> for Config {
     type Output = Self;
 

@@ -1,11 +1,11 @@
-//! The dead letters of a bridge, as its users see them.
+//! The dead letters of a bridge, read with its command line.
 
 use std::process::Command;
 
 use super::bridge::{Bridge, binary};
 use super::until;
 
-/// One dead letter, as `dead-letters list --json` tells it.
+/// A dead letter, in the format of `dead-letters list` with `--json`.
 #[derive(Clone, Debug, serde::Deserialize)]
 pub struct Letter {
     pub letter: i64,
@@ -20,8 +20,8 @@ pub struct Letter {
 }
 
 impl Bridge {
-    /// Runs a command of the tool in the bridge's folder, and tells what it
-    /// printed.
+    /// Runs a command of the binary in the bridge's folder, and returns its
+    /// output.
     pub fn command(&self, args: &[&str]) -> String {
         let output = Command::new(binary())
             .args(args)
@@ -37,13 +37,13 @@ impl Bridge {
         String::from_utf8(output.stdout).expect("UTF-8")
     }
 
-    /// All dead letters so far.
+    /// Returns all dead letters.
     pub fn dead_letters(&self) -> Vec<Letter> {
         let printed = self.command(&["dead-letters", "list", "--json"]);
         serde_json::from_str(&printed).unwrap_or_else(|e| panic!("{e}: {printed}"))
     }
 
-    /// The dead letter of a message, once there is one.
+    /// Waits for the dead letter of a message, and returns it.
     pub async fn dead_letter(&self, id: &str) -> Letter {
         until(&format!("the dead letter of {id}"), || async {
             self.dead_letters()

@@ -1,25 +1,25 @@
-//! A disk of its own whose power can be cut: ext4 in a file, mounted where only
-//! the commands started here see it.
+//! A disk whose power can be cut: an ext4 file system in a file, mounted in a
+//! mount namespace that only the commands started here share.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-/// EXT4_IOC_SHUTDOWN without flushing the journal: what was not written down is
-/// gone, as after a power cut.
+/// EXT4_IOC_SHUTDOWN without flushing the journal: unwritten data is lost, as in
+/// a power cut.
 const CUT: &str = "import fcntl, os, struct, sys\n\
 fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587D, struct.pack('i', 2))";
 
-/// Mounted until it is dropped.
+/// The disk, mounted until it is dropped.
 pub struct Disk {
     folder: TempDir,
-    /// Its mounts are seen by whom it lets in.
+    /// The process that owns the mount namespace.
     keeper: Child,
 }
 
 impl Disk {
-    /// Makes one; the error says why this machine has none to give.
+    /// Creates a disk. The error says why this machine cannot.
     pub fn new() -> Result<Self, String> {
         let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
         let image = folder.path().join("image");
@@ -37,12 +37,12 @@ impl Disk {
         Ok(disk)
     }
 
-    /// Where it is mounted, for commands of [`Self::command`].
+    /// Returns the mount point, for commands of [`Self::command`].
     pub fn path(&self) -> PathBuf {
         self.folder.path().join("disk")
     }
 
-    /// A command that sees it.
+    /// Returns a command that sees the disk.
     pub fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new("nsenter");
         command.arg(format!("--mount=/proc/{}/ns/mnt", self.keeper.id()));
@@ -50,13 +50,13 @@ impl Disk {
         command
     }
 
-    /// Cuts its power. What uses it has to be killed after that.
+    /// Cuts the power. Processes that use the disk must be killed afterwards.
     pub fn cut(&self) {
         let mut cut = self.command("python3");
         done(cut.args(["-c", CUT]).arg(self.path())).expect("the power is cut");
     }
 
-    /// Brings it back, as it is after the power came back.
+    /// Mounts the disk again, as after the return of power.
     pub fn back(&self) {
         done(self.command("umount").arg(self.path())).expect("nothing uses it");
         self.mount().expect("it was mounted before");
@@ -65,7 +65,7 @@ impl Disk {
     fn mount(&self) -> Result<(), String> {
         let mut mount = self.command("mount");
         let image = self.folder.path().join("image");
-        // The keeper may still be on its way into a space of its own.
+        // The keeper may not have entered its namespace yet.
         let begun = std::time::Instant::now();
         while !self.is_apart() && begun.elapsed().as_secs() < 10 {
             std::thread::sleep(std::time::Duration::from_millis(10));

@@ -1,4 +1,4 @@
-//! An HTTP server that remembers what it received, and answers as told.
+//! An HTTP server that records requests, and answers as the test says.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use super::reply::{Body, Reply};
 use super::until;
 
-/// One request that arrived.
+/// A recorded request.
 #[derive(Clone, Debug)]
 pub struct Received {
     pub method: String,
@@ -30,25 +30,25 @@ pub struct Received {
     pub headers: HeaderMap,
     pub body: Bytes,
     pub at: Instant,
-    /// The other end of its connection.
+    /// The address of the client.
     pub peer: SocketAddr,
 }
 
 impl Received {
-    /// A header's value; empty where there is none.
+    /// Returns the value of a header; empty if the header is missing.
     pub fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
             .map_or("", |value| value.to_str().expect("text"))
     }
 
-    /// Its `webhook-id`.
+    /// Returns the `webhook-id`.
     pub fn id(&self) -> String {
         self.header("webhook-id").to_owned()
     }
 }
 
-/// A listening endpoint. It ends with the test's runtime.
+/// A listening endpoint. It ends with the runtime of the test.
 #[derive(Clone)]
 pub struct Endpoint {
     pub address: SocketAddr,
@@ -58,12 +58,13 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Answers every request with `reply`, which sees it and how many came before.
+    /// Answers every request with `reply`, which gets the request and the number
+    /// of earlier requests.
     pub async fn start(reply: impl Fn(&Received, usize) -> Reply + Send + Sync + 'static) -> Self {
         Self::start_with(None, reply).await
     }
 
-    /// As [`Endpoint::start`], over TLS where there is an acceptor; that decides on
+    /// Does the same over TLS if there is an acceptor, which also negotiates
     /// HTTP/1.1 or HTTP/2.
     pub async fn start_with(
         tls: Option<TlsAcceptor>,
@@ -78,7 +79,7 @@ impl Endpoint {
             open,
         };
         let accepted = endpoint.accepted.clone();
-        let answers = Arc::new(Answers {
+        let answers = Arc::new(ReplyFunction {
             received: endpoint.received.clone(),
             reply,
         });
@@ -97,22 +98,22 @@ impl Endpoint {
         endpoint
     }
 
-    /// Answers 204 to everything.
+    /// Answers 204 to every request.
     pub async fn accepting() -> Self {
         Self::start(|_, _| Reply::status(204)).await
     }
 
-    /// Its URL, with this path.
+    /// Returns its URL with this path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// All requests so far.
+    /// Returns all requests so far.
     pub fn received(&self) -> Vec<Received> {
         self.received.lock().expect("no panic").clone()
     }
 
-    /// The requests, once there are so many.
+    /// Returns the requests once there are `count` of them.
     pub async fn wait_for(&self, count: usize) -> Vec<Received> {
         until(&format!("{count} requests"), || async {
             let received = self.received();
@@ -121,12 +122,12 @@ impl Endpoint {
         .await
     }
 
-    /// How many connections there have been.
+    /// Returns how many connections were accepted.
     pub fn accepted(&self) -> usize {
         self.accepted.load(Ordering::Relaxed)
     }
 
-    /// Returns when no connection is open.
+    /// Waits until no connection is open.
     pub async fn all_closed(&self) {
         let mut open = self.open.clone();
         let closed = open.wait_for(|open| *open == 0).await;
@@ -134,7 +135,7 @@ impl Endpoint {
     }
 }
 
-struct Answers<F> {
+struct ReplyFunction<F> {
     received: Arc<Mutex<Vec<Received>>>,
     reply: F,
 }
@@ -143,13 +144,13 @@ async fn accept<F>(
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
     peer: SocketAddr,
-    answers: Arc<Answers<F>>,
+    answers: Arc<ReplyFunction<F>>,
 ) where
     F: Fn(&Received, usize) -> Reply + Send + Sync + 'static,
 {
     match tls {
         None => serve(stream, peer, answers).await,
-        // A client that does not trust the certificate is of no interest here.
+        // A client that rejects the certificate is not recorded.
         Some(tls) => {
             if let Ok(stream) = tls.accept(stream).await {
                 serve(stream, peer, answers).await;
@@ -161,7 +162,7 @@ async fn accept<F>(
 async fn serve<F>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
-    answers: Arc<Answers<F>>,
+    answers: Arc<ReplyFunction<F>>,
 ) where
     F: Fn(&Received, usize) -> Reply + Send + Sync + 'static,
 {
@@ -171,11 +172,11 @@ async fn serve<F>(
     });
     let mut server = auto::Builder::new(TokioExecutor::new());
     server.http1().max_headers(2000).max_buf_size(4 << 20);
-    // A connection that breaks off is what some tests are about.
+    // Some tests break connections on purpose.
     let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }
 
-impl<F: Fn(&Received, usize) -> Reply> Answers<F> {
+impl<F: Fn(&Received, usize) -> Reply> ReplyFunction<F> {
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let Ok(body) = body.collect().await else {

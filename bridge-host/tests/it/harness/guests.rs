@@ -1,15 +1,15 @@
-//! The components that the tests use, as `cargo xtask guests` left them.
+//! The components that the tests use, built by `cargo xtask guests`.
 
 use std::path::{Path, PathBuf};
 
-/// The path of a component that was built from this repository.
+/// Returns the path of a component from this repository.
 pub fn guest(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../target/guests")
         .join(format!("{name}.wasm"));
     assert!(
         path.exists(),
-        "{} is not there: `cargo xtask test` builds it, and runs the tests",
+        "{} is missing: run the tests with `cargo xtask test`, which builds it",
         path.display()
     );
     path.canonicalize().expect("a path")

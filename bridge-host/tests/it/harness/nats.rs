@@ -1,4 +1,4 @@
-//! A real nats-server on a port of its own, with a store that is gone with it.
+//! A real nats-server on a free port. Its store is deleted with it.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -8,18 +8,18 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
 
 use super::{ReservedAddress, ServerProcess};
 
-/// Where Debian puts it, which is not on everybody's path.
+/// The path of Debian's package, which is not in the path of ordinary users.
 const DEBIANS: &str = "/usr/sbin/nats-server";
-/// Where `cargo xtask test` puts a current one.
+/// The path to which `cargo xtask test` installs a current version.
 const CURRENT: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../target/tools/bin/nats-server"
 );
 
-/// Which server.
+/// Which version of the server.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum NatsVersion {
-    /// The system's: Debian's is years old.
+    /// The installed one; Debian's is years old.
     #[default]
     System,
     /// A current one.
@@ -27,7 +27,7 @@ pub enum NatsVersion {
 }
 
 impl NatsVersion {
-    /// What is run.
+    /// Returns the program to run.
     pub fn program(self) -> &'static Path {
         Path::new(match self {
             Self::System if Path::new(DEBIANS).exists() => DEBIANS,
@@ -40,29 +40,29 @@ impl NatsVersion {
 /// A running server. Killed when dropped.
 pub struct NatsServer {
     pub address: SocketAddr,
-    /// Ends before its folder does.
+    /// Before the folder, so that it ends first.
     process: ServerProcess,
     folder: TempDir,
 }
 
 impl NatsServer {
-    /// Starts one, with JetStream.
+    /// Starts a server with JetStream.
     pub async fn start() -> Self {
         Self::start_with("").await
     }
 
-    /// Starts one whose configuration has these lines too; `{folder}` in them
-    /// is where files can be put first by `prepare`.
+    /// Starts a server with further lines in its configuration. `{folder}` in
+    /// them stands for the folder into which `prepare` may put files.
     pub async fn start_with(lines: &str) -> Self {
         Self::prepared(lines, |_| {}).await
     }
 
-    /// Starts one of this version.
+    /// Starts a server of this version.
     pub async fn start_as(version: NatsVersion) -> Self {
         Self::begun(version, "", |_| {}).await
     }
 
-    /// The same, after `prepare` has put files into its folder.
+    /// Starts a server after `prepare` has put files into its folder.
     pub async fn prepared(lines: &str, prepare: impl FnOnce(&Path)) -> Self {
         Self::begun(NatsVersion::default(), lines, prepare).await
     }
@@ -88,7 +88,7 @@ impl NatsServer {
         }
     }
 
-    /// Publishes what no client would: headers as they are given.
+    /// Publishes a message with raw headers, which no client library would send.
     pub async fn publish_raw(
         &self,
         topic: impl AsRef<[u8]>,
@@ -115,27 +115,28 @@ impl NatsServer {
         while lines.next_line().await.expect("an answer").expect("a line") != "PONG" {}
     }
 
-    /// Its URL.
+    /// Returns its URL.
     pub fn url(&self) -> String {
         format!("nats://{}", self.address)
     }
 
-    /// A file in its folder.
+    /// Returns the path of a file in its folder.
     pub fn file(&self, name: &str) -> std::path::PathBuf {
         self.folder.path().join(name)
     }
 
-    /// SIGKILL.
+    /// Kills the server with SIGKILL.
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Starts it again, with the store it had.
+    /// Starts the server again with its store.
     pub async fn start_again(&mut self) {
         self.process.start_again().await;
     }
 
-    /// Stops it (SIGSTOP) from anywhere: it does not say a word from then on.
+    /// Returns a function that stops the server with SIGSTOP, so that it is
+    /// silent.
     pub fn silencer(&self) -> impl Fn() + Send + Sync + use<> {
         self.process.signaller("STOP")
     }

@@ -1,9 +1,10 @@
-//! Certificates and keys as text. How they are made stays out: tests do that.
+//! Certificates and keys in PEM format. Tests create the certificates.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// A certificate or a key as PEM (RFC 7468), in lines that OpenSSL reads.
+/// Encodes a certificate or a key as PEM (RFC 7468), in lines that OpenSSL
+/// accepts.
 pub fn pem(what: &str, der: &[u8]) -> String {
     let text = STANDARD.encode(der);
     let lines = text.as_bytes().chunks(64);

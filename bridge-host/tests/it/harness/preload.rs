@@ -1,11 +1,11 @@
-//! Libraries in front of the system's own, for what a test cannot make the
-//! system do.
+//! Libraries that replace functions of the system's libraries, for conditions
+//! that a test cannot cause otherwise.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Compiles a library from C into a folder. A process loads it if `LD_PRELOAD`
-/// names it.
+/// Compiles a library from C source into a folder. A process loads it if
+/// `LD_PRELOAD` names it.
 pub fn preload(folder: &Path, name: &str, source: &str) -> PathBuf {
     let written = folder.join(format!("{name}.c"));
     std::fs::write(&written, source).expect("a file");

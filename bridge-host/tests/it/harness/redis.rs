@@ -1,5 +1,5 @@
-//! A real redis-server on a free port, with a folder that is gone with it.
-//! What tests ask of it goes through a client of their own.
+//! A real redis-server on a free port. Its folder is deleted with it. Tests talk
+//! to it through a separate client.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,24 +12,25 @@ use super::{ReservedAddress, ServerProcess};
 /// A running server. Killed when dropped.
 pub struct RedisServer {
     pub address: SocketAddr,
-    /// Ends before its folder does.
+    /// Before the folder, so that it ends first.
     process: ServerProcess,
     folder: TempDir,
 }
 
 impl RedisServer {
-    /// Starts one that writes each message to disk before it confirms it.
+    /// Starts a server that writes each message to disk before it confirms the
+    /// message.
     pub async fn start() -> Self {
         Self::start_with(&["--appendonly", "yes", "--appendfsync", "always"]).await
     }
 
-    /// Starts one with these arguments, without snapshots.
+    /// Starts a server with these arguments, without snapshots.
     pub async fn start_with(arguments: &[&str]) -> Self {
         Self::prepared(|_| arguments.iter().map(|it| it.to_string()).collect()).await
     }
 
-    /// Starts one with the arguments that `prepare` returns, after it has put
-    /// files into its folder.
+    /// Starts a server with the arguments that `prepare` returns after it has put
+    /// files into the folder.
     pub async fn prepared(prepare: impl FnOnce(&Path) -> Vec<String>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let port = ReservedAddress::new();
@@ -51,22 +52,22 @@ impl RedisServer {
         }
     }
 
-    /// Its URL.
+    /// Returns its URL.
     pub fn url(&self) -> String {
         format!("redis://{}", self.address)
     }
 
-    /// A file in its folder.
+    /// Returns the path of a file in its folder.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// Runs a command, given as `redis-cli` takes it.
+    /// Runs a command, written as for `redis-cli`.
     pub async fn run(&self, command: &[&str]) -> Value {
         self.try_run(command).await.expect("an answer")
     }
 
-    /// The same, where it may fail.
+    /// Runs a command that may fail.
     pub async fn try_run(&self, command: &[&str]) -> RedisResult<Value> {
         let client = Client::open(self.url())?;
         let mut connection = client.get_multiplexed_async_connection().await?;
@@ -77,12 +78,12 @@ impl RedisServer {
         cmd.query_async(&mut connection).await
     }
 
-    /// SIGKILL.
+    /// Kills the server with SIGKILL.
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Starts it again, with the files it had.
+    /// Starts the server again with its files.
     pub async fn start_again(&mut self) {
         self.process.start_again().await;
     }

@@ -1,4 +1,5 @@
-//! What an endpoint answers: a status, headers, and a body, whole or in parts.
+//! The responses of an endpoint: a status, headers, and a body, whole or in
+//! parts.
 
 use std::io;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio::sync::mpsc;
 /// The body of a response.
 pub type Body = UnsyncBoxBody<Bytes, io::Error>;
 
-/// A response, and how long it takes to come.
+/// A response, and the delay before it.
 #[derive(Clone, Debug)]
 pub struct Reply {
     status: u16,
@@ -28,11 +29,11 @@ enum Content {
     Parts(Parts),
 }
 
-/// A body that comes part by part, without its length unless a header tells it.
+/// A body in parts, without a length unless a header has one.
 #[derive(Clone, Debug, Default)]
 pub struct Parts {
     pub parts: Vec<Bytes>,
-    /// How long each part takes to come.
+    /// The delay before each part.
     pub pause: Duration,
     pub end: End,
 }
@@ -42,13 +43,13 @@ pub struct Parts {
 pub enum End {
     #[default]
     Complete,
-    /// The connection breaks off.
+    /// The connection breaks.
     Broken,
     Trailers(HeaderMap),
 }
 
 impl Reply {
-    /// This status, at once, with an empty body.
+    /// Returns a response with this status and an empty body, without a delay.
     pub fn status(status: u16) -> Self {
         Self {
             status,
@@ -58,25 +59,25 @@ impl Reply {
         }
     }
 
-    /// The same with another header.
+    /// Adds a header.
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    /// The same after some time.
+    /// Sets the delay.
     pub fn after(mut self, after: Duration) -> Self {
         self.after = after;
         self
     }
 
-    /// The same with this body.
+    /// Sets the body.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = Content::Whole(body.into());
         self
     }
 
-    /// The same with a body that comes part by part.
+    /// Sets a body in parts.
     pub fn parts(mut self, parts: Parts) -> Self {
         self.body = Content::Parts(parts);
         self
@@ -109,7 +110,7 @@ impl Parts {
             }
             let end = match self.end {
                 End::Complete => return,
-                End::Broken => Err(io::Error::other("told to break off")),
+                End::Broken => Err(io::Error::other("broken on purpose")),
                 End::Trailers(trailers) => Ok(Frame::trailers(trailers)),
             };
             let _ = sender.send(end).await;

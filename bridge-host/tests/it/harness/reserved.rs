@@ -1,4 +1,4 @@
-//! A port of this machine that a test holds before and while a server uses it.
+//! A port of this machine that a test holds while a server uses it.
 
 use std::net::SocketAddr;
 
@@ -6,9 +6,9 @@ use tokio::net::TcpSocket;
 
 /// A bound address that this socket does not listen on.
 ///
-/// The system gives its port to no other socket while this lives. A server that is
-/// told the port can still listen on it, as servers set `SO_REUSEADDR`; while none
-/// does, connections are refused.
+/// While this lives, the system gives the port to no other socket. A server that
+/// is told to use the port can still listen on it, because servers set
+/// `SO_REUSEADDR`. While no server listens, connections are refused.
 pub struct ReservedAddress {
     pub address: SocketAddr,
     _socket: TcpSocket,
@@ -27,7 +27,7 @@ impl ReservedAddress {
         }
     }
 
-    /// Its URL, with this path.
+    /// Returns its URL with this path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }

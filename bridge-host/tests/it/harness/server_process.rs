@@ -1,5 +1,5 @@
-//! A server of someone else as a process of its own, at an address that is held for it.
-//! Its arguments and its protocol stay out: `nats` and `redis` know those.
+//! A third-party server as a process, at a reserved address. `nats` and `redis`
+//! know its arguments and its protocol.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,12 +12,13 @@ pub struct ServerProcess {
     program: PathBuf,
     arguments: Vec<String>,
     child: Child,
-    /// Held, so that the server gets its port again when it is started again.
+    /// Held, so that a server that is started again gets the same port.
     port: ReservedAddress,
 }
 
 impl ServerProcess {
-    /// Starts a program that its arguments tell to listen on `port`, and returns once it does.
+    /// Starts a program whose arguments make it listen on `port`, and waits until
+    /// it does.
     pub async fn start(
         program: impl Into<PathBuf>,
         arguments: Vec<String>,
@@ -34,18 +35,18 @@ impl ServerProcess {
         server
     }
 
-    /// Where it listens.
+    /// Returns its address.
     pub fn address(&self) -> SocketAddr {
         self.port.address
     }
 
-    /// SIGKILL.
+    /// Kills the server with SIGKILL.
     pub fn kill(&mut self) {
         self.child.kill().expect("a process");
         self.child.wait().expect("a status");
     }
 
-    /// Starts it again, with the files it had.
+    /// Starts the server again with its files.
     pub async fn start_again(&mut self) {
         self.child = spawn(&self.program, &self.arguments);
         self.listens().await;
@@ -56,7 +57,7 @@ impl ServerProcess {
         self.signaller(name)();
     }
 
-    /// Sends a signal by name, from anywhere and at any time.
+    /// Returns a function that sends a signal by name, at any time.
     pub fn signaller(&self, name: &str) -> impl Fn() + Send + Sync + use<> {
         let arguments = [format!("-{name}"), self.child.id().to_string()];
         move || {
@@ -90,7 +91,7 @@ fn spawn(program: &PathBuf, arguments: &[String]) -> Child {
         .stderr(Stdio::null());
     command.spawn().unwrap_or_else(|error| {
         panic!(
-            "{} cannot be run: {error}. `cargo xtask test` brings it, or tells how to get it",
+            "{} cannot be run: {error}. `cargo xtask test` installs it, or says how to install it",
             program.display()
         )
     })

@@ -1,4 +1,4 @@
-//! The name that a component connects to chooses the endpoint.
+//! The name that a component connects to selects the endpoint.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,7 +6,8 @@ use std::process::Command;
 use super::{TEXT, adapter, run, wac};
 use crate::harness::{Bridge, Config, Endpoint, binary, guest};
 
-/// `announce`, with these lines that tell its component and endpoints.
+/// A subscription with `announce`; the lines have its component and its
+/// endpoints.
 fn announcing(lines: &str, to: &str) -> Config {
     let lines = format!("settings.announce_to = {to:?}\n{lines}");
     let announce = Config::subscription("announce", "news");
@@ -21,7 +22,7 @@ fn endpoints(endpoint: &Endpoint) -> String {
     )
 }
 
-/// One copy at each endpoint, with its own settings and an id of its own.
+/// Checks that each endpoint gets a copy, with its own settings and its own id.
 async fn each_gets_its_own(lines: &str, endpoint: &Endpoint) {
     let bridge = Bridge::start(&announcing(lines, "shop, books")).await;
     let headers = [TEXT[0], ("x-kept", "yes")];
@@ -90,7 +91,7 @@ async fn a_chain_runs_before_a_component_that_names_its_endpoint() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_name_is_a_connection_that_is_not_there() {
+async fn an_unknown_name_is_a_connection_error() {
     let endpoint = Endpoint::accepting().await;
     let component = format!("component = {:?}", guest("announce"));
     let lines = format!("{component}\n{}", endpoints(&endpoint));
@@ -104,7 +105,7 @@ async fn an_unknown_name_is_a_connection_that_is_not_there() {
     assert!(shown.contains("endpoints.books.url    http://"), "{shown}");
 }
 
-/// An HTTP handler has no messages of the host's: one plug is enough for it.
+/// An HTTP handler uses no messages of the host, so one plug is enough.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_http_handler_can_publish_to_a_named_endpoint() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -126,10 +127,10 @@ async fn an_http_handler_can_publish_to_a_named_endpoint() {
         );
         Config::subscription(name, name).lines(&lines)
     };
-    let bridge = Bridge::start(&(subscription("shop") + subscription("nobody"))).await;
+    let bridge = Bridge::start(&(subscription("shop") + subscription("missing"))).await;
     for (name, said) in [
         ("shop", "sent"),
-        ("nobody", "no endpoint is named `nobody`"),
+        ("missing", "no endpoint is named `missing`"),
     ] {
         let id = bridge.accept(name, &TEXT, "hello").await;
         let letter = bridge.dead_letter(&id).await;

@@ -1,6 +1,6 @@
-//! A component of the newest draft of wasi:messaging that does as a message
-//! says, for tests: what comes after the topic's last dot is what it does, on
-//! the connection and the topic that the metadata names.
+//! A component of the newest draft of wasi:messaging that follows instructions,
+//! for tests. The text after the last dot of the topic says what it does; the
+//! metadata names the connection and the topic.
 
 wit_bindgen::generate!({
     path: ["../../../../wit/deps/config", "../../../../wit/draft"],
@@ -30,7 +30,7 @@ impl Guest for Desk {
     }
 }
 
-/// The value of a key of the metadata.
+/// Returns the value of a metadata key.
 fn entry(message: &Message, key: &str) -> Option<String> {
     let metadata = message.metadata().unwrap_or_default();
     let mut metadata = metadata.into_iter();
@@ -53,7 +53,7 @@ fn copy(message: &Message) -> Message {
     copy
 }
 
-/// Twice: that is allowed.
+/// Replies twice, which is allowed.
 fn answer(message: &Message) -> Result<(), Error> {
     reply(message, copy(message))?;
     let second = copy(message);
@@ -61,7 +61,7 @@ fn answer(message: &Message) -> Result<(), Error> {
     reply(message, second)
 }
 
-/// Asks, and sends what comes to the topic `to`, each with its own.
+/// Sends a request, and sends each response to the topic `to`.
 fn ask(message: &Message) -> Result<(), Error> {
     let client = Client::connect(&wanted(message, "client")?)?;
     let number = |key: &str| entry(message, key).and_then(|text| text.parse().ok());
@@ -90,7 +90,7 @@ fn ask(message: &Message) -> Result<(), Error> {
     }
 }
 
-/// Sends a message that has no topic yet.
+/// Sends a message that was created without a topic.
 fn send(message: &Message) -> Result<(), Error> {
     let client = Client::connect(&wanted(message, "client")?)?;
     let made = copy(message);

@@ -1,5 +1,5 @@
-//! A filter written against the newest draft of wasi:messaging: small messages
-//! are dropped, all others passed on, their metadata seen to.
+//! A filter for the newest draft of wasi:messaging: it drops small messages and
+//! forwards all others with changed metadata.
 
 wit_bindgen::generate!({
     path: ["../../../../wit/deps/config", "../../../../wit/draft"],

@@ -1,5 +1,6 @@
-//! A component that has its host keep all that it can, for tests: what comes
-//! after `hog.` in the topic is of what. Where there is a limit, it traps.
+//! A component that makes the host hold as much as possible, for tests. The text
+//! after `hog.` in the topic says what the host holds. The component traps at the
+//! limit.
 
 wit_bindgen::generate!({
     path: ["../../../../wit", "wit"],
@@ -82,7 +83,7 @@ fn large_fields() -> Fields {
     fields
 }
 
-/// Begins a request, and does not wait for the response.
+/// Starts a request without waiting for the response.
 fn ask(
     authority: &str,
 ) -> Result<wasi::http::types::FutureIncomingResponse, wasi::http::types::ErrorCode> {

@@ -1,5 +1,5 @@
-//! A handler of messages that has its settings and its log through interfaces
-//! that other hosts have too, for tests.
+//! A message handler that reads settings and writes logs through interfaces that
+//! other hosts have too, for tests.
 
 wit_bindgen::generate!({
     path: ["wit/config.wit", "wit/logging.wit", "../../../../wit/deps/messaging"],
@@ -21,8 +21,8 @@ use wasi::logging::logging::{Level, log};
 struct Notary;
 
 impl Guest for Notary {
-    /// Logs what it gets, and gives up with what a setting says and how many
-    /// there are.
+    /// Logs the message, and fails with the value of a setting and the number of
+    /// settings.
     fn handle(ms: Message) -> Result<(), Error> {
         let text = String::from_utf8_lossy(&ms.data()).into_owned();
         log(Level::Warn, &ms.topic(), &text);

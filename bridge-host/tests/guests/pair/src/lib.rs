@@ -1,5 +1,5 @@
 //! Sends each message to its endpoint twice, as `/first` and as `/second`, and
-//! waits for the second response alone.
+//! waits only for the second response.
 
 wit_bindgen::generate!({
     path: "../../../../wit",
@@ -42,7 +42,7 @@ impl Guest for Pair {
     }
 }
 
-/// All of the body is there before the request goes.
+/// Starts a request whose body is complete.
 fn post(authority: &str, path: &str, data: &[u8]) -> FutureIncomingResponse {
     let request = OutgoingRequest::new(Fields::new());
     request.set_method(&Method::Post).expect("a method");
@@ -53,7 +53,7 @@ fn post(authority: &str, path: &str, data: &[u8]) -> FutureIncomingResponse {
     let stream = body.write().expect("its stream");
     stream.write(data).expect("room");
     drop(stream);
-    OutgoingBody::finish(body, None).expect("nobody counts");
+    OutgoingBody::finish(body, None).expect("a finished body");
     outgoing_handler::handle(request, None).expect("a request")
 }
 

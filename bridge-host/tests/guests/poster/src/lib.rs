@@ -1,5 +1,5 @@
-//! An HTTP handler that publishes a message to the connection that the query
-//! of a request names, and answers with what came of it.
+//! An HTTP handler that publishes a message to the connection in the query of the
+//! request, and answers with the result.
 
 wit_bindgen::generate!({
     path: ["../../../../wit", "wit"],
@@ -30,7 +30,7 @@ impl Guest for Poster {
         let written = stream.blocking_write_and_flush(text.as_bytes());
         written.expect("a reader");
         drop(stream);
-        OutgoingBody::finish(body, None).expect("nobody counts");
+        OutgoingBody::finish(body, None).expect("a finished body");
     }
 }
 

@@ -1,5 +1,5 @@
-//! A component that does as a message says, for tests: what comes after
-//! `probe.` in the topic is what it does.
+//! A component that follows instructions, for tests: the text after `probe.` in
+//! the topic says what it does.
 
 wit_bindgen::generate!({
     path: "../../../../wit",
@@ -39,7 +39,7 @@ impl Guest for Probe {
             "echo" => echo(&ms),
             "send-many" => send_many(&ms, &text),
             "connect" => Client::connect(&text).map(drop),
-            // How many calls this instance has had, this one included.
+            // How many calls this instance has had, including this one.
             "state" => Err(Error::Other(calls.to_string())),
             "settings" => Err(Error::Other(format!("{:?}", store::get(&text)))),
             "settings-all" => Err(Error::Other(format!("{:?}", store::get_all()))),
@@ -47,7 +47,7 @@ impl Guest for Probe {
         }
     }
 
-    /// What the setting `subscribe` holds, separated by commas.
+    /// Returns the topics in the setting `subscribe`, separated by commas.
     fn subscribe() -> Result<Vec<String>, Error> {
         match store::get("subscribe").ok().flatten().as_deref() {
             Some("error") => Err(Error::Other("the probe was told to fail".into())),
@@ -65,14 +65,14 @@ fn spin() -> Result<(), Error> {
     }
 }
 
-/// Calls the host, again and again.
+/// Calls the host repeatedly.
 fn ask(ms: &Message) -> Result<(), Error> {
     loop {
         black_box(ms.topic());
     }
 }
 
-/// Takes memory, and touches it, until there is no more.
+/// Allocates memory, and writes to it, until none is left.
 fn hoard() -> Result<(), Error> {
     let mut hoard = Vec::new();
     loop {
@@ -80,7 +80,7 @@ fn hoard() -> Result<(), Error> {
     }
 }
 
-/// The value of a key of the metadata.
+/// Returns the value of a metadata key.
 fn entry(ms: &Message, key: &str) -> Result<String, Error> {
     let metadata = ms.metadata().unwrap_or_default();
     let found = metadata.into_iter().find(|(name, _)| name == key);
@@ -89,9 +89,9 @@ fn entry(ms: &Message, key: &str) -> Result<String, Error> {
         .ok_or_else(|| Error::Other(format!("the probe wants `{key}` in the metadata")))
 }
 
-/// Sends a copy to the topic `reply-topic` of the connection `connection`,
-/// both in the metadata. Everything is set twice, the first time wrongly: what
-/// arrives shows whether the later value counts.
+/// Sends a copy to the topic `reply-topic` of the connection `connection`; the
+/// metadata has both names. Sets every value twice, the first time to a wrong
+/// value, so that tests see whether the later value counts.
 fn echo(ms: &Message) -> Result<(), Error> {
     let client = Client::connect(&entry(ms, "connection")?)?;
     let copy = Message::new("probe.wrong", b"wrong");

@@ -1,9 +1,9 @@
-//! Bodies in and out, with all the waiting that there is.
+//! Reads and writes bodies, blocking as long as necessary.
 
 use crate::wasi::http::types::IncomingRequest;
 use crate::wasi::io::streams::{InputStream, OutputStream, StreamError};
 
-/// Writes all of it, as the stream has room.
+/// Writes all the data, as fast as the stream accepts it.
 pub fn write(stream: &OutputStream, mut data: &[u8]) {
     while !data.is_empty() {
         let room = stream.check_write().expect("an open stream");
@@ -17,7 +17,7 @@ pub fn write(stream: &OutputStream, mut data: &[u8]) {
     }
 }
 
-/// All that comes in, once it is there.
+/// Reads everything, once it has arrived.
 pub fn read(stream: &InputStream) -> Vec<u8> {
     let mut all = Vec::new();
     loop {
@@ -29,7 +29,7 @@ pub fn read(stream: &InputStream) -> Vec<u8> {
     }
 }
 
-/// Writes what comes in, as it comes.
+/// Copies the body while it arrives.
 pub fn copy(request: IncomingRequest, out: &OutputStream) {
     let body = request.consume().expect("its body");
     let stream = body.stream().expect("its stream");

@@ -1,4 +1,4 @@
-//! What the handler was granted, found out by trying.
+//! What the handler was granted, found by trying.
 
 use crate::wasi::cli::environment::get_environment;
 use crate::wasi::config::store;
@@ -7,8 +7,8 @@ use crate::wasi::filesystem::types::{
     Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags,
 };
 
-/// Settings, environment, and for each folder the text of its file `note`,
-/// and whether a file can be made.
+/// Returns the settings, the environment, and for each folder the text of its
+/// file `note` and whether a file can be created.
 pub fn told() -> String {
     let folders: Vec<_> = get_directories()
         .iter()

@@ -1,5 +1,5 @@
-//! An HTTP handler that does as the path of a request says, for tests: well
-//! behaved ones beside every way to fail.
+//! An HTTP handler that follows the path of a request, for tests: correct
+//! behaviour, and every way to fail.
 
 wit_bindgen::generate!({
     path: ["../../../../wit", "wit"],
@@ -66,7 +66,7 @@ impl Guest for Responder {
             "/busy" => respond(out, 503, &[("retry-after", b"1")], b"come again"),
             "/gone" => respond(out, 410, &[], b"no such order"),
             "/silent" => {}
-            // Neither set nor given up: it is kept for good.
+            // Neither set nor dropped: the host holds it until the instance ends.
             "/forget" => std::mem::forget(out),
             "/unfinished" => std::mem::forget(begin(out, 200, &[])),
             "/refuse" => ResponseOutparam::set(out, Err(ErrorCode::ConnectionRefused)),
@@ -105,7 +105,7 @@ impl Guest for Responder {
     }
 }
 
-/// Answers with a head, and gives what its body is written to.
+/// Sends the head of the response, and returns the stream for its body.
 fn begin(
     out: ResponseOutparam,
     status: u16,
@@ -127,10 +127,11 @@ fn respond(out: ResponseOutparam, status: u16, headers: &[(&str, &[u8])], data: 
     let (body, stream) = begin(out, status, headers);
     body::write(&stream, data);
     drop(stream);
-    OutgoingBody::finish(body, None).expect("nobody counts");
+    OutgoingBody::finish(body, None).expect("a finished body");
 }
 
-/// The request as the response: body, headers that begin with `x-`, trailers.
+/// Answers with the request's body, its trailers, and its headers that begin with
+/// `x-`.
 fn echo(request: IncomingRequest, out: ResponseOutparam) {
     let mut headers = request.headers().entries();
     let scheme = match request.scheme() {
@@ -149,10 +150,10 @@ fn echo(request: IncomingRequest, out: ResponseOutparam) {
     let (body, stream) = begin(out, 200, &headers);
     body::copy(request, &stream);
     drop(stream);
-    OutgoingBody::finish(body, None).expect("nobody counts");
+    OutgoingBody::finish(body, None).expect("a finished body");
 }
 
-/// Takes 24 MiB of memory, and as many milliseconds as the query says.
+/// Allocates 24 MiB, and waits for as many milliseconds as the query says.
 fn heavy(query: &str, out: ResponseOutparam) {
     let heavy = std::hint::black_box(vec![1_u8; 24 << 20]);
     let wait: u64 = query.parse().expect("a number");
@@ -160,7 +161,7 @@ fn heavy(query: &str, out: ResponseOutparam) {
     respond(out, 200, &[], &heavy[..1]);
 }
 
-/// The request as the response once all of it is there, trailers included.
+/// Answers with the whole request once it is complete, including trailers.
 fn trailers(request: IncomingRequest, out: ResponseOutparam) {
     let incoming = request.consume().expect("its body");
     let data = body::read(&incoming.stream().expect("its stream"));
@@ -170,10 +171,10 @@ fn trailers(request: IncomingRequest, out: ResponseOutparam) {
     let (body, stream) = begin(out, 200, &[]);
     body::write(&stream, &data);
     drop(stream);
-    OutgoingBody::finish(body, trailers).expect("nobody counts");
+    OutgoingBody::finish(body, trailers).expect("a finished body");
 }
 
-/// As many bytes as the query says.
+/// Answers with as many bytes as the query says.
 fn stream(query: &str, out: ResponseOutparam) {
     let (body, stream) = begin(out, 200, &[]);
     let mut left: usize = query.parse().unwrap_or(100 << 20);
@@ -184,12 +185,12 @@ fn stream(query: &str, out: ResponseOutparam) {
         left -= now;
     }
     drop(stream);
-    OutgoingBody::finish(body, None).expect("nobody counts");
+    OutgoingBody::finish(body, None).expect("a finished body");
 }
 
-/// Asks the URL in the header `x-url`, and answers with its status. The path is
-/// `/fetched`, or what `x-path` says; with `x-upload`, it writes so many bytes
-/// while the request is under way.
+/// Requests the URL in the header `x-url`, and answers with its status. The path
+/// is `/fetched`, or the value of `x-path`. With `x-upload` it writes that many
+/// bytes while the request is in flight.
 fn fetch(request: &IncomingRequest, out: ResponseOutparam) {
     let header = |name: &str| {
         let value = request.headers().get(name).pop();

@@ -1,4 +1,4 @@
-//! Responses by the way in which their bodies are written.
+//! Responses, by the way their bodies are written.
 
 use crate::wasi::clocks::monotonic_clock::wait_for;
 use crate::wasi::http::types::{ErrorCode, Fields, Request, Response, Trailers};
@@ -6,10 +6,10 @@ use crate::{wit_future, wit_stream};
 use wit_bindgen::rt::async_support::{FutureWriter, StreamResult, StreamWriter};
 use wit_bindgen::spawn_local;
 
-/// What tells that a body is whole.
+/// The future that marks a body as complete.
 type End = FutureWriter<Result<Option<Trailers>, ErrorCode>>;
 
-/// A response, and what its body is written to.
+/// Returns a response, and the stream for its body.
 fn begin(headers: Fields) -> (Response, StreamWriter<u8>, End) {
     let (body, contents) = wit_stream::new();
     let (end, trailers) = wit_future::new(|| Err(ErrorCode::InternalError(None)));
@@ -17,7 +17,7 @@ fn begin(headers: Fields) -> (Response, StreamWriter<u8>, End) {
     (response, body, end)
 }
 
-/// A response whose body is written beside it.
+/// Returns a response whose body is written concurrently.
 fn written(
     headers: Fields,
     write: impl AsyncFnOnce(&mut StreamWriter<u8>) -> Option<Trailers> + 'static,
@@ -26,7 +26,7 @@ fn written(
     spawn_local(async move {
         let trailers = write(&mut body).await;
         drop(body);
-        // Whoever reads may have had enough.
+        // The reader may have stopped.
         let _ = end.write(Ok(trailers)).await;
     });
     response
@@ -39,7 +39,7 @@ pub fn whole(headers: Fields, data: Vec<u8>) -> Response {
     })
 }
 
-/// So many bytes.
+/// Returns a response with this many bytes.
 pub fn zeros(mut left: usize) -> Response {
     written(Fields::new(), async move |body| {
         while left > 0 {
@@ -51,7 +51,7 @@ pub fn zeros(mut left: usize) -> Response {
     })
 }
 
-/// The request's body and trailers, as they come.
+/// Returns a response that streams the request's body and trailers.
 pub fn echoed(headers: Fields, request: Request) -> Response {
     let (_, done) = wit_future::new(|| Ok(()));
     let (contents, trailers) = Request::consume_body(request, done);
@@ -59,8 +59,7 @@ pub fn echoed(headers: Fields, request: Request) -> Response {
     response
 }
 
-/// The same, copied part by part for a reader that takes all of it: it traps
-/// where nobody does.
+/// Does the same by copying each part. Traps if the reader stops early.
 pub fn copied(headers: Fields, request: Request) -> Response {
     let (_, done) = wit_future::new(|| Ok(()));
     let (mut contents, trailers) = Request::consume_body(request, done);
@@ -68,11 +67,11 @@ pub fn copied(headers: Fields, request: Request) -> Response {
     spawn_local(async move {
         while let (StreamResult::Complete(_), part) = contents.read(Vec::with_capacity(1024)).await
         {
-            assert!(body.write_all(part).await.is_empty(), "nobody reads");
+            assert!(body.write_all(part).await.is_empty(), "the reader stopped");
         }
         drop(body);
         let ended = end.write(trailers.await).await;
-        assert!(ended.is_ok(), "nobody takes the trailers");
+        assert!(ended.is_ok(), "the trailers were not read");
     });
     response
 }
@@ -85,7 +84,7 @@ pub fn with_trailers() -> Response {
     })
 }
 
-/// Traps once a part of the body is out.
+/// Traps after a part of the body is written.
 pub fn trapping() -> Response {
     written(Fields::new(), async |body| {
         body.write_all(b"so far so good".to_vec()).await;
@@ -93,7 +92,7 @@ pub fn trapping() -> Response {
     })
 }
 
-/// Never goes on once the head is out.
+/// Hangs after the head is sent.
 pub fn hanging() -> Response {
     written(Fields::new(), async |_| {
         loop {
@@ -102,14 +101,14 @@ pub fn hanging() -> Response {
     })
 }
 
-/// Returns, and leaves its body open for good.
+/// Returns without finishing the body.
 pub fn unfinished() -> Response {
     let (response, body, end) = begin(Fields::new());
     std::mem::forget((body, end));
     response
 }
 
-/// Ends before as much is written as it promised.
+/// Ends the body before the declared length.
 pub fn shorter_than_it_says() -> Response {
     let length = [("content-length".to_owned(), b"100".to_vec())];
     whole(
@@ -118,7 +117,7 @@ pub fn shorter_than_it_says() -> Response {
     )
 }
 
-/// A request without a body.
+/// Returns a request without a body.
 pub fn request() -> Request {
     let (end, trailers) = wit_future::new(|| Ok(None));
     drop(end);

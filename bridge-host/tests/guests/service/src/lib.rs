@@ -1,5 +1,5 @@
-//! A handler of wasi:http 0.3 that does as the path of a request says, for
-//! tests: the sister of `responder`, with the same paths.
+//! A handler for wasi:http 0.3 that follows the path of a request, for tests: the
+//! counterpart of `responder`, with the same paths.
 
 wit_bindgen::generate!({
     path: ["../../../../wit/async/deps/clocks", "../../../../wit/async/deps/http", "wit"],
@@ -78,7 +78,7 @@ impl Guest for Service {
                 fields.append("x-large", &value).expect("a header");
                 std::mem::forget(fields);
             },
-            // More and more at once: none is waited for.
+            // Starts more and more requests at once, and waits for none.
             "/keep-requests" => loop {
                 let outgoing = asking(&request);
                 spawn_local(async move { std::mem::forget(client::send(outgoing).await) });
@@ -89,15 +89,15 @@ impl Guest for Service {
     }
 }
 
-/// Answers after so many milliseconds.
+/// Answers after this many milliseconds.
 async fn wait(query: &str) -> Answer {
     let milliseconds: u64 = query.parse().expect("a number");
     wait_for(milliseconds * 1_000_000).await;
     respond(200, &[], b"waited")
 }
 
-/// What to do: the path, unless a header says otherwise, which a message can
-/// bring.
+/// Returns the instruction: the path, unless a header replaces it, which a
+/// message can carry.
 fn told(request: &Request) -> String {
     let header = request.get_headers().get("x-do").pop();
     let header = header.and_then(|value| String::from_utf8(value).ok());
@@ -116,7 +116,8 @@ fn respond(status: u16, headers: &[(&str, &[u8])], data: &[u8]) -> Answer {
     Ok(response)
 }
 
-/// The request as the response: body, headers that begin with `x-`, trailers.
+/// Answers with the request's body, its trailers, and its headers that begin with
+/// `x-`.
 fn echo(request: Request, answer: fn(Fields, Request) -> Response) -> Answer {
     let mut headers = request.get_headers().copy_all();
     let scheme = match request.get_scheme() {
@@ -132,7 +133,7 @@ fn echo(request: Request, answer: fn(Fields, Request) -> Response) -> Answer {
     Ok(answer(headers, request))
 }
 
-/// Asks the URL in the header `x-url`, and answers with its status.
+/// Requests the URL in the header `x-url`, and answers with its status.
 async fn fetch(request: &Request) -> Answer {
     match client::send(asking(request)).await {
         Ok(response) => {
@@ -143,7 +144,7 @@ async fn fetch(request: &Request) -> Answer {
     }
 }
 
-/// A request of the URL in the header `x-url`.
+/// Returns a request for the URL in the header `x-url`.
 fn asking(request: &Request) -> Request {
     let url = request.get_headers().get("x-url").remove(0);
     let url = String::from_utf8(url).expect("text");

@@ -1,5 +1,5 @@
-//! Posts each message to its endpoint with a trailer of the request, and gives
-//! up with the trailers of the response as the reason, for tests to see.
+//! Posts each message with a request trailer, and fails with the trailers of the
+//! response as the reason, for tests.
 
 wit_bindgen::generate!({
     path: "../../../../wit",
@@ -54,7 +54,7 @@ fn post(url: &str, data: &[u8]) -> IncomingResponse {
     drop(stream);
     let checksum = ("x-checksum".to_owned(), data.len().to_string().into_bytes());
     let trailers = Fields::from_list(&[checksum]).expect("legal");
-    OutgoingBody::finish(body, Some(trailers)).expect("nobody counts");
+    OutgoingBody::finish(body, Some(trailers)).expect("a finished body");
     response.subscribe().block();
     response
         .get()
@@ -63,7 +63,7 @@ fn post(url: &str, data: &[u8]) -> IncomingResponse {
         .expect("a response")
 }
 
-/// All of the body, and the trailers behind it.
+/// Returns the whole body and the trailers.
 fn read(response: &IncomingResponse) -> (Vec<u8>, Vec<(String, String)>) {
     let body = response.consume().expect("its body");
     let stream = body.stream().expect("its stream");
