@@ -22,7 +22,7 @@ use super::replies::publish_replies;
 use super::settle::{DeadLetterDraft, settle};
 use super::setup::Delivery;
 use super::stats::CountedSettlement;
-use crate::broker::{RemainingAttempts, Incoming, Receipt, ReplyTo, Settlement};
+use crate::broker::{Incoming, Receipt, RemainingAttempts, ReplyTo, Settlement};
 use crate::guest::{Call, CallResult, Failure, MessageHandler, Outcome};
 
 /// How many messages a task delivers before it yields to other tasks, even if
@@ -69,8 +69,15 @@ async fn deliver_one(incoming: Incoming, in_flight: InFlightGuard) -> InFlightGu
         attempt,
     };
     let draft = DeadLetterDraft::of(&message, published, history, &*receipt);
-    let settlement =
-        make_attempt(reply_to, &remaining_attempts, &in_flight, &mut *receipt, &log, history).await;
+    let settlement = make_attempt(
+        reply_to,
+        &remaining_attempts,
+        &in_flight,
+        &mut *receipt,
+        &log,
+        history,
+    )
+    .await;
     let Some(settlement) = settlement else {
         return in_flight;
     };
@@ -178,7 +185,7 @@ fn too_many_hops(hops: u32) -> Outcome {
 
 /// Calls the handler, and turns a panic of the host into the failure of a
 /// component that trapped.
-async fn catch_panic(handler: &dyn Handle, call: Call) -> Outcome {
+async fn catch_panic(handler: &dyn MessageHandler, call: Call) -> Outcome {
     let mut run = pin!(async move { handler.handle(call).await });
     poll_fn(
         |cx| match catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(cx))) {

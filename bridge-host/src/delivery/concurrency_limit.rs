@@ -51,7 +51,7 @@ impl ConcurrencyLimit {
     /// Waits for a free permit.
     pub(super) async fn acquire(&self) -> Permit<'_> {
         let permit = self.free.acquire().await;
-        self.from_semaphore(permit.expect("the semaphore is never closed"))
+        self.hold(permit.expect("the semaphore is never closed"))
     }
 
     /// Waits for a free permit for a message that was already fetched.
@@ -117,7 +117,7 @@ impl ConcurrencyLimit {
 
     /// Turns a permit of the semaphore into one that
     /// [`ConcurrencyLimit::release`] gives back.
-    fn from_semaphore<'a>(&'a self, permit: SemaphorePermit<'a>) -> Permit<'a> {
+    fn hold<'a>(&'a self, permit: SemaphorePermit<'a>) -> Permit<'a> {
         permit.forget();
         self.resume_permit()
     }

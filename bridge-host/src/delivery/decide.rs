@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use super::{Policy, backoff};
-use crate::broker::{RemainingAttempts, DeadLetter, Settlement};
+use crate::broker::{DeadLetter, RemainingAttempts, Settlement};
 use crate::guest::{CallResult, Failure, Outcome};
 
 /// The longest reason that is kept, in characters.
@@ -39,7 +39,8 @@ enum FailureSource {
 /// | failed | the same, and without `max_attempts` after 12 attempts |
 /// | other | dead letter |
 pub fn decide(outcome: &Outcome, attempts: Attempts, policy: &Policy, jitter: f64) -> Settlement {
-    let did_nothing = !outcome.has_hidden_effects && outcome.exchanges.is_empty() && outcome.sent == 0;
+    let did_nothing =
+        !outcome.has_hidden_effects && outcome.exchanges.is_empty() && outcome.sent == 0;
     let source = match &outcome.result {
         CallResult::Ok if did_nothing => return Settlement::Filtered,
         CallResult::Ok => return Settlement::Delivered,

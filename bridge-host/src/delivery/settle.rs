@@ -9,7 +9,9 @@ use tokio::time::sleep;
 
 use super::attempt_history::AttemptHistory;
 use super::log::DeliveryLog;
-use crate::broker::{BrokerError, DeadLetterStore, FailedDelivery, ParkedMessage, Receipt, Settlement};
+use crate::broker::{
+    BrokerError, DeadLetterStore, FailedDelivery, ParkedMessage, Receipt, Settlement,
+};
 use crate::message::Message;
 
 /// The pauses between attempts to settle. Their sum is well within a lease. The

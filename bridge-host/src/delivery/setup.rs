@@ -22,7 +22,7 @@ pub struct Delivery {
     /// Admits attempts. Deliveries to the same endpoint share it.
     pub gate: Arc<AdmissionGate>,
     /// Handles the messages.
-    pub handler: Arc<dyn guest::Handle>,
+    pub handler: Arc<dyn guest::MessageHandler>,
     /// Publishes the replies of the handler, if there are any to publish.
     pub replies: Option<Arc<dyn Broker>>,
     /// Runs the attempts. It must live as long as the delivery.

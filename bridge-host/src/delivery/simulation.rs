@@ -26,7 +26,9 @@ use tokio::task::JoinHandle;
 use super::engine::DeliveryEngine;
 use super::jitter::Jitter;
 use super::{AdmissionGate, CrashRecord, Delivery, DrainSummary, Policy, Retry, Stats};
-use crate::broker::{BrokerError, DeadLetterStore, FailedDelivery, ParkedMessage, KeyTurn, KeyedMessage};
+use crate::broker::{
+    BrokerError, DeadLetterStore, FailedDelivery, KeyTurn, KeyedMessage, ParkedMessage,
+};
 use crate::trouble::Troubles;
 use model::Model;
 use script::Script;

@@ -279,7 +279,7 @@ fn a_reason_includes_what_the_host_saw() {
         "TLS failed: it has expired"
     );
     assert_eq!(
-        reason(CallResult::Timeout, ExchangeRecord::UNDER_WAY),
+        reason(CallResult::Timeout, ExchangeRecord::NOT_ANSWERED),
         "timed out"
     );
     let long = reason(CallResult::Timeout, &"x".repeat(2 * MAX_REASON));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::{DeliveryEnd, KeyWorker, delivery_log};
-use crate::broker::{BrokerError, Incoming, Settlement, KeyTurn, KeyedMessage};
+use crate::broker::{BrokerError, Incoming, KeyTurn, KeyedMessage, Settlement};
 use crate::delivery::settle::settle;
 
 /// The pause before the next question if the broker did not answer.
