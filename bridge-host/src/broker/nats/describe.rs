@@ -53,7 +53,8 @@ pub(super) fn consumer(
     };
     let line = match consumer.create {
         true => format!(
-            "{durable}; waits {ack_wait} for an acknowledgement, {most} messages in flight on all hosts"
+            "{durable}; waits {ack_wait} for an acknowledgement, {} in flight on all hosts",
+            counted(most as usize, "message")
         ),
         false => format!("{durable}; never created or changed"),
     };
@@ -105,6 +106,14 @@ fn confirms(storage: Storage) -> &'static str {
     }
 }
 
+/// Returns a number with its noun, in the plural unless the number is 1.
+fn counted(number: usize, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
+    }
+}
+
 /// The settings of a stream, for display.
 #[derive(Serialize)]
 struct Shown {
@@ -151,10 +160,10 @@ impl Shown {
             (Some(age), Some(bytes)) => format!("for {age}, up to {bytes}"),
         };
         format!(
-            "{name}; created if it is missing, for {}: in {} storage, {} replicas, {kept}",
+            "{name}; created if it is missing, for {}: in {} storage, {}, {kept}",
             subjects.as_deref().unwrap_or("the subscriptions' topics"),
             self.storage,
-            self.replicas,
+            counted(self.replicas, "replica"),
         )
     }
 }

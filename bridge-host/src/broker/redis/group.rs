@@ -37,16 +37,8 @@ pub(super) struct Group {
     pub(super) presence: GroupState<()>,
     /// Notified when a message may be due: a retry, or a message that was given back.
     pub(super) due: Arc<Notify>,
-    last_check: Mutex<LastCheck>,
-}
-
-/// What the last check of the group's progress found.
-#[derive(Default)]
-struct LastCheck {
-    /// The id up to which all entries were acknowledged.
-    floor: Option<EntryId>,
-    /// How many entries were removed before they were delivered.
-    removed: u64,
+    /// The id up to which all entries were acknowledged at the last check.
+    floor: Mutex<Option<EntryId>>,
 }
 
 impl Group {
@@ -64,7 +56,7 @@ impl Group {
             credit: Credit::new(spec.in_flight, spec.ordered),
             presence: GroupState::new(&spec.name),
             due: Arc::default(),
-            last_check: Mutex::default(),
+            floor: Mutex::default(),
             spec,
         }))
     }
@@ -100,7 +92,7 @@ impl Group {
 
     async fn join(&self, client: &ReconnectingClient) -> Result<(), BrokerError> {
         let Keys { stream, .. } = &self.keys;
-        let before = self.last_check.lock().floor;
+        let before = *self.floor.lock();
         let is_first = before.is_none() && !self.stream_exists(client).await?;
         let start = match before {
             Some(floor) => self.position_after(client, floor).await?,
@@ -196,30 +188,30 @@ impl Group {
         })
     }
 
-    /// Reads the progress of the group, and logs when entries were removed before they were delivered.
+    /// Reads the progress of the group.
     pub(super) async fn check(&self, client: &ReconnectingClient) -> Result<(), BrokerError> {
-        let Some(progress) = self.progress(client).await? else {
-            return Ok(());
-        };
-        let mut last = self.last_check.lock();
-        last.floor = Some(progress.floor());
-        let before = std::mem::replace(&mut last.removed, progress.removed());
-        if last.removed > before {
-            tracing::warn!(
-                subscription = self.spec.name,
-                stream = self.keys.stream,
-                messages = last.removed - before,
-                "messages were removed from the stream before they were fetched: `max_length` or `max_age` is too small, or someone \
-                 trimmed the stream"
-            );
+        if let Some(progress) = self.progress(client).await? {
+            *self.floor.lock() = Some(progress.floor());
         }
         Ok(())
     }
 
-    /// Returns the progress of the group; `None` if the group does not exist.
+    /// Returns the progress of the group; `None` if the group does not exist. Logs how many entries
+    /// were removed before they were fetched.
     async fn progress(&self, client: &ReconnectingClient) -> Result<Option<Progress>, BrokerError> {
         let progress = scripts::progress(&self.keys, &self.spec.name);
-        Ok(Progress::parse(client.query(&progress).await?))
+        let progress = Progress::parse(client.query(&progress).await?);
+        let removed = progress.map_or(0, |progress| progress.removed);
+        if removed > 0 {
+            tracing::warn!(
+                subscription = self.spec.name,
+                stream = self.keys.stream,
+                messages = removed,
+                "messages were removed from the stream before they were fetched: `max_length` or `max_age` is too small, or someone \
+                 trimmed the stream"
+            );
+        }
+        Ok(progress)
     }
 
     /// Returns how many messages wait for the group, are in flight, or wait for a retry.

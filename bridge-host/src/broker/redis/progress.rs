@@ -7,7 +7,7 @@ use super::entry::{list, number, text};
 use super::entry_id::EntryId;
 
 /// The progress of a group.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Progress {
     /// The last entry that the group delivered.
     last: EntryId,
@@ -15,26 +15,13 @@ pub(super) struct Progress {
     first_pending: Option<EntryId>,
     /// How many entries are delivered, but not acknowledged.
     pending: u64,
-    /// How many entries are not delivered yet, if the server knows. Trimmed entries count, too.
+    /// How many entries are not delivered yet, if the server knows.
     lag: Option<u64>,
     /// How many messages wait for a retry.
     retries: u64,
-    /// How many entries the group delivered, if the server knows.
-    read: Option<u64>,
-    stream: StreamState,
-}
-
-/// The state of a stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct StreamState {
-    /// The first entry; `None` for an empty stream.
-    first: Option<EntryId>,
-    /// The highest id that XDEL removed. Trimming does not change it.
-    highest_deleted: EntryId,
-    /// How many entries were ever added.
-    added: u64,
-    /// How many entries the stream has.
-    length: u64,
+    /// How many entries were removed from the stream before the group delivered them. Each is
+    /// reported once.
+    pub(super) removed: u64,
 }
 
 impl Progress {
@@ -46,17 +33,11 @@ impl Progress {
         let count = |n| number(at(n)?);
         Some(Self {
             last: id(0)?,
-            pending: count(1)?,
-            lag: count(2),
-            read: count(3),
-            first_pending: id(4),
-            stream: StreamState {
-                first: id(5).filter(|first| *first != EntryId::default()),
-                highest_deleted: id(6).unwrap_or_default(),
-                added: count(7)?,
-                length: count(8)?,
-            },
-            retries: count(9)?,
+            first_pending: id(1),
+            pending: count(2)?,
+            lag: count(3),
+            retries: count(4)?,
+            removed: count(5)?,
         })
     }
 
@@ -65,28 +46,10 @@ impl Progress {
         self.first_pending.map_or(self.last, EntryId::before)
     }
 
-    /// Returns how many entries were removed from the stream before the group delivered them.
-    /// Entries between kept ones do not count: the server has no number for them.
-    pub(super) fn removed(&self) -> u64 {
-        let Self { stream, read, .. } = self;
-        let next_is_kept = stream.first.is_some_and(|first| first <= self.last);
-        let has_holes = stream
-            .first
-            .is_some_and(|first| stream.highest_deleted >= first);
-        match read {
-            Some(read) if !next_is_kept && !has_holes => {
-                let before_the_first = stream.added.saturating_sub(stream.length);
-                before_the_first.saturating_sub(*read)
-            }
-            _ => 0,
-        }
-    }
-
     /// Returns how many messages wait for the group, are in flight, or wait for a retry, if the
     /// server knows.
     pub(super) fn unsettled(&self) -> Option<u64> {
-        let waiting = self.lag?.saturating_sub(self.removed());
-        Some(waiting + self.pending + self.retries)
+        Some(self.lag? + self.pending + self.retries)
     }
 }
 
@@ -94,65 +57,29 @@ impl Progress {
 mod tests {
     use super::*;
 
-    /// A stream whose entries have the ids 1-0, 2-0 and so on. Of `added` entries, the group
-    /// delivered `read`, and the last `length` are kept.
-    fn progress(added: u64, length: u64, read: u64) -> Progress {
-        let id = |millis| EntryId {
-            millis,
-            sequence: 0,
-        };
-        Progress {
-            last: id(read),
-            first_pending: None,
-            pending: 0,
-            lag: Some(added - read),
-            retries: 0,
-            read: Some(read),
-            stream: StreamState {
-                first: (length > 0).then(|| id(added - length + 1)),
-                highest_deleted: EntryId::default(),
-                added,
-                length,
-            },
-        }
-    }
-
-    #[test]
-    fn entries_that_were_trimmed_before_their_delivery_are_counted() {
-        for (added, length, read, removed, unsettled) in [
-            (10, 10, 3, 0, 7),
-            (10, 7, 3, 0, 7),
-            (10, 4, 3, 3, 4),
-            (10, 0, 3, 7, 0),
-            (10, 0, 10, 0, 0),
-        ] {
-            let progress = progress(added, length, read);
-            assert_eq!(progress.removed(), removed, "{progress:?}");
-            assert_eq!(progress.unsettled(), Some(unsettled), "{progress:?}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_number_is_not_guessed() {
-        let mut unknown = progress(10, 4, 3);
-        unknown.read = None;
-        assert_eq!(unknown.removed(), 0);
-        let mut holes = progress(10, 4, 3);
-        holes.stream.highest_deleted = EntryId {
-            millis: 8,
-            sequence: 0,
-        };
-        assert_eq!(holes.removed(), 0);
+    fn reply(first_pending: Value, lag: Value) -> Value {
+        let last = Value::BulkString("5-1".into());
+        let counts = [2, 3].map(Value::Int);
+        let [pending, retries] = counts;
+        Value::Array(vec![
+            last,
+            first_pending,
+            pending,
+            lag,
+            retries,
+            Value::Int(4),
+        ])
     }
 
     #[test]
     fn the_floor_is_before_the_first_pending_entry() {
-        let mut progress = progress(10, 10, 5);
-        assert_eq!(progress.floor(), progress.last);
-        progress.first_pending = Some(EntryId {
-            millis: 4,
-            sequence: 1,
-        });
+        let pending = Value::BulkString("4-1".into());
+        let progress = Progress::parse(reply(pending, Value::Int(7))).unwrap();
         assert_eq!(progress.floor().to_string(), "4-0");
+        assert_eq!((progress.unsettled(), progress.removed), (Some(12), 4));
+        let progress = Progress::parse(reply(Value::Nil, Value::Nil)).unwrap();
+        assert_eq!(progress.floor().to_string(), "5-1");
+        assert_eq!(progress.unsettled(), None);
+        assert_eq!(Progress::parse(Value::Nil), None);
     }
 }

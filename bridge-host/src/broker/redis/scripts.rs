@@ -134,10 +134,13 @@ for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
 end
 return removed";
 
-/// Returns the progress of a group, or `false` if the group does not exist: the last delivered id, the
-/// number of pending entries, the number of entries that are not delivered yet and of those that are,
-/// the first pending id; of the stream the first id, the highest id that XDEL removed, the number of
-/// entries ever added, and the number of entries; and the number of retries.
+/// Returns the progress of a group, or `false` if the group does not exist: the last delivered id, the first
+/// pending id, the number of pending entries, the number of entries that are not delivered yet, the number of
+/// retries, and how many entries were removed from the stream before they were delivered.
+///
+/// Redis counts removed entries as not delivered, for ever if the group has read past them. So the script
+/// corrects the counter of the group where its position is known: at the end of the stream, or before its
+/// first entry. Each removed entry is therefore reported once, to one host.
 /// KEYS: stream, retries. ARGV: group.
 const PROGRESS: &str = r"
 if redis.call('EXISTS', KEYS[1]) == 0 then return false end
@@ -146,14 +149,31 @@ local function named(list)
   for at = 1, #list, 2 do of[list[at]] = list[at + 1] end
   return of
 end
+local function less(one, other)
+  local a, b = string.match(one, '(%d+)-(%d+)')
+  local c, d = string.match(other, '(%d+)-(%d+)')
+  a, b, c, d = tonumber(a), tonumber(b), tonumber(c), tonumber(d)
+  return a < c or (a == c and b < d)
+end
 for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   local of = named(group)
   if of['name'] == ARGV[1] then
     local stream = named(redis.call('XINFO', 'STREAM', KEYS[1]))
-    local first = redis.call('XPENDING', KEYS[1], ARGV[1])[2]
-    return {of['last-delivered-id'], of['pending'], of['lag'] or false, of['entries-read'] or false, first,
-      stream['recorded-first-entry-id'] or false, stream['max-deleted-entry-id'] or false,
-      stream['entries-added'] or false, stream['length'], redis.call('ZCARD', KEYS[2])}
+    local last, first = of['last-delivered-id'], stream['recorded-first-entry-id']
+    local added, length = stream['entries-added'], stream['length']
+    local read, lag, removed, position = of['entries-read'], of['lag'], 0, false
+    if not less(last, stream['last-generated-id']) or length == 0 then
+      position = added
+    elseif less(last, first) and less(stream['max-deleted-entry-id'], first) then
+      position = added - length
+    end
+    if read and position and position > read then
+      removed = position - read
+      lag = added - position
+      redis.call('XGROUP', 'SETID', KEYS[1], ARGV[1], last, 'ENTRIESREAD', position)
+    end
+    local pending = redis.call('XPENDING', KEYS[1], ARGV[1])
+    return {last, pending[2], pending[1], lag or false, redis.call('ZCARD', KEYS[2]), removed}
   end
 end
 return false";
