@@ -82,9 +82,9 @@ fn ok_is_delivered_or_filtered() {
 
 #[test]
 fn ok_of_a_self_contained_component_is_delivered() {
-    let mut has_hidden_effects = outcome(CallResult::Ok, vec![], 0);
-    has_hidden_effects.has_hidden_effects = true;
-    let settlement = super::decide(&has_hidden_effects, nth(1, 0), &Policy::default(), 0.0);
+    let mut hidden = outcome(CallResult::Ok, vec![], 0);
+    hidden.has_hidden_effects = true;
+    let settlement = super::decide(&hidden, nth(1, 0), &Policy::default(), 0.0);
     assert_eq!(settlement, Settlement::Delivered);
 }
 
