@@ -156,7 +156,7 @@ async fn a_handler_that_can_answer_only_once_gets_a_new_instance() {
         }
         let log = bridge.log();
         let count = |text| log.iter().filter(|line| line.contains(text)).count();
-        assert_eq!(count("leave out `to.reuse`"), refused, "{log:#?}");
+        assert_eq!(count("remove `to.reuse`"), refused, "{log:#?}");
         let again = count("before it set a response");
         assert_eq!(again > 0, refused > 0, "{log:#?}");
     }

@@ -149,7 +149,7 @@ fn another_messaging_interface_is_rejected() {
     let end = END.replace("@0.2.0-draft", "@0.3.0");
     let file = write(&folder, "other.wasm", over(&[&other], &end));
     let (_, text) = run_command(&["inspect"], &file);
-    assert!(!text.contains("speaks the published"), "{text}");
+    assert!(!text.contains("uses the published"), "{text}");
     assert!(
         text.contains("uses wasi:messaging/incoming-handler@0.3.0"),
         "{text}"
