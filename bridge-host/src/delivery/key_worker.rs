@@ -98,10 +98,19 @@ impl KeyWorker {
         if let Some(in_flight) = in_flight.take_if(|_| releases_permit) {
             drop(in_flight.count_settled(CountedSettlement::Waits));
         }
-        let mut head = match turn {
-            Ok(head) => head,
-            Err(end) => return end,
-        };
+        match turn {
+            Ok(head) => self.attempt_until_settled(head, in_flight).await,
+            Err(end) => end,
+        }
+    }
+
+    /// Makes attempts until the message is settled or the engine drains. The first attempt
+    /// uses the permit of `in_flight`, if there is one.
+    async fn attempt_until_settled(
+        &mut self,
+        mut head: Incoming,
+        mut in_flight: Option<InFlightGuard>,
+    ) -> DeliveryEnd {
         let mut first = None;
         loop {
             let in_flight = match in_flight.take() {
