@@ -50,7 +50,7 @@ impl Body for BatchReply {
             match Pin::new(first).poll(cx) {
                 Poll::Ready(Ok(answer)) => ready.extend_from_slice(&answer),
                 // The publishing task panicked, so the outcome of this line is unknown.
-                // The body ends, because later lines would be read in its place.
+                // The body ends, because the reader would take a later line for this one.
                 Poll::Ready(Err(_)) => break true,
                 Poll::Pending => break false,
             }

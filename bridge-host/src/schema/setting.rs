@@ -75,7 +75,7 @@ pub enum Kind {
     Either(&'static Kind, &'static Kind),
 }
 
-/// The limits of a value, beyond those of its kind.
+/// The limits of a value, in addition to the limits of its kind.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds<T> {
     /// The lower limit, if there is one.
@@ -94,7 +94,7 @@ pub struct Bound<T> {
 }
 
 impl<T> Bounds<T> {
-    /// No limits but those of the kind.
+    /// Only the limits of the kind.
     pub const NONE: Self = Self {
         least: None,
         most: None,

@@ -67,7 +67,7 @@ impl Shortage {
     }
 
     /// Checks whether a resource is missing now: for errors that do not say so,
-    /// such as those of the system's resolver.
+    /// such as the errors of the system's resolver.
     pub fn now() -> Option<Self> {
         let tried = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0));
         tried.err().and_then(|error| Self::of(&error))

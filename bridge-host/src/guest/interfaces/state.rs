@@ -53,7 +53,7 @@ impl Environment {
 }
 
 /// What components share: the memory budget with all components of the process, and the HTTP client
-/// with those of the same thread.
+/// with the components of the same thread.
 #[derive(Clone)]
 pub(crate) struct SharedResources {
     pub(crate) budget: Arc<MemoryBudget>,

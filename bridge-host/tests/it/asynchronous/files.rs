@@ -92,7 +92,7 @@ async fn a_filter_an_http_middleware_and_a_handler_run_in_one_file() {
 }
 
 /// The handler writes its response after the head, and traps if its body is not read. It could send
-/// requests of its own, but sends none.
+/// its own requests, but sends none.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_response_of_a_handler_is_read_to_its_end() {
     let consumer = consumer(&["service"]);

@@ -1,4 +1,4 @@
-//! A new project, built in a folder of its own as its README says.
+//! A new project in a temporary folder, built as its README says.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
