@@ -132,8 +132,8 @@ fn endpoint(binary: &Path, folder: &Path) -> Result<(BackgroundProcess, String, 
     ))
 }
 
-/// Starts the publisher, and feeds it evenly: so the latencies are those of a
-/// bridge that keeps up, not those of a queue that was filled at once.
+/// Starts the publisher, and feeds it evenly: so the figures are the
+/// latencies of a bridge that keeps up, not of a queue that was filled at once.
 fn publish(
     binary: &Path,
     folder: &Path,

@@ -1,5 +1,5 @@
 //! `cargo xtask guests`: builds every guest crate to a component in
-//! target/guests, also those of the third-party workspace. `componentize` builds
+//! target/guests, also the crates of the third-party workspace. `componentize` builds
 //! one crate.
 
 use std::path::{Path, PathBuf};

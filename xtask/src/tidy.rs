@@ -2,10 +2,12 @@
 //! not know, on the text of its files. Each module has one kind of rule.
 
 mod brokers;
+mod commits;
 mod cycles;
 mod floors;
 mod modules;
 mod ownership;
+mod prose;
 mod shape;
 mod source;
 
@@ -55,6 +57,7 @@ pub fn run(root: &Path) -> Result {
     let mut violations: Vec<Violation> = sources.iter().flat_map(check).collect();
     violations.extend(cycles::check(&sources));
     violations.extend(brokers::check(&sources));
+    violations.extend(commits::check(root));
     violations.extend(stale_diagrams(root)?);
     violations.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
     for violation in &violations {
@@ -105,6 +108,7 @@ fn check(source: &Source) -> Vec<Violation> {
     let mut violations = shape::check(source);
     violations.extend(ownership::check(source));
     violations.extend(floors::check(source));
+    violations.extend(prose::check(source));
     violations
 }
 

@@ -1,6 +1,6 @@
 //! The asynchronous adapter: like `forward`, with many messages in flight in one
 //! instance, and with requests that go to the handler that it is composed with.
-//! Its settings and error names equal those of `forward`.
+//! Its settings and error names are the same as in `forward`.
 
 mod exchange;
 #[path = "../../webhook/src/failure.rs"]

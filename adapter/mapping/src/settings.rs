@@ -20,7 +20,7 @@ pub use static_header::StaticHeaderError;
 
 use nearest::nearest;
 
-/// The keys, without those of headers.
+/// The keys, except the keys of headers.
 const KEYS: [&str; 8] = [
     "to.url",
     "to.method",

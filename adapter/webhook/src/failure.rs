@@ -1,4 +1,4 @@
-//! Converts the error codes of wasi:http to those of `mapping`, with the details
+//! Converts the error codes of wasi:http to the codes of `mapping`, with the details
 //! that the host adds.
 
 use crate::wasi::http::types::ErrorCode as Code;

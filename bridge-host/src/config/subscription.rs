@@ -97,7 +97,7 @@ fn check_name(name: &str) -> Result<(), Rejection> {
 
 impl Subscription {
     /// Returns the pairs that its components read through `wasi:config/store`: the settings
-    /// of the endpoints, then those of the user. Contains secrets.
+    /// of the endpoints, then the user's settings. Contains secrets.
     pub fn pairs(&self) -> Vec<(String, String)> {
         let endpoint = self.endpoint.iter().flat_map(Endpoint::pairs);
         let named = self.endpoints.iter();

@@ -96,8 +96,8 @@ impl<'a> Startup<'a> {
         Ok(ready)
     }
 
-    /// Lets the intake accept messages. `topics` are those of all subscriptions to its
-    /// broker.
+    /// Lets the intake accept messages. `topics` are the topics of all subscriptions
+    /// to its broker.
     fn open(&self, topics: Vec<TopicPattern>) {
         let intake = &self.config.intake;
         let broker = self.brokers.get(&intake.publish_to);

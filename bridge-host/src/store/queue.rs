@@ -189,7 +189,7 @@ impl QueueState {
         true
     }
 
-    /// Returns until when messages wait for those of other publishers.
+    /// Returns until when messages wait for the messages of other publishers.
     fn held_until(&self) -> Option<Instant> {
         match self.publishes.len() < self.expected.min(GROUP_COUNT) {
             true => self.expected_until.filter(|until| *until > Instant::now()),

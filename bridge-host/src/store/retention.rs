@@ -45,7 +45,7 @@ pub(super) struct Retainer {
     searched: i64,
     /// Whether the search has found no settled message since it began at the first one.
     search_failed: bool,
-    /// Whether the last search found no settled message at all.
+    /// Whether the last search found no settled message.
     none_settled: bool,
 }
 

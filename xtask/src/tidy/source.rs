@@ -1,5 +1,5 @@
-//! A source file as the rules see it: its text, and its code, in which comments
-//! and the contents of literals are blank.
+//! A source file as the rules see it: its text; its code, in which comments and
+//! literals are blank; and its comments, in which everything else is blank.
 
 /// A text file of the repository.
 pub struct Source {
@@ -9,18 +9,25 @@ pub struct Source {
     pub text: String,
     /// The code, with as many lines as `text`; empty unless the file is Rust.
     pub code: String,
+    /// The comments, likewise.
+    pub comments: String,
 }
 
 impl Source {
     /// Creates a file with this path and text.
     pub fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
         let (path, text) = (path.into(), text.into());
-        let code = if path.ends_with(".rs") {
-            blank_literals(&text)
+        let (code, comments) = if path.ends_with(".rs") {
+            split_comments(&text)
         } else {
-            String::new()
+            Default::default()
         };
-        Self { path, text, code }
+        Self {
+            path,
+            text,
+            code,
+            comments,
+        }
     }
 
     /// Returns whether the file is Rust.
@@ -84,30 +91,31 @@ pub fn line_at(text: &str, at: usize) -> usize {
     text[..at].bytes().filter(|byte| *byte == b'\n').count() + 1
 }
 
-/// Blanks comments and the contents of strings and characters. Every byte becomes
-/// one byte, so that positions stay the same.
-fn blank_literals(text: &str) -> String {
+/// Splits a text into its code and its comments, each with blanks where the other is.
+/// Both have blanks where strings and characters are. Every byte becomes one byte, so
+/// that positions stay the same.
+fn split_comments(text: &str) -> (String, String) {
     let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    while out.len() < bytes.len() {
-        let at = out.len();
+    let (mut code, mut comments) = (Vec::new(), Vec::new());
+    let shown = |byte: u8| if byte.is_ascii() { byte } else { b'_' };
+    let hidden = |byte: u8| if byte == b'\n' { b'\n' } else { b' ' };
+    while code.len() < bytes.len() {
+        let at = code.len();
         let skipped = literal_length(&bytes[at..], at.checked_sub(1).map(|before| bytes[before]));
         if skipped == 0 {
-            out.push(if bytes[at].is_ascii() {
-                bytes[at]
-            } else {
-                b'_'
-            });
+            code.push(shown(bytes[at]));
+            comments.push(hidden(bytes[at]));
             continue;
         }
-        let hidden = &bytes[at..at + skipped];
-        out.extend(
-            hidden
-                .iter()
-                .map(|b| if *b == b'\n' { b'\n' } else { b' ' }),
-        );
+        let skipped = &bytes[at..at + skipped];
+        code.extend(skipped.iter().copied().map(hidden));
+        match skipped {
+            [b'/', b'/' | b'*', ..] => comments.extend(skipped.iter().copied().map(shown)),
+            _ => comments.extend(skipped.iter().copied().map(hidden)),
+        }
     }
-    String::from_utf8(out).expect("only ASCII was pushed")
+    let string = |bytes| String::from_utf8(bytes).expect("only ASCII was pushed");
+    (string(code), string(comments))
 }
 
 /// Returns the length of the comment or literal that begins here; 0 for code.
@@ -192,9 +200,11 @@ mod tests {
     #[test]
     fn comments_and_literals_are_blanked_and_places_kept() {
         let text = "let a = \"wac\"; // wac\n/* wac /* wac */ wac */ let r#b = r#\"wac\"#;\nlet c = '\"'; fn d<'a>(e: &'a str) {}\nlet f = b'\\''; wac";
-        let code = blank_literals(text);
+        let (code, comments) = split_comments(text);
         assert_eq!(code.len(), text.len());
         assert_eq!(lines_naming(&code, "wac"), [4]);
+        assert_eq!(comments.len(), text.len());
+        assert_eq!(lines_naming(&comments, "wac"), [1, 2]);
         assert!(code.contains("fn d<'a>(e: &'a str)"));
     }
 

@@ -93,7 +93,7 @@ async fn unusable_settings_are_refused_with_a_remedy() {
         name: "other".into(),
         ..spec(&["orders.>", "returns.>"])
     });
-    // No stream has all subjects, and the bridge must not take those of THEIRS.
+    // No stream has all subjects, and the bridge must not take the subjects of THEIRS.
     refused(partly.await, "cannot create the stream");
 
     let mut strict = settings(server.url());
