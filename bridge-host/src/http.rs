@@ -1,5 +1,5 @@
 //! Sends HTTP: one client with a connection pool, its allow list and its errors. No other room
-//! sends HTTP. The client sends a request once; retries are `delivery`'s.
+//! sends HTTP. The client sends a request once; `delivery` retries.
 
 mod allow;
 mod body;

@@ -1,5 +1,5 @@
 //! Locates what a command inspects: the folder of an embedded broker, or the topics with
-//! dead letters. Reading them stays out.
+//! dead letters. The command itself reads them.
 
 use std::path::PathBuf;
 

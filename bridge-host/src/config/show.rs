@@ -1,5 +1,5 @@
 //! Shows the sections of a config for `check`. Connections and subscriptions stay out:
-//! their types show themselves.
+//! `cli/check` shows them.
 
 use super::{Config, Log, Shutdown, WasmSettings};
 use crate::delivery::DeliverySettings;

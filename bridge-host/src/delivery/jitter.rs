@@ -1,4 +1,5 @@
-//! Cheap random numbers for the waits of retries. They are not fit for secrets.
+//! Cheap random numbers for the waits of retries. They are not cryptographically
+//! secure.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

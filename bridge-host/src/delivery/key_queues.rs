@@ -1,6 +1,6 @@
 //! One queue for each key that has a message in flight. Later messages of the key
-//! go to the queue's inbox. This file only keeps the books: the task that works
-//! on a queue is `key_worker`.
+//! go to the queue's inbox. This file only records which queues exist and what
+//! they hold: the task that delivers a queue's messages is in `key_worker`.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;

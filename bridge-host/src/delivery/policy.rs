@@ -1,5 +1,5 @@
 //! The delivery policy of a subscription: how many attempts, how fast, in what
-//! order and within which limits. `settings` declares how a user writes it.
+//! order and within which limits. `settings` declares its config keys.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

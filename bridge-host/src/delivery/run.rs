@@ -36,8 +36,8 @@ impl Drop for FetchingFlag<'_> {
 }
 
 impl Delivery {
-    /// Delivers until `shutdown` completes. Then it fetches nothing more, waits
-    /// up to `drain` for the attempts in flight, and gives the rest back to the
+    /// Delivers until `shutdown` completes. Then it stops fetching, waits up to
+    /// `drain` for the attempts in flight, and gives the rest back to the
     /// broker; the shutdown turns no message into a dead letter. If the future is
     /// dropped early, it stops at once, and all messages in flight are
     /// redelivered.

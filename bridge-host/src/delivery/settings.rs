@@ -1,5 +1,5 @@
-//! How a user writes the delivery of a subscription: its keys, and what has to
-//! fit between them. What the delivery makes of it is `policy`.
+//! The config keys of a subscription's delivery, and the checks of one key against
+//! another. `policy` has the values that the delivery uses.
 
 mod order;
 mod rate;

@@ -1,4 +1,5 @@
-//! The parts of a delivery, and the summary of its end. `run` runs it.
+//! The parts of a delivery, and the summary that is logged when it ends. `run` runs
+//! the delivery.
 
 use std::sync::Arc;
 use std::time::Duration;

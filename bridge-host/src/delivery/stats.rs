@@ -1,5 +1,5 @@
-//! What a delivery did since it started, in atomic counters. The broker's ledger
-//! has the totals that survive a restart.
+//! Atomic counters of a delivery since its start. The broker's ledger has the
+//! totals that survive a restart.
 
 mod combined;
 mod histogram;

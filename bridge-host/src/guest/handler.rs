@@ -58,7 +58,7 @@ pub(super) fn http_handler(
 
 /// A linked component that answers HTTP requests.
 trait HttpWorld: World {
-    /// The error that an instance may set in place of a response.
+    /// The error that an instance may set instead of a response.
     type Code: Into<Error> + Send + 'static;
 
     /// Calls an instance, and lets it run to its end. The response is sent through `answer` as soon

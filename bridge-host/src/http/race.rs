@@ -75,8 +75,9 @@ fn connect_error(error: &io::Error, address: SocketAddr) -> HttpError {
     }
 }
 
-/// Chooses the more informative error: a lack of this machine says nothing of the endpoint and so
-/// comes first; a refused connection says more than a missing route.
+/// Chooses the more informative error. An error caused by this machine comes first, because then
+/// the other errors need not be the endpoint's fault. A refused connection says more than a missing
+/// route.
 fn more_informative(before: Option<HttpError>, error: HttpError) -> HttpError {
     let weight = |error: &HttpError| match error {
         HttpError::Shortage(_) => 2,

@@ -41,7 +41,7 @@ const MISTYPED: [&str; 8] = [
     "signature",
 ];
 
-/// A key that sounds like a secret but is none: it orders messages.
+/// A key whose name sounds like a secret, although it only orders messages.
 const ORDER_KEY: &str = "order_key";
 
 /// The secrets of a file, as spans of its text.

@@ -1,6 +1,6 @@
-//! Decides whether a message may be delivered whose key may have a dead letter. The answer is found
-//! in a transaction, so that a replay or a drop by any process is never missed. A message that must
-//! wait is kept with its key.
+//! Decides whether a message may be delivered, or a dead letter of its key blocks it. The decision
+//! is made in a transaction, so that it sees every replay or drop by another process. A message
+//! that must wait is kept with its key.
 //!
 //! `blocked_keys` releases keys.
 

@@ -1,6 +1,6 @@
 //! The only thread that writes: takes a batch from the queue, commits it, and answers the callers.
 //!
-//! The files in this folder have the kinds of work.
+//! Each file in this folder has one kind of work.
 
 mod bookkeeping;
 mod disk_space;

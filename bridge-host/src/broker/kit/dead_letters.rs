@@ -1,5 +1,5 @@
 //! Dead letters that are messages of a broker, found by their topics and listed in pages.
-//! `broker::DeadLetterTopic` publishes them; each broker finds them in its own way.
+//! `broker::DeadLetterTopic` publishes them; each broker implements the search for them.
 
 use std::time::UNIX_EPOCH;
 

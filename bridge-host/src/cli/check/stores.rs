@@ -1,5 +1,5 @@
 //! Compares a config with the stores of embedded brokers, and warns of subscriptions that
-//! were removed or that are new. Changing a store stays out.
+//! were removed or that are new. It never changes a store.
 
 use crate::broker::Start;
 use crate::config::{ComponentTopics, Config, EMBEDDED, Subscription};

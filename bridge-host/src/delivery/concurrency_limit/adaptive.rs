@@ -1,6 +1,7 @@
-//! How many attempts at once an endpoint can take (AIMD): one more after a round
-//! of as many successes while their duration stays flat, a third less when the
-//! endpoint is overloaded. The caller passes the time.
+//! An adaptive concurrency limit (AIMD). A round is as many successes as the
+//! limit. The limit grows by one after a round that was not slower than before,
+//! and shrinks by a third when the endpoint is overloaded. The caller passes the
+//! time.
 
 use std::time::Duration;
 
@@ -9,15 +10,15 @@ use tokio::time::Instant;
 use crate::delivery::endpoint_signal::EndpointSignal;
 use crate::delivery::endpoint_signal::Health;
 
-/// Durations below this count as equal: the jitter of a fast endpoint says
-/// nothing.
+/// Differences below this are ignored: the jitter of a fast endpoint is not a
+/// sign of overload.
 const NOISE: Duration = Duration::from_millis(2);
 
 /// The fastest round grows by this fraction with each round, so that an endpoint
 /// that became permanently slower is not measured against its past.
 const FORGET: u32 = 32;
 
-/// The limit and what it learns from.
+/// The limit, and the measurements that change it.
 pub(super) struct AdaptiveLimit {
     min: usize,
     max: usize,
@@ -31,7 +32,7 @@ pub(super) struct AdaptiveLimit {
 }
 
 impl AdaptiveLimit {
-    /// Begins with the minimum.
+    /// Creates a limit that starts at the minimum.
     pub(super) fn new(min: usize, max: usize) -> Self {
         let max = max.max(1);
         let min = min.clamp(1, max);

@@ -1,4 +1,4 @@
-//! Tests of the table of results, row by row, and of what holds for all rows.
+//! Tests each row of the table of results, and the invariants of all rows.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Messages of a key that had a dead letter: the letter blocks the key, so the
-//! messages behind it must ask for their turn.
+//! Messages of a key that had a dead letter: the dead letter blocks the key, so
+//! later messages must ask the store whether it is their turn.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::{DeliveryEnd, KeyWorker, delivery_log};
 use crate::broker::{BrokerError, Incoming, KeyTurn, KeyedMessage, Settlement};
 use crate::delivery::settle::settle;
 
-/// The pause before the next question if the broker did not answer.
+/// The pause before the broker is asked again if it did not answer.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 impl KeyWorker {
@@ -81,9 +81,9 @@ impl KeyWorker {
         turn
     }
 
-    /// Removes a message from its broker that the dead letter's store keeps now.
-    /// The store may have delivered the message already: that delivery is given
-    /// back, and returns in its turn.
+    /// Removes a message from its broker, because the store of the dead letter keeps
+    /// it now. If the store has delivered the message already, that delivery is given
+    /// back, and is repeated when it is the message's turn.
     async fn move_away(&mut self, head: Incoming) {
         self.let_go(head).await;
         self.take_arrivals();

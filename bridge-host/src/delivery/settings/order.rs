@@ -1,4 +1,4 @@
-//! `order_key` and `on_dead_letter`: how a user writes the order by key.
+//! The config keys for order by key: `order_key` and `on_dead_letter`.
 //! `delivery/order` finds the key of a message.
 
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Thousands of random schedules, and what must hold in each of them.
+//! Runs thousands of random schedules, and checks the invariants in each of them.
 
 use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

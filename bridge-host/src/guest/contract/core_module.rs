@@ -1,4 +1,4 @@
-//! Core modules that were given in place of a component: which kind they are, and how to build a
+//! Core modules that were given instead of a component: their kind, and how to build a
 //! component instead.
 
 use wasmparser::{Parser, Payload};

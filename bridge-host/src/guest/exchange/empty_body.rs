@@ -1,6 +1,6 @@
-//! Requests whose body may be empty, which only reading it shows: a component of wasi:http 0.3 need
-//! not declare it. Many servers and proxies reject an empty chunked body with a method that needs
-//! no body.
+//! Requests of wasi:http 0.3 whose body may be empty. The component need not declare that, so the
+//! host reads the body to find out. Many servers and proxies reject an empty chunked body with a
+//! method that needs no body.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,8 +15,8 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::http::{Client, PendingRequest, RequestOptions, UnsentRequest};
 
-/// Returns whether it matters and is unknown whether the request has a body: its method gives
-/// content no meaning (RFC 9110, section 9.3).
+/// Returns whether the host has to find out whether the body is empty: its length is unknown, and
+/// the method gives content no meaning (RFC 9110, section 9.3).
 pub(super) fn is_unknown(request: &Request<WasiBody>) -> bool {
     let body = request.body();
     let methods = [Method::GET, Method::HEAD, Method::DELETE];
@@ -25,7 +25,7 @@ pub(super) fn is_unknown(request: &Request<WasiBody>) -> bool {
         && body.size_hint().exact().is_none()
 }
 
-/// A request that was begun, or could not be.
+/// A request that has begun, or the request that could not begin.
 pub(super) type BeginResult = Result<PendingRequest<WasiBody>, UnsentRequest<WasiBody>>;
 
 /// Begins the request once it is known whether it has a body.

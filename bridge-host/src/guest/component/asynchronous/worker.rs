@@ -23,8 +23,8 @@ use crate::guest::interfaces::messaging::HeldMessage;
 use crate::guest::interfaces::state::State;
 use crate::guest::limits::cpu_meter::{OutOfCpuTime, metered_between};
 
-/// How long an instance stays without calls before it is given back, so that others can use its
-/// memory.
+/// How long an instance may be without calls before it returns to the pool, so that other instances
+/// can use its memory.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The handle of a worker. Clones refer to the same one.
