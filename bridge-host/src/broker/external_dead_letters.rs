@@ -1,6 +1,6 @@
-//! A subscription to the local store whose dead letters are kept elsewhere: the dead
-//! letters of another broker's parked messages go where the subscription's other dead
-//! letters are.
+//! A subscription to the local store whose dead letters are kept elsewhere: a parked message
+//! of another broker becomes a dead letter in the same storage as the subscription's
+//! other dead letters.
 
 use std::time::Duration;
 

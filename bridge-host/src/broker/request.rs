@@ -1,4 +1,4 @@
-//! Requests and replies: a request to a broker, and the way for replies back to the requester.
+//! Requests and replies: a request to a broker, and how replies reach the requester.
 //!
 //! `abilities` has the trait of brokers that support them.
 

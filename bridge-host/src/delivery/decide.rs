@@ -1,4 +1,4 @@
-//! Decides from the outcome of an attempt what becomes of its message: a pure
+//! Decides from the outcome of an attempt what happens to its message: a pure
 //! function, without a clock and without I/O.
 
 use std::borrow::Cow;

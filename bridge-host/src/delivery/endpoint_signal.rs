@@ -1,5 +1,5 @@
-//! What an attempt says about its endpoint, apart from what it means for the
-//! message. Free of I/O.
+//! What an attempt shows about the state of its endpoint. `decide` has what it
+//! means for the message. Free of I/O.
 
 use std::time::Duration;
 

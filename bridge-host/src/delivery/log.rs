@@ -1,6 +1,6 @@
 //! The log lines of a delivery. An id finds all lines of its message. No line
-//! contains data, metadata or the value of a header. While many lines of one kind
-//! come, most have the level `debug`, and are counted (`throttle`).
+//! contains data, metadata or the value of a header. If many lines of one kind
+//! come, most of them are logged at level `debug` and counted (`throttle`).
 
 mod throttle;
 

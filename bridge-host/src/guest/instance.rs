@@ -1,4 +1,4 @@
-//! Instances of a component: creating and limiting them, and the pool of those that are reused.
+//! Instances of a component: creating and limiting them, and the pool of reused instances.
 //! Calling them is in `component` and `handler`.
 
 mod failure;

@@ -1,5 +1,5 @@
 //! Tables of settings as Rust structs. The macro that declares both at once is in
-//! `declare`, the description of a table alone in `setting`.
+//! `settings_macro`; the description of a table alone is in `setting`.
 
 use std::collections::BTreeMap;
 use std::path::Path;

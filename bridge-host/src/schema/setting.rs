@@ -1,5 +1,5 @@
-//! A setting as data: its key, kind, default, limits and documentation. `form` reads
-//! its value.
+//! A setting as data: its key, kind, default, limits and documentation. `setting_value`
+//! reads its value.
 
 use std::collections::BTreeSet;
 use std::path::Path;

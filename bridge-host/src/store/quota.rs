@@ -11,7 +11,8 @@ use rusqlite::{Connection, params};
 use super::error::StoreFailure;
 use super::settings::Settings;
 
-/// The number of the row that counts all dead letters; other rows have the number of a subscription.
+/// The number of the row that counts all dead letters. Other rows have the number of a
+/// subscription.
 const LETTERS: i64 = 0;
 
 /// The space that a row's message takes, as in `retention::stored_size`.

@@ -1,4 +1,4 @@
-//! Requests and replies on core NATS: an inbox for each request, and the way to the inbox of a
+//! Requests and replies on core NATS: an inbox for each request, and replies to the inbox of a
 //! received message.
 //!
 //! `core` is the broker.

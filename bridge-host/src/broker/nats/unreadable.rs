@@ -1,6 +1,6 @@
-//! Headers that the NATS client cannot read. At such a message, the client ends its connection, or
-//! panics. So this file detects them by the client's own rules, and reads as much as possible. The
-//! rules are in docs/upstream/async-nats-headers.md.
+//! Headers that the NATS client cannot read. When the client receives such headers, it ends its
+//! connection, or panics. So this file detects them by the client's rules, and reads as much as
+//! possible. The rules are in docs/upstream/async-nats-headers.md.
 //!
 //! `unreadable_search` finds the messages.
 

@@ -1,4 +1,4 @@
-//! The errors of `bridge-host dead-letters`. How errors are printed is `report`'s.
+//! The errors of `bridge-host dead-letters`. `report` prints them.
 
 use crate::broker::{BrokerError, OpenError};
 use crate::cli::output::OutputError;

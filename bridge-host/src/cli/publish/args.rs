@@ -1,5 +1,5 @@
-//! The arguments of `bridge-host publish`. Which of them exclude each other beyond
-//! clap's rules is checked by `publish`.
+//! The arguments of `bridge-host publish`. `publish` rejects the
+//! combinations that clap cannot.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The errors of `bridge-host publish`. How errors are printed is `report`'s.
+//! The errors of `bridge-host publish`. `report` prints them.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The errors of `bridge-host receive`. How errors are printed is `report`'s.
+//! The errors of `bridge-host receive`. `report` prints them.
 
 use std::io;
 use std::net::SocketAddr;

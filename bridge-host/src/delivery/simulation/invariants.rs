@@ -1,4 +1,4 @@
-//! What must hold whenever a call begins: order within a key, the circuit
+//! The invariants checked whenever a call begins: order within a key, the circuit
 //! breaker, a pause, the rate. The checks have their own state, built from the
 //! results of calls.
 

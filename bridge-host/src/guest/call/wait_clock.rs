@@ -1,5 +1,5 @@
-//! The time of an attempt. Waiting for an instance of another component does not count, as waiting
-//! for the attempt's own instance does not.
+//! The time of an attempt. Waiting for an instance does not count, neither for an instance of the
+//! attempt's own component nor for one of another component.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::pin::Pin;

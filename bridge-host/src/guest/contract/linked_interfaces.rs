@@ -1,5 +1,5 @@
 //! The interfaces that this host links, as tables. A test compares them with `interfaces/linker`.
-//! The advice for a missing one is in `missing`.
+//! The advice for a missing interface is in `missing_imports`.
 
 /// The interfaces of wasi 0.2 that are linked, by package.
 pub(in crate::guest) const WASI_0_2: [(&str, &[&str]); 7] = [
