@@ -13,7 +13,7 @@ const SOURCES: &str = "bridge-host/benches/peers";
 const TOOLS: &str = "target/tools/peers";
 
 /// Exits with 1 in a Node.js that undici 7 does not run on.
-const NODE_CHECK: &str = "const [major, minor] = process.versions.node.split('.'); process.exit(major * 100 + +minor < 2018)";
+const NODE_CHECK: &str = "const [major, minor] = process.versions.node.split('.'); process.exit(major * 100 + +minor < 2018 ? 1 : 0)";
 
 /// Installs the packages of both peers, unless they are up to date.
 pub fn ensure(root: &Path) -> Result {
