@@ -72,7 +72,8 @@ impl Kind {
 /// Writes the bridge's config, and returns its path.
 fn write_config(filled: &FilledStream<'_>, folder: &Path) -> PathBuf {
     let config = format!(
-        "[connections.embedded]\npath = \"data\"\n\
+        "intake = {{ address = \"127.0.0.1:0\" }}\n\
+         [connections.embedded]\npath = \"data\"\n\
          [connections.events]\ntype = \"jetstream\"\nurl = {:?}\nstream = {{ name = {:?} }}\n\
          [[subscriptions]]\nname = {NAME:?}\nfrom = \"events\"\ntopics = [{TOPIC:?}]\n\
          to = {:?}\nmax_in_flight = {IN_FLIGHT}\n",
