@@ -102,19 +102,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_do() {
+    fn valid_names_are_accepted() {
         for name in ["a", "orders", "orders-2", &"a".repeat(LONGEST)] {
             assert!(Name::new(name).is_ok(), "{name}");
         }
     }
 
     #[test]
-    fn others_are_told_what_is_wrong_and_what_to_try() {
+    fn errors_say_what_is_wrong_and_suggest_a_name() {
         for (name, why, try_) in [
             ("", "empty", "my-handler"),
             ("My Orders", "lower-case letters, digits", "my-orders"),
             ("../orders", "lower-case letters, digits", "orders"),
-            ("2nd", "begins with", "my-handler"),
+            ("2nd", "must begin with", "my-handler"),
             ("orders-", "between", "orders"),
             ("a--b", "between", "a-b"),
             ("core", "Rust", "my-core"),
