@@ -40,7 +40,7 @@ async fn an_entry_that_is_not_a_message_becomes_a_dead_letter_with_its_fields() 
     ] {
         let letter = bridge.dead_letter(id).await;
         assert!(letter.reason.contains(reason), "{}", letter.reason);
-        let shown = bridge.command(&["deadletters", "show", &letter.letter.to_string()]);
+        let shown = bridge.command(&["dead-letters", "show", &letter.letter.to_string()]);
         assert!(shown.contains("redis-fields"), "{shown}");
         assert!(shown.replace('\\', "").contains(field), "{shown}");
     }
