@@ -160,7 +160,7 @@ async fn a_request_gets_the_replies_of_another_component() {
 
     // A request without a subscriber, and one whose subscriber does not reply.
     for (topic, patience, words) in [
-        ("elsewhere", "20000", "nobody who replies listens"),
+        ("elsewhere", "20000", "no client that replies subscribes"),
         ("desk.other", "300", "timed out"),
     ] {
         (headers[1], headers[3]) = (("topic", topic), ("timeout-ms", patience));
@@ -180,7 +180,7 @@ async fn a_request_to_a_broker_without_requests_is_an_error() {
         ("to", "answers"),
     ];
     for (verb, words) in [
-        ("ask", "this broker has no requests and replies"),
+        ("ask", "this broker does not support requests"),
         ("reply", "this message cannot be replied to"),
     ] {
         let id = bridge
