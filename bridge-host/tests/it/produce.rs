@@ -114,7 +114,7 @@ async fn check_shows_where_messages_are_posted() {
     let bridge = Bridge::start(&summarising(&chain, "http://127.0.0.1:9/in")).await;
     let shown = bridge.command(&["check", "bridge.toml"]);
     assert!(
-        shown.contains("summarise.wasm > the adapter, for what is sent"),
+        shown.contains("summarise.wasm > the adapter, for what the chain publishes"),
         "{shown}"
     );
 }

@@ -75,7 +75,7 @@ async fn four_new_ones(from: &str, connection: &str) -> Arc<tempfile::TempDir> {
     }
     if from == "embedded" {
         assert!(
-            told.contains("`all` is new, and gets the 3 messages"),
+            told.contains("`all` is new, and receives the 3 stored messages"),
             "{told}"
         );
         assert!(!told.contains("`last` is new"), "{told}");

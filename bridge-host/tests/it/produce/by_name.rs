@@ -102,7 +102,10 @@ async fn an_unknown_name_is_a_connection_error() {
     let reason = "no endpoint is named `embedded`; there are books, shop";
     assert!(letter.reason.contains(reason), "{}", letter.reason);
     let shown = bridge.command(&["check", "bridge.toml"]);
-    assert!(shown.contains("endpoints.books.url    http://"), "{shown}");
+    assert!(
+        shown.contains("endpoints.books.url        http://"),
+        "{shown}"
+    );
 }
 
 /// An HTTP handler uses no messages of the host, so one plug is enough.
@@ -166,7 +169,7 @@ fn endpoints_of_a_component_that_sends_nothing_are_an_error() {
     );
     let told = wrong(&both);
     assert!(
-        told.contains("goes to `to`, and none of it to `endpoints`"),
+        told.contains("so its messages go to `to`, and `endpoints` has no effect"),
         "{told}"
     );
 }
