@@ -181,7 +181,7 @@ async fn a_request_to_a_broker_without_requests_is_an_error() {
     ];
     for (verb, words) in [
         ("ask", "this broker does not support requests"),
-        ("reply", "this message cannot be replied to"),
+        ("reply", "this message cannot be answered"),
     ] {
         let id = bridge
             .accept(&format!("desk.{verb}"), &headers, "why?")

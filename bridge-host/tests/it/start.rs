@@ -96,9 +96,9 @@ async fn new_subscriptions_begin_where_start_says() {
     std::fs::write(&file, config).expect("a file");
     let told = check(folder.path());
     for expected in [
-        "`embedded` still collects messages for `last-per-topic`",
-        "`bridge-host ledger forget last-per-topic` ends that",
-        "`old` no longer takes t.*",
+        "`embedded` still keeps messages for `last-per-topic`",
+        "`bridge-host ledger forget last-per-topic` deletes them",
+        "`old` no longer has the topics t.*",
     ] {
         assert!(told.contains(expected), "{expected} is not in {told}");
     }
