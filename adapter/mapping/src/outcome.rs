@@ -216,7 +216,11 @@ mod tests {
             let Err(ExchangeError::Other(text)) = settings.judge(status, b"") else {
                 panic!("{status}");
             };
-            assert_eq!(text.contains("redirects are not followed"), is_redirect, "{text}");
+            assert_eq!(
+                text.contains("redirects are not followed"),
+                is_redirect,
+                "{text}"
+            );
         }
     }
 
