@@ -31,7 +31,7 @@ fn main() {
 fn folder_of(package: &str) -> PathBuf {
     let cargo = std::env::var("CARGO").expect("cargo sets it");
     let metadata = Command::new(cargo)
-        .args(["metadata", "--offline", "--format-version", "1"])
+        .args(["metadata", "--format-version", "1"])
         .output()
         .expect("cargo runs");
     let text = String::from_utf8(metadata.stdout).expect("JSON");
