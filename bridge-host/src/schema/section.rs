@@ -178,7 +178,6 @@ impl<'a> Section<'a> {
             mask::values(self.reader.text(), value, &mut unknown);
             self.reader.unknown(unknown);
             let help = former_name(&self.known, written)
-                .map(str::to_owned)
                 .or_else(|| did_you_mean(written, &self.known))
                 .unwrap_or_else(|| format!("its keys are {}", self.known.join(", ")));
             self.reader.fault(
