@@ -21,22 +21,26 @@ use tokio::runtime::Handle;
 pub fn adapter(url: &str) -> Arc<Component> {
     let cache = std::env::temp_dir().join("bridge-host-bench");
     let runtime = Runtime::new(&cache, 4 << 30, &Settings::default()).expect("a runtime");
-    let environment = Environment {
+    let component = runtime.load(
+        "adapter",
+        ADAPTER,
+        MessageHandlerProfile::ADAPTER,
+        environment(url),
+        Thread(0),
+    );
+    Arc::new(component.expect("the adapter"))
+}
+
+/// Returns an environment for a component that may reach only this URL.
+pub fn environment(url: &str) -> Environment {
+    Environment {
         settings: BTreeMap::from([("to.url".into(), url.into())]),
         connections: Arc::default(),
         allow: Arc::new(AllowList::default().with_endpoint(&url.parse().expect("a URL"))),
         endpoint: None,
         permissions: Permissions::default(),
         limits: Limits::default(),
-    };
-    let component = runtime.load(
-        "adapter",
-        ADAPTER,
-        MessageHandlerProfile::ADAPTER,
-        environment,
-        Thread(0),
-    );
-    Arc::new(component.expect("the adapter"))
+    }
 }
 
 /// Panics on dead letters, because no message fails in the benchmark.

@@ -1,17 +1,17 @@
 //! The ways to reach a handler: what handles the messages, and the handler behind
 //! it.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bridge_host::broker::{Settlement, Subscription};
 use bridge_host::compose::{ADAPTER, ChainPart, compose_to_http};
 use bridge_host::guest::contract::{Contract, MessageHandlerProfile};
-use bridge_host::guest::{Component, Endpoint, Environment, Limits, Permissions, Runtime, Thread};
-use bridge_host::http::{AllowList, Settings};
+use bridge_host::guest::{Component, Endpoint, Environment, Runtime, Thread};
+use bridge_host::http::Settings;
 
 use super::server;
+use crate::bridge::environment;
 
 /// The version of `wasi:http` that the handler exports.
 #[derive(Clone, Copy)]
@@ -171,17 +171,6 @@ fn in_process(
         replies: None,
     }));
     adapter(runtime, environment)
-}
-
-fn environment(url: &str) -> Environment {
-    Environment {
-        settings: BTreeMap::from([("to.url".into(), url.into())]),
-        connections: Arc::default(),
-        allow: Arc::new(AllowList::default().with_endpoint(&url.parse().expect("a URL"))),
-        endpoint: None,
-        permissions: Permissions::default(),
-        limits: Limits::default(),
-    }
 }
 
 fn guest(name: &str) -> PathBuf {
