@@ -2,8 +2,8 @@
 //! function of another: `client-as-handler`, made from the WIT of wasi:http.
 //!
 //! The types are imported through one instance and the function through another.
-//! An inner component imports both and exports them: a flat component would
-//! export the types of its own import, which tools reject.
+//! An inner component imports both and exports them. A flat component would
+//! export types that it imports itself, which tools reject.
 
 use wasm_encoder::{
     Alias, ComponentBuilder, ComponentExportKind, ComponentOuterAliasKind, ComponentTypeRef,
