@@ -9,13 +9,13 @@ pub use phase::Phase;
 pub use server::{Server, start};
 pub use settings::Settings;
 
-use parking_lot::Mutex;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::listener::{json_response, method_not_allowed};

@@ -58,11 +58,11 @@ pub use settings::{LetterRetention, Retention, Settings};
 pub use settle::Settlement;
 pub use start::Start;
 
-use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::message::{Message, MessageId};

@@ -10,11 +10,11 @@ mod shortage;
 pub use guard::TroubleGuard;
 pub use shortage::{Shortage, causes};
 
-use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use holders::Holders;
+use parking_lot::{Mutex, MutexGuard};
 
 /// The current troubles of one bridge. Clones share them.
 ///

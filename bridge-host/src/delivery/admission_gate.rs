@@ -5,11 +5,11 @@
 mod circuit_breaker;
 mod token_bucket;
 
-use parking_lot::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -114,13 +114,13 @@ impl AdmissionGate {
     /// fetching a message is useless.
     pub(super) async fn wait_until_open(&self) {
         if self.admit_unlimited().is_none() {
-            self.wait_for(|now| self.lock().check(now)).await;
+            self.wait_for(|now| self.state.lock().check(now)).await;
         }
     }
 
     /// Returns whether an attempt may begin now.
     pub(super) fn is_open(&self) -> bool {
-        self.admit_unlimited().is_some() || self.lock().check(Instant::now()).is_ok()
+        self.admit_unlimited().is_some() || self.state.lock().check(Instant::now()).is_ok()
     }
 
     async fn wait_for<T>(&self, try_now: impl Fn(Instant) -> Result<T, NotAdmitted>) -> T {
@@ -139,7 +139,7 @@ impl AdmissionGate {
     }
 
     fn admit_now(&self, now: Instant) -> Result<AdmissionPass, NotAdmitted> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.check(now)?;
         if state.paused_until.take().is_some() {
             self.paused.store(false, Relaxed);
@@ -162,7 +162,7 @@ impl AdmissionGate {
             return;
         }
         let now = Instant::now();
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if let Some(breaker) = &mut state.breaker {
             breaker.record(probe, signal.health, now);
         }
@@ -195,18 +195,18 @@ impl AdmissionGate {
 
     /// Returns the state of the circuit breaker, if there is one.
     pub(super) fn circuit_state(&self) -> Option<CircuitState> {
-        self.lock().breaker.as_ref().map(CircuitBreaker::state)
+        self.state
+            .lock()
+            .breaker
+            .as_ref()
+            .map(CircuitBreaker::state)
     }
 
     /// Returns how much of a Retry-After is left.
     pub(super) fn paused(&self) -> Option<Duration> {
-        let until = self.lock().paused_until?;
+        let until = self.state.lock().paused_until?;
         let left = until.saturating_duration_since(Instant::now());
         (!left.is_zero()).then_some(left)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
     }
 
     fn fetchers(&self) -> MutexGuard<'_, Vec<Weak<Notify>>> {

@@ -1,8 +1,9 @@
 //! The keys that a dead letter may block, as far as this process knows. The store
 //! of the dead letter decides: another process can replay or drop the letter.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashSet;
+
+use parking_lot::Mutex;
 
 use super::order::{AfterDeadLetter, KeyOrdering, OrderKey};
 use crate::message::Message;
@@ -33,23 +34,20 @@ impl BlockedKeys {
     /// Returns the key of a message if that key may be blocked, so that the
     /// worker must ask for the message's turn.
     pub(super) fn may_be_blocked(&self, message: &Message) -> Option<String> {
-        if self.by.is_none() || self.lock().is_empty() {
+        if self.by.is_none() || self.keys.lock().is_empty() {
             return None;
         }
-        self.key(message).filter(|key| self.lock().contains(key))
+        self.key(message)
+            .filter(|key| self.keys.lock().contains(key))
     }
 
     /// Marks a key whose message is about to become a dead letter.
     pub(super) fn add(&self, key: &str) {
-        self.lock().insert(key.to_owned());
+        self.keys.lock().insert(key.to_owned());
     }
 
     /// Unmarks a key: it has no dead letter, and no message waits behind one.
     pub(super) fn remove(&self, key: &str) {
-        self.lock().remove(key);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.keys.lock()
+        self.keys.lock().remove(key);
     }
 }

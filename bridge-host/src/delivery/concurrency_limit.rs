@@ -5,10 +5,10 @@
 mod adaptive;
 mod permit_debt;
 
-use parking_lot::Mutex;
 use std::pin::pin;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 

@@ -2,11 +2,11 @@
 //! go to the queue's inbox. This file only records which queues exist and what
 //! they hold: the task that delivers a queue's messages is in `key_worker`.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::order::{KeyHash, KeyHasher, OrderKey};

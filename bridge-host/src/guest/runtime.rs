@@ -1,11 +1,11 @@
 //! The runtime of all components: the engines, the cache of compiled components, and the state that
 //! components share.
 
-use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use wasmtime::component::InstancePre;
 use wasmtime_wasi_http::WasiBody;

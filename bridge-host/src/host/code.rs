@@ -1,12 +1,12 @@
 //! The bytes of components: each component is kept and compiled once, even if several
 //! subscriptions use it. Composing them stays out: `composition` does it.
 
-use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 
 use super::composition::{self, Composed, CompositionKey, composition};

@@ -1,12 +1,12 @@
 //! The stream of a connection. It holds the connection's permit, and over HTTP/1.1 limits and
 //! inspects the bytes up to the end of a response's head.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::connection_limit::ConnectionPermit;
@@ -73,7 +73,7 @@ impl HeadMonitor {
     /// Prepares for the response to a new request. Forgets what the server sent unasked, unless it
     /// showed another protocol.
     pub fn begin_response(&self) {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         if !matches!(state.sniffer.sniffed(), Some(Sniffed::Http2 | Sniffed::Tls)) {
             state.sniffer = Sniffer::default();
         }
@@ -83,17 +83,17 @@ impl HeadMonitor {
 
     /// Ends the inspection: the head of the response has arrived.
     pub fn head_complete(&self) {
-        self.lock().awaits_head = false;
+        self.0.lock().awaits_head = false;
     }
 
     /// Returns what the response to the last request begins with.
     pub fn sniffed(&self) -> Option<Sniffed> {
-        self.lock().sniffer.sniffed()
+        self.0.lock().sniffer.sniffed()
     }
 
     /// Returns `Ready` if more bytes may be read now. Fails when the head is too long.
     fn poll_read(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         if !state.awaits_head || state.read < state.yields_at {
             return Poll::Ready(Ok(()));
         }
@@ -109,15 +109,11 @@ impl HeadMonitor {
     }
 
     fn note(&self, bytes: &[u8]) {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         if state.awaits_head {
             state.read += bytes.len();
             state.sniffer.feed(bytes);
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock()
     }
 }
 

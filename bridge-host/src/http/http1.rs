@@ -2,7 +2,6 @@
 //! woken to send a request or to receive its response. Otherwise a task of the connection drives
 //! it.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::error::Error;
 use std::future::poll_fn;
 use std::mem;
@@ -18,6 +17,7 @@ use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::SendRequest;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::task::coop::has_budget_remaining;
 
 use super::connection_stream::HeadMonitor;

@@ -4,7 +4,6 @@
 //! hyper-util's client is not used, because its pool took a third of a forwarder's instructions.
 //! This pool takes one hash lookup and a stack.
 
-use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::error::Error;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
@@ -15,6 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::HeaderValue;
 use http_body::Body;
+use parking_lot::Mutex;
 
 use super::Settings;
 use super::http1::Http1Connection;

@@ -2,9 +2,9 @@
 //! once. If it is, its steps are better done together with the steps of other exchanges: this keeps
 //! code in the CPU's caches, and wakes the endpoint once for many requests.
 
-use parking_lot::Mutex;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 /// How many requests pass between two measurements.

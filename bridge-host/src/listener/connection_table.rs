@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::head_memory::{HeadMemory, charge};
@@ -62,7 +62,7 @@ impl ConnectionTable {
     /// Adds a new connection. If there are too many, it evicts the one that has been idle the
     /// longest. Returns `None` while all of them are busy.
     pub(super) fn take(&self) -> Option<Arc<ConnectionEntry>> {
-        let mut all = self.lock();
+        let mut all = self.all.lock();
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let is_extra = all.values().filter(|entry| entry.counts(false)).count() >= self.max
             && evict(&all, |entry| !entry.is_extra).is_none();
@@ -91,12 +91,12 @@ impl ConnectionTable {
         let since = self.now().checked_sub(idle);
         let is_idle =
             |entry: &ConnectionEntry| since >= Some(entry.idle_since.load(Ordering::Relaxed));
-        evict(&self.lock(), is_idle).is_some()
+        evict(&self.all.lock(), is_idle).is_some()
     }
 
     /// Removes a connection that has ended.
     pub(super) fn remove(&self, entry: &ConnectionEntry) {
-        self.lock().remove(&entry.number);
+        self.all.lock().remove(&entry.number);
         self.heads.give_back(entry.charged.load(Ordering::Relaxed));
         self.ended.notify_one();
     }
@@ -109,7 +109,7 @@ impl ConnectionTable {
         let more = charge(head).saturating_sub(charged);
         while !self.heads.take(more) {
             let holds = |other: &ConnectionEntry| other.number != entry.number && other.holds();
-            let Some(other) = evict(&self.lock(), holds) else {
+            let Some(other) = evict(&self.all.lock(), holds) else {
                 return false;
             };
             self.heads
@@ -129,10 +129,6 @@ impl ConnectionTable {
 
     fn now(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(EVICTED - 1)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<ConnectionEntry>>> {
-        self.all.lock()
     }
 }
 

@@ -1,10 +1,10 @@
 //! The descriptors that a listener reserves. When the process has no other descriptor,
 //! the listener closes one to accept a connection, and opens it again afterwards.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::fs::File;
 use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 /// How many descriptors a listener reserves.

@@ -4,9 +4,10 @@
 //!
 //! `clock_correction` corrects due times after a restart.
 
-use parking_lot::Mutex;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use parking_lot::Mutex;
 
 static CLOCK: LazyLock<Mutex<Clock>> = LazyLock::new(|| {
     Mutex::new(Clock {

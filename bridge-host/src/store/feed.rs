@@ -3,10 +3,10 @@
 //!
 //! `read_batch` reads the deliveries, and `writer` writes their settlements.
 
-use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::delivery_row::{DeliveryRow, FetchedRows, ReadPlan, UnreadableRow};

@@ -3,11 +3,11 @@
 //!
 //! `writer` changes it after failures.
 
-use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::delivery_row::{FetchedRows, ReadPlan};

@@ -1,9 +1,9 @@
 //! The state of a connection: whether it is up, why it is down, and what its server refused. Each change is logged once.
 //! Each broker connects itself; the wait between two attempts is here.
 
-use parking_lot::Mutex;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::timeout;
 

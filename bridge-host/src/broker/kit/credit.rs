@@ -1,10 +1,10 @@
 //! Credit: how many messages of a subscription this process holds, and how many more to ask the server for.
 //! Each broker requests the messages itself; permits for attempts are in `delivery`.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -56,7 +56,7 @@ impl Credit {
     /// slots turn over quickly. A request costs as much as a message, so the
     /// request waits until a few slots are free, unless nothing is in transit.
     pub fn batch(&self, requested: usize, largest: usize) -> Option<usize> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let quick = state.quick && state.since.elapsed() < QUICK;
         let most = self.capacity + if quick { self.ahead } else { 0 };
         let few = match requested {
@@ -70,7 +70,7 @@ impl Credit {
 
     /// Lends the slot of a message that waits in this process to another message.
     pub fn lend(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.held -= 1;
         let enough = state.held <= state.enough;
         drop(state);
@@ -81,7 +81,7 @@ impl Credit {
 
     /// Takes a lent slot back.
     pub fn take_back(&self) {
-        self.lock().held += 1;
+        self.state.lock().held += 1;
     }
 
     /// Returns the most messages that can be in flight or fetched here.
@@ -91,17 +91,17 @@ impl Credit {
 
     /// Returns how many messages are in flight or fetched here.
     pub fn held(&self) -> usize {
-        self.lock().held
+        self.state.lock().held
     }
 
     /// Takes a slot for a message that arrived.
     pub fn take(&self) {
-        self.lock().held += 1;
+        self.state.lock().held += 1;
     }
 
     /// Frees the slot of a message that was settled or given back.
     pub fn free(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.held -= 1;
         state.settled += 1;
         let mut enough = state.held <= state.enough;
@@ -116,10 +116,6 @@ impl Credit {
         if enough {
             self.freed.notify_one();
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
     }
 }
 

@@ -1,8 +1,9 @@
 //! Where a subscription's messages are, or why it receives none, for readiness.
 //! Each broker locates the messages itself.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::silence::Silence;
 
@@ -27,7 +28,7 @@ impl<T> GroupState<T> {
 
     /// Returns in one line why it receives no messages.
     pub fn trouble(&self) -> Option<String> {
-        let why = self.lock().as_ref().err().cloned();
+        let why = self.now.lock().as_ref().err().cloned();
         let why = why.or_else(|| self.silence.reason())?;
         let name = &self.name;
         Some(format!("the subscription {name:?} has no messages: {why}"))
@@ -35,20 +36,16 @@ impl<T> GroupState<T> {
 
     /// Returns where its messages are.
     pub fn located(&self) -> Option<Arc<T>> {
-        self.lock().as_ref().ok().cloned()
+        self.now.lock().as_ref().ok().cloned()
     }
 
     /// Records that its messages are gone or unreachable.
     pub fn lost(&self, why: String) {
-        *self.lock() = Err(why);
+        *self.now.lock() = Err(why);
     }
 
     /// Records where its messages are.
     pub fn found(&self, located: Arc<T>) {
-        *self.lock() = Ok(located);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Result<Arc<T>, String>> {
-        self.now.lock()
+        *self.now.lock() = Ok(located);
     }
 }

@@ -1,10 +1,10 @@
 //! The groups that a connection has joined, for readiness, the ledger and the end of the connection.
 //! Each broker has its own type of group.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -26,12 +26,13 @@ impl<G> Default for JoinedGroups<G> {
 impl<G> JoinedGroups<G> {
     /// Adds a group; `ended` changes when its supply has ended.
     pub fn add(&self, group: Arc<G>, ended: watch::Receiver<()>) {
-        self.lock().push(Joined { group, ended });
+        self.0.lock().push(Joined { group, ended });
     }
 
     /// Returns the first result that is not `None`.
     pub fn find_map<T>(&self, found: impl FnMut(&Arc<G>) -> Option<T>) -> Option<T> {
-        self.lock()
+        self.0
+            .lock()
             .iter()
             .map(|joined| &joined.group)
             .find_map(found)
@@ -39,7 +40,8 @@ impl<G> JoinedGroups<G> {
 
     /// Calls a function for each group.
     pub fn for_each(&self, call: impl FnMut(&Arc<G>)) {
-        self.lock()
+        self.0
+            .lock()
             .iter()
             .map(|joined| &joined.group)
             .for_each(call);
@@ -48,13 +50,9 @@ impl<G> JoinedGroups<G> {
     /// Waits until the supplies of all groups have ended, for each group at most
     /// this long.
     pub async fn ended(&self, patience: Duration) {
-        let all: Vec<_> = self.lock().iter().map(|it| it.ended.clone()).collect();
+        let all: Vec<_> = self.0.lock().iter().map(|it| it.ended.clone()).collect();
         for mut ended in all {
             let _ = timeout(patience, ended.changed()).await;
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Joined<G>>> {
-        self.0.lock()
     }
 }

@@ -1,8 +1,9 @@
 //! A repeated event: the first is logged as a line, later ones as counts.
 //! The caller chooses the text of the line.
 
-use parking_lot::Mutex;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 /// After a line, further events are only counted for this long.
 const QUIET: Duration = Duration::from_secs(10);

@@ -1,9 +1,9 @@
 //! Fetched messages that wait in this process for a permit. Their leases are extended meanwhile,
 //! because the wait may be long, for example at an open circuit breaker. Each broker fetches them itself.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::collections::VecDeque;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::receipt::{Lease, LeasedReceipt};
@@ -71,7 +71,7 @@ impl<R, L: Lease> Default for Prefetch<R, L> {
 impl<R, L: Lease> Prefetch<R, L> {
     /// Adds a message.
     pub fn put(&self, mut fetched: Fetched<R, L>) {
-        let mut waiting = self.lock();
+        let mut waiting = self.waiting.lock();
         match fetched.receipt.lease.is_redelivery() {
             true => {
                 if waiting.again.len() < MOST_LENT {
@@ -89,7 +89,7 @@ impl<R, L: Lease> Prefetch<R, L> {
     /// Only one caller may wait at a time.
     pub async fn next(&self, only_fresh: bool) -> Fetched<R, L> {
         loop {
-            let next = self.lock().next(only_fresh);
+            let next = self.waiting.lock().next(only_fresh);
             match next {
                 Some(fetched) => return fetched,
                 None => self.came.notified().await,
@@ -99,12 +99,12 @@ impl<R, L: Lease> Prefetch<R, L> {
 
     /// Returns how many redeliveries wait here.
     pub fn redeliveries(&self) -> usize {
-        self.lock().again.len()
+        self.waiting.lock().again.len()
     }
 
     /// Extends the leases of the waiting messages that are partly over.
     pub fn extend_leases(&self) {
-        let waiting = &mut *self.lock();
+        let waiting = &mut *self.waiting.lock();
         let all = waiting.fresh.iter_mut().chain(&mut waiting.again);
         for fetched in all {
             fetched.receipt.extend_if_due();
@@ -113,12 +113,8 @@ impl<R, L: Lease> Prefetch<R, L> {
 
     /// Gives the waiting messages back.
     pub fn give_back(&self) {
-        let waiting = std::mem::take(&mut *self.lock());
+        let waiting = std::mem::take(&mut *self.waiting.lock());
         drop(waiting);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, KeyedMessage<R, L>> {
-        self.waiting.lock()
     }
 }
 

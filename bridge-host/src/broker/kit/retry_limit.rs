@@ -2,11 +2,11 @@
 //! Waiting messages count towards the server's limit of unacknowledged messages, which new messages
 //! need, too. So they may use half of the limit that the messages in flight leave.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -35,13 +35,13 @@ impl RetryLimit {
     /// these can be in flight or fetched here.
     pub fn set(&self, most: Option<usize>, in_flight: usize) {
         let room = most.map(|most| most.saturating_sub(in_flight) / 2);
-        self.lock().room = room;
+        self.state.lock().room = room;
     }
 
     /// Returns whether no more messages may wait at the server.
     pub fn is_full(&self) -> bool {
         self.used.notify_one();
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let Some(room) = state.room else {
             return false;
         };
@@ -54,7 +54,7 @@ impl RetryLimit {
 
     /// Counts a message that waits for this long.
     pub fn wait(&self, after: Duration) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if let (Some(_), Some(due)) = (state.room, Instant::now().checked_add(after)) {
             state.given.push(Reverse(due));
         }
@@ -62,11 +62,7 @@ impl RetryLimit {
 
     /// Records the number of waiting messages of all hosts, as the server reports it.
     pub fn set_reported(&self, waiting: usize) {
-        self.lock().reported = waiting;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
+        self.state.lock().reported = waiting;
     }
 }
 

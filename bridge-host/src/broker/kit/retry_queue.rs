@@ -1,12 +1,12 @@
 //! Messages that wait in memory for their next attempt, for brokers that do not keep them.
 //! The queue is bounded in number and bytes, and is lost with the process. `delivery` decides how long a message waits.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -86,7 +86,7 @@ impl RetryQueue {
 
     /// Adds a message that is due again after this time.
     pub fn put(&self, kept: QueuedRetry, after: Duration) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.numbers += 1;
         let due = DueRetry {
             at: Instant::now() + after,
@@ -101,7 +101,7 @@ impl RetryQueue {
 
     /// Returns the next due message, or the time when one will be due.
     pub fn take(&self) -> Result<QueuedRetry, Option<Instant>> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         match state.waiting.peek() {
             Some(Reverse(due)) if due.at <= Instant::now() => {}
             due => return Err(due.map(|Reverse(due)| due.at)),
@@ -116,7 +116,7 @@ impl RetryQueue {
 
     /// Returns whether the queue takes another message. With order, no message overtakes another.
     pub fn has_room(&self) -> bool {
-        let state = self.lock();
+        let state = self.state.lock();
         match self.ordered {
             true => state.waiting.is_empty() && state.in_flight == 0,
             false => state.waiting.len() + state.in_flight < MOST && state.bytes < MOST_BYTES,
@@ -126,24 +126,20 @@ impl RetryQueue {
     /// Returns whether half of the room is taken. The other half is for new messages, and
     /// for retries that cannot wait elsewhere.
     pub fn is_half_full(&self) -> bool {
-        let state = self.lock();
+        let state = self.state.lock();
         let crowded = state.waiting.len() >= MOST / 2 || state.bytes >= MOST_BYTES / 2;
         crowded && !self.ordered
     }
 
     /// Counts a new message in flight.
     pub fn took_new(&self) {
-        self.lock().in_flight += 1;
+        self.state.lock().in_flight += 1;
     }
 
     /// Records that a message in flight was settled or came back.
     pub fn done(&self) {
-        self.lock().in_flight -= 1;
+        self.state.lock().in_flight -= 1;
         self.changed.notify_one();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
     }
 }
 

@@ -1,8 +1,9 @@
 //! A subscription that gets neither messages nor heartbeats, although the connection is up.
 //! Each broker finds out the reason itself.
 
-use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use parking_lot::Mutex;
 
 /// Whether a subscription gets nothing from its server.
 pub struct Silence {
@@ -23,7 +24,7 @@ impl Silence {
 
     /// Records that the server is silent, and logs it once.
     pub fn begin(&self, why: String) {
-        *self.lock() = Some(why.clone());
+        *self.why.lock() = Some(why.clone());
         if !self.is_silent.swap(true, Relaxed) {
             tracing::warn!(subscription = self.subscription, "no messages: {why}");
         }
@@ -32,7 +33,7 @@ impl Silence {
     /// Records that the server answered.
     pub fn end(&self) {
         if self.is_silent.load(Relaxed) && self.is_silent.swap(false, Relaxed) {
-            *self.lock() = None;
+            *self.why.lock() = None;
             tracing::info!(
                 subscription = self.subscription,
                 "the broker answers the subscription again"
@@ -44,11 +45,7 @@ impl Silence {
     pub fn reason(&self) -> Option<String> {
         self.is_silent
             .load(Relaxed)
-            .then(|| self.lock().clone())
+            .then(|| self.why.lock().clone())
             .flatten()
-    }
-
-    fn lock(&self) -> parking_lot::MutexGuard<'_, Option<String>> {
-        self.why.lock()
     }
 }

@@ -3,13 +3,13 @@
 //!
 //! `session` wraps one client.
 
-use parking_lot::RwLock;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use async_nats::Subject;
 use bytes::Bytes;
+use parking_lot::RwLock;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};

@@ -1,8 +1,9 @@
 //! The state of a consumer's messages on this host: the slots they hold, how far they are acknowledged,
 //! and how many wait at the server for their retry. The messages themselves are in `kit::prefetch`.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::ack_progress::{AckProgress, ConsumerState};
 use super::ack_subject::AckSubject;

@@ -3,12 +3,12 @@
 //!
 //! `core_subscription` receives messages.
 
-use parking_lot::Mutex;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use async_nats::RequestErrorKind;
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use tokio::time::timeout;
 
 use super::client::ReconnectingClient;

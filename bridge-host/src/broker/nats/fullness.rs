@@ -3,12 +3,12 @@
 //!
 //! `consumer_watch` calls it.
 
-use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::context::Context;
 use async_nats::jetstream::stream::{DiscardPolicy, Info};
+use parking_lot::Mutex;
 
 /// The interval between two checks of a stream, which several subscriptions may share.
 const REST: Duration = Duration::from_secs(20);

@@ -2,9 +2,10 @@
 //!
 //! `supply` fetches the messages.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::ack_progress::ConsumerState;
 use super::consumer::{self, ConsumerSpec};

@@ -2,13 +2,13 @@
 //!
 //! `supply` fetches the messages of a subscription.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::publish::PublishAck;
 use async_trait::async_trait;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::timeout;
 
 use super::client::ReconnectingClient;

@@ -2,11 +2,11 @@
 //!
 //! `client` replaces the client when it ends.
 
-use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::context::{Context, ContextBuilder};
+use parking_lot::Mutex;
 
 use super::client::ReconnectingClient;
 use super::fullness::FullnessMonitor;

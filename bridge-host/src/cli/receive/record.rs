@@ -1,9 +1,10 @@
 //! Records requests in a log file, and bodies in a folder. Showing them is in `show`.
 
-use parking_lot::Mutex;
 use std::fs::{File, OpenOptions, create_dir_all};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+
+use parking_lot::Mutex;
 
 use super::error::Error;
 use crate::cli::output;

@@ -1,11 +1,12 @@
 //! The record on disk: slots of 16 bytes, of which the first is a header. One
 //! call writes a whole slot, so a crash of the process leaves each slot intact.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+
+use parking_lot::Mutex;
 
 const SLOT: usize = 16;
 /// The first bytes of the file: its name and format.
@@ -114,7 +115,7 @@ impl Slots {
 
     /// Returns a free slot.
     pub(super) fn take(&self) -> u32 {
-        let mut free = self.lock();
+        let mut free = self.free.lock();
         free.reusable.pop().unwrap_or_else(|| {
             free.next_unused += 1;
             free.next_unused - 1
@@ -127,7 +128,7 @@ impl Slots {
 
     pub(super) fn free(&self, slot: u32) {
         self.write_slot(slot, &[0; SLOT]);
-        self.lock().reusable.push(slot);
+        self.free.lock().reusable.push(slot);
     }
 
     pub(super) fn mark_stopping(&self) {
@@ -143,10 +144,6 @@ impl Slots {
         if let Err(error) = self.file.write_at(bytes, offset) {
             tracing::debug!(%error, "cannot write the record of messages in flight");
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, FreeSlots> {
-        self.free.lock()
     }
 }
 

@@ -2,10 +2,10 @@
 //! kind, then a count at intervals, then a line that says that the failures
 //! ended.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::convert::Infallible;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
@@ -47,7 +47,7 @@ impl LogThrottle {
     /// Returns whether the next line is logged in full: the first lines, and one
     /// sample after each count.
     pub(super) fn allows_line(&self) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.since.is_none() {
             state.since = Some(Instant::now());
             self.began.notify_one();
@@ -63,7 +63,7 @@ impl LogThrottle {
     pub(super) async fn report_counts(&self, report: impl Fn(ThrottleCount)) -> Infallible {
         loop {
             self.began.notified().await;
-            while self.lock().since.is_some() {
+            while self.state.lock().since.is_some() {
                 sleep(COUNT_INTERVAL).await;
                 self.take_count().map(&report);
             }
@@ -72,7 +72,7 @@ impl LogThrottle {
 
     /// Takes the count of the lines that were not logged in full.
     pub(super) fn take_count(&self) -> Option<ThrottleCount> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let since = state.since?;
         let (recent, logged) = (state.recent, state.logged);
         (state.recent, state.logged) = (0, 0);
@@ -83,10 +83,6 @@ impl LogThrottle {
         *state = State::default();
         let lasted = since.elapsed().saturating_sub(COUNT_INTERVAL);
         (total > FULL_LINES).then_some(ThrottleCount::Ended { total, lasted })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
     }
 }
 

@@ -2,10 +2,10 @@
 //! breaker, a pause, the rate. The checks have their own state, built from the
 //! results of calls.
 
-use parking_lot::Mutex;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::model::Model;

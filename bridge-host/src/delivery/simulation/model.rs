@@ -1,11 +1,11 @@
 //! A model of a broker, in memory: leases, parked retries, order, redelivery of
 //! unsettled messages, and random faults.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 

@@ -1,11 +1,11 @@
 //! The record of one call: its exchanges, and the responses that have to be read to their end after
 //! the component has returned.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::Response;
+use parking_lot::{Mutex, MutexGuard};
 use wasmtime_wasi_http::WasiBody;
 
 use super::open_response::OpenResponse;

@@ -1,7 +1,6 @@
 //! Responses that have not ended when the component returns. Their bodies are read to the end, kept
 //! if a message is made of them, and the HTTP handler that writes one is waited for.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::task::coop::unconstrained;
 use wasmtime_wasi_http::{Error, WasiBody};
 

@@ -1,11 +1,11 @@
 //! The time of an attempt. Waiting for an instance does not count, neither for an instance of the
 //! attempt's own component nor for one of another component.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::timeout;
 
 /// The shortest interval at which a call is checked once its time seems to have run out.

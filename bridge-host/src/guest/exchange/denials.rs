@@ -1,13 +1,13 @@
 //! Requests that the allow list denies. Each denied host is logged once, and the body of the
 //! request is discarded, so that the component gets the error as the response.
 
-use parking_lot::Mutex;
 use std::collections::HashSet;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use http_body::Body;
 use http_body_util::BodyExt;
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use wasmtime_wasi_http::WasiBody;
 

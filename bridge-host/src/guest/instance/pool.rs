@@ -1,11 +1,12 @@
 //! The pool of a component's instances: how many exist, and which calls wait for one. Creating an
 //! instance is in `template`, and calling it is in `component` and `handler`.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::template::{Instance, InstanceTemplate};
 use super::world::World;

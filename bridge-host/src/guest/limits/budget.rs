@@ -1,9 +1,9 @@
 //! The memory budget of the process, and the limiter that counts the memory of each store.
 
-use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use wasmtime::ResourceLimiter;
 

@@ -1,13 +1,13 @@
 //! The epoch clock of the engines. At each tick, a computing component yields to other tasks and to
 //! the CPU meter. The clock stops while no component computes.
 
-use parking_lot::Mutex;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use wasmtime::EngineWeak;
 
 const TICK: Duration = Duration::from_millis(10);
